@@ -1,0 +1,1 @@
+"""Sign-in, roles, the audit log, and who may open which page."""

@@ -1,0 +1,231 @@
+"""Settings: read once from the environment and `.env`, checked all together, frozen."""
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from survey.kernel.errors import Refused
+
+PREFIX = "CANDOUR_"
+MAIL_SCHEMES = ("smtp+starttls", "smtps", "smtp", "catcher")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that an installation may set; see docs/settings.md for each name."""
+
+    database_url: str
+    base_url: str
+    secret_key: str = field(repr=False)
+    key_dir: Path | None
+    mail_url: str = field(repr=False)
+    mail_from: str
+    mail_per_minute: int | None = None
+    mail_ca_file: Path | None = None
+    timezone: str = "UTC"
+    proxies: int = 0
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether pages are served to this machine alone, over plain HTTP: a demo, a trial or a test."""
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "http" and is_loopback(parts.hostname or "")
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether mails go to the built-in catcher instead of to people."""
+        return self.mail_url.startswith("catcher:")
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file, or None on PostgreSQL."""
+        url = make_url(self.database_url)
+        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+    @property
+    def folder(self) -> Path:
+        """Where the installation keeps its own small files: beside the SQLite database, else `instance`."""
+        return self.database_file.parent if self.database_file else Path.cwd() / "instance"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> "Config":
+        """The settings of this process; raises `Refused` that lists every fault at once, each with its remedy."""
+        cwd = cwd or Path.cwd()
+        file = {k: v for k, v in dotenv_values(cwd / ".env").items() if v is not None} if environ is None else {}
+        environ = os.environ if environ is None else environ
+        return _Reader(file | {k: v for k, v in environ.items() if k.startswith(PREFIX)}, cwd, set(file)).read()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this very machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Reader:
+    """Reads one setting after the other and collects the faults."""
+
+    def __init__(self, values: Mapping[str, str], cwd: Path, in_file: set[str]) -> None:
+        self.values, self.cwd, self.in_file = values, cwd, in_file
+        self.faults: list[str] = []
+        self.sources: dict[str, str] = {}
+
+    def text(self, name: str, default: str = "") -> str:
+        key = PREFIX + name.upper()
+        value = self.values.get(key, "").strip()
+        self.sources[key] = ("default" if not value else ".env" if key in self.in_file and not os.environ.get(key) else "environment")
+        return value or default
+
+    def fault(self, name: str, text: str) -> None:
+        self.faults.append(f"{PREFIX}{name.upper()}: {text}")
+
+    def read(self) -> Config:
+        base_url = self.base_url()
+        local = urlsplit(base_url).scheme == "http" and is_loopback(urlsplit(base_url).hostname or "")
+        database_url = self.database_url()
+        database_file = Path(database_url.removeprefix("sqlite:///")) if database_url.startswith("sqlite:///") else None
+        mail_url = self.mail_url(local=local)
+        config = {
+            "database_url": database_url,
+            "base_url": base_url,
+            "key_dir": self.key_dir(database_file, local=local),
+            "mail_url": mail_url,
+            "mail_from": self.mail_from(local=local),
+            "mail_per_minute": self.number("mail_per_minute", lowest=1),
+            "mail_ca_file": self.existing_file("mail_ca_file"),
+            "timezone": self.zone(),
+            "proxies": self.number("proxies", lowest=0) or 0,
+        }
+        known = {PREFIX + f.name.upper() for f in fields(Config)} - {PREFIX + "SOURCES"}
+        self.faults += [f"{key}: no such setting; remove it or correct its name." for key in sorted(set(self.values) - known) if key.startswith(PREFIX)]
+        needs_secret = database_file is None
+        secret_key = self.text("secret_key")
+        if needs_secret and not secret_key:
+            self.fault("secret_key", "missing. Set it to 32 or more random characters, the same on every machine.")
+        elif secret_key and len(secret_key) < 32:
+            self.fault("secret_key", f"only {len(secret_key)} characters. Set it to 32 or more random ones.")
+        if self.faults:
+            count = len(self.faults)
+            raise Refused(f"{count} setting{'s need' if count > 1 else ' needs'} attention.", details=tuple(self.faults))
+        if not secret_key and database_file is not None:
+            secret_key = kept_secret(database_file.parent / "secret_key")
+        return Config(secret_key=secret_key, sources=self.sources, **config)  # type: ignore[arg-type]
+
+    def base_url(self) -> str:
+        value = self.text("base_url", "http://127.0.0.1:8000").rstrip("/")
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+            self.fault("base_url", f"{value!r} is not an address like https://feedback.example.com (no path).")
+        elif parts.scheme == "http" and not is_loopback(parts.hostname):
+            self.fault("base_url", f"{value!r} would send codes and passwords in clear. Use https://.")
+        return value
+
+    def database_url(self) -> str:
+        value = self.text("database_url", "sqlite:///instance/candour.db")
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            self.fault("database_url", "not a database address. Examples: sqlite:///instance/candour.db, postgresql+psycopg://user:password@host/candour.")
+            return value
+        if url.get_backend_name() == "sqlite":
+            if not url.database or url.database == ":memory:":
+                self.fault("database_url", "an SQLite database needs a file: sqlite:///instance/candour.db.")
+                return value
+            return f"sqlite:///{(self.cwd / url.database).resolve()}"
+        if url.get_backend_name() == "postgresql":
+            return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        self.fault("database_url", f"{url.get_backend_name()} is not supported. Use SQLite or PostgreSQL.")
+        return value
+
+    def key_dir(self, database_file: Path | None, *, local: bool) -> Path | None:
+        value = self.text("key_dir")
+        if not value:
+            if local and database_file is not None:
+                return database_file.parent / "keys"
+            self.fault("key_dir", "missing. Name a folder on another volume than the database; the keys of open waves are kept there.")
+            return None
+        folder = (self.cwd / value).resolve()
+        if not local and database_file is not None and folder.is_relative_to(database_file.parent):
+            self.fault("key_dir", f"{folder} lies inside the database's folder, so a backup of one would hold both. Name another place.")
+        return folder
+
+    def mail_url(self, *, local: bool) -> str:
+        value = self.text("mail_url", "catcher://" if local else "")
+        if not value:
+            self.fault("mail_url", "missing. Example: smtp+starttls://user:password@mail.example.com:587.")
+            return value
+        parts = urlsplit(value)
+        try:
+            port_is_good = parts.port is None or 0 < parts.port < 65536
+        except ValueError:
+            port_is_good = False
+        if parts.scheme not in MAIL_SCHEMES:
+            self.fault("mail_url", f"must start with {', '.join(f'{s}://' for s in MAIL_SCHEMES)}.")
+        elif not port_is_good:
+            self.fault("mail_url", "the port is not a number from 1 to 65535.")
+        elif parts.scheme == "catcher":
+            if not local:
+                self.fault("mail_url", "catcher:// keeps mails on this machine; it is for demos on 127.0.0.1 only.")
+        elif not parts.hostname:
+            self.fault("mail_url", "names no mail server.")
+        elif parts.scheme == "smtp" and not is_loopback(parts.hostname):
+            self.fault("mail_url", "plain smtp:// is for this machine only. Use smtp+starttls:// or smtps://.")
+        return value
+
+    def mail_from(self, *, local: bool) -> str:
+        value = self.text("mail_from", "Candour <candour@localhost.example>" if local else "")
+        if not value:
+            self.fault("mail_from", 'missing. Example: "Dana Reyes <it-feedback@example.com>", a person whose mailbox is read.')
+        elif "@" not in parseaddr(value)[1] or not value.isprintable():
+            self.fault("mail_from", f"{value!r} is not an address. Example: Dana Reyes <it-feedback@example.com>.")
+        return value
+
+    def number(self, name: str, *, lowest: int) -> int | None:
+        value = self.text(name)
+        if not value:
+            return None
+        if not value.isascii() or not value.isdigit() or int(value) < lowest:
+            self.fault(name, f"{value!r} is not a whole number from {lowest} up.")
+            return None
+        return int(value)
+
+    def existing_file(self, name: str) -> Path | None:
+        value = self.text(name)
+        if value and not (self.cwd / value).is_file():
+            self.fault(name, f"there is no file {value}.")
+        return (self.cwd / value).resolve() if value else None
+
+    def zone(self) -> str:
+        value = self.text("timezone", "UTC")
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            self.fault("timezone", f"{value!r} is not a time zone. Example: Europe/London.")
+        return value
+
+
+def kept_secret(path: Path) -> str:
+    """The installation's own secret: made at the first start, readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass  # another process of ours was faster
+    return path.read_text().strip()

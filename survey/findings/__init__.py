@@ -1,0 +1,1 @@
+"""The frozen document of a wave, its words, its mail."""

@@ -1,0 +1,1 @@
+"""The small things everything stands on: clock, ids, refusals."""

@@ -1,0 +1,1 @@
+"""The facts about the client that mails and promises must state."""

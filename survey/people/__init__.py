@@ -1,0 +1,1 @@
+"""The staff directory: who can be invited."""

@@ -1,0 +1,1 @@
+"""The managed service providers and their contacts."""

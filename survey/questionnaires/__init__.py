@@ -1,0 +1,1 @@
+"""Questions, scales and their frozen versions."""

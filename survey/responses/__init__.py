@@ -1,0 +1,1 @@
+"""Sealed ballots and counted answers: WHAT, never WHO."""

@@ -1,0 +1,1 @@
+"""Surveys, their waves, and what is frozen when one opens."""
