@@ -4,9 +4,27 @@ from pathlib import Path
 
 from flask import Flask
 
+from survey import health
+from survey.access import views as access
+from survey.access.setup import init_access
+from survey.answering import desk
+from survey.answering import views as answering
 from survey.config import Config
 from survey.database import db, migrate
+from survey.findings import views as findings
+from survey.findings.letters import findings_kind
+from survey.invitations import views as invitations
+from survey.invitations.letters import invitation_kind
+from survey.mail import views as mail
+from survey.mail.service import register
+from survey.organisation import views as organisation
+from survey.people import views as people
+from survey.providers import views as providers
+from survey.questionnaires import views as questionnaires
 
+CONCEPTS = (health, access, mail, people, providers, organisation, questionnaires, invitations, findings, answering, desk)
+LETTERS = (invitation_kind, findings_kind)
+LARGEST_FORM = 64 * 1024
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.
 TEMPLATES = next(path for path in (_HERE / "templates", _HERE.parent / "templates") if path.is_dir())
@@ -18,10 +36,18 @@ def create_app(config: Config) -> Flask:
     app.config.from_mapping(
         SECRET_KEY=config.secret_key,
         SQLALCHEMY_DATABASE_URI=config.database_url,
-        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_CONTENT_LENGTH=LARGEST_FORM,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
         CANDOUR=config,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    if config.database_file:
+        config.database_file.parent.mkdir(parents=True, exist_ok=True)
     db.init_app(app)
     migrate.init_app(app)
+    init_access(app, config)
+    for concept in CONCEPTS:
+        app.register_blueprint(concept.blueprint)
+    for kind in LETTERS:
+        register(app, kind(config))
     return app

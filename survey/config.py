@@ -88,7 +88,7 @@ class _Reader:
     def text(self, name: str, default: str = "") -> str:
         key = PREFIX + name.upper()
         value = self.values.get(key, "").strip()
-        self.sources[key] = ("default" if not value else ".env" if key in self.in_file and not os.environ.get(key) else "environment")
+        self.sources[key] = "default" if not value else ".env" if key in self.in_file and not os.environ.get(key) else "environment"
         return value or default
 
     def fault(self, name: str, text: str) -> None:
@@ -112,7 +112,9 @@ class _Reader:
             "proxies": self.number("proxies", lowest=0) or 0,
         }
         known = {PREFIX + f.name.upper() for f in fields(Config)} - {PREFIX + "SOURCES"}
-        self.faults += [f"{key}: no such setting; remove it or correct its name." for key in sorted(set(self.values) - known) if key.startswith(PREFIX)]
+        self.faults += [
+            f"{key}: no such setting; remove it or correct its name." for key in sorted(set(self.values) - known) if key.startswith(PREFIX)
+        ]
         needs_secret = database_file is None
         secret_key = self.text("secret_key")
         if needs_secret and not secret_key:
@@ -140,7 +142,10 @@ class _Reader:
         try:
             url = make_url(value)
         except ArgumentError:
-            self.fault("database_url", "not a database address. Examples: sqlite:///instance/candour.db, postgresql+psycopg://user:password@host/candour.")
+            self.fault(
+                "database_url",
+                "not a database address. Examples: sqlite:///instance/candour.db, postgresql+psycopg://user:password@host/candour.",
+            )
             return value
         if url.get_backend_name() == "sqlite":
             if not url.database or url.database == ":memory:":

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -53,7 +52,7 @@ class Instant(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Gives the moment back in UTC."""
         if value is None:
             return None
@@ -87,7 +86,7 @@ def transaction() -> Iterator[Session]:
 
 
 @event.listens_for(Engine, "connect")
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: object, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # the driver must not begin transactions behind our back
@@ -109,3 +108,16 @@ def _begin_sqlite(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         write = connection.get_execution_options().get(_WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def scrub(*tables: str) -> None:
+    """Leaves nothing of deleted rows in free pages or the write-ahead log (SQLite), or in dead tuples (PostgreSQL)."""
+    db.session.rollback()
+    connection = db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with connection:
+        if connection.dialect.name == "sqlite":
+            statements = ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"]
+        else:
+            statements = [f"VACUUM {connection.dialect.identifier_preparer.quote(table)}" for table in tables]
+        for statement in statements:
+            connection.exec_driver_sql(statement)

@@ -1,7 +1,7 @@
 """The one way in which Candour says no to a person."""
 
 
-class Refused(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class Refused(Exception):
     """A request that is turned down: one sentence saying what to do, and optionally one line per detail.
 
     The command line prints it on standard error and exits with 1; a page shows it. Nothing has been changed.

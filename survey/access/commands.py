@@ -1,0 +1,79 @@
+"""Accounts and the audit log on the command line."""
+
+import json
+
+import click
+from flask import current_app
+
+from survey.access import audit, service
+from survey.access.open_to import ROLES
+from survey.kernel.errors import Refused
+
+ACTOR = "command line"
+
+
+@click.group("users")
+def users_group() -> None:
+    """Say who may sign in."""
+
+
+@users_group.command("add")
+@click.argument("email")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+def add(email: str, role: str) -> None:
+    """Add somebody and print a one-time sign-in link, good for a day. For a known address: a new link.
+
+    Example: candour users add mira@northwind.example --role admin
+    """
+    account = service.add_user(email, role, actor=ACTOR)
+    click.echo(service.sign_in_link(account.email, current_app.config["CANDOUR"]))
+
+
+@users_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_(*, as_json: bool) -> None:
+    """List who may sign in.
+
+    Example: candour users list
+    """
+    found = service.list_users()
+    if as_json:
+        click.echo(json.dumps({"users": [{"email": u.email, "role": u.role, "has_password": u.has_password} for u in found]}))
+        return
+    for user in found:
+        click.echo(f"{user.email}  {user.role}{'' if user.has_password else '  (no password yet)'}")
+
+
+@users_group.command("remove")
+@click.argument("email")
+def remove(email: str) -> None:
+    """End an account and its sessions.
+
+    Example: candour users remove mira@northwind.example
+    """
+    service.remove_user(email, actor=ACTOR)
+    click.echo(f"{email} may not sign in any more.")
+
+
+@click.group("audit")
+def audit_group() -> None:
+    """Look after the audit log."""
+
+
+@audit_group.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def verify(*, as_json: bool) -> None:
+    """Check the hash chain of the log.
+
+    Example: candour audit verify
+    """
+    broken = audit.first_broken()
+    if as_json:
+        click.echo(json.dumps({"unbroken": broken is None, "first_broken": broken, "head": audit.head()}))
+    if broken is not None:
+        raise Refused(f"The chain is broken at entry {broken}: that entry or the one before was changed. Compare with a backup.")
+    if not as_json:
+        click.echo("The chain is unbroken.")
+
+
+COMMANDS = (users_group, audit_group)

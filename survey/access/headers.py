@@ -1,0 +1,39 @@
+"""What the browser is told on every page, and which host names are answered."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, request
+
+from survey.config import Config
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+WITH_SCRIPT = POLICY + "; script-src 'self'"
+_ANY_HOST = {"/healthz", "/readyz"}
+_LOCAL = {"localhost", "127.0.0.1", "[::1]"}
+
+
+def init_headers(app: Flask, config: Config) -> None:
+    """Adds the headers to every answer, keeping those a view chose itself, and refuses forged host names with 400."""
+    host = urlsplit(config.base_url).hostname or ""
+    allowed = _LOCAL | {host} if config.is_local else {host}
+
+    @app.before_request
+    def refuse_forged_hosts() -> None:
+        name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+        if request.path not in _ANY_HOST and name.lower() not in allowed:
+            abort(400)
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", POLICY)
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        if request.endpoint != "static":
+            headers.setdefault("Cache-Control", "no-store")
+        if not config.is_local:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        return response

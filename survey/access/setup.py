@@ -1,0 +1,166 @@
+"""Wires sign-in, the guard, the headers and the error pages into an application."""
+
+import logging
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, current_app, flash, redirect, render_template, request, url_for
+from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
+from flask_security.forms import LoginForm
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from survey.access.audit import record
+from survey.access.current import current_role
+from survey.access.headers import init_headers
+from survey.access.limits import FailureLimit
+from survey.access.open_to import audiences_of, role_suffices
+from survey.access.tables import RoleRow, UserRow
+from survey.config import Config
+from survey.database import db
+from survey.kernel.errors import Refused
+
+log = logging.getLogger(__name__)
+csrf = CSRFProtect()
+limit = FailureLimit()
+# Views that libraries bring, and who may open them.
+FOREIGN = {
+    "static": frozenset({"everyone"}),
+    "security.login": frozenset({"everyone"}),
+    "security.logout": frozenset({"viewer"}),
+    "security.verify": frozenset({"viewer"}),
+    "security.change_password": frozenset({"viewer"}),
+}
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]
+    """The library's form, with a limit on failures and one answer for unknown accounts and wrong passwords."""
+
+    def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
+        """Whether these are the right address and password, and another try is allowed."""
+        account, address = (self.email.data or "").strip().lower(), request.remote_addr or ""
+        wait = limit.seconds_to_wait(account, address)
+        if wait:
+            self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
+            return False
+        if super().validate(**kwargs):
+            return True
+        limit.failed(account, address)
+        return False
+
+
+def init_access(app: Flask, config: Config) -> None:
+    """Sign-in with argon2 passwords, sessions of 12 hours at most, CSRF on every form, deny by default."""
+    secure = not config.is_local
+    app.config.update(
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of a method
+        SECURITY_PASSWORD_SALT=config.secret_key[:32],
+        SECURITY_PASSWORD_LENGTH_MIN=15,
+        SECURITY_PASSWORD_COMPLEXITY_CHECKER=None,
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_CHANGEABLE=True,
+        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=False,
+        SECURITY_LOGOUT_METHODS=["POST"],
+        SECURITY_LOGIN_URL="/sign-in",
+        SECURITY_LOGOUT_URL="/sign-out",
+        SECURITY_CHANGE_URL="/account/password",
+        SECURITY_POST_LOGIN_VIEW="/",
+        SECURITY_POST_LOGOUT_VIEW="/sign-in",
+        SECURITY_POST_CHANGE_VIEW="/account",
+        SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
+        SECURITY_LOGIN_USER_TEMPLATE="access/sign_in.html",
+        SECURITY_CHANGE_PASSWORD_TEMPLATE="access/password.html",  # noqa: S106 - a file
+        SECURITY_DEFAULT_REMEMBER_ME=False,
+        SECURITY_REGISTERABLE=False,
+        SESSION_COOKIE_NAME="__Host-candour" if secure else "candour",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=None,  # a form left open over lunch is still good while the session lasts
+    )
+    csrf.init_app(app)
+    Security(app, SQLAlchemyUserDatastore(db, UserRow, RoleRow), login_form=SignInForm)
+    if config.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
+    init_headers(app, config)
+    app.before_request(_guard)
+    app.register_error_handler(Refused, _show_refusal)
+    app.register_error_handler(CSRFError, _show_stale_form)
+    app.register_error_handler(HTTPException, _show_error)
+    app.register_error_handler(Exception, _show_fault)
+    user_authenticated.connect(_note_sign_in, app)
+
+
+def undeclared(app: Flask) -> list[str]:
+    """Views that do not say who may open them."""
+    return sorted(
+        f"{endpoint} lacks @open_to(...): say who may read it"
+        for endpoint, view in app.view_functions.items()
+        if endpoint not in FOREIGN and not audiences_of(view)
+    )
+
+
+def _guard() -> Any:  # noqa: ANN401 - a response or nothing
+    endpoint = request.endpoint
+    if endpoint is None:
+        return None  # no such page: the error page answers
+    allowed = FOREIGN.get(endpoint) or audiences_of(current_app.view_functions[endpoint])
+    if "everyone" in allowed or "provider-link" in allowed:
+        return None
+    role = current_role()
+    if role is None:
+        return redirect(url_for("security.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+    if role_suffices(role, allowed):
+        return None
+    if not allowed:
+        log.error("%s lacks @open_to(...): say who may read it", endpoint)
+    return _page(403)
+
+
+def _page(code: int) -> tuple[str, int]:
+    texts = {
+        400: ("This request was not understood", "Go back, reload the page and try again."),
+        413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
+        405: ("Not in this way", "Go back and use the button on the page."),
+    }
+    title, message = texts.get(
+        code, ("Not found, or not open to you", "The address may be mistyped, or your role does not reach this page.")
+    )
+    return render_template("errors/page.html", title=title, message=message), code
+
+
+def _show_refusal(refused: Refused) -> tuple[str, int]:
+    db.session.rollback()
+    return render_template("errors/refused.html", refused=refused), 409
+
+
+def _show_stale_form(error: CSRFError) -> tuple[str, int]:
+    del error
+    message = "The form is too old, or you were signed out meanwhile. Go back, reload the page and send it again."
+    return render_template("errors/page.html", title="Please send the form again", message=message), 400
+
+
+def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass through
+    code = error.code or 500
+    if error.response is not None or code < 400:
+        return error.get_response()
+    return _page(code)
+
+
+def _show_fault(error: Exception) -> tuple[str, int]:
+    db.session.rollback()
+    reference = secrets.token_hex(4)
+    log.error("fault %s in %s: %s", reference, request.endpoint, type(error).__name__)
+    message = f"Something went wrong on our side. Nothing was lost. If it stays, tell whoever runs this server: {reference}."
+    return render_template("errors/page.html", title="That did not work", message=message), 500
+
+
+def _note_sign_in(app: Flask, user: UserRow, **_: object) -> None:
+    del app
+    flash("You are signed in.")
+    record("signed in", {"user": user.email}, user.email)

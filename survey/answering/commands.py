@@ -1,0 +1,81 @@
+"""Closing, voiding and watching a wave from the command line."""
+
+import json
+
+import click
+from flask import current_app
+
+from survey.answering.counting import close_wave, void_wave
+from survey.findings.service import findings
+from survey.invitations.commands import waves_group
+from survey.invitations.service import number_answered
+from survey.kernel.clock import now
+from survey.mail import service as mail
+from survey.waves import service as waves
+from survey.waves.rules import WaveState
+
+ACTOR = "command line"
+
+
+@waves_group.command("close")
+@click.argument("wave")
+@click.option("--early", metavar="REASON", help="Close before the planned date, for this reason; it is printed in the findings.")
+def close(wave: str, early: str | None) -> None:
+    """Close a wave and count it. Safe to repeat.
+
+    Example: candour waves close it-support-2027-q1 --early "office closed by flood"
+    """
+    item = close_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=ACTOR, early=early)
+    if item.state is WaveState.VOID:
+        click.echo(f"{item.slug} is void: {item.void_reason}. Nothing was read and nothing was kept.")
+        return
+    found = findings(item.slug).document
+    click.echo(f"{item.slug} is counted: {found['answered']} of {found['invited']} answered. {found['headline']}.")
+    click.echo(f"Read it: candour findings show {item.slug}")
+
+
+@waves_group.command("void")
+@click.argument("wave")
+@click.option("--reason", required=True, help="Shown wherever the wave would be.")
+def void(wave: str, reason: str) -> None:
+    """Give a wave up: its answers are deleted unread.
+
+    Example: candour waves void it-support-2027-q1 --reason "wrong staff list"
+    """
+    item = void_wave(wave, current_app.config["CANDOUR"].key_dir, reason=reason, actor=ACTOR)
+    click.echo(f"{item.slug} is void: {item.void_reason}.")
+
+
+@waves_group.command("status")
+@click.argument("wave")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def status(wave: str, *, as_json: bool) -> None:
+    """Show a wave's state, what was sent, and how many answered, in steps of the minimum group.
+
+    Example: candour waves status it-support-2027-q1 --json
+    """
+    item = waves.wave(wave)
+    answered = number_answered(item.id) if item.state is WaveState.OPEN else 0
+    at_least = answered // item.minimum_group * item.minimum_group
+    facts = {
+        "slug": item.slug,
+        "survey": item.survey,
+        "state": item.state.value,
+        "opens": item.opens_at.isoformat(),
+        "closes": item.closes_at.isoformat(),
+        "invited": item.invited,
+        "answered_at_least": at_least if item.state is WaveState.OPEN else None,
+        "groups": {group.name: group.invited for group in item.groups},
+        "mail": mail.status(item.slug),
+    }
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False, default=str))
+        return
+    click.echo(
+        f"{item.slug}: {item.state}, {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M} ({item.timezone}), {item.invited} invited"
+    )
+    if item.state is WaveState.OPEN:
+        click.echo(f"Answers so far: {f'at least {at_least}' if at_least else f'fewer than {item.minimum_group}'} of {item.invited}")
+
+
+COMMANDS = ()

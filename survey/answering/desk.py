@@ -1,0 +1,96 @@
+"""The manager's desk: the list of waves, one wave in whatever state it is in, and opening and closing by hand."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from survey.access.current import current_actor
+from survey.access.open_to import open_to
+from survey.answering.counting import close_wave
+from survey.findings.service import findings
+from survey.findings.views import results
+from survey.invitations.service import number_answered, open_wave, preview_wave
+from survey.kernel.clock import now
+from survey.mail import service as mail
+from survey.providers.service import provider_by_id
+from survey.waves import service as waves
+from survey.waves.rules import Wave, WaveState, printed
+
+blueprint = Blueprint("desk", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One wave in the list."""
+
+    wave: Wave
+    provider: str
+    says: str
+
+
+@blueprint.get("/")
+@open_to("viewer")
+def dashboard() -> str:
+    """All waves, newest first, each with what it says or when it will."""
+    lines = [Line(item, provider_by_id(item.provider_id).name, _says(item)) for item in reversed(waves.list_waves())]
+    return render_template("desk/dashboard.html", lines=lines)
+
+
+@blueprint.get("/waves")
+@open_to("viewer")
+def list_waves() -> Response:
+    """The list stands on the first page."""
+    return redirect(url_for("desk.dashboard"))
+
+
+@blueprint.get("/waves/<wave>")
+@open_to("viewer")
+def show_wave(wave: str) -> str:
+    """Results when counted; before that, counts and dates only."""
+    item = waves.wave(wave)
+    if item.is_published:
+        return results(item)
+    facts = {"wave": item, "provider": provider_by_id(item.provider_id), "says": _says(item)}
+    if item.state is WaveState.OPEN:
+        at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
+        facts |= {"at_least": at_least, "mail": mail.status(item.slug), "closes": printed(item.closes, item.timezone), "at": now()}
+    return render_template("desk/show_wave.html", **facts)
+
+
+@blueprint.route("/waves/<wave>/open", methods=["GET", "POST"])
+@open_to("manager")
+def open_by_hand(wave: str) -> str | Response:
+    """A page of its own that says what opening will do; the button does it."""
+    if request.method == "POST":
+        item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor())
+        flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
+        return redirect(url_for("desk.show_wave", wave=item.slug), 303)
+    plan = preview_wave(wave)
+    return render_template("desk/open_by_hand.html", plan=plan, key_dir=current_app.config["CANDOUR"].key_dir)
+
+
+@blueprint.route("/waves/<wave>/close", methods=["GET", "POST"])
+@open_to("manager")
+def close_by_hand(wave: str) -> str | Response:
+    """A page of its own: closing early needs a reason and keeps the wave out of the ladder."""
+    item = waves.wave(wave)
+    if request.method == "POST":
+        reason = request.form.get("reason", "")
+        closed = close_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor(), early=reason)
+        flash(f"{closed.slug} is {closed.state}.")
+        return redirect(url_for("desk.show_wave", wave=closed.slug), 303)
+    return render_template("desk/close_by_hand.html", wave=item, closes=printed(item.closes, item.timezone))
+
+
+def _says(item: Wave) -> str:
+    if item.is_published:
+        return str(findings(item.slug).document["headline"])
+    match item.state:
+        case WaveState.PLANNED:
+            return f"Opens on {item.opens.day} {item.opens:%B %Y}"
+        case WaveState.OPEN:
+            return f"Open until {item.closes.day} {item.closes:%B %Y}"
+        case WaveState.CLOSED:
+            return f"Closed on {item.closes.day} {item.closes:%B %Y}, counting"
+    return "Too few answers to show anything" if (item.void_reason or "").startswith("fewer than") else f"Void: {item.void_reason}"

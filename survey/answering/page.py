@@ -1,0 +1,35 @@
+"""What the survey page shows: the same for everybody of one wave."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuestion:
+    """One question as shown: options low to high as (posted value, words)."""
+
+    id: str
+    kind: str
+    text: str
+    options: tuple[tuple[str, str], ...]
+    opt_out: str | None
+    hint: str | None
+    max_chars: int | None
+    numbered: bool
+    anchors: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyPage:
+    """One wave's page in one language."""
+
+    slug: str
+    organisation: str
+    provider: str
+    title: str
+    period: str
+    questions: tuple[PageQuestion, ...]
+    closes: str
+    promises: tuple[str, ...]
+    contact: str
+    language: str
+    minutes: int

@@ -1,0 +1,133 @@
+"""Answering: the page an employee sees, and the one transaction that burns an invitation and keeps a ballot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from survey.answering.page import PageQuestion, SurveyPage
+from survey.answering.rules import CODE_MISSING, read_form
+from survey.database import transaction
+from survey.findings.service import questions_of
+from survey.invitations import service as invitations
+from survey.invitations.rules import code_in
+from survey.kernel.workdays import add_working_days
+from survey.organisation.promise import Terms, on_the_form
+from survey.organisation.rules import Organisation
+from survey.organisation.service import organisation
+from survey.providers.service import provider_by_id
+from survey.questionnaires.rules import Question, ScaleKind
+from survey.responses import service as responses
+from survey.responses.rules import Answers, pack
+from survey.waves import sealing
+from survey.waves import service as waves
+from survey.waves.rules import Wave, printed
+
+LONGEST_CODE_FIELD = 200
+
+
+class Outcome(Enum):
+    """What became of a posted form."""
+
+    SENT = "sent"
+    PROBLEMS = "problems"
+    CODE_REFUSED = "code refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The outcome, and one sentence per field that needs attention."""
+
+    outcome: Outcome
+    problems: Mapping[str, str]
+
+
+class _CodeSpentError(Exception):
+    """The invitation was used between reading and writing."""
+
+
+def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submission:
+    """Takes one posted form: answers first, then the code, then one transaction that burns and stores.
+
+    Only a form with good answers ever asks about a code, so an empty form tells nothing about one. Any number of
+    repeats, in a row or at once, give one ballot.
+    """
+    sent = read_form(questions_of(item), form)
+    if sent.problems:
+        return Submission(Outcome.PROBLEMS, sent.problems)
+    code = code_in(" ".join(form.get("token", []))[:LONGEST_CODE_FIELD])
+    if code is None:
+        return Submission(Outcome.PROBLEMS, {"token": CODE_MISSING})
+    try:
+        return _keep(item, code, sent.answers, now)
+    except sealing.TooLong as excess:
+        first_text = next(iter(sent.answers.texts))
+        return Submission(Outcome.PROBLEMS, {first_text: f"Please shorten your texts by about {excess.octets + 20} characters in all."})
+
+
+def survey_page(item: Wave, sender: str) -> SurveyPage:
+    """Everything that the survey page of one wave shows; the same for everybody."""
+    facts, provider = organisation(sender), provider_by_id(item.provider_id)
+    asked = questions_of(item)
+    closes = printed(item.closes, item.timezone, several_zones=facts.several_zones)
+    return SurveyPage(
+        slug=item.slug,
+        organisation=facts.name,
+        provider=provider.name,
+        title="How is our IT support doing?",
+        period=f"{item.opens:%B %Y}",
+        questions=tuple(_page_question(question, provider.name) for question in asked.questions),
+        closes=closes,
+        promises=on_the_form(terms(item, facts, provider.name, closes)),
+        contact=facts.contact_name,
+        language=asked.language.partition("-")[0],
+        minutes=asked.minutes,
+    )
+
+
+def next_steps(item: Wave, provider: str) -> tuple[tuple[str, str], ...]:
+    """What happens after the close, each with the last day it should happen on."""
+    closes = item.closes.date()
+    shared = add_working_days(closes, 3)
+    replied = add_working_days(shared, 10)
+    return (
+        (f"{closes.day} {closes:%B}", "the survey closes and all answers are counted together."),
+        (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),
+        (f"By {replied.day} {replied:%B}", f"{provider} has to reply with what it will do."),
+    )
+
+
+def terms(item: Wave, facts: Organisation, provider: str, closes: str) -> Terms:
+    """The names, date and thresholds that the promise states for this wave."""
+    return Terms(facts.name, provider, facts.comments_read_by, facts.host, closes, item.minimum_group, item.minimum_detail)
+
+
+def _keep(item: Wave, code: str, answers: Answers, now: datetime) -> Submission:
+    refused = Submission(Outcome.CODE_REFUSED, {"token": "This code cannot be used"})
+    found = invitations.invitation_for(code, item.id)
+    if found is None or item.public_key is None or not item.takes_answers(now):
+        return refused
+    sealed = sealing.seal(item.public_key, item.id, pack(found.group, answers))
+    try:
+        with transaction():
+            if not waves.hold_for_answer(item.id) or not invitations.burn(found.id):
+                raise _CodeSpentError
+            responses.store_ballot(item.id, sealed)
+    except _CodeSpentError:
+        return refused
+    return Submission(Outcome.SENT, {})
+
+
+def _page_question(question: Question, provider: str) -> PageQuestion:
+    scale = question.scale
+    return PageQuestion(
+        id=question.id,
+        kind="text" if scale.kind is ScaleKind.TEXT else "scale",
+        text=question.text.replace("{provider}", provider),
+        options=tuple((str(code), label) for code, label in zip(scale.codes, scale.labels, strict=True)),
+        opt_out=scale.opt_out,
+        hint=scale.hint,
+        max_chars=scale.max_chars,
+        numbered=scale.kind is ScaleKind.NPS,
+        anchors=scale.anchors,
+    )

@@ -1,0 +1,140 @@
+"""The employee's pages: no cookie, no script but one, and a GET that writes nothing."""
+
+from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request, url_for
+from sqlalchemy.exc import OperationalError
+from werkzeug.wrappers import Response as BaseResponse
+
+from survey.access.open_to import open_to
+from survey.access.setup import csrf
+from survey.answering.page import SurveyPage
+from survey.answering.service import Outcome, Submission, next_steps, submit, survey_page, terms
+from survey.database import db
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+from survey.organisation.promise import Terms, on_the_form
+from survey.organisation.service import organisation
+from survey.providers.service import list_providers, provider_by_id
+from survey.waves import service as waves
+from survey.waves.rules import Wave, WaveState, printed
+
+blueprint = Blueprint("answering", __name__)
+STATUS = {Outcome.PROBLEMS: 400, Outcome.CODE_REFUSED: 410}
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@blueprint.get("/s/<wave>")
+@blueprint.get("/s/<wave>/<language>")
+@open_to("everyone")
+def survey(wave: str, language: str | None = None) -> Response:
+    """The survey page: the same bytes for everybody, whatever a mail filter appended to its address."""
+    item = _wave(wave.partition("#")[0])
+    page = _page(item)
+    if language not in {None, page and page.language}:
+        abort(404)
+    if page is None or not item.takes_answers(now()):
+        return _reply(_state(item))
+    return _reply(render_template("answering/survey.html", page=page, given={}, problems={}, status=None))
+
+
+@blueprint.post("/s/<wave>")
+@csrf.exempt
+@open_to("everyone")
+def answer(wave: str) -> BaseResponse:
+    """Takes a form; whatever is wrong, the page comes back with everything still on it."""
+    item = _wave(wave.partition("#")[0])
+    page = _page(item)
+    if page is None:
+        return _reply(_state(item))
+    form = request.form.to_dict(flat=False)
+    try:
+        submission = submit(item, form, now())
+    except OperationalError:
+        db.session.rollback()
+        return _form(page, Submission(Outcome.PROBLEMS, {}), "unavailable", 503)
+    if submission.outcome is Outcome.SENT:
+        return redirect(url_for("answering.thanks", wave=item.slug), 303)
+    return _form(page, submission, submission.outcome.value, STATUS[submission.outcome])
+
+
+@blueprint.get("/s/<wave>/thanks")
+@open_to("everyone")
+def thanks(wave: str) -> Response:
+    """The same thanks for everybody, safe to reload."""
+    item = _wave(wave)
+    page = _page(item) or abort(404)
+    return _reply(render_template("answering/thanks.html", page=page, steps=next_steps(item, page.provider)))
+
+
+@blueprint.get("/s/<wave>/sent.css")
+@open_to("everyone")
+def sent(wave: str) -> Response:  # noqa: ARG001 - one address per wave, so that it is fetched after each Send
+    """Makes the browser forget the filled-in form, so that Back shows an empty one."""
+    response = Response("", mimetype="text/css")
+    response.headers["Clear-Site-Data"] = '"cache"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/promise")
+@open_to("everyone")
+def promise() -> str:
+    """What is stored about an employee, what is not, who could learn what."""
+    facts = organisation(_sender())
+    running = [item for item in waves.list_waves() if item.state is WaveState.OPEN]
+    if running:
+        item = running[-1]
+        provider = provider_by_id(item.provider_id).name
+        closes = printed(item.closes, item.timezone, several_zones=facts.several_zones)
+        sentences = on_the_form(terms(item, facts, provider, closes))
+    else:
+        names = [known.name for known in list_providers()]
+        provider = names[0] if len(names) == 1 else "the IT provider"
+        general = Terms(facts.name, provider, facts.comments_read_by, facts.host, "on the date in your mail")
+        sentences = on_the_form(general)
+    return render_template("answering/promise.html", organisation=facts, provider=provider, sentences=sentences)
+
+
+def _wave(slug: str) -> Wave:
+    try:
+        return waves.wave(slug)
+    except Refused:
+        abort(404)
+
+
+def _page(item: Wave) -> SurveyPage | None:
+    return survey_page(item, _sender()) if item.questionnaire_version and not item.imported else None
+
+
+def _sender() -> str:
+    return str(current_app.config["CANDOUR"].mail_from)
+
+
+def _form(page: SurveyPage, submission: Submission, status: str, code: int) -> Response:
+    given = {name: values[0] for name, values in request.form.to_dict(flat=False).items()}
+    body = render_template("answering/survey.html", page=page, given=given, problems=submission.problems, status=status)
+    return _reply(body, code)
+
+
+def _state(item: Wave) -> str:
+    """The page of a wave that takes no answers: static, no code asked."""
+    if item.state is WaveState.PLANNED:
+        title = f"Opens on {printed(item.opens, item.timezone)}"
+        message = "Your invitation comes by mail when the survey opens."
+    else:
+        title = f"Closed on {printed(item.closes, item.timezone)}"
+        upcoming = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.state is WaveState.PLANNED]
+        message = (
+            f"The next survey opens on {upcoming[0].opens.day} {upcoming[0].opens:%B %Y}." if upcoming else "Thank you for your interest."
+        )
+    return render_template("answering/state.html", title=title, message=message)
+
+
+def _reply(body: str, code: int = 200) -> Response:
+    response = make_response(body, code)
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response

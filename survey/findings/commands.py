@@ -1,0 +1,154 @@
+"""Findings and imported history on the command line."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+
+from survey.findings import history
+from survey.findings.letters import findings_letter
+from survey.findings.service import Findings, findings, preview_sharing, recipients, share
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+
+ACTOR = "command line"
+COLUMNS = (
+    "wave question revision statistic group estimate low high confidence method answers population invited target verdict "
+    "process_low process_high status words"
+).split()
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("findings")
+def findings_group() -> None:
+    """Read and share what a wave found."""
+
+
+@findings_group.command("show")
+@click.argument("wave")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings document.")
+@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write one line per published figure.")
+def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
+    """Show a wave's findings.
+
+    Example: candour findings show latest --json
+    """
+    found = findings(wave)
+    if csv_file:
+        csv_file.write_text(as_csv(found), encoding="utf-8", newline="")
+    if as_json:
+        click.echo(json.dumps(found.document, ensure_ascii=False, indent=1))
+        return
+    document = found.document
+    click.echo(f"{document['headline']}.")
+    click.echo(f"{document['answered']} of {document['invited']} answered ({document['response_rate']:.0%}).")
+    for measure in document["measures"]:
+        if measure["group"] is None:
+            click.echo("  " + _line(measure))
+
+
+@findings_group.command("share")
+@click.argument("wave")
+@click.option("--to", "audience", type=click.Choice(["provider"]), required=True, help="Who gets the findings.")
+@click.option("--dry-run", is_flag=True, help="Print the mail and its recipients; send nothing.")
+def share_findings(wave: str, audience: str, *, dry_run: bool) -> None:  # noqa: ARG001 - one audience so far
+    """Mail the findings to the provider's contacts. Sharing again sends nothing twice.
+
+    Example: candour findings share it-support-2027-q1 --to provider --dry-run
+    """
+    found = findings(wave)
+    provider, contacts = recipients(found.wave)
+    if not contacts:
+        raise Refused(f'{provider.name} has no contact yet. Add one: candour providers add "{provider.name}" --contact "Name <mail>"')
+    if dry_run:
+        letter = findings_letter(preview_sharing(found, contacts[0].id, now()), provider, contacts[0], current_app.config["CANDOUR"])
+        click.echo(f"To: {', '.join(f'{c.name} <{c.address}>' for c in contacts)}\nSubject: {letter.subject}\n\n{letter.text}")
+        return
+    shared = share(wave, [contact.id for contact in contacts], now(), actor=ACTOR)
+    click.echo(
+        f"Shared with {len(shared)} at {provider.name}: {', '.join(c.address for c in contacts)}. The mail leaves with the next tick."
+    )
+
+
+@click.group("responses")
+def responses_group() -> None:
+    """Bring in answers that another tool collected."""
+
+
+@responses_group.command("import")
+@click.argument("wave")
+@click.argument("file", type=READABLE)
+@click.option("--groups", "groups_file", type=READABLE, required=True, help="JSON: number invited per group.")
+@click.option("--map", "map_file", type=READABLE, help="JSON: columns, values, ignore.")
+@click.option("--scale", type=click.IntRange(2, 11), help="Points of the scale of columns that the questionnaire lacks.")
+@click.option("--survey", help="The survey that the wave belongs to, when the wave does not exist yet.")
+@click.option("--opened", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--closed", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--dry-run", is_flag=True, help="Print what would be stored; store nothing.")
+def import_responses(wave: str, file: Path, groups_file: Path, map_file: Path | None, **options: Any) -> None:  # noqa: ANN401
+    """Import one past wave.
+
+    Example: candour responses import it-2026 answers.csv --groups groups.json --survey "IT support" --opened 2026-10-01 --closed 2026-10-15
+    """
+    invited = history.read_groups(_json(groups_file))
+    mapped = history.read_mapping(_json(map_file)) if map_file else history.Mapped()
+    base = history.base_questionnaire(wave, options["survey"])
+    found = history.read_history(file.read_bytes(), invited, base, mapped, options["scale"], f"history-{wave}")
+    if options["dry_run"]:
+        click.echo(json.dumps({"responses": len(found.responses), "groups": found.counts()}, ensure_ascii=False, indent=1))
+        return
+    stored = history.import_history(
+        wave, found, survey=options["survey"], opened=_day(options["opened"]), closed=_day(options["closed"]), actor=ACTOR
+    )
+    click.echo(f"{stored.wave.slug}: {len(found.responses)} responses imported. Read them: candour findings show {stored.wave.slug}")
+
+
+def as_csv(found: Findings) -> str:
+    """One line per measure; text cells are safe against spreadsheet formulas, hidden ones hold their words and no number."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    revision = {question["id"]: question["revision"] for question in found.document["questions"]}
+    for measure in found.document["measures"]:
+        facts = measure | {"wave": found.wave.slug, "revision": revision[measure["question"]], "invited": found.document["invited"]}
+        if not measure["shown"]:
+            facts.pop("invited")
+        process = measure.get("process", {})
+        facts |= {f"process_{end}": process[end] for end in ("low", "high") if end in process}
+        writer.writerow([_cell(facts.get(column)) for column in COLUMNS])
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value
+
+
+def _line(measure: dict[str, Any]) -> str:
+    head = f"{measure['question']:<12} {measure['statistic']:<6}"
+    if not measure["shown"]:
+        return f"{head} {measure['words']}"
+    target = f", target {measure['target']:.0%}: {measure['verdict']}" if measure.get("target") else ""
+    return f"{head} {measure['estimate']:.4f} ({measure['low']:.4f} to {measure['high']:.4f}), {measure['answers']} answers{target}"
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, OSError) as error:
+        raise Refused(f"{path} cannot be read as JSON: {error}") from error
+
+
+def _day(moment: datetime | None) -> Any:  # noqa: ANN401
+    return moment.date() if moment else None
+
+
+COMMANDS = (findings_group, responses_group)

@@ -1,0 +1,40 @@
+"""The frozen findings, and who was sent which version."""
+
+from datetime import date
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from survey.database import db
+
+
+class FindingsRow(db.Model):
+    """One version of a wave's findings document, as canonical JSON; never changed."""
+
+    __tablename__ = "findings"
+    __table_args__ = (CheckConstraint("version >= 1", name="version"),)
+    wave_id: Mapped[str] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    digest: Mapped[str] = mapped_column(Text, unique=True)
+    document: Mapped[str] = mapped_column(Text)
+
+
+class SharingRow(db.Model):
+    """A version sent to one contact of the provider, on a day, with the day a reply is due."""
+
+    __tablename__ = "sharing"
+    __table_args__ = (ForeignKeyConstraint(["wave_id", "version"], ["findings.wave_id", "findings.version"]),)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    wave_id: Mapped[str] = mapped_column(Text, index=True)
+    version: Mapped[int] = mapped_column(Integer)
+    contact_id: Mapped[str] = mapped_column(Text)
+    shared_on: Mapped[date] = mapped_column(Date)
+    reply_by: Mapped[date] = mapped_column(Date)
+
+
+class ImportRow(db.Model):
+    """The digest of an imported file, so that the same history is not taken twice."""
+
+    __tablename__ = "history_import"
+    wave_id: Mapped[str] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    digest: Mapped[str] = mapped_column(Text, unique=True)

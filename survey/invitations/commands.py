@@ -1,0 +1,171 @@
+"""Surveys, targets and waves from the command line, as far as opening them."""
+
+import json
+from datetime import datetime
+
+import click
+from flask import current_app
+
+from survey.invitations.service import open_wave, preview_wave
+from survey.kernel.clock import now
+from survey.waves import service as waves
+from survey.waves.rules import Target, Wave
+
+ACTOR = "command line"
+WALL_CLOCK = click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"])
+
+
+@click.group("surveys")
+def surveys_group() -> None:
+    """Plan the standing programmes that ask."""
+
+
+@surveys_group.command("add")
+@click.argument("name")
+@click.option("--provider", required=True, help="The provider's name.")
+@click.option("--questionnaire", default="quarterly_8", show_default=True)
+@click.option("--cadence", default="quarterly", show_default=True, help="quarterly or monthly.")
+@click.option("--opens", type=WALL_CLOCK, required=True, help="First opening, wall-clock time in the survey's zone.")
+@click.option("--closes", type=WALL_CLOCK, help="First closing; by default 17:00 on the last day.")
+@click.option("--days", type=int, default=14, show_default=True, help="How long a wave stays open.")
+@click.option("--timezone", help="Time zone, for example Europe/London.")
+@click.option("--audience", default="all", show_default=True, help="all, or departments separated by commas.")
+@click.option("--baseline-waves", type=click.IntRange(0, 2), default=2, show_default=True, help="Early waves that only set targets.")
+def add(**plan: object) -> None:
+    """Add a survey and plan its first wave.
+
+    Example: candour surveys add "IT support" --provider "Brightline IT" --opens 2027-01-11T09:00 --timezone Europe/London
+    """
+    plan["timezone"] = plan["timezone"] or current_app.config["CANDOUR"].timezone
+    survey, first = waves.add_survey(waves.Plan(**plan))  # type: ignore[arg-type]
+    click.echo(f"{survey.name} added. First wave: {_line(first)}")
+
+
+@surveys_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_surveys(*, as_json: bool) -> None:
+    """List the surveys.
+
+    Example: candour surveys list --json
+    """
+    found = waves.list_surveys()
+    if as_json:
+        rows = [{"slug": s.slug, "name": s.name, "cadence": s.cadence.value, "audience": s.audience, "state": s.state} for s in found]
+        click.echo(json.dumps({"surveys": rows}, ensure_ascii=False))
+        return
+    for survey in found:
+        click.echo(f"{survey.name}: {survey.cadence}, {survey.questionnaire}, {survey.audience}, {survey.state}")
+
+
+@click.group("targets")
+def targets_group() -> None:
+    """Say what a measure is held to."""
+
+
+@targets_group.command("set")
+@click.argument("survey")
+@click.argument("question")
+@click.option("--target", type=float, required=True, help="Share aimed for, for example 0.8.")
+@click.option("--minimum", type=float, help="Inadequate below.")
+@click.option("--stretch", type=float, help="Excellent above.")
+def set_target(survey: str, question: str, target: float, minimum: float | None, stretch: float | None) -> None:
+    """Set a target for the waves not yet opened.
+
+    Example: candour targets set "IT support" OVR1 --target 0.8 --minimum 0.7 --stretch 0.9
+    """
+    waves.set_target(survey, question, Target(target, minimum, stretch))
+    click.echo(f"{question}: target {target:.0%}, from the next wave on.")
+
+
+@targets_group.command("list")
+@click.argument("survey")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_targets(survey: str, *, as_json: bool) -> None:
+    """List the targets that the next wave will freeze.
+
+    Example: candour targets list "IT support"
+    """
+    found = waves.targets(survey)
+    if as_json:
+        rows = {q: {"target": t.target, "minimum": t.minimum, "stretch": t.stretch} for q, t in found.items()}
+        click.echo(json.dumps({"targets": rows}))
+        return
+    for question, target in sorted(found.items()):
+        click.echo(f"{question}: {target.target:.0%}")
+
+
+@click.group("waves")
+def waves_group() -> None:
+    """Open, close and watch the waves of a survey."""
+
+
+@waves_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_waves(*, as_json: bool) -> None:
+    """List all waves, oldest first.
+
+    Example: candour waves list --json
+    """
+    found = waves.list_waves()
+    if as_json:
+        rows = [
+            {
+                "slug": w.slug,
+                "survey": w.survey,
+                "state": w.state.value,
+                "opens": w.opens_at.isoformat(),
+                "closes": w.closes_at.isoformat(),
+                "invited": w.invited,
+            }
+            for w in found
+        ]
+        click.echo(json.dumps({"waves": rows}, ensure_ascii=False))
+        return
+    for item in found:
+        click.echo(_line(item))
+
+
+@waves_group.command("plan")
+@click.argument("survey")
+@click.option("--opens", type=WALL_CLOCK, required=True)
+@click.option("--closes", type=WALL_CLOCK, required=True)
+def plan(survey: str, opens: datetime, closes: datetime) -> None:
+    """Plan a one-off wave beside the cadence.
+
+    Example: candour waves plan "IT support" --opens 2027-02-01T09:00 --closes 2027-02-12T17:00
+    """
+    click.echo(f"Planned: {_line(waves.plan_wave(survey, opens, closes))}")
+
+
+@waves_group.command("open")
+@click.argument("wave")
+def open_(wave: str) -> None:
+    """Open a wave: freeze its terms and queue the invitations. They leave with the next `candour tick`, or by themselves under `serve`.
+
+    Example: candour waves open it-support-2027-q1
+    """
+    for warning in preview_wave(wave).warnings:
+        click.echo(f"Note: {warning}", err=True)
+    item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=ACTOR)
+    click.echo(f"{item.slug} is open until {item.closes:%Y-%m-%d %H:%M} ({item.timezone}); {item.invited} invitations are queued.")
+    for group in item.groups:
+        click.echo(f"  {group.name}: {group.invited} invited")
+
+
+@waves_group.command("extend")
+@click.argument("wave")
+@click.option("--days", type=int, required=True, help="1 to 7.")
+def extend(wave: str, days: int) -> None:
+    """Extend an open wave, once.
+
+    Example: candour waves extend it-support-2027-q1 --days 3
+    """
+    item = waves.extend(wave, days, now())
+    click.echo(f"{item.slug} now closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
+
+
+def _line(item: Wave) -> str:
+    return f"{item.slug}  {item.state}  {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M}  {item.invited} invited"
+
+
+COMMANDS = (surveys_group, targets_group, waves_group)

@@ -1,0 +1,53 @@
+"""The code that carries the right to answer once, and who is asked under which group."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: without I, L, O and U
+LENGTH = 24
+_FORM = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
+_FORGIVEN = str.maketrans("OIL", "011")
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A person's right to answer one wave once."""
+
+    id: str
+    wave_id: str
+    person_id: str | None
+    group: str
+    answered: bool
+
+
+def draw_code() -> str:
+    """A fresh code: 24 characters, 120 bits from the system's random source."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def grouped(code: str) -> str:
+    """A code as it is printed, in groups of four.
+
+    >>> grouped("0123456789ABCDEFGHJKMNPQ")
+    '0123-4567-89AB-CDEF-GHJK-MNPQ'
+    """
+    return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def code_in(text: str) -> str | None:
+    """The code in what was linked, pasted or typed: any case, spaces and hyphens ignored, O read as 0, I and L as 1.
+
+    >>> code_in(" o123-4567 89ab-cdef-ghjk-mnpq ")
+    '0123456789ABCDEFGHJKMNPQ'
+    >>> code_in("not a code") is None
+    True
+    """
+    code = re.sub(r"[\s-]", "", text[:200]).upper().translate(_FORGIVEN)
+    return code if _FORM.fullmatch(code) else None
+
+
+def digest(code: str) -> bytes:
+    """What is stored of a code: its SHA-256. 120 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2)."""
+    return hashlib.sha256(code.encode()).digest()

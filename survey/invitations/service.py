@@ -1,0 +1,174 @@
+"""Invitations: who is asked, under which group, with which code. Never what they answered."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, insert, select, update
+
+from survey.access.audit import record
+from survey.database import db, transaction
+from survey.invitations import rules
+from survey.invitations.rules import Invitation
+from survey.invitations.tables import InvitationRow, TokenRow
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id
+from survey.mail import service as mail
+from survey.people.service import Person, people_in, person
+from survey.questionnaires.rules import Questionnaire
+from survey.questionnaires.service import bank, freeze, questionnaire, with_questions
+from survey.statistics.suppression import merge_to_invited
+from survey.waves import keys, sealing
+from survey.waves import service as waves
+from survey.waves.rules import MINIMUM_INVITED, Group, Wave, check_audience, check_opens
+
+INVITATION = "invitation"
+LOOP_CHECK = "ACC1"
+SMALLEST_FOR_TEXT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What opening a wave would do: the groups it would freeze, the questions it would ask, and what to know before."""
+
+    wave: Wave
+    groups: tuple[Group, ...]
+    questionnaire: Questionnaire
+    people: tuple[Person, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def invited(self) -> int:
+        """How many people would be invited."""
+        return len(self.people)
+
+
+def preview_wave(name: str) -> Preview:
+    """What opening this wave would freeze; refuses what cannot be opened, saying why."""
+    item = waves.wave(name)
+    check_opens(item)
+    people = people_in(item.audience)
+    check_audience(len(people))
+    groups = _partition(people)
+    asked = _questions(item, len(people))
+    return Preview(item, groups, asked, people, _warnings(groups, len(people)))
+
+
+def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> Wave:
+    """Freezes a planned wave and queues one invitation per person, all in one transaction.
+
+    The key is made and its probe opened before anything is stored or sent; opening twice is refused by the state.
+    """
+    plan = preview_wave(name)
+    private = keys.make_key(key_dir, plan.wave.id)
+    public = keys.public_half(private)
+    probe = sealing.probe(public, plan.wave.id)
+    if not sealing.opens_probe(keys.load_key(key_dir, plan.wave.id), plan.wave.id, probe):
+        raise Refused("The key that was just made does not open what it sealed. Nothing was sent. Check CANDOUR_KEY_DIR.")
+    with transaction() as session:
+        launch = waves.Launch(freeze(plan.questionnaire), plan.groups, public, probe)
+        opened = waves.freeze(plan.wave, now, launch)
+        group_of = {member: group.name for group in plan.groups for member in group.members}
+        rows = [
+            {"id": random_id(), "wave_id": opened.id, "person_id": p.id, "group_name": group_of[p.department], "answered": 0}
+            for p in plan.people
+        ]
+        session.execute(insert(InvitationRow), rows)
+        mail.queue(INVITATION, opened.slug, [row["id"] for row in rows])
+        facts = {"wave": opened.slug, "invited": opened.invited, "groups": {g.name: g.invited for g in plan.groups}}
+        record("wave opened", facts, actor)
+    return opened
+
+
+def invitation(invitation_id: str) -> Invitation | None:
+    """The invitation with this id, if it is still there."""
+    row = db.session.get(InvitationRow, invitation_id, populate_existing=True)
+    return _invitation(row) if row else None
+
+
+def invitations_of(wave_id: str) -> tuple[tuple[Invitation, Person], ...]:
+    """Everybody invited to a wave who is still in the directory, by address."""
+    rows = db.session.scalars(select(InvitationRow).where(InvitationRow.wave_id == wave_id)).all()
+    pairs = [(_invitation(row), person(row.person_id)) for row in rows if row.person_id]
+    return tuple(sorted(((i, p) for i, p in pairs if p), key=lambda pair: pair[1].email))
+
+
+def invitation_for(code: str, wave_id: str) -> Invitation | None:
+    """The invitation that this code belongs to in this wave; None for an unknown, spent or foreign one. Writes nothing."""
+    query = (
+        select(InvitationRow)
+        .join(TokenRow, TokenRow.invitation_id == InvitationRow.id)
+        .where(TokenRow.hash == rules.digest(code), InvitationRow.wave_id == wave_id, InvitationRow.answered == 0)
+    )
+    row = db.session.scalar(query)
+    return _invitation(row) if row else None
+
+
+def store_code(invitation_id: str, code: str) -> None:
+    """Keeps the hash of a code that is about to be handed over."""
+    with transaction() as session:
+        session.add(TokenRow(hash=rules.digest(code), invitation_id=invitation_id))
+        session.flush()
+
+
+def burn(invitation_id: str) -> bool:
+    """Uses up an invitation, inside the transaction that stores its ballot; False when that was done already."""
+    query = update(InvitationRow).where(InvitationRow.id == invitation_id, InvitationRow.answered == 0).values(answered=1)
+    return db.session.connection().execute(query).rowcount == 1
+
+
+def number_answered(wave_id: str) -> int:
+    """How many invitations of a wave have been used. For counting only: pages print it in steps of the minimum group."""
+    query = select(InvitationRow.id).where(InvitationRow.wave_id == wave_id, InvitationRow.answered == 1)
+    return len(db.session.scalars(query).all())
+
+
+def forget_answering(item: Wave) -> None:
+    """Inside the counting transaction: no code, no mark of who answered, and no row order that tells it.
+
+    The rows are deleted and inserted again in the order of their ids, because an UPDATE leaves them lying in the
+    order of answering on PostgreSQL.
+    """
+    with transaction() as session:
+        ours = select(InvitationRow.id).where(InvitationRow.wave_id == item.id)
+        session.execute(delete(TokenRow).where(TokenRow.invitation_id.in_(ours)).execution_options(synchronize_session=False))
+        columns = (InvitationRow.id, InvitationRow.wave_id, InvitationRow.person_id, InvitationRow.group_name)
+        found = session.execute(select(*columns).where(InvitationRow.wave_id == item.id).order_by(InvitationRow.id)).all()
+        session.execute(delete(InvitationRow).where(InvitationRow.wave_id == item.id).execution_options(synchronize_session=False))
+        if found:
+            session.execute(insert(InvitationRow), [{**row._asdict(), "answered": 0} for row in found])
+        mail.cancel(item.slug)
+
+
+def _invitation(row: InvitationRow) -> Invitation:
+    return Invitation(row.id, row.wave_id, row.person_id, row.group_name, bool(row.answered))
+
+
+def _partition(people: Sequence[Person]) -> tuple[Group, ...]:
+    sizes = Counter(person.department for person in people)
+    merged = merge_to_invited(sorted(sizes.items()), minimum=MINIMUM_INVITED)
+    return tuple(Group(g.name, g.invited, g.members) for g in merged)
+
+
+def _questions(item: Wave, invited: int) -> Questionnaire:
+    asked = questionnaire(waves.survey(item.survey).questionnaire)
+    follows = waves.number_of_earlier_waves(item) > 0
+    if follows and asked.slug == "quarterly_8" and LOOP_CHECK in bank() and LOOP_CHECK not in {q.id for q in asked.questions}:
+        asked = with_questions(asked, [LOOP_CHECK])
+    return asked if invited >= SMALLEST_FOR_TEXT else asked.without_texts()
+
+
+def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
+    found = []
+    if invited < SMALLEST_FOR_TEXT:
+        found.append(f"With {invited} invited, no open question is asked, and means, distributions and comments will never be shown.")
+    elif invited < 20:
+        found.append(f"With {invited} invited, ten answers rarely come in; without ten, means and distributions stay hidden.")
+    found += [
+        f"{' and '.join(g.members)} are counted together as {g.name} ({g.invited} people), so that nobody can be worked out."
+        for g in groups
+        if len(g.members) > 1
+    ]
+    return tuple(found)

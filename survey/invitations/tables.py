@@ -1,0 +1,35 @@
+"""Who was invited, and the hashes of their codes. No time, no order, no count of answering."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from survey.database import db
+
+
+class InvitationRow(db.Model):
+    """One person in the snapshot of one wave; `answered` lives only until the count."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        UniqueConstraint("wave_id", "person_id"),
+        CheckConstraint("answered IN (0, 1)", name="answered"),
+        {"sqlite_strict": True, "sqlite_with_rowid": False},
+    )
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    person_id: Mapped[str | None] = mapped_column(Text)
+    group_name: Mapped[str] = mapped_column(Text)
+    answered: Mapped[int] = mapped_column(Integer)
+
+
+class TokenRow(db.Model):
+    """The SHA-256 of one code; a person may hold several, and any of them uses up the one invitation."""
+
+    __tablename__ = "token"
+    __table_args__ = (
+        CheckConstraint("length(hash) = 32", name="hash"),
+        Index("ix_token_invitation_id", "invitation_id"),
+        {"sqlite_strict": True, "sqlite_with_rowid": False},
+    )
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    invitation_id: Mapped[str] = mapped_column(Text, ForeignKey("invitation.id", ondelete="CASCADE"))

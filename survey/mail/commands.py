@@ -1,0 +1,99 @@
+"""The mail channel on the command line."""
+
+import json
+from datetime import timedelta
+from email.utils import parseaddr
+
+import click
+from flask import current_app
+
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id
+from survey.mail import service
+from survey.mail.letter import Letter
+from survey.mail.rules import Attempt, Outcome
+from survey.mail.sender import Message, channel_for
+
+
+@click.group("mail")
+def mail_group() -> None:
+    """See what waits, went and failed; test the mail server."""
+
+
+@mail_group.command("test")
+@click.argument("address")
+def test(address: str) -> None:
+    """Send a test message and say what the server answered. Works while sending is paused.
+
+    Example: candour mail test you@northwind.example
+    """
+    config = current_app.config["CANDOUR"]
+    text = "This is a test message of Candour. If you can read it, mail works.\n"
+    letter = Letter("", address, "Test mail", text, f"<p>{text}</p>")
+    message_id = f"<{random_id()}@{parseaddr(config.mail_from)[1].partition('@')[2]}>"
+    line = channel_for(config)
+    try:
+        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now() - timedelta(0)))
+    finally:
+        line.close()
+    if attempt.outcome is not Outcome.SENT:
+        raise Refused(f"The test message was not accepted: {_shown(attempt)}")
+    click.echo(f"Accepted by the mail server ({attempt.code}). Message-ID {message_id}")
+
+
+@mail_group.command("status")
+@click.argument("wave", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def status(wave: str | None, *, as_json: bool) -> None:
+    """Count letters by kind and state; nothing here tells who answered.
+
+    Example: candour mail status it-support-2027-q1
+    """
+    found = service.status(wave)
+    if as_json:
+        click.echo(json.dumps({"letters": found.numbers, "paused_because": found.paused_because}))
+        return
+    if found.paused_because:
+        click.echo(f"Sending is paused: {found.paused_because}. When it is mended: candour mail resume")
+    for kind, states in sorted(found.numbers.items()):
+        click.echo(f"{kind}: {', '.join(f'{number} {state}' for state, number in sorted(states.items()))}")
+    if not found.numbers:
+        click.echo("No letters.")
+
+
+@mail_group.command("retry")
+@click.argument("wave")
+def retry(wave: str) -> None:
+    """Queue again what failed.
+
+    Example: candour mail retry it-support-2027-q1
+    """
+    click.echo(f"{service.retry(wave)} letters queued again.")
+
+
+@mail_group.command("pause")
+def pause() -> None:
+    """Let nothing go out until resumed.
+
+    Example: candour mail pause
+    """
+    service.pause("paused by hand")
+    click.echo("Sending is paused.")
+
+
+@mail_group.command("resume")
+def resume() -> None:
+    """Let letters go out again.
+
+    Example: candour mail resume
+    """
+    service.resume()
+    click.echo("Sending goes on with the next tick.")
+
+
+def _shown(attempt: Attempt) -> str:
+    return f"{attempt.reason or 'no reason given'}{f' ({attempt.code})' if attempt.code else ''}. Check CANDOUR_MAIL_URL and CANDOUR_MAIL_FROM."
+
+
+COMMANDS = (mail_group,)

@@ -1,0 +1,81 @@
+"""What becomes of a letter: states, the server's answers, when to try again."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+FIRST_DELAY, LONGEST_DELAY = 10, 3600
+
+
+class State(StrEnum):
+    """Where a letter stands."""
+
+    READY = "ready"
+    LEASED = "leased"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    BOUNCED = "bounced"
+
+
+class Phase(StrEnum):
+    """How far the conversation with the server had come."""
+
+    CONNECT = "connect"
+    SIGN_IN = "sign in"
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    DATA = "data"
+
+
+class Outcome(StrEnum):
+    """What an attempt came to."""
+
+    SENT = "sent"
+    LATER = "later"  # try this letter again after a while
+    FAILED = "failed"  # this person or letter is refused
+    AWAY = "away"  # the server is not there: no attempt is counted
+    PAUSED = "paused"  # the server refuses us: nothing goes until somebody looks
+    LOST = "lost"  # from DATA on without an answer: nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An outcome with the server's code and our own words for it; never the server's text, which may quote an address."""
+
+    outcome: Outcome
+    code: str = ""
+    reason: str = ""
+
+
+def judge(phase: Phase, code: int, enhanced: str = "") -> Attempt:
+    """What a server's reply code means in this phase.
+
+    >>> judge(Phase.RECIPIENT, 550, "5.1.1").outcome, judge(Phase.DATA, 451).outcome, judge(Phase.SIGN_IN, 535).outcome
+    (<Outcome.FAILED: 'failed'>, <Outcome.LATER: 'later'>, <Outcome.PAUSED: 'paused'>)
+    """
+    shown = f"{code} {enhanced}".strip()
+    if code in {530, 534, 535} or enhanced == "5.7.30":
+        return Attempt(Outcome.PAUSED, shown, "the mail server refused our sign-in")
+    if phase in {Phase.SIGN_IN, Phase.SENDER} and code >= 500:
+        return Attempt(Outcome.PAUSED, shown, "the mail server refuses our sender")
+    if code >= 500:
+        reasons = {"5.1.1": "this mailbox does not exist", "5.2.2": "this mailbox is full", "5.1.2": "this domain does not exist"}
+        words = reasons.get(
+            enhanced, "the mail server refuses this address" if phase is Phase.RECIPIENT else "the mail server refuses this letter"
+        )
+        return Attempt(Outcome.FAILED, shown, words)
+    if phase is Phase.CONNECT:
+        return Attempt(Outcome.AWAY, shown, "the mail server is busy")
+    return Attempt(Outcome.LATER, shown, "the mail server asks us to try again later")
+
+
+def delay(attempts: int, spread: float) -> float:
+    """Seconds until the next try: 10, 30, 90, 270 ... at most an hour, times 0.8 to 1.2 as `spread` (0..1) says.
+
+    >>> [delay(n, 0.5) for n in (1, 2, 3, 9)]
+    [10.0, 30.0, 90.0, 3600.0]
+    """
+    seconds = min(FIRST_DELAY * 3 ** min(max(attempts, 1) - 1, 10), LONGEST_DELAY)
+    return seconds * (0.8 + 0.4 * spread)

@@ -1,0 +1,257 @@
+"""Handing letters over: Flask-Mail's connection and message, made safe.
+
+What differs from Flask-Mail 0.10 as shipped: certificates are verified and plain text goes to this machine only; every
+command has a time limit and every letter one in all; the message is built by `email` (ASCII, lines of at most 76); MAIL,
+RCPT and DATA are given one by one, so that the phase of a failure is known; nothing after the server's 250 undoes it.
+"""
+
+import contextlib
+import smtplib
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import flask_mail
+
+from survey.config import Config, is_loopback
+from survey.mail.catcher import Catcher
+from survey.mail.letter import Letter, wire_address
+from survey.mail.rules import Attempt, Outcome, Phase, judge
+
+COMMAND_SECONDS, LETTER_SECONDS = 20.0, 45.0
+IDLE_SECONDS, LETTERS_PER_CONNECTION = 30.0, 100
+_POLICY = policy.SMTP.clone(max_line_length=76, cte_type="7bit")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long we wait, in seconds: for one command, for one letter in all."""
+
+    command: float = COMMAND_SECONDS
+    letter: float = LETTER_SECONDS
+
+
+class Message(flask_mail.Message):  # type: ignore[misc]
+    """A finished letter: Flask-Mail's message, built by `email` with one Message-ID and one Date that never change."""
+
+    def __init__(self, letter: Letter, sender: str, message_id: str, date: datetime) -> None:
+        # not super().__init__(): it draws a Message-ID from this machine's host name, which asks the DNS
+        name, address = parseaddr(sender)
+        self.letter, self.sender, self.envelope_from = letter, sender, wire_address(address)
+        self.recipients = [letter.to_address]
+        self.cc, self.bcc = [], []
+        self.subject, self.msgId, self.date = letter.subject, message_id, date.timestamp()
+        found = EmailMessage(policy=_POLICY)
+        found["From"] = Address(name, addr_spec=self.envelope_from)
+        found["To"] = Address(letter.to_name, addr_spec=wire_address(letter.to_address))
+        found["Subject"] = letter.subject
+        found["Date"] = format_datetime(date)
+        found["Message-ID"] = message_id
+        if letter.reply_to:
+            found["Reply-To"] = Address(addr_spec=wire_address(letter.reply_to))
+        found["Auto-Submitted"] = "auto-generated"  # RFC 3834
+        found["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # not All: it suppresses the bounces we want
+        for header, value in letter.headers:
+            found[header] = value
+        found.set_content(letter.text, cte="quoted-printable")
+        found.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+        for file in letter.attachments:
+            main, _, sub = file.media_type.partition("/")
+            found.add_attachment(file.content, maintype=main, subtype=sub, filename=file.name)
+        self._octets = bytes(found)
+
+    def as_bytes(self) -> bytes:
+        """The letter as it goes over the wire."""
+        return self._octets
+
+
+class Channel(Protocol):
+    """Somewhere that takes letters."""
+
+    def connect(self) -> Attempt | None:
+        """Makes ready; None when it is, else why not."""
+
+    def deliver(self, message: Message) -> Attempt:
+        """Hands one letter over."""
+
+    def close(self) -> None:
+        """Says goodbye."""
+
+
+class Connection(flask_mail.Connection):  # type: ignore[misc]
+    """One reused SMTP connection: closed after 100 letters or half a minute without work."""
+
+    def __init__(self, mail_url: str, ca_file: Path | None = None, limits: Limits | None = None) -> None:
+        parts = urlsplit(mail_url)
+        self.scheme, self.server = parts.scheme, parts.hostname or ""
+        self.port = parts.port or {"smtps": 465, "smtp+starttls": 587}.get(parts.scheme, 25)
+        self.user = unquote(parts.username or "")
+        self.password = unquote(parts.password or "")
+        self.limits = limits or Limits()
+        self.context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        self.host: smtplib.SMTP | None = None
+        self.num_emails, self.last_used = 0, 0.0
+        self.phase = Phase.CONNECT
+
+    def configure_host(self) -> smtplib.SMTP:
+        """An open, encrypted, signed-in connection; the password is sent over a verified one only."""
+        host: smtplib.SMTP
+        if self.scheme == "smtps":
+            host = smtplib.SMTP_SSL(local_hostname="localhost", timeout=self.limits.command, context=self.context)
+        else:
+            host = smtplib.SMTP(local_hostname="localhost", timeout=self.limits.command)
+        host._host = self.server  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
+        self.host = host  # from here on the watch can cut it
+        code, text = host.connect(self.server, self.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, text)
+        if self.scheme == "smtp+starttls":
+            host.starttls(context=self.context)  # raises when the server does not offer it: never in clear
+        elif self.scheme == "smtp" and not is_loopback(self.server):
+            raise smtplib.SMTPNotSupportedError("plain SMTP is for this machine only")
+        host.ehlo_or_helo_if_needed()
+        if self.user:
+            self.phase = Phase.SIGN_IN
+            host.login(self.user, self.password)
+        return host
+
+    def connect(self) -> Attempt | None:
+        """Opens the connection unless a fresh one is open; None when ready, else why not."""
+        stale = time.monotonic() - self.last_used > IDLE_SECONDS or self.num_emails >= LETTERS_PER_CONNECTION
+        if self.host is not None and not stale:
+            return None
+        self.close()
+        self.phase = Phase.CONNECT
+        watch = self._watch()
+        try:
+            self.configure_host()
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            self._cut()
+            return _not_connected(error, self.phase)
+        finally:
+            watch.cancel()
+        self.num_emails, self.last_used = 0, time.monotonic()
+        return None
+
+    def deliver(self, message: Message) -> Attempt:
+        """Hands one letter to one recipient over, command by command; what is not known is said to be lost."""
+        if self.host is None:
+            return Attempt(Outcome.AWAY, "", "no connection")
+        self.phase = Phase.SENDER
+        watch = self._watch()
+        try:
+            attempt = self._converse(self.host, message)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            self._cut()
+            lost = self.phase is Phase.DATA
+            attempt = Attempt(Outcome.LOST if lost else Outcome.AWAY, "", "the connection broke" if lost else _away(error))
+        finally:
+            watch.cancel()
+        self.num_emails += 1
+        self.last_used = time.monotonic()
+        return attempt
+
+    def close(self) -> None:
+        """Says goodbye; whatever goes wrong now undoes nothing."""
+        host, self.host = self.host, None
+        if host is not None:
+            with contextlib.suppress(OSError, smtplib.SMTPException, ValueError):
+                if host.sock is not None:
+                    host.sock.settimeout(min(self.limits.command, 5.0))
+                host.quit()
+            host.close()
+
+    def _converse(self, host: smtplib.SMTP, message: Message) -> Attempt:
+        code, text = host.mail(message.envelope_from)
+        if code != 250:
+            return self._refused(host, code, text)
+        self.phase = Phase.RECIPIENT
+        code, text = host.rcpt(wire_address(message.recipients[0]))
+        if code not in {250, 251}:
+            return self._refused(host, code, text)
+        host.putcmd("data")
+        code, text = host.getreply()
+        if code != 354:
+            return self._refused(host, code, text)
+        self.phase = Phase.DATA
+        host.send(_dotted(message.as_bytes()))
+        code, text = host.getreply()
+        if code == 250:
+            return Attempt(Outcome.SENT, "250")
+        if code < 400:
+            raise ValueError("an answer that makes no sense")
+        return self._refused(host, code, text)
+
+    def _refused(self, host: smtplib.SMTP, code: int, text: bytes) -> Attempt:
+        attempt = judge(self.phase, code, _enhanced(text))
+        if code in {421, -1}:
+            self._cut()
+            return attempt if code == 421 else Attempt(Outcome.AWAY, "", "the connection broke")
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            host.rset()
+        return attempt
+
+    def _watch(self) -> threading.Timer:
+        """Ends a letter that takes too long in all: a server may answer each command in time and still never end."""
+        timer = threading.Timer(self.limits.letter, self._cut)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _cut(self) -> None:
+        host, self.host = self.host, None
+        if host is not None and host.sock is not None:
+            with contextlib.suppress(OSError):
+                host.sock.shutdown(socket.SHUT_RDWR)
+            host.close()
+
+
+def channel_for(config: Config) -> Channel:
+    """The channel that the settings name: an SMTP connection, or the demo's catcher."""
+    if config.is_demo:
+        return Catcher(config.folder / "mail")
+    return Connection(config.mail_url, config.mail_ca_file)
+
+
+def _not_connected(error: Exception, phase: Phase) -> Attempt:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return judge(phase, error.smtp_code, _enhanced(error.smtp_error))
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Attempt(Outcome.PAUSED, "", "the mail server's certificate is not valid for its name; no password was sent")
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return Attempt(Outcome.PAUSED, "", "the mail server offers no encryption (STARTTLS) or no sign-in; no password was sent")
+    return Attempt(Outcome.AWAY, "", _away(error))
+
+
+def _dotted(octets: bytes) -> bytes:
+    """The octets of DATA: a dot doubled at the start of a line, and the end mark (RFC 5321, 4.5.2)."""
+    body = octets.replace(b"\r\n.", b"\r\n..")
+    body = b"." + body if body.startswith(b".") else body
+    return body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+
+
+def _enhanced(text: bytes | str) -> str:
+    """The enhanced status code at the start of a reply, such as 5.1.1 (RFC 3463), or nothing."""
+    first = (text.decode("ascii", "replace") if isinstance(text, bytes) else text)[:20].split(" ")[0]
+    parts = first.split(".")
+    return first if len(parts) == 3 and all(part.isdigit() for part in parts) else ""
+
+
+def _away(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "the mail server's name is not known; check CANDOUR_MAIL_URL"
+    if isinstance(error, ConnectionRefusedError):
+        return "the mail server does not take connections; check host and port in CANDOUR_MAIL_URL"
+    if isinstance(error, TimeoutError):
+        return "the mail server does not answer in time"
+    return "the mail server closed the connection"

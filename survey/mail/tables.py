@@ -1,0 +1,55 @@
+"""The outbox: the only truth about mail. No code, no link, no body, no address is ever stored here."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from survey.database import Instant, db
+from survey.mail.rules import State
+
+_STATES = ", ".join(f"'{state.value}'" for state in State)
+
+
+class OutboxRow(db.Model):
+    """One letter to one recipient (a reference; the address is looked up when it is written)."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_STATES})", name="state"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index("ix_outbox_state_next_at", "state", "next_at"),
+        Index("ix_outbox_state_lease_until", "state", "lease_until"),
+    )
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    dedupe_key: Mapped[str] = mapped_column(Text, unique=True)
+    kind: Mapped[str] = mapped_column(Text)
+    wave: Mapped[str] = mapped_column(Text, index=True)
+    recipient: Mapped[str] = mapped_column(Text)
+    letter_version: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(Integer)
+    next_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(Integer)
+    lease_token: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    message_id: Mapped[str] = mapped_column(Text, unique=True)
+    date_header: Mapped[datetime | None] = mapped_column(Instant)
+    last_code: Mapped[str | None] = mapped_column(Text)
+    last_reason: Mapped[str | None] = mapped_column(Text)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    bounced_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class MailChannelRow(db.Model):
+    """Whether anything goes out at all: one row, number 1, written when the channel pauses."""
+
+    __tablename__ = "mail_channel"
+    __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    paused_because: Mapped[str | None] = mapped_column(Text)
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)
+    away_until: Mapped[datetime | None] = mapped_column(Instant)
+    away_times: Mapped[int] = mapped_column(Integer)
+    minute: Mapped[int] = mapped_column(Integer)  # pace: letters handed over in this minute since the epoch
+    used: Mapped[int] = mapped_column(Integer)

@@ -1,0 +1,64 @@
+"""The demo's inbox: every letter that would have been sent, on this machine only."""
+
+import re
+
+from flask import Blueprint, Response, abort, current_app, make_response, render_template
+from markupsafe import Markup, escape
+
+from survey.access.headers import POLICY
+from survey.access.open_to import open_to
+from survey.mail.catcher import Catcher, Caught
+
+blueprint = Blueprint("mail", __name__)
+FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+_LINK = re.compile(r"https?://[^\s<>\"']+")
+
+
+@blueprint.get("/mail")
+@open_to("everyone")
+def inbox() -> str:
+    """All caught letters, newest first."""
+    return render_template("mail/inbox.html", letters=_catcher().letters())
+
+
+@blueprint.get("/mail/<letter_id>")
+@open_to("everyone")
+def letter(letter_id: str) -> Response:
+    """One letter: headers, text part with working links, and the HTML part in a frame that runs nothing."""
+    found = _letter(letter_id)
+    response = make_response(render_template("mail/letter.html", letter=found, text=_linked(found.text)))
+    response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@blueprint.get("/mail/<letter_id>/html")
+@open_to("everyone")
+def html(letter_id: str) -> Response:
+    """The HTML part alone, for the frame."""
+    found = _letter(letter_id)
+    response = make_response(found.html.replace("<head>", '<head><base target="_blank">', 1))
+    response.headers["Content-Security-Policy"] = FRAMED
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _catcher() -> Catcher:
+    config = current_app.config["CANDOUR"]
+    if not config.is_demo:
+        abort(404)
+    return Catcher(config.folder / "mail")
+
+
+def _letter(letter_id: str) -> Caught:
+    return _catcher().letter(letter_id) or abort(404)
+
+
+def _linked(text: str) -> Markup:
+    """Plain text with its addresses as links."""
+    parts, last = [], 0
+    for match in _LINK.finditer(text):
+        link = escape(match.group())
+        parts += [escape(text[last : match.start()]), Markup('<a href="{0}" rel="noreferrer">{0}</a>').format(link)]
+        last = match.end()
+    return Markup("").join([*parts, escape(text[last:])])

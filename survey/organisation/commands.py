@@ -1,0 +1,44 @@
+"""The client's facts on the command line."""
+
+from email.utils import parseaddr
+
+import click
+from flask import current_app
+
+from survey.organisation.service import organisation, set_organisation
+
+
+@click.group("organisation")
+def organisation_group() -> None:
+    """Say who asks: mails and the promise to employees print it."""
+
+
+@organisation_group.command("set")
+@click.argument("name")
+@click.option("--contact", required=True, metavar='"NAME <MAIL>"', help="Whom employees can ask.")
+@click.option("--comments-read-by", required=True, metavar="ROLE", help="Who reads comments before anybody else.")
+@click.option("--host", required=True, help="Who runs the server.")
+@click.option("--several-zones", is_flag=True, help="Print the time zone beside closing times.")
+def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_zones: bool) -> None:
+    """Set the facts.
+
+    Example: candour organisation set "Northwind Ltd" --contact "Dana Reyes <dana@northwind.example>" --comments-read-by "Head of operations" --host northwind.example
+    """
+    person, address = parseaddr(contact)
+    facts = set_organisation(name, person or address, address, comments_read_by, host, several_zones=several_zones)
+    click.echo(f"{facts.name}: questions go to {facts.contact_name}, comments are read by {facts.comments_read_by}.")
+
+
+@organisation_group.command("show")
+def show() -> None:
+    """Show the facts.
+
+    Example: candour organisation show
+    """
+    facts = organisation(current_app.config["CANDOUR"].mail_from)
+    click.echo(
+        f"{facts.name}\ncontact: {facts.contact_name} <{facts.contact_email}>\ncomments: {facts.comments_read_by}\nhost: {facts.host}"
+    )
+
+
+COMMANDS = (organisation_group,)

@@ -1,0 +1,20 @@
+"""One row of facts about the client."""
+
+from sqlalchemy import CheckConstraint, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from survey.database import db
+
+
+class OrganisationRow(db.Model):
+    """The only row: number 1."""
+
+    __tablename__ = "organisation"
+    __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    contact_name: Mapped[str] = mapped_column(Text)
+    contact_email: Mapped[str] = mapped_column(Text)
+    comments_read_by: Mapped[str] = mapped_column(Text)
+    host: Mapped[str] = mapped_column(Text)
+    several_zones: Mapped[bool]

@@ -1,0 +1,104 @@
+"""The staff directory on the command line."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+
+import click
+
+from survey.kernel.errors import Refused
+from survey.people import service
+from survey.people.rules import LARGEST
+
+SECONDS_BEFORE_PROGRESS = 1.0
+_BAR = 22
+
+
+@click.group("people")
+def people_group() -> None:
+    """Import and correct the staff directory."""
+
+
+@people_group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path), metavar="FILE.csv")
+@click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+@click.option("--remove-missing", is_flag=True, help="Remove people who are not in the file.")
+def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
+    """Add and update people from a CSV: email,name,department[,site,language,leader].
+
+    The file is taken whole or not at all; people are matched by address. Nobody leaves unless --remove-missing says so.
+
+    Example: candour people import staff.csv --dry-run
+    """
+    if file.stat().st_size > LARGEST:
+        raise Refused(f"{file} is larger than {LARGEST // 1024**2} MiB. Split it.")
+    result = service.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=Progress("Importing people"))
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{result.added} {would}added, {result.changed} {would}changed, {result.unchanged} unchanged, {result.removed} {would}removed."
+    )
+    if result.missing and not remove_missing:
+        click.echo(f"{len(result.missing)} in Candour are not in the file and stay. To remove them: --remove-missing")
+
+
+@people_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_(*, as_json: bool) -> None:
+    """List everybody, by department and name.
+
+    Example: candour people list --json
+    """
+    found = service.list_people()
+    if as_json:
+        rows = [{key: value for key, value in asdict(person).items() if key != "id"} for person in found]
+        click.echo(json.dumps({"people": rows}, ensure_ascii=False))
+        return
+    for person in found:
+        click.echo(f"{person.email}  {person.name}  {person.department}")
+
+
+@people_group.command("remove")
+@click.argument("email")
+def remove(email: str) -> None:
+    """Remove a person. Their answers, if any, stay: nothing links to them.
+
+    Example: candour people remove ada@northwind.example
+    """
+    click.echo(f"{service.remove_person(email).email} removed.")
+
+
+@people_group.command("correct")
+@click.argument("old")
+@click.argument("new")
+def correct(old: str, new: str) -> None:
+    """Correct an address.
+
+    Example: candour people correct ada@nortwind.example ada@northwind.example
+    """
+    person = service.correct_address(old, new)
+    click.echo(f"{person.name} is now {person.email}.")
+
+
+class Progress:
+    """Progress on standard error: a bar on a terminal, a plain line per tenth elsewhere; silent in the first second."""
+
+    def __init__(self, label: str) -> None:
+        self.label, self.began, self.tenth = label, monotonic(), 0
+        self.terminal = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Says how many of how many are done."""
+        if monotonic() - self.began < SECONDS_BEFORE_PROGRESS:
+            return
+        if self.terminal:
+            filled = "#" * (_BAR * done // total)
+            end = "\n" if done == total else ""
+            click.echo(f"\r{self.label}  [{filled:-<{_BAR}}]  {done:,} of {total:,}  {100 * done // total}%{end}", nl=False, err=True)
+        elif 10 * done // total > self.tenth:
+            self.tenth = 10 * done // total
+            click.echo(f"{self.label}: {done:,} of {total:,}", err=True)
+
+
+COMMANDS = (people_group,)

@@ -1,0 +1,285 @@
+"""A staff list as people send it: read whole, every fault with its row and its remedy."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from survey.kernel.errors import Refused
+
+REQUIRED = ("email", "name", "department")
+COLUMNS = (*REQUIRED, "site", "language", "leader")
+ALL = "all"
+LARGEST = 256 * 1024 * 1024
+LARGEST_UPLOAD = 10 * 1024 * 1024
+LONGEST_CELL = 120
+LONGEST_ADDRESS, LONGEST_LOCAL_PART = 254, 64  # RFC 5321, section 4.5.3.1
+MOST_FAULTS = 10_000
+SHOWN = 60
+
+_HEADING = f"The first row must name the columns {', '.join(REQUIRED)} and may name {', '.join(COLUMNS[3:])}."
+# Line breaks and other control characters, text that runs backwards, lone surrogates.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_YES, _NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"", "no", "n", "false", "0"})
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+_Checks = tuple[tuple[Callable[[str], object], str], ...]
+_ADDRESS_FAULTS: _Checks = (
+    (lambda address: not address, "Fill in the address."),
+    (lambda address: {"<", ">"} & set(address), "Keep the address alone, without name and brackets."),
+    (lambda address: address.count("@") > 1, "More than one address. Keep one."),
+    (lambda address: " " in address, "Remove the space."),
+    (lambda address: "@" not in address, "Not a mail address: it has no “@”. Write it like name@company.example."),
+    (lambda address: not address.partition("@")[0].isascii(), "Write the part before the “@” without accents, as the mail system does."),
+    (
+        lambda address: len(address) > LONGEST_ADDRESS or address.find("@") > LONGEST_LOCAL_PART,
+        "Longer than a mail address can be. Shorten it.",
+    ),
+)
+_CELL_FAULTS: Mapping[str, _Checks] = {
+    "name": ((lambda cell: not cell, "Fill in the name."),),
+    "department": (
+        (lambda cell: not cell, "Fill in a department, or write “none”."),
+        (lambda cell: cell.casefold() == ALL, "“All” means everybody when a survey is planned. Give the department another name."),
+    ),
+    "site": (),
+    "language": ((lambda cell: cell and not _LANGUAGE.fullmatch(cell), "Write a language code such as en, de or pt-BR."),),
+    "leader": ((lambda cell: cell.lower() not in _YES | _NO, "Write yes or no: does this person lead a team?"),),
+    "": ((lambda cell: cell, "This column has no heading. Name it or empty it."),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who can be invited; the address is in lower case."""
+
+    id: str
+    email: str
+    name: str
+    department: str
+    site: str = ""
+    language: str = ""
+    leader: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One good row of a staff list."""
+
+    email: str
+    name: str
+    department: str
+    site: str = ""
+    language: str = ""
+    leader: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in a row: its number as a spreadsheet shows it, the column, what was found (shortened), what to do."""
+
+    row: int
+    column: str
+    found: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """One line for the command line."""
+        return f"row {self.row}, {self.column}: {self.found or 'empty'}. {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class StaffList:
+    """A file as read: which columns it has, its good rows, its faults, and the cells of each faulty row."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    faults: tuple[Fault, ...]
+    refused: Mapping[int, tuple[str, ...]]
+
+    @property
+    def size(self) -> int:
+        """How many rows the file has, good and bad."""
+        return len(self.rows) + len(self.refused)
+
+
+def read_staff_list(content: bytes) -> StaffList:
+    """Reads a CSV (RFC 4180) in UTF-8 or Windows-1252, separated by comma, semicolon or tab, headings in any case and order.
+
+    Refuses in one sentence what is no staff list at all: too large, not text, columns missing, unknown or named twice.
+    Faults of single rows come back in the list. A cell that begins like a formula is
+    taken as it is, because "-" and "+1 team" are honest entries; whatever writes a spreadsheet makes it harmless.
+    """
+    records = _records(_text(content))
+    number, heading = next(records, (1, "the file is empty"))
+    if isinstance(heading, str):
+        raise Refused(f"{_HEADING} Row {number} cannot be read: {heading}.")
+    reading = _Reading(_columns(heading))
+    for number, cells in records:
+        reading.take(number, cells)
+        if len(reading.faults) > MOST_FAULTS:
+            raise Refused(f"The first {number:,} rows hold more than {MOST_FAULTS:,} faults: this does not look like a staff list.")
+    if not reading.rows and not reading.faults:
+        raise Refused("The file names its columns but has no person in it. Add one row per person.")
+    return StaffList(reading.columns, tuple(reading.rows), tuple(reading.faults), reading.refused)
+
+
+def address_fault(address: str) -> str | None:
+    """What to do about an address, in lower case, that mail cannot reach; None if its form is good (RFC 5321, dot-atoms only).
+
+    >>> address_fault("m.ito@northwind")
+    'Not a complete address. Add the part after “northwind”.'
+    """
+    for is_wrong, remedy in _ADDRESS_FAULTS:
+        if is_wrong(address):
+            return remedy
+    local, _, domain = address.rpartition("@")
+    if local and domain and "." not in domain:
+        return f"Not a complete address. Add the part after “{shortened(domain)}”."
+    return None if _ADDRESS.fullmatch(f"{local}@{_in_ascii(domain)}") else "Not a mail address. Look for a typing error."
+
+
+def shortened(text: str) -> str:
+    r"""A cell as a message may repeat it: at most 60 characters, control characters made visible.
+
+    >>> shortened("a\x00b") == "a\ufffdb"
+    True
+    """
+    shown = _CONTROL.sub("\ufffd", text[:SHOWN])
+    return shown + "…" if len(text) > SHOWN else shown
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read so far, and what later rows must not repeat."""
+
+    columns: tuple[str, ...]
+    rows: list[Row] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    refused: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    rows_of: dict[str, int] = field(default_factory=dict)
+    spellings: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def take(self, number: int, cells: Sequence[str] | str) -> None:
+        """Adds a row to the good or to the bad ones; rows without any text are passed over. A string says why it has no cells."""
+        if isinstance(cells, str):
+            self.faults.append(Fault(number, "row", "not readable", f"{cells.capitalize()}. Correct it, here or just above."))
+            self.refused[number] = ()
+            return
+        raw = [cell.strip() for cell in cells]
+        if not any(raw):
+            return
+        found = self._faults(number, raw)
+        if found:
+            self.faults += found
+            self.refused[number] = tuple(raw)
+            return
+        values = {column: " ".join(cell.split()) for column, cell in zip(self.columns, raw, strict=False) if column}
+        leader = values.pop("leader", "").lower() in _YES
+        self.rows.append(Row(**(values | {"email": values["email"].lower()}), leader=leader))
+
+    def _faults(self, number: int, raw: list[str]) -> list[Fault]:
+        width = len(self.columns)
+        if any(raw[width:]):
+            advice = f"The heading has {width} columns. Put a text that holds the separator in quotation marks."
+            return [Fault(number, "row", f"{len(raw)} cells", advice)]
+        raw += [""] * (width - len(raw))
+        pairs = list(zip(self.columns, raw, strict=False))
+        found = [Fault(number, column, shortened(cell), remedy) for column, cell in pairs if (remedy := _cell_fault(column, cell))]
+        bad = {fault.column for fault in found}
+        for column, cell in pairs:
+            if column in {"email", "department"} - bad and (remedy := self._repeats(number, column, cell)):
+                found.append(Fault(number, column, shortened(cell), remedy))
+        return found
+
+    def _repeats(self, number: int, column: str, cell: str) -> str | None:
+        if column == "email":
+            first = self.rows_of.setdefault(cell.lower(), number)
+            return None if first == number else f"The same address is in row {first}. Keep one of the two."
+        name = " ".join(cell.split())
+        spelling, row = self.spellings.setdefault(name.casefold(), (name, number))
+        return None if spelling == name else f"Row {row} spells it “{spelling}”. Use one spelling, or they would be two departments."
+
+
+def _text(content: bytes) -> str:
+    if len(content) > LARGEST:
+        raise Refused(f"The file is larger than {LARGEST // 1024**2} MiB. A staff list of 500,000 people needs about 30.")
+    if content.startswith(_WORKBOOKS):
+        raise Refused("This is a spreadsheet file, not a CSV. Save it as “CSV UTF-8” and try again.")
+    has_mark = content.startswith(b"\xef\xbb\xbf")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = "\x00" if has_mark else content.decode("cp1252")
+        except UnicodeDecodeError:
+            text = "\x00"
+    if content.startswith(_UTF_16) or "\x00" in text[:1000]:
+        raise Refused("The file is not text in UTF-8 or Windows-1252. Save it as “CSV UTF-8” and try again.")
+    return text
+
+
+def _records(text: str) -> Iterator[tuple[int, Sequence[str] | str]]:
+    """Each record that is not blank, or why it cannot be read, by its number; blank ones count too, as in a spreadsheet."""
+    source = io.StringIO(text, newline="")
+    first = next((line for line in source if line.strip()), "")[:1000]
+    separator = max(",;\t", key=lambda mark: sum(_plain(cell) in COLUMNS for cell in first.replace('"', "").split(mark)))
+    source.seek(0)
+    reader = csv.reader(source, delimiter=separator, skipinitialspace=separator != "\t", strict=True)
+    for number in count(1):
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number, "a cell is far too long" if "limit" in str(error) else "a quotation mark is missing or out of place"
+        else:
+            if cells:
+                yield number, cells
+
+
+def _columns(heading: Sequence[str]) -> tuple[str, ...]:
+    names = [_plain(cell) for cell in heading]
+    given = [name for name in names if name]
+    faults = []
+    if missing := [name for name in REQUIRED if name not in names]:
+        faults.append(f"Missing: {', '.join(missing)}.")
+    if unknown := [shortened(name) for name in given if name not in COLUMNS]:
+        more = " and more" if len(unknown) > 10 else ""
+        faults.append(f"Unknown: {', '.join(unknown[:10])}{more}. Remove what Candour does not need; it stores nothing else about people.")
+    if twice := sorted({shortened(name) for name in given if name in COLUMNS and names.count(name) > 1}):
+        faults.append(f"Twice: {', '.join(twice)}. Keep one.")
+    if faults:
+        raise Refused(_HEADING, details=tuple(faults))
+    return tuple(names)
+
+
+def _cell_fault(column: str, cell: str) -> str | None:
+    if _CONTROL.search(cell):
+        return "Remove the line break or control character."
+    if "\ufffd" in cell:
+        return "A letter was lost when the file was saved. Write it again and save as “CSV UTF-8”."
+    if column == "email":
+        return address_fault(cell.lower())
+    if len(cell) > LONGEST_CELL:
+        return f"{len(cell):,} characters. Shorten to {LONGEST_CELL}."
+    return next((remedy for is_wrong, remedy in _CELL_FAULTS[column] if is_wrong(cell)), None)
+
+
+def _plain(cell: str) -> str:
+    return " ".join(cell.split()).casefold()
+
+
+def _in_ascii(domain: str) -> str:
+    """A domain in the form that travels (IDNA); what has no such form comes back as it is, and fails the check."""
+    try:
+        return domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain

@@ -1,0 +1,27 @@
+"""Providers and their contacts."""
+
+from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from survey.database import db
+
+
+class ProviderRow(db.Model):
+    """A managed service provider."""
+
+    __tablename__ = "provider"
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    slug: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    contacts: Mapped[list["ContactRow"]] = relationship(order_by="ContactRow.name", lazy="selectin", cascade="all, delete-orphan")
+
+
+class ContactRow(db.Model):
+    """A person at a provider."""
+
+    __tablename__ = "contact"
+    __table_args__ = (UniqueConstraint("provider_id", "address"),)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    provider_id: Mapped[str] = mapped_column(ForeignKey("provider.id"))
+    name: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)

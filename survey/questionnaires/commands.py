@@ -1,0 +1,71 @@
+"""Questionnaires on the command line."""
+
+import json
+from pathlib import Path
+
+import click
+
+from survey.kernel.errors import Refused
+from survey.questionnaires import service
+
+
+@click.group("questionnaires")
+def questionnaires_group() -> None:
+    """List, show, export and import what is asked."""
+
+
+@questionnaires_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_(*, as_json: bool) -> None:
+    """List the questionnaires.
+
+    Example: candour questionnaires list
+    """
+    found = service.list_questionnaires()
+    if as_json:
+        rows = [{"slug": q.slug, "title": q.title, "questions": len(q.questions), "minutes": q.minutes} for q in found]
+        click.echo(json.dumps({"questionnaires": rows}, ensure_ascii=False))
+        return
+    for asked in found:
+        click.echo(f"{asked.slug}: {asked.title}, {len(asked.questions)} questions, about {asked.minutes} min")
+
+
+@questionnaires_group.command("show")
+@click.argument("questionnaire")
+def show(questionnaire: str) -> None:
+    """Show the questions of one questionnaire.
+
+    Example: candour questionnaires show quarterly_8
+    """
+    for question in service.questionnaire(questionnaire).questions:
+        click.echo(f"{question.id} (revision {question.revision}) {question.text}")
+        click.echo(f"    {' / '.join(question.scale.labels) or 'text'}{f' / {question.scale.opt_out}' if question.scale.opt_out else ''}")
+
+
+@questionnaires_group.command("export")
+@click.argument("questionnaire")
+@click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+def export(questionnaire: str, form: str) -> None:
+    """Print one questionnaire as JSON or YAML.
+
+    Example: candour questionnaires export quarterly_8 --format yaml > ours.yaml
+    """
+    click.echo(service.as_text(service.questionnaire(questionnaire), form).rstrip())
+
+
+@questionnaires_group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_(file: Path) -> None:
+    """Take a questionnaire from a JSON or YAML file as the newest version of its name.
+
+    Example: candour questionnaires import ours.yaml
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise Refused(f"{file} is not a text file in UTF-8.") from error
+    saved = service.save_questionnaire(service.read_text(text))
+    click.echo(f"{saved.slug}: {len(saved.questions)} questions saved. Waves opened from now on ask them.")
+
+
+COMMANDS = (questionnaires_group,)

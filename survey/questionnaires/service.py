@@ -1,0 +1,140 @@
+"""Questionnaires: the shipped bank, versions that managers save, versions that waves freeze."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from sqlalchemy import func, select
+
+from survey.database import db, transaction
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id
+from survey.questionnaires import rules
+from survey.questionnaires.rules import Question, Questionnaire
+from survey.questionnaires.tables import QuestionnaireRow
+
+LARGEST_IMPORT = 1024 * 1024
+_TITLES = {
+    "quarterly_8": "Quarterly survey",
+    "monthly_3": "Monthly pulse",
+    "annual_full": "Yearly survey",
+    "managers_add_on": "Survey of leaders",
+    "nps_yearly": "Recommendation, once a year",
+    "loop_check": "Does anything change?",
+    "contract_kpis_default": "Contract measures",
+}
+
+
+def bank() -> dict[str, Question]:
+    """Every question that ships with the product, by id."""
+    found = _bank()
+    scales = {name: rules.read_scale(name, scale) for name, scale in found["scales"].items()}
+    return {q["id"]: Question(q["id"], q["revision"], q["name"], q["dimension"], q["text"], scales[q["scale"]]) for q in found["questions"]}
+
+
+def questionnaire(slug: str) -> Questionnaire:
+    """The newest version of a questionnaire: the one a manager saved, else the bank's set of that name."""
+    query = select(QuestionnaireRow.document).where(QuestionnaireRow.slug == slug, QuestionnaireRow.saved.is_(True))
+    stored = db.session.scalar(query.order_by(QuestionnaireRow.number.desc()).limit(1))
+    if stored is not None:
+        return rules.read_document(stored)
+    if slug in _bank()["sets"]:
+        return _from_set(slug)
+    raise Refused(f"There is no questionnaire {slug!r}. Known: {', '.join(q.slug for q in list_questionnaires())}")
+
+
+def list_questionnaires() -> tuple[Questionnaire, ...]:
+    """Every questionnaire in its newest version, by name."""
+    saved = db.session.scalars(select(QuestionnaireRow.slug).where(QuestionnaireRow.saved.is_(True)).distinct()).all()
+    return tuple(questionnaire(slug) for slug in sorted({*saved, *_bank()["sets"]}))
+
+
+def with_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
+    """A questionnaire with further questions of the bank, before its open questions."""
+    known = bank()
+    missing = [name for name in ids if name not in known]
+    if missing:
+        raise Refused(f"The bank has no question {', '.join(missing)}.")
+    scored = [q for q in base.questions if q.scale.kind is not rules.ScaleKind.TEXT]
+    texts = [q for q in base.questions if q.scale.kind is rules.ScaleKind.TEXT]
+    return base.with_only([*scored, *(known[name] for name in ids), *texts])
+
+
+def freeze(asked: Questionnaire) -> str:
+    """Keeps the exact questionnaire of a wave; the same content is kept once. Returns the version's id."""
+    return _store(asked, saved=False)
+
+
+def frozen(version_id: str) -> Questionnaire:
+    """The questionnaire that a wave froze."""
+    return rules.read_document(db.session.scalars(select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)).one())
+
+
+def save_questionnaire(asked: Questionnaire) -> Questionnaire:
+    """Makes this the newest version; refuses other words under an old revision."""
+    try:
+        before = questionnaire(asked.slug)
+    except Refused:
+        before = asked
+    known = bank()
+    from_bank = asked.with_only([known[q.id] for q in asked.questions if q.id in known] or asked.questions)
+    changed = sorted({*rules.reworded(before, asked), *rules.reworded(from_bank, asked)})
+    if changed:
+        raise Refused(f"Other words under an old revision: {', '.join(changed)}. Raise the revision, or give the question a new id.")
+    with transaction():
+        _store(asked, saved=True)
+    return asked
+
+
+def read_text(text: str) -> Questionnaire:
+    """A questionnaire from JSON or YAML text."""
+    if len(text) > LARGEST_IMPORT:
+        raise Refused("The questionnaire file is larger than 1 MiB.")
+    try:
+        return rules.read_document(yaml.safe_load(text))  # JSON is YAML
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Refused("The file is neither JSON nor YAML. Export a questionnaire to see the form.") from error
+
+
+def as_text(asked: Questionnaire, form: str) -> str:
+    """A questionnaire as JSON or YAML, as `read_text` takes it."""
+    content = rules.document(asked)
+    if form == "yaml":
+        return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    return json.dumps(content, ensure_ascii=False, indent=1)
+
+
+def _store(asked: Questionnaire, *, saved: bool) -> str:
+    with transaction() as session:
+        query = select(QuestionnaireRow).where(QuestionnaireRow.slug == asked.slug, QuestionnaireRow.digest == asked.digest)
+        row = session.scalar(query)
+        newest = session.scalar(select(func.max(QuestionnaireRow.number)).where(QuestionnaireRow.slug == asked.slug)) or 0
+        if row is None:
+            row = QuestionnaireRow(
+                id=random_id(), slug=asked.slug, digest=asked.digest, number=newest + 1, saved=saved, document=rules.document(asked)
+            )
+            session.add(row)
+        elif saved:
+            row.saved, row.number = True, newest + 1
+        session.flush()
+        return row.id
+
+
+def _from_set(slug: str) -> Questionnaire:
+    found, known = _bank(), bank()
+    return Questionnaire.of(
+        slug=slug,
+        title=_TITLES.get(slug, slug),
+        language=found["language"],
+        preamble=found["preamble"],
+        questions=[known[name] for name in found["sets"][slug]],
+    )
+
+
+@lru_cache(maxsize=1)
+def _bank() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(resources.files("survey.questionnaires").joinpath("bank.json").read_text("utf-8"))
+    return content

@@ -1,0 +1,103 @@
+"""Answers as values: packed into a ballot, opened, counted."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from survey.questionnaires.rules import Question
+
+BLANK, OPT_OUT = "-", "x"
+_DIGITS = "0123456789A"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one person sent: a code or an opt-out (None) per question touched, and texts."""
+
+    scores: Mapping[str, int | None] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was answered; an opt-out is an answer of a kind."""
+        return not self.scores and not self.texts
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One question in one group: answers per point of the scale, and how many opted out."""
+
+    counts: tuple[int, ...]
+    opted_out: int
+
+    @property
+    def answers(self) -> int:
+        """How many gave an answer."""
+        return sum(self.counts)
+
+    def __add__(self, other: "Cell") -> "Cell":
+        """Both together."""
+        return Cell(tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)), self.opted_out + other.opted_out)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedGroup:
+    """A reporting group as counted: its name, the frozen groups it holds, invited and responses."""
+
+    name: str
+    members: tuple[str, ...]
+    invited: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All that findings may be made of: responses per published group, and one cell per question and group."""
+
+    groups: tuple[PublishedGroup, ...]
+    cells: Mapping[str, Mapping[str, Cell]]
+    comments: int
+    unreadable: int
+
+    @property
+    def invited(self) -> int:
+        """All invited."""
+        return sum(group.invited for group in self.groups)
+
+    @property
+    def answered(self) -> int:
+        """All responses."""
+        return sum(group.answered for group in self.groups)
+
+
+def pack(group: str, answers: Answers) -> bytes:
+    """The content of a ballot: compact JSON in UTF-8."""
+    content = {"g": group, "s": dict(answers.scores), "t": dict(answers.texts)}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def unpack(content: bytes) -> tuple[str, Answers]:
+    """Group and answers of an opened ballot; ValueError for anything that `pack` did not make."""
+    found = json.loads(content)
+    try:
+        return found["g"], Answers(found["s"], found["t"])
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a ballot") from error
+
+
+def score_string(questions: Sequence[Question], answers: Answers) -> str:
+    """Scores as stored: one character a question; `-` blank, `x` opted out, otherwise the code (A is 10)."""
+    return "".join(_character(answers, question.id) for question in questions if question.scale.codes)
+
+
+def count_cell(strings: Sequence[str], place: int, codes: Sequence[int]) -> Cell:
+    """The cell of the question at this place of the score strings."""
+    characters = [string[place] for string in strings]
+    return Cell(tuple(characters.count(_DIGITS[code]) for code in codes), characters.count(OPT_OUT))
+
+
+def _character(answers: Answers, question: str) -> str:
+    if question not in answers.scores:
+        return BLANK
+    code = answers.scores[question]
+    return OPT_OUT if code is None else _DIGITS[code]

@@ -1,0 +1,132 @@
+"""Ballots in, counted responses out. Nothing here knows who anybody is."""
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import delete, func, insert, select
+
+from survey.database import db, transaction
+from survey.kernel.ids import random_bytes
+from survey.questionnaires.rules import Questionnaire
+from survey.responses import rules
+from survey.responses.rules import Answers, Cell, PublishedGroup, Tally
+from survey.responses.tables import BallotRow, CommentRow, ResponseRow
+from survey.statistics.suppression import merge_small
+from survey.waves import sealing
+from survey.waves.rules import Wave
+
+T = TypeVar("T")
+_SOURCE = secrets.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The content of a wave's ballots, in memory only, in no order."""
+
+    ballots: int
+    answers: tuple[tuple[str, Answers], ...]
+
+    @property
+    def unreadable(self) -> int:
+        """Ballots that the key did not open."""
+        return self.ballots - len(self.answers)
+
+
+def store_ballot(wave_id: str, sealed: bytes) -> None:
+    """Keeps one sealed ballot under random bytes, inside the transaction that burns its invitation."""
+    db.session.execute(insert(BallotRow), [{"id": random_bytes(), "wave_id": wave_id, "sealed": sealed}])
+
+
+def number_of_ballots(wave_id: str) -> int:
+    """How many ballots wait to be counted."""
+    return db.session.scalar(select(func.count()).select_from(BallotRow).where(BallotRow.wave_id == wave_id)) or 0
+
+
+def open_ballots(wave_id: str, private_key: bytes) -> Opened:
+    """Opens every ballot of a wave; one that does not open is counted as unreadable and stops nothing."""
+    sealed = db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id)).all()
+    found = []
+    for ballot in sealed:
+        try:
+            found.append(rules.unpack(sealing.open_sealed(private_key, wave_id, ballot)))
+        except (sealing.Unreadable, ValueError):
+            continue
+    _SOURCE.shuffle(found)
+    return Opened(len(sealed), tuple(found))
+
+
+def store_counted(item: Wave, questionnaire: Questionnaire, opened: Opened) -> Tally:
+    """Merges groups to the minimum, shuffles, stores responses and comments apart, deletes the ballots; returns the tally."""
+    groups = _merge(item, opened.answers)
+    name_of = {member: group.name for group in groups for member in group.members}
+    with transaction() as session:
+        responses = [
+            {
+                "id": random_bytes(),
+                "wave_id": item.id,
+                "group_name": name_of[group],
+                "scores": rules.score_string(questionnaire.questions, answers),
+            }
+            for group, answers in _shuffled(opened.answers)
+        ]
+        if responses:
+            session.execute(insert(ResponseRow), responses)
+        sizes = {group.name: group.answered for group in groups}
+        for question in questionnaire.questions:
+            comments = [
+                {
+                    "id": random_bytes(),
+                    "wave_id": item.id,
+                    "question": question.id,
+                    "group_name": name_of[group] if sizes[name_of[group]] >= item.minimum_detail else None,
+                    "text": answers.texts[question.id],
+                    "state": "unread",
+                }
+                for group, answers in _shuffled(opened.answers)
+                if question.id in answers.texts
+            ]
+            if comments:
+                session.execute(insert(CommentRow), comments)
+        forget_ballots(item.id)
+    return tally(item, questionnaire, groups, opened.unreadable)
+
+
+def forget_ballots(wave_id: str) -> None:
+    """Deletes a wave's ballots, counted or void."""
+    with transaction() as session:
+        session.execute(delete(BallotRow).where(BallotRow.wave_id == wave_id).execution_options(synchronize_session=False))
+
+
+def tally(item: Wave, questionnaire: Questionnaire, groups: Sequence[PublishedGroup], unreadable: int) -> Tally:
+    """The table of counts of a counted wave, from its stored responses."""
+    rows = db.session.execute(select(ResponseRow.group_name, ResponseRow.scores).where(ResponseRow.wave_id == item.id)).all()
+    strings = {group.name: [scores for name, scores in rows if name == group.name] for group in groups}
+    scored = [question for question in questionnaire.questions if question.scale.codes]
+    cells: dict[str, dict[str, Cell]] = {
+        question.id: {name: rules.count_cell(found, place, question.scale.codes) for name, found in strings.items()}
+        for place, question in enumerate(scored)
+    }
+    comments = db.session.scalar(select(func.count()).select_from(CommentRow).where(CommentRow.wave_id == item.id)) or 0
+    return Tally(tuple(groups), cells, comments, unreadable)
+
+
+def comments(item: Wave, question: str) -> tuple[str, ...]:
+    """The comments on one question in random order; none where fewer than the minimum answered."""
+    answered = db.session.scalar(select(func.count()).select_from(ResponseRow).where(ResponseRow.wave_id == item.id)) or 0
+    if answered < item.minimum_detail:
+        return ()
+    query = select(CommentRow.text).where(CommentRow.wave_id == item.id, CommentRow.question == question)
+    return tuple(_shuffled(db.session.scalars(query).all()))
+
+
+def _merge(item: Wave, answers: Sequence[tuple[str, Answers]]) -> tuple[PublishedGroup, ...]:
+    answered = Counter(group for group, _ in answers)
+    sizes = [(group.name, group.invited, answered[group.name]) for group in item.groups]
+    return tuple(PublishedGroup(g.name, g.members, g.invited, g.answers) for g in merge_small(sizes, item.minimum_group))
+
+
+def _shuffled(items: Sequence[T]) -> list[T]:
+    return _SOURCE.sample(list(items), len(items))

@@ -1,0 +1,51 @@
+"""Sealed ballots, counted responses, comments. Nothing here points at a person, an invitation or a time."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from survey.database import db
+from survey.waves.sealing import SEALED
+
+_KIND = {"sqlite_strict": True, "sqlite_with_rowid": False}
+
+
+class BallotRow(db.Model):
+    """One sealed ballot, until the count."""
+
+    __tablename__ = "ballot"
+    __table_args__ = (
+        CheckConstraint("length(id) = 16", name="id"),
+        CheckConstraint(f"length(sealed) IN ({SEALED}, {SEALED + 48})", name="sealed"),
+        _KIND,
+    )
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ResponseRow(db.Model):
+    """One counted response: its group and its scores, one character a question in the questionnaire's order."""
+
+    __tablename__ = "response"
+    __table_args__ = (CheckConstraint("length(id) = 16", name="id"), _KIND)
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    group_name: Mapped[str] = mapped_column(Text)
+    scores: Mapped[str] = mapped_column(Text)
+
+
+class CommentRow(db.Model):
+    """One comment, apart from the scores of whoever wrote it."""
+
+    __tablename__ = "comment"
+    __table_args__ = (
+        CheckConstraint("length(id) = 16", name="id"),
+        CheckConstraint("state IN ('unread', 'released', 'redacted', 'held')", name="state"),
+        _KIND,
+    )
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    question: Mapped[str] = mapped_column(Text)
+    group_name: Mapped[str | None] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)

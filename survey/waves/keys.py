@@ -1,0 +1,94 @@
+"""The wave key's private half: one file per wave, outside the database, destroyed after counting."""
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id
+
+_LENGTH = 32
+
+
+def make_key(folder: Path | None, wave_id: str) -> bytes:
+    """Makes the wave's key, or takes the one that an interrupted launch left; returns the private half (32 octets)."""
+    path = _path(folder, wave_id)
+    fresh = path.with_suffix(f".{random_id()}")
+    private = X25519PrivateKey.generate().private_bytes_raw()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(private)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(fresh, path)  # never replaces: whoever comes second uses the first one's key
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise Refused(
+            f"The key folder {path.parent} cannot be written ({error.strerror}). Nothing was sent. Check CANDOUR_KEY_DIR."
+        ) from error
+    finally:
+        _shred(fresh)
+    _sync(path.parent)
+    return load_key(folder, wave_id)
+
+
+def public_half(private: bytes) -> bytes:
+    """The half that seals (32 octets)."""
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def load_key(folder: Path | None, wave_id: str) -> bytes:
+    """The private half; refuses with what to do when the file is gone or damaged."""
+    path = _path(folder, wave_id)
+    try:
+        private = path.read_bytes()
+    except OSError as error:
+        raise Refused(
+            f"The key of this wave is not in {path.parent} ({error.strerror}), so its answers cannot be opened. Nothing was changed. "
+            f"Put the file {path.name} back from your safe copy, then close the wave again."
+        ) from error
+    if len(private) != _LENGTH:
+        raise Refused(f"The key file {path} is damaged. Nothing was changed. Put it back from your safe copy, then close the wave again.")
+    return private
+
+
+def has_key(folder: Path | None, wave_id: str) -> bool:
+    """Whether the key file is there."""
+    return folder is not None and _path(folder, wave_id).exists()
+
+
+def destroy_key(folder: Path | None, wave_id: str) -> None:
+    """Overwrites, syncs and removes the key file; harmless when it is gone already."""
+    path = _path(folder, wave_id)
+    if path.exists():
+        _shred(path)
+        _sync(path.parent)
+
+
+def _path(folder: Path | None, wave_id: str) -> Path:
+    if folder is None:
+        raise Refused("This process has no key folder. Set CANDOUR_KEY_DIR to a folder outside the database's.")
+    return folder / f"{wave_id}.key"
+
+
+def _shred(path: Path) -> None:
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        if path.stat().st_nlink == 1:
+            file.write(os.urandom(_LENGTH))
+            file.flush()
+            os.fsync(file.fileno())
+    path.unlink()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,244 @@
+"""Surveys and waves as values, and what may be decided about them."""
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from survey.kernel.errors import Refused
+
+MINIMUM_INVITED = 8
+MINIMUM_GROUP = 5
+MINIMUM_DETAIL = 10
+CONFIDENCE = 0.95
+CLOSING_TIME = time(17, 0)
+LONGEST_EXTENSION = 7
+BASELINE_WAVES = 2
+
+
+class WaveState(StrEnum):
+    """The life of a wave, in order; `VOID` is its other end."""
+
+    PLANNED = "planned"
+    OPEN = "open"
+    CLOSED = "closed"
+    COUNTED = "counted"
+    SHARED = "shared"
+    VOID = "void"
+
+
+class Cadence(StrEnum):
+    """How often a survey asks."""
+
+    QUARTERLY = "quarterly"
+    MONTHLY = "monthly"
+
+    @property
+    def months(self) -> int:
+        """Months from one planned opening to the next."""
+        return 3 if self is Cadence.QUARTERLY else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A standing programme: provider, questionnaire, audience, cadence."""
+
+    id: str
+    slug: str
+    name: str
+    provider_id: str
+    questionnaire: str
+    cadence: Cadence
+    opens: datetime  # wall clock, no zone: the anchor of all later openings
+    days: int
+    timezone: str
+    audience: str
+    baseline_waves: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a measure is held to, as shares from 0 to 1: aimed for, inadequate below, excellent above."""
+
+    target: float
+    minimum: float | None = None
+    stretch: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses shares outside 0..1 and an order other than minimum < target < stretch."""
+        for name in ("target", "minimum", "stretch"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise Refused(f"The {name} is {value:g}; write a share between 0 and 1, for example 0.8 for 80%.")
+        if self.minimum is not None and self.minimum >= self.target:
+            raise Refused(f"The minimum ({self.minimum:g}) must lie below the target ({self.target:g}).")
+        if self.stretch is not None and self.stretch <= self.target:
+            raise Refused(f"The stretch ({self.stretch:g}) must lie above the target ({self.target:g}).")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One reporting group of the frozen partition: the departments it holds and how many people were invited."""
+
+    name: str
+    invited: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """One dated run of a survey; what launching froze is empty while it is planned."""
+
+    id: str
+    slug: str
+    survey_id: str
+    survey: str
+    provider_id: str
+    period: str
+    state: WaveState
+    opens: datetime  # wall clock in `timezone`
+    closes: datetime
+    timezone: str
+    audience: str
+    invited: int
+    questionnaire_version: str | None
+    minimum_group: int
+    minimum_detail: int
+    targets: dict[str, Target]
+    groups: tuple[Group, ...]
+    public_key: bytes | None
+    imported: bool
+    baseline: bool
+    one_off: bool
+    closed_early: str | None
+    void_reason: str | None
+    extended_days: int
+
+    @property
+    def opens_at(self) -> datetime:
+        """The instant of opening."""
+        return instant(self.opens, self.timezone)
+
+    @property
+    def closes_at(self) -> datetime:
+        """The instant after which no answer is taken."""
+        return instant(self.closes, self.timezone)
+
+    def takes_answers(self, now: datetime) -> bool:
+        """Whether an answer sent now counts: by the clock, not by the state alone, so that a late tick lengthens nothing."""
+        return self.state is WaveState.OPEN and now < self.closes_at
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its findings may be read."""
+        return self.state in {WaveState.COUNTED, WaveState.SHARED}
+
+
+def instant(wall: datetime, zone: str) -> datetime:
+    """A wall-clock time as an instant; one that does not exist takes the offset before the gap, one that comes twice
+    means the first (RFC 5545; `zoneinfo` with fold=0).
+
+    >>> instant(datetime(2027, 4, 12, 9, 0), "Europe/London").isoformat()
+    '2027-04-12T08:00:00+00:00'
+    >>> instant(datetime(2027, 3, 28, 1, 30), "Europe/London").isoformat()
+    '2027-03-28T01:30:00+00:00'
+    """  # noqa: D205
+    return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(ZoneInfo("UTC"))
+
+
+def wall_clock(moment: datetime, zone: str) -> datetime:
+    """An instant as the clock on the wall shows it, to the minute."""
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
+
+
+def printed(wall: datetime, zone: str, *, several_zones: bool = False) -> str:
+    """A moment as an employee reads it: weekday, date and hour, and the zone where staff sit in several.
+
+    >>> printed(datetime(2027, 1, 25, 17, 0), "Europe/London", several_zones=True)
+    'Monday 25 January, 17:00 GMT'
+    """
+    text = f"{wall:%A} {wall.day} {wall:%B}, {wall:%H:%M}"
+    return f"{text} {wall.replace(tzinfo=ZoneInfo(zone)):%Z}" if several_zones else text
+
+
+def closing_time(opens: datetime, days: int) -> datetime:
+    """17:00 on the last day, which is the opening day plus the length; a day later when it opened after 17:00.
+
+    >>> closing_time(datetime(2027, 1, 11, 9, 0), 14)
+    datetime.datetime(2027, 1, 25, 17, 0)
+    """
+    late = opens.time() > CLOSING_TIME
+    return datetime.combine(opens.date() + timedelta(days=days + late), CLOSING_TIME)
+
+
+def opening(survey: Survey, number: int) -> datetime:
+    """The planned opening number 0, 1, 2 ... : computed from the anchor, never from the last wave, so nothing drifts.
+
+    A missing day means the month's last; a weekend moves to the next Monday. The anchor itself is kept as typed.
+
+    >>> from survey.waves.rules import Survey, Cadence
+    >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2026, 1, 31, 9), 14, "UTC", "all", 2, "active")
+    >>> [str(opening(plan, n).date()) for n in range(4)]
+    ['2026-01-31', '2026-04-30', '2026-07-31', '2026-11-02']
+    """
+    if number == 0:
+        return survey.opens
+    months = survey.opens.month - 1 + number * survey.cadence.months
+    year, month = survey.opens.year + months // 12, months % 12 + 1
+    day = date(year, month, min(survey.opens.day, calendar.monthrange(year, month)[1]))
+    day += timedelta(days={5: 2, 6: 1}.get(day.weekday(), 0))
+    return datetime.combine(day, survey.opens.time())
+
+
+def period_key(survey: Survey, number: int) -> str:
+    """The name of the period that opening number `number` belongs to: `2027-q1`, or `2027-01` for a monthly survey.
+
+    >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2027, 1, 11, 9), 14, "UTC", "all", 2, "active")
+    >>> period_key(plan, 0), period_key(plan, 5)
+    ('2027-q1', '2028-q2')
+    """
+    months = survey.opens.year * 12 + survey.opens.month - 1 + number * survey.cadence.months
+    year, month = divmod(months, 12)
+    return f"{year}-q{month // 3 + 1}" if survey.cadence is Cadence.QUARTERLY else f"{year}-{month + 1:02}"
+
+
+def following_number(survey: Survey, after: datetime) -> int:
+    """The number of the first planned opening later than this wall-clock time."""
+    return next(number for number in range(10_000) if opening(survey, number) > after)
+
+
+def check_length(opens: datetime, closes: datetime) -> None:
+    """Refuses a wave that would close before it opens, or stay open for longer than a quarter."""
+    if closes <= opens:
+        raise Refused(
+            f"The wave would close ({closes:%Y-%m-%d %H:%M}) before it opens ({opens:%Y-%m-%d %H:%M}). Give a later closing date."
+        )
+    if closes - opens > timedelta(days=92):
+        raise Refused("A wave may be open for 92 days at most. Give an earlier closing date.")
+
+
+def check_opens(wave: Wave) -> None:
+    """Refuses to open a wave that is not planned any more."""
+    if wave.state is not WaveState.PLANNED:
+        raise Refused(f"{wave.slug} is {wave.state} already; a wave opens once. See: candour waves list")
+
+
+def check_closes(wave: Wave, now: datetime, reason: str | None) -> None:
+    """Refuses to close a wave that is not open, or before its date without a reason."""
+    if wave.state is WaveState.PLANNED:
+        raise Refused(f"{wave.slug} is not open yet, so it cannot be closed. Open it first: candour waves open {wave.slug}")
+    if wave.state is WaveState.VOID:
+        raise Refused(f"{wave.slug} is void; there is nothing to count.")
+    if now < wave.closes_at and wave.state is WaveState.OPEN and not (reason or "").strip():
+        raise Refused(
+            f'{wave.slug} is open until {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone}). To close it now, say why: --early "REASON". '
+            "The reason is printed in the findings, and the wave will not count for the ladder."
+        )
+
+
+def check_audience(invited: int) -> None:
+    """Refuses a wave so small that nobody could hide in it."""
+    if invited < MINIMUM_INVITED:
+        raise Refused(f"Only {invited} people would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.")

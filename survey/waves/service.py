@@ -1,0 +1,394 @@
+"""Surveys and waves: plan, freeze, move from state to state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select, update
+
+from survey.database import db, transaction
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id, slug
+from survey.providers.service import provider
+from survey.questionnaires.service import questionnaire
+from survey.waves import rules
+from survey.waves.rules import Cadence, Group, Survey, Target, Wave, WaveState
+from survey.waves.tables import SurveyRow, WaveGroupRow, WaveRow
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a manager says when planning a survey; dates are wall-clock times in `timezone`."""
+
+    name: str
+    provider: str
+    questionnaire: str
+    cadence: str
+    opens: datetime
+    days: int
+    timezone: str
+    audience: str
+    closes: datetime | None = None
+    baseline_waves: int = rules.BASELINE_WAVES
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What opening a wave freezes."""
+
+    questionnaire_version: str
+    groups: tuple[Group, ...]
+    public_key: bytes
+    probe: bytes
+
+
+def add_survey(plan: Plan) -> tuple[Survey, Wave]:
+    """Records a survey and plans its first wave; refuses what could never run."""
+    name = plan.name.strip()
+    if not name or not slug(name):
+        raise Refused("Give the survey a name with at least one letter or digit, for example: IT support")
+    if plan.cadence not in {c.value for c in Cadence}:
+        raise Refused(f"The cadence {plan.cadence!r} is not offered. Use quarterly or monthly.")
+    if not 1 <= plan.days <= 92:
+        raise Refused(f"A wave of {plan.days} days is not possible. Give 1 to 92 days; 14 is usual.")
+    rules.instant(plan.opens, plan.timezone)
+    closes = plan.closes or rules.closing_time(plan.opens, plan.days)
+    rules.check_length(plan.opens, closes)
+    if questionnaire(plan.questionnaire).scale_questions < 1:
+        raise Refused(f"The questionnaire {plan.questionnaire} has no question that can be scored. Choose another.")
+    owner = provider(plan.provider)
+    with transaction() as session:
+        if session.scalar(select(SurveyRow.id).where((SurveyRow.slug == slug(name)) | (SurveyRow.name == name))):
+            raise Refused(f"There is a survey named {name} already. Give this one another name.")
+        row = SurveyRow(
+            id=random_id(),
+            slug=slug(name),
+            name=name,
+            provider_id=owner.id,
+            questionnaire=plan.questionnaire,
+            cadence=plan.cadence,
+            opens=plan.opens,
+            days=plan.days,
+            timezone=plan.timezone,
+            audience=plan.audience,
+            baseline_waves=plan.baseline_waves,
+            state="active",
+            targets={},
+        )
+        session.add(row)
+        session.flush()
+        first = _plan(row, rules.period_key(_survey(row), 0), plan.opens, closes)
+        return _survey(row), _wave(first)
+
+
+def survey(name: str) -> Survey:
+    """The survey of this name or slug; refuses an unknown one by naming those there are."""
+    return _survey(_survey_row(name))
+
+
+def list_surveys() -> tuple[Survey, ...]:
+    """All surveys by name."""
+    return tuple(_survey(row) for row in db.session.scalars(select(SurveyRow).order_by(SurveyRow.name)))
+
+
+def list_waves(survey_slug: str | None = None) -> tuple[Wave, ...]:
+    """All waves, or those of one survey, oldest first."""
+    query = select(WaveRow).order_by(WaveRow.opens, WaveRow.slug)
+    if survey_slug:
+        query = query.where(WaveRow.survey_id == _survey_row(survey_slug).id)
+    return tuple(_wave(row) for row in db.session.scalars(query))
+
+
+def wave(name: str) -> Wave:
+    """The wave of this slug; `latest` is the newest counted wave of the only survey."""
+    if name == "latest":
+        return _latest()
+    row = db.session.scalar(select(WaveRow).where(WaveRow.slug == name))
+    if row is None:
+        raise Refused(f"There is no wave {name!r}. See: candour waves list")
+    return _wave(row)
+
+
+def wave_by_id(wave_id: str) -> Wave:
+    """The wave with this id, which must exist."""
+    return _wave(db.session.scalars(select(WaveRow).where(WaveRow.id == wave_id)).one())
+
+
+def probe_of(wave_id: str) -> bytes | None:
+    """The sealed probe that shows whether the wave's key is still there."""
+    return db.session.scalar(select(WaveRow.probe).where(WaveRow.id == wave_id))
+
+
+def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
+    """A one-off wave beside the cadence."""
+    rules.check_length(opens, closes)
+    with transaction():
+        row = _survey_row(survey_name)
+        return _wave(_plan(row, f"{opens:%Y-%m-%d}", opens, closes, one_off=True))
+
+
+def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date) -> Wave:
+    """The wave that an imported history belongs to: another tool asked, on these days."""
+    opens = datetime.combine(opened, datetime.min.time())
+    closes = datetime.combine(closed, rules.CLOSING_TIME)
+    rules.check_length(opens, closes)
+    with transaction():
+        return _wave(_plan(_survey_row(survey_name), wave_slug, opens, closes, wave_slug=wave_slug, imported=True))
+
+
+def plan_following(survey_id: str, after: datetime) -> None:
+    """Plans the next wave of the cadence after this wall-clock time, once per period."""
+    with transaction() as session:
+        row = session.scalars(select(SurveyRow).where(SurveyRow.id == survey_id)).one()
+        if row.state != "active":
+            return
+        plan = _survey(row)
+        number = rules.following_number(plan, after)
+        period, opens = rules.period_key(plan, number), rules.opening(plan, number)
+        if session.scalar(select(WaveRow.id).where(WaveRow.survey_id == survey_id, WaveRow.period == period)) is None:
+            _plan(row, period, opens, rules.closing_time(opens, row.days))
+
+
+def set_target(survey_name: str, question: str, target: Target) -> None:
+    """Sets what a question is held to, for the waves not yet opened."""
+    with transaction():
+        row = _survey_row(survey_name)
+        known = [q.id for q in questionnaire(row.questionnaire).questions if q.scale.top]
+        if question not in known:
+            raise Refused(f"{question} is not a question of this survey that can have a target. It has: {', '.join(known)}")
+        row.targets = {**row.targets, question: asdict(target)}
+
+
+def targets(survey_name: str) -> dict[str, Target]:
+    """The targets that the next wave will freeze."""
+    return _targets(_survey_row(survey_name).targets)
+
+
+def number_of_earlier_waves(item: Wave) -> int:
+    """How many waves of the same survey came before and were really opened; imported ones do not count."""
+    query = select(WaveRow.id).where(
+        WaveRow.survey_id == item.survey_id,
+        WaveRow.opens < item.opens,
+        WaveRow.imported.is_(False),
+        WaveRow.state.notin_([WaveState.PLANNED.value, WaveState.VOID.value]),
+    )
+    return len(db.session.scalars(query).all())
+
+
+def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
+    """Opens a planned wave and freezes its terms; a wave that is not planned any more is refused.
+
+    Opening by hand before the planned time moves the opening to now and keeps the length.
+    """
+    with transaction() as session:
+        row = _locked(item.id)
+        rules.check_opens(_wave(row))
+        other = session.scalar(select(WaveRow.slug).where(WaveRow.survey_id == row.survey_id, WaveRow.state == WaveState.OPEN.value))
+        if other:
+            raise Refused(f"{other} of the same survey is open; two are never open together. Wait for it, or close it first.")
+        planned = row.opens
+        wall = rules.wall_clock(now, row.timezone)
+        if wall < row.opens or wall > row.closes:
+            length = row.closes.date() - row.opens.date()
+            row.opens, row.closes = wall, rules.closing_time(wall, length.days)
+        early = number_of_earlier_waves(_wave(row))
+        row.state = WaveState.OPEN.value
+        row.questionnaire_version = launch.questionnaire_version
+        row.targets = row.survey.targets
+        row.public_key, row.probe = launch.public_key, launch.probe
+        row.baseline = not row.one_off and early < row.survey.baseline_waves
+        _store_groups(row.id, launch.groups)
+        plan_following(row.survey_id, max(planned, wall))
+        session.flush()
+        session.refresh(row)
+        return _wave(row)
+
+
+def freeze_import(item: Wave, questionnaire_version: str, groups: Sequence[Group]) -> Wave:
+    """Marks an imported wave as counted, with the partition that its file gave."""
+    with transaction() as session:
+        row = _locked(item.id)
+        row.questionnaire_version = questionnaire_version
+        row.state = WaveState.COUNTED.value
+        row.targets = {}
+        _store_groups(row.id, groups)
+        session.flush()
+        session.refresh(row)
+        return _wave(row)
+
+
+def close(item: Wave, now: datetime, reason: str | None) -> Wave:
+    """Ends the taking of answers; before the closing date only with a reason, which is kept. Harmless when repeated."""
+    with transaction() as session:
+        row = _locked(item.id)
+        rules.check_closes(_wave(row), now, reason)
+        if row.state == WaveState.OPEN.value:
+            if now < _wave(row).closes_at:
+                row.closed_early = " ".join((reason or "").split())[:300]
+            row.state = WaveState.CLOSED.value
+        session.flush()
+        return _wave(row)
+
+
+def extend(name: str, days: int, now: datetime) -> Wave:
+    """Moves the closing date of an open wave, once, by at most 7 days."""
+    with transaction():
+        row = _locked(wave(name).id)
+        if not _wave(row).takes_answers(now):
+            raise Refused(f"{row.slug} is not open, so it cannot be extended.")
+        if row.extended_days:
+            raise Refused(f"{row.slug} was extended by {row.extended_days} days already; a wave is extended once.")
+        if not 1 <= days <= rules.LONGEST_EXTENSION:
+            raise Refused(f"A wave can be extended by 1 to {rules.LONGEST_EXTENSION} days, not by {days}.")
+        row.extended_days = days
+        row.closes += timedelta(days=days)
+        return _wave(row)
+
+
+def mark(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
+    """Moves a wave on to counted, shared or void."""
+    with transaction() as session:
+        session.execute(update(WaveRow).where(WaveRow.id == item.id).values(state=state.value, void_reason=reason))
+
+
+def hold_for_answer(wave_id: str) -> bool:
+    """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit."""
+    query = select(WaveRow.state).where(WaveRow.id == wave_id).with_for_update(read=True)
+    return db.session.scalar(query) == WaveState.OPEN.value
+
+
+def hold_for_counting(item: Wave) -> bool:
+    """Inside the counting transaction: whether the wave still waits to be counted; nobody else counts it meanwhile."""
+    return _locked(item.id).state == WaveState.CLOSED.value
+
+
+def due_to_open(now: datetime) -> tuple[Wave, ...]:
+    """Planned waves of active surveys whose time has come."""
+    return tuple(w for w in _in_state(WaveState.PLANNED) if w.opens_at <= now)
+
+
+def due_to_close(now: datetime) -> tuple[Wave, ...]:
+    """Open waves past their closing time, and closed ones that wait to be counted."""
+    return tuple(w for w in _in_state(WaveState.OPEN, WaveState.CLOSED) if w.closes_at <= now or w.state is WaveState.CLOSED)
+
+
+def _in_state(*states: WaveState) -> tuple[Wave, ...]:
+    query = select(WaveRow).where(WaveRow.state.in_([s.value for s in states])).order_by(WaveRow.opens)
+    rows = db.session.scalars(query).all()
+    return tuple(_wave(row) for row in rows if row.survey.state == "active" or row.state != WaveState.PLANNED.value)
+
+
+def _latest() -> Wave:
+    published = [w for w in list_waves() if w.is_published]
+    if len({w.survey_id for w in published}) > 1:
+        raise Refused("There are several surveys; name the wave. See: candour waves list")
+    if not published:
+        raise Refused("No wave has been counted yet.")
+    return published[-1]
+
+
+def _locked(wave_id: str) -> WaveRow:
+    query = select(WaveRow).where(WaveRow.id == wave_id).with_for_update(of=WaveRow).execution_options(populate_existing=True)
+    return db.session.scalars(query).one()
+
+
+def _plan(
+    row: SurveyRow,
+    period: str,
+    opens: datetime,
+    closes: datetime,
+    *,
+    wave_slug: str | None = None,
+    imported: bool = False,
+    one_off: bool = False,
+) -> WaveRow:
+    wave_slug = wave_slug or f"{row.slug}-{period}"
+    if db.session.scalar(select(WaveRow.id).where(WaveRow.slug == wave_slug)):
+        raise Refused(f"There is a wave {wave_slug} already.")
+    planned = WaveRow(
+        id=random_id(),
+        slug=wave_slug,
+        survey_id=row.id,
+        period=period,
+        state=WaveState.PLANNED.value,
+        opens=opens,
+        closes=closes,
+        timezone=row.timezone,
+        audience=row.audience,
+        k_group=rules.MINIMUM_GROUP,
+        k_comment=rules.MINIMUM_DETAIL,
+        targets={},
+        imported=imported,
+        baseline=False,
+        one_off=one_off,
+        extended_days=0,
+        survey=row,
+        groups=[],
+    )
+    db.session.add(planned)
+    db.session.flush()
+    return planned
+
+
+def _store_groups(wave_id: str, groups: Sequence[Group]) -> None:
+    for group in groups:
+        db.session.add(WaveGroupRow(wave_id=wave_id, name=group.name, invited=group.invited, members=list(group.members)))
+
+
+def _survey_row(name: str) -> SurveyRow:
+    row = db.session.scalar(select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name)))
+    if row is None:
+        known = ", ".join(db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name))) or "none yet"
+        raise Refused(f"There is no survey {name!r}. Known: {known}")
+    return row
+
+
+def _targets(stored: Mapping[str, Mapping[str, float]]) -> dict[str, Target]:
+    return {question: Target(**values) for question, values in stored.items()}
+
+
+def _survey(row: SurveyRow) -> Survey:
+    return Survey(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        provider_id=row.provider_id,
+        questionnaire=row.questionnaire,
+        cadence=Cadence(row.cadence),
+        opens=row.opens,
+        days=row.days,
+        timezone=row.timezone,
+        audience=row.audience,
+        baseline_waves=row.baseline_waves,
+        state=row.state,
+    )
+
+
+def _wave(row: WaveRow) -> Wave:
+    groups = tuple(Group(g.name, g.invited, tuple(g.members)) for g in row.groups)
+    return Wave(
+        id=row.id,
+        slug=row.slug,
+        survey_id=row.survey_id,
+        survey=row.survey.name,
+        provider_id=row.survey.provider_id,
+        period=row.period,
+        state=WaveState(row.state),
+        opens=row.opens,
+        closes=row.closes,
+        timezone=row.timezone,
+        audience=row.audience,
+        invited=sum(g.invited for g in groups),
+        questionnaire_version=row.questionnaire_version,
+        minimum_group=row.k_group,
+        minimum_detail=row.k_comment,
+        targets=_targets(row.targets),
+        groups=groups,
+        public_key=row.public_key,
+        imported=row.imported,
+        baseline=row.baseline,
+        one_off=row.one_off,
+        closed_early=row.closed_early,
+        void_reason=row.void_reason,
+        extended_days=row.extended_days,
+    )

@@ -1,0 +1,81 @@
+"""What is stored of surveys and waves."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from survey.database import db
+
+
+class SurveyRow(db.Model):
+    """A standing programme."""
+
+    __tablename__ = "survey"
+    __table_args__ = (
+        CheckConstraint("days BETWEEN 1 AND 92", name="days"),
+        CheckConstraint("state IN ('active', 'paused', 'ended')", name="state"),
+        CheckConstraint("baseline_waves BETWEEN 0 AND 2", name="baseline_waves"),
+    )
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    slug: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    provider_id: Mapped[str] = mapped_column(Text, index=True)
+    questionnaire: Mapped[str] = mapped_column(Text)
+    cadence: Mapped[str] = mapped_column(Text)
+    opens: Mapped[datetime] = mapped_column(DateTime)  # wall clock: turned into an instant when asked
+    days: Mapped[int] = mapped_column(Integer)
+    timezone: Mapped[str] = mapped_column(Text)
+    audience: Mapped[str] = mapped_column(Text)
+    baseline_waves: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text)
+    targets: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class WaveRow(db.Model):
+    """One dated run of a survey, with what launching froze."""
+
+    __tablename__ = "wave"
+    __table_args__ = (
+        UniqueConstraint("survey_id", "period"),
+        CheckConstraint("state IN ('planned', 'open', 'closed', 'counted', 'shared', 'void')", name="state"),
+        CheckConstraint("closes > opens", name="closes_after_opens"),
+        CheckConstraint("k_group >= 5", name="k_group"),
+        CheckConstraint("k_comment >= k_group", name="k_comment"),
+        CheckConstraint("extended_days BETWEEN 0 AND 7", name="extended_days"),
+    )
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    slug: Mapped[str] = mapped_column(Text, unique=True)
+    survey_id: Mapped[str] = mapped_column(ForeignKey("survey.id"), index=True)
+    period: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, index=True)
+    opens: Mapped[datetime] = mapped_column(DateTime)
+    closes: Mapped[datetime] = mapped_column(DateTime)
+    timezone: Mapped[str] = mapped_column(Text)
+    audience: Mapped[str] = mapped_column(Text)
+    questionnaire_version: Mapped[str | None] = mapped_column(Text)
+    k_group: Mapped[int] = mapped_column(Integer)
+    k_comment: Mapped[int] = mapped_column(Integer)
+    targets: Mapped[dict[str, Any]] = mapped_column(JSON)
+    public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    probe: Mapped[bytes | None] = mapped_column(LargeBinary)
+    imported: Mapped[bool]
+    baseline: Mapped[bool]
+    one_off: Mapped[bool]
+    extended_days: Mapped[int] = mapped_column(Integer)
+    closed_early: Mapped[str | None] = mapped_column(Text)
+    void_reason: Mapped[str | None] = mapped_column(Text)
+    survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
+    groups: Mapped[list["WaveGroupRow"]] = relationship(order_by="WaveGroupRow.name", lazy="selectin")
+
+
+class WaveGroupRow(db.Model):
+    """One reporting group of a wave's frozen partition."""
+
+    __tablename__ = "wave_group"
+    __table_args__ = (CheckConstraint("invited >= 8", name="invited"),)
+    wave_id: Mapped[str] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    invited: Mapped[int] = mapped_column(Integer)
+    members: Mapped[list[str]] = mapped_column(JSON)

@@ -1,0 +1,33 @@
+"""Monday to Friday."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from survey.kernel.workdays import add_working_days
+
+
+@pytest.mark.parametrize(
+    ("day", "number", "expected"),
+    [
+        (date(2027, 1, 25), 3, date(2027, 1, 28)),  # Monday to Thursday
+        (date(2027, 1, 28), 5, date(2027, 2, 4)),  # over one weekend
+        (date(2027, 1, 28), 10, date(2027, 2, 11)),  # over two
+        (date(2027, 1, 29), 1, date(2027, 2, 1)),  # Friday to Monday
+        (date(2027, 1, 30), 1, date(2027, 2, 1)),  # Saturday to Monday
+        (date(2027, 1, 31), 1, date(2027, 2, 1)),  # Sunday to Monday
+        (date(2027, 1, 30), 0, date(2027, 1, 30)),  # nothing to add: the day itself
+    ],
+)
+def test_working_days_skip_saturday_and_sunday(day: date, number: int, expected: date) -> None:
+    assert add_working_days(day, number) == expected
+
+
+@given(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.integers(1, 60))
+def test_the_day_reached_is_a_working_day_with_so_many_behind_it(day: date, number: int) -> None:
+    reached = add_working_days(day, number)
+    assert reached.weekday() < 5
+    between = [date.fromordinal(one) for one in range(day.toordinal() + 1, reached.toordinal() + 1)]
+    assert sum(one.weekday() < 5 for one in between) == number
