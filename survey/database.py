@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,11 +113,11 @@ def _begin_sqlite(connection: Connection) -> None:
 def scrub(*tables: str) -> None:
     """Leaves nothing of deleted rows in free pages or the write-ahead log (SQLite), or in dead tuples (PostgreSQL)."""
     db.session.rollback()
-    connection = db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    with connection:
-        if connection.dialect.name == "sqlite":
-            statements = ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"]
-        else:
-            statements = [f"VACUUM {connection.dialect.identifier_preparer.quote(table)}" for table in tables]
-        for statement in statements:
-            connection.exec_driver_sql(statement)
+    if db.engine.dialect.name == "sqlite":
+        with closing(db.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                cursor.execute(statement).fetchall()
+        return
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
+        for table in tables:
+            server.exec_driver_sql(f"VACUUM {server.dialect.identifier_preparer.quote(table)}")

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from survey.answering.counting import close_wave, finish, unfinished
 from survey.config import Config
+from survey.database import db
 from survey.invitations.service import open_wave
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
@@ -33,5 +36,8 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
         work()
     except Refused as refused:
         lines.append(refused.message)
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        lines.append(f"the database was busy ({type(error).__name__}); it is tried again with the next pass")
     else:
         lines.append(done)

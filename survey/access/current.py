@@ -1,15 +1,18 @@
 """Who is signed in."""
 
+from flask import has_request_context
 from flask_login import current_user
 
 
 def current_actor() -> str:
-    """The address of whoever is signed in, for the audit log."""
+    """The mail address of whoever is signed in; "command line" outside a page; "nobody" on a page without sign-in."""
+    if not has_request_context():
+        return "command line"
     return str(current_user.email) if current_user.is_authenticated else "nobody"
 
 
 def current_role() -> str | None:
     """The role of whoever is signed in, or None."""
-    if not current_user.is_authenticated or not current_user.roles:
+    if not has_request_context() or not current_user.is_authenticated or not current_user.roles:
         return None
     return str(current_user.roles[0].name)

@@ -1,34 +1,91 @@
-"""Failed sign-ins: a few a minute per account and per address, in memory only."""
+"""Failed sign-ins: a few a minute per account and per address, then a growing delay. In memory only, and bounded."""
 
+import ipaddress
+import threading
 import time
 from collections import OrderedDict
+from dataclasses import dataclass, field
+from math import ceil
+
+from flask import current_app
 
 PER_ACCOUNT, PER_ADDRESS = 5, 20
 WINDOW = 60.0
+LONGEST_BLOCK = 15 * 60.0
+FORGOTTEN_AFTER = 60 * 60.0
 MOST_KEPT = 10_000
+_EXTENSION = "candour_failures"
+
+
+@dataclass(slots=True)
+class _Record:
+    tries: list[float] = field(default_factory=list)
+    blocked_until: float = 0.0
+    blocks: int = 0
 
 
 class FailureLimit:
-    """Counts failures in a sliding minute; what is kept is bounded, and forgotten with the process."""
+    """Lets 5 tries a minute through per account and 20 per network address, then none for 1, 2, 4, 8, at most 15 minutes.
+
+    A try counts as failed from its beginning until `forgive` says otherwise, so that fifty at once are not let through.
+    What is kept is forgotten with the process, and after an hour of quiet.
+    """
 
     def __init__(self) -> None:
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def seconds_to_wait(self, account: str, address: str, clock: float | None = None) -> int:
-        """0 when another try is allowed, else how long to wait."""
+    def attempt(self, account: str, address: str, clock: float | None = None) -> int:
+        """0 when this try may go on; else the whole seconds to wait, and the try has not been counted."""
         moment = time.monotonic() if clock is None else clock
-        waits = [self._wait(f"account {account}", PER_ACCOUNT, moment), self._wait(f"address {address}", PER_ADDRESS, moment)]
-        return max(waits)
+        with self._lock:
+            records = [(self._record(key, moment), allowed) for key, allowed in _keys(account, address)]
+            wait = max(record.blocked_until - moment for record, _ in records)
+            if wait > 0:
+                return ceil(wait)
+            for record, allowed in records:
+                record.tries.append(moment)
+                if len(record.tries) >= allowed:
+                    record.blocked_until = moment + min(LONGEST_BLOCK, WINDOW * 2**record.blocks)
+                    record.blocks += 1
+            return 0
 
-    def failed(self, account: str, address: str, clock: float | None = None) -> None:
-        """Notes a failure."""
-        moment = time.monotonic() if clock is None else clock
-        for key in (f"account {account}", f"address {address}"):
-            recent = [at for at in self._failures.pop(key, []) if moment - at < WINDOW]
-            self._failures[key] = [*recent, moment][-PER_ADDRESS:]
-            while len(self._failures) > MOST_KEPT:
-                self._failures.popitem(last=False)
+    def forgive(self, account: str, address: str) -> None:
+        """The try was right: the account starts afresh, and the address gets this one try back."""
+        with self._lock:
+            (of_account, _), (of_address, allowed) = _keys(account, address)
+            self._records.pop(of_account, None)
+            record = self._records.get(of_address)
+            if record and record.tries:
+                record.tries.pop()
+                if len(record.tries) == allowed - 1:  # it was this very try that closed the door
+                    record.blocked_until, record.blocks = 0.0, record.blocks - 1
 
-    def _wait(self, key: str, allowed: int, moment: float) -> int:
-        recent = [at for at in self._failures.get(key, []) if moment - at < WINDOW]
-        return 0 if len(recent) < allowed else int(WINDOW - (moment - recent[-allowed])) + 1
+    def _record(self, key: str, moment: float) -> _Record:
+        record = self._records.pop(key, None) or _Record()
+        record.tries = [at for at in record.tries if moment - at < WINDOW]
+        if not record.tries and moment - record.blocked_until > FORGOTTEN_AFTER:
+            record.blocks = 0
+        self._records[key] = record
+        while len(self._records) > MOST_KEPT:
+            self._records.popitem(last=False)
+        return record
+
+
+def failures() -> FailureLimit:
+    """The limit of this application."""
+    found: FailureLimit = current_app.extensions.setdefault(_EXTENSION, FailureLimit())
+    return found
+
+
+def _keys(account: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    return (f"account {account[:254]}", PER_ACCOUNT), (f"address {_network(address)}", PER_ADDRESS)
+
+
+def _network(address: str) -> str:
+    """An IPv6 customer has a whole /64 of addresses: they count as one."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else address

@@ -1,36 +1,54 @@
 """Every view says who may open it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
-AUDIENCES = ("everyone", "provider-link", "viewer", "manager", "admin")
 ROLES = ("viewer", "manager", "admin")  # each includes those before it
-_MARK = "open_to_audiences"
+AUDIENCES = ("everyone", "provider-link", *ROLES)
+LARGEST_REQUEST = 64 * 1024
+_MARK = "open_to"
 
 View = TypeVar("View", bound=Callable[..., object])
 
 
-def open_to(*audiences: str) -> Callable[[View], View]:
-    """Declares the audiences of a view; a view without a declaration is opened to nobody."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a view declares: its audiences, and the largest request it takes in bytes."""
+
+    audiences: frozenset[str]
+    largest: int = LARGEST_REQUEST
+
+    @property
+    def needs_sign_in(self) -> bool:
+        """Whether the visitor must be somebody with a role."""
+        return not self.audiences & {"everyone", "provider-link"}
+
+    def admits(self, role: str | None) -> bool:
+        """Whether somebody with this role (None: nobody known) may open the view."""
+        if not self.needs_sign_in:
+            return True
+        return role in ROLES and any(role in ROLES[ROLES.index(needed) :] for needed in self.audiences)
+
+
+def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View], View]:
+    """Declares who may open a view, and the largest request it takes in bytes; without a declaration nobody may.
+
+    "viewer" is anybody who is signed in, "manager" includes administrators. "provider-link" means that the view itself
+    checks the secret of the provider's link.
+    """
     unknown = set(audiences) - set(AUDIENCES)
     if unknown or not audiences:
         raise ValueError(f"unknown audiences: {sorted(unknown) or 'none given'}; known: {AUDIENCES}")
 
     def declare(view: View) -> View:
-        setattr(view, _MARK, frozenset(audiences))
+        setattr(view, _MARK, Opening(frozenset(audiences), largest))
         return view
 
     return declare
 
 
-def audiences_of(view: Callable[..., object]) -> frozenset[str]:
-    """The audiences that a view declares; empty when it declares none."""
-    found: frozenset[str] = getattr(view, _MARK, frozenset())
-    return found
-
-
-def role_suffices(role: str | None, audiences: frozenset[str]) -> bool:
-    """Whether somebody with this role may open a page for these audiences."""
-    if role not in ROLES:
-        return False
-    return any(needed in ROLES and ROLES.index(role) >= ROLES.index(needed) for needed in audiences)
+def opening_of(view: Callable[..., object]) -> Opening | None:
+    """What a view declares, or None."""
+    found = getattr(view, _MARK, None)
+    return found if isinstance(found, Opening) else None

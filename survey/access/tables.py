@@ -1,19 +1,20 @@
-"""Who may sign in, their one-time links, and the audit log."""
+"""Who may sign in, their sessions and one-time links, and the audit log."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Integer, LargeBinary, Table, Text
+from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from survey.access.open_to import ROLES
 from survey.database import Instant, db
 
 user_role = Table(
     "user_role",
     db.metadata,
-    Column("user_id", Integer, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True),
-    Column("role_id", Integer, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Text, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column("role_id", Text, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
 )
 
 
@@ -21,29 +22,42 @@ class RoleRow(db.Model, RoleMixin):
     """viewer, manager or admin."""
 
     __tablename__ = "role"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    __table_args__ = (CheckConstraint(f"name IN {ROLES}", name="name"),)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
 
 
 class UserRow(db.Model, UserMixin):
     """A person of the client who may sign in; no employee needs an account to answer."""
 
-    __tablename__ = "user_account"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    __tablename__ = "user"
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
     email: Mapped[str] = mapped_column(Text, unique=True)
     password: Mapped[str | None] = mapped_column(Text)
-    active: Mapped[bool]
+    active: Mapped[bool]  # Flask-Security asks for it; who may not sign in any more is removed instead
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
-    roles: Mapped[list[RoleRow]] = relationship(secondary=user_role, lazy="joined")
+    last_signed_in: Mapped[date | None] = mapped_column(Date)
+    roles: Mapped[list[RoleRow]] = relationship(secondary=user_role, lazy="selectin")
+
+
+class SessionRow(db.Model):
+    """One browser in which somebody is signed in; the cookie holds the secret, the row its SHA-256."""
+
+    __tablename__ = "session"
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    by_link: Mapped[bool]
 
 
 class SignInLinkRow(db.Model):
-    """The SHA-256 of a one-time sign-in secret."""
+    """A one-time sign-in link: the SHA-256 of its secret."""
 
     __tablename__ = "sign_in_link"
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
-    expires: Mapped[datetime] = mapped_column(Instant)
+    user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class AuditRow(db.Model):
@@ -56,5 +70,5 @@ class AuditRow(db.Model):
     who: Mapped[str] = mapped_column(Text)
     what: Mapped[str] = mapped_column(Text)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
-    previous: Mapped[str] = mapped_column(Text)
+    previous: Mapped[str] = mapped_column(Text, unique=True)
     digest: Mapped[str] = mapped_column(Text, unique=True)

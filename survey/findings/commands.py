@@ -1,7 +1,5 @@
 """Findings and imported history on the command line."""
 
-import csv
-import io
 import json
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +9,13 @@ import click
 from flask import current_app
 
 from survey.findings import history
+from survey.findings.export import as_csv
 from survey.findings.letters import findings_letter
-from survey.findings.service import Findings, findings, preview_sharing, recipients, share
+from survey.findings.service import findings, preview_sharing, recipients, share
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
 ACTOR = "command line"
-COLUMNS = (
-    "wave question revision statistic group estimate low high confidence method answers population invited target verdict "
-    "process_low process_high status words"
-).split()
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -106,30 +101,6 @@ def import_responses(wave: str, file: Path, groups_file: Path, map_file: Path | 
         wave, found, survey=options["survey"], opened=_day(options["opened"]), closed=_day(options["closed"]), actor=ACTOR
     )
     click.echo(f"{stored.wave.slug}: {len(found.responses)} responses imported. Read them: candour findings show {stored.wave.slug}")
-
-
-def as_csv(found: Findings) -> str:
-    """One line per measure; text cells are safe against spreadsheet formulas, hidden ones hold their words and no number."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    revision = {question["id"]: question["revision"] for question in found.document["questions"]}
-    for measure in found.document["measures"]:
-        facts = measure | {"wave": found.wave.slug, "revision": revision[measure["question"]], "invited": found.document["invited"]}
-        if not measure["shown"]:
-            facts.pop("invited")
-        process = measure.get("process", {})
-        facts |= {f"process_{end}": process[end] for end in ("low", "high") if end in process}
-        writer.writerow([_cell(facts.get(column)) for column in COLUMNS])
-    return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
 
 
 def _line(measure: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import frozen
 from survey.responses.rules import Tally
+from survey.responses.service import comments
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState, wall_clock
 
@@ -112,6 +113,19 @@ def preview_sharing(found: Findings, contact_id: str, now: datetime) -> Sharing:
     """What sharing now would send, without storing it."""
     today = wall_clock(now, found.wave.timezone).date()
     return Sharing("", found, contact_id, today, add_working_days(today, DAYS_TO_REPLY))
+
+
+def shared_with(found: Findings) -> frozenset[str]:
+    """The contacts that were sent this version."""
+    query = select(SharingRow.contact_id).where(SharingRow.wave_id == found.wave.id, SharingRow.version == found.version)
+    return frozenset(db.session.scalars(query))
+
+
+def comments_of(found: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What people wrote, by question, in random order; nothing where fewer than ten answered."""
+    texts = [q for q in found.document["questions"] if q["kind"] == "text"]
+    pairs = [(q["text"].replace("{provider}", found.document["provider"]), comments(found.wave, q["id"])) for q in texts]
+    return tuple(pair for pair in pairs if pair[1])
 
 
 def sharing(sharing_id: str) -> Sharing | None:

@@ -1,13 +1,21 @@
 """How numbers and verdicts are put into words: one place, so that no text claims more than a range allows."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 VERDICTS = {"meets": "Meets target", "misses": "Misses target", "too close to call": "Too close to call"}
 LOOKS = {"meets": "meets", "misses": "misses", "too close to call": "open"}
-_TINY = 1e-9
+EVERYONE = "everyone answered"
+MOST_NAMES = 3
+_TINY = 1e-7  # of a point: what two ways of computing one number may differ by
+_FINEST = 8
+
+Measure = Mapping[str, Any]
+Document = Mapping[str, Any]
 
 
 def rounded(value: float, digits: int = 0) -> str:
@@ -16,28 +24,50 @@ def rounded(value: float, digits: int = 0) -> str:
     >>> rounded(60.5), rounded(-9.04, 1)
     ('61', '\u22129.0')
     """
-    quantum = Decimal(1).scaleb(-digits)
-    found = Decimal(repr(round(value, 9))).quantize(quantum, ROUND_HALF_UP)
+    found = Decimal(repr(round(value, 9))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
     return f"{found:f}".replace("-", "\u2212") if found else f"{abs(found):f}"
 
 
+def signed(value: float, digits: int = 0) -> str:
+    """A difference: with its sign, whichever it is.
+
+    >>> signed(12.2), signed(-9), signed(0.2)
+    ('+12', '\u22129', '0')
+    """
+    found = rounded(value, digits)
+    return found if found.startswith("\u2212") or not any(c in found for c in "123456789") else f"+{found}"
+
+
+def percent(share: float) -> str:
+    """A share that somebody set, such as a target, as exactly as it was set.
+
+    >>> percent(0.7), percent(0.725)
+    ('70%', '72.5%')
+    """
+    return f"{round(100 * share, 6):g}%"
+
+
 def between(low: float, high: float, target: float | None = None, digits: int = 0) -> str:
-    """A range, low end rounded down and high end up; one decimal more where rounding would contradict the verdict.
+    """A range, low end rounded down and high end up; finer where rounding would contradict the verdict on the target.
 
     >>> between(27.2, 48.3), between(35.53, 64.47, 65)
     ('27 to 49', '35.5 to 64.5')
     """
-    ends = _outward(low, high, digits)
-    hides_a_miss = target is not None and ends[1] >= target > high + _TINY
-    hides_a_meeting = target is not None and ends[0] < target <= low + _TINY
-    if hides_a_miss or hides_a_meeting:
-        for finer in (digits + 1, digits + 2, digits + 3):
-            ends, digits = _outward(low, high, finer), finer
-            if not (hides_a_miss and target is not None and ends[1] >= target) and not (
-                hides_a_meeting and target is not None and ends[0] < target
-            ):
-                break
-    return f"{rounded(ends[0], digits)} to {rounded(ends[1], digits)}"
+    low, high, digits = _ends(low, high, target, digits)
+    return f"{rounded(low, digits)} to {rounded(high, digits)}"
+
+
+def signed_between(low: float, high: float) -> str:
+    """The range of a difference; finer where rounding would hide that it leaves out zero.
+
+    >>> signed_between(-8.9, 32.8), signed_between(0.4, 21)
+    ('\u22129 to +33', '+0.4 to +21.0')
+    """
+    for digits in range(_FINEST):
+        ends = _outward(low, digits, math.floor, _TINY), _outward(high, digits, math.ceil, -_TINY)
+        if (ends[0] > 0) == (low > _TINY) and (ends[1] < 0) == (high < -_TINY):
+            break
+    return f"{signed(ends[0], digits)} to {signed(ends[1], digits)}"
 
 
 def unit(statistic: str) -> tuple[float, int, str]:
@@ -51,87 +81,183 @@ def unit(statistic: str) -> tuple[float, int, str]:
     return (1.0, 0, "") if statistic == "nps" else (100.0, 0, "%")
 
 
-def score(measure: Mapping[str, Any]) -> str:
-    """The score alone, or the words that stand for it.
+def score(measure: Measure) -> str:
+    """The score alone, or the words that stand for it; finer only where it would leave the printed range.
 
-    >>> score({"shown": True, "statistic": "top2", "estimate": 0.605})
+    >>> score({"shown": True, "statistic": "top2", "estimate": 0.605, "low": 0.5, "high": 0.7})
     '61%'
     """
     if not measure["shown"]:
         return str(measure["words"])
     factor, digits, sign = unit(measure["statistic"])
-    return rounded(measure["estimate"] * factor, digits) + sign
+    low, high, finer = _ends(measure["low"] * factor, measure["high"] * factor, _target(measure), digits)
+    found = rounded(measure["estimate"] * factor, digits)
+    within = low <= float(found.replace("\u2212", "-")) <= high
+    return (found if within else rounded(measure["estimate"] * factor, finer)) + sign
 
 
-def score_range(measure: Mapping[str, Any]) -> str:
-    """The range alone: `27 to 49`; everyone answered has none; nothing where nothing is shown."""
+def score_range(measure: Measure) -> str:
+    """The range alone: `27 to 49`; where everyone answered it says so; nothing where nothing is shown."""
     if not measure["shown"]:
         return ""
-    if measure["method"] == "everyone answered":
-        return "everyone answered"
+    if measure["method"] == EVERYONE:
+        return EVERYONE
     factor, digits, _ = unit(measure["statistic"])
-    target = measure.get("target")
-    return between(measure["low"] * factor, measure["high"] * factor, target * factor if target else None, digits)
+    return between(measure["low"] * factor, measure["high"] * factor, _target(measure), digits)
 
 
-def printed(measure: Mapping[str, Any]) -> str:
+def printed(measure: Measure) -> str:
     """Score and range: `37% (27 to 49)`."""
     found = score_range(measure)
     return f"{score(measure)} ({found})" if found else score(measure)
 
 
-def silence(measure: Mapping[str, Any]) -> str:
+def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
+    """What the verdicts together say, and nothing beyond them.
+
+    >>> headline(["misses", "too close to call", "misses", "meets", "misses", "too close to call"], 42, 58)
+    '3 of 6 measures miss target; 1 meets it'
+    """
+    total, misses, meets = len(verdicts), verdicts.count("misses"), verdicts.count("meets")
+    measures = "measure" if total == 1 else "measures"
+    if not total:
+        return f"{answered} of {invited} people answered"
+    if misses:
+        rest = f"{meets} meet{'s' if meets == 1 else ''} it" if meets else "none clearly meets it yet"
+        return f"{misses} of {total} {measures} {'misses' if misses == 1 else 'miss'} target; {rest}"
+    if meets:
+        return f"{meets} of {total} {measures} {'meets' if meets == 1 else 'meet'} target; none misses it"
+    return f"All {total} measures are too close to call" if total > 1 else "The measure is too close to call"
+
+
+def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
+    """The same in the few words of a subject line.
+
+    >>> outcome(["misses", "meets", "meets"], 42, 58), outcome(["misses", "too close to call"], 42, 58)
+    ('2 of 3 measures meet target', 'none of 2 measures clearly meets target')
+    """
+    total, meets = len(verdicts), verdicts.count("meets")
+    if not total:
+        return headline((), answered, invited)
+    measures = "measure" if total == 1 else "measures"
+    if not meets:
+        return f"none of {total} {measures} clearly meets target"
+    return f"{meets} of {total} {measures} {'meets' if meets == 1 else 'meet'} target"
+
+
+def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:
+    """The headline's second sentence: which measures clearly changed since which wave; nothing where none did.
+
+    >>> clear_changes(["Kept informed"], [], "the wave of October 2026")
+    'Clearly up since the wave of October 2026: Kept informed.'
+    """
+    said = [f"Clearly {way} since {since}: {_first(names)}." for way, names in (("up", up), ("down", down)) if names]
+    return " ".join(said)
+
+
+def would_have_shown(low: float, high: float) -> str:
+    """How large a change (in points, or in the measure's own unit) would probably have been found: 1.5 times half the range.
+
+    >>> would_have_shown(-8.9, 32.8)
+    'A change of about 31 points would probably have shown.'
+    """
+    return f"A change of about {rounded(0.75 * (high - low))} points would probably have shown."
+
+
+def silence(measure: Measure) -> str:
     """What the silent would have to say for the target to be met, in people."""
-    people, answers, target = measure["population"], measure["answers"], measure["target"]
-    silent = people - answers
     even = measure["break_even"]
     if even is None:
-        return "everyone answered"
+        return EVERYONE
+    silent = measure["population"] - measure["answers"]
     needed = math.ceil(even * silent - _TINY)
+    colleagues = "silent colleague" if silent == 1 else "silent colleagues"
     if needed <= 0:
-        return f"met whatever the {silent} silent colleagues think"
+        return f"met whatever the {silent} {colleagues} think{'s' if silent == 1 else ''}"
     if needed > silent:
-        return f"out of reach of {rounded(target * 100)}% even if all {silent} silent colleagues were satisfied"
+        were = f"all {silent} {colleagues} were" if silent > 1 else f"the 1 {colleagues} was"
+        return f"{percent(measure['target'])} is out of reach even if {were} satisfied"
     if needed == silent:
-        return f"all {silent} silent colleagues would have to be satisfied"
-    return f"{needed} of the {silent} silent colleagues would have to be satisfied"
+        return f"{'all ' if silent > 1 else 'the '}{silent} {colleagues} would have to be satisfied"
+    return f"{needed} of the {silent} {colleagues} would have to be satisfied"
 
 
-def rate(document: Mapping[str, Any]) -> str:
+def rate(document: Document) -> str:
     """The response rate in whole per cent; under half is never rounded up to half."""
     share = document["response_rate"] * 100
     return f"{math.floor(share) if share < 50 else rounded(share)}%"
 
 
-def of_whom(document: Mapping[str, Any]) -> str:
-    """What every sentence must add where fewer than half answered."""
+def of_whom(document: Document) -> str:
+    """What every sentence about a score must add where fewer than half answered."""
     return "of those who answered" if document["response_rate"] < 0.5 else ""
 
 
-def subject(document: Mapping[str, Any], client: str, when: str) -> str:
-    """The findings mail's subject: the outcome, generated from verdicts."""
-    return f"{client} staff survey, {when}: {document['headline']}"
-
-
-def strengths_and_problems(measures: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+def strengths_and_problems(measures: Sequence[Measure]) -> tuple[list[Measure], list[Measure]]:
     """Two of each: what meets and what misses first, then by distance from the target; never the same twice."""
     order = {"meets": 0, "too close to call": 1, "misses": 2}
-    ranked = sorted(measures, key=lambda m: (order[m["verdict"]], m["target"] - m["estimate"]))
+    ranked = sorted(measures, key=lambda m: (order.get(m.get("verdict", ""), 1), (m.get("target") or 0) - m["estimate"]))
     count = min(2, len(ranked) // 2)
-    best, worst = ranked[:count], ranked[::-1][:count]
-    return best, worst
+    return ranked[:count], ranked[::-1][:count]
 
 
-def _outward(low: float, high: float, digits: int) -> tuple[float, float]:
-    factor = 10**digits
-    return math.floor(low * factor + _TINY) / factor, math.ceil(high * factor - _TINY) / factor
+def named_date(text: str) -> str:
+    """A date as a person writes it.
+
+    >>> named_date("2027-01-12")
+    '12 January 2027'
+    """
+    day = date.fromisoformat(text)
+    return f"{day.day} {day:%B %Y}"
 
 
-def joined(names: Sequence[str], *, keep_order: bool = False) -> str:
-    """Names as a person lists them.
+def named_period(key: str, opened: str) -> str:
+    """A wave's period as a person names it; a wave outside any cadence by the month in which it opened.
+
+    >>> named_period("2027-q1", "2027-01-11"), named_period("2027-02", "2027-02-01"), named_period("kick-off", "2026-11-30")
+    ('Q1 2027', 'February 2027', 'November 2026')
+    """
+    quarter = re.fullmatch(r"(\d{4})-q([1-4])", key)
+    if quarter:
+        return f"Q{quarter[2]} {quarter[1]}"
+    month = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
+    return f"{date(int(month[1]), int(month[2]), 1) if month else date.fromisoformat(opened):%B %Y}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names in their order, as a person lists them.
 
     >>> joined(["Legal", "Finance"])
-    'Finance and Legal'
+    'Legal and Finance'
     """
-    *first, last = names if keep_order else sorted(names)
+    *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def _first(names: Sequence[str]) -> str:
+    """Up to three names, then how many more."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f", and {more} more" if more > 0 else "")
+
+
+def _target(measure: Measure) -> float | None:
+    """The target in the unit of the printed range."""
+    target = measure.get("target")
+    return None if target is None else target * unit(measure["statistic"])[0]
+
+
+def _ends(low: float, high: float, target: float | None, digits: int) -> tuple[float, float, int]:
+    """The ends rounded outward, with as many decimals as it takes to keep them on their side of the target."""
+    misses = target is not None and high < target - _TINY
+    meets = target is not None and low >= target - _TINY
+    for finer in range(digits, digits + _FINEST):
+        ends = _outward(low, finer, math.floor, _TINY), _outward(high, finer, math.ceil, -_TINY)
+        contradicts = target is not None and ((misses and ends[1] >= target) or (meets and ends[0] < target - _TINY))
+        if not contradicts:
+            return *ends, finer
+    return low, high, digits + _FINEST
+
+
+def _outward(value: float, digits: int, to_whole: Callable[[float], int], slack: float) -> float:
+    scale = 10.0**digits
+    return to_whole(value * scale + slack) / scale

@@ -113,6 +113,17 @@ def store_code(invitation_id: str, code: str) -> None:
         session.flush()
 
 
+def store_code_if_due(invitation_id: str, code: str) -> bool:
+    """Inside the commit before a letter leaves: keeps its code's hash, unless the person has answered or left meanwhile."""
+    found = invitation(invitation_id)
+    if found is None or found.answered or found.person_id is None or person(found.person_id) is None:
+        return False
+    if not waves.hold_for_answer(found.wave_id):
+        return False
+    store_code(invitation_id, code)
+    return True
+
+
 def burn(invitation_id: str) -> bool:
     """Uses up an invitation, inside the transaction that stores its ballot; False when that was done already."""
     query = update(InvitationRow).where(InvitationRow.id == invitation_id, InvitationRow.answered == 0).values(answered=1)
@@ -167,7 +178,7 @@ def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
     elif invited < 20:
         found.append(f"With {invited} invited, ten answers rarely come in; without ten, means and distributions stay hidden.")
     found += [
-        f"{' and '.join(g.members)} are counted together as {g.name} ({g.invited} people), so that nobody can be worked out."
+        f"{g.name} are counted together ({g.invited} people), so that nobody can be worked out."
         for g in groups
         if len(g.members) > 1
     ]

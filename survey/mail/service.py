@@ -7,7 +7,6 @@ a claim names the lease, so that a process that slept past its lease changes not
 
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -366,11 +365,11 @@ def _take_back_leases() -> None:
         move(State.SENDING, OutboxRow.kind.not_in(again), State.UNKNOWN)
 
 
-def _change(claim: _Claim, state: State | None, **facts: object) -> bool:
+def _change(claim: _Claim, was: State | None, **facts: object) -> bool:
     """Changes a row that is still leased to us; False when it is not."""
     query = update(OutboxRow).where(OutboxRow.id == claim.item.id, OutboxRow.lease_token == claim.lease)
-    if state:
-        query = query.where(OutboxRow.state == state.value)
+    if was:
+        query = query.where(OutboxRow.state == was.value)
     return bool(db.session.connection().execute(query.values(**facts)).rowcount == 1)
 
 

@@ -24,7 +24,7 @@ def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_z
 
     Example: candour organisation set "Northwind Ltd" --contact "Dana Reyes <dana@northwind.example>" --comments-read-by "Head of operations" --host northwind.example
     """
-    person, address = parseaddr(contact)
+    person, address = parseaddr(contact) if contact.isprintable() else ("", contact)
     facts = set_organisation(name, person or address, address, comments_read_by, host, several_zones=several_zones)
     click.echo(f"{facts.name}: questions go to {facts.contact_name}, comments are read by {facts.comments_read_by}.")
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from email.utils import parseaddr
 
+_SHARED_SUFFIXES = {"ac", "co", "com", "edu", "gov", "net", "org"}
+
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
@@ -19,12 +21,13 @@ class Organisation:
 def from_sender(sender: str) -> Organisation:
     """What the sender's address suggests: its domain gives name and host, its owner the contact and the reader.
 
-    >>> from_sender("Dana Reyes <dana@northwind.example>").name
-    'Northwind'
+    >>> from_sender("Dana Reyes <dana@northwind.example>").name, from_sender("it@northwind.co.uk").name
+    ('Northwind', 'Northwind')
     """
     name, address = parseaddr(sender)
     domain = address.rpartition("@")[2]
-    parts = domain.split(".")
-    label = parts[-2] if len(parts) > 1 else domain
+    labels = domain.split(".")[:-1] or [domain]
+    if len(labels) > 1 and labels[-1] in _SHARED_SUFFIXES:
+        labels.pop()
     person = name or address
-    return Organisation(label.capitalize(), person, address, person, domain, several_zones=False)
+    return Organisation(labels[-1].capitalize(), person, address, person, domain, several_zones=False)

@@ -2,11 +2,22 @@
 
 from dataclasses import asdict
 
+from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.mail.letter import address_fault
 from survey.organisation.rules import Organisation, from_sender
 from survey.organisation.tables import OrganisationRow
+
+COMMAND_LINE = "command line"
+LONGEST = 200
+_WANTED = {
+    "name": "the organisation's name",
+    "contact_name": "the contact's name",
+    "contact_email": "the contact's address",
+    "comments_read_by": "who reads comments",
+    "host": "who runs the server",
+}
 
 
 def organisation(sender: str) -> Organisation:
@@ -18,18 +29,33 @@ def organisation(sender: str) -> Organisation:
 
 
 def set_organisation(
-    name: str, contact_name: str, contact_email: str, comments_read_by: str, host: str, *, several_zones: bool
+    name: str,
+    contact_name: str,
+    contact_email: str,
+    comments_read_by: str,
+    host: str,
+    *,
+    several_zones: bool,
+    actor: str = COMMAND_LINE,
 ) -> Organisation:
     """Sets the facts; refuses empty ones, malformed addresses and line breaks, all at once."""
-    texts = [" ".join(text.split()) for text in (name, contact_name, contact_email, comments_read_by, host)]
-    labels = ("the organisation's name", "the contact's name", "the contact's address", "who reads comments", "who runs the server")
-    faults = [f"Say {label}." for label, text in zip(labels, texts, strict=True) if not text]
-    faults += [f"Shorten {label} to 200 characters." for label, text in zip(labels, texts, strict=True) if len(text) > 200]
-    if texts[2] and (fault := address_fault(texts[2])):
-        faults.append(f"{texts[2]}: {fault}")
+    given = dict(zip(_WANTED, (name, contact_name, contact_email, comments_read_by, host), strict=True))
+    facts = {key: " ".join(text.split(" ")).strip() for key, text in given.items()}
+    faults = [fault for key, text in facts.items() if (fault := _fault(_WANTED[key], text))]
+    if facts["contact_email"] and (fault := address_fault(facts["contact_email"])):
+        faults.append(f"{facts['contact_email']!r}: {fault}")
     if faults:
         raise Refused("The facts are not complete. Nothing was changed.", details=tuple(faults))
-    facts = Organisation(texts[0], texts[1], texts[2], texts[3], texts[4], several_zones)
+    found = Organisation(**facts, several_zones=several_zones)
     with transaction() as session:
-        session.merge(OrganisationRow(number=1, **asdict(facts)))
-    return facts
+        session.merge(OrganisationRow(number=1, **asdict(found)))
+        record("organisation set", asdict(found), actor)
+    return found
+
+
+def _fault(wanted: str, text: str) -> str | None:
+    if not text:
+        return f"Say {wanted}."
+    if not text.isprintable():
+        return f"Remove the line break or control character: {wanted}."
+    return f"Shorten to {LONGEST} characters: {wanted}." if len(text) > LONGEST else None

@@ -1,4 +1,4 @@
-"""Forms about the staff directory."""
+"""Uploading a staff list, carrying it through the preview, and correcting an address."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from flask import current_app
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from itsdangerous import BadSignature, Signer
-from wtforms import BooleanField, HiddenField, StringField, ValidationError
+from wtforms import BooleanField, EmailField, HiddenField, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from survey.kernel.errors import Refused
@@ -20,9 +20,9 @@ LARGEST_FORM = LARGEST_UPLOAD * 4 // 3 + 64 * 1024
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]
-    """A staff list from the reader's own machine; once valid, `content` and `staff` hold it."""
+    """A file to look at; nothing is stored. Once valid, `content` and `staff` hold it."""
 
-    file = FileField("Staff list (CSV)", validators=[FileRequired("Choose a file first.")])
+    file = FileField("CSV file", validators=[FileRequired("Choose a CSV file, then press Look at it.")])
     content: bytes
     staff: StaffList
 
@@ -43,8 +43,8 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
         return shortened(self.file.data.filename or "the file")
 
 
-class CarriedForm(FlaskForm):  # type: ignore[misc]
-    """A staff list that was looked at and comes back with the next button: nothing of it is kept on the server."""
+class CarriedFile(FlaskForm):  # type: ignore[misc]
+    """The file that the preview showed, carried by the page and signed, so that nothing is kept on the server."""
 
     carried = HiddenField(validators=[DataRequired()])
     remove_missing = BooleanField()
@@ -52,22 +52,25 @@ class CarriedForm(FlaskForm):  # type: ignore[misc]
     def content(self) -> bytes:
         """The file, exactly as it was looked at; refuses what this server did not sign (it would not unpack strange data)."""
         try:
-            packed = _signer().unsign(self.carried.data or "")
-            return zlib.decompress(base64.urlsafe_b64decode(packed))
+            if not self.validate_on_submit():
+                raise BadSignature("no file")
+            signed = _signer().unsign(self.carried.data)
+            return zlib.decompress(base64.urlsafe_b64decode(signed))
         except (BadSignature, binascii.Error, zlib.error) as error:
-            raise Refused("The staff list did not come back whole, so nothing was changed. Upload it again.") from error
+            raise Refused("The file did not come along, so nothing was changed. Upload it once more.") from error
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc]
     """Another address for somebody."""
 
-    email = StringField("New address", validators=[DataRequired("Fill in the address."), Length(max=LONGEST_ADDRESS)])
+    email = EmailField("New address", validators=[DataRequired("Fill in the address."), Length(max=LONGEST_ADDRESS)])
 
 
-def packed(content: bytes) -> str:
-    """A file as the hidden field of a form."""
-    return _signer().sign(base64.urlsafe_b64encode(zlib.compress(content))).decode()
+def carry(content: bytes) -> CarriedFile:
+    """The form that takes a file along to the next page."""
+    signed = _signer().sign(base64.urlsafe_b64encode(zlib.compress(content)))
+    return CarriedFile(formdata=None, carried=signed.decode())
 
 
 def _signer() -> Signer:
-    return Signer(current_app.secret_key or "", salt=_SIGNED_FOR)
+    return Signer(current_app.config["SECRET_KEY"], salt=_SIGNED_FOR)

@@ -5,7 +5,6 @@ from email.utils import parseaddr
 
 import click
 
-from survey.kernel.errors import Refused
 from survey.providers import service
 
 
@@ -57,7 +56,7 @@ def list_(*, as_json: bool) -> None:
         click.echo(json.dumps({"providers": rows}, ensure_ascii=False))
         return
     if not found:
-        raise Refused('There is no provider yet. Add one: candour providers add NAME --contact "Name <mail>"')
+        click.echo('There is no provider yet. Add one: candour providers add NAME --contact "Name <mail>"', err=True)
     for item in found:
         click.echo(f"{item.name}: {', '.join(c.address for c in item.contacts) or 'no contact yet'}")
 

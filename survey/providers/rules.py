@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+LONGEST_NAME = 120
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -14,9 +16,25 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A managed service provider."""
+    """A managed service provider; contacts by name."""
 
     id: str
     slug: str
     name: str
     contacts: tuple[Contact, ...]
+
+
+def name_fault(name: str) -> str | None:
+    r"""What to do about a name that cannot stand in a mail's header, or None.
+
+    >>> name_fault("Otto\r\nBcc: all@northwind.example")
+    'Remove the line break or control character.'
+    """
+    if not name.isprintable():
+        return "Remove the line break or control character."
+    return f"Shorten it to {LONGEST_NAME} characters." if len(name) > LONGEST_NAME else None
+
+
+def tidy(name: str) -> str:
+    """A name without superfluous space."""
+    return " ".join(name.split())

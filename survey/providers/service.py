@@ -1,34 +1,43 @@
 """Providers: add, find, keep their contacts current."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
 from survey.mail.letter import address_fault
-from survey.providers.rules import Contact, Provider
+from survey.providers.rules import Contact, Provider, name_fault, tidy
 from survey.providers.tables import ContactRow, ProviderRow
 
+COMMAND_LINE = "command line"
 
-def add_provider(name: str, contacts: Sequence[tuple[str, str]]) -> Provider:
+
+def add_provider(name: str, contacts: Sequence[tuple[str, str]], *, actor: str = COMMAND_LINE) -> Provider:
     """Records a provider with its contacts (name, address); refuses all faults at once."""
-    name = name.strip()
-    faults = list(_name_faults(name)) + [fault for person, address in contacts for fault in _contact_faults(person, address)]
+    fault = name_fault(name) or (None if slug(name) else "Give it a name with at least one letter or digit.")
+    faults = [f"{name!r}: {fault}"] if fault else []
+    faults += [found for person, address in contacts for found in _contact_faults(person, address)]
+    repeated = sorted(address for address, times in Counter(address.lower() for _, address in contacts).items() if times > 1)
+    faults += [f"{address} stands twice. Keep one." for address in repeated]
     if faults:
         raise Refused("The provider was not added.", details=tuple(faults))
+    name = tidy(name)
     with transaction() as session:
         if session.scalar(select(ProviderRow.id).where((ProviderRow.slug == slug(name)) | (ProviderRow.name == name))):
             raise Refused(f"There is a provider named {name} already.")
         row = ProviderRow(id=random_id(), slug=slug(name), name=name)
-        row.contacts = [ContactRow(id=random_id(), name=_tidy(person) or address, address=address) for person, address in contacts]
+        row.contacts = [_contact_row(person, address) for person, address in contacts]
         session.add(row)
         session.flush()
+        record("provider added", {"provider": name, "contacts": [contact.address for contact in row.contacts]}, actor)
         return _provider(row)
 
 
-def add_contact(provider_name: str, name: str, address: str) -> Provider:
+def add_contact(provider_name: str, name: str, address: str, *, actor: str = COMMAND_LINE) -> Provider:
     """Adds a person at a provider; a known address gets the new name."""
     faults = _contact_faults(name, address)
     if faults:
@@ -37,15 +46,16 @@ def add_contact(provider_name: str, name: str, address: str) -> Provider:
         row = _row(provider_name)
         known = next((contact for contact in row.contacts if contact.address.lower() == address.lower()), None)
         if known:
-            known.name = _tidy(name) or known.name
+            known.name = tidy(name) or known.name
         else:
-            row.contacts.append(ContactRow(id=random_id(), name=_tidy(name) or address, address=address))
+            row.contacts.append(_contact_row(name, address))
         session.flush()
+        record("provider contact added", {"provider": row.name, "contact": address}, actor)
         return _provider(row)
 
 
-def remove_contact(provider_name: str, address: str) -> Provider:
-    """Removes a person at a provider; nothing more is sent to them."""
+def remove_contact(provider_name: str, address: str, *, actor: str = COMMAND_LINE) -> Provider:
+    """Removes a person at a provider: nothing more is sent to them, and their links end."""
     with transaction() as session:
         row = _row(provider_name)
         known = next((contact for contact in row.contacts if contact.address.lower() == address.lower()), None)
@@ -53,6 +63,7 @@ def remove_contact(provider_name: str, address: str) -> Provider:
             raise Refused(f"{row.name} has no contact with the address {address}.")
         row.contacts.remove(known)
         session.flush()
+        record("provider contact removed", {"provider": row.name, "contact": known.address}, actor)
         return _provider(row)
 
 
@@ -78,7 +89,8 @@ def list_providers() -> tuple[Provider, ...]:
 
 
 def _row(name: str) -> ProviderRow:
-    row = db.session.scalar(select(ProviderRow).where((ProviderRow.name == name) | (ProviderRow.slug == name)))
+    wanted = tidy(name)
+    row: ProviderRow | None = db.session.scalar(select(ProviderRow).where((ProviderRow.name == wanted) | (ProviderRow.slug == wanted)))
     if row is None:
         known = ", ".join(db.session.scalars(select(ProviderRow.name).order_by(ProviderRow.name))) or "none yet"
         raise Refused(f"There is no provider {name!r}. Known: {known}")
@@ -86,21 +98,16 @@ def _row(name: str) -> ProviderRow:
 
 
 def _provider(row: ProviderRow) -> Provider:
-    return Provider(row.id, row.slug, row.name, tuple(Contact(c.id, c.name, c.address) for c in row.contacts))
+    contacts = sorted((Contact(c.id, c.name, c.address) for c in row.contacts), key=lambda contact: (contact.name, contact.address))
+    return Provider(row.id, row.slug, row.name, tuple(contacts))
 
 
-def _name_faults(name: str) -> list[str]:
-    if not slug(name):
-        return ["Give the provider a name with at least one letter or digit."]
-    return ["The name holds a line break or control character, or is longer than 120."] if not name.isprintable() or len(name) > 120 else []
+def _contact_row(name: str, address: str) -> ContactRow:
+    return ContactRow(id=random_id(), name=tidy(name) or address, address=address)
 
 
 def _contact_faults(name: str, address: str) -> list[str]:
     found = [f"{address or 'empty address'}: {fault}"] if (fault := address_fault(address)) else []
-    if not name.isprintable() or len(name) > 120:
-        found.append(f"{name[:40]!r}: a name has no line breaks or control characters and at most 120 characters.")
+    if name and (fault := name_fault(name)):
+        found.append(f"{name[:40]!r}: {fault}")
     return found
-
-
-def _tidy(name: str) -> str:
-    return " ".join(name.split())

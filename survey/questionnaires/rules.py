@@ -3,18 +3,27 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from itertools import pairwise
+from typing import Any, TypeVar
 
 from survey.kernel.errors import Refused
 
 FEWEST_POINTS, MOST_POINTS = 2, 11
 LONGEST_TEXT = 1000
+PLACEHOLDERS = ("{provider}", "{notice_days}")
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
-_PLACEHOLDER = re.compile(r"\{([^}]*)\}")
-PLACEHOLDERS = {"provider", "notice_days"}
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}?|\}")
+_TAKEN = {"token", "form", "code", "csrf_token"}
+_LIMITS = {"title": 120, "preamble": 1000, "name": 80, "text": 500, "label": 80}
+_TOP = {"ordinal": "top2", "bracket": "over_two_hours", "choice": "yes"}
+_Faults = list[str]
+T = TypeVar("T")
 SECONDS_A_SCALE, SECONDS_A_TEXT = 12, 35
 
 
@@ -65,22 +74,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Questionnaire:
-    """A list of questions under a name; two with the same content have the same digest."""
+    """A list of questions under a name; two with the same content have the same digest. Version 0 is the shipped one."""
 
     slug: str
     title: str
     language: str
     preamble: str
     questions: tuple[Question, ...]
-    digest: str = field(default="")
+    digest: str = ""
+    version: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, *, slug: str, title: str, language: str, preamble: str, questions: Sequence[Question]) -> "Questionnaire":
         """A checked questionnaire; refuses with all faults at once."""
         made = cls(slug, title, language, preamble, tuple(questions))
-        faults = list(faults_of(made))
-        if faults:
-            raise Refused(f"The questionnaire has {len(faults)} fault{'s' if len(faults) > 1 else ''}.", details=tuple(faults))
+        _refuse(faults_of(made))
         text = json.dumps(document(made), sort_keys=True, ensure_ascii=False)
         return replace(made, digest=hashlib.sha256(text.encode()).hexdigest())
 
@@ -99,7 +107,7 @@ class Questionnaire:
         """The same without open questions, for waves in which a comment would give its writer away."""
         return self.with_only(q for q in self.questions if q.scale.kind is not ScaleKind.TEXT)
 
-    def with_only(self, questions: Any) -> "Questionnaire":  # noqa: ANN401 - any iterable of questions
+    def with_only(self, questions: Iterable[Question]) -> "Questionnaire":
         """The same with these questions."""
         return Questionnaire.of(
             slug=self.slug, title=self.title, language=self.language, preamble=self.preamble, questions=tuple(questions)
@@ -115,30 +123,28 @@ def numeric_scale(points: int) -> Scale:
     if not FEWEST_POINTS <= points <= MOST_POINTS:
         raise Refused(f"A scale has {FEWEST_POINTS} to {MOST_POINTS} points, not {points}.")
     codes = tuple(range(1, points + 1)) if points < MOST_POINTS else tuple(range(points))
-    return Scale(f"numeric{points}", ScaleKind.ORDINAL, codes, tuple(map(str, codes)), top=frozenset(codes[-2:]))
+    return Scale(f"numeric{points}", ScaleKind.ORDINAL, codes, tuple(map(str, codes)), top=_best(codes))
 
 
 def read_scale(name: str, found: Mapping[str, Any]) -> Scale:
-    """A scale from its document form; ValueError or KeyError where a part is missing."""
+    """A scale from its document form; ValueError, KeyError or TypeError where a part is missing or of another kind."""
     kind = ScaleKind(found["kind"])
     if kind is ScaleKind.TEXT:
-        limit = int(found.get("max_chars", LONGEST_TEXT))
-        return Scale(name, kind, max_chars=min(limit, LONGEST_TEXT), hint=found.get("hint"))
+        limit = _whole(found.get("max_chars", LONGEST_TEXT))
+        return Scale(name, kind, max_chars=min(limit, LONGEST_TEXT), hint=_words_or_none(found.get("hint")))
+    opt_out = _words_or_none(found.get("opt_out"))
     if kind is ScaleKind.NPS:
-        codes = tuple(range(int(found["min"]), int(found["max"]) + 1))
-        low, high = (frozenset(range(a, b + 1)) for a, b in (found["detractor"], found["promoter"]))
-        labels = tuple(map(str, codes))
-        return Scale(
-            name, kind, codes, labels, (found["anchors"][0], found["anchors"][1]), found.get("opt_out"), promoters=high, detractors=low
-        )
-    labels = tuple(map(str, found["labels"]))
-    first = int(found.get("first_code", 1))
+        low, high = (frozenset(_span(found[end])) for end in ("detractor", "promoter"))
+        codes = tuple(_span((found["min"], found["max"])))
+        anchors = (_words(found["anchors"][0]), _words(found["anchors"][1]))
+        return Scale(name, kind, codes, tuple(map(str, codes)), anchors, opt_out, promoters=high, detractors=low)
+    labels = tuple(_words(label) for label in found["labels"])
+    first = _whole(found.get("first_code", 1))
     codes = tuple(range(first, first + len(labels)))
-    top = frozenset(
-        found.get("top2") or found.get("over_two_hours") or found.get("yes") or (codes[-2:] if kind is ScaleKind.ORDINAL else ())
-    )
-    hours = tuple((float(a), float(b)) for a, b in found.get("bounds_hours", ()))
-    return Scale(name, kind, codes, labels, opt_out=found.get("opt_out"), top=top, hours=hours)
+    best = _best(codes) if kind is ScaleKind.ORDINAL else ()
+    top = frozenset(_whole(code) for code in found.get(_TOP[kind.value], best))
+    hours = tuple((float(low), float(high)) for low, high in found.get("bounds_hours", ()))
+    return Scale(name, kind, codes, labels, opt_out=opt_out, top=top, hours=hours)
 
 
 def scale_document(scale: Scale) -> dict[str, Any]:
@@ -155,9 +161,8 @@ def scale_document(scale: Scale) -> dict[str, Any]:
             **{name: [min(codes), max(codes)] for name, codes in ends.items()},
         }
     found |= {"first_code": scale.codes[0], "labels": list(scale.labels)}
-    name = {ScaleKind.ORDINAL: "top2", ScaleKind.BRACKET: "over_two_hours", ScaleKind.CHOICE: "yes"}[scale.kind]
     if scale.top:
-        found[name] = sorted(scale.top)
+        found[_TOP[scale.kind.value]] = sorted(scale.top)
     if scale.hours:
         found["bounds_hours"] = [list(bounds) for bounds in scale.hours]
     return found
@@ -180,63 +185,167 @@ def document(questionnaire: Questionnaire) -> dict[str, Any]:
     }
 
 
-def read_document(found: Any) -> Questionnaire:  # noqa: ANN401 - whatever JSON or YAML held
-    """A questionnaire from its document form; refuses anything else with what is wrong."""
+def read_document(found: object) -> Questionnaire:
+    """A questionnaire from its document form; refuses anything else, with all faults at once."""
     if not isinstance(found, dict):
-        raise Refused("A questionnaire is an object with slug, title, language, scales and questions.")
-    try:
-        scales = {str(name): read_scale(str(name), scale) for name, scale in found["scales"].items()}
-        questions = [
-            Question(str(q["id"]), int(q["revision"]), str(q["name"]), str(q.get("dimension", "")), str(q["text"]), scales[q["scale"]])
-            for q in found["questions"]
-        ]
-        facts = {key: str(found[key]) for key in ("slug", "title", "language")}
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise Refused(f"The questionnaire is incomplete or malformed near {error}. Export one to see the form.") from error
-    return Questionnaire.of(**facts, preamble=str(found.get("preamble", "")), questions=questions)
+        raise Refused(
+            "A questionnaire is an object with slug, title, language, preamble, scales and questions. Export one to see the form."
+        )
+    faults: _Faults = []
+    given_scales, given_questions = found.get("scales"), found.get("questions")
+    if not isinstance(given_scales, dict) or not isinstance(given_questions, list):
+        raise Refused("The questionnaire lacks scales (an object) or questions (a list). Export one to see the form.")
+    scales = {str(name): _read(f"scale {name}", faults, partial(read_scale, str(name), form)) for name, form in given_scales.items()}
+    read = [_read(f"question {place}", faults, partial(_question, form, scales)) for place, form in enumerate(given_questions, 1)]
+    questions = [question for question in read if question]
+    facts = {key: _read(key, faults, partial(_words, found.get(key, ""))) for key in ("slug", "title", "language", "preamble")}
+    if faults:
+        _refuse([*faults, *(f"{question.id}: {fault}" for question in questions for fault in _faults_of_question(question))])
+    return Questionnaire.of(**{key: text or "" for key, text in facts.items()}, questions=questions)
 
 
 def faults_of(questionnaire: Questionnaire) -> tuple[str, ...]:
     """Everything that keeps a questionnaire from being asked."""
     found = [] if questionnaire.questions else ["It has no question."]
-    ids = [question.id for question in questionnaire.questions]
+    if not _SLUG.fullmatch(questionnaire.slug):
+        found.append("slug: letters, digits, _ and - only, 64 at most.")
+    if not _LANGUAGE.fullmatch(questionnaire.language):
+        found.append("language: write a code such as en-GB.")
+    found += [f"title: {fault}" for fault in _text_faults("title", questionnaire.title)]
+    if questionnaire.preamble:
+        found += [f"preamble: {fault}" for fault in _text_faults("preamble", questionnaire.preamble)]
+    ids = [question.id.lower() for question in questionnaire.questions]
     found += [f"{name}: the id stands twice." for name in sorted({name for name in ids if ids.count(name) > 1})]
+    scales = {question.scale.name: question.scale for question in questionnaire.questions}
+    found += [f"{q.id}: two scales are named {q.scale.name}." for q in questionnaire.questions if q.scale != scales[q.scale.name]]
     for question in questionnaire.questions:
         found += [f"{question.id}: {fault}" for fault in _faults_of_question(question)]
     return tuple(found)
 
 
-def reworded(old: Questionnaire, new: Questionnaire) -> tuple[str, ...]:
-    """Ids that keep their revision although their words or scale changed: a trend over them would lie."""
-    before = {question.id: question for question in old.questions}
-    return tuple(
-        q.id
-        for q in new.questions
-        if q.id in before and q.revision <= before[q.id].revision and (q.text, q.scale) != (before[q.id].text, before[q.id].scale)
-    )
+def reuse_faults(known: Iterable[Question], new: Iterable[Question]) -> tuple[str, ...]:
+    """Ids that would carry a trend over other words or another scale than they had.
+
+    Other words need a higher revision; punctuation and capitals are no words. Another kind or number of points needs
+    another id, because it cannot stand in one line with the old one.
+    """
+    found = []
+    before: dict[str, list[Question]] = {}
+    for question in known:
+        before.setdefault(question.id, []).append(question)
+    for question in new:
+        same_id = before.get(question.id, [])
+        if any((old.scale.kind, old.scale.codes) != (question.scale.kind, question.scale.codes) for old in same_id):
+            found.append(f"{question.id}: its scale had other points before. Give the question a new id.")
+        elif any(old.revision == question.revision and _wording(old) != _wording(question) for old in same_id):
+            newest = max(old.revision for old in same_id)
+            found.append(f"{question.id}: other words under revision {question.revision}. Raise the revision to {newest + 1}.")
+    return tuple(found)
 
 
-def _faults_of_question(question: Question) -> list[str]:
-    scale, found = question.scale, []
+def _faults_of_question(question: Question) -> _Faults:
+    found = []
     if not _ID.fullmatch(question.id):
         found.append("an id begins with a letter and has letters, digits and _ only, 32 at most.")
-    if question.id in {"token", "form", "code"}:
+    if question.id.lower() in _TAKEN:
         found.append("this id is taken by the page itself.")
-    if not question.text.strip() or len(question.text) > 500:
-        found.append("the text is empty or longer than 500 characters.")
-    unknown = sorted(set(_PLACEHOLDER.findall(question.text)) - PLACEHOLDERS)
-    if unknown:
-        found.append(f"unknown placeholder {', '.join(unknown)}; a text may hold {{provider}} and {{notice_days}}.")
     if question.revision < 1:
         found.append("the revision begins with 1.")
-    if scale.kind is ScaleKind.TEXT:
-        return found
+    found += [f"name: {fault}" for fault in _text_faults("name", question.name)]
+    found += [f"text: {fault}" for fault in _text_faults("text", question.text)]
+    return found if question.scale.kind is ScaleKind.TEXT else [*found, *_faults_of_scale(question.scale)]
+
+
+def _faults_of_scale(scale: Scale) -> _Faults:
+    found = []
     if not FEWEST_POINTS <= len(scale.codes) <= MOST_POINTS:
         found.append(f"a scale has {FEWEST_POINTS} to {MOST_POINTS} points, not {len(scale.codes)}.")
-    if len(scale.labels) != len(scale.codes) or not all(label.strip() for label in scale.labels):
-        found.append("every point of the scale needs a label.")
-    if scale.codes and not 0 <= scale.codes[0] <= scale.codes[-1] <= 10:
+    if len(scale.labels) != len(scale.codes) or len(set(scale.labels)) != len(scale.labels):
+        found.append("every point of the scale needs a label of its own.")
+    if scale.codes and not 0 <= scale.codes[0] <= scale.codes[-1] <= MOST_POINTS - 1:
         found.append("the points must lie within 0 to 10.")
-    if scale.kind is ScaleKind.BRACKET and len(scale.hours) != len(scale.codes):
-        found.append("every bracket needs its bounds in hours.")
+    for label in (*scale.labels, *(scale.anchors or ()), *([scale.opt_out] if scale.opt_out is not None else [])):
+        found += [f"label {label[:40]!r}: {fault}" for fault in _text_faults("label", label)]
+    for name, codes in (("best", scale.top), ("promoter", scale.promoters), ("detractor", scale.detractors)):
+        if codes - set(scale.codes):
+            found.append(f"its {name} points {sorted(codes - set(scale.codes))} are not on the scale.")
+    if scale.promoters & scale.detractors:
+        found.append("a point cannot be promoter and detractor at once.")
+    if scale.kind is ScaleKind.ORDINAL and scale.top != _best(scale.codes):
+        found.append("the two best points of the scale count as satisfied (of two points, the better one).")
+    if scale.kind is ScaleKind.BRACKET and (len(scale.hours) != len(scale.codes) or not _rise(scale.hours)):
+        found.append("every bracket needs its bounds in hours, from short to long.")
     return found
+
+
+def _text_faults(what: str, text: str) -> _Faults:
+    found = [] if text.strip() else ["it is empty."]
+    if len(text) > _LIMITS[what]:
+        found.append(f"shorten to {_LIMITS[what]} characters.")
+    if not text.replace("\n", " ").isprintable():
+        found.append("remove the control character.")
+    strange = [mark for mark in _PLACEHOLDER.findall(text) if what != "text" or mark not in PLACEHOLDERS]
+    if strange:
+        allowed = f"a text may hold {' and '.join(PLACEHOLDERS)}" if what == "text" else "none may stand here"
+        found.append(f"unknown placeholder {', '.join(strange)[:60]}; {allowed}.")
+    return found
+
+
+def _best(codes: Sequence[int]) -> frozenset[int]:
+    return frozenset(codes[-min(2, len(codes) - 1) :] if len(codes) > 1 else ())
+
+
+def _rise(hours: Sequence[tuple[float, float]]) -> bool:
+    ends = [end for bounds in hours for end in bounds]
+    return all(0 <= a <= b <= 168 for a, b in pairwise(ends))
+
+
+def _wording(question: Question) -> tuple[list[str], ...]:
+    texts = (question.text, *question.scale.labels, question.scale.opt_out or "")
+    return tuple(re.findall(r"\w+", text.casefold()) for text in texts)
+
+
+def _question(form: Mapping[str, Any], scales: Mapping[str, Scale | None]) -> Question | None:
+    if form["scale"] not in scales:
+        raise ValueError(f"there is no scale {form['scale']}")
+    scale = scales[form["scale"]]
+    made = (_words(form["id"]), _whole(form["revision"]), _words(form["name"]), _words(form.get("dimension", "")), _words(form["text"]))
+    return Question(*made, scale) if scale else None
+
+
+def _read(where: str, faults: _Faults, read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except KeyError as error:
+        faults.append(f"{where[:60]}: {error} is missing.")
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        faults.append(f"{where[:60]}: {str(error)[:120]}.")
+    return None
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{str(value)[:40]!r} must be text; in YAML, write words such as Yes and No in quotation marks")
+    return value
+
+
+def _words_or_none(value: object) -> str | None:
+    return None if value is None else _words(value)
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{str(value)[:40]!r} must be a whole number")
+    return value
+
+
+def _span(ends: Sequence[object]) -> range:
+    low, high = (_whole(end) for end in ends)
+    if not 0 <= low <= high <= MOST_POINTS - 1:
+        raise ValueError(f"{low} to {high} is no part of 0 to 10")
+    return range(low, high + 1)
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        raise Refused(f"The questionnaire has {len(faults)} fault{'s' if len(faults) > 1 else ''}.", details=tuple(faults))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import yaml
 from sqlalchemy import func, select
 
+from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -16,6 +18,7 @@ from survey.questionnaires import rules
 from survey.questionnaires.rules import Question, Questionnaire
 from survey.questionnaires.tables import QuestionnaireRow
 
+COMMAND_LINE = "command line"
 LARGEST_IMPORT = 1024 * 1024
 _TITLES = {
     "quarterly_8": "Quarterly survey",
@@ -37,13 +40,15 @@ def bank() -> dict[str, Question]:
 
 def questionnaire(slug: str) -> Questionnaire:
     """The newest version of a questionnaire: the one a manager saved, else the bank's set of that name."""
-    query = select(QuestionnaireRow.document).where(QuestionnaireRow.slug == slug, QuestionnaireRow.saved.is_(True))
-    stored = db.session.scalar(query.order_by(QuestionnaireRow.number.desc()).limit(1))
+    query = select(QuestionnaireRow.number, QuestionnaireRow.document).where(
+        QuestionnaireRow.slug == slug, QuestionnaireRow.saved.is_(True)
+    )
+    stored = db.session.execute(query.order_by(QuestionnaireRow.number.desc()).limit(1)).first()
     if stored is not None:
-        return rules.read_document(stored)
+        return replace(rules.read_document(stored.document), version=stored.number)
     if slug in _bank()["sets"]:
         return _from_set(slug)
-    raise Refused(f"There is no questionnaire {slug!r}. Known: {', '.join(q.slug for q in list_questionnaires())}")
+    raise Refused(f"There is no questionnaire {slug[:64]!r}. Known: {', '.join(q.slug for q in list_questionnaires())}")
 
 
 def list_questionnaires() -> tuple[Questionnaire, ...]:
@@ -73,30 +78,30 @@ def frozen(version_id: str) -> Questionnaire:
     return rules.read_document(db.session.scalars(select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)).one())
 
 
-def save_questionnaire(asked: Questionnaire) -> Questionnaire:
-    """Makes this the newest version; refuses other words under an old revision."""
-    try:
-        before = questionnaire(asked.slug)
-    except Refused:
-        before = asked
-    known = bank()
-    from_bank = asked.with_only([known[q.id] for q in asked.questions if q.id in known] or asked.questions)
-    changed = sorted({*rules.reworded(before, asked), *rules.reworded(from_bank, asked)})
-    if changed:
-        raise Refused(f"Other words under an old revision: {', '.join(changed)}. Raise the revision, or give the question a new id.")
+def save_questionnaire(asked: Questionnaire, *, actor: str = COMMAND_LINE) -> Questionnaire:
+    """Makes this the newest version; refuses an id that carried other words under this revision, or other points, before."""
     with transaction():
+        faults = rules.reuse_faults(_known_questions(), asked.questions)
+        if faults:
+            raise Refused("The questionnaire would break its trends without showing it. Nothing was saved.", details=faults)
         _store(asked, saved=True)
-    return asked
+        record("questionnaire saved", {"questionnaire": asked.slug, "digest": asked.digest}, actor)
+        return questionnaire(asked.slug)
 
 
 def read_text(text: str) -> Questionnaire:
-    """A questionnaire from JSON or YAML text."""
+    """A questionnaire from JSON or YAML text; refuses what is neither, and YAML's anchors, which can blow up a small file."""
     if len(text) > LARGEST_IMPORT:
         raise Refused("The questionnaire file is larger than 1 MiB.")
+    if text.lstrip().startswith("{"):
+        return rules.read_document(_json(text))
     try:
-        return rules.read_document(yaml.safe_load(text))  # JSON is YAML
-    except (yaml.YAMLError, RecursionError) as error:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise Refused("The file uses YAML anchors (&, *). Write the parts out.")
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Refused("The file is neither JSON nor YAML. Export a questionnaire to see the form.") from error
+    return rules.read_document(content)
 
 
 def as_text(asked: Questionnaire, form: str) -> str:
@@ -105,6 +110,13 @@ def as_text(asked: Questionnaire, form: str) -> str:
     if form == "yaml":
         return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     return json.dumps(content, ensure_ascii=False, indent=1)
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"The file begins like JSON but is none: {error}.") from error
 
 
 def _store(asked: Questionnaire, *, saved: bool) -> str:
@@ -132,6 +144,11 @@ def _from_set(slug: str) -> Questionnaire:
         preamble=found["preamble"],
         questions=[known[name] for name in found["sets"][slug]],
     )
+
+
+def _known_questions() -> list[Question]:
+    stored = db.session.scalars(select(QuestionnaireRow.document))
+    return [*bank().values(), *(question for document in stored for question in rules.read_document(document).questions)]
 
 
 @lru_cache(maxsize=1)

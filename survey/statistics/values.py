@@ -53,9 +53,7 @@ def quantile(confidence: float) -> float:
 
 def whole(name: str, value: object, *, lowest: int = 0) -> int:
     """A whole number of any kind, at least `lowest`; refuses fractions, NaN and what is too small, by name."""
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        number = int(value)
-    elif isinstance(value, float) and value.is_integer():
+    if (isinstance(value, Integral) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer()):
         number = int(value)
     else:
         raise ValueError(f"{name} must be a whole number: {value!r}")

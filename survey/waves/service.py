@@ -225,6 +225,7 @@ def close(item: Wave, now: datetime, reason: str | None) -> Wave:
         if row.state == WaveState.OPEN.value:
             if now < _wave(row).closes_at:
                 row.closed_early = " ".join((reason or "").split())[:300]
+                row.closes = max(rules.wall_clock(now, row.timezone), row.opens + timedelta(minutes=1))
             row.state = WaveState.CLOSED.value
         session.flush()
         return _wave(row)

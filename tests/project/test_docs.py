@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 from dataclasses import fields
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 
@@ -58,8 +59,8 @@ def test_every_command_explains_itself_and_shows_an_example_that_it_understands(
         explanation, example = writer.split_help(context.command)
         assert len(explanation.split()) >= 3, f"{context.command_path}: say in a sentence what it does"
         assert example.startswith(context.command_path), f"{context.command_path}: the help lacks `Example: {context.command_path} ...`"
-        line = re.sub(r"\s*(>|\|).*", "", example)
-        context.command.make_parser(context).parse_args(shlex.split(line)[len(context.command_path.split()) :])
+        words = takewhile(lambda word: word not in {">", "|"}, shlex.split(example))
+        context.command.make_parser(context).parse_args(list(words)[len(context.command_path.split()) :])
 
 
 def test_an_example_with_an_option_that_does_not_exist_is_found() -> None:

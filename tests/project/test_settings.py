@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,13 @@ def test_a_server_says_everything_itself(tmp_path: Path) -> None:
     assert config.secret_key == SERVER["CANDOUR_SECRET_KEY"]
     assert (config.is_local, config.is_demo) == (False, False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_for_a_server_is_complete(tmp_path: Path) -> None:
+    example = dotenv_values(Path(__file__).parents[2] / "deploy" / "candour.env.example")
+    config = Config.from_environment({name: value or "" for name, value in example.items()}, tmp_path)
+    assert config.proxies == 1
+    assert not config.is_local
 
 
 def test_settings_are_frozen(tmp_path: Path) -> None:

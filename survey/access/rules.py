@@ -1,0 +1,95 @@
+"""Accounts, entries of the audit log, and which passwords are too easy."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from survey.kernel.errors import Refused
+
+LINK_LASTS = timedelta(hours=24)  # an administrator passes it on by hand, so the minutes of a mailed link are too few
+SESSION_LASTS = timedelta(hours=12)
+IDLE_LASTS = timedelta(minutes=30)
+LONGEST_ADDRESS = 254
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 15, 256
+_UNGUESSED = 6  # so many characters must remain when common words and runs are taken out
+_AS_LETTERS = str.maketrans("013457@$!", "oieastasi")
+_COMMON = ["administrator", "admin", "candour", "changeme", "company", "default", "feedback", "football", "baseball", "dragon", "friday", "january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "iloveyou", "letmein", "login", "london", "manager", "master", "michael", "monday", "monkey", "mustang", "office", "password", "passwort", "passwd", "princess", "qazwsx", "secret", "shadow", "spring", "summer", "autumn", "winter", "sunday", "sunshine", "survey", "superman", "superuser", "temporary", "test", "thursday", "trustno", "tuesday", "wednesday", "saturday", "welcome", "whatever", "ihateyou", "abc", "hello", "access", "correct", "horse", "battery", "staple", "the", "and", "for", "you", "are", "this", "that"]
+_RUNS = ("abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "1234567890")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who may sign in."""
+
+    id: str
+    email: str
+    role: str
+    has_password: bool
+    last_signed_in: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the audit log."""
+
+    number: int
+    at: datetime
+    who: str
+    what: str
+    facts: Mapping[str, Any]
+
+
+def normal_address(text: str) -> str:
+    """A mail address as accounts are found by: composed, without spaces around it, in small letters."""
+    return unicodedata.normalize("NFC", text).strip().lower()
+
+
+def checked_address(text: str) -> str:
+    """The normal form of a mail address; anything that is none is refused."""
+    email = normal_address(text)
+    local, at, domain = email.rpartition("@")
+    plain = email.isprintable() and not re.search(r"[\s<>,;:\"()\[\]\\]", email) and len(email) <= LONGEST_ADDRESS
+    if not (local and at and plain and "@" not in local and re.fullmatch(r"[^.]+(\.[^.]+)+", domain)):
+        raise Refused(f"{text.strip()!r} is not a mail address. Write it like name@company.example.")
+    return email
+
+
+def password_fault(password: str, email: str) -> str | None:
+    """What is wrong with a new password, or None.
+
+    Only length and easy guesses count (NIST SP 800-63B 3.1.1): the password is refused when nearly nothing remains once
+    common words, parts of the own address, runs of the keyboard and repetitions are taken out.
+    """
+    if len(password) < SHORTEST_PASSWORD:
+        return f"Use at least {SHORTEST_PASSWORD} characters. Four or five words that do not belong together are easy to remember."
+    if len(password) > LONGEST_PASSWORD:
+        return f"Use at most {LONGEST_PASSWORD} characters."
+    if _unguessed(password, email) < _UNGUESSED:
+        return "This password is among the first that are tried. Use four or five words that do not belong together."
+    return None
+
+
+def _unguessed(password: str, email: str) -> int:
+    text = _without_runs(unicodedata.normalize("NFKC", password).lower()).translate(_AS_LETTERS)
+    own = [part for part in re.split(r"[^a-z]+", email.translate(_AS_LETTERS)) if len(part) > 2]
+    for word in sorted({*_COMMON, *own}, key=len, reverse=True):
+        text = text.replace(word.translate(_AS_LETTERS), " ")
+    text = re.sub(r"[\W_]+", "", text)
+    text = re.sub(r"(.{1,8}?)\1+", r"\1", text)
+    return len(set(text)) if len(text) > _UNGUESSED else len(text)
+
+
+def _without_runs(text: str) -> str:
+    """Takes out what is typed by sliding along a row of keys or the alphabet, either way, from four characters on."""
+    pairs = {row[n : n + 2] for run in _RUNS for row in (run, run[::-1]) for n in range(len(run) - 1)}
+    kept, run = [], ""
+    for character in text:
+        if run and run[-1] + character in pairs:
+            run += character
+            continue
+        kept.append(run if len(run) < 4 else " ")
+        run = character
+    return "".join([*kept, run if len(run) < 4 else " "])

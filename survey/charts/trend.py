@@ -1,0 +1,130 @@
+"""Scores over waves: a line with its comparison ranges as a band."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from survey.charts.svg import CARD, DOT, RANGE, Range, line, number, svg, text
+
+TOP, BELOW = 12, 30
+_NARROWEST_LABEL = 7.0  # per cent of the width that a wave's label needs on a wide screen
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """One wave in a trend: its moment in any unit of time, and its score, or None where it may not be shown.
+
+    `broken` starts a new line, for another wording or after a wave that is missing.
+    """
+
+    label: str
+    at: float
+    score: Range | None
+    imported: bool = False
+    broken: bool = False
+
+
+def trend(points: Sequence[TrendPoint], target: float | None = None, height: float = 220) -> Markup:
+    """Scores over waves with their comparison ranges as a band, on a whole scale of 0 to 100, waves placed by time.
+
+    A line ends where a wave is missing or another wording begins; imported waves are hollow.
+    """
+    tall = height - TOP - BELOW
+    across = _across([point.at for point in points])
+    runs = _runs(points)
+    bands = "".join(_band(points, run, across) for run in runs if len(run) > 1)
+    newest = next((point.score.estimate for point in reversed(points) if point.score), 0.0)
+    parts = [
+        *_scale(tall),
+        f'<svg y="{TOP}" width="100%" height="{number(tall)}" viewBox="0 0 100 100" preserveAspectRatio="none">{bands}</svg>',
+        *(_alone(points[run[0]], across[run[0]], tall) for run in runs if len(run) == 1),
+        *(_target(target, newest, tall) if target is not None else ()),
+        *(_dot(point, at, tall) for point, at in zip(points, across, strict=True)),
+        *_labels(points, across, height - 10),
+    ]
+    return svg(height, parts)
+
+
+def _down(value: float, tall: float) -> float:
+    return TOP + tall * (1 - value / 100)
+
+
+def _across(moments: Sequence[float]) -> list[float]:
+    """Per cent from the left, in proportion to time; one wave alone stands in the middle."""
+    first, length = min(moments, default=0), max(moments, default=0) - min(moments, default=0)
+    return [4 + 92 * (at - first) / length if length else 50 for at in moments]
+
+
+def _runs(points: Sequence[TrendPoint]) -> list[list[int]]:
+    """Stretches of waves that one line may join: the same wording, and each with a score."""
+    stretches: list[list[int]] = []
+    fresh = True
+    for index, point in enumerate(points):
+        if point.score is None:
+            fresh = True
+            continue
+        if fresh or point.broken:
+            stretches.append([])
+        fresh = False
+        stretches[-1].append(index)
+    return stretches
+
+
+def _scale(tall: float) -> list[str]:
+    parts = []
+    for value in (0, 50, 100):
+        at = _down(value, tall)
+        parts.append(line("grid", ("0", number(at)), ("100%", number(at))))
+        parts.append(text("tick", ("0", number(at - 3)), f"{value}{'%' if value == 100 else ''}"))
+    return parts
+
+
+def _band(points: Sequence[TrendPoint], run: Sequence[int], across: Sequence[float]) -> str:
+    scores = [(number(across[i]), score) for i in run if (score := points[i].score)]
+    above = [f"{x},{number(100 - score.high)}" for x, score in scores]
+    below = [f"{x},{number(100 - score.low)}" for x, score in reversed(scores)]
+    scored = " ".join(f"{x},{number(100 - score.estimate)}" for x, score in scores)
+    return (
+        f'<polygon class="c-band" points="{" ".join(above + below)}" fill="{RANGE}" fill-opacity=".5"/>'
+        f'<polyline class="c-line" points="{scored}" fill="none" stroke="{DOT}" stroke-width="2.5" vector-effect="non-scaling-stroke"/>'
+    )
+
+
+def _alone(point: TrendPoint, at: float, tall: float) -> str:
+    """The range of a wave that no line joins: a band would have no width."""
+    if not point.score:
+        return ""
+    high, low = _down(point.score.high, tall), _down(point.score.low, tall)
+    place = f'x="{number(at)}%" y="{number(high)}" width="8" height="{number(low - high)}" transform="translate(-4)"'
+    return f'<rect class="c-band" {place} fill="{RANGE}" fill-opacity=".5"/>'
+
+
+def _target(target: float, newest: float, tall: float) -> tuple[str, str]:
+    """The target's line; its words stand on the side of the line where the newest score is not."""
+    at = _down(target, tall)
+    beside = at + 15 if newest > target else at - 6
+    return (
+        line("target", ("0", number(at)), ("100%", number(at)), ' stroke-width="1.5" stroke-dasharray="5 4"'),
+        text("label", ("100%", number(beside)), f"Target {number(target)}%", "end"),
+    )
+
+
+def _dot(point: TrendPoint, at: float, tall: float) -> str:
+    if not point.score:
+        return ""
+    kind, fill = ("hollow", CARD) if point.imported else ("point", DOT)
+    place = f'cx="{number(at)}%" cy="{number(_down(point.score.estimate, tall))}" r="4.5"'
+    return f'<circle class="c-{kind}" {place} fill="{fill}" stroke="{DOT}" stroke-width="2"/>'
+
+
+def _labels(points: Sequence[TrendPoint], across: Sequence[float], y: float) -> list[str]:
+    """Labels of the waves that have room for one, the newest first; every second gives way on a phone."""
+    kept: list[int] = []
+    for index in reversed(range(len(points))):
+        if not kept or across[kept[-1]] - across[index] >= _NARROWEST_LABEL:
+            kept.append(index)
+    return [
+        text("tick c-thin" if place % 2 else "tick", (f"{number(across[index])}%", number(y)), points[index].label, "middle")
+        for place, index in enumerate(kept)
+    ]

@@ -1,0 +1,61 @@
+"""The findings mail to the provider."""
+
+from css_inline import inline
+from flask import render_template
+
+from survey.charts.drawings import range_cells
+from survey.config import Config
+from survey.findings import wording
+from survey.findings.presentation import named_date, present
+from survey.findings.service import FINDINGS, Sharing, sharing
+from survey.mail.letter import Letter
+from survey.mail.service import Draft, Item, Kind
+from survey.organisation.service import organisation
+from survey.providers.rules import Contact, Provider
+from survey.providers.service import contact, provider_by_id
+
+PRIORITY = 20
+
+
+def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Config) -> Letter:
+    """One page for the provider: the frozen document, company figures only, and a date to answer by."""
+    document = shared.findings.document
+    client = organisation(config.mail_from)
+    shown = present(document)
+    facts = {
+        "shown": shown,
+        "client": client.name,
+        "response": wording.rate(document),
+        "opened": named_date(document["wave"]["opened"]),
+        "closed": named_date(document["wave"]["closed"]),
+        "how": f"{config.base_url}/how-we-count",
+        "reply_by": named_date(shared.reply_by.isoformat()),
+        "asks": [measure for measure in shown.measures if measure.look == "misses"],
+        "contact": client.contact_name,
+        "provider": provider,
+        "version": shared.findings.version,
+        "digest": shared.findings.digest.removeprefix("sha256:")[:16],
+        "cells": range_cells,
+    }
+    return Letter(
+        to_name=to.name,
+        to_address=to.address,
+        subject=render_template("letters/findings.subject.txt", **facts).strip()[:200],
+        text=render_template("letters/findings.txt", **facts),
+        html=inline(render_template("letters/findings.html", **facts)),
+        reply_to=client.contact_email,
+    )
+
+
+def findings_kind(config: Config) -> Kind:
+    """How the sender writes this letter; a contact that was removed meanwhile gets nothing."""
+
+    def write(item: Item) -> Draft | None:
+        shared = sharing(item.recipient)
+        to = contact(shared.contact_id) if shared else None
+        if shared is None or to is None:
+            return None
+        provider = provider_by_id(shared.findings.wave.provider_id)
+        return Draft(findings_letter(shared, provider, to, config), lambda: contact(to.id) is not None)
+
+    return Kind(FINDINGS, PRIORITY, again=True, write=write)

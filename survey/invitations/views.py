@@ -1,0 +1,55 @@
+"""Surveys: what is planned, and planning one."""
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from survey.access.open_to import open_to
+from survey.invitations.forms import SurveyForm
+from survey.kernel.errors import Refused
+from survey.people.service import people_in
+from survey.providers.service import list_providers
+from survey.questionnaires.service import list_questionnaires
+from survey.waves import service as waves
+
+blueprint = Blueprint("invitations", __name__)
+
+
+@blueprint.route("/surveys", methods=["GET", "POST"])
+@open_to("manager")
+def surveys() -> str | Response | tuple[str, int]:
+    """All surveys with their waves; the form plans one."""
+    form = SurveyForm()
+    form.provider.choices = [(p.slug, p.name) for p in list_providers()]
+    form.questionnaire.choices = [(q.slug, f"{q.title} ({len(q.questions)} questions)") for q in list_questionnaires()]
+    form.timezone.data = form.timezone.data or current_app.config["CANDOUR"].timezone
+    problem = None
+    if request.method == "POST":
+        try:
+            slug = _plan(form)
+        except Refused as refused:
+            problem = refused
+        else:
+            flash("Planned. Nothing has been sent.")
+            return redirect(url_for("desk.show_wave", wave=slug), 303)
+    facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
+    page = render_template("invitations/surveys.html", **facts)
+    return (page, 400) if problem else page
+
+
+def _plan(form: SurveyForm) -> str:
+    if not form.validate():
+        raise Refused(
+            "The survey was not planned.", details=tuple(f"{form[name].label.text}: {', '.join(f)}" for name, f in form.errors.items())
+        )
+    people_in(form.audience.data)
+    plan = waves.Plan(
+        form.name.data,
+        form.provider.data,
+        form.questionnaire.data,
+        form.cadence.data,
+        form.opens.data,
+        form.days.data,
+        form.timezone.data,
+        form.audience.data,
+    )
+    return waves.add_survey(plan)[1].slug

@@ -1,0 +1,31 @@
+"""The facts that promises and mails must state."""
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from survey.access.open_to import open_to
+from survey.kernel.errors import Refused
+from survey.organisation.forms import OrganisationForm
+from survey.organisation.service import organisation as facts_now
+from survey.organisation.service import set_organisation
+
+blueprint = Blueprint("organisation", __name__)
+
+
+@blueprint.route("/organisation", methods=["GET", "POST"])
+@open_to("manager")
+def organisation() -> str | Response | tuple[str, int]:
+    """Who asks: filled from the sender's address until somebody says better."""
+    form = OrganisationForm(obj=facts_now(current_app.config["CANDOUR"].mail_from))
+    problem = None
+    if request.method == "POST" and form.validate():
+        texts = [(getattr(form, name).data or "") for name in ("name", "contact_name", "contact_email", "comments_read_by", "host")]
+        try:
+            set_organisation(texts[0], texts[1], texts[2], texts[3], texts[4], several_zones=bool(form.several_zones.data))
+        except Refused as refused:
+            problem = refused
+        else:
+            flash("Saved.")
+            return redirect(url_for("organisation.organisation"), 303)
+    page = render_template("organisation/organisation.html", form=form, problem=problem)
+    return (page, 400) if problem else page

@@ -1,0 +1,12 @@
+"""Naming a provider and its contacts."""
+
+from flask_wtf import FlaskForm
+from wtforms import StringField
+
+
+class ProviderForm(FlaskForm):  # type: ignore[misc]
+    """A provider with its first contact, or a further contact of a known one; the service checks."""
+
+    name = StringField("Provider")
+    contact_name = StringField("Contact’s name")
+    contact_address = StringField("Contact’s address")

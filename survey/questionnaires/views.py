@@ -1,0 +1,22 @@
+"""What is asked, as the employee will see it."""
+
+from flask import Blueprint, render_template
+
+from survey.access.open_to import open_to
+from survey.questionnaires import service
+
+blueprint = Blueprint("questionnaires", __name__)
+
+
+@blueprint.get("/questionnaires")
+@open_to("viewer")
+def list_questionnaires() -> str:
+    """All questionnaires with their length."""
+    return render_template("questionnaires/list_questionnaires.html", questionnaires=service.list_questionnaires())
+
+
+@blueprint.get("/questionnaires/<slug>")
+@open_to("viewer")
+def show_questionnaire(slug: str) -> str:
+    """One questionnaire, question by question."""
+    return render_template("questionnaires/show_questionnaire.html", asked=service.questionnaire(slug))
