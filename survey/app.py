@@ -12,9 +12,9 @@ from survey.answering import views as answering
 from survey.config import Config
 from survey.database import db, migrate
 from survey.findings import views as findings
-from survey.findings.letters import findings_kind
+from survey.findings.kinds import findings_kind
 from survey.invitations import views as invitations
-from survey.invitations.letters import invitation_kind
+from survey.invitations.kinds import invitation_kind
 from survey.mail import views as mail
 from survey.mail.service import register
 from survey.organisation import views as organisation

@@ -131,7 +131,5 @@ def main() -> None:
             click.echo(f"  {line}", err=True)
         sys.exit(1)
     except Exception as error:
-        if os.environ.get("CANDOUR_TRACEBACK"):
-            raise
         click.echo(f"Something went wrong that Candour did not foresee ({type(error).__name__}). Nothing half done was kept.", err=True)
         sys.exit(1)

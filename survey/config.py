@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -24,7 +24,7 @@ MAIL_SCHEMES = ("smtp+starttls", "smtps", "smtp", "catcher")
 class Config:
     """Everything that an installation may set; see docs/settings.md for each name."""
 
-    database_url: str
+    database_url: str = field(repr=False)
     base_url: str
     secret_key: str = field(repr=False)
     key_dir: Path | None
@@ -77,6 +77,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _split(address: str) -> SplitResult:
+    """The parts of an address; none when it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
+def _port_is_good(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+
+
 class _Reader:
     """Reads one setting after the other and collects the faults."""
 
@@ -96,7 +111,7 @@ class _Reader:
 
     def read(self) -> Config:
         base_url = self.base_url()
-        local = urlsplit(base_url).scheme == "http" and is_loopback(urlsplit(base_url).hostname or "")
+        local = _split(base_url).scheme == "http" and is_loopback(_split(base_url).hostname or "")
         database_url = self.database_url()
         database_file = Path(database_url.removeprefix("sqlite:///")) if database_url.startswith("sqlite:///") else None
         mail_url = self.mail_url(local=local)
@@ -130,10 +145,11 @@ class _Reader:
 
     def base_url(self) -> str:
         value = self.text("base_url", "http://127.0.0.1:8000").rstrip("/")
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+        parts = _split(value)
+        is_plain = parts.hostname and not (parts.path or parts.query or parts.fragment or parts.username is not None)
+        if parts.scheme not in {"http", "https"} or not is_plain or not _port_is_good(parts) or " " in value:
             self.fault("base_url", f"{value!r} is not an address like https://feedback.example.com (no path).")
-        elif parts.scheme == "http" and not is_loopback(parts.hostname):
+        elif parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             self.fault("base_url", f"{value!r} would send codes and passwords in clear. Use https://.")
         return value
 
@@ -141,7 +157,7 @@ class _Reader:
         value = self.text("database_url", "sqlite:///instance/candour.db")
         try:
             url = make_url(value)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             self.fault(
                 "database_url",
                 "not a database address. Examples: sqlite:///instance/candour.db, postgresql+psycopg://user:password@host/candour.",
@@ -174,14 +190,10 @@ class _Reader:
         if not value:
             self.fault("mail_url", "missing. Example: smtp+starttls://user:password@mail.example.com:587.")
             return value
-        parts = urlsplit(value)
-        try:
-            port_is_good = parts.port is None or 0 < parts.port < 65536
-        except ValueError:
-            port_is_good = False
+        parts = _split(value)
         if parts.scheme not in MAIL_SCHEMES:
             self.fault("mail_url", f"must start with {', '.join(f'{s}://' for s in MAIL_SCHEMES)}.")
-        elif not port_is_good:
+        elif not _port_is_good(parts):
             self.fault("mail_url", "the port is not a number from 1 to 65535.")
         elif parts.scheme == "catcher":
             if not local:
@@ -219,7 +231,7 @@ class _Reader:
         value = self.text("timezone", "UTC")
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             self.fault("timezone", f"{value!r} is not a time zone. Example: Europe/London.")
         return value
 

@@ -67,7 +67,7 @@ def verify(*, as_json: bool) -> None:
 
     Example: candour audit verify
     """
-    broken = audit.first_broken()
+    broken = audit.verify()
     if as_json:
         click.echo(json.dumps({"unbroken": broken is None, "first_broken": broken, "head": audit.head()}))
     if broken is not None:

@@ -5,7 +5,8 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, current_app, flash, redirect, render_template, request, url_for
+from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask_login import current_user, logout_user, user_logged_out
 from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
 from flask_security.forms import LoginForm
 from flask_wtf import CSRFProtect
@@ -13,26 +14,27 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from survey.access import sessions
 from survey.access.audit import record
 from survey.access.current import current_role
 from survey.access.headers import init_headers
-from survey.access.limits import FailureLimit
-from survey.access.open_to import audiences_of, role_suffices
+from survey.access.limits import failures
+from survey.access.open_to import Opening, opening_of
+from survey.access.rules import normal_address
 from survey.access.tables import RoleRow, UserRow
 from survey.config import Config
 from survey.database import db
+from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
 log = logging.getLogger(__name__)
 csrf = CSRFProtect()
-limit = FailureLimit()
 # Views that libraries bring, and who may open them.
 FOREIGN = {
-    "static": frozenset({"everyone"}),
-    "security.login": frozenset({"everyone"}),
-    "security.logout": frozenset({"viewer"}),
-    "security.verify": frozenset({"viewer"}),
-    "security.change_password": frozenset({"viewer"}),
+    "static": Opening(frozenset({"everyone"})),
+    "security.login": Opening(frozenset({"everyone"})),
+    "security.logout": Opening(frozenset({"viewer"})),
+    "security.verify": Opening(frozenset({"viewer"})),
 }
 
 
@@ -41,15 +43,15 @@ class SignInForm(LoginForm):  # type: ignore[misc]
 
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
         """Whether these are the right address and password, and another try is allowed."""
-        account, address = (self.email.data or "").strip().lower(), request.remote_addr or ""
-        wait = limit.seconds_to_wait(account, address)
+        account, address = normal_address(self.email.data or ""), request.remote_addr or ""
+        wait = failures().attempt(account, address)
         if wait:
             self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
             return False
-        if super().validate(**kwargs):
-            return True
-        limit.failed(account, address)
-        return False
+        if not super().validate(**kwargs):
+            return False
+        failures().forgive(account, address)
+        return True
 
 
 def init_access(app: Flask, config: Config) -> None:
@@ -61,19 +63,14 @@ def init_access(app: Flask, config: Config) -> None:
         SECURITY_PASSWORD_LENGTH_MIN=15,
         SECURITY_PASSWORD_COMPLEXITY_CHECKER=None,
         SECURITY_RETURN_GENERIC_RESPONSES=True,
-        SECURITY_CHANGEABLE=True,
-        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=False,
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_LOGIN_URL="/sign-in",
         SECURITY_LOGOUT_URL="/sign-out",
-        SECURITY_CHANGE_URL="/account/password",
         SECURITY_POST_LOGIN_VIEW="/",
         SECURITY_POST_LOGOUT_VIEW="/sign-in",
-        SECURITY_POST_CHANGE_VIEW="/account",
         SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
         SECURITY_LOGIN_USER_TEMPLATE="access/sign_in.html",
-        SECURITY_CHANGE_PASSWORD_TEMPLATE="access/password.html",  # noqa: S106 - a file
         SECURITY_DEFAULT_REMEMBER_ME=False,
         SECURITY_REGISTERABLE=False,
         SESSION_COOKIE_NAME="__Host-candour" if secure else "candour",
@@ -93,7 +90,8 @@ def init_access(app: Flask, config: Config) -> None:
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_error)
     app.register_error_handler(Exception, _show_fault)
-    user_authenticated.connect(_note_sign_in, app)
+    user_authenticated.connect(_begin_session, app)
+    user_logged_out.connect(_end_session, app)
 
 
 def undeclared(app: Flask) -> list[str]:
@@ -101,7 +99,7 @@ def undeclared(app: Flask) -> list[str]:
     return sorted(
         f"{endpoint} lacks @open_to(...): say who may read it"
         for endpoint, view in app.view_functions.items()
-        if endpoint not in FOREIGN and not audiences_of(view)
+        if endpoint not in FOREIGN and opening_of(view) is None
     )
 
 
@@ -109,17 +107,20 @@ def _guard() -> Any:  # noqa: ANN401 - a response or nothing
     endpoint = request.endpoint
     if endpoint is None:
         return None  # no such page: the error page answers
-    allowed = FOREIGN.get(endpoint) or audiences_of(current_app.view_functions[endpoint])
-    if "everyone" in allowed or "provider-link" in allowed:
+    opening = FOREIGN.get(endpoint) or opening_of(current_app.view_functions[endpoint])
+    if opening is None:
+        log.error("%s lacks @open_to(...): say who may read it", endpoint)
+        return _page(403)
+    request.max_content_length = request.max_form_memory_size = opening.largest
+    if not opening.needs_sign_in:
         return None
+    if current_user.is_authenticated and not sessions.is_valid(current_user.id, now()):
+        sessions.end_this()
+        logout_user()
     role = current_role()
     if role is None:
         return redirect(url_for("security.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
-    if role_suffices(role, allowed):
-        return None
-    if not allowed:
-        log.error("%s lacks @open_to(...): say who may read it", endpoint)
-    return _page(403)
+    return None if opening.admits(role) else _page(403)
 
 
 def _page(code: int) -> tuple[str, int]:
@@ -160,7 +161,13 @@ def _show_fault(error: Exception) -> tuple[str, int]:
     return render_template("errors/page.html", title="That did not work", message=message), 500
 
 
-def _note_sign_in(app: Flask, user: UserRow, **_: object) -> None:
+def _begin_session(app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object) -> None:
     del app
-    flash("You are signed in.")
-    record("signed in", {"user": user.email}, user.email)
+    by_link = "link" in (authn_via or [])
+    sessions.begin(user.id, now(), by_link=by_link)
+    record("signed in by link" if by_link else "signed in", {"user": user.email}, user.email)
+
+
+def _end_session(app: Flask, **_: object) -> None:
+    del app
+    sessions.end_this()

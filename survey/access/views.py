@@ -9,9 +9,12 @@ from survey.access import audit
 from survey.access.current import current_actor, current_role
 from survey.access.headers import WITH_SCRIPT
 from survey.access.open_to import ROLES, open_to
-from survey.access.service import add_user, list_users, sign_in_link, use_link
-from survey.access.setup import csrf, limit
+from survey.access.limits import failures
+from survey.access.service import add_user, choose_password, list_users, sign_in_link, use_link
+from survey.access.sessions import is_by_link
+from survey.access.setup import csrf
 from survey.kernel.clock import now
+from survey.kernel.errors import Refused
 
 blueprint = Blueprint("access", __name__)
 
@@ -29,13 +32,14 @@ def link() -> Response:
 def use() -> BaseResponse:
     """Uses the link up and signs in."""
     address = request.remote_addr or ""
-    user = None if limit.seconds_to_wait("link", address) else use_link(request.form.get("token", "")[:200], now())
+    wait = failures().attempt(f"link from {address}", address)
+    user = None if wait else use_link(request.form.get("token", "")[:200], now())
     if user is None:
-        limit.failed("link", address)
         problem = "This link has been used or is too old. Ask an administrator for a new one: candour users add ADDRESS --role ROLE"
         response = _with_script(render_template("access/link.html", problem=problem))
         response.status_code = 410
         return response
+    failures().forgive(f"link from {address}", address)
     login_user(user, authn_via=["link"])
     if not user.password and not current_app.config["CANDOUR"].is_demo:
         return redirect(url_for("access.account"), 303)
@@ -47,6 +51,27 @@ def use() -> BaseResponse:
 def account() -> str:
     """Own address, role and password."""
     return render_template("access/account.html", email=current_actor(), role=current_role(), has_password=bool(current_user.password))
+
+
+@blueprint.route("/account/password", methods=["GET", "POST"])
+@open_to("viewer")
+def password() -> str | BaseResponse | tuple[str, int]:
+    """Choose or change one's own password; after a sign-in by link the present one is not asked."""
+    known = is_by_link() or not current_user.password
+    problem = None
+    if request.method == "POST":
+        new, again = request.form.get("new_password", ""), request.form.get("again", "")
+        try:
+            if new != again:
+                raise Refused("The two new passwords differ. Type the same one twice.")
+            choose_password(current_user.id, new, current=request.form.get("password"), now_known=known)
+        except Refused as refused:
+            problem = refused.message
+        else:
+            flash("Your new password is set.")
+            return redirect(url_for("access.account"), 303)
+    page = render_template("access/password.html", known=known, problem=problem)
+    return (page, 400) if problem else page
 
 
 @blueprint.route("/users", methods=["GET", "POST"])
@@ -67,7 +92,7 @@ def users() -> str:
 def audit_log() -> str:
     """What was done, by whom, when; never an event of a respondent."""
     what = request.args.get("what", "")
-    return render_template("access/audit_log.html", entries=audit.entries(what=what), broken=audit.first_broken(), what=what)
+    return render_template("access/audit_log.html", entries=audit.entries(what=what), broken=audit.verify(), what=what)
 
 
 def _with_script(body: str) -> Response:

@@ -9,7 +9,6 @@ from survey.access.current import current_actor
 from survey.access.open_to import open_to
 from survey.answering.counting import close_wave
 from survey.findings.service import findings
-from survey.findings.views import results
 from survey.invitations.service import number_answered, open_wave, preview_wave
 from survey.kernel.clock import now
 from survey.mail import service as mail
@@ -44,18 +43,18 @@ def list_waves() -> Response:
     return redirect(url_for("desk.dashboard"))
 
 
-@blueprint.get("/waves/<wave>")
+@blueprint.get("/waves/<wave>/progress")
 @open_to("viewer")
-def show_wave(wave: str) -> str:
-    """Results when counted; before that, counts and dates only."""
+def progress(wave: str) -> str | Response:
+    """Before a wave is counted: counts and dates only."""
     item = waves.wave(wave)
     if item.is_published:
-        return results(item)
+        return redirect(url_for("findings.results", wave=item.slug))
     facts = {"wave": item, "provider": provider_by_id(item.provider_id), "says": _says(item)}
     if item.state is WaveState.OPEN:
         at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
         facts |= {"at_least": at_least, "mail": mail.status(item.slug), "closes": printed(item.closes, item.timezone), "at": now()}
-    return render_template("desk/show_wave.html", **facts)
+    return render_template("desk/progress.html", **facts)
 
 
 @blueprint.route("/waves/<wave>/open", methods=["GET", "POST"])
@@ -65,7 +64,7 @@ def open_by_hand(wave: str) -> str | Response:
     if request.method == "POST":
         item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor())
         flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
-        return redirect(url_for("desk.show_wave", wave=item.slug), 303)
+        return redirect(url_for("findings.results", wave=item.slug), 303)
     plan = preview_wave(wave)
     return render_template("desk/open_by_hand.html", plan=plan, key_dir=current_app.config["CANDOUR"].key_dir)
 
@@ -79,7 +78,7 @@ def close_by_hand(wave: str) -> str | Response:
         reason = request.form.get("reason", "")
         closed = close_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor(), early=reason)
         flash(f"{closed.slug} is {closed.state}.")
-        return redirect(url_for("desk.show_wave", wave=closed.slug), 303)
+        return redirect(url_for("findings.results", wave=closed.slug), 303)
     return render_template("desk/close_by_hand.html", wave=item, closes=printed(item.closes, item.timezone))
 
 

@@ -7,14 +7,10 @@ from survey.charts.drawings import range_cells
 from survey.config import Config
 from survey.findings import wording
 from survey.findings.presentation import named_date, present
-from survey.findings.service import FINDINGS, Sharing, sharing
+from survey.findings.rules import Sharing
 from survey.mail.letter import Letter
-from survey.mail.service import Draft, Item, Kind
 from survey.organisation.service import organisation
 from survey.providers.rules import Contact, Provider
-from survey.providers.service import contact, provider_by_id
-
-PRIORITY = 20
 
 
 def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Config) -> Letter:
@@ -45,17 +41,3 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
         html=inline(render_template("letters/findings.html", **facts)),
         reply_to=client.contact_email,
     )
-
-
-def findings_kind(config: Config) -> Kind:
-    """How the sender writes this letter; a contact that was removed meanwhile gets nothing."""
-
-    def write(item: Item) -> Draft | None:
-        shared = sharing(item.recipient)
-        to = contact(shared.contact_id) if shared else None
-        if shared is None or to is None:
-            return None
-        provider = provider_by_id(shared.findings.wave.provider_id)
-        return Draft(findings_letter(shared, provider, to, config), lambda: contact(to.id) is not None)
-
-    return Kind(FINDINGS, PRIORITY, again=True, write=write)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from survey.access.audit import record
 from survey.database import db, transaction
 from survey.findings.compute import compute
+from survey.findings.rules import Findings, Sharing
 from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -27,27 +27,6 @@ from survey.waves.rules import Wave, WaveState, wall_clock
 
 FINDINGS = "findings"
 DAYS_TO_REPLY = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """One frozen version of a wave's document."""
-
-    wave: Wave
-    version: int
-    digest: str
-    document: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Sharing:
-    """A version on its way to one contact."""
-
-    id: str
-    findings: Findings
-    contact_id: str
-    shared_on: date
-    reply_by: date
 
 
 def freeze_findings(item: Wave, tally: Tally) -> Findings:

@@ -21,14 +21,19 @@ from survey.findings.service import (
 )
 from survey.kernel.clock import now
 from survey.mail.letter import Letter
-from survey.waves.rules import Wave
+from survey.waves import service as waves
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 
 
-def results(item: Wave) -> str:
-    """The results page of a counted wave, rendered from its frozen document."""
+@blueprint.get("/waves/<wave>")
+@open_to("viewer")
+def results(wave: str) -> str | BaseResponse:
+    """The results of a counted wave, rendered from its frozen document; before that, how far it has come."""
+    item = waves.wave(wave)
+    if not item.is_published:
+        return redirect(url_for("desk.progress", wave=item.slug))
     found, before = findings(item.slug), earlier_findings(item)
     return render_template(
         "findings/results.html",
@@ -48,7 +53,7 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
     if request.method == "POST" and chosen:
         shared = share(wave, chosen, now(), actor=current_actor())
         flash(f"On its way to {len(shared)} {'people' if len(shared) > 1 else 'person'}.")
-        return redirect(url_for("desk.show_wave", wave=wave), 303)
+        return redirect(url_for("findings.results", wave=wave), 303)
     found = findings(wave)
     provider, contacts = recipients(found.wave)
     problem = "Tick at least one person; nothing was sent." if request.method == "POST" else None

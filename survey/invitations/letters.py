@@ -5,26 +5,16 @@ from dataclasses import dataclass
 from css_inline import inline
 from flask import render_template
 
-from survey.config import Config
-from survey.invitations import service
-from survey.invitations.rules import draw_code, grouped
-from survey.kernel.clock import now
+from survey.invitations.rules import grouped
 from survey.mail.letter import Letter
-from survey.mail.service import Draft, Item, Kind
 from survey.organisation.promise import Terms, in_the_mail
 from survey.organisation.rules import Organisation
-from survey.organisation.service import organisation
-from survey.people import service as people
 from survey.people.rules import Person
 from survey.providers.rules import Provider
-from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
-from survey.questionnaires.service import frozen
-from survey.waves import service as waves
 from survey.waves.rules import Group, Wave, printed
 
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
-PRIORITY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +68,3 @@ def invitation_letter(occasion: Occasion, person: Person, group: Group, code: st
         html=inline(render_template("letters/invitation.html", **facts)),
         reply_to=organisation.contact_email,
     )
-
-
-def invitation_kind(config: Config) -> Kind:
-    """How the sender writes an invitation: a fresh code for each letter, its hash stored just before the server hears of it."""
-
-    def write(item: Item) -> Draft | None:
-        found = service.invitation(item.recipient)
-        person = people.person(found.person_id) if found and found.person_id else None
-        if found is None or person is None or found.answered:
-            return None
-        wave = waves.wave_by_id(found.wave_id)
-        if not wave.takes_answers(now()) or wave.questionnaire_version is None:
-            return None
-        occasion = Occasion(
-            wave,
-            organisation(config.mail_from),
-            provider_by_id(wave.provider_id),
-            frozen(wave.questionnaire_version),
-            config.base_url,
-        )
-        code = draw_code()
-        group = next(group for group in wave.groups if group.name == found.group)
-        return Draft(invitation_letter(occasion, person, group, code), lambda: service.store_code_if_due(found.id, code))
-
-    return Kind(service.INVITATION, PRIORITY, again=True, write=write)

@@ -30,7 +30,7 @@ def surveys() -> str | Response | tuple[str, int]:
             problem = refused
         else:
             flash("Planned. Nothing has been sent.")
-            return redirect(url_for("desk.show_wave", wave=slug), 303)
+            return redirect(url_for("findings.results", wave=slug), 303)
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("invitations/surveys.html", **facts)
     return (page, 400) if problem else page
