@@ -130,6 +130,6 @@ def main() -> None:
         for line in refused.details:
             click.echo(f"  {line}", err=True)
         sys.exit(1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, no traceback reaches a person
         click.echo(f"Something went wrong that Candour did not foresee ({type(error).__name__}). Nothing half done was kept.", err=True)
         sys.exit(1)

@@ -38,8 +38,8 @@ MANAGER = "mira.okafor@northwind.example"
 ZONE = "Europe/London"
 PAST_WAVES = 8
 TARGETS = {"OVR1": 0.70, "RES1": 0.60, "COM1": 0.60, "REL1": 0.65, "RSP1": 0.60, "SEC1": 0.75}
-FIRST = ["Ada", "Amir", "Anna", "Ben", "Carla", "Chen", "Dora", "Emil", "Eva", "Farid", "Grace", "Hugo", "Ines", "Ivan", "Jana", "Jonas", "Kofi", "Lena", "Luis", "Mara"]
-LAST = ["Adler", "Berg", "Costa", "Diaz", "Evans", "Fischer", "Gomez", "Hahn", "Ito", "Jansen", "Kaya", "Lund", "Moreau", "Nowak", "Okoye", "Patel", "Quinn", "Rossi"]
+FIRST = "Ada Amir Anna Ben Carla Chen Dora Emil Eva Farid Grace Hugo Ines Ivan Jana Jonas Kofi Lena Luis Mara".split()  # noqa: SIM905 - a list of names reads best as one line
+LAST = "Adler Berg Costa Diaz Evans Fischer Gomez Hahn Ito Jansen Kaya Lund Moreau Nowak Okoye Patel Quinn Rossi".split()  # noqa: SIM905
 IMPROVE = (
     "Tickets are closed before the problem is solved. I have to call again every time.",
     "The VPN drops in the afternoon.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,11 +22,11 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
     """One pass of all due work: finish counts, open, close and count, then letters until none is due; says what it did."""
     lines: list[str] = []
     for item in unfinished(config.key_dir):
-        _attempt(lines, f"{item.slug} cleaned up", lambda item=item: finish(item, config.key_dir))
+        _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
     for item in waves.due_to_open(moment):
-        _attempt(lines, f"{item.slug} opened", lambda item=item: open_wave(item.slug, moment, config.key_dir, actor=ACTOR))
+        _attempt(lines, f"{item.slug} opened", partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR))
     for item in waves.due_to_close(moment):
-        _attempt(lines, f"{item.slug} closed and counted", lambda item=item: close_wave(item.slug, moment, config.key_dir, actor=ACTOR))
+        _attempt(lines, f"{item.slug} closed and counted", partial(close_wave, item.slug, moment, config.key_dir, actor=ACTOR))
     report = mail.deliver(seconds=seconds)
     return (*lines, *report.lines())
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 
 from survey.app import create_app
 from survey.config import Config
-from survey.database import Base, db
+from survey.database import db
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def templates(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     for url in urls.values():
         app = create_app(settings(url, folder))
         with app.app_context():
-            Base.metadata.create_all(db.engine)
+            upgrade()
             db.engine.dispose()
     return urls
 

@@ -16,7 +16,13 @@ LONGEST_ADDRESS = 254
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 15, 256
 _UNGUESSED = 6  # so many characters must remain when common words and runs are taken out
 _AS_LETTERS = str.maketrans("013457@$!", "oieastasi")
-_COMMON = ["administrator", "admin", "candour", "changeme", "company", "default", "feedback", "football", "baseball", "dragon", "friday", "january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "iloveyou", "letmein", "login", "london", "manager", "master", "michael", "monday", "monkey", "mustang", "office", "password", "passwort", "passwd", "princess", "qazwsx", "secret", "shadow", "spring", "summer", "autumn", "winter", "sunday", "sunshine", "survey", "superman", "superuser", "temporary", "test", "thursday", "trustno", "tuesday", "wednesday", "saturday", "welcome", "whatever", "ihateyou", "abc", "hello", "access", "correct", "horse", "battery", "staple", "the", "and", "for", "you", "are", "this", "that"]
+_COMMON = """
+administrator admin candour changeme company default feedback football baseball dragon friday january february march
+april june july august september october november december iloveyou letmein login london manager master michael monday
+monkey mustang office password passwort passwd princess qazwsx secret shadow spring summer autumn winter sunday sunshine
+survey superman superuser temporary test thursday trustno tuesday wednesday saturday welcome whatever ihateyou abc hello
+access correct horse battery staple the and for you are this that
+""".split()  # noqa: SIM905 - a list of words reads best as text
 _RUNS = ("abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "1234567890")
 
 

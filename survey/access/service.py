@@ -101,6 +101,12 @@ def use_link(secret: str, now: datetime) -> UserRow | None:
         return session.get(UserRow, user_id) if user_id else None
 
 
+def check_same(new: str, again: str) -> None:
+    """Refuses two new passwords that differ."""
+    if new != again:
+        raise Refused("The two new passwords differ. Type the same one twice.")
+
+
 def choose_password(user_id: str, new: str, *, current: str | None, now_known: bool) -> None:
     """Sets an account's password and ends its sessions in other browsers.
 
@@ -135,7 +141,7 @@ def _check_role(role: str) -> None:
 
 
 def _by_address(email: str) -> UserRow:
-    found = db.session.scalar(select(UserRow).where(UserRow.email == normal_address(email)))
+    found: UserRow | None = db.session.scalar(select(UserRow).where(UserRow.email == normal_address(email)))
     if found is None:
         raise Refused(f"Nobody with the address {email} may sign in. Add them: candour users add {email} --role manager")
     return found

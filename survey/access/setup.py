@@ -38,7 +38,7 @@ FOREIGN = {
 }
 
 
-class SignInForm(LoginForm):  # type: ignore[misc]
+class SignInForm(LoginForm):
     """The library's form, with a limit on failures and one answer for unknown accounts and wrong passwords."""
 
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature

@@ -8,39 +8,39 @@ from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Integer,
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from survey.access.open_to import ROLES
-from survey.database import Instant, db
+from survey.database import Base, Instant
 
 user_role = Table(
     "user_role",
-    db.metadata,
+    Base.metadata,
     Column("user_id", Text, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
     Column("role_id", Text, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
 )
 
 
-class RoleRow(db.Model, RoleMixin):
+class RoleRow(Base, RoleMixin):
     """viewer, manager or admin."""
 
     __tablename__ = "role"
     __table_args__ = (CheckConstraint(f"name IN {ROLES}", name="name"),)
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)  # type: ignore[assignment]  # the library expects any id
     name: Mapped[str] = mapped_column(Text, unique=True)
 
 
-class UserRow(db.Model, UserMixin):
+class UserRow(Base, UserMixin):
     """A person of the client who may sign in; no employee needs an account to answer."""
 
     __tablename__ = "user"
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)  # type: ignore[assignment]
     email: Mapped[str] = mapped_column(Text, unique=True)
     password: Mapped[str | None] = mapped_column(Text)
     active: Mapped[bool]  # Flask-Security asks for it; who may not sign in any more is removed instead
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     last_signed_in: Mapped[date | None] = mapped_column(Date)
-    roles: Mapped[list[RoleRow]] = relationship(secondary=user_role, lazy="selectin")
+    roles: Mapped[list[RoleRow]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
 
 
-class SessionRow(db.Model):
+class SessionRow(Base):
     """One browser in which somebody is signed in; the cookie holds the secret, the row its SHA-256."""
 
     __tablename__ = "session"
@@ -50,7 +50,7 @@ class SessionRow(db.Model):
     by_link: Mapped[bool]
 
 
-class SignInLinkRow(db.Model):
+class SignInLinkRow(Base):
     """A one-time sign-in link: the SHA-256 of its secret."""
 
     __tablename__ = "sign_in_link"
@@ -60,7 +60,7 @@ class SignInLinkRow(db.Model):
     used_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-class AuditRow(db.Model):
+class AuditRow(Base):
     """One entry of the log, chained to the one before by its digest."""
 
     __tablename__ = "audit_entry"

@@ -8,9 +8,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from survey.access import audit
 from survey.access.current import current_actor, current_role
 from survey.access.headers import WITH_SCRIPT
-from survey.access.open_to import ROLES, open_to
 from survey.access.limits import failures
-from survey.access.service import add_user, choose_password, list_users, sign_in_link, use_link
+from survey.access.open_to import ROLES, open_to
+from survey.access.service import add_user, check_same, choose_password, list_users, sign_in_link, use_link
 from survey.access.sessions import is_by_link
 from survey.access.setup import csrf
 from survey.kernel.clock import now
@@ -27,7 +27,7 @@ def link() -> Response:
 
 
 @blueprint.post("/sign-in/link")
-@csrf.exempt  # the secret is the authority, and the page sets no cookie
+@csrf.exempt  # type: ignore[untyped-decorator]  # the secret is the authority, and the page sets no cookie
 @open_to("everyone")
 def use() -> BaseResponse:
     """Uses the link up and signs in."""
@@ -62,8 +62,7 @@ def password() -> str | BaseResponse | tuple[str, int]:
     if request.method == "POST":
         new, again = request.form.get("new_password", ""), request.form.get("again", "")
         try:
-            if new != again:
-                raise Refused("The two new passwords differ. Type the same one twice.")
+            check_same(new, again)
             choose_password(current_user.id, new, current=request.form.get("password"), now_known=known)
         except Refused as refused:
             problem = refused.message

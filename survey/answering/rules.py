@@ -50,10 +50,10 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Se
 
 
 def clean(text: str) -> str:
-    """A text without control characters and outer space, with plain line ends.
+    r"""A text without control characters and outer space, with plain line ends.
 
-    >>> clean(" a\\x00b\\r\\nc ")
-    'ab\\nc'
+    >>> clean(" a\x00b\r\nc ")
+    'ab\nc'
     """
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 

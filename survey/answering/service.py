@@ -42,10 +42,6 @@ class Submission:
     problems: Mapping[str, str]
 
 
-class _CodeSpentError(Exception):
-    """The invitation was used between reading and writing."""
-
-
 def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submission:
     """Takes one posted form: answers first, then the code, then one transaction that burns and stores.
 
@@ -108,13 +104,10 @@ def _keep(item: Wave, code: str, answers: Answers, now: datetime) -> Submission:
     if found is None or item.public_key is None or not item.takes_answers(now):
         return refused
     sealed = sealing.seal(item.public_key, item.id, pack(found.group, answers))
-    try:
-        with transaction():
-            if not waves.hold_for_answer(item.id) or not invitations.burn(found.id):
-                raise _CodeSpentError
-            responses.store_ballot(item.id, sealed)
-    except _CodeSpentError:
-        return refused
+    with transaction():
+        if not waves.hold_for_answer(item.id) or not invitations.burn(found.id):
+            return refused  # somebody was faster; nothing has been written
+        responses.store_ballot(item.id, sealed)
     return Submission(Outcome.SENT, {})
 
 

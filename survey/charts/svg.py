@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-INK, MUTE, CARD, TRACK, GRID = "#16202a", "#52606d", "#ffffff", "#dfe3e6", "#e3e6e8"
+INK, MUTE, CARD, TRACK, GRID = "#16202a", "#52606d", "#fff", "#dfe3e6", "#e3e6e8"
 RANGE, RANGE_EDGE, DOT = "#9cc3d5", "#4f8aa3", "#0b5d7a"
 SIDES = (("n2", "#9a3f0a"), ("n1", "#c9792f"), ("mid", "#8b949d"), ("p1", "#5b9ab8"), ("p2", DOT))
 _SLACK = 1e-6
@@ -40,16 +40,17 @@ def number(value: float) -> str:
 
 
 def svg(height: float, parts: Sequence[str], width: str = "100%") -> Markup:
-    """A drawing as wide as what it stands in; digits and anchors keep their direction in right-to-left pages."""
-    head = f'<svg class="chart" width="{width}" height="{number(height)}" font-family="Inter, sans-serif" direction="ltr"'
-    return Markup(f'{head} aria-hidden="true">{"".join(parts)}</svg>')
+    """A drawing as wide as what it stands in; where it holds words, they keep their direction in right-to-left pages."""
+    body = "".join(parts)
+    words = ' font-family="Inter, sans-serif" direction="ltr"' if "<text" in body else ""
+    return Markup(f'<svg class="chart" width="{width}" height="{number(height)}"{words} aria-hidden="true">{body}</svg>')
 
 
 def bar(step: int, left: float, width: float, height: float) -> str:
     """One step's bar, in per cent of the width."""
     name, colour = SIDES[step]
     place = f'x="{number(left)}%" width="{number(width)}%" y="3" height="{number(height - 6)}"'
-    return f'<rect class="c-{name} c-gap" {place} fill="{colour}" stroke="{CARD}"/>'
+    return f'<rect class="c-{name}" {place} fill="{colour}" stroke="{CARD}"/>'
 
 
 def line(kind: str, start: Point, end: Point, look: str = "") -> str:

@@ -173,7 +173,7 @@ def _statistics(question: Question, item: Wave) -> list[Statistic]:
 
 
 def _measures(question: Question, statistic: Statistic, cells: _Cells, target: Target | None) -> list[Json]:
-    head = {"question": question.id, "statistic": statistic.name}
+    head: Json = {"question": question.id, "statistic": statistic.name}
     found = [head | {"group": None} | _company(question, statistic, cells, target)]
     if len(cells.cells) > 1:
         hidden = cells.hidden(statistic.minimum)

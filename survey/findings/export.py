@@ -3,9 +3,29 @@
 import csv
 import io
 
-from survey.findings.service import Findings
+from survey.findings.rules import Findings
 
-COLUMNS = ["wave", "question", "revision", "statistic", "group", "estimate", "low", "high", "confidence", "method", "answers", "population", "invited", "target", "verdict", "process_low", "process_high", "status", "words"]
+COLUMNS = (
+    "wave",
+    "question",
+    "revision",
+    "statistic",
+    "group",
+    "estimate",
+    "low",
+    "high",
+    "confidence",
+    "method",
+    "answers",
+    "population",
+    "invited",
+    "target",
+    "verdict",
+    "process_low",
+    "process_high",
+    "status",
+    "words",
+)
 
 
 def as_csv(found: Findings) -> str:

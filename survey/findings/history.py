@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from survey.access.audit import record
 from survey.database import db, transaction
-from survey.findings.service import Findings, freeze_findings
+from survey.findings.rules import Findings
+from survey.findings.service import freeze_findings
 from survey.findings.tables import ImportRow
 from survey.kernel.errors import Refused
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind, numeric_scale
@@ -82,31 +83,13 @@ def read_history(content: bytes, invited: Mapping[str, int], base: Questionnaire
         raise Refused("The file is larger than 50 MiB. Split it by wave.")
     rows = _rows(content)
     questions = _questions(rows[0], base, mapped, scale)
-    place = {name: at for at, name in enumerate(rows[0])}
-    if mapped.group not in place:
+    if mapped.group not in rows[0]:
         raise Refused(f"The file has no column {mapped.group!r} that names the reporting group. Columns: {', '.join(rows[0])}")
     faults: list[str] = []
-    responses = []
-    for number, row in enumerate(rows[1:], 2):
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(rows[0]):
-            faults.append(f"row {number}: {len(row)} cells where the heading has {len(rows[0])}")
-            continue
-        group = row[place[mapped.group]].strip()
-        if group not in invited:
-            faults.append(f"row {number}, {mapped.group}: {group[:60]!r} is not in the groups file")
-        scores = {}
-        for column, question in questions.items():
-            cell = row[place[column]].strip()
-            try:
-                code = _code(cell, question, mapped)
-            except ValueError as error:
-                faults.append(f"row {number}, {column}: {error}")
-            else:
-                if code is not None:
-                    scores[question.id] = code
-        responses.append((group, Answers(scores)))
+    responses = [
+        _response(number, dict(zip(rows[0], (cell.strip() for cell in row), strict=True)), questions, mapped, invited, faults)
+        for number, row in _full_rows(rows, faults)
+    ]
     _check(faults, responses, invited)
     asked = Questionnaire.of(slug=title, title=title, language=base.language, preamble="", questions=tuple(questions.values()))
     return History(asked, tuple(responses), invited, _digest(content, invited))
@@ -196,6 +179,34 @@ def _questions(heading: Sequence[str], base: Questionnaire, mapped: Mapped, scal
     if not found:
         raise Refused("No column of the file is a question.")
     return found
+
+
+def _full_rows(rows: Sequence[Sequence[str]], faults: list[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """The rows that hold anything, with their number in a spreadsheet; one of another length than the heading is a fault."""
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(rows[0]):
+            if row:
+                faults.append(f"row {number}: {len(row)} cells where the heading has {len(rows[0])}")
+        elif any(cell.strip() for cell in row):
+            yield number, row
+
+
+def _response(
+    number: int, cells: Mapping[str, str], questions: Mapping[str, Question], mapped: Mapped, invited: Mapping[str, int], faults: list[str]
+) -> tuple[str, Answers]:
+    group = cells[mapped.group]
+    if group not in invited:
+        faults.append(f"row {number}, {mapped.group}: {group[:60]!r} is not in the groups file")
+    scores: dict[str, int | None] = {}
+    for column, question in questions.items():
+        try:
+            code = _code(cells[column], question, mapped)
+        except ValueError as error:
+            faults.append(f"row {number}, {column}: {error}")
+        else:
+            if code is not None:
+                scores[question.id] = code
+    return group, Answers(scores)
 
 
 def _code(cell: str, question: Question, mapped: Mapped) -> int | None:

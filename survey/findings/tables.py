@@ -5,10 +5,10 @@ from datetime import date
 from sqlalchemy import CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import db
+from survey.database import Base
 
 
-class FindingsRow(db.Model):
+class FindingsRow(Base):
     """One version of a wave's findings document, as canonical JSON; never changed."""
 
     __tablename__ = "findings"
@@ -19,7 +19,7 @@ class FindingsRow(db.Model):
     document: Mapped[str] = mapped_column(Text)
 
 
-class SharingRow(db.Model):
+class SharingRow(Base):
     """A version sent to one contact of the provider, on a day, with the day a reply is due."""
 
     __tablename__ = "sharing"
@@ -32,7 +32,7 @@ class SharingRow(db.Model):
     reply_by: Mapped[date] = mapped_column(Date)
 
 
-class ImportRow(db.Model):
+class ImportRow(Base):
     """The digest of an imported file, so that the same history is not taken twice."""
 
     __tablename__ = "history_import"

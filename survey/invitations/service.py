@@ -16,7 +16,8 @@ from survey.invitations.tables import InvitationRow, TokenRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
-from survey.people.service import Person, people_in, person
+from survey.people.rules import Person
+from survey.people.service import people_in, person
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, freeze, questionnaire, with_questions
 from survey.statistics.suppression import merge_to_invited
@@ -76,7 +77,7 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
             for p in plan.people
         ]
         session.execute(insert(InvitationRow), rows)
-        mail.queue(INVITATION, opened.slug, [row["id"] for row in rows])
+        mail.queue(INVITATION, opened.slug, [str(row["id"]) for row in rows])
         facts = {"wave": opened.slug, "invited": opened.invited, "groups": {g.name: g.invited for g in plan.groups}}
         record("wave opened", facts, actor)
     return opened
@@ -178,8 +179,6 @@ def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
     elif invited < 20:
         found.append(f"With {invited} invited, ten answers rarely come in; without ten, means and distributions stay hidden.")
     found += [
-        f"{g.name} are counted together ({g.invited} people), so that nobody can be worked out."
-        for g in groups
-        if len(g.members) > 1
+        f"{g.name} are counted together ({g.invited} people), so that nobody can be worked out." for g in groups if len(g.members) > 1
     ]
     return tuple(found)

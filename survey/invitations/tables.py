@@ -3,10 +3,10 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import db
+from survey.database import Base
 
 
-class InvitationRow(db.Model):
+class InvitationRow(Base):
     """One person in the snapshot of one wave; `answered` lives only until the count."""
 
     __tablename__ = "invitation"
@@ -22,7 +22,7 @@ class InvitationRow(db.Model):
     answered: Mapped[int] = mapped_column(Integer)
 
 
-class TokenRow(db.Model):
+class TokenRow(Base):
     """The SHA-256 of one code; a person may hold several, and any of them uses up the one invitation."""
 
     __tablename__ = "token"

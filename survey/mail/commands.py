@@ -1,7 +1,6 @@
 """The mail channel on the command line."""
 
 import json
-from datetime import timedelta
 from email.utils import parseaddr
 
 import click
@@ -34,7 +33,7 @@ def test(address: str) -> None:
     message_id = f"<{random_id()}@{parseaddr(config.mail_from)[1].partition('@')[2]}>"
     line = channel_for(config)
     try:
-        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now() - timedelta(0)))
+        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now()))
     finally:
         line.close()
     if attempt.outcome is not Outcome.SENT:
@@ -93,7 +92,8 @@ def resume() -> None:
 
 
 def _shown(attempt: Attempt) -> str:
-    return f"{attempt.reason or 'no reason given'}{f' ({attempt.code})' if attempt.code else ''}. Check CANDOUR_MAIL_URL and CANDOUR_MAIL_FROM."
+    code = f" ({attempt.code})" if attempt.code else ""
+    return f"{attempt.reason or 'no reason given'}{code}. Check CANDOUR_MAIL_URL and CANDOUR_MAIL_FROM."
 
 
 COMMANDS = (mail_group,)

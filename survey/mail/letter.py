@@ -49,9 +49,9 @@ class Letter:
 
 
 def address_fault(address: str) -> str | None:
-    """What is wrong with a mail address, or None; international domains are fine.
+    r"""What is wrong with a mail address, or None; international domains are fine.
 
-    >>> address_fault("ada@northwind.example") is None, address_fault("ada@x\\nBcc: b@c.d")
+    >>> address_fault("ada@northwind.example") is None, address_fault("ada@x\nBcc: b@c.d")
     (True, 'a mail address has no line breaks or control characters.')
     """
     if not address.isprintable():

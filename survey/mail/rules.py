@@ -78,4 +78,4 @@ def delay(attempts: int, spread: float) -> float:
     [10.0, 30.0, 90.0, 3600.0]
     """
     seconds = min(FIRST_DELAY * 3 ** min(max(attempts, 1) - 1, 10), LONGEST_DELAY)
-    return seconds * (0.8 + 0.4 * spread)
+    return float(seconds) * (0.8 + 0.4 * spread)

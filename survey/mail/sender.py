@@ -41,7 +41,7 @@ class Limits:
     letter: float = LETTER_SECONDS
 
 
-class Message(flask_mail.Message):  # type: ignore[misc]
+class Message(flask_mail.Message):
     """A finished letter: Flask-Mail's message, built by `email` with one Message-ID and one Date that never change."""
 
     def __init__(self, letter: Letter, sender: str, message_id: str, date: datetime) -> None:
@@ -88,7 +88,7 @@ class Channel(Protocol):
         """Says goodbye."""
 
 
-class Connection(flask_mail.Connection):  # type: ignore[misc]
+class Connection(flask_mail.Connection):
     """One reused SMTP connection: closed after 100 letters or half a minute without work."""
 
     def __init__(self, mail_url: str, ca_file: Path | None = None, limits: Limits | None = None) -> None:
@@ -110,7 +110,7 @@ class Connection(flask_mail.Connection):  # type: ignore[misc]
             host = smtplib.SMTP_SSL(local_hostname="localhost", timeout=self.limits.command, context=self.context)
         else:
             host = smtplib.SMTP(local_hostname="localhost", timeout=self.limits.command)
-        host._host = self.server  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
+        host._host = self.server  # type: ignore[attr-defined]  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
         self.host = host  # from here on the watch can cut it
         code, text = host.connect(self.server, self.port)
         if code != 220:
@@ -176,7 +176,7 @@ class Connection(flask_mail.Connection):  # type: ignore[misc]
         if code != 250:
             return self._refused(host, code, text)
         self.phase = Phase.RECIPIENT
-        code, text = host.rcpt(wire_address(message.recipients[0]))
+        code, text = host.rcpt(wire_address(message.letter.to_address))
         if code not in {250, 251}:
             return self._refused(host, code, text)
         host.putcmd("data")

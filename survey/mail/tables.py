@@ -5,13 +5,13 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import Instant, db
+from survey.database import Base, Instant
 from survey.mail.rules import State
 
 _STATES = ", ".join(f"'{state.value}'" for state in State)
 
 
-class OutboxRow(db.Model):
+class OutboxRow(Base):
     """One letter to one recipient (a reference; the address is looked up when it is written)."""
 
     __tablename__ = "outbox"
@@ -41,7 +41,7 @@ class OutboxRow(db.Model):
     bounced_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
-class MailChannelRow(db.Model):
+class MailChannelRow(Base):
     """Whether anything goes out at all: one row, number 1, written when the channel pauses."""
 
     __tablename__ = "mail_channel"

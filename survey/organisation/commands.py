@@ -20,9 +20,11 @@ def organisation_group() -> None:
 @click.option("--host", required=True, help="Who runs the server.")
 @click.option("--several-zones", is_flag=True, help="Print the time zone beside closing times.")
 def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_zones: bool) -> None:
-    """Set the facts.
+    r"""Set the facts.
 
-    Example: candour organisation set "Northwind Ltd" --contact "Dana Reyes <dana@northwind.example>" --comments-read-by "Head of operations" --host northwind.example
+    \b
+    Example: candour organisation set "Northwind Ltd" --contact "Dana Reyes <dana@northwind.example>"
+             --comments-read-by "Head of operations" --host northwind.example
     """
     person, address = parseaddr(contact) if contact.isprintable() else ("", contact)
     facts = set_organisation(name, person or address, address, comments_read_by, host, several_zones=several_zones)

@@ -3,10 +3,10 @@
 from sqlalchemy import CheckConstraint, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import db
+from survey.database import Base
 
 
-class OrganisationRow(db.Model):
+class OrganisationRow(Base):
     """The only row: number 1."""
 
     __tablename__ = "organisation"

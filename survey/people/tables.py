@@ -3,10 +3,10 @@
 from sqlalchemy import CheckConstraint, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import db
+from survey.database import Base
 
 
-class PersonRow(db.Model):
+class PersonRow(Base):
     """Somebody who can be invited; addresses are kept in lower case, so that one mailbox is one person."""
 
     __tablename__ = "person"

@@ -3,10 +3,10 @@
 from sqlalchemy import ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from survey.database import db
+from survey.database import Base
 
 
-class ProviderRow(db.Model):
+class ProviderRow(Base):
     """A managed service provider."""
 
     __tablename__ = "provider"
@@ -16,7 +16,7 @@ class ProviderRow(db.Model):
     contacts: Mapped[list["ContactRow"]] = relationship(order_by="ContactRow.name", lazy="selectin", cascade="all, delete-orphan")
 
 
-class ContactRow(db.Model):
+class ContactRow(Base):
     """A person at a provider."""
 
     __tablename__ = "contact"

@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import JSON, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import db
+from survey.database import Base
 
 
-class QuestionnaireRow(db.Model):
+class QuestionnaireRow(Base):
     """One version of a questionnaire, never changed; `draft` versions are those a manager saved, others a wave froze."""
 
     __tablename__ = "questionnaire_version"

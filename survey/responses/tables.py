@@ -3,13 +3,13 @@
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import db
+from survey.database import Base
 from survey.waves.sealing import SEALED
 
 _KIND = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
-class BallotRow(db.Model):
+class BallotRow(Base):
     """One sealed ballot, until the count."""
 
     __tablename__ = "ballot"
@@ -23,7 +23,7 @@ class BallotRow(db.Model):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class ResponseRow(db.Model):
+class ResponseRow(Base):
     """One counted response: its group and its scores, one character a question in the questionnaire's order."""
 
     __tablename__ = "response"
@@ -34,7 +34,7 @@ class ResponseRow(db.Model):
     scores: Mapped[str] = mapped_column(Text)
 
 
-class CommentRow(db.Model):
+class CommentRow(Base):
     """One comment, apart from the scores of whoever wrote it."""
 
     __tablename__ = "comment"

@@ -37,8 +37,8 @@ def stratified_interval(strata: Sequence[Stratum], values: Sequence[float], conf
     a, width = scale[0], scale[-1] - scale[0]
     if not silent.any():
         return Interval(a + width * theta, a + width * theta, a + width * theta, confidence, EVERYONE)
-    low, high = limits(theta, centre * (1 - centre) / variance, z)
+    ends = limits(theta, centre * (1 - centre) / variance, z)
     positive = found.answers * found.mean
-    low = max(float(low), float(weight @ (positive / people)))
-    high = min(float(high), float(weight @ ((positive + silent) / people)))
+    low = max(float(ends[0]), float(weight @ (positive / people)))
+    high = min(float(ends[1]), float(weight @ ((positive + silent) / people)))
     return Interval(a + width * theta, a + width * low, a + width * high, confidence, "post-stratified generalised Wilson")

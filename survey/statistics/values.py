@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral
 
 from scipy.special import ndtri
@@ -53,7 +54,7 @@ def quantile(confidence: float) -> float:
 
 def whole(name: str, value: object, *, lowest: int = 0) -> int:
     """A whole number of any kind, at least `lowest`; refuses fractions, NaN and what is too small, by name."""
-    if (isinstance(value, Integral) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer()):
+    if isinstance(value, Integral) or (isinstance(value, float) and value.is_integer()):
         number = int(value)
     else:
         raise ValueError(f"{name} must be a whole number: {value!r}")
@@ -79,7 +80,7 @@ def checked_values(values: Sequence[float]) -> tuple[float, ...]:
         raise ValueError(f"values must hold at least two points: {values!r}")
     if not all(math.isfinite(value) for value in found):
         raise ValueError(f"values must be finite: {values!r}")
-    if any(a >= b for a, b in zip(found, found[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(found)):
         raise ValueError(f"values must ascend strictly: {values!r}")
     return found
 

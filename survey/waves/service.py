@@ -337,7 +337,7 @@ def _store_groups(wave_id: str, groups: Sequence[Group]) -> None:
 
 
 def _survey_row(name: str) -> SurveyRow:
-    row = db.session.scalar(select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name)))
+    row: SurveyRow | None = db.session.scalar(select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name)))
     if row is None:
         known = ", ".join(db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name))) or "none yet"
         raise Refused(f"There is no survey {name!r}. Known: {known}")

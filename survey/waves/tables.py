@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, Integer, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from survey.database import db
+from survey.database import Base
 
 
-class SurveyRow(db.Model):
+class SurveyRow(Base):
     """A standing programme."""
 
     __tablename__ = "survey"
@@ -33,7 +33,7 @@ class SurveyRow(db.Model):
     targets: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
-class WaveRow(db.Model):
+class WaveRow(Base):
     """One dated run of a survey, with what launching froze."""
 
     __tablename__ = "wave"
@@ -70,7 +70,7 @@ class WaveRow(db.Model):
     groups: Mapped[list["WaveGroupRow"]] = relationship(order_by="WaveGroupRow.name", lazy="selectin")
 
 
-class WaveGroupRow(db.Model):
+class WaveGroupRow(Base):
     """One reporting group of a wave's frozen partition."""
 
     __tablename__ = "wave_group"
