@@ -103,7 +103,7 @@ def _alone(point: TrendPoint, at: float, tall: float) -> str:
 def _target(target: float, newest: float, tall: float) -> tuple[str, str]:
     """The target's line; its words stand on the side of the line where the newest score is not."""
     at = _down(target, tall)
-    beside = at + 15 if newest > target else at - 6
+    beside = at + 19 if newest > target else at - 10
     return (
         line("target", ("0", number(at)), ("100%", number(at)), ' stroke-width="1.5" stroke-dasharray="5 4"'),
         text("label", ("100%", number(beside)), f"Target {number(target)}%", "end"),

@@ -39,6 +39,11 @@ class Measure:
         """Score and range: `37% (27 to 49)`."""
         return f"{self.score} ({self.range})" if self.range else self.score
 
+    @property
+    def judged(self) -> str:
+        """The verdict with its target: `Misses target of 60%`."""
+        return f"{self.verdict} {'at' if self.look == 'open' else 'of'} {self.target}" if self.verdict else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
