@@ -29,22 +29,24 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
+def settings_of(database_url: str, folder: Path, **more: str) -> dict[str, str]:
+    """The environment of a test installation on loopback."""
+    (folder / "keys").mkdir(parents=True, exist_ok=True)
+    return {
+        "CANDOUR_DATABASE_URL": database_url,
+        "CANDOUR_BASE_URL": "http://localhost",
+        "CANDOUR_SECRET_KEY": "test-" * 8,
+        "CANDOUR_KEY_DIR": str(folder / "keys"),
+        "CANDOUR_MAIL_URL": "catcher://",
+        "CANDOUR_MAIL_FROM": "Dana Reyes <feedback@northwind.example>",
+        "CANDOUR_TIMEZONE": "Europe/London",
+        **more,
+    }
+
+
 def settings(database_url: str, folder: Path, **more: str) -> Config:
     """The settings of a test installation on loopback."""
-    (folder / "keys").mkdir(parents=True, exist_ok=True)
-    return Config.from_environment(
-        {
-            "CANDOUR_DATABASE_URL": database_url,
-            "CANDOUR_BASE_URL": "http://localhost",
-            "CANDOUR_SECRET_KEY": "test-" * 8,
-            "CANDOUR_KEY_DIR": str(folder / "keys"),
-            "CANDOUR_MAIL_URL": "catcher://",
-            "CANDOUR_MAIL_FROM": "Dana Reyes <feedback@northwind.example>",
-            "CANDOUR_TIMEZONE": "Europe/London",
-            **more,
-        },
-        folder,
-    )
+    return Config.from_environment(settings_of(database_url, folder, **more), folder)
 
 
 @pytest.fixture(scope="session")

@@ -252,7 +252,7 @@ def _ends(low: float, high: float, target: float | None, digits: int) -> tuple[f
     meets = target is not None and low >= target - _TINY
     for finer in range(digits, digits + _FINEST):
         ends = _outward(low, finer, math.floor, _TINY), _outward(high, finer, math.ceil, -_TINY)
-        contradicts = target is not None and ((misses and ends[1] >= target) or (meets and ends[0] < target - _TINY))
+        contradicts = target is not None and ((misses and ends[1] > target - _TINY) or (meets and ends[0] < target - _TINY))
         if not contradicts:
             return *ends, finer
     return low, high, digits + _FINEST
