@@ -47,7 +47,8 @@ def staff_csv(departments: Mapping[str, int] = DEPARTMENTS) -> bytes:
 
 def found_company(departments: Mapping[str, int] = DEPARTMENTS, targets: Mapping[str, float] | None = None) -> Wave:
     """Northwind, its provider Brightline with Otto, and a planned first wave; beside them another provider with a survey."""
-    set_organisation("Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head of operations", "northwind.example", several_zones=False)
+    contact = ("Dana Reyes", "dana@northwind.example")
+    set_organisation("Northwind Ltd", *contact, "Head of operations", "northwind.example", several_zones=False)
     import_people(staff_csv(departments))
     add_provider("Brightline IT", [("Otto Lindqvist", "otto@brightline.example")])
     add_provider("Other Provider", [("Olga", "olga@other.example")])

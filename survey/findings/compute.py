@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from survey import statistics as st
+from survey.findings import wording
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import Cell, PublishedGroup, Tally
 from survey.statistics.suppression import hidden_cells, neighbouring_band, too_wide
@@ -79,7 +80,7 @@ def compute(item: Wave, provider: str, questionnaire: Questionnaire, tally: Tall
         document["distributions"].append(_distribution(question, cells.company, item.minimum_detail))
         if question.scale.kind is ScaleKind.BRACKET:
             document["lost_time"] = _lost_time(question, cells, item)
-    document["headline"] = headline(document["measures"], tally)
+    document["headline"] = _headline(document["measures"], tally)
     document["digest"] = digest(document)
     return document
 
@@ -96,23 +97,9 @@ def canonical(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def headline(measures: Sequence[Json], tally: Tally) -> str:
-    """What the verdicts together say, and nothing beyond them.
-
-    >>> headline([{"group": None, "verdict": "misses"}, {"group": None, "verdict": "too close to call"}], None)
-    '1 of 2 measures misses target; none clearly meets it yet'
-    """
+def _headline(measures: Sequence[Json], tally: Tally) -> str:
     verdicts = [measure["verdict"] for measure in measures if measure["group"] is None and measure.get("verdict")]
-    total, misses, meets = len(verdicts), verdicts.count("misses"), verdicts.count("meets")
-    measure = "measure" if total == 1 else "measures"
-    if not total:
-        return f"{tally.answered} of {tally.invited} people answered"
-    if misses:
-        rest = f"{meets} meet{'s' if meets == 1 else ''} it" if meets else "none clearly meets it yet"
-        return f"{misses} of {total} {measure} {'misses' if misses == 1 else 'miss'} target; {rest}"
-    if meets:
-        return f"{meets} of {total} {measure} {'meets' if meets == 1 else 'meet'} target; none misses it"
-    return f"All {total} measures are too close to call" if total > 1 else "The measure is too close to call"
+    return wording.headline(verdicts, tally.answered, tally.invited)
 
 
 class _Cells:

@@ -119,15 +119,16 @@ def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
     '3 of 6 measures miss target; 1 meets it'
     """
     total, misses, meets = len(verdicts), verdicts.count("misses"), verdicts.count("meets")
-    measures = "measure" if total == 1 else "measures"
     if not total:
         return f"{answered} of {invited} people answered"
+    if total == 1:
+        return f"The measure {'is ' if not misses + meets else ''}{verdicts[0]}{' target' if misses + meets else ''}"
     if misses:
         rest = f"{meets} meet{'s' if meets == 1 else ''} it" if meets else "none clearly meets it yet"
-        return f"{misses} of {total} {measures} {'misses' if misses == 1 else 'miss'} target; {rest}"
+        return f"{misses} of {total} measures {'misses' if misses == 1 else 'miss'} target; {rest}"
     if meets:
-        return f"{meets} of {total} {measures} {'meets' if meets == 1 else 'meet'} target; none misses it"
-    return f"All {total} measures are too close to call" if total > 1 else "The measure is too close to call"
+        return f"{meets} of {total} measures {'meets' if meets == 1 else 'meet'} target; none misses it"
+    return f"All {total} measures are too close to call"
 
 
 def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
@@ -137,12 +138,12 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
     ('2 of 3 measures meet target', 'none of 2 measures clearly meets target')
     """
     total, meets = len(verdicts), verdicts.count("meets")
-    if not total:
-        return headline((), answered, invited)
-    measures = "measure" if total == 1 else "measures"
+    if total < 2:
+        found = headline(verdicts, answered, invited)
+        return found[0].lower() + found[1:]
     if not meets:
-        return f"none of {total} {measures} clearly meets target"
-    return f"{meets} of {total} {measures} {'meets' if meets == 1 else 'meet'} target"
+        return f"none of {total} measures clearly meets target"
+    return f"{meets} of {total} measures {'meets' if meets == 1 else 'meet'} target"
 
 
 def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:

@@ -51,10 +51,9 @@ class CarriedFile(FlaskForm):  # type: ignore[misc]
 
     def content(self) -> bytes:
         """The file, exactly as it was looked at; refuses what this server did not sign (it would not unpack strange data)."""
+        carried = self.carried.data if self.validate_on_submit() else ""
         try:
-            if not self.validate_on_submit():
-                raise BadSignature("no file")
-            signed = _signer().unsign(self.carried.data)
+            signed = _signer().unsign(carried)
             return zlib.decompress(base64.urlsafe_b64decode(signed))
         except (BadSignature, binascii.Error, zlib.error) as error:
             raise Refused("The file did not come along, so nothing was changed. Upload it once more.") from error

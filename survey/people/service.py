@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Executable, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Table, bindparam, delete, func, insert, select, update
 
 from survey.access.audit import record
 from survey.database import db, transaction
@@ -176,15 +176,16 @@ def _result(staff: StaffList, changes: _Changes, *, remove_missing: bool) -> Imp
 
 def _store(changes: _Changes, columns: Sequence[str], *, remove_missing: bool, progress: Progress | None) -> None:
     written = [column for column in columns if column not in {"", "email"}]
-    change = update(PersonRow.__table__).where(PersonRow.id == bindparam("known"))
+    people = cast("Table", PersonRow.__table__)
+    change = update(people).where(people.c.id == bindparam("known"))
     steps: list[tuple[Executable, list[dict[str, Any]]]] = [
-        (insert(PersonRow.__table__), [{"id": random_id(), **asdict(row)} for row in changes.added]),
+        (insert(people), [{"id": random_id(), **asdict(row)} for row in changes.added]),
         (
             change.values({name: bindparam(f"new_{name}") for name in written}),
             [{"known": old.id} | {f"new_{name}": getattr(row, name) for name in written} for old, row in changes.changed],
         ),
         (
-            delete(PersonRow.__table__).where(PersonRow.id == bindparam("known")),
+            delete(people).where(people.c.id == bindparam("known")),
             [{"known": gone.id} for gone in changes.missing] if remove_missing else [],
         ),
     ]

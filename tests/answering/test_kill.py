@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -47,10 +48,8 @@ def closer() -> Iterator[Callable[[dict[str, str], Path, Company, float | None],
         begun = time.monotonic()
         if kill_after is not None:
             time.sleep(kill_after)
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         assert process.stdout.readline() == "ended\n"
         return time.monotonic() - begun
 

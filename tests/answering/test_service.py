@@ -31,7 +31,15 @@ def test_every_ballot_has_the_same_length_whatever_it_holds(app: Flask) -> None:
     assert lengths == {SEALED}
 
 
-@pytest.mark.parametrize("typed", [str.lower, grouped, lambda code: f"  {code[:7]} {code[7:]} ", lambda code: code.replace("0", "o").replace("1", "l")])
+def spaced(code: str) -> str:
+    return f"  {code[:7]} {code[7:]} "
+
+
+def misread(code: str) -> str:
+    return code.replace("0", "o").replace("1", "l")
+
+
+@pytest.mark.parametrize("typed", [str.lower, grouped, spaced, misread])
 def test_a_code_is_good_however_it_is_typed(app: Flask, typed: object) -> None:
     company = open_company(app)
     assert callable(typed)
@@ -81,7 +89,7 @@ def test_an_empty_form_says_nothing_about_its_code(app: Flask) -> None:
     assert with_good.problems == {"OVR1": NOTHING}
 
 
-@pytest.mark.parametrize("value", ["0", "6", "-1", "4.0", "four", "９", "44444"])
+@pytest.mark.parametrize("value", ["0", "6", "-1", "4.0", "four", "\uff19", "44444"])
 def test_an_answer_off_the_scale_keeps_the_code_good(app: Flask, value: str) -> None:
     company = open_company(app)
     assert answer(company, company.codes[0], {"OVR1": value}).problems == {"OVR1": OFF_SCALE}
@@ -116,7 +124,8 @@ def test_a_code_of_one_wave_does_not_open_another(app: Flask) -> None:
     company = open_company(app)
     other = type(company)(company.wave, company.codes, company.config)
     object.__setattr__(other, "wave", _renamed(company.wave))
-    assert submit(other.wave, form(company.codes[0], {"OVR1": "4"}), company.wave.opens_at + timedelta(days=1)).outcome is Outcome.CODE_REFUSED
+    sent = submit(other.wave, form(company.codes[0], {"OVR1": "4"}), company.wave.opens_at + timedelta(days=1))
+    assert sent.outcome is Outcome.CODE_REFUSED
 
 
 def _renamed(wave: object) -> object:

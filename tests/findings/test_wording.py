@@ -117,7 +117,7 @@ def test_the_range_of_a_difference_says_whether_it_leaves_out_zero(a: float, b: 
         (3, 2, 1, "3 of 6 measures miss target; 1 meets it"),
         (2, 0, 2, "2 of 4 measures miss target; 2 meet it"),
         (1, 3, 0, "1 of 4 measures misses target; none clearly meets it yet"),
-        (1, 0, 0, "1 of 1 measure misses target; none clearly meets it yet"),
+        (1, 0, 0, "The measure misses target"),
         (0, 4, 2, "2 of 6 measures meet target; none misses it"),
         (0, 1, 1, "1 of 2 measures meets target; none misses it"),
         (0, 6, 0, "All 6 measures are too close to call"),
