@@ -10,6 +10,7 @@ from typing import Any
 from survey.charts.drawings import Range, TrendPoint
 from survey.findings import wording
 from survey.findings.wording import named_date
+from survey.waves.rules import named_period
 
 __all__ = ["Presentation", "named_date", "present"]
 
@@ -176,7 +177,7 @@ def present(document: Document, earlier: Sequence[Document] = ()) -> Presentatio
     since = {known["wave"]["slug"]: f"the wave of {date.fromisoformat(known['wave']['opened']):%B %Y}" for known in earlier}
     return Presentation(
         document=document,
-        period=wording.named_period(document["wave"]["period"], document["wave"]["opened"]),
+        period=named_period(document["wave"]["period"], date.fromisoformat(document["wave"]["opened"])),
         headline=document["headline"],
         outcome=wording.outcome(verdicts, document["answered"], document["invited"]),
         changed=_changed(company, questions, since),

@@ -1,7 +1,6 @@
 """How numbers and verdicts are put into words: one place, so that no text claims more than a range allows."""
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -210,19 +209,6 @@ def named_date(text: str) -> str:
     """
     day = date.fromisoformat(text)
     return f"{day.day} {day:%B %Y}"
-
-
-def named_period(key: str, opened: str) -> str:
-    """A wave's period as a person names it; a wave outside any cadence by the month in which it opened.
-
-    >>> named_period("2027-q1", "2027-01-11"), named_period("2027-02", "2027-02-01"), named_period("kick-off", "2026-11-30")
-    ('Q1 2027', 'February 2027', 'November 2026')
-    """
-    quarter = re.fullmatch(r"(\d{4})-q([1-4])", key)
-    if quarter:
-        return f"Q{quarter[2]} {quarter[1]}"
-    month = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
-    return f"{date(int(month[1]), int(month[2]), 1) if month else date.fromisoformat(opened):%B %Y}"
 
 
 def joined(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from survey.access.current import current_actor
 from survey.access.open_to import open_to
 from survey.kernel.errors import Refused
 from survey.organisation.forms import OrganisationForm
@@ -21,7 +22,9 @@ def organisation() -> str | Response | tuple[str, int]:
     if request.method == "POST" and form.validate():
         texts = [(getattr(form, name).data or "") for name in ("name", "contact_name", "contact_email", "comments_read_by", "host")]
         try:
-            set_organisation(texts[0], texts[1], texts[2], texts[3], texts[4], several_zones=bool(form.several_zones.data))
+            name, person, email, reader, host = texts
+            zones = bool(form.several_zones.data)
+            set_organisation(name, person, email, reader, host, several_zones=zones, actor=current_actor())
         except Refused as refused:
             problem = refused
         else:

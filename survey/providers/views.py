@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from survey.access.current import current_actor
 from survey.access.open_to import open_to
 from survey.kernel.errors import Refused
 from survey.providers import service
@@ -29,8 +30,22 @@ def list_providers() -> str | Response | tuple[str, int]:
     return (page, 400) if problem else page
 
 
+@blueprint.route("/providers/<provider>/contacts/<contact_id>/remove", methods=["GET", "POST"])
+@open_to("manager")
+def remove_contact(provider: str, contact_id: str) -> str | Response:
+    """A page of its own that says what removing will do; the button does it."""
+    found, contact = service.provider(provider), service.contact(contact_id)
+    if contact not in found.contacts:
+        raise Refused("This contact is not there any more. Nothing was changed.")
+    if request.method == "POST":
+        service.remove_contact(found.name, contact.address, actor=current_actor())
+        flash(f"{contact.name} is removed.")
+        return redirect(url_for("providers.list_providers"), 303)
+    return render_template("providers/remove_contact.html", provider=found, contact=contact)
+
+
 def _save(form: ProviderForm) -> str:
     name, person, address = ((field.data or "").strip() for field in (form.name, form.contact_name, form.contact_address))
     if name in {known.name for known in service.list_providers()}:
-        return service.add_contact(name, person, address).name
-    return service.add_provider(name, [(person, address)] if address else []).name
+        return service.add_contact(name, person, address, actor=current_actor()).name
+    return service.add_provider(name, [(person, address)] if address else [], actor=current_actor()).name

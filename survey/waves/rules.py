@@ -1,6 +1,7 @@
 """Surveys and waves as values, and what may be decided about them."""
 
 import calendar
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -117,6 +118,11 @@ class Wave:
     extended_days: int
 
     @property
+    def named(self) -> str:
+        """Survey and period as a person names them: `IT support, Q1 2027`."""
+        return f"{self.survey}, {named_period(self.period, self.opens.date())}"
+
+    @property
     def opens_at(self) -> datetime:
         """The instant of opening."""
         return instant(self.opens, self.timezone)
@@ -202,6 +208,19 @@ def period_key(survey: Survey, number: int) -> str:
     months = survey.opens.year * 12 + survey.opens.month - 1 + number * survey.cadence.months
     year, month = divmod(months, 12)
     return f"{year}-q{month // 3 + 1}" if survey.cadence is Cadence.QUARTERLY else f"{year}-{month + 1:02}"
+
+
+def named_period(key: str, opened: date) -> str:
+    """A wave's period as a person names it; a wave outside any cadence by the month in which it opened.
+
+    >>> named_period("2027-q1", date(2027, 1, 11)), named_period("2027-02", date(2027, 2, 1)), named_period("x", date(2026, 11, 30))
+    ('Q1 2027', 'February 2027', 'November 2026')
+    """
+    quarter = re.fullmatch(r"(\d{4})-q([1-4])", key)
+    if quarter:
+        return f"Q{quarter[2]} {quarter[1]}"
+    month = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
+    return f"{date(int(month[1]), int(month[2]), 1) if month else opened:%B %Y}"
 
 
 def following_number(survey: Survey, after: datetime) -> int:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
 
+from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
@@ -78,6 +79,7 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
         session.add(row)
         session.flush()
         first = _plan(row, rules.period_key(_survey(row), 0), plan.opens, closes)
+        record("survey planned", {"survey": row.slug, "provider": owner.name, "first wave": first.slug})
         return _survey(row), _wave(first)
 
 
@@ -124,7 +126,9 @@ def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
     rules.check_length(opens, closes)
     with transaction():
         row = _survey_row(survey_name)
-        return _wave(_plan(row, f"{opens:%Y-%m-%d}", opens, closes, one_off=True))
+        planned = _plan(row, f"{opens:%Y-%m-%d}", opens, closes, one_off=True)
+        record("wave planned", {"wave": planned.slug})
+        return _wave(planned)
 
 
 def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date) -> Wave:
@@ -157,6 +161,7 @@ def set_target(survey_name: str, question: str, target: Target) -> None:
         if question not in known:
             raise Refused(f"{question} is not a question of this survey that can have a target. It has: {', '.join(known)}")
         row.targets = {**row.targets, question: asdict(target)}
+        record("target set", {"survey": row.slug, "question": question, **asdict(target)})
 
 
 def targets(survey_name: str) -> dict[str, Target]:
@@ -243,6 +248,7 @@ def extend(name: str, days: int, now: datetime) -> Wave:
             raise Refused(f"A wave can be extended by 1 to {rules.LONGEST_EXTENSION} days, not by {days}.")
         row.extended_days = days
         row.closes += timedelta(days=days)
+        record("wave extended", {"wave": row.slug, "days": days})
         return _wave(row)
 
 
