@@ -7,7 +7,6 @@ import http.client
 import json
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.cast import staff_csv
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 INVITED, ANSWERING = 58, 42
@@ -46,13 +46,6 @@ def process(*command: str, environment: dict[str, str] | None = None) -> Iterato
             assert child.stdin
             child.stdin.close()
             child.terminate()
-
-
-def free_port() -> int:
-    """A port that is free on this machine."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def letters(folder: Path) -> list[EmailMessage]:
