@@ -43,7 +43,7 @@ def set_organisation(
     facts = {key: " ".join(text.split(" ")).strip() for key, text in given.items()}
     faults = [fault for key, text in facts.items() if (fault := _fault(_WANTED[key], text))]
     if facts["contact_email"] and (fault := address_fault(facts["contact_email"])):
-        faults.append(f"{facts['contact_email']!r}: {fault}")
+        faults.append(f"{facts['contact_email'][:80]!r}: {fault}")
     if faults:
         raise Refused("The facts are not complete. Nothing was changed.", details=tuple(faults))
     found = Organisation(**facts, several_zones=several_zones)

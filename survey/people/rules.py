@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,8 +21,8 @@ MOST_FAULTS = 10_000
 SHOWN = 60
 
 _HEADING = f"The first row must name the columns {', '.join(REQUIRED)} and may name {', '.join(COLUMNS[3:])}."
-# Line breaks and other control characters, text that runs backwards, lone surrogates.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# Line breaks and other control characters, what nobody sees (soft hyphen, zero-width space), text that runs backwards, lone surrogates.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
@@ -146,6 +147,15 @@ def address_fault(address: str) -> str | None:
     return None if _ADDRESS.fullmatch(f"{local}@{_in_ascii(domain)}") else "Not a mail address. Look for a typing error."
 
 
+def spelling_key(department: str) -> str:
+    """What two spellings of one department share: capitals and the width of letters make no other department.
+
+    >>> spelling_key("SALES") == spelling_key("Sales")
+    True
+    """
+    return unicodedata.normalize("NFKC", department).casefold()
+
+
 def shortened(text: str) -> str:
     r"""A cell as a message may repeat it: at most 60 characters, control characters made visible.
 
@@ -173,7 +183,7 @@ class _Reading:
             self.faults.append(Fault(number, "row", "not readable", f"{cells.capitalize()}. Correct it, here or just above."))
             self.refused[number] = ()
             return
-        raw = [cell.strip() for cell in cells]
+        raw = [unicodedata.normalize("NFC", cell).strip() for cell in cells]
         if not any(raw):
             return
         found = self._faults(number, raw)
@@ -204,7 +214,7 @@ class _Reading:
             first = self.rows_of.setdefault(cell.lower(), number)
             return None if first == number else f"The same address is in row {first}. Keep one of the two."
         name = " ".join(cell.split())
-        spelling, row = self.spellings.setdefault(name.casefold(), (name, number))
+        spelling, row = self.spellings.setdefault(spelling_key(name), (name, number))
         return None if spelling == name else f"Row {row} spells it “{spelling}”. Use one spelling, or they would be two departments."
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -13,7 +14,7 @@ from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
-from survey.people.rules import ALL, Person, Row, StaffList, address_fault, read_staff_list, shortened
+from survey.people.rules import ALL, Person, Row, StaffList, address_fault, read_staff_list, shortened, spelling_key
 from survey.people.tables import PersonRow
 
 COMMAND_LINE = "command line"
@@ -89,7 +90,8 @@ def list_people(department: str | None = None) -> tuple[Person, ...]:
 
 def departments() -> dict[str, int]:
     """Departments by name, with how many people each has."""
-    return dict(sorted(db.session.execute(select(PersonRow.department, func.count()).group_by(PersonRow.department)).tuples()))
+    found = db.session.execute(select(PersonRow.department, func.count()).group_by(PersonRow.department))
+    return dict(sorted((name, size) for name, size in found))
 
 
 def people_in(audience: str) -> tuple[Person, ...]:
@@ -113,6 +115,12 @@ def people_in(audience: str) -> tuple[Person, ...]:
 def person(person_id: str) -> Person | None:
     """The person with this id, if still in the directory."""
     return next(iter(_people(PersonRow.id == person_id)), None)
+
+
+def name_words() -> frozenset[str]:
+    """The words that everybody's names are made of, in small letters: what no published text may hold."""
+    names = db.session.scalars(select(PersonRow.name).distinct().execution_options(yield_per=_CHUNK))
+    return frozenset(word for name in names for word in name.casefold().replace("-", " ").split())
 
 
 def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
@@ -159,8 +167,21 @@ def _changes(staff: StaffList, *, remove_missing: bool) -> _Changes:
     named = {row.email for row in staff.rows} | {cells[staff.columns.index("email")].lower() for cells in staff.refused.values() if cells}
     missing = tuple(person for person in known.values() if person.email not in named)
     gone = {person.email for person in missing} if remove_missing else set()
+    if not staff.faults:
+        _refuse_second_spellings(staff, [person for person in missing if person.email not in gone])
     roster = {email: person.department for email, person in known.items() if email not in gone}
     return _Changes(added, changed, missing, roster | {row.email: row.department for row in staff.rows})
+
+
+def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> None:
+    """People who are not in the file keep their department; a file that spells it otherwise would tear the department in two."""
+    given = {spelling_key(row.department): row.department for row in staff.rows}
+    others = Counter(person.department for person in staying)
+    clashes = [(spelled, kept) for kept in sorted(others) if (spelled := given.get(spelling_key(kept), kept)) != kept]
+    if clashes:
+        lines = (f"“{spelled}” in the file is “{kept}” for {others[kept]:,} who are not in it." for spelled, kept in clashes)
+        message = "Spell departments as Candour has them, or have everybody of the department in the file. Nothing has been changed."
+        raise Refused(message, details=tuple(lines))
 
 
 def _result(staff: StaffList, changes: _Changes, *, remove_missing: bool) -> ImportResult:

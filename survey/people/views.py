@@ -43,9 +43,14 @@ def preview() -> str | tuple[str, int]:
     if not form.validate_on_submit():
         return render_template("people/preview.html", form=form, staff=None, correction=""), 400 if form.is_submitted() else 200
     staff = form.staff
+    try:
+        result = service.preview_import(staff)
+    except Refused as refused:
+        form.file.errors = [" ".join((refused.message, *refused.details))]
+        return render_template("people/preview.html", form=form, staff=None, correction=""), 400
     facts = {
         "staff": staff,
-        "result": service.preview_import(staff),
+        "result": result,
         "shown": staff.faults[: service.FAULTS_LISTED],
         "correction": service.correction_of(staff) if staff.faults else "",
     }

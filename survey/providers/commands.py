@@ -22,13 +22,7 @@ def add(name: str, contacts: tuple[str, ...]) -> None:
     Example: candour providers add "Brightline IT" --contact "Otto Lindqvist <otto@brightline.example>"
     """
     people = [parseaddr(contact) if contact.isprintable() else (contact, "") for contact in contacts]
-    known = {known.name for known in service.list_providers()}
-    if name in known and people:
-        for person, address in people:
-            service.add_contact(name, person, address)
-        found = service.provider(name)
-    else:
-        found = service.add_provider(name, people)
+    found = service.add_contacts(name, people) if people and service.is_known(name) else service.add_provider(name, people)
     click.echo(f"{found.name}: {', '.join(f'{c.name} <{c.address}>' for c in found.contacts) or 'no contact yet'}")
 
 

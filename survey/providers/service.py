@@ -10,25 +10,26 @@ from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
 from survey.mail.letter import address_fault
-from survey.providers.rules import Contact, Provider, name_fault, tidy
+from survey.providers.rules import LONGEST_NAME, Contact, Provider, name_fault, tidy
 from survey.providers.tables import ContactRow, ProviderRow
 
 COMMAND_LINE = "command line"
+_SHOWN = 80
 
 
 def add_provider(name: str, contacts: Sequence[tuple[str, str]], *, actor: str = COMMAND_LINE) -> Provider:
     """Records a provider with its contacts (name, address); refuses all faults at once."""
-    fault = name_fault(name) or (None if slug(name) else "Give it a name with at least one letter or digit.")
-    faults = [f"{name!r}: {fault}"] if fault else []
+    fault = name_fault(name) or (None if slug(name) else "Give it a name with at least one letter from A to Z or digit.")
+    faults = [f"{_shown(name)}: {fault}"] if fault else []
     faults += [found for person, address in contacts for found in _contact_faults(person, address)]
     repeated = sorted(address for address, times in Counter(address.lower() for _, address in contacts).items() if times > 1)
-    faults += [f"{address} stands twice. Keep one." for address in repeated]
+    faults += [f"{_shown(address)} stands twice. Keep one." for address in repeated]
     if faults:
         raise Refused("The provider was not added.", details=tuple(faults))
     name = tidy(name)
     with transaction() as session:
-        if session.scalar(select(ProviderRow.id).where((ProviderRow.slug == slug(name)) | (ProviderRow.name == name))):
-            raise Refused(f"There is a provider named {name} already.")
+        if known := session.scalar(select(ProviderRow.name).where(ProviderRow.slug == slug(name))):
+            raise Refused(f"There is a provider named {known} already. To add a person there, give their name and address too.")
         row = ProviderRow(id=random_id(), slug=slug(name), name=name)
         row.contacts = [_contact_row(person, address) for person, address in contacts]
         session.add(row)
@@ -37,21 +38,27 @@ def add_provider(name: str, contacts: Sequence[tuple[str, str]], *, actor: str =
         return _provider(row)
 
 
-def add_contact(provider_name: str, name: str, address: str, *, actor: str = COMMAND_LINE) -> Provider:
-    """Adds a person at a provider; a known address gets the new name."""
-    faults = _contact_faults(name, address)
+def add_contacts(provider_name: str, contacts: Sequence[tuple[str, str]], *, actor: str = COMMAND_LINE) -> Provider:
+    """Adds people (name, address) at a provider, all or none; a known address gets the new name."""
+    faults = [found for name, address in contacts for found in _contact_faults(name, address)]
     if faults:
-        raise Refused("The contact was not added.", details=tuple(faults))
+        raise Refused("No contact was added.", details=tuple(faults))
     with transaction() as session:
         row = _row(provider_name)
-        known = next((contact for contact in row.contacts if contact.address.lower() == address.lower()), None)
-        if known:
-            known.name = tidy(name) or known.name
-        else:
-            row.contacts.append(_contact_row(name, address))
+        for name, address in contacts:
+            known = next((contact for contact in row.contacts if contact.address.lower() == address.lower()), None)
+            if known:
+                known.name = tidy(name) or known.name
+            else:
+                row.contacts.append(_contact_row(name, address))
+            record("provider contact added", {"provider": row.name, "contact": address}, actor)
         session.flush()
-        record("provider contact added", {"provider": row.name, "contact": address}, actor)
         return _provider(row)
+
+
+def is_known(name: str) -> bool:
+    """Whether there is a provider of this name, however it is capitalised and spaced."""
+    return db.session.scalar(select(ProviderRow.id).where(ProviderRow.slug == slug(name))) is not None
 
 
 def remove_contact(provider_name: str, address: str, *, actor: str = COMMAND_LINE) -> Provider:
@@ -89,11 +96,10 @@ def list_providers() -> tuple[Provider, ...]:
 
 
 def _row(name: str) -> ProviderRow:
-    wanted = tidy(name)
-    row: ProviderRow | None = db.session.scalar(select(ProviderRow).where((ProviderRow.name == wanted) | (ProviderRow.slug == wanted)))
+    row: ProviderRow | None = db.session.scalar(select(ProviderRow).where(ProviderRow.slug == slug(name)))
     if row is None:
         known = ", ".join(db.session.scalars(select(ProviderRow.name).order_by(ProviderRow.name))) or "none yet"
-        raise Refused(f"There is no provider {name!r}. Known: {known}")
+        raise Refused(f"There is no provider {name[:LONGEST_NAME]!r}. Known: {known}")
     return row
 
 
@@ -107,7 +113,12 @@ def _contact_row(name: str, address: str) -> ContactRow:
 
 
 def _contact_faults(name: str, address: str) -> list[str]:
-    found = [f"{address or 'empty address'}: {fault}"] if (fault := address_fault(address)) else []
+    found = [f"{_shown(address) if address else 'empty address'}: {fault}"] if (fault := address_fault(address)) else []
     if name and (fault := name_fault(name)):
-        found.append(f"{name[:40]!r}: {fault}")
+        found.append(f"{_shown(name)}: {fault}")
     return found
+
+
+def _shown(text: str) -> str:
+    """What somebody gave, as a message may repeat it."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

@@ -46,6 +46,6 @@ def remove_contact(provider: str, contact_id: str) -> str | Response:
 
 def _save(form: ProviderForm) -> str:
     name, person, address = ((field.data or "").strip() for field in (form.name, form.contact_name, form.contact_address))
-    if name in {known.name for known in service.list_providers()}:
-        return service.add_contact(name, person, address, actor=current_actor()).name
-    return service.add_provider(name, [(person, address)] if address else [], actor=current_actor()).name
+    contacts = [(person, address)] if person or address else []
+    add = service.add_contacts if contacts and service.is_known(name) else service.add_provider
+    return add(name, contacts, actor=current_actor()).name

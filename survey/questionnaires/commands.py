@@ -60,6 +60,8 @@ def import_(file: Path) -> None:
 
     Example: candour questionnaires import ours.yaml
     """
+    if file.stat().st_size > service.LARGEST_IMPORT:
+        raise Refused(f"{file} is larger than 1 MiB, which no questionnaire is.")
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:

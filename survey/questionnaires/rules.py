@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from survey.kernel.errors import Refused
 
 FEWEST_POINTS, MOST_POINTS = 2, 11
+HOURS_A_WEEK = 168
+LARGEST_NUMBER = 10_000
 LONGEST_TEXT = 1000
 PLACEHOLDERS = ("{provider}", "{notice_days}")
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
@@ -20,7 +22,8 @@ _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}?|\}")
 _TAKEN = {"token", "form", "code", "csrf_token"}
-_LIMITS = {"title": 120, "preamble": 1000, "name": 80, "text": 500, "label": 80}
+_LIMITS = {"title": 120, "preamble": 1000, "name": 80, "dimension": 80, "text": 500, "label": 80, "hint": 200, "scale": 80}
+_FAULTS_LISTED, _LONGEST_LINE = 200, 300
 _TOP = {"ordinal": "top2", "bracket": "over_two_hours", "choice": "yes"}
 _Faults = list[str]
 T = TypeVar("T")
@@ -128,22 +131,23 @@ def numeric_scale(points: int) -> Scale:
 
 def read_scale(name: str, found: Mapping[str, Any]) -> Scale:
     """A scale from its document form; ValueError, KeyError or TypeError where a part is missing or of another kind."""
-    kind = ScaleKind(found["kind"])
+    kind = _kind(_object(found)["kind"])
     if kind is ScaleKind.TEXT:
         limit = _whole(found.get("max_chars", LONGEST_TEXT))
         return Scale(name, kind, max_chars=min(limit, LONGEST_TEXT), hint=_words_or_none(found.get("hint")))
     opt_out = _words_or_none(found.get("opt_out"))
     if kind is ScaleKind.NPS:
         low, high = (frozenset(_span(found[end])) for end in ("detractor", "promoter"))
-        codes = tuple(_span((found["min"], found["max"])))
-        anchors = (_words(found["anchors"][0]), _words(found["anchors"][1]))
+        codes = tuple(_span([found["min"], found["max"]]))
+        lowest, highest = _pair(found["anchors"])
+        anchors = (_words(lowest), _words(highest))
         return Scale(name, kind, codes, tuple(map(str, codes)), anchors, opt_out, promoters=high, detractors=low)
-    labels = tuple(_words(label) for label in found["labels"])
+    labels = tuple(_words(label) for label in _list(found["labels"]))
     first = _whole(found.get("first_code", 1))
     codes = tuple(range(first, first + len(labels)))
     best = _best(codes) if kind is ScaleKind.ORDINAL else ()
-    top = frozenset(_whole(code) for code in found.get(_TOP[kind.value], best))
-    hours = tuple((float(low), float(high)) for low, high in found.get("bounds_hours", ()))
+    top = frozenset(_whole(code) for code in _list(found.get(_TOP[kind.value], list(best))))
+    hours = tuple(_bounds(bounds) for bounds in _list(found.get("bounds_hours", [])))
     return Scale(name, kind, codes, labels, opt_out=opt_out, top=top, hours=hours)
 
 
@@ -235,10 +239,11 @@ def reuse_faults(known: Iterable[Question], new: Iterable[Question]) -> tuple[st
         before.setdefault(question.id, []).append(question)
     for question in new:
         same_id = before.get(question.id, [])
-        if any((old.scale.kind, old.scale.codes) != (question.scale.kind, question.scale.codes) for old in same_id):
-            found.append(f"{question.id}: its scale had other points before. Give the question a new id.")
-        elif any(old.revision == question.revision and _wording(old) != _wording(question) for old in same_id):
-            newest = max(old.revision for old in same_id)
+        newest = max((old.revision for old in same_id), default=0)
+        known_words = [_wording(old) for old in same_id if old.revision == question.revision]
+        if any(_points(old.scale) != _points(question.scale) for old in same_id):
+            found.append(f"{question.id}: its scale had or counted other points before. Give the question a new id.")
+        elif any(words != _wording(question) for words in known_words) or (not known_words and question.revision < newest):
             found.append(f"{question.id}: other words under revision {question.revision}. Raise the revision to {newest + 1}.")
     return tuple(found)
 
@@ -253,7 +258,17 @@ def _faults_of_question(question: Question) -> _Faults:
         found.append("the revision begins with 1.")
     found += [f"name: {fault}" for fault in _text_faults("name", question.name)]
     found += [f"text: {fault}" for fault in _text_faults("text", question.text)]
-    return found if question.scale.kind is ScaleKind.TEXT else [*found, *_faults_of_scale(question.scale)]
+    if question.dimension:
+        found += [f"dimension: {fault}" for fault in _text_faults("dimension", question.dimension)]
+    found += [f"the scale's name: {fault}" for fault in _text_faults("scale", question.scale.name)]
+    return found + (_faults_of_text(question.scale) if question.scale.kind is ScaleKind.TEXT else _faults_of_scale(question.scale))
+
+
+def _faults_of_text(scale: Scale) -> _Faults:
+    found = [f"hint: {fault}" for fault in _text_faults("hint", scale.hint)] if scale.hint else []
+    if scale.max_chars is not None and scale.max_chars < 1:
+        found.append("max_chars: leave room for at least 1 character.")
+    return found
 
 
 def _faults_of_scale(scale: Scale) -> _Faults:
@@ -297,16 +312,20 @@ def _best(codes: Sequence[int]) -> frozenset[int]:
 
 def _rise(hours: Sequence[tuple[float, float]]) -> bool:
     ends = [end for bounds in hours for end in bounds]
-    return all(0 <= a <= b <= 168 for a, b in pairwise(ends))
+    return all(a <= b for a, b in pairwise(ends))
 
 
 def _wording(question: Question) -> tuple[list[str], ...]:
-    texts = (question.text, *question.scale.labels, question.scale.opt_out or "")
+    texts = (question.text, *question.scale.labels, *(question.scale.anchors or ()), question.scale.opt_out or "")
     return tuple(re.findall(r"\w+", text.casefold()) for text in texts)
 
 
+def _points(scale: Scale) -> tuple[object, ...]:
+    return scale.kind, scale.codes, scale.top, scale.promoters, scale.detractors, scale.hours
+
+
 def _question(form: Mapping[str, Any], scales: Mapping[str, Scale | None]) -> Question | None:
-    if form["scale"] not in scales:
+    if _words(_object(form)["scale"]) not in scales:
         raise ValueError(f"there is no scale {form['scale']}")
     scale = scales[form["scale"]]
     made = (_words(form["id"]), _whole(form["revision"]), _words(form["name"]), _words(form.get("dimension", "")), _words(form["text"]))
@@ -318,14 +337,14 @@ def _read(where: str, faults: _Faults, read: Callable[[], T]) -> T | None:
         return read()
     except KeyError as error:
         faults.append(f"{where[:60]}: {error} is missing.")
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
+    except (TypeError, ValueError) as error:
         faults.append(f"{where[:60]}: {str(error)[:120]}.")
     return None
 
 
 def _words(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{str(value)[:40]!r} must be text; in YAML, write words such as Yes and No in quotation marks")
+        raise TypeError(f"{_found(value)} must be text; in YAML, write words such as Yes and No in quotation marks")
     return value
 
 
@@ -333,14 +352,52 @@ def _words_or_none(value: object) -> str | None:
     return None if value is None else _words(value)
 
 
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{str(value)[:40]!r} must be a whole number")
+def _object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{_found(value)} must be an object with named parts")
     return value
 
 
-def _span(ends: Sequence[object]) -> range:
-    low, high = (_whole(end) for end in ends)
+def _kind(value: object) -> ScaleKind:
+    if value not in list(ScaleKind):
+        raise ValueError(f"{_found(value)} is no kind of scale; use {', '.join(ScaleKind)}")
+    return ScaleKind(str(value))
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{_found(value)} must be a list")
+    return value
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        raise TypeError(f"{_found(value)} must be a whole number of at most {LARGEST_NUMBER:,}")
+    return value
+
+
+def _found(value: object) -> str:
+    """A value as a message may repeat it; a part that holds others could be deep and is only named."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return "a huge number" if isinstance(value, int) and abs(value) > LARGEST_NUMBER else repr(str(value)[:40])
+
+
+def _pair(value: object) -> list[Any]:
+    if len(_list(value)) != 2:
+        raise ValueError(f"{_found(value)} must be two values, the lower one first")
+    return _list(value)
+
+
+def _bounds(value: object) -> tuple[float, float]:
+    low, high = _pair(value)
+    if not all(type(end) in {int, float} and 0 <= end <= HOURS_A_WEEK for end in (low, high)):
+        raise ValueError(f"{_found(value)} must be two numbers of hours, 0 to {HOURS_A_WEEK}")
+    return float(low), float(high)
+
+
+def _span(ends: object) -> range:
+    low, high = (_whole(end) for end in _pair(ends))
     if not 0 <= low <= high <= MOST_POINTS - 1:
         raise ValueError(f"{low} to {high} is no part of 0 to 10")
     return range(low, high + 1)
@@ -348,4 +405,12 @@ def _span(ends: Sequence[object]) -> range:
 
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
-        raise Refused(f"The questionnaire has {len(faults)} fault{'s' if len(faults) > 1 else ''}.", details=tuple(faults))
+        more = len(faults) - _FAULTS_LISTED
+        lines = (*map(_shown, faults[:_FAULTS_LISTED]), *([f"and {more:,} more"] if more > 0 else []))
+        raise Refused(f"The questionnaire has {len(faults):,} fault{'s' if len(faults) > 1 else ''}.", details=lines)
+
+
+def _shown(line: str) -> str:
+    """A line that repeats what a file holds: no control character reaches a terminal, and it has an end."""
+    plain = "".join(character if character.isprintable() else "\ufffd" for character in line)
+    return plain if len(plain) <= _LONGEST_LINE else plain[:_LONGEST_LINE] + "…"

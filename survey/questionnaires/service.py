@@ -20,6 +20,7 @@ from survey.questionnaires.tables import QuestionnaireRow
 
 COMMAND_LINE = "command line"
 LARGEST_IMPORT = 1024 * 1024
+_DEEPEST = 20
 _TITLES = {
     "quarterly_8": "Quarterly survey",
     "monthly_3": "Monthly pulse",
@@ -96,10 +97,9 @@ def read_text(text: str) -> Questionnaire:
     if text.lstrip().startswith("{"):
         return rules.read_document(_json(text))
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise Refused("The file uses YAML anchors (&, *). Write the parts out.")
+        _check_yaml(text)
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:  # the last two: tags such as !!int ""
         raise Refused("The file is neither JSON nor YAML. Export a questionnaire to see the form.") from error
     return rules.read_document(content)
 
@@ -110,6 +110,17 @@ def as_text(asked: Questionnaire, form: str) -> str:
     if form == "yaml":
         return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     return json.dumps(content, ensure_ascii=False, indent=1)
+
+
+def _check_yaml(text: str) -> None:
+    """Refuses what could blow up a small file: anchors, and nesting so deep that reading it would take minutes."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise Refused("The file uses YAML anchors (&, *). Write the parts out.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise Refused("The file nests its parts too deeply to be a questionnaire. Export one to see the form.")
 
 
 def _json(text: str) -> object:
