@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from survey.answering.counting import close_wave, finish, unfinished
+from survey.answering.counting import close_wave, finish, unfinished, void_wave
 from survey.config import Config
 from survey.database import db
 from survey.invitations.service import open_wave
@@ -16,6 +16,7 @@ from survey.waves import service as waves
 
 ACTOR = "timetable"
 LONGEST_DRAIN = 300
+NOT_OPENED = "not opened in time"
 
 
 def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tuple[str, ...]:
@@ -23,6 +24,7 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
     lines: list[str] = []
     for item in unfinished(config.key_dir):
         _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
+    _give_up_missed_openings(config, moment, lines)
     for item in waves.due_to_open(moment):
         _attempt(lines, f"{item.slug} opened", partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR))
     for item in waves.due_to_close(moment):
@@ -31,8 +33,18 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
     return (*lines, *report.lines())
 
 
+def _give_up_missed_openings(config: Config, moment: datetime, lines: list[str]) -> None:
+    """Voiding one plans the next of its cadence, which may have been missed as well."""
+    tried: set[str] = set()
+    while missed := [item for item in waves.missed_openings(moment) if item.slug not in tried]:
+        for item in missed:
+            tried.add(item.slug)
+            work = partial(void_wave, item.slug, config.key_dir, reason=NOT_OPENED, actor=ACTOR)
+            _attempt(lines, f"{item.slug} void: {NOT_OPENED}", work)
+
+
 def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
-    """One wave's refusal keeps no other from its turn."""
+    """One wave's refusal or fault keeps no other from its turn."""
     try:
         work()
     except Refused as refused:
@@ -40,5 +52,8 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
     except SQLAlchemyError as error:
         db.session.rollback()
         lines.append(f"the database was busy ({type(error).__name__}); it is tried again with the next pass")
+    except Exception as error:  # noqa: BLE001 - a fault in one wave must not stop the letters of another
+        db.session.rollback()
+        lines.append(f"not done: {done} ({type(error).__name__}); it is tried again with the next pass")
     else:
         lines.append(done)

@@ -1,4 +1,7 @@
-"""Failed sign-ins: a few a minute per account and per address, then a growing delay. In memory only, and bounded."""
+"""Failed sign-ins: a few a minute per account and per address, then a growing delay; and failed codes of employees.
+
+In memory only, and bounded.
+"""
 
 import ipaddress
 import threading
@@ -14,7 +17,8 @@ WINDOW = 60.0
 LONGEST_BLOCK = 15 * 60.0
 FORGOTTEN_AFTER = 60 * 60.0
 MOST_KEPT = 10_000
-_EXTENSION = "candour_failures"
+CODES_PER_ADDRESS = 30
+_EXTENSION, _CODES = "candour_failures", "candour_failed_codes"
 
 
 @dataclass(slots=True)
@@ -72,6 +76,38 @@ class FailureLimit:
         return record
 
 
+class CodeLimit:
+    """Lets 30 different failed codes a minute through per network address.
+
+    Good codes are never counted, for a whole office shares one address; nor is the same code again, for Send is pressed twice.
+    """
+
+    def __init__(self) -> None:
+        self._failed: OrderedDict[str, dict[int, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def fail(self, address: str, code: str, clock: float | None = None) -> int:
+        """Notes a failed code; 0 while the address may go on, else the whole seconds to wait, and nothing is noted."""
+        moment = time.monotonic() if clock is None else clock
+        mark = hash(code)  # salted anew in every process: it leads back to nothing
+        with self._lock:
+            key = _network(address)
+            recent = {known: at for known, at in self._failed.pop(key, {}).items() if moment - at < WINDOW}
+            self._failed[key] = recent
+            if mark not in recent and len(recent) >= CODES_PER_ADDRESS:
+                return ceil(WINDOW - (moment - min(recent.values())))
+            recent.setdefault(mark, moment)
+            while len(self._failed) > MOST_KEPT:
+                self._failed.popitem(last=False)
+            return 0
+
+
+def failed_codes() -> CodeLimit:
+    """The limit on employees' codes of this application."""
+    found: CodeLimit = current_app.extensions.setdefault(_CODES, CodeLimit())
+    return found
+
+
 def failures() -> FailureLimit:
     """The limit of this application."""
     found: FailureLimit = current_app.extensions.setdefault(_EXTENSION, FailureLimit())
@@ -88,4 +124,6 @@ def _network(address: str) -> str:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else address
+    if known.version == 4 or known.ipv4_mapped:  # a socket for both shows an IPv4 customer as ::ffff:203.0.113.7
+        return address
+    return str(ipaddress.ip_network((known, 64), strict=False))

@@ -57,6 +57,7 @@ def status(wave: str, *, as_json: bool) -> None:
     item = waves.wave(wave)
     answered = number_answered(item.id) if item.state is WaveState.OPEN else 0
     at_least = answered // item.minimum_group * item.minimum_group
+    letters = mail.status(item.slug)
     facts = {
         "slug": item.slug,
         "survey": item.survey,
@@ -66,16 +67,20 @@ def status(wave: str, *, as_json: bool) -> None:
         "invited": item.invited,
         "answered_at_least": at_least if item.state is WaveState.OPEN else None,
         "groups": {group.name: group.invited for group in item.groups},
-        "mail": mail.status(item.slug),
+        "mail": letters.numbers,
     }
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False, default=str))
+        click.echo(json.dumps(facts, ensure_ascii=False))
         return
     click.echo(
         f"{item.slug}: {item.state}, {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M} ({item.timezone}), {item.invited} invited"
     )
     if item.state is WaveState.OPEN:
         click.echo(f"Answers so far: {f'at least {at_least}' if at_least else f'fewer than {item.minimum_group}'} of {item.invited}")
+    for kind, numbers in sorted(letters.numbers.items()):
+        click.echo(f"Letters ({kind}): {', '.join(f'{number} {state}' for state, number in sorted(numbers.items()))}")
+    if letters.paused_because:
+        click.echo(f"Sending is paused: {letters.paused_because}. When it is mended: candour mail resume")
 
 
 COMMANDS = ()

@@ -8,6 +8,7 @@ from survey.database import scrub, transaction
 from survey.findings.service import freeze_findings, questions_of
 from survey.invitations import service as invitations
 from survey.kernel.errors import Refused
+from survey.people.service import name_words
 from survey.responses import service as responses
 from survey.waves import keys, sealing
 from survey.waves import service as waves
@@ -25,13 +26,17 @@ def close_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str, ea
     check_closes(item, now, early)
     if item.state in {WaveState.OPEN, WaveState.CLOSED}:
         private = _working_key(item, key_dir)
-        was_open = item.state is WaveState.OPEN
-        item = waves.close(item, now, early)
-        if was_open:
-            record("wave closed", {"wave": item.slug, "early": item.closed_early}, actor)
-        _count(item, private, actor)
+        _count(_closed(item, now, early, actor), private, actor)
     finish(item, key_dir)
     return waves.wave(name)
+
+
+def _closed(item: Wave, now: datetime, early: str | None, actor: str) -> Wave:
+    with transaction():
+        closed = waves.close(item, now, early)
+        if item.state is WaveState.OPEN:
+            record("wave closed", {"wave": closed.slug, "early": closed.closed_early}, actor)
+    return closed
 
 
 def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wave:
@@ -86,7 +91,7 @@ def _count(item: Wave, private: bytes, actor: str) -> None:
             return
         tally = responses.store_counted(item, questions_of(item), opened)
         invitations.forget_answering(item)
-        found = freeze_findings(item, tally)
+        found = freeze_findings(item, tally, name_words())
         waves.mark(item, WaveState.COUNTED)
         groups = {group.name: group.answered for group in tally.groups}
         facts = {"wave": item.slug, "answered": tally.answered, "groups": groups, "digest": found.digest}
@@ -97,4 +102,6 @@ def _void(item: Wave, reason: str, actor: str) -> None:
     responses.forget_ballots(item.id)
     invitations.forget_answering(item)
     waves.mark(item, WaveState.VOID, reason=reason)
+    if item.state is WaveState.PLANNED and not item.one_off:
+        waves.plan_following(item.survey_id, item.opens)
     record("wave void", {"wave": item.slug, "reason": reason}, actor)

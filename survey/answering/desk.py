@@ -9,10 +9,12 @@ from survey.access.current import current_actor
 from survey.access.open_to import open_to
 from survey.answering.counting import close_wave
 from survey.findings.service import findings
+from survey.findings.wording import prospect
 from survey.invitations.service import number_answered, open_wave, preview_wave
 from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.providers.service import provider_by_id
+from survey.statistics.planning import RATES, outlook
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState, printed
 
@@ -66,7 +68,8 @@ def open_by_hand(wave: str) -> str | Response:
         flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
         return redirect(url_for("findings.results", wave=item.slug), 303)
     plan = preview_wave(wave)
-    return render_template("desk/open_by_hand.html", plan=plan, key_dir=current_app.config["CANDOUR"].key_dir)
+    prospects = [prospect(outlook(plan.invited, rate)) for rate in RATES]
+    return render_template("desk/open_by_hand.html", plan=plan, prospects=prospects, key_dir=current_app.config["CANDOUR"].key_dir)
 
 
 @blueprint.route("/waves/<wave>/close", methods=["GET", "POST"])

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import Answers
 
 NOTHING = "Answer at least one question before you send."
 OFF_SCALE = "Choose one of the answers shown."
+TWICE = "This question was answered twice at once. Answer it once."
 CODE_MISSING = "Type the code from your mail."
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff]")
 
@@ -38,7 +40,7 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Se
         if question is None:
             problems["form"] = "This form holds a question that this survey does not ask. Open the link from your mail again."
         elif len(values) > 1:
-            problems[name] = OFF_SCALE
+            problems[name] = TWICE
         elif question.scale.kind is ScaleKind.TEXT:
             _read_text(question, values[0], texts, problems)
         else:
@@ -47,6 +49,16 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Se
     if answers.is_empty and not problems:
         problems[questionnaire.questions[0].id] = NOTHING
     return Sent(answers, problems)
+
+
+def shorten_all(texts: Mapping[str, str], octets: int) -> str:
+    """What to do when the texts together are so many octets larger than a ballot: in characters of the kind that they hold.
+
+    >>> shorten_all({"A": "é" * 100}, 50)
+    'Please shorten your texts by about 30 characters in all.'
+    """
+    whole = "".join(texts.values())
+    return f"Please shorten your texts by about {_round_up(ceil(octets * len(whole) / len(whole.encode())))} characters in all."
 
 
 def clean(text: str) -> str:

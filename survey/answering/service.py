@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 from survey.answering.page import PageQuestion, SurveyPage
-from survey.answering.rules import CODE_MISSING, read_form
+from survey.answering.rules import CODE_MISSING, read_form, shorten_all
 from survey.database import transaction
 from survey.findings.service import questions_of
 from survey.invitations import service as invitations
@@ -57,8 +57,8 @@ def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submissi
     try:
         return _keep(item, code, sent.answers, now)
     except sealing.TooLong as excess:
-        first_text = next(iter(sent.answers.texts))
-        return Submission(Outcome.PROBLEMS, {first_text: f"Please shorten your texts by about {excess.octets + 20} characters in all."})
+        texts = sent.answers.texts
+        return Submission(Outcome.PROBLEMS, {next(iter(texts)): shorten_all(texts, excess.octets)})
 
 
 def survey_page(item: Wave, sender: str) -> SurveyPage:
@@ -81,13 +81,13 @@ def survey_page(item: Wave, sender: str) -> SurveyPage:
     )
 
 
-def next_steps(item: Wave, provider: str) -> tuple[tuple[str, str], ...]:
+def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
-    closes = item.closes.date()
-    shared = add_working_days(closes, 3)
+    provider = page.provider
+    shared = add_working_days(item.closes.date(), 3)
     replied = add_working_days(shared, 10)
     return (
-        (f"{closes.day} {closes:%B}", "the survey closes and all answers are counted together."),
+        (page.closes, "the survey closes and all answers are counted together."),
         (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),
         (f"By {replied.day} {replied:%B}", f"{provider} has to reply with what it will do."),
     )

@@ -1,9 +1,12 @@
 """The employee's pages: no cookie, no script but one, and a GET that writes nothing."""
 
+import logging
+
 from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request, url_for
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
+from survey.access.limits import failed_codes
 from survey.access.open_to import open_to
 from survey.access.setup import csrf
 from survey.answering.page import SurveyPage
@@ -17,7 +20,9 @@ from survey.providers.service import list_providers, provider_by_id
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState, printed
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("answering", __name__)
+_PAGES = "candour_survey_pages"
 STATUS = {Outcome.PROBLEMS: 400, Outcome.CODE_REFUSED: 410}
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; form-action 'self'; "
@@ -30,9 +35,9 @@ POLICY = (
 @open_to("everyone")
 def survey(wave: str, language: str | None = None) -> Response:
     """The survey page: the same bytes for everybody, whatever a mail filter appended to its address."""
-    item = _wave(wave.partition("#")[0])
+    item = _wave(wave)
     page = _page(item)
-    if language not in {None, page and page.language}:
+    if page and language is not None and language.partition("#")[0] != page.language:
         abort(404)
     if page is None or not item.takes_answers(now()):
         return _reply(_state(item))
@@ -44,19 +49,37 @@ def survey(wave: str, language: str | None = None) -> Response:
 @open_to("everyone")
 def answer(wave: str) -> BaseResponse:
     """Takes a form; whatever is wrong, the page comes back with everything still on it."""
-    item = _wave(wave.partition("#")[0])
-    page = _page(item)
-    if page is None:
-        return _reply(_state(item))
     form = request.form.to_dict(flat=False)
     try:
+        item = _wave(wave)
+        page = _page(item)
+        if page is None:
+            return _reply(_state(item))
         submission = submit(item, form, now())
-    except OperationalError:
+    except SQLAlchemyError as error:
+        known = _remembered().get(wave.partition("#")[0])
+        if known is None:
+            return outage(error)
         db.session.rollback()
-        return _form(page, Submission(Outcome.PROBLEMS, {}), "unavailable", 503)
+        return _form(known, Submission(Outcome.PROBLEMS, {}), "unavailable", 503)
     if submission.outcome is Outcome.SENT:
         return redirect(url_for("answering.thanks", wave=item.slug), 303)
+    if submission.outcome is Outcome.CODE_REFUSED and item.takes_answers(now()):
+        wait = failed_codes().fail(request.remote_addr or "", request.form.get("token", ""))
+        if wait:
+            response = _form(page, submission, "limited", 429)
+            response.headers["Retry-After"] = str(wait)
+            return response
     return _form(page, submission, submission.outcome.value, STATUS[submission.outcome])
+
+
+@blueprint.errorhandler(SQLAlchemyError)
+def outage(error: SQLAlchemyError) -> Response:
+    """The database does not answer: a plain page that says so."""
+    db.session.rollback()
+    log.error("a page could not be shown, the database failed: %s", type(error).__name__)
+    message = "Nothing is lost: go back to the page you came from, leave it open and try again later."
+    return _reply(render_template("answering/state.html", title="We cannot take answers right now", message=message), 503)
 
 
 @blueprint.get("/s/<wave>/thanks")
@@ -65,7 +88,7 @@ def thanks(wave: str) -> Response:
     """The same thanks for everybody, safe to reload."""
     item = _wave(wave)
     page = _page(item) or abort(404)
-    return _reply(render_template("answering/thanks.html", page=page, steps=next_steps(item, page.provider)))
+    return _reply(render_template("answering/thanks.html", page=page, steps=next_steps(item, page)))
 
 
 @blueprint.get("/s/<wave>/sent.css")
@@ -98,14 +121,25 @@ def promise() -> str:
 
 
 def _wave(slug: str) -> Wave:
+    """The wave of this address, without what a mail filter may have appended to it."""
     try:
-        return waves.wave(slug)
+        return waves.wave(slug.partition("#")[0])
     except Refused:
         abort(404)
 
 
 def _page(item: Wave) -> SurveyPage | None:
-    return survey_page(item, _sender()) if item.questionnaire_version and not item.imported else None
+    if not item.questionnaire_version or item.imported:
+        return None
+    page = survey_page(item, _sender())
+    _remembered()[item.slug] = page
+    return page
+
+
+def _remembered() -> dict[str, SurveyPage]:
+    """The last page of each wave: what a form is shown on when the database does not answer."""
+    found: dict[str, SurveyPage] = current_app.extensions.setdefault(_PAGES, {})
+    return found
 
 
 def _sender() -> str:
@@ -120,11 +154,13 @@ def _form(page: SurveyPage, submission: Submission, status: str, code: int) -> R
 
 def _state(item: Wave) -> str:
     """The page of a wave that takes no answers: static, no code asked."""
+    several = organisation(_sender()).several_zones
     if item.state is WaveState.PLANNED:
-        title = f"Opens on {printed(item.opens, item.timezone)}"
+        title = f"Opens on {printed(item.opens, item.timezone, several_zones=several)}"
         message = "Your invitation comes by mail when the survey opens."
     else:
-        title = f"Closed on {printed(item.closes, item.timezone)}"
+        was_held = item.questionnaire_version and item.closes_at <= now()
+        title = f"Closed on {printed(item.closes, item.timezone, several_zones=several)}" if was_held else "This survey is closed"
         upcoming = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.state is WaveState.PLANNED]
         message = (
             f"The next survey opens on {upcoming[0].opens.day} {upcoming[0].opens:%B %Y}." if upcoming else "Thank you for your interest."

@@ -2,16 +2,21 @@
 
 from flask_wtf import FlaskForm
 from wtforms import DateTimeLocalField, IntegerField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length
+
+_GIVEN = InputRequired("This is missing.")
+_CADENCES = [SelectChoice("quarterly", "every three months"), SelectChoice("monthly", "every month")]
 
 
 class SurveyForm(FlaskForm):  # type: ignore[misc]
     """A survey and its first opening; the service checks."""
 
-    name = StringField("Name, as staff will see it in addresses", default="IT support")
+    name = StringField("Name, as staff will see it in addresses", [_GIVEN, Length(max=80)], default="IT support")
     provider = SelectField("Provider")
     questionnaire = SelectField("Questionnaire", default="quarterly_8")
-    cadence = SelectField("How often", choices=[("quarterly", "every three months"), ("monthly", "every month")])
-    opens = DateTimeLocalField("First opening", format="%Y-%m-%dT%H:%M")
-    days = IntegerField("Days open", default=14)
-    timezone = StringField("Time zone")
-    audience = StringField("Who is asked: all, or departments separated by commas", default="all")
+    cadence = SelectField("How often", choices=_CADENCES)
+    opens = DateTimeLocalField("First opening", [_GIVEN], format="%Y-%m-%dT%H:%M")
+    days = IntegerField("Days open", [_GIVEN], default=14)
+    timezone = StringField("Time zone", [_GIVEN])
+    audience = StringField("Who is asked: all, or departments separated by commas", [_GIVEN], default="all")

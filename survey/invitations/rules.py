@@ -8,6 +8,7 @@ from dataclasses import dataclass
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: without I, L, O and U
 LENGTH = 24
 _FORM = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
+_IGNORED = re.compile(r"[\s\u00ad\u200b\u2010-\u2015\u2212-]")  # word processors have hyphens of their own
 _FORGIVEN = str.maketrans("OIL", "011")
 
 
@@ -44,7 +45,7 @@ def code_in(text: str) -> str | None:
     >>> code_in("not a code") is None
     True
     """
-    code = re.sub(r"[\s-]", "", text[:200]).upper().translate(_FORGIVEN)
+    code = _IGNORED.sub("", text[:200]).upper().translate(_FORGIVEN)
     return code if _FORM.fullmatch(code) else None
 
 

@@ -1,5 +1,6 @@
 """Invitations: who is asked, under which group, with which code. Never what they answered."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from survey.people.rules import Person
 from survey.people.service import people_in, person
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, freeze, questionnaire, with_questions
+from survey.statistics.planning import chance_of_answers
 from survey.statistics.suppression import merge_to_invited
 from survey.waves import keys, sealing
 from survey.waves import service as waves
@@ -28,6 +30,7 @@ from survey.waves.rules import MINIMUM_INVITED, Group, Wave, check_audience, che
 INVITATION = "invitation"
 LOOP_CHECK = "ACC1"
 SMALLEST_FOR_TEXT = 10
+FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
     if not sealing.opens_probe(keys.load_key(key_dir, plan.wave.id), plan.wave.id, probe):
         raise Refused("The key that was just made does not open what it sealed. Nothing was sent. Check CANDOUR_KEY_DIR.")
     with transaction() as session:
+        waves.hold_for_opening(plan.wave)
         launch = waves.Launch(freeze(plan.questionnaire), plan.groups, public, probe)
         opened = waves.freeze(plan.wave, now, launch)
         group_of = {member: group.name for group in plan.groups for member in group.members}
@@ -78,8 +82,7 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
         ]
         session.execute(insert(InvitationRow), rows)
         mail.queue(INVITATION, opened.slug, [str(row["id"]) for row in rows])
-        facts = {"wave": opened.slug, "invited": opened.invited, "groups": {g.name: g.invited for g in plan.groups}}
-        record("wave opened", facts, actor)
+        record("wave opened", _terms(opened, plan), actor)
     return opened
 
 
@@ -97,14 +100,17 @@ def invitations_of(wave_id: str) -> tuple[tuple[Invitation, Person], ...]:
 
 
 def invitation_for(code: str, wave_id: str) -> Invitation | None:
-    """The invitation that this code belongs to in this wave; None for an unknown, spent or foreign one. Writes nothing."""
+    """The invitation that this code belongs to in this wave; None for an unknown, spent or foreign one, and once the person has left.
+
+    Writes nothing.
+    """
     query = (
         select(InvitationRow)
         .join(TokenRow, TokenRow.invitation_id == InvitationRow.id)
         .where(TokenRow.hash == rules.digest(code), InvitationRow.wave_id == wave_id, InvitationRow.answered == 0)
     )
     row = db.session.scalar(query)
-    return _invitation(row) if row else None
+    return _invitation(row) if row and row.person_id and person(row.person_id) else None
 
 
 def store_code(invitation_id: str, code: str) -> None:
@@ -158,6 +164,21 @@ def _invitation(row: InvitationRow) -> Invitation:
     return Invitation(row.id, row.wave_id, row.person_id, row.group_name, bool(row.answered))
 
 
+def _terms(opened: Wave, plan: Preview) -> dict[str, object]:
+    """What the audit log keeps of a launch: nobody can later say that other people, groups or dates were meant."""
+    lines = "".join(f"{p.email}\t{p.department}\n" for p in sorted(plan.people, key=lambda p: p.email))
+    return {
+        "wave": opened.slug,
+        "invited": opened.invited,
+        "groups": {group.name: group.invited for group in opened.groups},
+        "minimum": [opened.minimum_group, opened.minimum_detail],
+        "opens": opened.opens_at.isoformat(),
+        "closes": opened.closes_at.isoformat(),
+        "questionnaire": plan.questionnaire.digest,
+        "roster": "sha256:" + hashlib.sha256(lines.encode()).hexdigest(),
+    }
+
+
 def _partition(people: Sequence[Person]) -> tuple[Group, ...]:
     sizes = Counter(person.department for person in people)
     merged = merge_to_invited(sorted(sizes.items()), minimum=MINIMUM_INVITED)
@@ -175,9 +196,16 @@ def _questions(item: Wave, invited: int) -> Questionnaire:
 def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
     found = []
     if invited < SMALLEST_FOR_TEXT:
-        found.append(f"With {invited} invited, no open question is asked, and means, distributions and comments will never be shown.")
-    elif invited < 20:
-        found.append(f"With {invited} invited, ten answers rarely come in; without ten, means and distributions stay hidden.")
+        found.append(
+            f"With {invited} invited, no open question is asked. Means, distributions and comments will never be shown, and the wave "
+            "cannot count for the ladder."
+        )
+    elif invited < FEW:
+        often = round(100 * chance_of_answers(invited))
+        found.append(
+            f"With {invited} invited, ten answers come in about {often} times in 100, if each of them answers with a chance of 65 %. "
+            "Without ten, means, distributions and comments stay hidden."
+        )
     found += [
         f"{g.name} are counted together ({g.invited} people), so that nobody can be worked out." for g in groups if len(g.members) > 1
     ]

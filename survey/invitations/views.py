@@ -2,6 +2,7 @@
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
+from wtforms.fields.choices import SelectChoice
 
 from survey.access.open_to import open_to
 from survey.invitations.forms import SurveyForm
@@ -19,8 +20,8 @@ blueprint = Blueprint("invitations", __name__)
 def surveys() -> str | Response | tuple[str, int]:
     """All surveys with their waves; the form plans one."""
     form = SurveyForm()
-    form.provider.choices = [(p.slug, p.name) for p in list_providers()]
-    form.questionnaire.choices = [(q.slug, f"{q.title} ({len(q.questions)} questions)") for q in list_questionnaires()]
+    form.provider.choices = [SelectChoice(p.slug, p.name) for p in list_providers()]
+    form.questionnaire.choices = [SelectChoice(q.slug, f"{q.title} ({len(q.questions)} questions)") for q in list_questionnaires()]
     form.timezone.data = form.timezone.data or current_app.config["CANDOUR"].timezone
     problem = None
     if request.method == "POST":

@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from survey.questionnaires.rules import Question
 
 BLANK, OPT_OUT = "-", "x"
@@ -94,6 +97,18 @@ def count_cell(strings: Sequence[str], place: int, codes: Sequence[int]) -> Cell
     """The cell of the question at this place of the score strings."""
     characters = [string[place] for string in strings]
     return Cell(tuple(characters.count(_DIGITS[code]) for code in codes), characters.count(OPT_OUT))
+
+
+def coded(strings: Sequence[str]) -> NDArray[np.int64]:
+    """Score strings as a table, people x questions: the code, or -1 for a blank and an opt-out.
+
+    >>> coded(["4x", "-A"]).tolist()
+    [[4, -1], [-1, 10]]
+    """
+    if not strings:
+        return np.empty((0, 0), dtype=np.int64)
+    codes = {BLANK: -1, OPT_OUT: -1} | {character: code for code, character in enumerate(_DIGITS)}
+    return np.array([[codes[character] for character in string] for string in strings], dtype=np.int64)
 
 
 def _character(answers: Answers, question: str) -> str:

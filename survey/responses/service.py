@@ -122,6 +122,11 @@ def comments(item: Wave, question: str) -> tuple[str, ...]:
     return tuple(_shuffled(db.session.scalars(query).all()))
 
 
+def score_strings(item: Wave) -> list[str]:
+    """All responses of a counted wave as score strings, in random order and without their groups; for the key drivers alone."""
+    return _shuffled(db.session.scalars(select(ResponseRow.scores).where(ResponseRow.wave_id == item.id)).all())
+
+
 def _merge(item: Wave, answers: Sequence[tuple[str, Answers]]) -> tuple[PublishedGroup, ...]:
     answered = Counter(group for group, _ in answers)
     sizes = [(group.name, group.invited, answered[group.name]) for group in item.groups]

@@ -1,6 +1,7 @@
 """The wave key's private half: one file per wave, outside the database, destroyed after counting."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -14,25 +15,14 @@ _LENGTH = 32
 def make_key(folder: Path | None, wave_id: str) -> bytes:
     """Makes the wave's key, or takes the one that an interrupted launch left; returns the private half (32 octets)."""
     path = _path(folder, wave_id)
-    fresh = path.with_suffix(f".{random_id()}")
-    private = X25519PrivateKey.generate().private_bytes_raw()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(private)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(fresh, path)  # never replaces: whoever comes second uses the first one's key
-    except FileExistsError:
-        pass
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_once(path, X25519PrivateKey.generate().private_bytes_raw())
+        _sync(path.parent)
     except OSError as error:
         raise Refused(
             f"The key folder {path.parent} cannot be written ({error.strerror}). Nothing was sent. Check CANDOUR_KEY_DIR."
         ) from error
-    finally:
-        _shred(fresh)
-    _sync(path.parent)
     return load_key(folder, wave_id)
 
 
@@ -64,15 +54,35 @@ def has_key(folder: Path | None, wave_id: str) -> bool:
 def destroy_key(folder: Path | None, wave_id: str) -> None:
     """Overwrites, syncs and removes the key file; harmless when it is gone already."""
     path = _path(folder, wave_id)
-    if path.exists():
-        _shred(path)
-        _sync(path.parent)
+    try:
+        if path.exists():
+            _shred(path)
+            _sync(path.parent)
+    except OSError as error:
+        raise Refused(
+            f"The key file {path} could not be destroyed ({error.strerror}). The wave is counted, so nothing needs the key any more: "
+            "make its folder writable and it goes with the next pass."
+        ) from error
 
 
 def _path(folder: Path | None, wave_id: str) -> Path:
     if folder is None:
         raise Refused("This process has no key folder. Set CANDOUR_KEY_DIR to a folder outside the database's.")
     return folder / f"{wave_id}.key"
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Never replaces a file and never leaves half of one: whoever comes second uses the first one's key."""
+    fresh = path.with_suffix(f".{random_id()}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        _shred(fresh)
 
 
 def _shred(path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from survey.kernel.errors import Refused
 
@@ -16,6 +16,7 @@ CONFIDENCE = 0.95
 CLOSING_TIME = time(17, 0)
 LONGEST_EXTENSION = 7
 BASELINE_WAVES = 2
+FIRST_YEAR, LAST_YEAR = 1990, 2990
 
 
 class WaveState(StrEnum):
@@ -179,6 +180,27 @@ def closing_time(opens: datetime, days: int) -> datetime:
     return datetime.combine(opens.date() + timedelta(days=days + late), CLOSING_TIME)
 
 
+def times_when_opened(opens: datetime, closes: datetime, wall: datetime) -> tuple[datetime, datetime]:
+    """Opening and closing of a wave planned for these times that really opens at `wall`: its length in days is kept.
+
+    Some late hours of the planned day move nothing.
+
+    >>> [str(time) for time in times_when_opened(datetime(2027, 1, 11, 9), datetime(2027, 1, 25, 17), datetime(2027, 1, 14, 8))]
+    ['2027-01-14 08:00:00', '2027-01-28 17:00:00']
+    """
+    days = (closes.date() - opens.date()).days - (opens.time() > CLOSING_TIME)
+    usual = closes == closing_time(opens, days)
+    moved = closing_time(wall, days) if usual else wall + (closes - opens)
+    if opens <= wall < closes and (moved == closes if usual else wall.date() == opens.date()):
+        return opens, closes
+    return wall, moved if moved > wall else wall + (closes - opens)
+
+
+def is_missed(wave: Wave, cadence: Cadence, now: datetime) -> bool:
+    """Whether an opening is late by more than half its period, so that the wave is not held any more."""
+    return now - wave.opens_at > timedelta(days=15 * cadence.months)
+
+
 def opening(survey: Survey, number: int) -> datetime:
     """The planned opening number 0, 1, 2 ... : computed from the anchor, never from the last wave, so nothing drifts.
 
@@ -228,8 +250,23 @@ def following_number(survey: Survey, after: datetime) -> int:
     return next(number for number in range(10_000) if opening(survey, number) > after)
 
 
+def check_zone(name: str) -> None:
+    """Refuses a time zone that nobody knows."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Refused(f"{name[:64]!r} is not a time zone. Write one like Europe/London or UTC.") from error
+
+
+def check_year(opens: datetime) -> None:
+    """Refuses an opening date that can only be a slip of the pen."""
+    if not FIRST_YEAR <= opens.year <= LAST_YEAR:
+        raise Refused(f"The wave would open in the year {opens.year}. Check the opening date.")
+
+
 def check_length(opens: datetime, closes: datetime) -> None:
     """Refuses a wave that would close before it opens, or stay open for longer than a quarter."""
+    check_year(opens)
     if closes <= opens:
         raise Refused(
             f"The wave would close ({closes:%Y-%m-%d %H:%M}) before it opens ({opens:%Y-%m-%d %H:%M}). Give a later closing date."

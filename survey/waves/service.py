@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from survey.access.audit import record
-from survey.database import db, transaction
+from survey.database import BUSY_SECONDS, db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
 from survey.providers.service import provider
@@ -45,14 +45,15 @@ class Launch:
 
 def add_survey(plan: Plan) -> tuple[Survey, Wave]:
     """Records a survey and plans its first wave; refuses what could never run."""
-    name = plan.name.strip()
-    if not name or not slug(name):
+    name = " ".join(plan.name.split())
+    if not name.isprintable() or not slug(name):
         raise Refused("Give the survey a name with at least one letter or digit, for example: IT support")
     if plan.cadence not in {c.value for c in Cadence}:
         raise Refused(f"The cadence {plan.cadence!r} is not offered. Use quarterly or monthly.")
     if not 1 <= plan.days <= 92:
         raise Refused(f"A wave of {plan.days} days is not possible. Give 1 to 92 days; 14 is usual.")
-    rules.instant(plan.opens, plan.timezone)
+    rules.check_zone(plan.timezone)
+    rules.check_year(plan.opens)
     closes = plan.closes or rules.closing_time(plan.opens, plan.days)
     rules.check_length(plan.opens, closes)
     if questionnaire(plan.questionnaire).scale_questions < 1:
@@ -105,9 +106,9 @@ def wave(name: str) -> Wave:
     """The wave of this slug; `latest` is the newest counted wave of the only survey."""
     if name == "latest":
         return _latest()
-    row = db.session.scalar(select(WaveRow).where(WaveRow.slug == name))
+    row = db.session.scalar(select(WaveRow).where(WaveRow.slug == name)) if name.isprintable() else None
     if row is None:
-        raise Refused(f"There is no wave {name!r}. See: candour waves list")
+        raise Refused(f"There is no wave {name[:80]!r}. See: candour waves list")
     return _wave(row)
 
 
@@ -180,22 +181,26 @@ def number_of_earlier_waves(item: Wave) -> int:
     return len(db.session.scalars(query).all())
 
 
+def hold_for_opening(item: Wave) -> None:
+    """Inside the opening transaction: refuses a wave that cannot open now; no wave of its survey opens meanwhile."""
+    db.session.execute(select(SurveyRow.id).where(SurveyRow.id == item.survey_id).with_for_update())
+    rules.check_opens(_wave(_locked(item.id)))
+    other = db.session.scalar(select(WaveRow.slug).where(WaveRow.survey_id == item.survey_id, WaveRow.state == WaveState.OPEN.value))
+    if other:
+        raise Refused(f"{other} of the same survey is open; two are never open together. Wait for it, or close it first.")
+
+
 def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
     """Opens a planned wave and freezes its terms; a wave that is not planned any more is refused.
 
-    Opening by hand before the planned time moves the opening to now and keeps the length.
+    Opening by hand before the planned time, or a day late and more, moves the opening to now and keeps the length.
     """
     with transaction() as session:
+        hold_for_opening(item)
         row = _locked(item.id)
-        rules.check_opens(_wave(row))
-        other = session.scalar(select(WaveRow.slug).where(WaveRow.survey_id == row.survey_id, WaveRow.state == WaveState.OPEN.value))
-        if other:
-            raise Refused(f"{other} of the same survey is open; two are never open together. Wait for it, or close it first.")
         planned = row.opens
         wall = rules.wall_clock(now, row.timezone)
-        if wall < row.opens or wall > row.closes:
-            length = row.closes.date() - row.opens.date()
-            row.opens, row.closes = wall, rules.closing_time(wall, length.days)
+        row.opens, row.closes = rules.times_when_opened(row.opens, row.closes, wall)
         early = number_of_earlier_waves(_wave(row))
         row.state = WaveState.OPEN.value
         row.questionnaire_version = launch.questionnaire_version
@@ -260,6 +265,8 @@ def mark(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
 
 def hold_for_answer(wave_id: str) -> bool:
     """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit."""
+    if db.session.get_bind().dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
+        db.session.execute(text(f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}"))
     query = select(WaveRow.state).where(WaveRow.id == wave_id).with_for_update(read=True)
     return db.session.scalar(query) == WaveState.OPEN.value
 
@@ -270,8 +277,15 @@ def hold_for_counting(item: Wave) -> bool:
 
 
 def due_to_open(now: datetime) -> tuple[Wave, ...]:
-    """Planned waves of active surveys whose time has come."""
-    return tuple(w for w in _in_state(WaveState.PLANNED) if w.opens_at <= now)
+    """Planned waves of active surveys whose time has come and is not long past."""
+    missed = missed_openings(now)
+    return tuple(w for w in _in_state(WaveState.PLANNED) if w.opens_at <= now and w not in missed)
+
+
+def missed_openings(now: datetime) -> tuple[Wave, ...]:
+    """Planned waves of active surveys whose opening was missed by more than half a period."""
+    cadence_of = {plan.id: plan.cadence for plan in list_surveys()}
+    return tuple(w for w in _in_state(WaveState.PLANNED) if rules.is_missed(w, cadence_of[w.survey_id], now))
 
 
 def due_to_close(now: datetime) -> tuple[Wave, ...]:

@@ -1,0 +1,97 @@
+"""The manager's desk while a wave runs: counts in steps, what opening will do, and refusals that say what to do."""
+
+import re
+from collections.abc import Mapping
+from html import unescape
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from survey.answering.counting import void_wave
+from survey.waves import service as waves
+from survey.waves.rules import WaveState
+from tests.answering.today import open_today
+from tests.cast import answer_all, found_company, signed_in
+
+
+def said(response: TestResponse) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.text)).split())
+
+
+def press(client: FlaskClient, address: str, data: Mapping[str, str] | None = None, *, page: str = "") -> TestResponse:
+    """Sends the form of a page with its hidden field, and follows to where it leads."""
+    hidden = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get(page or address).text)
+    assert hidden
+    return client.post(address, data={"csrf_token": hidden[1], **(data or {})}, follow_redirects=True)
+
+
+def test_answers_are_counted_in_fives_and_nothing_else_is_shown_while_open(app: Flask, client: FlaskClient) -> None:
+    company = open_today(app)
+    signed_in(client, "viewer")
+    address = f"/waves/{company.wave.slug}/progress"
+    seen = []
+    for begin, end in ((0, 0), (0, 4), (4, 5), (5, 9)):
+        answer_all(company, company.codes[begin:end])
+        page = client.get(address)
+        assert page.status_code == 200
+        seen.append(page)
+    shown = [re.search(r"(fewer than|at least) \d+ of 58 invited", said(page)) for page in seen]
+    assert [found and found[0] for found in shown] == [
+        "fewer than 5 of 58 invited",
+        "fewer than 5 of 58 invited",
+        "at least 5 of 58 invited",
+        "at least 5 of 58 invited",
+    ]
+    assert re.sub(r"\d\d:\d\d UTC", "", seen[2].text) == re.sub(r"\d\d:\d\d UTC", "", seen[3].text)
+
+
+def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(app: Flask, client: FlaskClient) -> None:
+    first = found_company({"Sales": 12, "Legal": 3})
+    signed_in(client, "manager")
+    address = f"/waves/{first.slug}/open"
+    page = client.get(address)
+    assert "Open the wave and write to 15 people?" in said(page)
+    assert "Legal and Sales: 15 invited" in said(page)
+    assert "about 56 times in 100" in said(page)
+    assert "Legal and Sales are counted together" in said(page)
+    assert waves.wave(first.slug).state is WaveState.PLANNED
+    opened = press(client, address)
+    assert opened.status_code == 200
+    assert "15 invitations are on their way" in said(opened)
+    again = client.get(address)
+    assert (again.status_code, "opens once" in said(again)) == (409, True)
+
+
+def test_closing_early_asks_for_a_reason_and_a_wave_without_answers_is_void(app: Flask, client: FlaskClient) -> None:
+    company = open_today(app)
+    signed_in(client, "manager")
+    address = f"/waves/{company.wave.slug}/close"
+    without = press(client, address, {"reason": "  "})
+    assert (without.status_code, "say why" in said(without)) == (409, True)
+    assert waves.wave(company.wave.slug).state is WaveState.OPEN
+    closed = press(client, address, {"reason": "office flooded"})
+    assert closed.status_code == 200
+    assert "Fewer than 5 people answered" in said(closed)
+    assert waves.wave(company.wave.slug).state is WaveState.VOID
+
+
+@pytest.mark.parametrize("state", ["planned", "void"])
+def test_a_wave_in_every_state_has_a_page(app: Flask, client: FlaskClient, state: str) -> None:
+    first = found_company()
+    if state == "void":
+        void_wave(first.slug, app.config["CANDOUR"].key_dir, reason="wrong staff list", actor="test")
+    signed_in(client, "viewer")
+    page = client.get(f"/waves/{first.slug}/progress")
+    assert page.status_code == 200
+    assert ("Nothing has been sent" if state == "planned" else "This wave is void: wrong staff list") in said(page)
+    assert first.named in said(client.get("/"))
+
+
+def test_a_viewer_may_look_and_neither_open_nor_close(app: Flask, client: FlaskClient) -> None:
+    first = found_company()
+    signed_in(client, "viewer")
+    for verb in ("open", "close"):
+        assert client.get(f"/waves/{first.slug}/{verb}").status_code == 403
+    assert waves.wave(first.slug).state is WaveState.PLANNED

@@ -1,0 +1,45 @@
+"""A wave that is open by the real clock, for whatever asks it: pages and letters."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import inspect, text
+
+from survey.database import db
+from survey.invitations.rules import draw_code
+from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.kernel.clock import now
+from survey.mail import service as mail
+from survey.mail.catcher import Catcher, Caught
+from tests.cast import DEPARTMENTS, Company, found_company
+
+
+def open_today(app: Flask, departments: Mapping[str, int] = DEPARTMENTS) -> Company:
+    """Northwind with its first wave opened by hand just now, and a code for everybody in the order of their addresses."""
+    config = app.config["CANDOUR"]
+    item = open_wave(found_company(departments).slug, now(), config.key_dir, actor="test")
+    codes = {invitation.id: draw_code() for invitation, _ in invitations_of(item.id)}
+    for invitation_id, code in codes.items():
+        store_code(invitation_id, code)
+    return Company(item, tuple(codes.values()), config)
+
+
+def sent_letters(folder: Path) -> list[Caught]:
+    """Hands over what is due, and gives every letter that has gone out into this folder."""
+    catcher = Catcher(folder)
+    assert mail.deliver(channel=catcher).problem == ""
+    return catcher.letters()
+
+
+def everything_stored() -> dict[str, list[str]]:
+    """Every row of every table, bytes as digits too; on PostgreSQL with the transaction that wrote it."""
+    versions = "xmin::text, * " if db.engine.dialect.name == "postgresql" else "* "
+    return {
+        table: sorted(_said(row) for row in db.session.execute(text(f'SELECT {versions} FROM "{table}"')))
+        for table in inspect(db.engine).get_table_names()
+    }
+
+
+def _said(row: object) -> str:
+    return " ".join(repr(value) + (value.hex() if isinstance(value, bytes) else "") for value in row)  # type: ignore[attr-defined]

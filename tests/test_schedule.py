@@ -1,0 +1,197 @@
+"""The timetable: due work is done once, late or twice makes no difference, and one wave's trouble is its own."""
+
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from survey.database import db
+from survey.invitations import kinds
+from survey.invitations.rules import draw_code
+from survey.invitations.service import invitations_of, store_code
+from survey.mail.catcher import Catcher
+from survey.mail.sender import channel_for
+from survey.mail.service import pause
+from survey.schedule import tick
+from survey.waves import service as waves
+from survey.waves.rules import WaveState
+from tests.answering.today import everything_stored
+from tests.cast import OPENS, Company, answer_all, found_company, open_company
+from tests.conftest import settings_of
+
+EARLY = timedelta(days=-1)
+
+
+@pytest.fixture(autouse=True)
+def its_own_folder_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL the catcher keeps its letters below the working directory; and letters look at the real clock."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kinds, "now", lambda: OPENS.replace(tzinfo=UTC))
+
+
+def states(survey: str = "IT support") -> dict[str, str]:
+    return {w.slug: w.state.value for w in waves.list_waves(survey)}
+
+
+def letters(app: Flask) -> int:
+    channel = channel_for(app.config["CANDOUR"])
+    assert isinstance(channel, Catcher)
+    return len(channel.letters())
+
+
+def test_a_wave_goes_its_whole_way_by_ticks_alone(app: Flask) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+    assert tick(config, first.opens_at + EARLY) == ()
+    assert states() == {first.slug: "planned"}
+    assert tick(config, first.opens_at) == ("it-support-2027-q1 opened", "letters: 58 sent")
+    assert letters(app) == 58
+    opened = waves.wave(first.slug)
+    codes = []
+    for invitation, _ in invitations_of(opened.id)[:12]:
+        codes.append(draw_code())
+        store_code(invitation.id, codes[-1])
+    answer_all(Company(opened, tuple(codes), config), codes)
+    assert tick(config, opened.closes_at - timedelta(seconds=1)) == ()
+    assert tick(config, opened.closes_at) == ("it-support-2027-q1 closed and counted",)
+    assert states() == {first.slug: "counted", "it-support-2027-q2": "planned"}
+    assert list(config.key_dir.iterdir()) == []
+
+
+def test_a_second_tick_changes_nothing_at_any_moment(app: Flask) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+    for moment in (first.opens_at + EARLY, first.opens_at, first.closes_at + EARLY, first.closes_at):
+        tick(config, moment)
+        before = everything_stored()
+        assert tick(config, moment) == ()
+        assert everything_stored() == before
+    assert letters(app) == 58
+
+
+def test_ticks_in_three_threads_do_the_work_once(app: Flask) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+    start, said = threading.Barrier(3), []
+
+    def pass_() -> None:
+        start.wait(timeout=20)
+        with app.app_context():
+            said.append(tick(config, first.opens_at))
+
+    threads = [threading.Thread(target=pass_) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=90)
+    assert len(said) == 3
+    assert [line for lines in said for line in lines].count("it-support-2027-q1 opened") == 1
+    tick(config, first.opens_at)
+    assert letters(app) == 58
+    assert db.session.execute(text("SELECT count(*) FROM invitation")).scalar() == 58
+
+
+def test_what_one_wave_cannot_do_keeps_no_other_from_its_turn(app: Flask) -> None:
+    config = app.config["CANDOUR"]
+    company = open_company(app)
+    noise = next(w for w in waves.list_waves() if w.survey == "Noise")
+    moment = noise.opens_at
+    (config.key_dir / f"{company.wave.id}.key").rename(config.key_dir / "elsewhere")
+    said = tick(config, moment)
+    assert any("is not in" in line and "safe copy" in line for line in said)
+    assert f"{noise.slug} opened" in said
+    assert waves.wave(company.wave.slug).state is WaveState.OPEN
+    (config.key_dir / "elsewhere").rename(config.key_dir / f"{company.wave.id}.key")
+    assert "it-support-2027-q1 closed and counted" in tick(config, moment)
+    assert waves.wave(company.wave.slug).void_reason == "fewer than 5 people answered"
+
+
+def test_a_key_that_cannot_be_destroyed_stops_neither_waves_nor_letters(app: Flask) -> None:
+    config = app.config["CANDOUR"]
+    first = found_company()
+    past = next(w for w in waves.list_waves() if w.survey == "Noise")
+    waves.mark(past, WaveState.VOID, reason="a test")
+    (config.key_dir / f"{past.id}.key").mkdir()
+    said = tick(config, first.opens_at)
+    assert "could not be destroyed" in said[0]
+    assert said[1:] == ("it-support-2027-q1 opened", "letters: 58 sent")
+
+
+def test_a_machine_that_slept_over_the_opening_and_the_close_catches_up(app: Flask) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+    tick(config, first.opens_at + timedelta(days=3))
+    opened = waves.wave(first.slug)
+    assert (f"{opened.opens:%Y-%m-%d}", f"{opened.closes:%Y-%m-%d %H:%M}") == ("2027-01-14", "2027-01-28 17:00")
+    tick(config, opened.closes_at + timedelta(days=20))
+    assert states() == {first.slug: "void", "it-support-2027-q2": "planned"}
+
+
+@pytest.mark.parametrize(("days", "state"), [(45, "open"), (46, "void")])
+def test_an_opening_late_by_more_than_half_its_period_is_not_held(app: Flask, days: int, state: str) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+    tick(config, first.opens_at + timedelta(days=days))
+    assert states() == {first.slug: state, "it-support-2027-q2": "planned"}
+    if state == "void":
+        assert waves.wave(first.slug).void_reason == "not opened in time"
+        assert letters(app) == 0
+
+
+def test_after_several_missed_periods_at_most_one_wave_opens(app: Flask) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+    moment = datetime.fromisoformat("2027-11-01T12:00+00:00")
+    tick(config, moment)
+    assert states() == {
+        first.slug: "void",
+        "it-support-2027-q2": "void",
+        "it-support-2027-q3": "void",
+        "it-support-2027-q4": "open",
+        "it-support-2028-q1": "planned",
+    }
+    before = states()
+    tick(config, moment)
+    assert states() == before
+
+
+def test_a_process_without_a_key_folder_leaves_opening_and_counting_to_another(app: Flask) -> None:
+    from dataclasses import replace
+
+    config, first = app.config["CANDOUR"], found_company()
+    said = tick(replace(config, key_dir=None), first.opens_at)
+    assert states() == {first.slug: "planned"}
+    assert all("CANDOUR_KEY_DIR" in line for line in said)
+    tick(config, first.opens_at)
+    tick(replace(config, key_dir=None), first.closes_at)
+    assert states()[first.slug] == "open"
+
+
+def test_paused_mail_stops_no_wave(app: Flask) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+    pause("a test")
+    said = tick(config, first.opens_at)
+    assert said[0] == "it-support-2027-q1 opened"
+    assert "Sending is paused: a test" in said[1]
+    assert states()[first.slug] == "open"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--now", f"{OPENS:%Y-%m-%d}T09:00Z"], 0, "it-support-2027-q1 opened"),
+        (["--now", f"{OPENS:%Y-%m-%d}T10:00+01:00"], 0, "it-support-2027-q1 opened"),
+        (["--now", f"{OPENS:%Y-%m-%d}T08:59Z"], 0, ""),
+        (["--now", f"{OPENS:%Y-%m-%d}T09:00"], 1, "lacks its zone"),
+        (["--now", "tomorrow"], 1, "is not a time"),
+    ],
+)
+def test_tick_can_pretend_another_time(app: Flask, database_url: str, tmp_path: Path, words: list[str], code: int, says: str) -> None:
+    found_company()
+    db.session.remove()
+    command = [str(Path(sys.executable).with_name("candour")), "tick", *words]
+    environment = {"PATH": "/usr/bin:/bin", **settings_of(database_url, tmp_path)}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    assert says in done.stdout + done.stderr
+    assert ("opened" in done.stdout) is says.endswith("opened")
+    assert "Traceback" not in done.stderr
