@@ -43,6 +43,13 @@ class Catcher:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    name = "the demo's mail catcher"
+
+    @property
+    def is_ready(self) -> bool:
+        """Always."""
+        return True
+
     def connect(self) -> Attempt | None:
         """Makes the folder."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,9 +57,10 @@ class Catcher:
 
     def deliver(self, message: Finished) -> Attempt:
         """Keeps one letter as a file that its owner alone can read."""
-        path = self.folder / f"{random_id()}.eml"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        begun = self.folder / f"{random_id()}.part"
+        with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(message.as_bytes())
+        begun.rename(begun.with_suffix(".eml"))  # a page never reads half a letter
         return Attempt(Outcome.SENT, "250")
 
     def close(self) -> None:

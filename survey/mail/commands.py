@@ -10,7 +10,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service
-from survey.mail.letter import Letter
+from survey.mail.letter import Letter, wire_address
 from survey.mail.rules import Attempt, Outcome
 from survey.mail.sender import Message, channel_for
 
@@ -30,15 +30,15 @@ def test(address: str) -> None:
     config = current_app.config["CANDOUR"]
     text = "This is a test message of Candour. If you can read it, mail works.\n"
     letter = Letter("", address, "Test mail", text, f"<p>{text}</p>")
-    message_id = f"<{random_id()}@{parseaddr(config.mail_from)[1].partition('@')[2]}>"
+    message_id = f"<{random_id()}@{wire_address(parseaddr(config.mail_from)[1]).partition('@')[2]}>"
     line = channel_for(config)
     try:
         attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now()))
     finally:
         line.close()
     if attempt.outcome is not Outcome.SENT:
-        raise Refused(f"The test message was not accepted: {_shown(attempt)}")
-    click.echo(f"Accepted by the mail server ({attempt.code}). Message-ID {message_id}")
+        raise Refused(f"The test message was not accepted by {line.name}: {_shown(attempt)}")
+    click.echo(f"Accepted by {line.name} ({attempt.code}). Message-ID {message_id}")
 
 
 @mail_group.command("status")
@@ -93,7 +93,8 @@ def resume() -> None:
 
 def _shown(attempt: Attempt) -> str:
     code = f" ({attempt.code})" if attempt.code else ""
-    return f"{attempt.reason or 'no reason given'}{code}. Check CANDOUR_MAIL_URL and CANDOUR_MAIL_FROM."
+    names_setting = "CANDOUR_" in attempt.reason
+    return f"{attempt.reason}{code}.{'' if names_setting else ' Check CANDOUR_MAIL_URL and CANDOUR_MAIL_FROM.'}"
 
 
 COMMANDS = (mail_group,)

@@ -2,14 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from survey.kernel.errors import Refused
 
-LONGEST_SUBJECT = 200
+LONGEST_SUBJECT, LONGEST_ADDRESS = 200, 254
 _ADDRESS = re.compile(
     r"[^\s@<>(),;:\"\[\]\\\x00-\x1f\x7f]{1,64}@[^\s@<>(),;:\"\[\]\\\x00-\x1f\x7f.]+(\.[^\s@<>(),;:\"\[\]\\\x00-\x1f\x7f.]+)+"
 )
-_BREAKS = re.compile(r"[\r\n\x00]")
+_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail to one person; refuses line breaks in any header, malformed addresses and subjects over 200 characters."""
+    """One mail to one person; refuses control characters in any header, malformed addresses and subjects over 200 characters."""
 
     to_name: str
     to_address: str
@@ -36,14 +37,15 @@ class Letter:
 
     def __post_init__(self) -> None:
         """Checks everything that becomes a header."""
-        fault = address_fault(self.to_address)
-        if fault:
-            raise Refused(f"The letter was not written: {fault}")
-        named = {"name": self.to_name, "subject": self.subject, "reply address": self.reply_to or ""}
+        for address in (self.to_address, *([self.reply_to] if self.reply_to else [])):
+            if fault := address_fault(address):
+                raise Refused(f"The letter was not written: {fault}")
+        named = {"name": self.to_name, "subject": self.subject}
         named |= {f"header {name!r}": name + value for name, value in self.headers}
+        named |= {f"attachment {file.name!r}": file.name + file.media_type for file in self.attachments}
         for name, value in named.items():
-            if _BREAKS.search(value):
-                raise Refused(f"The letter was not written: its {name} holds a line break. Remove it.")
+            if _UNFIT.search(value):
+                raise Refused(f"The letter was not written: its {name} holds a line break or control character. Remove it.")
         if len(self.subject) > LONGEST_SUBJECT:
             raise Refused(f"The letter was not written: its subject has {len(self.subject)} characters, {LONGEST_SUBJECT} are the limit.")
 
@@ -56,13 +58,18 @@ def address_fault(address: str) -> str | None:
     """
     if not address.isprintable():
         return "a mail address has no line breaks or control characters."
-    if len(address) > 254 or not _ADDRESS.fullmatch(address):
+    local, _, domain = address.rpartition("@")
+    if not _ADDRESS.fullmatch(address) or local.startswith(".") or local.endswith(".") or ".." in local:
         return "not a complete mail address, like name@company.example."
+    if not local.isascii():
+        return "only plain letters can stand before the @, no accents."
     try:
-        wire_address(address)
+        octets = wire_address(address).encode("ascii")
     except UnicodeError:
         return "the part after the @ is no domain name."
-    return None
+    if not domain.isascii() and octets.partition(b"@")[2].decode("idna").lower() != normalize("NFKC", domain).lower():
+        return "write the part after the @ in its ASCII form (xn--...)."  # IDNA 2003 makes another company's name of straße
+    return None if len(octets) <= LONGEST_ADDRESS else f"a mail address has at most {LONGEST_ADDRESS} characters."
 
 
 def wire_address(address: str) -> str:

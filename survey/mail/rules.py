@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+REFUSES_LETTER = "the mail server refuses this letter"
 FIRST_DELAY, LONGEST_DELAY = 10, 3600
 
 
@@ -37,6 +38,7 @@ class Outcome(StrEnum):
     FAILED = "failed"  # this person or letter is refused
     AWAY = "away"  # the server is not there: no attempt is counted
     PAUSED = "paused"  # the server refuses us: nothing goes until somebody looks
+    DROPPED = "dropped"  # the server ended a connection it had used: the letter goes over a new one, no attempt is counted
     LOST = "lost"  # from DATA on without an answer: nobody knows
 
 
@@ -60,14 +62,12 @@ def judge(phase: Phase, code: int, enhanced: str = "") -> Attempt:
         return Attempt(Outcome.PAUSED, shown, "the mail server refused our sign-in")
     if phase in {Phase.SIGN_IN, Phase.SENDER} and code >= 500:
         return Attempt(Outcome.PAUSED, shown, "the mail server refuses our sender")
+    if phase is Phase.CONNECT:
+        return Attempt(Outcome.AWAY, shown, "the mail server takes no letters from here" if code >= 500 else "the mail server is busy")
     if code >= 500:
         reasons = {"5.1.1": "this mailbox does not exist", "5.2.2": "this mailbox is full", "5.1.2": "this domain does not exist"}
-        words = reasons.get(
-            enhanced, "the mail server refuses this address" if phase is Phase.RECIPIENT else "the mail server refuses this letter"
-        )
-        return Attempt(Outcome.FAILED, shown, words)
-    if phase is Phase.CONNECT:
-        return Attempt(Outcome.AWAY, shown, "the mail server is busy")
+        general = "the mail server refuses this address" if phase is Phase.RECIPIENT else REFUSES_LETTER
+        return Attempt(Outcome.FAILED, shown, reasons.get(enhanced, general))
     return Attempt(Outcome.LATER, shown, "the mail server asks us to try again later")
 
 

@@ -14,7 +14,8 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, AddressHeader
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
@@ -30,7 +31,7 @@ from survey.mail.rules import Attempt, Outcome, Phase, judge
 
 COMMAND_SECONDS, LETTER_SECONDS = 20.0, 45.0
 IDLE_SECONDS, LETTERS_PER_CONNECTION = 30.0, 100
-_POLICY = policy.SMTP.clone(max_line_length=76, cte_type="7bit")
+LONGEST_LINE = 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,35 @@ class Limits:
 
     command: float = COMMAND_SECONDS
     letter: float = LETTER_SECONDS
+
+
+class _Wire(policy.EmailPolicy):
+    """Writes what `email` folds wrongly: a long name loses its quotes, so that its commas part addresses; a long link is torn."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """One header, ready for the wire."""
+        if isinstance(value, AddressHeader):
+            return self._folded_address(name, value.addresses[0])
+        if type(value) is str:  # as the letter has it: the subject, and headers of its own
+            return f"{name}: {_encoded(name, value)}\r\n".encode("ascii")
+        return bytes(super().fold_binary(name, value))
+
+    def _folded_address(self, name: str, address: Address) -> bytes:
+        whole = f"{name}: {address}"
+        if not whole.isascii() or "=?" in whole or (len(whole) > LONGEST_LINE and address.display_name):
+            whole = f"{name}: {_encoded(name, address.display_name, always=True)}\r\n <{address.addr_spec}>"
+        return f"{whole}\r\n".encode("ascii")
+
+
+_POLICY = _Wire(linesep="\r\n", max_line_length=LONGEST_LINE, cte_type="7bit")
+
+
+def _encoded(name: str, text: str, *, always: bool = False) -> str:
+    """A header's text in encoded words (RFC 2047) where it needs them; a link stays in one piece."""
+    fits = len(name) + 2 + len(text) <= LONGEST_LINE or name != "Subject"
+    if text.isascii() and "=?" not in text and fits and not always:
+        return text
+    return Header(text, "utf-8", maxlinelen=LONGEST_LINE, header_name=name).encode(linesep="\r\n")
 
 
 class Message(flask_mail.Message):
@@ -54,7 +84,7 @@ class Message(flask_mail.Message):
         found = EmailMessage(policy=_POLICY)
         found["From"] = Address(name, addr_spec=self.envelope_from)
         found["To"] = Address(letter.to_name, addr_spec=wire_address(letter.to_address))
-        found["Subject"] = letter.subject
+        found.set_raw("Subject", letter.subject)  # as it is: text like =?utf-8?q?a=0Ab?= is not decoded
         found["Date"] = format_datetime(date)
         found["Message-ID"] = message_id
         if letter.reply_to:
@@ -62,7 +92,9 @@ class Message(flask_mail.Message):
         found["Auto-Submitted"] = "auto-generated"  # RFC 3834
         found["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # not All: it suppresses the bounces we want
         for header, value in letter.headers:
-            found[header] = value
+            if header in found:
+                raise ValueError(f"{header} is set once")
+            found.set_raw(header, value)
         found.set_content(letter.text, cte="quoted-printable")
         found.add_alternative(letter.html, subtype="html", cte="quoted-printable")
         for file in letter.attachments:
@@ -77,6 +109,14 @@ class Message(flask_mail.Message):
 
 class Channel(Protocol):
     """Somewhere that takes letters."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next letter can go at once."""
 
     def connect(self) -> Attempt | None:
         """Makes ready; None when it is, else why not."""
@@ -98,44 +138,55 @@ class Connection(flask_mail.Connection):
         self.user = unquote(parts.username or "")
         self.password = unquote(parts.password or "")
         self.limits = limits or Limits()
-        self.context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        self.ca_file = ca_file
         self.host: smtplib.SMTP | None = None
         self.num_emails, self.last_used = 0, 0.0
         self.phase = Phase.CONNECT
 
     def configure_host(self) -> smtplib.SMTP:
         """An open, encrypted, signed-in connection; the password is sent over a verified one only."""
+        context = _trusting(self.ca_file)
         host: smtplib.SMTP
         if self.scheme == "smtps":
-            host = smtplib.SMTP_SSL(local_hostname="localhost", timeout=self.limits.command, context=self.context)
-        else:
+            host = smtplib.SMTP_SSL(local_hostname="localhost", timeout=self.limits.command, context=context)
+        elif self.scheme == "smtp+starttls" or is_loopback(self.server):
             host = smtplib.SMTP(local_hostname="localhost", timeout=self.limits.command)
+        else:
+            raise _NotSafe("plain smtp:// is for a server on this machine only")
         host._host = self.server  # type: ignore[attr-defined]  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
         self.host = host  # from here on the watch can cut it
         code, text = host.connect(self.server, self.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
         if self.scheme == "smtp+starttls":
-            host.starttls(context=self.context)  # raises when the server does not offer it: never in clear
-        elif self.scheme == "smtp" and not is_loopback(self.server):
-            raise smtplib.SMTPNotSupportedError("plain SMTP is for this machine only")
+            host.starttls(context=context)  # raises when the server does not offer it: never in clear
         host.ehlo_or_helo_if_needed()
         if self.user:
             self.phase = Phase.SIGN_IN
-            host.login(self.user, self.password)
+            _sign_in(host, self.user, self.password)
         return host
+
+    @property
+    def name(self) -> str:
+        """The server's host and port; no user, no password."""
+        return f"{self.server}:{self.port}"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next letter can go at once."""
+        stale = time.monotonic() - self.last_used > IDLE_SECONDS or self.num_emails >= LETTERS_PER_CONNECTION
+        return self.host is not None and not stale
 
     def connect(self) -> Attempt | None:
         """Opens the connection unless a fresh one is open; None when ready, else why not."""
-        stale = time.monotonic() - self.last_used > IDLE_SECONDS or self.num_emails >= LETTERS_PER_CONNECTION
-        if self.host is not None and not stale:
+        if self.is_ready:
             return None
         self.close()
         self.phase = Phase.CONNECT
         watch = self._watch()
         try:
             self.configure_host()
-        except (OSError, smtplib.SMTPException, ValueError) as error:
+        except (OSError, smtplib.SMTPException, ValueError, _NotSafe) as error:
             self._cut()
             return _not_connected(error, self.phase)
         finally:
@@ -153,8 +204,7 @@ class Connection(flask_mail.Connection):
             attempt = self._converse(self.host, message)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             self._cut()
-            lost = self.phase is Phase.DATA
-            attempt = Attempt(Outcome.LOST if lost else Outcome.AWAY, "", "the connection broke" if lost else _away(error))
+            attempt = self._broken(_away(error))
         finally:
             watch.cancel()
         self.num_emails += 1
@@ -188,18 +238,25 @@ class Connection(flask_mail.Connection):
         code, text = host.getreply()
         if code == 250:
             return Attempt(Outcome.SENT, "250")
-        if code < 400:
-            raise ValueError("an answer that makes no sense")
         return self._refused(host, code, text)
 
     def _refused(self, host: smtplib.SMTP, code: int, text: bytes) -> Attempt:
-        attempt = judge(self.phase, code, _enhanced(text))
-        if code in {421, -1}:
+        if not 400 <= code < 600:
             self._cut()
-            return attempt if code == 421 else Attempt(Outcome.AWAY, "", "the connection broke")
+            return self._broken("the mail server's answer makes no sense")
+        attempt = judge(self.phase, code, _enhanced(text))
+        if code == 421:
+            self._cut()
+            return attempt
         with contextlib.suppress(OSError, smtplib.SMTPException):
             host.rset()
         return attempt
+
+    def _broken(self, why: str) -> Attempt:
+        """What a broken connection means: a used one is replaced, one that breaks at its first letter means that the server is away."""
+        if self.phase is Phase.DATA:
+            return Attempt(Outcome.LOST, "", "the connection broke")
+        return Attempt(Outcome.DROPPED if self.num_emails else Outcome.AWAY, "", why)
 
     def _watch(self) -> threading.Timer:
         """Ends a letter that takes too long in all: a server may answer each command in time and still never end."""
@@ -223,13 +280,36 @@ def channel_for(config: Config) -> Channel:
     return Connection(config.mail_url, config.mail_ca_file)
 
 
+class _NotSafe(Exception):
+    """Going on could give a password away or cannot work: somebody has to look."""
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except OSError as error:
+        raise _NotSafe("CANDOUR_MAIL_CA_FILE holds no certificate that can be read") from error
+
+
+def _sign_in(host: smtplib.SMTP, user: str, password: str) -> None:
+    if not (user + password).isascii():
+        raise _NotSafe("the user or password in CANDOUR_MAIL_URL has letters that SMTP cannot carry; use plain ones (ASCII)")
+    if not host.has_extn("auth"):
+        raise _NotSafe("the mail server offers no sign-in here; check the port in CANDOUR_MAIL_URL; no password was sent")
+    if not {"CRAM-MD5", "PLAIN", "LOGIN"} & set(host.esmtp_features["auth"].upper().split()):
+        raise _NotSafe("the mail server takes no sign-in by password; no password was sent")
+    host.login(user, password)
+
+
 def _not_connected(error: Exception, phase: Phase) -> Attempt:
+    if isinstance(error, _NotSafe):
+        return Attempt(Outcome.PAUSED, "", str(error))
     if isinstance(error, smtplib.SMTPResponseException):
         return judge(phase, error.smtp_code, _enhanced(error.smtp_error))
     if isinstance(error, ssl.SSLCertVerificationError):
         return Attempt(Outcome.PAUSED, "", "the mail server's certificate is not valid for its name; no password was sent")
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return Attempt(Outcome.PAUSED, "", "the mail server offers no encryption (STARTTLS) or no sign-in; no password was sent")
+        return Attempt(Outcome.PAUSED, "", "the mail server offers no encryption (STARTTLS); no password was sent")
     return Attempt(Outcome.AWAY, "", _away(error))
 
 

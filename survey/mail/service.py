@@ -15,6 +15,7 @@ from email.utils import parseaddr
 from flask import Flask, current_app
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from survey.database import db, transaction
 from survey.kernel.clock import now
@@ -72,6 +73,7 @@ class Report:
     cancelled: int = 0
     unknown: int = 0
     problem: str = ""
+    faults: int = 0  # letters in a row that could not be written or that the server would not have
 
     def lines(self) -> tuple[str, ...]:
         """One line per thing worth saying; no name, no address."""
@@ -101,6 +103,7 @@ class _Claim:
     lease: str
     message_id: str
     date: datetime | None
+    minute: int | None  # the minute whose pace it was counted for
 
 
 def register(app: Flask, kind: Kind) -> None:
@@ -130,9 +133,8 @@ def queue(kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, l
         for recipient in recipients
     ]
     with transaction() as session:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         for at in range(0, len(rows), 500):
-            statement = insert(OutboxRow).values(rows[at : at + 500]).on_conflict_do_nothing(index_elements=["dedupe_key"])
+            statement = _insert(OutboxRow).values(rows[at : at + 500]).on_conflict_do_nothing(index_elements=["dedupe_key"])
             session.connection().execute(statement)
 
 
@@ -156,7 +158,7 @@ def status(wave: str | None = None) -> Status:
     for kind, state, number in db.session.execute(query):
         numbers.setdefault(kind, {})[state] = number
     channel = db.session.get(MailChannelRow, 1)
-    failures = tuple((recipient, f"{reason} ({code})") for recipient, reason, code in db.session.execute(failed))
+    failures = tuple((recipient, f"{reason} ({code})" if code else str(reason)) for recipient, reason, code in db.session.execute(failed))
     return Status(numbers, channel.paused_because if channel else None, failures)
 
 
@@ -186,7 +188,7 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
     """Hands over what is due until nothing is, for at most so many seconds."""
     report, end = Report(), time.monotonic() + seconds
     config = current_app.config["CANDOUR"]
-    row = db.session.get(MailChannelRow, 1)
+    row = db.session.get(MailChannelRow, 1, populate_existing=True)
     if row and row.paused_because:
         report.problem = f"Sending is paused: {row.paused_because}. Nothing is lost. When it is mended: candour mail resume"
         return report
@@ -196,81 +198,102 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
     line = channel or channel_for(config)
     try:
         while time.monotonic() < end and not report.problem:
-            claims = _claim(min(BATCH, _room(config.mail_per_minute)))
+            claims = _claim(config.mail_per_minute)
             if not claims:
                 break
             _drain(line, claims, report)
     finally:
         line.close()
+    if report.sent and not report.problem and row and row.away_times:
+        with transaction():
+            _channel_row().away_times = 0
     return report
 
 
 def _drain(line: Channel, claims: list[_Claim], report: Report) -> None:
-    """Writes and hands over a batch; commit B of one letter is commit A of the next."""
+    """Writes and hands over a batch; commit B of one letter is commit A of the next, while nothing waits between them."""
     pending: tuple[_Claim, Attempt] | None = None
-    faults = 0
     for at, claim in enumerate(claims):
+        if pending and not line.is_ready:
+            _settle(pending, report)
+            pending = None
         refused = line.connect()
         if refused:
             _settle(pending, report)
             _server_problem(refused, claims[at:], report)
             return
-        try:
-            draft = _kinds()[claim.item.kind].write(claim.item)
-        except Exception as error:  # noqa: BLE001 - one person's letter must not keep the others
-            reason = error.message if isinstance(error, Refused) else f"the letter could not be written ({type(error).__name__})"
+        if claim.minute is not None and claim.minute != _minute():  # the pace was counted for another minute
             _settle(pending, report)
-            pending = None
-            _settle((claim, Attempt(Outcome.FAILED, "", reason)), report)
-            faults += 1
-            if faults == FAULTS_IN_A_ROW:
-                pause("five letters in a row could not be written")
-                _release(claims[at + 1 :])
-                report.problem = "Five letters in a row could not be written, so sending is paused. See: candour mail status"
-                return
-            continue
-        date = claim.date or now().replace(microsecond=0)
-        begun = _commit(pending, claim, draft, date, report)
-        pending = None
-        if not begun or draft is None:
-            continue
-        attempt = line.deliver(Message(draft.letter, current_app.config["CANDOUR"].mail_from, claim.message_id, date))
-        faults = 0
-        if attempt.outcome in {Outcome.AWAY, Outcome.PAUSED}:
-            _settle((claim, attempt), report)
-            _server_problem(attempt, claims[at + 1 :], report)
+            _release(claims[at:])
             return
-        pending = (claim, attempt)
+        pending = _attempt(line, pending, claim, report)
+        if pending and pending[1].outcome in {Outcome.AWAY, Outcome.PAUSED}:
+            _settle(pending, report)
+            _server_problem(pending[1], claims[at + 1 :], report)
+            return
+        if report.faults == FAULTS_IN_A_ROW:
+            _settle(pending, report)
+            _too_many_faults(claims[at + 1 :], report)
+            return
     _settle(pending, report)
 
 
-def _commit(pending: tuple[_Claim, Attempt] | None, claim: _Claim, draft: Draft | None, date: datetime, report: Report) -> bool:
-    """Commit B of the letter before and commit A of this one; False when this one is not ours or not due any more."""
+def _attempt(line: Channel, pending: tuple[_Claim, Attempt] | None, claim: _Claim, report: Report) -> tuple[_Claim, Attempt] | None:
+    """Writes a letter and hands it over; what came of it is noted with the next commit."""
+    try:
+        message = _begin(pending, claim, report)
+    except SQLAlchemyError:
+        _settle(pending, report)
+        raise
+    except Exception as error:  # noqa: BLE001 - one person's letter must not keep the others
+        _settle(pending, report)
+        report.faults += 1
+        return claim, Attempt(Outcome.FAILED, "", _unwritten(error))
+    if message is None:
+        return None
+    attempt = line.deliver(message)
+    report.faults = report.faults + 1 if attempt.reason == rules.REFUSES_LETTER else 0
+    return claim, attempt
+
+
+def _begin(pending: tuple[_Claim, Attempt] | None, claim: _Claim, report: Report) -> Message | None:
+    """Writes a letter, then commits B of the one before and A of this one; None when it is not ours or not due any more."""
+    draft = _kinds()[claim.item.kind].write(claim.item)
+    date = claim.date or now().replace(microsecond=0)
+    message = Message(draft.letter, current_app.config["CANDOUR"].mail_from, claim.message_id, date) if draft else None
+    facts = {"state": State.SENDING.value, "attempts": OutboxRow.attempts + 1, "date_header": date, "lease_until": now() + LEASE}
     with transaction():
-        if pending:
-            _note(*pending, report)
-        if draft is None or not draft.store():
-            if _change(claim, State.LEASED, state=State.CANCELLED.value, lease_token=None, lease_until=None):
-                report.cancelled += 1
-            return False
-        return _change(
-            claim,
-            State.LEASED,
-            state=State.SENDING.value,
-            attempts=OutboxRow.attempts + 1,
-            date_header=date,
-            lease_until=now() + LEASE,
-        )
+        noted = pending is not None and _note(*pending)
+        due = draft is not None and draft.store()
+        if not due:
+            facts = {"state": State.CANCELLED.value, "lease_token": None, "lease_until": None}
+        ours = _change(claim, State.LEASED, **facts)
+    if pending and noted:
+        _count(*pending, report)
+    report.cancelled += ours and not due
+    return message if ours and due else None
+
+
+def _unwritten(error: Exception) -> str:
+    return error.message if isinstance(error, Refused) else f"the letter could not be written ({type(error).__name__})"
+
+
+def _too_many_faults(left: list[_Claim], report: Report) -> None:
+    _release(left)
+    pause("five letters in a row could not be written or were refused")
+    report.problem = "Five letters in a row could not be written or were refused, so sending is paused. See: candour mail status"
 
 
 def _settle(pending: tuple[_Claim, Attempt] | None, report: Report) -> None:
     if pending:
         with transaction():
-            _note(*pending, report)
+            noted = _note(*pending)
+        if noted:
+            _count(*pending, report)
 
 
-def _note(claim: _Claim, attempt: Attempt, report: Report) -> None:
-    """Writes down what came of an attempt, if the lease is still ours."""
+def _note(claim: _Claim, attempt: Attempt) -> bool:
+    """Writes down what came of an attempt; False when the lease is not ours any more."""
     facts: dict[str, object] = {
         "last_code": attempt.code or None,
         "last_reason": attempt.reason or None,
@@ -280,23 +303,30 @@ def _note(claim: _Claim, attempt: Attempt, report: Report) -> None:
     match attempt.outcome:
         case Outcome.SENT:
             facts |= {"state": State.SENT.value, "sent_at": now()}
-            report.sent += 1
         case Outcome.FAILED:
             facts |= {"state": State.FAILED.value}
-            report.failed += 1
         case Outcome.LATER:
             seconds = rules.delay(claim.item.attempts + 1, random.random())  # noqa: S311 - spreads retries, hides nothing
             facts |= {"state": State.READY.value, "next_at": now() + timedelta(seconds=seconds)}
-            report.later += 1
         case Outcome.LOST if not _kinds()[claim.item.kind].again:
             facts |= {"state": State.UNKNOWN.value}
-            report.unknown += 1
         case Outcome.LOST:
             facts |= {"state": State.READY.value, "next_at": now()}
-            report.later += 1
-        case _:  # the server is away or refuses us: the attempt does not count
+        case _:  # the server is away, refuses us or dropped the line: the attempt does not count
             facts |= {"state": State.READY.value, "next_at": now(), "attempts": claim.item.attempts}
-    _change(claim, None, **facts)
+    return _change(claim, None, **facts)
+
+
+def _count(claim: _Claim, attempt: Attempt, report: Report) -> None:
+    match attempt.outcome:
+        case Outcome.SENT:
+            report.sent += 1
+        case Outcome.FAILED:
+            report.failed += 1
+        case Outcome.LOST if not _kinds()[claim.item.kind].again:
+            report.unknown += 1
+        case Outcome.LATER | Outcome.LOST:
+            report.later += 1
 
 
 def _server_problem(attempt: Attempt, left: list[_Claim], report: Report) -> None:
@@ -309,35 +339,38 @@ def _server_problem(attempt: Attempt, left: list[_Claim], report: Report) -> Non
             row.paused_because, row.paused_at = shown, now()
             report.problem = f"Sending is paused: {shown}. Nothing is lost. When it is mended: candour mail resume"
         else:
-            row.away_times = min(row.away_times + 1, 10)
+            row.away_times = 1 if report.sent else min(row.away_times + 1, 10)
             row.away_until = now() + timedelta(seconds=min(30 * 2 ** (row.away_times - 1), 900))
             report.problem = f"No mail left: {shown}. Nothing is lost; the next try follows by itself."
 
 
-def _claim(most: int) -> list[_Claim]:
-    """Leases the most urgent letters that are due."""
-    if most < 1:
-        return []
+def _claim(per_minute: int | None) -> list[_Claim]:
+    """Leases the most urgent letters that are due, as many as the pace allows; none while sending is paused."""
     lease, moment = random_id(), now()
     query = (
         select(OutboxRow)
         .where(OutboxRow.state == State.READY.value, OutboxRow.next_at <= moment, OutboxRow.kind.in_(list(_kinds())))
         .order_by(OutboxRow.priority, OutboxRow.next_at, OutboxRow.id)
-        .limit(most)
         .with_for_update(skip_locked=True)
     )
     with transaction() as session:
-        rows = session.scalars(query).all()
+        channel = _channel_row()  # locked: the pace is shared by all machines
+        minute = _minute()
+        used = channel.used if channel.minute == minute else 0
+        most = 0 if channel.paused_because else min(BATCH, BATCH if per_minute is None else per_minute - used)
+        rows = session.scalars(query.limit(most)).all() if most > 0 else []
         for row in rows:
             row.state, row.lease_token, row.lease_until = State.LEASED.value, lease, moment + LEASE
         if rows:
-            channel = _channel_row()
-            minute = int(moment.timestamp() // 60)
-            channel.used = len(rows) + (channel.used if channel.minute == minute else 0)
-            channel.minute = minute
+            channel.minute, channel.used = minute, used + len(rows)
+        counted = None if per_minute is None else minute
         return [
             _Claim(
-                Item(row.id, row.kind, row.wave, row.recipient, row.letter_version, row.attempts), lease, row.message_id, row.date_header
+                Item(row.id, row.kind, row.wave, row.recipient, row.letter_version, row.attempts),
+                lease,
+                row.message_id,
+                row.date_header,
+                counted,
             )
             for row in rows
         ]
@@ -373,22 +406,26 @@ def _change(claim: _Claim, was: State | None, **facts: object) -> bool:
     return bool(db.session.connection().execute(query.values(**facts)).rowcount == 1)
 
 
-def _room(per_minute: int | None) -> int:
-    """How many letters the pace still allows in this minute."""
-    if per_minute is None:
-        return BATCH
-    channel = db.session.get(MailChannelRow, 1, populate_existing=True)
-    minute = int(now().timestamp() // 60)
-    return per_minute - (channel.used if channel and channel.minute == minute else 0)
+def _minute() -> int:
+    return int(now().timestamp() // 60)
 
 
 def _channel_row() -> MailChannelRow:
-    row = db.session.get(MailChannelRow, 1, with_for_update=True, populate_existing=True)
+    row = _locked_channel()
     if row is None:
-        row = MailChannelRow(number=1, away_times=0, minute=0, used=0)
-        db.session.add(row)
-        db.session.flush()
+        first = _insert(MailChannelRow).values(number=1, away_times=0, minute=0, used=0)
+        db.session.connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
+        row = _locked_channel()
+    assert row
     return row
+
+
+def _locked_channel() -> MailChannelRow | None:
+    return db.session.get(MailChannelRow, 1, with_for_update=True, populate_existing=True)
+
+
+def _insert(table: type[MailChannelRow | OutboxRow]) -> sqlite.Insert | postgresql.Insert:
+    return (postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert)(table)
 
 
 def _kinds() -> dict[str, Kind]:

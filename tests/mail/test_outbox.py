@@ -1,0 +1,590 @@
+"""The outbox on both databases, with a real SMTP server behind it: nothing lost, nothing twice, nothing told."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from survey.database import db, transaction
+from survey.kernel.errors import Refused
+from survey.mail import sender, service
+from survey.mail.letter import Letter
+from survey.mail.rules import Attempt, Outcome
+from survey.mail.sender import Connection, Limits, Message
+from survey.mail.service import Draft, Item, Kind, Report, cancel, pause, queue, register, resume, retry, status
+from tests.mail.postbox import DROP, Postbox, open_postbox
+from tests.ports import free_port
+
+AT = datetime(2027, 1, 11, 9, 0, 30, tzinfo=UTC)
+WAVE = "it-support-2027-q1"
+CANARY = "codecanary"
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    at: datetime = AT
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+@dataclass
+class Desk:
+    """Writes letters as told: what happens while one is written and inside commit A, by recipient; what was stored."""
+
+    writing: dict[str, Callable[[], object]] = field(default_factory=dict)
+    storing: dict[str, Callable[[], bool]] = field(default_factory=dict)
+    stored: list[str] = field(default_factory=list)
+
+    def write(self, item: Item) -> Draft | None:
+        if item.recipient in self.writing and self.writing[item.recipient]() is None:
+            return None
+        body = f"{CANARY}-{item.recipient}-{item.attempts}\n"
+        letter = Letter("Ada Berg", f"{item.recipient}@northwind.example", "Hello", body, f"<p>{body}</p>")
+        return Draft(letter, lambda: self.store(item.recipient))
+
+    def store(self, recipient: str) -> bool:
+        due = self.storing.get(recipient, lambda: True)()
+        if due:
+            self.stored.append(recipient)
+        return due
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(service, "now", found)
+    return found
+
+
+@pytest.fixture
+def desk(app: Flask) -> Desk:
+    """Two kinds of letters: one that is sent again when nobody knows, one that is not; beside them another wave's letter, not due."""
+    found = Desk()
+    register(app, Kind("again", 50, again=True, write=found.write))
+    register(app, Kind("once", 60, again=False, write=found.write))
+    queue("once", "noise-2027-01", ["noise"])
+    with transaction() as session:
+        session.execute(text("UPDATE outbox SET next_at = '2099-01-01 00:00:00'"))
+    return found
+
+
+@pytest.fixture
+def box() -> Iterator[Postbox]:
+    with open_postbox() as found:
+        yield found
+
+
+def deliver(url: str | int, seconds: float = 60.0) -> Report:
+    address = url if isinstance(url, str) else f"smtp://127.0.0.1:{url}"
+    return service.deliver(seconds=seconds, channel=Connection(address, None, Limits(2.0, 4.0)))
+
+
+def rows(columns: str = "state", wave: str = WAVE) -> dict[str, object]:
+    """The rows of a wave by recipient."""
+    found = db.session.execute(text(f"SELECT recipient, {columns} FROM outbox WHERE wave = :wave ORDER BY recipient"), {"wave": wave}).all()
+    db.session.rollback()
+    return {row[0]: row[1] if len(row) == 2 else tuple(row[1:]) for row in found}
+
+
+def change(assignment: str, recipient: str = "%", **values: object) -> None:
+    with transaction() as session:
+        session.execute(
+            text(f"UPDATE outbox SET {assignment} WHERE recipient LIKE :r AND wave = :w"), {"r": recipient, "w": WAVE, **values}
+        )
+
+
+def ids(letters: Postbox) -> list[tuple[str, str]]:
+    return [(str(letter["Message-ID"]), str(letter["Date"])) for letter in letters.letters()]
+
+
+# The queue
+
+
+def test_queueing_again_changes_nothing_and_sends_nothing_twice(desk: Desk, box: Postbox) -> None:
+    queue("again", WAVE, ["ada", "bob"])
+    before = rows("id, message_id, state, next_at")
+    queue("again", WAVE, ["bob", "cleo", "ada"])
+    after = rows("id, message_id, state, next_at")
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 3
+    assert deliver(box.url).sent == 3
+    queue("again", WAVE, ["ada", "bob", "cleo"])
+    assert deliver(box.url) == Report()
+    assert sorted(box.recipients) == [f"{name}@northwind.example" for name in ("ada", "bob", "cleo")]
+
+
+def test_another_number_or_kind_or_wave_is_another_letter(desk: Desk, box: Postbox) -> None:
+    queue("again", WAVE, ["ada"])
+    queue("again", WAVE, ["ada"], number=2)
+    queue("once", WAVE, ["ada"])
+    queue("again", "it-support-2027-q2", ["ada"])
+    assert deliver(box.url).sent == 4
+    assert len(set(ids(box))) == 4
+
+
+def test_a_queue_that_rolls_back_leaves_no_letter(desk: Desk) -> None:
+    def opens_after_all() -> None:
+        with transaction():
+            queue("again", WAVE, ["ada"])
+            raise Refused("The wave does not open after all.")
+
+    with pytest.raises(Refused):
+        opens_after_all()
+    assert rows() == {}
+
+
+def test_a_thousand_letters_are_queued_at_once(desk: Desk) -> None:
+    queue("again", WAVE, [f"p{number}" for number in range(1001)])
+    assert status(WAVE).numbers == {"again": {"ready": 1001}}
+
+
+def test_the_more_urgent_kind_goes_first(app: Flask, desk: Desk, box: Postbox) -> None:
+    register(app, Kind("code", 1, again=False, write=desk.write))
+    queue("again", WAVE, [f"p{number}" for number in range(25)])
+    queue("code", WAVE, ["urgent"])
+    deliver(box.url)
+    assert box.recipients[0] == "urgent@northwind.example"
+
+
+def test_a_kind_that_this_version_does_not_know_waits(desk: Desk, box: Postbox) -> None:
+    queue("again", WAVE, ["ada"])
+    change("kind = 'from the future'")
+    assert deliver(box.url) == Report()
+    assert rows() == {"ada": "ready"}
+
+
+def test_the_table_holds_no_code_body_name_or_address(desk: Desk, box: Postbox) -> None:
+    box.answers = {"RCPT": ["550 5.1.1 <ada@northwind.example> unknown"], "DATA": [f"451 4.3.0 {CANARY}"]}
+    queue("again", WAVE, ["ada", "bob", "cleo"])
+    deliver(box.url)
+    found = "".join(str(row) for table in ("outbox", "mail_channel") for row in db.session.execute(text(f"SELECT * FROM {table}")))
+    assert found.count(WAVE) >= 3
+    assert [mark for mark in (CANARY, "ada@", "bob@", "cleo@", "Ada Berg", "Hello") if mark in found] == []
+
+
+# What the server says
+
+
+def test_550_fails_one_person_and_451_waits_and_the_others_arrive(desk: Desk, box: Postbox, clock: Clock) -> None:
+    box.answers = {"RCPT": ["550 5.1.1 unknown", "451 4.3.0 later"]}
+    queue("again", WAVE, ["p1", "p2", "p3", "p4"])
+    report = deliver(box.url)
+    assert (report.sent, report.failed, report.later, report.problem) == (2, 1, 1, "")
+    assert report.lines() == ("letters: 2 sent, 1 to be tried again, 1 failed",)
+    states = rows("state, attempts, last_code, last_reason").values()
+    assert sorted(map(str, states)) == sorted(
+        map(
+            str,
+            [
+                ("failed", 1, "550 5.1.1", "this mailbox does not exist"),
+                ("ready", 1, "451 4.3.0", "the mail server asks us to try again later"),
+                *[("sent", 1, "250", None)] * 2,
+            ],
+        )
+    )
+    assert deliver(box.url) == Report()
+    clock.move(seconds=13)
+    assert deliver(box.url).sent == 1
+
+
+def test_each_451_doubles_the_wait_and_copies_keep_message_id_and_date(desk: Desk, box: Postbox, clock: Clock) -> None:
+    queue("again", WAVE, ["ada"])
+    (before,) = rows("message_id").values()
+    waits = []
+    for _ in range(4):
+        box.answers = {"RCPT": ["451 later"]}
+        assert deliver(box.url).later == 1
+        moments = db.session.execute(text("SELECT next_at FROM outbox WHERE recipient = 'ada'")).scalar_one()
+        db.session.rollback()
+        due = datetime.fromisoformat(str(moments)).replace(tzinfo=UTC) if isinstance(moments, str) else moments
+        waits.append((due - clock.at).total_seconds())
+        clock.at = due
+    assert [8 * 3**n <= wait <= 12 * 3**n for n, wait in enumerate(waits)] == [True] * 4, waits
+    assert deliver(box.url).sent == 1
+    assert ids(box) == [(before, "Mon, 11 Jan 2027 09:00:30 +0000")]
+    assert rows("attempts") == {"ada": 5}
+
+
+@pytest.mark.parametrize(("kind", "state", "copies"), [("again", "sent", 2), ("once", "unknown", 1)])
+def test_a_connection_lost_after_data_is_tried_again_or_unknown_by_kind(
+    desk: Desk, box: Postbox, clock: Clock, kind: str, state: str, copies: int
+) -> None:
+    queue(kind, WAVE, ["ada"])
+    arrived = KeepsThenDrops(box)
+    clock.move(seconds=7)
+    service.deliver(channel=arrived)
+    assert rows() == {"ada": state}
+    assert box.recipients == ["ada@northwind.example"] * copies
+    assert len(set(ids(box))) == 1
+
+
+class KeepsThenDrops(Connection):
+    """The first letter arrives, but its 250 is never heard."""
+
+    def __init__(self, box: Postbox) -> None:
+        super().__init__(box.url)
+        self.box, self.first = box, True
+
+    def deliver(self, message: Message) -> Attempt:
+        attempt = super().deliver(message)
+        if self.first:
+            self.first = False
+            self._cut()
+            return Attempt(Outcome.LOST, "", "the connection broke")
+        return attempt
+
+
+def test_dropped_between_250_and_quit_is_sent(desk: Desk, box: Postbox) -> None:
+    box.answers = {"QUIT": [DROP]}
+    queue("once", WAVE, ["ada"])
+    assert deliver(box.url).sent == 1
+    assert rows() == {"ada": "sent"}
+
+
+def test_a_server_that_closes_after_every_second_letter_gets_them_all_in_one_pass(desk: Desk, box: Postbox) -> None:
+    box.answers = {"MAIL": ["250 OK", "250 OK", DROP] * 3}
+    queue("once", WAVE, [f"p{number}" for number in range(7)])
+    assert deliver(box.url) == Report(sent=7)
+    assert len(set(box.recipients)) == len(box.recipients) == 7
+    assert set(rows("state, attempts").values()) == {("sent", 1)}
+
+
+def test_a_server_that_is_away_costs_no_attempt_and_the_next_tries_come_later_and_later(desk: Desk, clock: Clock) -> None:
+    queue("once", WAVE, ["ada", "bob"])
+    port = free_port()
+    for wait in (30, 60, 120):
+        report = deliver(port)
+        assert "No mail left" in report.problem
+        assert "Nothing is lost" in report.problem
+        assert set(rows("state, attempts").values()) == {("ready", 0)}
+        clock.move(seconds=wait - 1)
+        assert deliver(port) == Report()
+        clock.move(seconds=1)
+    with open_postbox(port=port) as server:
+        assert deliver(port).sent == 2
+        assert len(server.kept) == 2
+    queue("once", WAVE, ["cleo"])
+    assert "No mail left" in deliver(port).problem
+    clock.move(seconds=30)
+    with open_postbox(port=port):
+        assert deliver(port).sent == 1
+
+
+def test_an_outage_after_a_letter_that_left_is_a_first_outage(desk: Desk, box: Postbox, clock: Clock) -> None:
+    queue("once", WAVE, ["ada", "bob"])
+    for _ in range(3):
+        deliver(free_port())
+        clock.move(minutes=5)
+    box.answers = {"MAIL": ["250 OK", DROP, DROP]}
+    report = deliver(box.url)
+    assert (report.sent, "No mail left" in report.problem) == (1, True)
+    clock.move(seconds=30)
+    assert deliver(box.url).sent == 1
+
+
+class Watched(Connection):
+    """Notes what the outbox says whenever a new connection is about to be made."""
+
+    def connect(self) -> Attempt | None:
+        if not self.is_ready:
+            self.seen = [*getattr(self, "seen", []), sorted(map(str, rows().values()))]
+        return super().connect()
+
+
+def test_what_was_sent_is_written_down_before_a_new_connection_is_waited_for(
+    desk: Desk, box: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LETTERS_PER_CONNECTION", 1)
+    queue("again", WAVE, ["ada", "bob"])
+    line = Watched(box.url)
+    assert service.deliver(channel=line).sent == 2
+    assert line.seen == [["leased", "leased"], ["leased", "sent"]]
+
+
+def test_a_refused_sign_in_pauses_everything_loses_nothing_and_resume_goes_on(desk: Desk) -> None:
+    queue("once", WAVE, [f"p{number}" for number in range(3)])
+    with open_postbox(sign_in=True) as server:
+        url = f"smtp://dana:wrong@127.0.0.1:{server.port}"
+        report = deliver(url)
+        assert report.problem.startswith("Sending is paused: the mail server refused our sign-in (535")
+        assert "candour mail resume" in report.problem
+        tried = len(server.passwords)
+        assert deliver(url).problem == report.problem
+        assert len(server.passwords) == tried
+        assert set(rows("state, attempts").values()) == {("ready", 0)}
+        assert (status().paused_because or "").startswith("the mail server refused our sign-in")
+        server.password = b"wrong"
+        resume()
+        assert deliver(url).sent == 3
+        assert status().paused_because is None
+
+
+def test_a_sender_that_is_refused_in_the_middle_pauses_with_the_rest_waiting(desk: Desk, box: Postbox) -> None:
+    box.answers = {"MAIL": ["250 OK", "550 5.7.60 not yours"]}
+    queue("once", WAVE, ["p1", "p2", "p3"])
+    report = deliver(box.url)
+    assert (report.sent, "refuses our sender (550 5.7.60)" in report.problem) == (1, True)
+    assert sorted(map(str, rows("state, attempts").values())) == ["('ready', 0)", "('ready', 0)", "('sent', 1)"]
+
+
+def test_pausing_by_hand_stops_a_pass_that_is_under_way(desk: Desk, box: Postbox) -> None:
+    desk.writing["p0"] = lambda: pause("paused by hand") or True
+    queue("once", WAVE, ["p0"])
+    queue("once", WAVE, [f"q{number}" for number in range(40)])
+    assert deliver(box.url).sent <= service.BATCH
+    assert status().paused_because == "paused by hand"
+    resume()
+    deliver(box.url)
+    assert len(set(box.recipients)) == len(box.recipients) == 41
+
+
+# What cannot be written, and what is not due any more
+
+
+def fault() -> object:
+    raise KeyError("codecanary")
+
+
+def test_one_letter_that_cannot_be_written_fails_alone(desk: Desk, box: Postbox) -> None:
+    desk.writing["p1"] = fault
+    queue("again", WAVE, [f"p{number}" for number in range(4)] + ["two@at"])
+    assert (report := deliver(box.url)).sent == 3
+    assert (report.failed, report.problem) == (2, "")
+    found = rows("state, attempts, last_reason")
+    assert found["p1"] == ("failed", 0, "the letter could not be written (KeyError)")
+    assert found["two@at"] == ("failed", 0, "The letter was not written: not a complete mail address, like name@company.example.")
+    assert sorted(reason for _, reason in status(WAVE).failures) == sorted(row[2] for row in found.values() if row[0] == "failed")  # type: ignore[index]
+
+
+def test_a_fault_while_storing_fails_that_letter_and_forgets_no_other(desk: Desk, box: Postbox) -> None:
+    queue("again", WAVE, [f"p{number}" for number in range(4)])
+    desk.storing["p2"] = lambda: bool(fault())
+    report = deliver(box.url)
+    assert (report.sent, report.failed) == (3, 1)
+    assert rows() == {"p0": "sent", "p1": "sent", "p2": "failed", "p3": "sent"}
+
+
+def test_a_database_fault_while_storing_does_not_send_the_letter_before_it_twice(desk: Desk, box: Postbox, clock: Clock) -> None:
+    def locked() -> bool:
+        desk.storing.clear()
+        raise OperationalError("", {}, Exception("database is locked"))
+
+    queue("again", WAVE, [f"p{number}" for number in range(4)])
+    change("priority = 51", "p2")
+    change("priority = 52", "p3")
+    desk.storing["p2"] = locked
+    with pytest.raises(OperationalError):
+        deliver(box.url)
+    clock.move(minutes=2)
+    assert deliver(box.url).sent == 2
+    assert sorted(box.recipients) == [f"p{number}@northwind.example" for number in range(4)]
+
+
+def test_five_letters_in_a_row_that_cannot_be_written_pause_everything(desk: Desk, box: Postbox) -> None:
+    good, bad = [f"a{number}" for number in range(service.BATCH - 2)], [f"p{number}" for number in range(8)]
+    queue("again", WAVE, good)
+    queue("once", WAVE, bad)
+    desk.writing = dict.fromkeys(bad, fault)
+    report = deliver(box.url)
+    assert (report.sent, report.failed) == (len(good), 5)
+    assert "Five letters in a row" in report.problem
+    assert "five letters in a row" in (status().paused_because or "")
+    assert status(WAVE).counts("once") == {"failed": 5, "ready": 3}
+    desk.writing.clear()
+    resume()
+    assert (retry(WAVE), deliver(box.url).sent) == (5, 8)
+
+
+def test_five_letters_in_a_row_that_the_server_will_not_have_pause_everything(desk: Desk, box: Postbox) -> None:
+    box.answers = {"DATA": ["554 5.7.1 spam"] * 5}
+    queue("again", WAVE, [f"p{number}" for number in range(8)])
+    report = deliver(box.url)
+    assert (report.sent, report.failed) == (0, 5)
+    assert "Five letters in a row" in report.problem
+    assert status(WAVE).numbers == {"again": {"failed": 5, "ready": 3}}
+
+
+def test_five_people_unknown_to_the_server_pause_nothing(desk: Desk, box: Postbox) -> None:
+    box.answers = {"RCPT": ["550 5.1.1 unknown"] * 6}
+    queue("again", WAVE, [f"p{number}" for number in range(8)])
+    assert (report := deliver(box.url)).sent == 2
+    assert (report.failed, report.problem) == (6, "")
+
+
+@pytest.mark.parametrize("when", ["writing", "storing"])
+def test_a_letter_that_is_not_due_any_more_is_cancelled_without_a_reason(desk: Desk, box: Postbox, when: str) -> None:
+    queue("again", WAVE, ["ada", "bob"])
+    if when == "writing":
+        desk.writing["ada"] = lambda: None
+    else:
+        desk.storing["ada"] = lambda: False
+    assert deliver(box.url) == Report(sent=1, cancelled=1)
+    assert box.recipients == ["bob@northwind.example"]
+    assert rows("state, last_code, last_reason, attempts, date_header")["ada"] == ("cancelled", None, None, 0, None)
+
+
+def test_cancelling_takes_back_what_waits_in_that_wave_and_kind_only(desk: Desk, box: Postbox) -> None:
+    queue("again", WAVE, ["ada"])
+    queue("once", WAVE, ["bob"])
+    queue("again", "it-support-2027-q2", ["cleo"])
+    cancel(WAVE, "again")
+    assert deliver(box.url).sent == 2
+    cancel(WAVE)
+    assert rows() == {"ada": "cancelled", "bob": "sent"}
+
+
+def test_cancelled_between_claim_and_hand_over_is_not_sent(desk: Desk, box: Postbox) -> None:
+    queue("again", WAVE, ["ada"])
+    desk.writing["ada"] = lambda: cancel(WAVE) or True
+    assert deliver(box.url) == Report()
+    assert (box.kept, rows()) == ([], {"ada": "cancelled"})
+
+
+def test_a_retried_letter_keeps_its_message_id_and_date_and_is_retried_once(desk: Desk, box: Postbox, clock: Clock) -> None:
+    box.answers = {"DATA": ["550 5.2.2 full"]}
+    queue("again", WAVE, ["ada"])
+    assert deliver(box.url).failed == 1
+    before = rows("message_id")
+    clock.move(hours=3)
+    assert (retry(WAVE), retry(WAVE), retry("it-support-2027-q2")) == (1, 0, 0)
+    assert deliver(box.url).sent == 1
+    assert ids(box) == [(before["ada"], "Mon, 11 Jan 2027 09:00:30 +0000")]
+
+
+# Leases
+
+
+def test_a_letter_taken_over_while_it_is_written_is_not_sent_by_the_old_holder(desk: Desk, box: Postbox, clock: Clock) -> None:
+    def slept() -> bool:
+        desk.writing.clear()
+        clock.move(minutes=2)
+        assert deliver(box.url).sent == 2
+        return True
+
+    queue("again", WAVE, ["ada", "bob"])
+    desk.writing = {"ada": slept, "bob": slept}
+    assert deliver(box.url) == Report()
+    assert sorted(box.recipients) == ["ada@northwind.example", "bob@northwind.example"]
+    assert rows("state, attempts, lease_token") == {"ada": ("sent", 1, None), "bob": ("sent", 1, None)}
+
+
+class SleepsAfterwards(Connection):
+    """Takes a letter, then sleeps past its lease, while somebody else works."""
+
+    def __init__(self, url: str, meanwhile: Callable[[], object]) -> None:
+        super().__init__(url)
+        self.meanwhile = meanwhile
+
+    def deliver(self, message: Message) -> Attempt:
+        attempt = super().deliver(message)
+        self.meanwhile()
+        return attempt
+
+
+def test_what_the_old_holder_heard_changes_nothing_after_a_takeover(desk: Desk, box: Postbox, clock: Clock) -> None:
+    def taken_over() -> None:
+        clock.move(minutes=2)
+        assert deliver(box.url).sent == 1
+
+    box.answers = {"RCPT": ["550 5.1.1 unknown"]}
+    queue("again", WAVE, ["ada"])
+    report = service.deliver(channel=SleepsAfterwards(box.url, taken_over))
+    assert report == Report()
+    assert rows("state, last_code, attempts") == {"ada": ("sent", "250", 2)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "was", "becomes"),
+    [("again", "leased", "sent"), ("once", "leased", "sent"), ("again", "sending", "sent"), ("once", "sending", "unknown")],
+)
+def test_letters_of_a_process_that_died_are_taken_back_when_their_lease_is_over(
+    desk: Desk, box: Postbox, clock: Clock, kind: str, was: str, becomes: str
+) -> None:
+    queue(kind, WAVE, ["ada"])
+    change(f"state = '{was}', lease_token = 'gone', lease_until = :u", u=(AT + timedelta(seconds=60)).replace(tzinfo=None).isoformat(" "))
+    assert deliver(box.url) == Report()
+    clock.move(seconds=61)
+    deliver(box.url)
+    assert rows("state, lease_token") == {"ada": (becomes, None)}
+    assert len(box.kept) == (1 if becomes == "sent" else 0)
+
+
+def at_once(app: Flask, number: int, work: Callable[[], Report]) -> list[Report]:
+    """What several processes' passes come to when they start together."""
+    start, found = threading.Barrier(number), []
+
+    def run() -> None:
+        with app.app_context():
+            start.wait(timeout=30)
+            found.append(work())
+
+    threads = [threading.Thread(target=run) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(found) == number
+    return found
+
+
+def test_four_senders_at_once_hand_every_letter_over_once(app: Flask, desk: Desk, box: Postbox) -> None:
+    queue("again", WAVE, [f"p{number}" for number in range(90)])
+    reports = at_once(app, 4, lambda: deliver(box.url))
+    assert sum(report.sent for report in reports) == 90
+    assert len(set(box.recipients)) == len(box.recipients) == 90
+
+
+# The pace
+
+
+def test_the_pace_is_kept_by_all_senders_together_in_every_minute(app: Flask, desk: Desk, box: Postbox, clock: Clock) -> None:
+    app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=7)
+    queue("again", WAVE, [f"p{number}" for number in range(16)])
+    for after in (7, 14, 16):
+        at_once(app, 3, lambda: deliver(box.url))
+        assert len(box.kept) == after
+        clock.move(minutes=1)
+
+
+def test_letters_counted_for_one_minute_do_not_leave_in_the_next(app: Flask, desk: Desk, box: Postbox, clock: Clock) -> None:
+    app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=5)
+    clock.move(seconds=28)
+    names = [f"p{number}" for number in range(10)]
+    queue("again", WAVE, names)
+    minutes: list[int] = []
+
+    def store() -> bool:
+        minutes.append(clock.at.minute)
+        clock.move(seconds=1)
+        return True
+
+    desk.storing = dict.fromkeys(names, store)
+    deliver(box.url)
+    clock.move(minutes=1)
+    deliver(box.url)
+    assert [minutes.count(minute) for minute in range(3)] == [2, 5, 3]
+    assert len(box.kept) == 10
+
+
+def test_status_counts_by_kind_and_state_and_names_nobody(desk: Desk, box: Postbox) -> None:
+    box.answers = {"RCPT": ["550 5.1.1 <x@northwind.example>"]}
+    queue("again", WAVE, ["ada", "bob"])
+    deliver(box.url)
+    queue("once", WAVE, ["cleo"])
+    found = status(WAVE)
+    assert found.numbers == {"again": {"failed": 1, "sent": 1}, "once": {"ready": 1}}
+    assert [reason for _, reason in found.failures] == ["this mailbox does not exist (550 5.1.1)"]
+    assert (found.counts("again")["sent"], found.counts("unheard-of")) == (1, {})
+    assert status("noise-2027-01").numbers == {"once": {"ready": 1}}
+    assert status().numbers["once"] == {"ready": 2}
