@@ -8,6 +8,7 @@ import click
 import waitress
 from flask import current_app
 from flask_migrate import upgrade
+from sqlalchemy.exc import DBAPIError
 
 from survey.access import commands as access
 from survey.answering import commands as answering
@@ -27,6 +28,7 @@ from survey.schedule import tick as do_what_is_due
 
 CONCEPTS = (access, people, organisation, providers, questionnaires, invitations, answering, findings, mail)
 WEB_THREADS = 8
+REMEDY = "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has room: CANDOUR_DATABASE_URL."
 SECONDS_BETWEEN_PASSES = 5
 
 
@@ -129,6 +131,9 @@ def main() -> None:
         click.echo(refused.message, err=True)
         for line in refused.details:
             click.echo(f"  {line}", err=True)
+        sys.exit(1)
+    except DBAPIError as error:
+        click.echo(f"The database did not do what was asked ({type(error).__name__}). Nothing half done was kept. {REMEDY}", err=True)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - whatever it was, no traceback reaches a person
         click.echo(f"Something went wrong that Candour did not foresee ({type(error).__name__}). Nothing half done was kept.", err=True)

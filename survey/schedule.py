@@ -29,8 +29,8 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
         _attempt(lines, f"{item.slug} opened", partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR))
     for item in waves.due_to_close(moment):
         _attempt(lines, f"{item.slug} closed and counted", partial(close_wave, item.slug, moment, config.key_dir, actor=ACTOR))
-    report = mail.deliver(seconds=seconds)
-    return (*lines, *report.lines())
+    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
+    return tuple(line for line in lines if line)
 
 
 def _give_up_missed_openings(config: Config, moment: datetime, lines: list[str]) -> None:
@@ -54,6 +54,6 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
         lines.append(f"the database was busy ({type(error).__name__}); it is tried again with the next pass")
     except Exception as error:  # noqa: BLE001 - a fault in one wave must not stop the letters of another
         db.session.rollback()
-        lines.append(f"not done: {done} ({type(error).__name__}); it is tried again with the next pass")
+        lines.append(f"not done: {done or 'letters'} ({type(error).__name__}); it is tried again with the next pass")
     else:
         lines.append(done)

@@ -84,8 +84,9 @@ def database_url(request: pytest.FixtureRequest, templates: dict[str, str], tmp_
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The application on a fresh database, with its context pushed."""
+def app(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The application on a fresh database, with its context pushed; what it writes beside the database stays in the test's folder."""
+    monkeypatch.chdir(tmp_path)
     app = create_app(settings(database_url, tmp_path))
     with app.app_context():
         yield app

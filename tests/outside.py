@@ -3,16 +3,18 @@
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from survey.access.service import add_user, sign_in_link
 from survey.cli import main
 from survey.database import db
 from tests.conftest import settings_of
@@ -21,24 +23,40 @@ _HIDDEN = re.compile(r'<input[^>]*name="(csrf_token|carried)"[^>]*value="([^"]*)
 
 
 class Browser(FlaskClient):
-    """Each request stands in a context of its own, as on a server: who is signed in comes from the cookie alone."""
+    """A browser whose requests share nothing but cookies, as on a server.
 
-    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        db.session.remove()
-        with self.application.app_context():
-            answer = super().open(*args, **kwargs)
+    Inside a pushed application context, requests would share `g` with it, and with `g` who is signed in and what was read.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            answer = Context().run(super().open, *args, **{"buffered": True, **kwargs})
+        finally:
+            if has_app_context():
+                db.session.rollback()
         answer.request.environ["wsgi.input"].close()  # the test client keeps a large upload in a temporary file
         return answer
 
     def press(self, page: str, to: str, fields: Mapping[str, object]) -> TestResponse:
         """Opens a page, fills in its form and presses the button."""
-        hidden = hidden_fields(self.get(page))
-        return self.post(to, data={**hidden, **fields})
+        found: TestResponse = self.post(to, data={**hidden_fields(self.get(page)), **fields})
+        return found
 
 
-def browser(app: Flask) -> Browser:
-    """A fresh browser."""
-    return Browser(app, app.response_class)
+def browser(app: Flask, role: str | None = None) -> Browser:
+    """A browser of a stranger, or of somebody of this role who has signed in."""
+    client = Browser(app, app.response_class)
+    if role:
+        signed_in(client, role)
+    return client
+
+
+def signed_in(client: FlaskClient, role: str) -> FlaskClient:
+    """The same browser after somebody of this role has signed in by a one-time link: `manager@northwind.example`."""
+    user = add_user(f"{role}@northwind.example", role)
+    link = sign_in_link(user.email, client.application.config["CANDOUR"])
+    assert client.post("/sign-in/link", data={"token": link.partition("#")[2]}).status_code == 303
+    return client
 
 
 def hidden_fields(page: TestResponse) -> dict[str, str]:

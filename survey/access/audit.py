@@ -8,6 +8,7 @@ itself, so that a change in the middle breaks the chain; the newest digest, kept
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import event, func, select, text
@@ -50,10 +51,12 @@ def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
 def verify() -> int | None:
     """The number of the first entry that does not fit the chain, or None when it is unbroken."""
     previous, expected = START, 1
-    for row in db.session.scalars(select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)):
-        if row.number != expected or row.previous != previous or row.digest != _digest(row):
-            return expected
-        previous, expected = row.digest, expected + 1
+    query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
+    with closing(db.session.scalars(query)) as rows:
+        for row in rows:
+            if row.number != expected or row.previous != previous or row.digest != _digest(row):
+                return expected
+            previous, expected = row.digest, expected + 1
     return None
 
 

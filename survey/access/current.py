@@ -16,3 +16,8 @@ def current_role() -> str | None:
     if not has_request_context() or not current_user.is_authenticated or not current_user.roles:
         return None
     return str(current_user.roles[0].name)
+
+
+def manages() -> bool:
+    """Whether whoever is signed in may act and read comments; a viewer sees figures only."""
+    return current_role() in {"manager", "admin"}

@@ -80,7 +80,7 @@ def password_fault(password: str, email: str) -> str | None:
 
 def _unguessed(password: str, email: str) -> int:
     text = _without_runs(unicodedata.normalize("NFKC", password).lower()).translate(_AS_LETTERS)
-    own = [part for part in re.split(r"[^a-z]+", email.translate(_AS_LETTERS)) if len(part) > 2]
+    own = [part for part in re.split(r"[^a-z0-9]+", email.lower()) if len(part) > 2]
     for word in sorted({*_COMMON, *own}, key=len, reverse=True):
         text = text.replace(word.translate(_AS_LETTERS), " ")
     text = re.sub(r"[\W_]+", "", text)

@@ -143,7 +143,7 @@ def _check_role(role: str) -> None:
 def _by_address(email: str) -> UserRow:
     found: UserRow | None = db.session.scalar(select(UserRow).where(UserRow.email == normal_address(email)))
     if found is None:
-        raise Refused(f"Nobody with the address {email} may sign in. Add them: candour users add {email} --role manager")
+        raise Refused(f"Nobody with the address {email} may sign in. See who may: candour users list")
     return found
 
 

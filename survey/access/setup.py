@@ -9,9 +9,10 @@ from flask import Flask, current_app, redirect, render_template, request, url_fo
 from flask_login import current_user, logout_user, user_logged_out
 from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
 from flask_security.forms import LoginForm
+from flask_security.utils import validate_redirect_url
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey.access import sessions
@@ -34,12 +35,13 @@ FOREIGN = {
     "static": Opening(frozenset({"everyone"})),
     "security.login": Opening(frozenset({"everyone"})),
     "security.logout": Opening(frozenset({"viewer"})),
-    "security.verify": Opening(frozenset({"viewer"})),
 }
 
 
 class SignInForm(LoginForm):
     """The library's form, with a limit on failures and one answer for unknown accounts and wrong passwords."""
+
+    remember = None  # no cookie may outlive a session
 
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
         """Whether these are the right address and password, and another try is allowed."""
@@ -48,6 +50,9 @@ class SignInForm(LoginForm):
         if wait:
             self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
             return False
+        self.email.data = account  # as it is stored: phones begin an address with a capital
+        if not validate_redirect_url(self.next.data):
+            self.next.data = ""  # a way back to another host is dropped, and the sign-in goes on
         if not super().validate(**kwargs):
             return False
         failures().forgive(account, address)
@@ -73,6 +78,8 @@ def init_access(app: Flask, config: Config) -> None:
         SECURITY_LOGIN_USER_TEMPLATE="access/sign_in.html",
         SECURITY_DEFAULT_REMEMBER_ME=False,
         SECURITY_REGISTERABLE=False,
+        SECURITY_STATIC_FOLDER=None,  # what the library brings and no page here uses
+        SECURITY_FRESHNESS=timedelta(-1),
         SESSION_COOKIE_NAME="__Host-candour" if secure else "candour",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
@@ -82,6 +89,7 @@ def init_access(app: Flask, config: Config) -> None:
     )
     csrf.init_app(app)
     Security(app, SQLAlchemyUserDatastore(db, UserRow, RoleRow), login_form=SignInForm)
+    app.login_manager.request_loader(lambda _: None)  # type: ignore[attr-defined]  # no token in a header, address or body signs in
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
     init_headers(app, config)
@@ -112,8 +120,14 @@ def _guard() -> Any:  # noqa: ANN401 - a response or nothing
         log.error("%s lacks @open_to(...): say who may read it", endpoint)
         return _page(403)
     request.max_content_length = request.max_form_memory_size = opening.largest
-    if not opening.needs_sign_in:
-        return None
+    if request.is_json:
+        return _page(415)
+    if _holds_nul(with_form=opening.needs_sign_in or endpoint in FOREIGN):
+        return _page(400)
+    return _ask_who(opening) if opening.needs_sign_in else None
+
+
+def _ask_who(opening: Opening) -> Any:  # noqa: ANN401 - a response or nothing
     if current_user.is_authenticated and not sessions.is_valid(current_user.id, now()):
         sessions.end_this()
         logout_user()
@@ -123,10 +137,17 @@ def _guard() -> Any:  # noqa: ANN401 - a response or nothing
     return None if opening.admits(role) else _page(403)
 
 
+def _holds_nul(*, with_form: bool) -> bool:
+    """Whether the request holds a character that nobody types and PostgreSQL refuses; an employee's form is cleaned instead."""
+    fields = [request.args, request.form] if with_form else [request.args]
+    return "\0" in request.path or any("\0" in value for values in fields for _, value in values.items(multi=True))
+
+
 def _page(code: int) -> tuple[str, int]:
     texts = {
         400: ("This request was not understood", "Go back, reload the page and try again."),
         413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
+        415: ("This request was not understood", "No page takes JSON. Send the form that the page shows."),
         405: ("Not in this way", "Go back and use the button on the page."),
     }
     title, message = texts.get(
@@ -150,6 +171,8 @@ def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass t
     code = error.code or 500
     if error.response is not None or code < 400:
         return error.get_response()
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return *_page(code), {"Allow": ", ".join(sorted(error.valid_methods))}
     return _page(code)
 
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
-from flask_security import login_user
+from flask_security import login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access import audit
@@ -10,13 +10,14 @@ from survey.access.current import current_actor, current_role
 from survey.access.headers import WITH_SCRIPT
 from survey.access.limits import failures
 from survey.access.open_to import ROLES, open_to
-from survey.access.service import add_user, check_same, choose_password, list_users, sign_in_link, use_link
+from survey.access.service import add_user, check_same, choose_password, end_sessions, list_users, sign_in_link, use_link
 from survey.access.sessions import is_by_link
 from survey.access.setup import csrf
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
 blueprint = Blueprint("access", __name__)
+_LINK_ENDED = "This link has been used or is too old. Ask an administrator for a new one: candour users add ADDRESS --role ROLE"
 
 
 @blueprint.get("/sign-in/link")
@@ -33,12 +34,11 @@ def use() -> BaseResponse:
     """Uses the link up and signs in."""
     address = request.remote_addr or ""
     wait = failures().attempt(f"link from {address}", address)
-    user = None if wait else use_link(request.form.get("token", "")[:200], now())
+    if wait:
+        return _link_refused(f"Too many failed tries. Try again in {wait} seconds; the link has not been used up.", 429)
+    user = use_link(request.form.get("token", "")[:200], now())
     if user is None:
-        problem = "This link has been used or is too old. Ask an administrator for a new one: candour users add ADDRESS --role ROLE"
-        response = _with_script(render_template("access/link.html", problem=problem))
-        response.status_code = 410
-        return response
+        return _link_refused(_LINK_ENDED, 410)
     failures().forgive(f"link from {address}", address)
     login_user(user, authn_via=["link"])
     if not user.password and not current_app.config["CANDOUR"].is_demo:
@@ -73,17 +73,30 @@ def password() -> str | BaseResponse | tuple[str, int]:
     return (page, 400) if problem else page
 
 
+@blueprint.post("/account/sign-out-everywhere")
+@open_to("viewer")
+def sign_out_everywhere() -> BaseResponse:
+    """Ends one's own sessions in all browsers, this one included."""
+    end_sessions(current_user.id, actor=current_actor())
+    logout_user()
+    return redirect(url_for("security.login"), 303)
+
+
 @blueprint.route("/users", methods=["GET", "POST"])
 @open_to("admin")
-def users() -> str:
+def users() -> str | tuple[str, int]:
     """Who may sign in; adding somebody shows their one-time link once."""
-    made = None
+    made = problem = None
     if request.method == "POST":
-        email = request.form.get("email", "")
-        added = add_user(email, request.form.get("role", ""), actor=current_actor())
-        made = sign_in_link(added.email, current_app.config["CANDOUR"])
-        flash(f"{added.email} may sign in as {added.role}.")
-    return render_template("access/users.html", users=list_users(), roles=ROLES, made=made)
+        try:
+            added = add_user(request.form.get("email", ""), request.form.get("role", ""), actor=current_actor())
+            made = sign_in_link(added.email, current_app.config["CANDOUR"])
+        except Refused as refused:
+            problem = refused.message
+        else:
+            flash(f"{added.email} may sign in as {added.role}.")
+    page = render_template("access/users.html", users=list_users(), roles=ROLES, made=made, problem=problem)
+    return (page, 400) if problem else page
 
 
 @blueprint.get("/audit")
@@ -92,6 +105,12 @@ def audit_log() -> str:
     """What was done, by whom, when; never an event of a respondent."""
     what = request.args.get("what", "")
     return render_template("access/audit_log.html", entries=audit.entries(what=what), broken=audit.verify(), what=what)
+
+
+def _link_refused(problem: str, code: int) -> Response:
+    response = _with_script(render_template("access/link.html", problem=problem))
+    response.status_code = code
+    return response
 
 
 def _with_script(body: str) -> Response:

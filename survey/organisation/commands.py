@@ -20,12 +20,12 @@ def organisation_group() -> None:
 @click.option("--host", required=True, help="Who runs the server.")
 @click.option("--several-zones", is_flag=True, help="Print the time zone beside closing times.")
 def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_zones: bool) -> None:
-    r"""Set the facts.
+    """Set the facts.
 
     \b
     Example: candour organisation set "Northwind Ltd" --contact "Dana Reyes <dana@northwind.example>"
              --comments-read-by "Head of operations" --host northwind.example
-    """
+    """  # noqa: D301 - click reads the backspace as: keep these lines as they are
     person, address = parseaddr(contact) if contact.isprintable() else ("", contact)
     facts = set_organisation(name, person or address, address, comments_read_by, host, several_zones=several_zones)
     click.echo(f"{facts.name}: questions go to {facts.contact_name}, comments are read by {facts.comments_read_by}.")

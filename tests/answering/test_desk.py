@@ -13,7 +13,8 @@ from survey.answering.counting import void_wave
 from survey.waves import service as waves
 from survey.waves.rules import WaveState
 from tests.answering.today import open_today
-from tests.cast import answer_all, found_company, signed_in
+from tests.cast import answer_all, found_company
+from tests.outside import signed_in
 
 
 def said(response: TestResponse) -> str:

@@ -30,7 +30,8 @@ from survey.questionnaires.service import bank, save_questionnaire
 from survey.responses.service import number_of_ballots
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
-from tests.cast import OPENS, Company, close_company, found_company, signed_in
+from tests.cast import OPENS, Company, close_company, found_company
+from tests.outside import signed_in
 
 ANSWERS = {"OVR1": "4", "RES1": "", "OPN1": "Call <b>before</b> you connect."}
 REFUSED = "This code cannot be used. It may have been used already, or the survey may have closed on"

@@ -8,7 +8,8 @@ from werkzeug.test import TestResponse
 
 from survey.waves import service as waves
 from tests.answering.test_desk import said
-from tests.cast import found_company, signed_in
+from tests.cast import found_company
+from tests.outside import signed_in
 
 GOOD = {
     "name": "Second",

@@ -5,8 +5,7 @@ from flask import Flask
 
 from survey.organisation.rules import from_sender
 from survey.organisation.service import organisation
-from tests.cast import signed_in
-from tests.outside import Browser, browser
+from tests.outside import Browser, browser, signed_in
 
 SENDER = "Dana Reyes <feedback@northwind.example>"
 GOOD = {

@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from survey.people.rules import LARGEST_UPLOAD
 from survey.people.service import import_people, list_people, remove_person
-from tests.cast import signed_in, staff_csv
-from tests.outside import Browser, browser, hidden_fields
+from tests.cast import staff_csv
+from tests.outside import Browser, browser, hidden_fields, signed_in
 
 GOOD = staff_csv({"Sales": 2, "Legal": 1})
 BAD = b"email,name,department\nada@northwind.example,Ada,Sales\nbad,=1+1,Sales\nada@northwind.example,Ada,SALES\n"

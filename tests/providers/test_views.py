@@ -7,8 +7,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from survey.providers.service import add_provider, list_providers, provider
-from tests.cast import signed_in
-from tests.outside import Browser, browser
+from tests.outside import Browser, browser, signed_in
 
 OTTO = ("Otto Lindqvist", "otto@brightline.example")
 

@@ -7,8 +7,7 @@ from flask import Flask
 
 from survey.questionnaires import rules
 from survey.questionnaires.service import list_questionnaires, questionnaire, save_questionnaire
-from tests.cast import signed_in
-from tests.outside import Browser, browser
+from tests.outside import Browser, browser, signed_in
 
 
 @pytest.fixture

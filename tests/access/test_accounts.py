@@ -1,0 +1,159 @@
+"""Who may sign in, as what; the last administrator stays."""
+
+import re
+import threading
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from survey.access import audit
+from survey.access.service import add_user, change_role, list_users, remove_user, sign_in_link, user
+from survey.database import db
+from survey.kernel.errors import Refused
+from tests.outside import Browser, browser
+
+ADMIN = "admin@northwind.example"
+LAST = "is the last administrator. Make somebody else one first."
+
+
+def add(client: Browser, email: str, role: str) -> tuple[int, str]:
+    """What the users page answers to its form."""
+    page = client.get("/users").text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    response = client.post("/users", data={"csrf_token": token[1], "email": email, "role": role})
+    return response.status_code, response.text
+
+
+def roles() -> dict[str, str]:
+    return {account.email: account.role for account in list_users()}
+
+
+def test_an_administrator_adds_somebody_and_hands_over_their_link(app: Flask, mira: Browser) -> None:
+    status, page = add(mira, " Nils@Northwind.example ", "viewer")
+    link = re.search(r"http://localhost/sign-in/link#(\S+?)<", page)
+    assert link
+    assert (status, roles()["nils@northwind.example"]) == (200, "viewer")
+    assert link[1] not in mira.get("/users").text, "shown once"
+    nils = browser(app)
+    arrived = nils.post("/sign-in/link", data={"token": link[1]})
+    assert arrived.status_code == 303
+    assert "nils@northwind.example" in nils.get("/account").text
+    assert nils.get("/users").status_code == 403
+
+
+def test_a_known_address_gets_a_new_link_and_the_role_that_was_said(mira: Browser) -> None:
+    add(mira, "nils@northwind.example", "viewer")
+    add(mira, "nils@northwind.example", "manager")
+    assert roles() == {ADMIN: "admin", "nils@northwind.example": "manager"}
+
+
+@pytest.mark.parametrize(
+    ("email", "role", "says"), [("nils", "viewer", "is not a mail address"), ("nils@x.example", "owner", "is no role")]
+)
+def test_a_form_that_cannot_be_taken_comes_back_filled_in(mira: Browser, email: str, role: str, says: str) -> None:
+    status, page = add(mira, email, role)
+    assert status == 400
+    assert says in page
+    assert f'value="{email}"' in page
+    assert "One-time link" not in page
+    assert list(roles()) == [ADMIN]
+
+
+def test_an_address_is_shown_as_text_whatever_it_holds(mira: Browser) -> None:
+    _, page = add(mira, '"><script>alert(1)</script>', "viewer")
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("role", ["viewer", "manager"])
+def test_the_last_administrator_cannot_be_demoted_even_by_themselves(mira: Browser, role: str) -> None:
+    status, page = add(mira, ADMIN, role)
+    assert (status, LAST in page) == (400, True)
+    with pytest.raises(Refused, match="last administrator"):
+        change_role(user_id(ADMIN), role)
+    assert roles() == {ADMIN: "admin"}
+    assert mira.get("/users").status_code == 200, "and stays signed in"
+
+
+def user_id(email: str) -> str:
+    return next(account.id for account in list_users() if account.email == email)
+
+
+def test_the_last_administrator_cannot_be_removed_and_the_one_before_can(mira: Browser) -> None:
+    add_user("otto@northwind.example", "admin")
+    remove_user("OTTO@northwind.example")
+    add_user("nils@northwind.example", "manager")
+    with pytest.raises(Refused, match="last administrator"):
+        remove_user(ADMIN)
+    assert roles() == {ADMIN: "admin", "nils@northwind.example": "manager"}
+
+
+def test_two_administrators_who_remove_each_other_at_once_do_not_both_succeed(app: Flask) -> None:
+    names, start, refused = ["a@northwind.example", "b@northwind.example"], threading.Barrier(2), []
+
+    def remove(name: str) -> None:
+        with app.app_context():
+            start.wait(timeout=30)
+            try:
+                remove_user(name)
+            except Refused as refusal:
+                refused.append(refusal.message)
+
+    for round_ in range(1, 6):
+        for name in names:
+            add_user(name, "admin")
+        threads = [threading.Thread(target=remove, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+        db.session.rollback()
+        assert (len(refused), len(roles())) == (round_, 1)
+
+
+def test_whoever_is_removed_leaves_nothing_that_signs_in(app: Flask, mira: Browser) -> None:
+    browser(app, "viewer")
+    link = sign_in_link("viewer@northwind.example", app.config["CANDOUR"])
+    remove_user("viewer@northwind.example")
+    assert browser(app).post("/sign-in/link", data={"token": link.partition("#")[2]}).status_code == 410
+    counts = [db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in ("session", "sign_in_link", "user_role")]
+    assert counts == [1, 1, 1], "the administrator's own"
+
+
+def test_what_happens_to_accounts_is_recorded_with_who_did_it(mira: Browser) -> None:
+    add(mira, "nils@northwind.example", "viewer")
+    add(mira, "nils@northwind.example", "manager")
+    remove_user("nils@northwind.example", actor="command line")
+    found = [(entry.what, entry.who, dict(entry.facts)) for entry in audit.entries(limit=5)]
+    nils = {"user": "nils@northwind.example"}
+    assert found == [
+        ("user removed", "command line", nils),
+        ("sign-in link made", ADMIN, nils),
+        ("role changed", ADMIN, nils | {"from": "viewer", "to": "manager"}),
+        ("sign-in link made", ADMIN, nils),
+        ("user added", ADMIN, nils | {"role": "viewer"}),
+    ]
+
+
+@pytest.mark.parametrize("role", ["viewer", "manager", "admin"])
+def test_the_account_page_says_who_one_is_and_offers_what_the_role_reaches(app: Flask, role: str) -> None:
+    page = browser(app, role).get("/account").text
+    assert f"<b>{role}@northwind.example</b>, {role}" in page
+    assert "You have no password yet" in page
+    offered = {link for link in ("/organisation", "/audit", "/users", "/people", "/surveys") if f'href="{link}"' in page}
+    assert (
+        offered
+        == {
+            "viewer": set(),
+            "manager": {"/organisation", "/audit", "/people", "/surveys"},
+            "admin": {"/organisation", "/audit", "/users", "/people", "/surveys"},
+        }[role]
+    )
+
+
+def test_an_account_that_is_gone_is_refused_in_words(app: Flask) -> None:
+    with pytest.raises(Refused, match="removed meanwhile"):
+        user("nobody")
+    with pytest.raises(Refused, match="candour users list"):
+        sign_in_link("nobody@x.example", app.config["CANDOUR"])

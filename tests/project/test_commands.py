@@ -1,0 +1,259 @@
+"""Every command as a person types it: help without settings, 2 for wrong usage, 1 and one line for a refusal, JSON and nothing else."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+from sqlalchemy import create_engine, text
+
+from survey.cli import candour, main
+from survey.database import db
+from tests.conftest import settings_of
+
+
+def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by the words one types after `candour`."""
+    if not isinstance(command, click.Group):
+        yield " ".join(path), command
+        return
+    for name, child in command.commands.items():
+        yield from leaves(child, *path, name)
+
+
+COMMANDS = dict(leaves(candour))
+GROUPS = sorted({path.rpartition(" ")[0] for path in COMMANDS} - {""})
+# What each command refuses on a new installation with one provider, one survey, and the files of `installation`.
+REFUSED = {
+    "tick": "--now yesterday",
+    "users add": "mira --role admin",
+    "users remove": "nobody@northwind.example",
+    "people import": "staff.csv",
+    "people remove": "nobody@northwind.example",
+    "people correct": "nobody@northwind.example somebody@northwind.example",
+    "organisation set": "Northwind --contact nobody --comments-read-by Head --host x",
+    "providers add": "Brightline --contact nobody",
+    "providers remove-contact": "Brightline nobody@brightline.example",
+    "questionnaires show": "no-such-one",
+    "questionnaires export": "no-such-one",
+    "questionnaires import": "list.json",
+    "surveys add": "IT --provider Nobody --opens 2027-01-11T09:00",
+    "targets set": "IT NOPE --target 0.7",
+    "targets list": "no-such-survey",
+    "waves plan": "IT --opens 2027-02-02T09:00 --closes 2027-02-01T09:00",
+    "waves open": "it-2027-q1",
+    "waves extend": "it-2027-q1 --days 3",
+    "waves close": "it-2027-q1",
+    "waves void": "it-2027-q1 --reason ''",
+    "waves status": "no-such-wave",
+    "findings show": "it-2027-q1 --json",
+    "findings share": "it-2027-q1 --to provider",
+    "responses import": "past answers.csv --groups list.json --survey IT --opened 2026-01-01 --closed 2026-01-15",
+    "mail test": "ada@northwind.example",
+}
+NEVER_REFUSED = {
+    "init": "",
+    "users list": "",
+    "audit verify": "",
+    "people list": "",
+    "organisation show": "",
+    "providers list": "",
+    "questionnaires list": "",
+    "surveys list": "",
+    "waves list": "",
+    "mail status": "",
+    "mail retry": "it-2027-q1",
+    "mail pause": "",
+    "mail resume": "",
+}
+# A new installation has no findings; the test of the main job reads them as JSON.
+WITH_JSON = [path for path, command in COMMANDS.items() if path != "findings show" and any("--json" in p.opts for p in command.params)]
+ELSEWHERE = {"serve"}  # below: it refuses a port that is taken
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+def words(line: str) -> list[str]:
+    return [word.strip("'") for word in line.split()]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line in this process, as its entry point does."""
+
+    def ran(*typed: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["candour", *typed])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return ran
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder, no settings."""
+    for name in settings_of("", tmp_path):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    return tmp_path / "empty"
+
+
+@pytest.fixture
+def installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, templates: dict[str, str], run: Run) -> Iterator[Path]:
+    """A new installation with one provider and one survey; its mail server is down."""
+    shutil.copy(templates["sqlite"].removeprefix("sqlite:///"), tmp_path / "candour.db")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        mail = {"CANDOUR_MAIL_URL": f"smtp://127.0.0.1:{unused.getsockname()[1]}"}
+        for name, value in settings_of(f"sqlite:///{tmp_path / 'candour.db'}", tmp_path, **mail).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "staff.csv").write_text("email,name,department\nada@northwind.example,Ada,Sales\nnot an address,Ben,Sales\n")
+        (tmp_path / "answers.csv").write_text("group,OVR1\nSales,4\n")
+        (tmp_path / "list.json").write_text("[1, 2]")
+        assert run("providers", "add", "Brightline").code == 0
+        assert run("surveys", "add", "IT", "--provider", "Brightline", "--opens", "2027-01-11T09:00").code == 0
+        yield tmp_path
+
+
+def rows(folder: Path) -> list[list[object]]:
+    """Everything in the database."""
+    engine = create_engine(f"sqlite:///{folder / 'candour.db'}")
+    with engine.connect() as connection:
+        found = [list(connection.execute(text(f'SELECT * FROM "{table}"'))) for table in sorted(db.metadata.tables)]
+    engine.dispose()
+    return found
+
+
+def test_every_command_is_walked() -> None:
+    assert set(REFUSED) | set(NEVER_REFUSED) | ELSEWHERE == set(COMMANDS), "give a new command a line above"
+
+
+@pytest.mark.parametrize("path", [*COMMANDS, *GROUPS, ""])
+def test_help_needs_no_settings_and_shows_an_example(run: Run, nowhere: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("CANDOUR_BASE_URL", "nonsense")
+    for flag in ("--help", "-h"):
+        said = run(*path.split(), flag)
+        assert (said.code, said.err) == (0, "")
+        assert f"candour {path}".strip() in said.out.splitlines()[0]
+        assert ("Example:" in said.out) == (path in COMMANDS)
+    assert list(nowhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_wrong_usage_exits_with_2_and_names_the_way_out(run: Run, installation: Path, path: str) -> None:
+    before = rows(installation)
+    said = run(*path.split(), "--no-such-option")
+    assert (said.code, said.out) == (2, "")
+    assert "No such option" in said.err
+    assert "--help" in said.err
+    if any(parameter.required for parameter in COMMANDS[path].params):
+        assert (bare := run(*path.split())).code == 2, bare
+    else:
+        assert run(*path.split(), *["surplus"] * 3).code == 2
+    assert rows(installation) == before
+
+
+@pytest.mark.parametrize("path", ["nonsense", *(f"{group} nonsense" for group in GROUPS)])
+def test_a_command_that_does_not_exist_is_wrong_usage(run: Run, installation: Path, path: str) -> None:
+    said = run(*path.split())
+    assert (said.code, said.out) == (2, "")
+    assert "No such command" in said.err
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_a_refusal_exits_with_1_says_it_in_one_line_and_changes_nothing(run: Run, installation: Path, path: str) -> None:
+    before = rows(installation)
+    said = run(*path.split(), *words(REFUSED[path]))
+    assert (said.code, said.out) == (1, "")
+    message, *details = [line for line in said.err.splitlines() if not line.startswith("Note: ")]
+    assert message == message.strip()
+    assert message.endswith((".", '"', "one", ")")) or "candour" in message or ": " in message, message
+    assert [line for line in details if not line.startswith("  ")] == []
+    assert "did not foresee" not in said.err
+    assert "Traceback" not in said.err
+    assert rows(installation) == before
+
+
+@pytest.mark.parametrize("path", NEVER_REFUSED)
+def test_what_only_shows_or_can_be_repeated_succeeds_on_a_new_installation(run: Run, installation: Path, path: str) -> None:
+    for _ in range(2):
+        said = run(*path.split(), *words(NEVER_REFUSED[path]))
+        assert (said.code, said.err) == (0, "")
+
+
+@pytest.mark.parametrize("path", WITH_JSON)
+def test_json_is_one_document_and_nothing_else(run: Run, installation: Path, path: str) -> None:
+    needed = {"waves status": ["it-2027-q1"], "targets list": ["IT"]}.get(path, [])
+    said = run(*path.split(), *needed, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert isinstance(json.loads(said.out), dict)
+
+
+def test_a_broken_audit_log_is_a_refusal_that_names_the_entry_in_json_too(run: Run, installation: Path) -> None:
+    engine = create_engine(f"sqlite:///{installation / 'candour.db'}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE audit_entry SET who = 'somebody else' WHERE number = 1"))
+    engine.dispose()
+    said, as_json = run("audit", "verify"), run("audit", "verify", "--json")
+    assert (said.code, as_json.code) == (1, 1)
+    assert "broken at entry 1" in said.err
+    assert json.loads(as_json.out)["first_broken"] == 1
+
+
+def test_a_port_that_is_taken_is_refused(installation: Path) -> None:
+    command = str(Path(sys.executable).with_name("candour"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        typed = [command, "serve", "--port", str(taken.getsockname()[1])]
+        done = subprocess.run(typed, cwd=installation, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Choose another: --port" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_settings_that_are_missing_or_contradict_each_other_are_listed_all_at_once(
+    run: Run, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANDOUR_DATABASE_URL", "mysql://db.example/candour")
+    monkeypatch.setenv("CANDOUR_BASE_URL", "https://feedback.northwind.example")
+    monkeypatch.setenv("CANDOUR_MAIL_URL", "catcher://")
+    monkeypatch.setenv("CANDOUR_TIMEZONE", "Mars/Olympus")
+    said = run("users", "list")
+    assert (said.code, said.out) == (1, "")
+    headline, *faults = said.err.splitlines()
+    assert headline == f"{len(faults)} settings need attention."
+    named = {line.split(":")[0].strip() for line in faults}
+    assert {"CANDOUR_DATABASE_URL", "CANDOUR_MAIL_URL", "CANDOUR_TIMEZONE", "CANDOUR_KEY_DIR", "CANDOUR_MAIL_FROM"} <= named
+    assert list(nowhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ["tick", "users list", "people import staff.csv", "waves open it-2027-q1", "audit verify --json"])
+def test_before_init_a_command_fails_in_one_line_and_without_a_traceback(run: Run, nowhere: Path, line: str) -> None:
+    (nowhere / "staff.csv").write_text("email,name,department\nada@northwind.example,Ada,Sales\n")
+    said = run(*words(line))
+    assert (said.code, said.out) == (1, "")
+    assert len(said.err.splitlines()) == 1
