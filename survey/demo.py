@@ -42,8 +42,11 @@ FIRST = "Ada Amir Anna Ben Carla Chen Dora Emil Eva Farid Grace Hugo Ines Ivan J
 LAST = "Adler Berg Costa Diaz Evans Fischer Gomez Hahn Ito Jansen Kaya Lund Moreau Nowak Okoye Patel Quinn Rossi".split()  # noqa: SIM905
 IMPROVE = (
     "Tickets are closed before the problem is solved. I have to call again every time.",
+    "A ticket should stay open until I say that it works.",
+    "Two of my tickets were closed without a word.",
+    "Tell us what is happening while we wait. A ticket number is no answer.",
     "The VPN drops in the afternoon.",
-    "Tell us what is happening while we wait.",
+    "VPN from home is slow.",
     "New laptops take weeks.",
     "Please call before connecting to my screen.",
     "Scanners in the hall lose the network.",
@@ -62,7 +65,8 @@ class Person:
 
 # How satisfied each department is by nature, and how each question differs from the overall mood.
 DEPARTMENT_MOOD = {"Sales": 0.58, "Service": 0.62, "Warehouse": 0.44, "Finance": 0.60, "Production": 0.52, "Legal": 0.64}
-QUESTION_MOOD = {"OVR1": 0.06, "RSP1": 0.03, "RES1": -0.10, "COM1": -0.12, "REL1": 0.0, "SEC1": 0.20, "EFF2": -0.32, "ACC1": -0.05}
+QUESTION_MOOD = {"OVR1": 0.06, "RSP1": -0.10, "RES1": -0.10, "COM1": -0.12, "REL1": 0.0, "SEC1": 0.20, "EFF2": -0.32, "ACC1": -0.05}
+DRIFT = {"OVR1": 0.035, "RSP1": 0.06, "REL1": 0.025}  # a wave: the provider answers faster and faster
 EXPERIENCE = {"RSP1": 0.8, "RES1": 0.75, "COM1": 0.78, "ACC1": 0.7}
 
 
@@ -180,10 +184,10 @@ def answer(item: Wave, people: dict[str, tuple[str, str, Person]], number: int, 
 def said(question: Question, person: Person, department: str, number: int, source: random.Random) -> str | None:
     """One answer: a drift upwards over the waves for most, no better communication in the warehouse, some opt-outs."""
     if question.scale.kind is ScaleKind.TEXT:
-        return source.choice(IMPROVE) if source.random() < 0.3 else None
+        return source.choice(IMPROVE) if source.random() < 0.55 else None
     if source.random() > EXPERIENCE.get(question.id, 0.97):
         return ""
-    drift = 0.035 * number if question.id in {"OVR1", "RSP1", "REL1"} else 0.008 * number
+    drift = DRIFT.get(question.id, 0.008) * number
     if department == "Warehouse" and question.id == "COM1":
         drift = -0.02 * number
     level = person.mood + QUESTION_MOOD.get(question.id, 0.0) + drift - 0.10 + source.gauss(0, 0.13)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from survey.access.current import current_actor
+from survey.access.current import current_actor, manages
 from survey.access.open_to import open_to
 from survey.answering.counting import close_wave
 from survey.findings.service import findings
@@ -52,7 +52,7 @@ def progress(wave: str) -> str | Response:
     item = waves.wave(wave)
     if item.is_published:
         return redirect(url_for("findings.results", wave=item.slug))
-    facts = {"wave": item, "provider": provider_by_id(item.provider_id), "says": _says(item)}
+    facts = {"wave": item, "manages": manages(), "provider": provider_by_id(item.provider_id), "says": _says(item)}
     if item.state is WaveState.OPEN:
         at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
         facts |= {"at_least": at_least, "mail": mail.status(item.slug), "closes": printed(item.closes, item.timezone), "at": now()}

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from flask import current_app
 
-from survey.findings import history
+from survey.findings import history, reading
 from survey.findings.export import as_csv
 from survey.findings.letters import findings_letter
 from survey.findings.service import findings, preview_sharing, recipients, share
@@ -35,7 +35,7 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
     """
     found = findings(wave)
     if csv_file:
-        csv_file.write_text(as_csv(found), encoding="utf-8", newline="")
+        _write(csv_file, as_csv(found))
     if as_json:
         click.echo(json.dumps(found.document, ensure_ascii=False, indent=1))
         return
@@ -64,10 +64,12 @@ def share_findings(wave: str, audience: str, *, dry_run: bool) -> None:  # noqa:
         letter = findings_letter(preview_sharing(found, contacts[0].id, now()), provider, contacts[0], current_app.config["CANDOUR"])
         click.echo(f"To: {', '.join(f'{c.name} <{c.address}>' for c in contacts)}\nSubject: {letter.subject}\n\n{letter.text}")
         return
-    shared = share(wave, [contact.id for contact in contacts], now(), actor=ACTOR)
-    click.echo(
-        f"Shared with {len(shared)} at {provider.name}: {', '.join(c.address for c in contacts)}. The mail leaves with the next tick."
-    )
+    new = {shared.contact_id for shared in share(wave, [contact.id for contact in contacts], now(), actor=ACTOR)}
+    if not new:
+        click.echo(f"Everybody at {provider.name} was sent this version before; nothing is sent twice.")
+        return
+    addresses = ", ".join(contact.address for contact in contacts if contact.id in new)
+    click.echo(f"Shared with {len(new)} at {provider.name}: {addresses}. The mail leaves with the next tick.")
 
 
 @click.group("responses")
@@ -90,11 +92,12 @@ def import_responses(wave: str, file: Path, groups_file: Path, map_file: Path | 
 
     Example: candour responses import it-2026 answers.csv --groups groups.json --survey "IT support" --opened 2026-10-01 --closed 2026-10-15
     """
-    invited = history.read_groups(_json(groups_file))
-    mapped = history.read_mapping(_json(map_file)) if map_file else history.Mapped()
+    invited = reading.read_groups(_json(groups_file))
+    mapped = reading.read_mapping(_json(map_file)) if map_file else reading.Mapped()
     base = history.base_questionnaire(wave, options["survey"])
-    found = history.read_history(file.read_bytes(), invited, base, mapped, options["scale"], f"history-{wave}")
+    found = reading.read_history(file.read_bytes(), invited, base, mapped, options["scale"], f"history-{wave}")
     if options["dry_run"]:
+        history.check_import(wave, found, survey=options["survey"], opened=_day(options["opened"]), closed=_day(options["closed"]))
         click.echo(json.dumps({"responses": len(found.responses), "groups": found.counts()}, ensure_ascii=False, indent=1))
         return
     stored = history.import_history(
@@ -114,8 +117,15 @@ def _line(measure: dict[str, Any]) -> str:
 def _json(path: Path) -> Any:  # noqa: ANN401
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise Refused(f"{path} cannot be read as JSON: {error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
 
 
 def _day(moment: datetime | None) -> Any:  # noqa: ANN401

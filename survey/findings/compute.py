@@ -7,55 +7,39 @@ company's value as one stratum, so that it cannot be worked out from what is sho
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from survey import statistics as st
-from survey.findings import wording
+from survey.findings import comparisons, wording
+from survey.findings.cells import LOST_TIME, Cells, Statistic, statistics_of
+from survey.findings.drivers import drivers
+from survey.findings.rules import Evidence
+from survey.findings.themes import themes
+from survey.findings.wording import FROM_TEN, HIDDEN, MOST_OR_ALL, ONE_OR_NONE, TOO_WIDE
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import Cell, PublishedGroup, Tally
-from survey.statistics.suppression import hidden_cells, neighbouring_band, too_wide
+from survey.statistics.suppression import neighbouring_band, too_wide
 from survey.statistics.verdicts import verdict
 from survey.waves.rules import CONFIDENCE, Target, Wave
 
 SCHEMA = 1
-HIDDEN = "Hidden: too few answers to show safely"
-FROM_TEN = "Shown from 10 answers."
-TOO_WIDE = "Too few answers to say"
-MOST_OR_ALL, ONE_OR_NONE = "all or all but one", "none or one"
+_ALONE = Evidence()
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """One figure of a question: how its scale's points are valued, and from how many answers it may be shown."""
-
-    name: str
-    values: tuple[float, ...]
-    minimum: int
-
-    @property
-    def is_share(self) -> bool:
-        """Whether each answer counts as 0 or 1."""
-        return self.name not in {"mean", "nps"}
-
-
-def compute(item: Wave, provider: str, questionnaire: Questionnaire, tally: Tally) -> Json:
+def compute(item: Wave, provider: str, questionnaire: Questionnaire, tally: Tally, evidence: Evidence = _ALONE) -> Json:
     """The whole document of a counted wave, with its digest."""
+    cells = {question.id: Cells(tally.groups, tally.cells[question.id]) for question in questionnaire.questions if question.scale.codes}
+    figures = {
+        question.id: statistics_of(question, item.minimum_group, item.minimum_detail)
+        for question in questionnaire.questions
+        if question.id in cells
+    }
     document: Json = {
         "schema": SCHEMA,
-        "wave": {
-            "slug": item.slug,
-            "survey": item.survey,
-            "period": item.period,
-            "opened": item.opens.date().isoformat(),
-            "closed": item.closes.date().isoformat(),
-            "state": "counted",
-            "imported": item.imported,
-            "baseline": item.baseline,
-            "closed_early": item.closed_early,
-        },
+        "wave": _wave(item),
         "provider": provider,
         "invited": tally.invited,
         "answered": tally.answered,
@@ -68,19 +52,32 @@ def compute(item: Wave, provider: str, questionnaire: Questionnaire, tally: Tall
         "measures": [],
         "distributions": [],
         "lost_time": None,
-        "comments": {"shown": 0, "held_back": tally.comments if tally.answered >= item.minimum_detail else 0},
+        "drivers": drivers(questionnaire, evidence.scores),
+        "comments": _comments(item, questionnaire, tally, evidence),
     }
     for question in questionnaire.questions:
-        if question.scale.kind is ScaleKind.TEXT:
+        if question.id not in cells:
             continue
-        cells = _Cells(tally.groups, tally.cells[question.id])
-        for statistic in _statistics(question, item):
-            target = item.targets.get(question.id) if statistic.is_share else None
-            document["measures"] += _measures(question, statistic, cells, target)
-        document["distributions"].append(_distribution(question, cells.company, item.minimum_detail))
-        if question.scale.kind is ScaleKind.BRACKET:
-            document["lost_time"] = _lost_time(question, cells, item)
-    document["headline"] = _headline(document["measures"], tally)
+        for statistic in figures[question.id]:
+            measure = _company(question, statistic, cells[question.id], item.targets.get(question.id))
+            if statistic is figures[question.id][0] and measure["shown"]:
+                measure |= comparisons.change(question, statistic, cells[question.id], tally.groups, evidence.earlier)
+            if statistic.name == LOST_TIME:
+                document["lost_time"] = _lost_time(question, measure, cells[question.id], item)
+                continue
+            head = {"question": question.id, "statistic": statistic.name}
+            document["measures"].append(head | {"group": None} | measure)
+            own = statistic is figures[question.id][0]
+            document["measures"] += [head | found for found in _by_group(question, statistic, cells[question.id], compare=own)]
+        document["distributions"].append(_distribution(question, cells[question.id].company, item.minimum_detail))
+    compared = [(q, figures[q.id][0], cells[q.id]) for q in questionnaire.questions if q.id in cells and figures[q.id]]
+    document["year"] = comparisons.year(item.opens.date(), compared, item.slug, evidence.earlier)
+    comparisons.settle(document)
+    company = [measure for measure in document["measures"] if measure["group"] is None]
+    verdicts = [measure["verdict"] for measure in company if measure.get("verdict")]
+    document["headline"] = wording.headline(verdicts, tally.answered, tally.invited)
+    lost = [document["lost_time"]["share_over_2h"] | {"question": document["lost_time"]["question"]}] if document["lost_time"] else []
+    document["changed"] = comparisons.moved([*company, *lost], {q.id: q.name for q in questionnaire.questions})
     document["digest"] = digest(document)
     return document
 
@@ -97,94 +94,37 @@ def canonical(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _headline(measures: Sequence[Json], tally: Tally) -> str:
-    verdicts = [measure["verdict"] for measure in measures if measure["group"] is None and measure.get("verdict")]
-    return wording.headline(verdicts, tally.answered, tally.invited)
+def _wave(item: Wave) -> Json:
+    return {
+        "slug": item.slug,
+        "survey": item.survey,
+        "period": item.period,
+        "opened": item.opens.date().isoformat(),
+        "closed": item.closes.date().isoformat(),
+        "state": "counted",
+        "imported": item.imported,
+        "baseline": item.baseline,
+        "closed_early": item.closed_early,
+    }
 
 
-class _Cells:
-    """One question's cells, and what may be shown of them."""
-
-    def __init__(self, groups: Sequence[PublishedGroup], cells: Mapping[str, Cell]) -> None:
-        self.invited = {group.name: group.invited for group in groups}
-        self.cells = cells
-
-    @property
-    def company(self) -> Cell:
-        first, *rest = self.cells.values()
-        return sum(rest, first)
-
-    @property
-    def population(self) -> int:
-        return sum(self.invited.values()) - self.company.opted_out
-
-    def hidden(self, minimum: int) -> frozenset[str]:
-        return hidden_cells([(name, cell.answers) for name, cell in self.cells.items()], minimum)
-
-    def stratum(self, names: Sequence[str], statistic: Statistic) -> st.Stratum:
-        population = sum(self.invited[name] - self.cells[name].opted_out for name in names)
-        first, *rest = (self.cells[name] for name in names)
-        return st.Stratum(population, _valued(sum(rest, first).counts, statistic))
-
-    def strata(self, statistic: Statistic) -> list[st.Stratum]:
-        """The shown groups, and all hidden ones together as one."""
-        hidden = self.hidden(statistic.minimum)
-        shown = [[name] for name in self.cells if name not in hidden]
-        together = [self.stratum(names, statistic) for names in [*shown, sorted(hidden)] if names]
-        return [stratum for stratum in together if sum(stratum.counts)]
-
-
-def _valued(counts: Sequence[int], statistic: Statistic) -> tuple[int, ...]:
-    """Counts per value: (others, top) for a share, (detractors, passives, promoters) for NPS, unchanged for a mean."""
-    if statistic.name == "mean":
-        return tuple(counts)
-    distinct = sorted(set(statistic.values))
-    return tuple(sum(c for c, v in zip(counts, statistic.values, strict=True) if v == value) for value in distinct)
-
-
-def _scale_values(statistic: Statistic) -> tuple[float, ...]:
-    return tuple(sorted(set(statistic.values)))
-
-
-def _statistics(question: Question, item: Wave) -> list[Statistic]:
-    scale, share, detail = question.scale, item.minimum_group, item.minimum_detail
-    top = tuple(float(code in scale.top) for code in scale.codes)
-    match scale.kind:
-        case ScaleKind.ORDINAL:
-            return [Statistic("top2", top, share), Statistic("mean", tuple(map(float, scale.codes)), detail)]
-        case ScaleKind.NPS:
-            return [Statistic("nps", tuple(100.0 * ((c in scale.promoters) - (c in scale.detractors)) for c in scale.codes), detail)]
-        case ScaleKind.CHOICE if scale.top:
-            return [Statistic("share", top, share)]
-    return []
-
-
-def _measures(question: Question, statistic: Statistic, cells: _Cells, target: Target | None) -> list[Json]:
-    head: Json = {"question": question.id, "statistic": statistic.name}
-    found = [head | {"group": None} | _company(question, statistic, cells, target)]
-    if len(cells.cells) > 1:
-        hidden = cells.hidden(statistic.minimum)
-        for name, cell in cells.cells.items():
-            found.append(head | {"group": name} | _group(question, statistic, cells, name, hidden=name in hidden or not cell.answers))
-    return found
-
-
-def _company(question: Question, statistic: Statistic, cells: _Cells, target: Target | None) -> Json:
+def _company(question: Question, statistic: Statistic, cells: Cells, target: Target | None) -> Json:
     company = cells.company
     words = _withheld(question, statistic, company, hidden=company.answers < statistic.minimum)
     if words:
         return _not_shown(words)
-    strata = cells.strata(statistic)
-    values = _scale_values(statistic)
+    strata, plain = cells.strata(statistic), statistic.valued(company.counts)
     if len(strata) > 1:
-        interval = st.stratified_interval(strata, values, CONFIDENCE)
+        interval = st.stratified_interval(strata, statistic.values, CONFIDENCE)
     else:
-        interval = _level(statistic, _valued(company.counts, statistic), values, cells.population)
-    if too_wide(interval, values[-1] - values[0]):
+        interval = _levels(statistic, [plain], [cells.population])[0]
+    if too_wide(interval, statistic.width):
         return _not_shown(TOO_WIDE)
     shown = _shown(interval, company.answers, cells.population)
-    plain = _valued(company.counts, statistic)
-    shown["process"] = _process(statistic, plain, values)
+    comparison = st.stratified_process_interval(strata, statistic.values, CONFIDENCE)
+    shown["comparison"] = {"low": comparison.low, "high": comparison.high, "method": comparison.method}
+    shown["effective_answers"] = st.effective_answers(strata)
+    shown["process"] = _process(statistic, plain)
     if statistic.is_share:
         feasible = st.feasible_range(plain[1], company.answers, cells.population)
         shown["feasible"] = [feasible.low, feasible.high]
@@ -195,17 +135,24 @@ def _company(question: Question, statistic: Statistic, cells: _Cells, target: Ta
     return shown
 
 
-def _group(question: Question, statistic: Statistic, cells: _Cells, name: str, *, hidden: bool) -> Json:
-    cell = cells.cells[name]
-    words = _withheld(question, statistic, cell, hidden=hidden)
-    if words:
-        return _not_shown(words)
-    stratum = cells.stratum([name], statistic)
-    values = _scale_values(statistic)
-    interval = _level(statistic, stratum.counts, values, stratum.population)
-    if too_wide(interval, values[-1] - values[0]):
-        return _not_shown(TOO_WIDE)
-    return _shown(interval, cell.answers, stratum.population)
+def _by_group(question: Question, statistic: Statistic, cells: Cells, *, compare: bool) -> list[Json]:
+    """One measure per reporting group; nothing where there is only one group."""
+    if len(cells.cells) < 2:
+        return []
+    hidden = cells.hidden(statistic.minimum)
+    words = {name: _withheld(question, statistic, cell, hidden=name in hidden) for name, cell in cells.cells.items()}
+    strata = {name: cells.stratum([name], statistic) for name, said in words.items() if said is None}
+    found: dict[str, Json] = {name: _not_shown(said) for name, said in words.items() if said is not None}
+    if strata:
+        levels = _levels(statistic, [s.counts for s in strata.values()], [s.population for s in strata.values()])
+        for at, (name, stratum) in enumerate(strata.items()):
+            wide = too_wide(levels[at], statistic.width)
+            found[name] = _not_shown(TOO_WIDE) if wide else _shown(levels[at], sum(stratum.counts), stratum.population)
+    if compare:
+        shown = [name for name, measure in found.items() if measure["shown"]]
+        for name, against in comparisons.against_rest(statistic, cells, shown).items():
+            found[name]["against_rest"] = against
+    return [{"group": name} | found[name] for name in cells.cells]
 
 
 def _withheld(question: Question, statistic: Statistic, cell: Cell, *, hidden: bool) -> str | None:
@@ -215,23 +162,23 @@ def _withheld(question: Question, statistic: Statistic, cell: Cell, *, hidden: b
     if statistic.name == "mean":
         return neighbouring_band(cell.counts, question.scale.codes[0])
     if statistic.name == "share" and cell.answers < 10:
-        yes = _valued(cell.counts, statistic)[1]
+        yes = statistic.valued(cell.counts)[1]
         return ONE_OR_NONE if yes <= 1 else MOST_OR_ALL if yes >= cell.answers - 1 else None
     return None
 
 
-def _level(statistic: Statistic, counts: Sequence[int], values: Sequence[float], population: int) -> st.Interval:
+def _levels(statistic: Statistic, counts: Sequence[Sequence[int]], population: Sequence[int]) -> st.Intervals:
     if statistic.is_share:
-        return st.proportion_interval(counts[1], sum(counts), population, CONFIDENCE)
-    return st.mean_interval(counts, values, population, CONFIDENCE)
+        return st.proportion_intervals([top for _, top in counts], [sum(both) for both in counts], population, CONFIDENCE)
+    return st.mean_intervals(counts, statistic.values, population, CONFIDENCE)
 
 
-def _process(statistic: Statistic, counts: Sequence[int], values: Sequence[float]) -> Json:
-    answers = sum(counts)
+def _process(statistic: Statistic, counts: Sequence[int]) -> Json:
+    """The plain counts' range about the process, which anyone can compute again from two whole numbers: for contracts."""
     interval = (
-        st.proportion_interval(counts[1], answers, None, CONFIDENCE)
+        st.proportion_interval(counts[1], sum(counts), None, CONFIDENCE)
         if statistic.is_share
-        else st.mean_interval(counts, values, None, CONFIDENCE)
+        else st.mean_interval(counts, statistic.values, None, CONFIDENCE)
     )
     return {"estimate": interval.estimate, "low": interval.low, "high": interval.high, "method": interval.method}
 
@@ -282,14 +229,19 @@ def _distribution(question: Question, company: Cell, minimum: int) -> Json:
     return head | (_not_shown(band) if band else {"shown": True, "counts": list(company.counts)})
 
 
-def _lost_time(question: Question, cells: _Cells, item: Wave) -> Json:
+def _lost_time(question: Question, share: Json, cells: Cells, item: Wave) -> Json:
     """The share who lost over two hours, and the lowest and highest mean that the brackets allow, in hours a week."""
-    top = tuple(float(code in question.scale.top) for code in question.scale.codes)
-    statistic = Statistic("share_over_two_hours", top, item.minimum_group)
-    share = _company(question, statistic, cells, None)
     counts, answers = cells.company.counts, cells.company.answers
     found: Json = {"question": question.id, "share_over_2h": share}
     if answers < item.minimum_detail:
         return found | {"hours_per_week": _not_shown(FROM_TEN)}
     low, high = (sum(c * bounds[end] for c, bounds in zip(counts, question.scale.hours, strict=True)) / answers for end in (0, 1))
     return found | {"hours_per_week": {"shown": True, "low": low, "high": high}}
+
+
+def _comments(item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence) -> Json:
+    """How many are held back, and what several of them share; nothing at all below ten responses."""
+    if tally.answered < item.minimum_detail:
+        return {"shown": 0, "held_back": 0, "themes": _not_shown(FROM_TEN)}
+    said = chain.from_iterable(evidence.comments.values())
+    return {"shown": 0, "held_back": tally.comments, "themes": themes(said, questionnaire.language, evidence.names)}

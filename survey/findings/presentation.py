@@ -1,170 +1,36 @@
 """The findings document as a page and a mail show it: chosen, sorted, put into words; nothing is computed again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
-from survey.charts.drawings import Range, TrendPoint
+from survey.charts.drawings import Range
 from survey.findings import wording
+from survey.findings.shown import (
+    Change,
+    Contrast,
+    Distribution,
+    Document,
+    Drivers,
+    GroupCell,
+    GroupRow,
+    LostTime,
+    Measure,
+    Presentation,
+    Year,
+)
+from survey.findings.trends import SHARES, trend
 from survey.findings.wording import named_date
 from survey.waves.rules import named_period
 
 __all__ = ["Presentation", "named_date", "present"]
 
-SHARES = {"top2", "share"}
-MISSING_WAVE = 1.5  # times the usual distance between two waves
-Document = Mapping[str, Any]
 
+def present(document: Document, earlier: Sequence[Document] = (), trend_of: str | None = None) -> Presentation:
+    """The document of a wave as shown, with the earlier documents of the same survey for the trend, oldest first.
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One company-level measure in a table; `score` holds words where nothing may be shown."""
-
-    question: str
-    name: str
-    score: str
-    range: str
-    answers: int | None
-    chart: Range | None
-    scale: str
-    target: str
-    verdict: str
-    look: str
-    silence: str
-
-    @property
-    def printed(self) -> str:
-        """Score and range: `37% (27 to 49)`."""
-        return f"{self.score} ({self.range})" if self.range else self.score
-
-    @property
-    def judged(self) -> str:
-        """The verdict with its target: `Misses target of 60%`."""
-        return f"{self.verdict} {'at' if self.look == 'open' else 'of'} {self.target}" if self.verdict else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A measure against the last comparable wave, which is named."""
-
-    name: str
-    since: str
-    score: str
-    range: str
-    words: str
-    look: str
-    detectable: str
-
-
-@dataclass(frozen=True, slots=True)
-class LostTime:
-    """The share who lost over two hours, and the lowest and highest mean that the brackets allow."""
-
-    score: str
-    range: str
-    answers: int
-    hours: str
-
-
-@dataclass(frozen=True, slots=True)
-class Contrast:
-    """Two strengths and two problems, with what must be said where none meets or none misses."""
-
-    strengths: tuple[Measure, ...]
-    problems: tuple[Measure, ...]
-    of_strengths: str
-    of_problems: str
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """The answers to one question: counts per labelled point, or the words that stand for them."""
-
-    name: str
-    labels: tuple[str, ...]
-    counts: tuple[int, ...]
-    words: str
-    diverges: bool
-
-    @property
-    def sides(self) -> tuple[int, int, int]:
-        """Negative, middle and positive answers of five."""
-        return self.counts[0] + self.counts[1], self.counts[2], self.counts[3] + self.counts[4]
-
-    @property
-    def bars(self) -> tuple[tuple[str, int, float], ...]:
-        """Each point's label, count and share from 0 to 100."""
-        total = sum(self.counts) or 1
-        return tuple((label, count, 100 * count / total) for label, count in zip(self.labels, self.counts, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class GroupCell:
-    """One group on one measure; `answers` is None and `score` holds words where the cell is hidden."""
-
-    score: str
-    range: str
-    answers: int | None
-    look: str
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRow:
-    """One reporting group across the measures."""
-
-    name: str
-    invited: int
-    cells: tuple[GroupCell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """One measure over waves: its drawing, and the table beside it as (wave, score, comparison range, answers)."""
-
-    name: str
-    points: tuple[TrendPoint, ...]
-    rows: tuple[tuple[str, str, str, str], ...]
-    target: float | None
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Presentation:
-    """Everything that a page or a mail needs, in order."""
-
-    document: Document
-    period: str
-    headline: str
-    outcome: str
-    changed: str
-    lede: str
-    whom: str
-    notes: tuple[str, ...]
-    overall: Measure | None
-    change: Change | None
-    lost_time: LostTime | None
-    measures: tuple[Measure, ...]
-    own_scales: tuple[Measure, ...]
-    contrast: Contrast
-    distributions: tuple[Distribution, ...]
-    reach: tuple[float, float, float]
-    columns: tuple[str, ...]
-    groups: tuple[GroupRow, ...]
-    merged: tuple[str, ...]
-    trend: Trend | None
-    is_first: bool
-
-    @property
-    def silent(self) -> int:
-        """How many of the invited did not answer."""
-        return int(self.document["invited"] - self.document["answered"])
-
-
-def present(document: Document, earlier: Sequence[Document] = ()) -> Presentation:
-    """The document of a wave as shown, with the earlier documents of the same survey for the trend, oldest first."""
+    `trend_of` is the question whose trend is drawn; the overall one when it is unknown or not given.
+    """
     company = [measure for measure in document["measures"] if measure["group"] is None]
     questions = {question["id"]: question for question in document["questions"]}
     shares = sorted((m for m in company if m["statistic"] in SHARES), key=_urgency)
@@ -174,19 +40,20 @@ def present(document: Document, earlier: Sequence[Document] = ()) -> Presentatio
     followed = overall or next((m for m in company if m["statistic"] in SHARES), None)
     distributions = tuple(_distribution(found, questions[found["question"]]) for found in document["distributions"])
     columns, groups = _groups(document, questions)
-    since = {known["wave"]["slug"]: f"the wave of {date.fromisoformat(known['wave']['opened']):%B %Y}" for known in earlier}
+    drawn = next((m for m in company if m["question"] == trend_of and m["statistic"] in SHARES), followed)
+    themes = document["comments"].get("themes", {})
     return Presentation(
         document=document,
         period=named_period(document["wave"]["period"], date.fromisoformat(document["wave"]["opened"])),
         headline=document["headline"],
         outcome=wording.outcome(verdicts, document["answered"], document["invited"]),
-        changed=_changed(company, questions, since),
+        changed=document.get("changed", ""),
         lede=_lede(document, [questions[m["question"]]["name"] for m in judged if m["verdict"] == "misses"]),
         whom=wording.of_whom(document),
         notes=_notes(document),
         overall=_measure(followed, questions) if followed else None,
-        change=_change(followed, questions, since) if followed else None,
-        lost_time=_lost_time(document),
+        change=_change(followed, questions) if followed else None,
+        lost_time=_lost_time(document, questions),
         measures=tuple(_measure(m, questions) for m in shares),
         own_scales=tuple(_measure(m, questions) for m in company if m["statistic"] not in SHARES),
         contrast=_contrast(judged, [m for m in shares if m["shown"]], questions),
@@ -195,7 +62,13 @@ def present(document: Document, earlier: Sequence[Document] = ()) -> Presentatio
         columns=columns,
         groups=groups,
         merged=tuple(_merged(group["members"]) for group in document["groups"] if group["shown"] and len(group["members"]) > 1),
-        trend=_trend([*earlier, document], followed["question"]) if followed else None,
+        trend=trend([*earlier, document], drawn["question"]) if drawn else None,
+        trends=tuple((m["question"], questions[m["question"]]["name"]) for m in shares if m is not drawn) if earlier else (),
+        year=_year(document.get("year"), questions),
+        drivers=_drivers(document.get("drivers"), {m["question"]: m for m in shares}, questions),
+        themes=tuple((theme["words"], theme["comments"]) for theme in themes.get("themes", ())),
+        no_theme=themes.get("words", ""),
+        weighs_as=_weight(followed),
         is_first=not earlier and not document["wave"]["imported"],
     )
 
@@ -224,7 +97,8 @@ def _measure(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> Measur
         target=wording.percent(target) if target is not None else "",
         verdict=wording.VERDICTS.get(verdict, ""),
         look=wording.LOOKS.get(verdict, ""),
-        silence=wording.silence(measure) if target is not None and measure["shown"] else "",
+        silence=wording.silence(measure) if target is not None and measure["shown"] and "break_even" in measure else "",
+        change=_change(measure, questions),
     )
 
 
@@ -246,33 +120,51 @@ def _chart(measure: Mapping[str, Any], lowest: float, highest: float) -> Range:
 
 
 def _is_clear(difference: Mapping[str, Any]) -> bool:
-    return not difference["verdict"].startswith("no clear")
+    return bool(difference["shown"] and difference["direction"] != "unclear")
 
 
-def _change(measure: Mapping[str, Any], questions: Mapping[str, Any], since: Mapping[str, str]) -> Change | None:
+def _change(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> Change | None:
     found = measure.get("change")
     if not found:
         return None
+    name = questions[measure["question"]]["name"]
+    since = wording.named_wave(found["opened"]) if "opened" in found else "the year before"
+    since += " (imported)" if found.get("imported") else ""
+    if not found["shown"]:
+        return Change(name, since, "", "", found["words"], "open", "")
     factor = wording.unit(measure["statistic"])[0]
-    low, high = found["low"] * factor, found["high"] * factor
-    clear = _is_clear(found)
+    up, clear = found["estimate"] > 0, _is_clear(found)
     return Change(
-        name=questions[measure["question"]]["name"],
-        since=since.get(found["since"], found["since"]),
+        name=name,
+        since=since,
         score=wording.signed(found["estimate"] * factor),
-        range=wording.signed_between(low, high),
-        words=f"Clearly {'up' if found['estimate'] > 0 else 'down'}" if clear else "No clear change",
-        look=("meets" if found["estimate"] > 0 else "misses") if clear else "open",
-        detectable="" if clear else wording.would_have_shown(low, high),
+        range=wording.signed_between(found["low"] * factor, found["high"] * factor),
+        words=f"Clearly {'up' if up else 'down'}" if clear else "No clear change",
+        look=("higher" if up else "lower") if clear else "open",
+        detectable="" if clear else wording.why_unclear(found, factor),
     )
 
 
-def _changed(company: Sequence[Mapping[str, Any]], questions: Mapping[str, Any], since: Mapping[str, str]) -> str:
-    """The second sentence of the headline: what clearly changed, and since when."""
-    moved = [m for m in company if m.get("change") and _is_clear(m["change"])]
-    up, down = ([questions[m["question"]]["name"] for m in moved if (m["change"]["estimate"] > 0) is way] for way in (True, False))
-    wave = moved[0]["change"]["since"] if moved else ""
-    return wording.clear_changes(up, down, since.get(wave, wave))
+def _weight(measure: Mapping[str, Any] | None) -> str:
+    """How many evenly spread answers the answers of the overall measure weigh as much as; nothing where they are spread evenly."""
+    if not measure or not measure["shown"] or round(measure["effective_answers"]) >= measure["answers"]:
+        return ""
+    return f"{measure['answers']} answers weigh as much as {wording.rounded(measure['effective_answers'])} that are spread evenly"
+
+
+def _year(found: Mapping[str, Any] | None, questions: Mapping[str, Any]) -> Year | None:
+    if not found:
+        return None
+    shown = tuple(_measure(m, questions) for m in found["measures"] if m["statistic"] in SHARES)
+    return Year(len(found["waves"]), shown) if shown else None
+
+
+def _drivers(found: Mapping[str, Any] | None, shares: Mapping[str, Any], questions: Mapping[str, Any]) -> Drivers | None:
+    if not found:
+        return None
+    if not found["shown"]:
+        return Drivers(found["words"], ranked=False, measures=())
+    return Drivers("", found["ranked"], tuple(_measure(shares[question], questions) for question in found["questions"]))
 
 
 def _lede(document: Document, below: Sequence[str]) -> str:
@@ -297,13 +189,13 @@ def _notes(document: Document) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _lost_time(document: Document) -> LostTime | None:
+def _lost_time(document: Document, questions: Mapping[str, Any]) -> LostTime | None:
     found = document["lost_time"]
     if not found or not found["share_over_2h"]["shown"]:
         return None
-    share, hours = found["share_over_2h"] | {"statistic": "share"}, found["hours_per_week"]
+    share, hours = found["share_over_2h"] | {"statistic": "share", "question": found["question"]}, found["hours_per_week"]
     between = wording.between(hours["low"], hours["high"], digits=1) if hours["shown"] else ""
-    return LostTime(wording.score(share), wording.score_range(share), share["answers"], between)
+    return LostTime(wording.score(share), wording.score_range(share), share["answers"], between, _change(share, questions))
 
 
 def _contrast(judged: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]], questions: Mapping[str, Any]) -> Contrast:
@@ -352,51 +244,3 @@ def _group_cell(measure: Mapping[str, Any]) -> GroupCell:
 
 def _merged(members: Sequence[str]) -> str:
     return f"{wording.joined(members)} were counted together, so that nobody can be worked out."
-
-
-def _trend(documents: Sequence[Document], question: str) -> Trend | None:
-    """One measure over the waves with its comparison ranges; another wording or a missing wave starts a new line."""
-    days = [date.fromisoformat(document["wave"]["opened"]) for document in documents]
-    distances = [(later - sooner).days for sooner, later in pairwise(days)]
-    usual = median(distances) if distances else 0
-    points, rows = [], []
-    revisions: list[int] = []
-    for place, (document, day) in enumerate(zip(documents, days, strict=True)):
-        asked = next((q for q in document["questions"] if q["id"] == question), None)
-        found = next((m for m in document["measures"] if _is_followed(m, question)), None)
-        imported = document["wave"]["imported"]
-        reworded = bool(asked and revisions and revisions[-1] != asked["revision"])
-        revisions += [asked["revision"]] if asked else []
-        broken = reworded or bool(place and distances[place - 1] > MISSING_WAVE * usual)
-        marks = [mark for mark, holds in (("imported", imported), ("another wording", reworded)) if holds]
-        label = f"{day:%b %y}"
-        points.append(TrendPoint(label, day.toordinal(), _process(found), imported, broken))
-        rows.append((f"{label} ({', '.join(marks)})" if marks else label, *_trend_row(found)))
-    if sum(point.score is not None for point in points) < 2:
-        return None
-    newest = next(m for m in documents[-1]["measures"] if _is_followed(m, question))
-    target, name = newest.get("target"), next(q["name"] for q in documents[-1]["questions"] if q["id"] == question)
-    notes = []
-    if len(set(revisions)) > 1:
-        notes.append("The line is broken where the wording changed.")
-    if any(point.imported for point in points):
-        notes.append("Hollow points: imported from another tool.")
-    return Trend(name, tuple(points), tuple(rows), None if target is None else 100 * target, tuple(notes))
-
-
-def _is_followed(measure: Mapping[str, Any], question: str) -> bool:
-    return bool(measure["question"] == question and measure["group"] is None and measure["statistic"] in SHARES)
-
-
-def _process(measure: Mapping[str, Any] | None) -> Range | None:
-    if not measure or not measure["shown"]:
-        return None
-    process = measure["process"]
-    return Range(100 * process["estimate"], 100 * process["low"], 100 * process["high"])
-
-
-def _trend_row(measure: Mapping[str, Any] | None) -> tuple[str, str, str]:
-    shown = _process(measure)
-    if not measure or not shown:
-        return (measure["words"] if measure else "Not asked", "", "")
-    return f"{wording.rounded(shown.estimate)}%", wording.between(shown.low, shown.high), str(measure["answers"])

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from survey.access.audit import record
 from survey.database import db, transaction
-from survey.findings.compute import compute
-from survey.findings.rules import Findings, Sharing
+from survey.findings.comparisons import YEAR
+from survey.findings.compute import canonical, compute
+from survey.findings.rules import Earlier, Evidence, Findings, Sharing
 from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -18,23 +19,25 @@ from survey.kernel.workdays import add_working_days
 from survey.mail import service as mail
 from survey.providers.rules import Contact, Provider
 from survey.providers.service import provider_by_id
-from survey.questionnaires.rules import Questionnaire
+from survey.questionnaires.rules import Questionnaire, ScaleKind
 from survey.questionnaires.service import frozen
-from survey.responses.rules import Tally
+from survey.responses import service as responses
+from survey.responses.rules import PublishedGroup, Tally
 from survey.responses.service import comments
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState, wall_clock
 
 FINDINGS = "findings"
 DAYS_TO_REPLY = 10
+ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
 
 
-def freeze_findings(item: Wave, tally: Tally) -> Findings:
-    """Computes and keeps the document of a wave, inside the transaction that counts it."""
-    document = compute(item, provider_by_id(item.provider_id).name, questions_of(item), tally)
+def freeze_findings(item: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
+    """Computes and keeps the document of a wave, inside the transaction that counts it; `names` are words that no theme may hold."""
+    questionnaire = questions_of(item)
+    document = compute(item, provider_by_id(item.provider_id).name, questionnaire, tally, _evidence(item, questionnaire, names))
     with transaction() as session:
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        session.add(FindingsRow(wave_id=item.id, version=1, digest=document["digest"], document=text))
+        session.add(FindingsRow(wave_id=item.id, version=1, digest=document["digest"], document=canonical(document)))
         session.flush()
     return Findings(item, 1, document["digest"], document)
 
@@ -70,7 +73,7 @@ def recipients(item: Wave) -> tuple[Provider, tuple[Contact, ...]]:
 
 
 def share(name: str, contact_ids: Sequence[str], now: datetime, *, actor: str) -> tuple[Sharing, ...]:
-    """Queues the findings mail to these contacts; sharing again with the same contact sends nothing twice."""
+    """Queues the findings mail to these contacts, but to nobody who was sent this version before; returns what is new."""
     found = findings(name)
     _, contacts = recipients(found.wave)
     known = {contact.id: contact for contact in contacts}
@@ -80,11 +83,17 @@ def share(name: str, contact_ids: Sequence[str], now: datetime, *, actor: str) -
         raise Refused("One of the people chosen is no contact of this provider any more. Nothing was sent; choose again.")
     today = wall_clock(now, found.wave.timezone).date()
     with transaction() as session:
-        shared = [_share_with(found, contact_id, today) for contact_id in dict.fromkeys(contact_ids)]
+        session.get_one(FindingsRow, (found.wave.id, found.version), with_for_update=True)  # one sharing at a time, or two send twice
+        already = shared_with(found)
+        shared = [_share_with(found, contact_id, today) for contact_id in dict.fromkeys(contact_ids) if contact_id not in already]
+        if not shared:
+            return ()
+        session.add_all(shared)
         session.flush()
         mail.queue(FINDINGS, found.wave.slug, [row.id for row in shared], number=found.version, letter_version=found.version)
         waves.mark(found.wave, WaveState.SHARED)
-        record("findings shared", {"wave": found.wave.slug, "digest": found.digest, "to": [known[c].address for c in contact_ids]}, actor)
+        to = [known[row.contact_id].address for row in shared]
+        record("findings shared", {"wave": found.wave.slug, "digest": found.digest, "to": to}, actor)
         return tuple(_sharing(found, row) for row in shared)
 
 
@@ -117,22 +126,31 @@ def sharing(sharing_id: str) -> Sharing | None:
     return _sharing(_findings(item, stored), row)
 
 
+def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
+    """What the findings of a wave are made of beside its own cells."""
+    before = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.opens < item.opens and w.is_published]
+    remembered = [w for at, w in enumerate(reversed(before)) if at < ALWAYS_REMEMBERED or item.opens - w.opens <= 2 * YEAR]
+    texts = {q.id: comments(item, q.id) for q in questionnaire.questions if q.scale.kind is ScaleKind.TEXT}
+    return Evidence(tuple(map(_earlier, remembered)), responses.score_strings(item), texts, names)
+
+
+def _earlier(item: Wave) -> Earlier:
+    """An earlier wave with its cells, counted again from its responses in the groups that were published."""
+    document, asked = findings(item.slug).document, questions_of(item)
+    groups = [PublishedGroup(g["name"], tuple(g["members"]), g["invited"], g["answered"]) for g in document["groups"] if g["shown"]]
+    tally = responses.tally(item, asked, groups, document["unreadable"])
+    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally)
+
+
 def _share_with(found: Findings, contact_id: str, today: date) -> SharingRow:
-    query = select(SharingRow).where(
-        SharingRow.wave_id == found.wave.id, SharingRow.version == found.version, SharingRow.contact_id == contact_id
+    return SharingRow(
+        id=random_id(),
+        wave_id=found.wave.id,
+        version=found.version,
+        contact_id=contact_id,
+        shared_on=today,
+        reply_by=add_working_days(today, DAYS_TO_REPLY),
     )
-    row = db.session.scalar(query)
-    if row is None:
-        row = SharingRow(
-            id=random_id(),
-            wave_id=found.wave.id,
-            version=found.version,
-            contact_id=contact_id,
-            shared_on=today,
-            reply_by=add_working_days(today, DAYS_TO_REPLY),
-        )
-        db.session.add(row)
-    return row
 
 
 def _findings(item: Wave, row: FindingsRow) -> Findings:

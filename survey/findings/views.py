@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from survey.access.current import current_actor
+from survey.access.current import current_actor, manages
 from survey.access.headers import POLICY
 from survey.access.open_to import open_to
 from survey.charts import drawings
@@ -35,13 +35,15 @@ def results(wave: str) -> str | BaseResponse:
     if not item.is_published:
         return redirect(url_for("desk.progress", wave=item.slug))
     found, before = findings(item.slug), earlier_findings(item)
+    may_act = manages()
     return render_template(
         "findings/results.html",
-        shown=present(found.document, before),
+        shown=present(found.document, before, request.args.get("trend")),
         charts=drawings,
         closed=named_date(found.document["wave"]["closed"]),
         previous=before[-1]["wave"]["slug"] if before else None,
-        comments=comments_of(found),
+        manages=may_act,
+        comments=comments_of(found) if may_act else (),
     )
 
 
@@ -52,7 +54,7 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
     chosen = request.form.getlist("contact")
     if request.method == "POST" and chosen:
         shared = share(wave, chosen, now(), actor=current_actor())
-        flash(f"On its way to {len(shared)} {'people' if len(shared) > 1 else 'person'}.")
+        flash(_on_its_way(len(shared), len(set(chosen))))
         return redirect(url_for("findings.results", wave=wave), 303)
     found = findings(wave)
     provider, contacts = recipients(found.wave)
@@ -94,3 +96,9 @@ def _letter(wave: str) -> Letter | None:
     if not contacts:
         return None
     return findings_letter(preview_sharing(found, contacts[0].id, now()), provider, contacts[0], current_app.config["CANDOUR"])
+
+
+def _on_its_way(new: int, chosen: int) -> str:
+    sent = f"On its way to {new} {'people' if new > 1 else 'person'}." if new else "Nothing was sent."
+    had = chosen - new
+    return f"{sent} {had} {'have' if had > 1 else 'has'} this version already." if had else sent

@@ -6,9 +6,21 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from survey.statistics.planning import Outlook
+
 VERDICTS = {"meets": "Meets target", "misses": "Misses target", "too close to call": "Too close to call"}
 LOOKS = {"meets": "meets", "misses": "misses", "too close to call": "open"}
+CHANGES = ("clear change", "no clear change")
+DIFFERENCES = ("clear difference", "no clear difference")
 EVERYONE = "everyone answered"
+# What stands where a number may not: the same words whether a cell is hidden for itself or for another's sake.
+HIDDEN = "Hidden: too few answers to show safely"
+FROM_FIVE, FROM_TEN = "Shown from 5 answers.", "Shown from 10 answers."
+TOO_WIDE = "Too few answers to say"
+NOT_COMPARED = "Compared from 10 answers in each wave."
+FROM_A_HUNDRED = "Shown from 100 people who answered these questions."
+NO_THEME = "No theme: fewer than five people wrote about the same thing."
+MOST_OR_ALL, ONE_OR_NONE = "all or all but one", "none or one"
 MOST_NAMES = 3
 _TINY = 1e-7  # of a point: what two ways of computing one number may differ by
 _FINEST = 8
@@ -145,6 +157,15 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
     return f"{meets} of {total} measures {'meets' if meets == 1 else 'meet'} target"
 
 
+def named_wave(opened: str) -> str:
+    """A wave as a sentence names it.
+
+    >>> named_wave("2026-10-12")
+    'the wave of October 2026'
+    """
+    return f"the wave of {date.fromisoformat(opened):%B %Y}"
+
+
 def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:
     """The headline's second sentence: which measures clearly changed since which wave; nothing where none did.
 
@@ -155,13 +176,41 @@ def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:
     return " ".join(said)
 
 
-def would_have_shown(low: float, high: float) -> str:
-    """How large a change (in points, or in the measure's own unit) would probably have been found: 1.5 times half the range.
+def would_have_shown(points: float) -> str:
+    """How large a change (in points, or in the measure's own unit) would probably have been found.
 
-    >>> would_have_shown(-8.9, 32.8)
+    >>> would_have_shown(31.3)
     'A change of about 31 points would probably have shown.'
     """
-    return f"A change of about {rounded(0.75 * (high - low))} points would probably have shown."
+    return f"A change of about {rounded(points)} points would probably have shown."
+
+
+def why_unclear(change: Measure, factor: float) -> str:
+    """Why a change is not called clear: who was invited has changed, chance among many comparisons, or too small to be found.
+
+    >>> why_unclear({"low": 0.04, "high": 0.48, "detectable": 0.32, "family": 18}, 100)
+    'Among 18 comparisons, chance alone leaves out zero now and then.'
+    """
+    if change.get("mix_changed"):
+        return "The mix of departments among the invited has changed, so no change is called clear."
+    if change["low"] > 0 or change["high"] < 0:
+        return f"Among {change['family']} comparisons, chance alone leaves out zero now and then."
+    return would_have_shown(change["detectable"] * factor)
+
+
+def prospect(found: Outlook) -> tuple[str, str, str]:
+    """What a wave would be able to say if so many answered: who answers, how a usual score would read, which change would show.
+
+    >>> from survey.statistics.planning import outlook
+    >>> prospect(outlook(58, 0.6))
+    ('60%: 35 of 58', '69% (58 to 78)', 'about 31 points')
+    """
+    people = f"{percent(found.rate)}: {found.answers} of {found.invited}"
+    if found.level is None:
+        return people, FROM_FIVE, NOT_COMPARED
+    level = {"shown": True, "statistic": "top2", "estimate": found.level.estimate, "low": found.level.low, "high": found.level.high}
+    change = f"about {rounded(100 * found.change)} points" if found.change is not None else NOT_COMPARED
+    return people, TOO_WIDE if found.too_wide else printed(level | {"method": found.level.method}), change
 
 
 def silence(measure: Measure) -> str:

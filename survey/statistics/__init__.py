@@ -1,21 +1,57 @@
-"""Intervals, differences and verdicts: counts in, honest ranges out. Pure functions; see docs for each method's paper."""
+"""Intervals, differences and verdicts: counts in, honest ranges out. Pure functions; see docs for each method's paper.
 
-from survey.statistics.difference import adjust_p_values, difference_interval
-from survey.statistics.levels import mean_interval, nps_interval, proportion_interval
-from survey.statistics.silence import break_even, feasible_range
-from survey.statistics.stratified import stratified_interval
-from survey.statistics.values import Difference, Interval, Stratum
+The plural of a name takes arrays of cells; the singular is the same for one cell.
+"""
+
+from survey.statistics.difference import (
+    adjust_p_values,
+    difference_interval,
+    difference_intervals,
+    stratified_difference,
+    stratified_differences,
+)
+from survey.statistics.levels import (
+    mean_interval,
+    mean_intervals,
+    nps_interval,
+    nps_intervals,
+    proportion_interval,
+    proportion_intervals,
+)
+from survey.statistics.silence import break_even, break_evens, feasible_range, feasible_ranges
+from survey.statistics.stratified import (
+    effective_answers,
+    stratified_interval,
+    stratified_intervals,
+    stratified_process_interval,
+    stratified_process_intervals,
+)
+from survey.statistics.values import Difference, Differences, Interval, Intervals, Stratum
 
 __all__ = [
     "Difference",
+    "Differences",
     "Interval",
+    "Intervals",
     "Stratum",
     "adjust_p_values",
     "break_even",
+    "break_evens",
     "difference_interval",
+    "difference_intervals",
+    "effective_answers",
     "feasible_range",
+    "feasible_ranges",
     "mean_interval",
+    "mean_intervals",
     "nps_interval",
+    "nps_intervals",
     "proportion_interval",
+    "proportion_intervals",
+    "stratified_difference",
+    "stratified_differences",
     "stratified_interval",
+    "stratified_intervals",
+    "stratified_process_interval",
+    "stratified_process_intervals",
 ]

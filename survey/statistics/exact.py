@@ -7,51 +7,66 @@ for the hypergeometric distribution.
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
+
+from survey.statistics.values import Floats, Whole
 
 SLACK = 1e-7  # ties are ties also when rounding says otherwise
 LARGEST_TABLE = 60_000
 
-Floats = NDArray[np.float64]
 
+def kept_counts(successes: Whole, answers: Whole, population: Whole, alpha: float) -> tuple[Whole, Whole]:
+    """The smallest and largest number of satisfied people (of each `population`) that `successes` of `answers` do not rule out.
 
-@lru_cache(maxsize=20_000)
-def kept_counts(successes: int, answers: int, population: int, alpha: float) -> tuple[int, int]:
-    """The smallest and largest number of satisfied people (of `population`) that `successes` of `answers` do not rule out.
-
-    >>> kept_counts(6, 6, 20, 0.05)
-    (13, 20)
+    >>> [ends.tolist() for ends in kept_counts(np.array([6, 19]), np.array([6, 19]), np.array([20, 25]), 0.05)]
+    [[13, 24], [20, 25]]
     """
-    if answers == population:
-        return successes, successes
-    if (population + 1) * (answers + 1) <= LARGEST_TABLE:
-        low, high = (int(end[successes]) for end in _table(answers, population, alpha))
-    else:
-        low = _search(successes, answers, population, alpha)
-        high = population - _search(answers - successes, answers, population, alpha)
-    low = min(low, population * successes // answers)
-    high = max(high, -(-population * successes // answers))
-    if low == high:
-        low, high = (low, high + 1) if successes == 0 else (low - 1, high)
-    return low, high
+    low, high = successes.copy(), successes.copy()
+    sizes = answers * (population.max(initial=0) + 1) + population
+    for place in _cells_by(np.where(answers < population, sizes, -1)):
+        n, people = int(answers[place[0]]), int(population[place[0]])
+        if (people + 1) * (n + 1) <= LARGEST_TABLE:
+            low[place], high[place] = (ends[successes[place]] for ends in _table(n, people, alpha))
+        else:
+            low[place], high[place] = np.array([_searched(int(x), n, people, alpha) for x in successes[place]]).T
+    return _widened(low, high, successes, answers, population)
 
 
-@lru_cache(maxsize=256)
-def _table(answers: int, population: int, alpha: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _cells_by(keys: Whole) -> list[Whole]:
+    """The places of the cells that share a key; those with a negative one are left out."""
+    order = np.argsort(keys, kind="stable")
+    order = order[np.searchsorted(keys[order], 0) :]
+    starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    return np.split(order, starts[1:]) if len(order) else []
+
+
+def _widened(low: Whole, high: Whole, x: Whole, n: Whole, people: Whole) -> tuple[Whole, Whole]:
+    """Holds the estimate, and is never a point unless everyone answered (both act only from 95 % response on)."""
+    silent = n < people
+    low = np.where(silent, np.minimum(low, people * x // n), low)
+    high = np.where(silent, np.maximum(high, -(-people * x // n)), high)
+    point = silent & (low == high)
+    return low - (point & (x > 0)), high + (point & (x == 0))
+
+
+@lru_cache(maxsize=1024)
+def _table(answers: int, population: int, alpha: float) -> tuple[Whole, Whole]:
     """Both ends for every x of an (n, N) at once."""
     satisfied = np.arange(population + 1)
     kept = _acceptability(satisfied, answers, population) > alpha * (1 + SLACK)
     x = np.arange(answers + 1)
-    possible = (satisfied[:, None] >= x) & (satisfied[:, None] <= x + population - answers)
-    kept &= possible
-    low = kept.argmax(axis=0)
-    high = population - kept[::-1].argmax(axis=0)
-    return low, high
+    kept &= (satisfied[:, None] >= x) & (satisfied[:, None] <= x + population - answers)
+    return kept.argmax(axis=0), population - kept[::-1].argmax(axis=0)
 
 
-def _search(successes: int, answers: int, population: int, alpha: float) -> int:
-    """The smallest kept count, without a table: inwards from where the upper tail alone rules out."""
+@lru_cache(maxsize=20_000)
+def _searched(successes: int, answers: int, population: int, alpha: float) -> tuple[int, int]:
+    """Both ends for one x, without a table; the high one by symmetry."""
+    return _lowest(successes, answers, population, alpha), population - _lowest(answers - successes, answers, population, alpha)
+
+
+def _lowest(successes: int, answers: int, population: int, alpha: float) -> int:
+    """The smallest kept count: inwards from where the upper tail alone rules out."""
     first, last = successes, population * successes // answers
     while first < last:  # the tail P(X >= x) grows with the count
         middle = (first + last) // 2
@@ -63,26 +78,21 @@ def _search(successes: int, answers: int, population: int, alpha: float) -> int:
     return successes + population - answers
 
 
-def _mass(satisfied: NDArray[np.int64], answers: int, population: int) -> Floats:
+def _mass(satisfied: Whole, answers: int, population: int) -> Floats:
     """P(X = k) for each count (rows) and each k = 0..n (columns)."""
+    log = gammaln(np.arange(population + 2) + 1.0)  # of every factorial that can occur
     k = np.arange(answers + 1)
     rows = satisfied[:, None]
     others = population - rows
     possible = (k <= rows) & (answers - k <= others)
-    drawn, left = np.where(possible, k, 0), np.where(possible, answers - k, 0)
-    log = (
-        gammaln(rows + 1)
-        - gammaln(drawn + 1)
-        - gammaln(np.maximum(rows - drawn, 0) + 1)
-        + gammaln(others + 1)
-        - gammaln(left + 1)
-        - gammaln(np.maximum(others - left, 0) + 1)
-        - (gammaln(population + 1) - gammaln(answers + 1) - gammaln(population - answers + 1))
-    )
-    return np.where(possible, np.exp(log), 0.0)
+    undrawn, unmet = np.where(possible, rows - k, 0), np.where(possible, others - answers + k, 0)
+    found = log[rows] - log[k] - log[undrawn] + log[others] - log[answers - k] - log[unmet]
+    found -= log[population] - log[answers] - log[population - answers]
+    mass: Floats = np.where(possible, np.exp(np.where(possible, found, 0.0)), 0.0)
+    return mass
 
 
-def _acceptability(satisfied: NDArray[np.int64], answers: int, population: int) -> Floats:
+def _acceptability(satisfied: Whole, answers: int, population: int) -> Floats:
     """A_K(x): the probability, under each count K, of results with a tail no larger than that of x."""
     mass = _mass(satisfied, answers, population)
     lower = np.cumsum(mass, axis=1)

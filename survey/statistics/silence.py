@@ -1,41 +1,60 @@
 """What those who did not answer could change."""
 
-import math
+from typing import Any
 
-from survey.statistics.values import Interval, checked_population, whole
+import numpy as np
+from numpy.typing import ArrayLike
+
+from survey.statistics.values import Interval, Intervals, checked_population, checked_successes, fraction
+
+
+def feasible_ranges(successes: ArrayLike, answers: ArrayLike, population: ArrayLike) -> Intervals:
+    """The lowest and highest share of each cell that is possible, whatever the silent think.
+
+    >>> feasible_ranges([45], [62], [140]).low.round(4).tolist()
+    [0.3214]
+    """
+    x, n = checked_successes(successes, answers)
+    people = checked_population(_given(population), n)
+    return Intervals(x / n, x / people, (x + people - n) / people, 1.0, np.full(len(n), "feasible range"))
+
+
+def break_evens(successes: ArrayLike, answers: ArrayLike, population: ArrayLike, target: float) -> "np.ma.MaskedArray[Any, Any]":
+    """The share of each cell's silent people who would have to be satisfied for the target to be met; masked where everyone answered.
+
+    At most 0: met whatever they think; above 1: missed whatever they think. Refuses a target outside 0..1, so 80 too.
+
+    >>> break_evens([45, 9], [62, 12], [140, 12], 0.8).round(3).tolist()
+    [0.859, None]
+    """
+    x, n = checked_successes(successes, answers)
+    people = checked_population(_given(population), n)
+    needed = people * fraction("target", target)
+    silent = people - n
+    return np.ma.masked_array((needed - x) / np.maximum(silent, 1), mask=silent == 0)
 
 
 def feasible_range(successes: int, answers: int, population: int) -> Interval:
-    """The lowest and highest share that is possible, whatever the silent think.
+    """One feasible range; see `feasible_ranges`.
 
     >>> i = feasible_range(45, 62, 140)
     >>> round(i.estimate, 4), round(i.low, 4), round(i.high, 4)
     (0.7258, 0.3214, 0.8786)
     """
-    x, n, people = _checked(successes, answers, population)
-    return Interval(x / n, x / people, (x + people - n) / people, 1.0, "feasible range")
+    return feasible_ranges([successes], [answers], [population])[0]
 
 
 def break_even(successes: int, answers: int, population: int, target: float) -> float | None:
-    """The share of the silent who would have to be satisfied for the target to be met; None when everyone answered.
-
-    At most 0: met whatever they think; above 1: missed whatever they think. Refuses a target outside 0..1, so 80 too.
+    """One break-even; None when everyone answered. See `break_evens`.
 
     >>> round(break_even(45, 62, 140, 0.8), 3)
     0.859
     """
-    x, n, people = _checked(successes, answers, population)
-    if not (math.isfinite(target) and 0 <= target <= 1):
-        raise ValueError(f"target must lie within 0..1: {target!r}")
-    return None if people == n else (people * target - x) / (people - n)
+    found: float | None = break_evens([successes], [answers], [population], target).tolist()[0]
+    return found
 
 
-def _checked(successes: int, answers: int, population: int) -> tuple[int, int, int]:
-    n = whole("answers", answers, lowest=1)
-    x = whole("successes", successes)
-    if x > n:
-        raise ValueError(f"successes ({x}) exceed answers ({n})")
-    people = checked_population(population, n)
-    if people is None:
+def _given(population: ArrayLike) -> ArrayLike:
+    if population is None or (isinstance(population, list) and None in population):
         raise ValueError("population must be given")
-    return x, n, people
+    return population

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from survey.statistics.values import Interval
 
 SHARE_FROM, DETAIL_FROM = 5, 10
+COMPARED_FROM = 10
+THEME_FROM = 5
+DRIVERS_FROM, RANKED_FROM = 100, 200
+WIDEST = 0.5  # of the scale: a wider range says too little to be printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,30 @@ def neighbouring_band(counts: Sequence[int], first_code: int) -> str | None:
 
 
 def too_wide(interval: Interval, width: float) -> bool:
-    """Whether a range is wider than half its scale, so that it says too little to be printed."""
-    return interval.high - interval.low > width / 2 + 1e-9
+    """Whether a range is wider than half its scale (`width`), so that it says too little to be printed.
+
+    >>> too_wide(Interval(0.7, 0.4, 0.9, 0.95, ""), 1.0), too_wide(Interval(0.7, 0.15, 0.9, 0.95, ""), 1.0)
+    (False, True)
+    """
+    return interval.high - interval.low > width * WIDEST + 1e-9
+
+
+def may_compare(first: int, second: int) -> bool:
+    """Whether two numbers of answers are enough for a change or a comparison: 10 on both sides.
+
+    >>> may_compare(10, 42), may_compare(9, 42)
+    (True, False)
+    """
+    return min(first, second) >= COMPARED_FROM
+
+
+def shared_by_enough(comments: int) -> bool:
+    """Whether so many comments make a theme: at least five people said it.
+
+    >>> shared_by_enough(5), shared_by_enough(4)
+    (True, False)
+    """
+    return comments >= THEME_FROM
 
 
 def _merge(groups: list[Merged], minimum: int, *, by: str) -> tuple[Merged, ...]:

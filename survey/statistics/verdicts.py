@@ -1,9 +1,11 @@
-"""The one place that compares a range with a target."""
+"""The one place that compares a range with a target, or a difference with chance."""
 
 from enum import StrEnum
 
-from survey.statistics.values import Interval
+from survey.statistics.suppression import COMPARED_FROM
+from survey.statistics.values import Difference, Interval, number
 
+CLEAR_Q = 0.05
 _SLACK = 1e-9  # in favour of equality: a range that ends on the target has reached it
 
 
@@ -15,14 +17,38 @@ class Verdict(StrEnum):
     TOO_CLOSE = "too close to call"
 
 
+class Direction(StrEnum):
+    """What a difference says: clearly up, clearly down, or nothing clear."""
+
+    UP = "up"
+    DOWN = "down"
+    UNCLEAR = "unclear"
+
+
 def verdict(interval: Interval, target: float) -> Verdict:
     """Meets when the whole range is at or above the target, misses when all of it is below; unrounded.
 
     >>> verdict(Interval(0.9, 0.82, 0.95, 0.95, ""), 0.8).value
     'meets'
     """
-    if interval.low >= target - _SLACK:
+    needed = number("target", target) - _SLACK
+    if interval.low >= needed:
         return Verdict.MEETS
-    if interval.high < target - _SLACK:
+    if interval.high < needed:
         return Verdict.MISSES
     return Verdict.TOO_CLOSE
+
+
+def direction(found: Difference, q_value: float, answers: tuple[int, int]) -> Direction:
+    """Up or down only when chance would rarely do it among all comparisons of a report, and both sides have 10 answers.
+
+    The range must leave out zero as well, which at q <= 0.05 it always does: p < 0.05 exactly when the 95 % range excludes 0.
+
+    >>> direction(Difference(0.2, 0.05, 0.33, 0.008), 0.03, (70, 80)).value
+    'up'
+    >>> direction(Difference(0.2, 0.05, 0.33, 0.008), 0.09, (70, 80)).value
+    'unclear'
+    """
+    if not q_value <= CLEAR_Q or min(answers) < COMPARED_FROM or found.low <= 0 <= found.high:
+        return Direction.UNCLEAR
+    return Direction.UP if found.estimate > 0 else Direction.DOWN

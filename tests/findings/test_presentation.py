@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from survey.charts.drawings import range_cells
 from survey.findings import wording
+from survey.findings.comparisons import moved
 from survey.findings.compute import compute
 from survey.findings.presentation import Presentation, present
 from survey.questionnaires.rules import Question, Scale, ScaleKind, numeric_scale
@@ -140,7 +141,8 @@ def test_a_group_is_marked_only_where_it_clearly_differs_from_the_rest(example: 
         if measure["question"] == "COM1" and measure["statistic"] == "top2" and measure["group"]:
             clear = measure["group"] in {"Service", "Warehouse"}
             estimate = 0.6 if measure["group"] == "Service" else -0.3
-            measure["against_rest"] = {"estimate": estimate, "verdict": "clearly different" if clear else "no clear difference"}
+            way = ("up" if estimate > 0 else "down") if clear else "unclear"
+            measure["against_rest"] = {"shown": True, "estimate": estimate, "direction": way}
     shown = present(marked)
     place = shown.columns.index("Kept informed")
     assert [row.cells[place].look for row in shown.groups] == ["", "higher", "lower", ""]
@@ -194,16 +196,20 @@ def test_without_targets_nothing_is_judged_and_nothing_claimed() -> None:
     assert [m.question for m in shown.contrast.problems] == ["RES1", "COM1"]
 
 
-def changing(found: Document, question: str, low: float, high: float, verdict: str) -> Document:
+def changing(found: Document, question: str, low: float, high: float, direction: str) -> Document:
     changed = copy.deepcopy(found)
     for measure in changed["measures"]:
         if measure["question"] == question and measure["statistic"] == "top2" and measure["group"] is None:
-            measure["change"] = {"since": "it-2026-10-12", "estimate": (low + high) / 2, "low": low, "high": high, "verdict": verdict}
+            measure["change"] = {
+                "since": "it-2026-10-12", "opened": "2026-10-12", "imported": False, "shown": True, "direction": direction,
+                "estimate": (low + high) / 2, "low": low, "high": high, "detectable": 0.75 * (high - low),
+            }  # fmt: skip
+    changed["changed"] = moved(changed["measures"], {key: name for key, (name, _, _) in EXAMPLE.items()})
     return changed
 
 
 def test_no_clear_change_names_its_wave_and_what_would_have_shown(example: Document) -> None:
-    shown = present(changing(example, "OVR1", -0.089, 0.328, "no clear change"), [document("2026-10-12")])
+    shown = present(changing(example, "OVR1", -0.089, 0.328, "unclear"), [document("2026-10-12")])
     assert shown.change is not None
     assert (shown.change.score, shown.change.range, shown.change.words) == ("+12", "\u22129 to +33", "No clear change")
     assert shown.change.since == "the wave of October 2026"
@@ -212,7 +218,7 @@ def test_no_clear_change_names_its_wave_and_what_would_have_shown(example: Docum
 
 
 def test_a_clear_change_is_the_headlines_second_sentence(example: Document) -> None:
-    shown = present(changing(example, "COM1", 0.05, 0.42, "clear"), [document("2026-10-12")])
+    shown = present(changing(example, "COM1", 0.05, 0.42, "up"), [document("2026-10-12")])
     assert shown.changed == "Clearly up since the wave of October 2026: Kept informed."
 
 
@@ -332,6 +338,6 @@ def test_the_subject_carries_the_outcome(example: Document) -> None:
 
 @pytest.mark.parametrize("facts", [{}, {"targets": {}}, {"baseline": True, "imported": True, "unreadable": 1}], ids=str)
 def test_generated_text_never_claims_what_a_range_cannot(facts: dict[str, Any]) -> None:
-    shown = present(changing(document(**facts), "COM1", 0.05, 0.42, "clear"), [document("2026-10-12")])
+    shown = present(changing(document(**facts), "COM1", 0.05, 0.42, "up"), [document("2026-10-12")])
     said = " ".join((sentences(shown), mail(shown, "findings.html"), mail(shown, "findings.txt"), mail(shown, "findings.subject.txt")))
     assert not re.search(r"\b(better|worse|improved|declined|happy|happier|significant|margin of error)\b|±", said, re.IGNORECASE)

@@ -1,0 +1,151 @@
+"""The provider's mail: the same numbers twice, each with its range, and nothing of a group, a person or a comment."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from itertools import zip_longest
+from typing import Any
+
+import pytest
+from flask import Flask, current_app
+
+from survey.findings.history import import_history
+from survey.findings.letters import findings_letter
+from survey.findings.presentation import named_date, present
+from survey.findings.reading import Mapped, read_history
+from survey.findings.rules import Findings
+from survey.findings.service import findings, preview_sharing, recipients
+from survey.kernel.clock import now
+from survey.mail.letter import Letter
+from survey.questionnaires.service import questionnaire
+from tests.cast import found_company
+from tests.findings.company import CANARY, DEPARTMENTS, MERGED, small_company
+
+SCORE = r"\d[\d.]*% \(\d[\d.]* to \d[\d.]*\)"
+LARGEST = 40_000
+
+
+class Seen(HTMLParser):
+    """What a reader of the HTML part sees, and every tag and address in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [value or "" for name, value in attrs if name in {"href", "src", "background", "srcset", "data"}]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+
+def letter_on(found: Findings) -> Letter:
+    provider, contacts = recipients(found.wave)
+    shared = preview_sharing(found, contacts[0].id, now())
+    return findings_letter(shared, provider, contacts[0], current_app.config["CANDOUR"])
+
+
+@pytest.fixture
+def found(app: Flask) -> Findings:
+    return findings(small_company(app).wave.slug)
+
+
+def test_both_parts_hold_the_same_numbers_in_the_same_order(found: Findings) -> None:
+    letter = letter_on(found)
+    html = Seen(letter.html).text.partition("What they")[0]
+    text = " ".join(letter.text.split())
+    assert re.findall(SCORE, text) == re.findall(SCORE, html)
+    assert sorted(_numbers(text)) == sorted(_numbers(html))
+    shown = [measure.printed for measure in present(found.document).measures if measure.chart]
+    assert len(shown) == 3
+    assert set(re.findall(SCORE, text)) >= set(shown)
+
+
+def _numbers(text: str) -> list[str]:
+    """Every number of the measures; the preheader and the keys to charts are no numbers."""
+    measured = text.lower().partition("each measure")[2].partition("what we ask of you")[0]
+    return re.findall(r"\d[\d.]*%?", measured)
+
+
+def test_no_score_stands_without_its_range(found: Findings) -> None:
+    letter = letter_on(found)
+    level, rate = "95%", f"{found.document['response_rate']:.0%}"
+    allowed = {f"said ({level}", f"answered ({rate}", "Silence: 70%", "target 70%", "of 70%", "at 70%"}
+    for part in (" ".join(letter.text.split()), Seen(letter.html).text):
+        assert set(re.findall(r"\S+ \(?\d[\d.]*%", re.sub(SCORE, "", part))) <= allowed
+
+
+def test_it_tells_nothing_of_groups_people_or_comments(found: Findings) -> None:
+    letter = letter_on(found)
+    for part in (letter.subject, letter.text, letter.html):
+        assert [name for name in (*DEPARTMENTS, MERGED, CANARY, "Ada", "Colleague") if name in part] == []
+
+
+def test_it_loads_nothing_and_links_only_to_how_we_count(found: Findings) -> None:
+    letter = letter_on(found)
+    seen = Seen(letter.html)
+    assert seen.addresses == ["http://localhost/how-we-count"]
+    assert not seen.tags & {"img", "picture", "video", "iframe", "script", "link", "object", "svg", "form", "input"}
+    assert "url(" not in letter.html
+    assert len(letter.html.encode()) <= LARGEST
+
+
+def test_even_the_longest_questionnaire_fits(app: Flask) -> None:
+    found_company()
+    found = imported(_every_question())
+    assert len([measure for measure in present(found.document).measures if measure.chart]) > 20
+    assert len(letter_on(found).html.encode()) <= LARGEST
+
+
+def _every_question() -> str:
+    questions = [q for q in questionnaire("annual_full").questions if q.scale.codes]
+    rows = [["group", *(q.id for q in questions)]]
+    rows += [[("Sales", "Service")[n % 2], *(str(q.scale.codes[n % len(q.scale.codes)]) for q in questions)] for n in range(60)]
+    return "\n".join(",".join(row) for row in rows)
+
+
+def imported(content: str, name: str = "past", day: str = "2026-07-06") -> Findings:
+    groups = {"Sales": 40, "Service": 40}
+    history = read_history(content.encode(), groups, questionnaire("annual_full"), Mapped(), None, "history")
+    return import_history(name, history, survey="IT support", opened=date.fromisoformat(day), closed=date.fromisoformat(day), actor="test")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        (["misses"], "the measure misses target"),
+        (["meets", "misses", "too close to call"], "1 of 3 measures meets target"),
+        (["meets", "meets"], "2 of 2 measures meet target"),
+        (["misses", "too close to call"], "none of 2 measures clearly meets target"),
+        ([], "38 of 51 people answered"),
+    ],
+)
+def test_the_subject_follows_from_the_verdicts(found: Findings, verdicts: list[str], outcome: str) -> None:
+    document = copied(found)
+    shares = [m for m in document["measures"] if m["group"] is None and m["statistic"] == "top2" and m["shown"]]
+    for share, verdict in zip_longest(shares, verdicts):
+        share.update({"target": 0.7, "break_even": 0.5, "verdict": verdict} if verdict else {"target": None, "verdict": None})
+    letter = letter_on(replace(found, document=document))
+    assert letter.subject == f"Northwind Ltd staff survey, Q1 2027: {outcome}"
+
+
+def copied(found: Findings) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(found.document)))
+
+
+def test_answers_go_to_the_client_and_the_day_they_are_due_is_said(found: Findings) -> None:
+    letter = letter_on(found)
+    shared = preview_sharing(found, recipients(found.wave)[1][0].id, now())
+    assert (letter.to_address, letter.reply_to) == ("otto@brightline.example", "dana@northwind.example")
+    assert named_date(shared.reply_by.isoformat()) in Seen(letter.html).text
+    assert found.digest.removeprefix("sha256:")[:16] in letter.text

@@ -1,0 +1,178 @@
+"""Results for who may read them, the preview and the sending for managers, and nothing hidden in any of it."""
+
+import csv
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from survey.database import db
+from survey.findings.compute import FROM_TEN, HIDDEN
+from survey.findings.export import as_csv
+from survey.findings.service import findings, recipients
+from survey.providers.service import remove_contact
+from survey.waves import service as waves
+from survey.waves.rules import Wave, WaveState
+from tests.cast import answer_all, open_company
+from tests.findings.company import CANARY, MERGED, emptied, small_company
+from tests.outside import signed_in
+
+
+@pytest.fixture
+def wave(app: Flask) -> Wave:
+    return small_company(app).wave
+
+
+@pytest.fixture
+def manager(client: FlaskClient, wave: Wave) -> FlaskClient:
+    return signed_in(client, "manager")
+
+
+def page(client: FlaskClient, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status, path
+    return response.get_data(as_text=True)
+
+
+def words_on(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def send(client: FlaskClient, wave: Wave, *contact_ids: str) -> Any:
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page(client, f"/findings/{wave.slug}"))
+    assert token
+    return client.post(f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": list(contact_ids)})
+
+
+def sharings() -> int:
+    return int(db.session.execute(text("SELECT count(*) FROM sharing")).scalar_one())
+
+
+def contact_of(wave: Wave) -> str:
+    return recipients(wave)[1][0].id
+
+
+@pytest.mark.parametrize("path", ["/waves/{}", "/findings/{}", "/findings/{}/letter", "/findings/{}.csv"])
+def test_a_stranger_is_led_to_the_sign_in(client: FlaskClient, wave: Wave, path: str) -> None:
+    response = client.get(path.format(wave.slug))
+    assert response.status_code == 302
+    assert "/sign-in?next=" in response.headers["Location"]
+
+
+def test_a_viewer_reads_figures_but_neither_comments_nor_the_mail(client: FlaskClient, wave: Wave) -> None:
+    viewer = signed_in(client, "viewer")
+    results = page(viewer, f"/waves/{wave.slug}")
+    assert findings(wave.slug).document["headline"] in results
+    assert CANARY not in results
+    assert f'href="/findings/{wave.slug}"' not in results
+    for path in (f"/findings/{wave.slug}", f"/findings/{wave.slug}/letter"):
+        page(viewer, path, 403)
+    assert viewer.post(f"/findings/{wave.slug}", data={"contact": contact_of(wave)}).status_code in {400, 403}
+    assert sharings() == 0
+
+
+def test_the_results_say_what_the_document_says(manager: FlaskClient, wave: Wave) -> None:
+    html = page(manager, f"/waves/{wave.slug}")
+    shown = words_on(html)
+    for words in ("38 of 51 people answered (75%)", "Board and Legal were counted together", "Shown from 10 answers"):
+        assert words in shown
+    (finance,) = [row for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if '<th scope="row">Finance (9)' in row]
+    cells = [words_on(cell) for cell in re.findall(r"<td.*?</td>", finance, re.DOTALL)]
+    assert cells.count(HIDDEN) == 4
+    assert len([cell for cell in cells if "n 7" in cell]) == 2
+    assert html.count(CANARY) == 38
+
+
+def test_the_csv_is_a_file_named_after_the_wave(manager: FlaskClient, wave: Wave) -> None:
+    response = manager.get(f"/findings/{wave.slug}.csv")
+    assert response.mimetype == "text/csv"
+    assert response.headers["Content-Disposition"] == f"attachment; filename={wave.slug}.csv"
+    assert response.get_data(as_text=True) == as_csv(findings(wave.slug))
+
+
+def test_the_preview_shows_the_mail_and_ticks_nobody(manager: FlaskClient, wave: Wave) -> None:
+    html = page(manager, f"/findings/{wave.slug}")
+    assert "Otto Lindqvist" in html
+    assert len(re.findall(r'<input type="checkbox" id="c-[^>]*name="contact"', html)) == 1
+    assert not re.search(r"<input[^>]*\bchecked\b", html)
+    assert "Subject: Northwind Ltd staff survey, Q1 2027: the measure " in html
+    assert sharings() == 0
+    response = manager.get(f"/findings/{wave.slug}/letter")
+    assert "sandbox" in response.headers["Content-Security-Policy"]
+    assert "What we ask of you" in response.get_data(as_text=True)
+
+
+def test_sending_to_nobody_says_so_and_sends_nothing(manager: FlaskClient, wave: Wave) -> None:
+    response = send(manager, wave)
+    html = response.get_data(as_text=True)
+    assert response.status_code == 400
+    assert "<title>Error: " in html
+    assert "Tick at least one person; nothing was sent." in html
+    assert (sharings(), waves.wave(wave.slug).state) == (0, WaveState.COUNTED)
+
+
+def test_sending_to_a_ticked_person_says_what_happened_each_time(manager: FlaskClient, wave: Wave) -> None:
+    for said in ("On its way to 1 person.", "Nothing was sent. 1 has this version already."):
+        response = send(manager, wave, contact_of(wave))
+        assert (response.status_code, response.headers["Location"]) == (303, f"/waves/{wave.slug}")
+        assert said in page(manager, f"/waves/{wave.slug}")
+    assert (sharings(), waves.wave(wave.slug).state) == (1, WaveState.SHARED)
+    assert "has this version already and will not get it twice" in page(manager, f"/findings/{wave.slug}")
+
+
+def test_somebody_who_is_no_contact_any_more_is_refused_with_what_to_do(manager: FlaskClient, wave: Wave) -> None:
+    gone = contact_of(wave)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page(manager, f"/findings/{wave.slug}"))
+    assert token
+    remove_contact("Brightline IT", "otto@brightline.example")
+    response = manager.post(f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": gone})
+    assert response.status_code == 409
+    assert "Nothing was sent; choose again." in response.get_data(as_text=True)
+    assert sharings() == 0
+    assert "has no contact yet" in page(manager, f"/findings/{wave.slug}")
+    assert page(manager, f"/findings/{wave.slug}/letter") == ""
+
+
+def test_a_form_without_its_secret_sends_nothing(manager: FlaskClient, wave: Wave) -> None:
+    response = manager.post(f"/findings/{wave.slug}", data={"contact": contact_of(wave)})
+    assert response.status_code == 400
+    assert sharings() == 0
+
+
+def test_before_the_count_there_is_progress_and_no_findings(app: Flask, client: FlaskClient) -> None:
+    company = open_company(app)
+    answer_all(company, company.codes[:23])
+    browser = signed_in(client, "manager")
+    assert browser.get(f"/waves/{company.wave.slug}").status_code == 302
+    for path in ("/findings/{}", "/findings/{}/letter", "/findings/{}.csv"):
+        assert "appear once it has closed" in page(browser, path.format(company.wave.slug), 409)
+
+
+def test_how_hidden_answers_are_spread_over_hidden_groups_changes_nothing_that_is_published(app: Flask) -> None:
+    before = published(app)
+    emptied()
+    after = published(app, swapped=True)
+    assert [name for name in before if before[name] != after[name]] == []
+    assert all(HIDDEN in before[name] for name in ("json", "csv", "page"))
+    assert FROM_TEN in before["csv"]
+    hidden = [line for line in csv.DictReader(io.StringIO(before["csv"])) if (line["question"], line["group"]) == ("RES1", MERGED)]
+    assert [line["estimate"] for line in hidden] == ["", ""]
+
+
+def published(app: Flask, *, swapped: bool = False) -> dict[str, str]:
+    """Everything of a counted wave that anybody can read; what differs by chance in every page is left out."""
+    with app.app_context():
+        slug = small_company(app, swapped=swapped).wave.slug
+        browser = signed_in(app.test_client(), "manager")
+        pages = {name: page(browser, path.format(slug)) for name, path in PAGES.items()}
+        pages["json"] = json.dumps(findings(slug).document)
+    return {name: re.sub(BY_CHANCE, "", content) for name, content in pages.items()}
+
+
+PAGES = {"page": "/waves/{}", "share": "/findings/{}", "mail": "/findings/{}/letter", "csv": "/findings/{}.csv"}
+BY_CHANCE = rf'name="csrf_token" value="[^"]+"|[0-9a-f]{{32}}|<li class="letter">{CANARY}\d+</li>'  # secrets, ids, order of comments

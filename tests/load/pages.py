@@ -1,0 +1,54 @@
+"""The measured parts of the documents, written from what was measured and never by hand."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+MEASURED = ROOT / "survey" / "statistics" / "measured.json"
+STATISTICS, BENCHMARKS = ROOT / "docs" / "statistics.md", ROOT / "docs" / "benchmarks.md"
+PART = re.compile(r"(<!-- measured: (?P<names>[a-z, -]+) -->\n).*?(<!-- end of measured -->)", re.DOTALL)
+
+Json = dict[str, Any]
+
+
+def measurements() -> Json:
+    """What the last `make bench` measured."""
+    found: Json = json.loads(MEASURED.read_text())
+    return found
+
+
+def filled(page: str, measured: Json) -> str:
+    """The page about statistics with the tables of the checks that each of its measured parts names."""
+    checks = {entry["id"]: entry for entry in measured["checks"]}
+    return PART.sub(lambda part: part[1] + _table(checks[name] for name in part["names"].split(", ")) + part[3], page)
+
+
+def _table(checks: Iterable[Json]) -> str:
+    rows = ["| measured | situations | must be | worst | average |", "|---|---|---|---|---|"]
+    for entry in checks:
+        large = entry["large"]
+        bound = f"{'at least' if entry['at_least'] else 'at most'} {100 * entry['bound']:.0f} %"
+        numbers = f"{large['cells']:,} | {bound} | {100 * large['worst']:.1f} % | {100 * large['mean']:.1f} %"
+        rows.append(f"| {entry['what']} | {numbers} |")
+    return "\n".join(rows) + "\n"
+
+
+def timed(page: str, name: str, lines: Iterable[Json]) -> str:
+    """The page about benchmarks with the table of one of its measured parts."""
+    rows = ["| what | cells | Candour | in a loop with scipy | times faster | must be |", "|---|---|---|---|---|---|"]
+    for line in lines:
+        bound = f"at least {line['bound']}" if line["bound"] else "not judged"
+        rows.append(
+            f"| {line['what']} | {line['n']:,} | {_short(line['median'])} | {_short(line['floor'])} | {line['ratio']:,.0f} | {bound} |"
+        )
+        last = line
+    versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
+    table = "\n".join(rows) + f"\n\nMedians of {last['rounds']} rounds, one core, {versions}; load of the machine {last['load']}.\n"
+    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == name else part[0], page)
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"

@@ -1,0 +1,46 @@
+"""The methods keep what they promise, and the published measurements are those that come out now."""
+
+import pytest
+
+from tests.load.pages import MEASURED, STATISTICS, filled, measurements
+from tests.statistics.simulations import CHECKS, Check
+
+STORED = {entry["id"]: entry for entry in measurements()["checks"]}
+TOGETHER = [name for name in CHECKS if name.startswith("stratified-") and name != "stratified-level"]  # one pass gives all three
+
+
+@pytest.mark.parametrize("names", [TOGETHER, *([name] for name in CHECKS if name not in TOGETHER)], ids=lambda names: names[-1])
+def test_a_promise_holds_and_is_what_was_published(names: list[str]) -> None:
+    for name in names:
+        found, stored = CHECKS[name]("small"), STORED[name]
+        assert found.holds, found
+        assert (stored["what"], stored["at_least"], stored["bound"]) == (found.what, found.at_least, found.bound), "run: make bench"
+        assert stored["small"]["cells"] == found.cells, "run: make bench"
+        assert (stored["small"]["worst"], stored["small"]["mean"]) == pytest.approx((found.worst, found.mean), abs=0.002), "run: make bench"
+
+
+def test_the_larger_measurements_keep_the_promises_too() -> None:
+    assert list(STORED) == list(CHECKS)
+    for entry in STORED.values():
+        assert Check(entry["id"], entry["what"], at_least=entry["at_least"], bound=entry["bound"], **entry["large"]).holds, entry["id"]
+
+
+@pytest.mark.parametrize(
+    ("at_least", "worst", "holds"), [(True, 0.95, True), (True, 0.94, False), (False, 0.05, True), (False, 0.06, False)]
+)
+def test_a_broken_promise_is_seen(at_least: bool, worst: float, holds: bool) -> None:  # noqa: FBT001
+    assert Check("x", "x", 1, at_least, 0.95 if at_least else 0.05, worst, 0.5).holds is holds
+
+
+def test_the_page_about_statistics_shows_what_was_measured_and_shows_every_check() -> None:
+    page = STATISTICS.read_text()
+    assert filled(page, measurements()) == page, "run: make bench"
+    assert all(entry["what"] in page for entry in STORED.values())
+    assert MEASURED.parent.name == "statistics"
+
+
+def test_a_page_that_was_changed_by_hand_is_found() -> None:
+    page, mean = STATISTICS.read_text(), f"{100 * STORED['share-level']['large']['mean']:.1f} %"
+    changed = page.replace(mean, "99.9 %")
+    assert changed != page
+    assert filled(changed, measurements()) == page
