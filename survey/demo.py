@@ -23,6 +23,7 @@ from survey.invitations.service import invitations_of, open_wave, store_code
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.catcher import Catcher
 from survey.organisation.service import set_organisation
 from survey.people.service import import_people
 from survey.providers.service import add_provider, list_providers
@@ -207,19 +208,23 @@ def welcome(config: Config) -> None:
     base = config.base_url
     newest = next((w for w in reversed(waves.list_waves()) if w.is_published), None)
     running = next((w for w in waves.list_waves() if w.state == "open"), None)
-    lines = [
-        "",
-        "Candour's demo is ready. Open, in this order:",
-        f"  {base}/mail                 the mail catcher: one employee's invitation, and the findings mail to the provider",
-        f"  {sign_in_link(MANAGER, config)}",
-        "                              signs you in as the manager, once; then look at Results",
+    letters = Catcher(config.folder / "mail").letters()
+    invitation = next((letter for letter in letters if running and f"/s/{running.slug}#" in letter.text), None)
+    shared = next((letter for letter in letters if "lindqvist" in letter.to), None)
+    places = [
+        ("the manager's dashboard; this link signs you in, once", sign_in_link(MANAGER, config)),
+        ("the newest results (after signing in)", f"{base}/waves/{newest.slug}" if newest else ""),
+        ("the wave that is open now (after signing in)", f"{base}/waves/{running.slug}" if running else ""),
+        ("one employee's invitation; its link leads to the survey", f"{base}/mail/{invitation.id}" if invitation else ""),
+        ("the findings mail to the provider", f"{base}/mail/{shared.id}" if shared else ""),
+        ("the mail catcher's inbox, with all mails", f"{base}/mail"),
+        ("what the employees are promised", f"{base}/promise"),
     ]
-    if newest:
-        lines.append(f"  {base}/waves/{newest.slug}   the newest results")
-    if running:
-        lines.append(f"  {base}/waves/{running.slug}   the wave that is open now")
-    lines += [f"  {base}/promise              what the employees are promised", ""]
-    click.echo("\n".join(lines))
+    click.echo("\nCandour's demo is ready. Open, in this order:\n")
+    for says, address in places:
+        if address:
+            click.echo(f"  {says}\n    {address}")
+    click.echo("")
 
 
 if __name__ == "__main__":

@@ -114,15 +114,19 @@ def cells_of(wave: Earlier, question: Question) -> Cells:
 def mix_changed(first: Sequence[PublishedGroup], second: Sequence[PublishedGroup]) -> bool:
     """Whether the departments' shares of the invited differ by more than a tenth in all, over the coarsest partition that both share."""
     blocks: list[set[str]] = []
-    for members in (set(group.members) for group in (*first, *second)):
+    for members in (_departments(group) for group in (*first, *second)):
         touched = [block for block in blocks if block & members]
         blocks = [block for block in blocks if block not in touched] + [members.union(*touched)]
     mixes = []
     for groups in (first, second):
-        invited = [sum(group.invited for group in groups if block.issuperset(group.members)) for block in blocks]
+        invited = [sum(group.invited for group in groups if block >= _departments(group)) for block in blocks]
         mixes.append([number / sum(invited) for number in invited])
     distance: float = sum(abs(a - b) for a, b in zip(*mixes, strict=True)) / 2
     return distance > MIX_SHIFT
+
+
+def _departments(group: PublishedGroup) -> set[str]:
+    return set(group.departments or group.members)
 
 
 def _asked(question: Question, questionnaire: Questionnaire) -> bool:

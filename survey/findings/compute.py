@@ -202,7 +202,17 @@ def _not_shown(words: str) -> Json:
 
 def _groups(groups: Sequence[PublishedGroup]) -> list[Json]:
     """The published groups, then those that were counted within another and have no number of their own."""
-    shown = [{"name": g.name, "invited": g.invited, "answered": g.answered, "shown": True, "members": list(g.members)} for g in groups]
+    shown = [
+        {
+            "name": g.name,
+            "invited": g.invited,
+            "answered": g.answered,
+            "shown": True,
+            "members": list(g.members),
+            "departments": list(g.departments),
+        }
+        for g in groups
+    ]
     merged = sorted(name for group in groups if len(group.members) > 1 for name in group.members)
     return [*shown, *({"name": name, "answered": None, "shown": False, "words": HIDDEN} for name in merged)]
 

@@ -61,7 +61,11 @@ def present(document: Document, earlier: Sequence[Document] = (), trend_of: str 
         reach=_reach(distributions),
         columns=columns,
         groups=groups,
-        merged=tuple(_merged(group["members"]) for group in document["groups"] if group["shown"] and len(group["members"]) > 1),
+        merged=tuple(
+            f"{group['name']} were counted together, so that nobody can be worked out."
+            for group in document["groups"]
+            if group["shown"] and len(group["members"]) > 1
+        ),
         trend=trend([*earlier, document], drawn["question"]) if drawn else None,
         trends=tuple((m["question"], questions[m["question"]]["name"]) for m in shares if m is not drawn) if earlier else (),
         year=_year(document.get("year"), questions),
@@ -240,7 +244,3 @@ def _group_cell(measure: Mapping[str, Any]) -> GroupCell:
     against = measure.get("against_rest")
     look = ("higher" if against["estimate"] > 0 else "lower") if against and _is_clear(against) else ""
     return GroupCell(wording.score(measure), wording.score_range(measure), measure.get("answers"), look)
-
-
-def _merged(members: Sequence[str]) -> str:
-    return f"{wording.joined(members)} were counted together, so that nobody can be worked out."

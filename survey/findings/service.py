@@ -137,7 +137,11 @@ def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -
 def _earlier(item: Wave) -> Earlier:
     """An earlier wave with its cells, counted again from its responses in the groups that were published."""
     document, asked = findings(item.slug).document, questions_of(item)
-    groups = [PublishedGroup(g["name"], tuple(g["members"]), g["invited"], g["answered"]) for g in document["groups"] if g["shown"]]
+    groups = [
+        PublishedGroup(g["name"], tuple(g["members"]), g["invited"], g["answered"], tuple(g["departments"]))
+        for g in document["groups"]
+        if g["shown"]
+    ]
     tally = responses.tally(item, asked, groups, document["unreadable"])
     return Earlier(item.slug, item.opens.date(), item.imported, asked, tally)
 

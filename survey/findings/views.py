@@ -7,6 +7,7 @@ from survey.access.current import current_actor, manages
 from survey.access.headers import POLICY
 from survey.access.open_to import open_to
 from survey.charts import drawings
+from survey.findings.explained import example, measured
 from survey.findings.export import as_csv
 from survey.findings.letters import findings_letter
 from survey.findings.presentation import named_date, present
@@ -87,7 +88,7 @@ def csv(wave: str) -> Response:
 @open_to("everyone")
 def how_we_count() -> str:
     """How scores, ranges and verdicts are made, in plain words."""
-    return render_template("findings/how_we_count.html", charts=drawings, example=drawings.Range(69, 60, 76, 70))
+    return render_template("findings/how_we_count.html", charts=drawings, example=example(), measured=measured())
 
 
 def _letter(wave: str) -> Letter | None:

@@ -45,12 +45,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PublishedGroup:
-    """A reporting group as counted: its name, the frozen groups it holds, invited and responses."""
+    """A reporting group as counted: its name, the frozen groups it holds, invited and responses, and the departments in all."""
 
     name: str
     members: tuple[str, ...]
     invited: int
     answered: int
+    departments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

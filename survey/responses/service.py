@@ -14,7 +14,7 @@ from survey.questionnaires.rules import Questionnaire
 from survey.responses import rules
 from survey.responses.rules import Answers, Cell, PublishedGroup, Tally
 from survey.responses.tables import BallotRow, CommentRow, ResponseRow
-from survey.statistics.suppression import merge_small
+from survey.statistics.suppression import joined, merge_small
 from survey.waves import sealing
 from survey.waves.rules import Wave
 
@@ -128,9 +128,15 @@ def score_strings(item: Wave) -> list[str]:
 
 
 def _merge(item: Wave, answers: Sequence[tuple[str, Answers]]) -> tuple[PublishedGroup, ...]:
+    """The frozen groups, those with few answers counted together under the names of all their departments."""
     answered = Counter(group for group, _ in answers)
-    sizes = [(group.name, group.invited, answered[group.name]) for group in item.groups]
-    return tuple(PublishedGroup(g.name, g.members, g.invited, g.answers) for g in merge_small(sizes, item.minimum_group))
+    departments = {group.name: group.members for group in item.groups}
+    found = []
+    for group in merge_small([(group.name, group.invited, answered[group.name]) for group in item.groups], item.minimum_group):
+        within = tuple(sorted(name for member in group.members for name in departments[member]))
+        name = group.name if len(group.members) == 1 else joined(within)
+        found.append(PublishedGroup(name, group.members, group.invited, group.answers, within))
+    return tuple(found)
 
 
 def _shuffled(items: Sequence[T]) -> list[T]:

@@ -200,14 +200,17 @@ def test_another_mix_of_departments_lets_no_change_be_called_clear() -> None:
     [
         ([("Sales", ("Sales",), 20), ("Rest", ("Service", "Legal"), 20)], False),
         ([("Sales", ("Sales",), 29), ("Rest", ("Service", "Legal"), 11)], True),
+        ([("Sales", ("Sales",), 20), ("Legal", ("Legal",), 9), ("Service", ("Service",), 11)], False),
         ([("Legal and Sales", ("Legal", "Sales"), 21), ("Service", ("Service",), 19)], False),  # all one block: nothing to tell
     ],
 )
 def test_the_mix_is_read_off_the_coarsest_partition_that_both_waves_share(
     second: list[tuple[str, tuple[str, ...], int]], *, changed: bool
 ) -> None:
-    first = [PublishedGroup("Sales", ("Sales",), 20, 9), PublishedGroup("Legal and Service", ("Legal", "Service"), 20, 9)]
-    assert mix_changed(first, [PublishedGroup(name, members, invited, 9) for name, members, invited in second]) is changed
+    together = PublishedGroup("Legal and Service", ("Legal and Service",), 20, 9, ("Legal", "Service"))
+    first = [PublishedGroup("Sales", ("Sales",), 20, 9, ("Sales",)), together]
+    now = [PublishedGroup(name, (name,), invited, 9, departments) for name, departments, invited in second]
+    assert mix_changed(first, now) is changed
 
 
 def test_the_year_is_four_waves_that_count_as_one() -> None:
