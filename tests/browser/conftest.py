@@ -89,9 +89,9 @@ def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"{url} did not answer: {log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium with a fresh profile."""
+    """Debian's Chromium with a fresh profile; for one module, because its event loop keeps those of other tests from running."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is missing: sudo apt-get install chromium")
@@ -127,9 +127,9 @@ def visit(chromium: Browser) -> Iterator[Open]:
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def manager(demo: Demo, chromium: Browser) -> Any:
-    """The state of a browser in which the demo's manager is signed in by the link that was printed."""
+    """The state of a browser in which the demo's manager is signed in by the link that was printed; one module alone uses it up."""
     context = chromium.new_context()
     page = context.new_page()
     page.goto(demo.sign_in)

@@ -15,7 +15,7 @@ MOST_PAGES = 150
 
 def results(demo: Demo) -> str:
     """The address of the newest results, as the demo printed it."""
-    found = re.search(rf"({demo.base}/waves/\S+)\s+the newest results", demo.printed)
+    found = re.search(rf"the newest results[^\n]*\s+({demo.base}/waves/\S+)", demo.printed)
     assert found
     return found.group(1)
 
@@ -26,7 +26,7 @@ def test_the_results_are_accessible_and_fit(demo: Demo, visit: Open, manager: An
     page = visit(results(demo), width=width, dark=dark, state=manager)
     for summary in page.locator("main summary").all():
         summary.click()
-    assert page.get_by_role("heading", level=1).inner_text().endswith("meet it")
+    assert re.fullmatch(r"\d of 6 measures miss target; .*", page.get_by_role("heading", level=1).inner_text())
     assert faults(page) == []
 
 
