@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Integer, Text
+from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
@@ -30,6 +30,8 @@ class SharingRow(Base):
     contact_id: Mapped[str] = mapped_column(Text)
     shared_on: Mapped[date] = mapped_column(Date)
     reply_by: Mapped[date] = mapped_column(Date)
+    groups: Mapped[bool] = mapped_column(default=False)
+    comments: Mapped[list[str]] = mapped_column(JSON, default=list)
 
 
 class ImportRow(Base):

@@ -1,6 +1,6 @@
 """The staff directory."""
 
-from sqlalchemy import CheckConstraint, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
@@ -18,3 +18,19 @@ class PersonRow(Base):
     site: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text)
     leader: Mapped[bool]
+
+
+class StopRow(Base):
+    """Somebody who wants no survey mails; without a date, for nobody asks when."""
+
+    __tablename__ = "stop"
+    person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+
+
+class StopCodeRow(Base):
+    """The SHA-256 of a secret that stops somebody's mails or takes them up again, and does nothing else."""
+
+    __tablename__ = "stop_code"
+    __table_args__ = (CheckConstraint("length(hash) = 32", name="hash"),)
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    person_id: Mapped[str] = mapped_column(Text, index=True)

@@ -21,6 +21,7 @@ class BallotRow(Base):
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    spare: Mapped[bytes | None] = mapped_column(LargeBinary)  # strict tier with two representatives: sealed to the second
 
 
 class ResponseRow(Base):
@@ -49,3 +50,4 @@ class CommentRow(Base):
     group_name: Mapped[str | None] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
+    redacted: Mapped[str | None] = mapped_column(Text)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, Integer, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from survey.database import Base
+from survey.database import Base, Instant
 
 
 class SurveyRow(Base):
@@ -66,6 +66,8 @@ class WaveRow(Base):
     extended_days: Mapped[int] = mapped_column(Integer)
     closed_early: Mapped[str | None] = mapped_column(Text)
     void_reason: Mapped[str | None] = mapped_column(Text)
+    co_keys: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    key_missing_since: Mapped[datetime | None] = mapped_column(Instant)
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(order_by="WaveGroupRow.name", lazy="selectin")
 
@@ -79,3 +81,15 @@ class WaveGroupRow(Base):
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     invited: Mapped[int] = mapped_column(Integer)
     members: Mapped[list[str]] = mapped_column(JSON)
+
+
+class CoKeyRow(Base):
+    """The public half of an employee representative's key; without an end it seals the waves to come."""
+
+    __tablename__ = "co_key"
+    __table_args__ = (CheckConstraint("length(public_key) = 32", name="public_key"),)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    registered_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,0 +1,99 @@
+"""One history of the schema for both databases: up, down, with data, and its head is what the models say."""
+
+from collections.abc import Iterator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import MetaData, Table, inspect, select, text
+from sqlalchemy.exc import IntegrityError
+
+from survey.database import MIGRATIONS, Base, db
+from tests.cast import answer_all, close_company, open_company
+
+HISTORY = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+
+
+@pytest.fixture
+def logged_off(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Alembic configures logging; it must not stay."""
+    yield
+    caplog.clear()
+
+
+def differences() -> list[object]:
+    with db.engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
+    return [one for one in found if not (one[0] == "remove_index" and "sqlite_autoindex" in str(one[1]))]
+
+
+def rows() -> dict[str, int]:
+    names = set(inspect(db.engine).get_table_names()) - {"alembic_version"}
+    with db.engine.connect() as connection:
+        return {name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar() or 0 for name in names}
+
+
+def test_the_head_of_the_history_is_what_the_models_say(app: Flask) -> None:
+    assert differences() == []
+
+
+def test_a_column_that_no_migration_made_is_found(app: Flask) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE organisation ADD COLUMN surprise TEXT"))
+    assert differences() != []
+
+
+def test_every_step_goes_down_and_up_again(app: Flask, logged_off: None) -> None:
+    for revision in [*HISTORY[-2::-1], "base"]:
+        downgrade(revision=revision)
+    assert set(inspect(db.engine).get_table_names()) <= {"alembic_version"}
+    upgrade()
+    assert differences() == []
+
+
+def test_data_survive_a_step_down_and_up(app: Flask, logged_off: None) -> None:
+    company = open_company(app)
+    answer_all(company, company.codes[:20], comment="kept ")
+    close_company(company)
+    before = rows()
+    db.session.remove()
+    downgrade(revision=HISTORY[-2])
+    upgrade()
+    after = rows()
+    assert {name: after[name] for name in ("response", "comment", "findings", "wave", "person", "audit_entry", "invitation")} == {
+        name: before[name] for name in ("response", "comment", "findings", "wave", "person", "audit_entry", "invitation")
+    }
+    assert before["response"] == 20
+
+
+def test_new_columns_of_old_rows_hold_what_the_models_take(app: Flask, logged_off: None) -> None:
+    company = open_company(app)
+    answer_all(company, company.codes[:12], comment="old ")
+    close_company(company)
+    db.session.remove()
+    downgrade(revision=HISTORY[0])
+    upgrade()
+    metadata = MetaData()
+    for name in ("comment", "wave", "sharing"):
+        table = Table(name, metadata, autoload_with=db.engine)
+        with db.engine.connect() as connection:
+            for row in connection.execute(select(table)).mappings():
+                for column in table.columns:
+                    assert row[column.name] is not None or column.nullable, (name, column.name)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_tables_of_answers_stay_strict_and_without_serial_numbers(app: Flask) -> None:
+    with db.engine.connect() as connection:
+        made = dict(connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
+    for name in ("ballot", "token", "response", "comment", "invitation"):
+        assert "STRICT" in made[name].upper(), name
+        assert "WITHOUT ROWID" in made[name].upper(), name
+
+
+def test_constraints_hold_on_both(app: Flask) -> None:
+    with pytest.raises(IntegrityError), db.engine.begin() as connection:
+        connection.execute(text("INSERT INTO stop_code (hash, person_id) VALUES (:hash, 'x')"), {"hash": b"short"})
