@@ -7,7 +7,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-reset test lint chromium bench docs lock clean
+.PHONY: help demo demo-reset test lint chromium attack bench docs lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,9 @@ chromium:  # the browser tests' browser: installed when it is missing and we may
 		{ $$become apt-get update -qq && $$become env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null && exit 0; \
 	fi; \
 	echo "Chromium is missing, so the browser tests are skipped. To enable them: sudo apt-get install chromium"
+
+attack: .venv/.dev  ## attack our own anonymity in full, and write what came of it where /promise prints it (some minutes)
+	@$(BIN)/python -m tests.attacks.report
 
 bench: .venv/.dev  ## measure the statistics and their speed, and write both into docs/ (some minutes)
 	@$(BIN)/python -m tests.load.bench

@@ -7,23 +7,39 @@ from flask import Flask
 from survey import health
 from survey.access import views as access
 from survey.access.setup import init_access
-from survey.answering import desk
+from survey.answering import ceremony_desk, desk, review_desk
 from survey.answering import views as answering
 from survey.config import Config
 from survey.database import db, migrate
 from survey.findings import views as findings
 from survey.findings.kinds import findings_kind
 from survey.invitations import views as invitations
-from survey.invitations.kinds import invitation_kind
+from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
 from survey.mail import views as mail
 from survey.mail.service import register
 from survey.organisation import views as organisation
 from survey.people import views as people
 from survey.providers import views as providers
 from survey.questionnaires import views as questionnaires
+from survey.waves import views as waves
 
-CONCEPTS = (health, access, mail, people, providers, organisation, questionnaires, invitations, findings, answering, desk)
-LETTERS = (invitation_kind, findings_kind)
+CONCEPTS = (
+    health,
+    access,
+    mail,
+    people,
+    providers,
+    organisation,
+    questionnaires,
+    invitations,
+    findings,
+    answering,
+    desk,
+    review_desk,
+    ceremony_desk,
+    waves,
+)
+LETTERS = (invitation_kind, fresh_invitation_kind, reminder_kind, findings_kind)
 LARGEST_FORM = 64 * 1024
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.

@@ -1,8 +1,11 @@
 """The `candour` command: gathers every concept's commands."""
 
+import json
 import logging
 import sys
+from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
 import click
 import waitress
@@ -12,8 +15,12 @@ from sqlalchemy.exc import DBAPIError
 
 from survey.access import commands as access
 from survey.answering import commands as answering
-from survey.app import create_app
+from survey.app import LETTERS, create_app
+from survey.backup import back_up
+from survey.backup import restore as put_back
 from survey.config import Config
+from survey.database import db
+from survey.doctor import examine, settings
 from survey.findings import commands as findings
 from survey.invitations import commands as invitations
 from survey.jobs.loop import Loop
@@ -25,8 +32,9 @@ from survey.people import commands as people
 from survey.providers import commands as providers
 from survey.questionnaires import commands as questionnaires
 from survey.schedule import tick as do_what_is_due
+from survey.waves import commands as waves
 
-CONCEPTS = (access, people, organisation, providers, questionnaires, invitations, answering, findings, mail)
+CONCEPTS = (access, people, organisation, providers, questionnaires, invitations, answering, waves, findings, mail)
 WEB_THREADS = 8
 REMEDY = "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has room: CANDOUR_DATABASE_URL."
 SECONDS_BETWEEN_PASSES = 5
@@ -37,7 +45,7 @@ SECONDS_BETWEEN_PASSES = 5
 def candour() -> None:
     """Ask your own staff how well the IT provider serves them, and hold both sides to their word."""
     ctx = click.get_current_context()
-    if not {"-h", "--help"} & set(sys.argv[1:]):
+    if not {"-h", "--help"} & set(sys.argv[1:]) and not getattr(_asked(), "offline", False):
         ctx.with_resource(create_app(Config.from_environment()).app_context())
 
 
@@ -64,6 +72,60 @@ def tick(moment: str | None) -> None:
     """
     for line in do_what_is_due(current_app.config["CANDOUR"], _moment(moment)):
         click.echo(line)
+
+
+@candour.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy the SQLite database to FILE while it is in use. The wave keys are never in it.
+
+    PostgreSQL is copied by its own tool; the command to run is printed.
+
+    Example: candour backup /backup/candour-2027-01-11.db
+    """
+    size = back_up(current_app.config["CANDOUR"], file)
+    click.echo(f"{file}: {size:,} bytes. Not in it, and never to be kept beside it: the wave keys.")
+
+
+@candour.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Put a copy made by `candour backup` in the database's place. Every process of Candour must be stopped before.
+
+    What was there is kept beside it under another name.
+
+    Example: candour restore /backup/candour-2027-01-11.db
+    """
+    db.session.remove()
+    db.engine.dispose()
+    kept = put_back(current_app.config["CANDOUR"], file, now())
+    click.echo(f"The database is that of {file}." + (f" What was there before is kept: {kept}" if kept else ""))
+    click.echo("Letters that left after the copy was made may leave again; to look first: candour mail pause")
+    click.echo("Then: candour init, candour doctor, and start the service.")
+
+
+@candour.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(*, as_json: bool) -> None:
+    """Check database, keys, settings, clock, time zones and mail, and say what to do. Changes nothing, sends nothing.
+
+    Exits with 1 when anything is wrong.
+
+    Example: candour doctor --json
+    """
+    config = current_app.config["CANDOUR"]
+    checks, named = examine(config, frozenset(kind(config).name for kind in LETTERS)), settings(config)
+    wrong = sum(check.verdict == "wrong" for check in checks)
+    if as_json:
+        told = [{"name": c.name, "verdict": c.verdict, "says": c.says, "remedy": c.remedy or None} for c in checks]
+        click.echo(json.dumps({"healthy": not wrong, "checks": told, "settings": [asdict(one) for one in named]}, ensure_ascii=False))
+    else:
+        for check in checks:
+            click.echo(f"{check.verdict:<6}{check.name}: {check.says}{f' {check.remedy}' if check.remedy else ''}")
+        for one in named:
+            click.echo(f"      {one.name} = {one.value} ({one.source})")
+    if wrong:
+        raise Refused(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; each says above what to do.")
 
 
 @candour.command()
@@ -103,6 +165,14 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
         server.close()
         if with_jobs:
             loop.stop()
+
+
+def _asked() -> click.Command:
+    """The command that was typed; one marked `offline` runs without settings and database."""
+    found: click.Command = candour
+    for word in sys.argv[1:]:
+        found = found.commands.get(word, found) if isinstance(found, click.Group) else found
+    return found
 
 
 def _moment(text: str | None) -> datetime:

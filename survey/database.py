@@ -8,13 +8,25 @@ from pathlib import Path
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, event
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, event, func, select
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 BUSY_SECONDS = 10
+REWRITE_SECONDS = 3
 _WRITE = "candour_write"
+# What a server may write down while people answer: the values that say nothing of who did it, when, or what.
+_DISCREET = {
+    "log_statement": ("none", "ddl"),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+    "log_parameter_max_length_on_error": ("0",),
+    "auto_explain.log_min_duration": ("-1",),
+    "track_commit_timestamp": ("off",),
+}
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -30,7 +42,7 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_NAMES)
 
 
-db = SQLAlchemy(model_class=Base)
+db = SQLAlchemy(model_class=Base, engine_options={"hide_parameters": True})  # neither a log nor an error may hold who or what
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.
 MIGRATIONS = next(path for path in (_HERE / "migrations", _HERE.parent / "migrations") if path.is_dir())
@@ -110,8 +122,21 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def indiscretions() -> tuple[str, ...]:
+    """What the server would write down that leads from a person to an answer: one line a setting with its remedy. SQLite writes nothing."""
+    if db.engine.dialect.name == "sqlite":
+        return ()
+    names = (*_DISCREET, "pgaudit.log")
+    query = select(*(func.current_setting(name, True) for name in names))
+    found = {name: value or "" for name, value in zip(names, db.session.execute(query).one(), strict=True)}
+    told = [(name, good[0]) for name, good in _DISCREET.items() if found[name] and found[name] not in good]
+    if {"all", "read", "write"} & {word.strip() for word in found["pgaudit.log"].lower().split(",")}:
+        told.append(("pgaudit.log", "ddl or role"))
+    return tuple(f"{name} is {found[name]}, set it to {good}." for name, good in told)
+
+
 def scrub(*tables: str) -> None:
-    """Leaves nothing of deleted rows in free pages or the write-ahead log (SQLite), or in dead tuples (PostgreSQL)."""
+    """Leaves nothing of deleted rows: not in free pages or the write-ahead log (SQLite), not on the pages of these tables (PostgreSQL)."""
     db.session.rollback()
     if db.engine.dialect.name == "sqlite":
         with closing(db.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
@@ -120,4 +145,15 @@ def scrub(*tables: str) -> None:
         return
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
         for table in tables:
-            server.exec_driver_sql(f"VACUUM {server.dialect.identifier_preparer.quote(table)}")
+            _rewrite(server, server.dialect.identifier_preparer.quote(table))
+
+
+def _rewrite(server: Connection, table: str) -> None:
+    """A plain VACUUM frees the room of dead rows but leaves their bytes there; a table that stays busy gets no more than that."""
+    server.exec_driver_sql(f"SET lock_timeout = '{REWRITE_SECONDS}s'")
+    try:
+        server.exec_driver_sql(f"VACUUM (FULL) {table}")
+    except OperationalError:  # others hold it, a backup for example: answers must not wait behind us
+        server.exec_driver_sql(f"VACUUM {table}")
+    finally:
+        server.exec_driver_sql("RESET lock_timeout")

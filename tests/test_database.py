@@ -180,6 +180,17 @@ def test_scrubbing_leaves_no_dead_rows_in_postgresql(shelf: Flask) -> None:
     assert db.session.scalar(text("SELECT pg_relation_size('entry')")) == 0
 
 
+@POSTGRESQL
+def test_scrubbing_gives_way_to_whoever_reads_the_table(shelf: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("survey.database.REWRITE_SECONDS", 1)
+    add_and_delete_many()
+    with db.engine.connect() as backup:
+        backup.execute(select(entries)).all()
+        scrub("entry")
+        assert db.session.scalar(text("SHOW lock_timeout")) == "0"
+    assert count() == 0
+
+
 def test_after_scrubbing_the_next_transaction_works(shelf: Flask) -> None:
     scrub("entry")
     with transaction() as session:

@@ -195,3 +195,59 @@ def test_tick_can_pretend_another_time(app: Flask, database_url: str, tmp_path: 
     assert says in done.stdout + done.stderr
     assert ("opened" in done.stdout) is says.endswith("opened")
     assert "Traceback" not in done.stderr
+
+
+def kinds_sent(wave: str) -> dict[str, int]:
+    found = db.session.execute(text("SELECT kind, count(*) FROM outbox WHERE wave = :w AND state = 'sent' GROUP BY kind"), {"w": wave})
+    return dict(map(tuple, found))
+
+
+def opened_and_answered(app: Flask, answers: int) -> Company:
+    """The first wave, opened by a tick, with its invitations sent and some answers in."""
+    config, first = app.config["CANDOUR"], found_company()
+    tick(config, first.opens_at)
+    opened = waves.wave(first.slug)
+    codes = {invitation.id: draw_code() for invitation, _ in invitations_of(opened.id)}
+    for invitation_id, code in codes.items():
+        store_code(invitation_id, code)
+    company = Company(opened, tuple(codes.values()), config)
+    answer_all(company, company.codes[:answers])
+    return company
+
+
+def test_the_silent_are_reminded_once_halfway_and_their_number_is_not_said(app: Flask) -> None:
+    company = opened_and_answered(app, 42)
+    half = company.wave.opens_at + (company.wave.closes_at - company.wave.opens_at) / 2
+    assert tick(company.config, half - timedelta(seconds=1)) == ()
+    assert tick(company.config, half) == ("it-support-2027-q1: reminders are queued", "reminder: going out")
+    assert kinds_sent(company.wave.slug) == {"invitation": 58, "reminder": 16}
+    before = everything_stored()
+    for later in (half, half + timedelta(days=1), half + timedelta(days=4)):
+        assert tick(company.config, later) == ()
+    assert everything_stored() == before
+    tick(company.config, company.wave.closes_at)
+    assert kinds_sent(company.wave.slug) == {"invitation": 58}
+
+
+@pytest.mark.parametrize(
+    ("moment", "reminded"),
+    [("2027-01-20T09:00+00:00", 16), ("2027-01-22T16:59+00:00", 16), ("2027-01-22T17:00+00:00", 0), ("2027-01-25T16:59+00:00", 0)],
+)
+def test_a_machine_away_over_the_reminder_reminds_late_but_not_on_the_last_working_day(app: Flask, moment: str, reminded: int) -> None:
+    company = opened_and_answered(app, 42)
+    tick(company.config, datetime.fromisoformat(moment))
+    assert kinds_sent(company.wave.slug).get("reminder", 0) == reminded
+
+
+def test_where_everybody_has_answered_nobody_is_reminded_and_nothing_is_said(app: Flask) -> None:
+    company = opened_and_answered(app, 58)
+    half = company.wave.opens_at + (company.wave.closes_at - company.wave.opens_at) / 2
+    assert tick(company.config, half) == ()
+
+
+def test_an_extension_moves_the_reminder(app: Flask) -> None:
+    company = opened_and_answered(app, 42)
+    half = company.wave.opens_at + (company.wave.closes_at - company.wave.opens_at) / 2
+    waves.extend(company.wave.slug, 7, company.wave.opens_at + timedelta(days=1))
+    assert tick(company.config, half) == ()
+    assert "it-support-2027-q1: reminders are queued" in tick(company.config, half + timedelta(days=3, hours=12))

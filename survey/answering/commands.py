@@ -1,18 +1,21 @@
 """Closing, voiding and watching a wave from the command line."""
 
 import json
+from pathlib import Path
 
 import click
 from flask import current_app
 
-from survey.answering.counting import close_wave, void_wave
+from survey.answering.counting import close_wave, count_returned, hand_over, void_wave
 from survey.findings.service import findings
 from survey.invitations.commands import waves_group
 from survey.invitations.service import number_answered
 from survey.kernel.clock import now
+from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.handover import file_hash
+from survey.waves.rules import WAITS, Wave, WaveState
 
 ACTOR = "command line"
 
@@ -26,6 +29,13 @@ def close(wave: str, early: str | None) -> None:
     Example: candour waves close it-support-2027-q1 --early "office closed by flood"
     """
     item = close_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=ACTOR, early=early)
+    if item.state is WaveState.CLOSED:
+        click.echo(WAITS.format(wave=item.slug))
+        return
+    _say_counted(item)
+
+
+def _say_counted(item: Wave) -> None:
     if item.state is WaveState.VOID:
         click.echo(f"{item.slug} is void: {item.void_reason}. Nothing was read and nothing was kept.")
         return
@@ -83,4 +93,37 @@ def status(wave: str, *, as_json: bool) -> None:
         click.echo(f"Sending is paused: {letters.paused_because}. When it is mended: candour mail resume")
 
 
-COMMANDS = ()
+@click.group("ceremony")
+def ceremony_group() -> None:
+    """Strict tier: sealed ballots out to the representative, once opened ones back."""
+
+
+@ceremony_group.command("export")
+@click.argument("wave")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export(wave: str, file: Path) -> None:
+    """Write the sealed ballots of a closed wave to FILE, shuffled, for its representative. Safe to repeat.
+
+    Example: candour ceremony export it-support-2027-q1 ceremony.sealed
+    """
+    content = hand_over(wave, actor=ACTOR)
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise Refused(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
+    click.echo(f"{file} holds the sealed ballots of {wave}; its hash is {file_hash(content)}.")
+    click.echo(f"The representative runs: candour cokey open {file} KEYFILE OUT. Then: candour ceremony import {wave} OUT")
+
+
+@ceremony_group.command("import")
+@click.argument("wave")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_(wave: str, file: Path) -> None:
+    """Take back what the representative opened, and count it. Whatever is wrong with the file, nothing is changed.
+
+    Example: candour ceremony import it-support-2027-q1 ceremony.opened
+    """
+    _say_counted(count_returned(wave, file.read_bytes(), current_app.config["CANDOUR"].key_dir, actor=ACTOR))
+
+
+COMMANDS = (ceremony_group,)

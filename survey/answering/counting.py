@@ -10,23 +10,29 @@ from survey.invitations import service as invitations
 from survey.kernel.errors import Refused
 from survey.people.service import name_words
 from survey.responses import service as responses
-from survey.waves import keys, sealing
+from survey.waves import handover, keys, sealing
 from survey.waves import service as waves
-from survey.waves.rules import Wave, WaveState, check_closes
+from survey.waves.rules import Wave, WaveState, check_ceremony, check_closes
 
-_SCRUBBED = ("ballot", "token", "invitation")
+_ENDED = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
+_SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code")
 
 
 def close_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str, early: str | None = None) -> Wave:
     """Closes a wave and counts it; before its date only with a reason. Repeating it is harmless and finishes what was begun.
 
+    A wave of the strict tier waits in `closed` for what its representative opens, unless too few answered to open anything.
     Refused without any change: a wave that is not open yet, an early close without a reason, a lost or wrong key.
     """
     item = waves.wave(name)
     check_closes(item, now, early)
     if item.state in {WaveState.OPEN, WaveState.CLOSED}:
         private = _working_key(item, key_dir)
-        _count(_closed(item, now, early, actor), private, actor)
+        closed = _closed(item, now, early, actor)
+        if not closed.is_strict:
+            _count(closed, responses.open_ballots(item.id, private), actor)
+        elif (waiting := responses.number_of_ballots(item.id)) < item.minimum_group:
+            _count(closed, responses.Opened(waiting, ()), actor)
     finish(item, key_dir)
     return waves.wave(name)
 
@@ -39,8 +45,54 @@ def _closed(item: Wave, now: datetime, early: str | None, actor: str) -> Wave:
     return closed
 
 
+def hand_over(name: str, *, actor: str) -> bytes:
+    """The file for the representative of a closed wave: every ballot as it lies there, shuffled; the audit log keeps its hash."""
+    item = waves.wave(name)
+    check_ceremony(item)
+    layers = responses.outer_layers(item.id)
+    if not layers or {len(layer) for layer in layers} != {len(layers[0])} or len(layers) != len(item.co_keys):
+        raise Refused(f"The ballots of {item.slug} are not whole, so nothing was written. Keep the database as it is and ask for help.")
+    keys_of = tuple(handover.fingerprint(key.public) for key in item.co_keys)
+    closed = item.closes_at.isoformat()
+    header = handover.Header(item.id, item.named, closed, item.minimum_group, item.invited, len(layers[0]), keys_of)
+    content = handover.write_outgoing(handover.Outgoing(header, layers))
+    with transaction():
+        record("ballots handed over", {"wave": item.slug, "ballots": header.count, "hash": handover.file_hash(content)}, actor)
+    return content
+
+
+def count_returned(name: str, content: bytes, key_dir: Path | None, *, actor: str) -> Wave:
+    """Counts a closed wave from the file that its representative gives back; whatever is wrong with it, nothing is changed."""
+    item = waves.wave(name)
+    check_ceremony(item)
+    private = _working_key(item, key_dir)
+    returned = handover.read_returned(content)
+    _check_returned(item, returned.header, responses.number_of_ballots(item.id))
+    opened = responses.open_sealed(item.id, private, returned.ballots)
+    if opened.unreadable > returned.header.unreadable or len(opened.answers) < item.minimum_group:
+        raise Refused(
+            f"{opened.unreadable} of the {opened.ballots} ballots in this file were not sealed for {item.slug}, so nothing was counted and "
+            "nothing was changed. Ask the representative for the file that candour cokey open wrote."
+        )
+    _count(item, opened, actor, returned.header.keys[0])
+    finish(item, key_dir)
+    return waves.wave(name)
+
+
+def _check_returned(item: Wave, header: handover.Header, ballots: int) -> None:
+    if header.wave != item.id:
+        raise Refused(f"This file belongs to another wave ({header.name}), not to {item.named}. Nothing was changed. Take the right one.")
+    if len(header.keys) != 1 or header.keys[0] not in {handover.fingerprint(key.public) for key in item.co_keys}:
+        raise Refused(f"This file was opened with a key that {item.slug} is not sealed to. Nothing was changed. Take the right one.")
+    if header.count != ballots:
+        raise Refused(
+            f"This file holds {header.count} ballots, but {item.slug} has {ballots}. Nothing was changed. Hand the sealed file over once "
+            f"more: candour ceremony export {item.slug} FILE"
+        )
+
+
 def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wave:
-    """Gives a wave up: its ballots are deleted unread, then its key goes."""
+    """Gives a wave up: its ballots are deleted unread, then its key goes. Works without the key, which may be why it is given up."""
     item = waves.wave(name)
     if not reason.strip():
         raise Refused('Say why: --reason "...". It is shown wherever the wave would be.')
@@ -48,21 +100,22 @@ def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wa
         raise Refused(f"{item.slug} is {item.state}; only a wave that has not been counted can be made void.")
     with transaction():
         _void(item, " ".join(reason.split())[:300], actor)
+    if not keys.has_key(key_dir, item.id):  # whose presence tells finish() that there is something to clean
+        scrub(*_SCRUBBED)
     finish(item, key_dir)
     return waves.wave(name)
 
 
 def finish(item: Wave, key_dir: Path | None) -> None:
-    """Cleans up after a count and destroys the key; harmless when done already, and taken up again after a crash."""
-    if keys.has_key(key_dir, item.id):
+    """Cleans up after a wave has ended and destroys its key; harmless when done already or too early, and taken up again after a crash."""
+    if keys.has_key(key_dir, item.id) and waves.wave_by_id(item.id).state in _ENDED:
         scrub(*_SCRUBBED)
         keys.destroy_key(key_dir, item.id)
 
 
 def unfinished(key_dir: Path | None) -> tuple[Wave, ...]:
     """Waves that were counted or made void but whose key is still there."""
-    ended = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
-    return tuple(item for item in waves.list_waves() if item.state in ended and keys.has_key(key_dir, item.id))
+    return tuple(item for item in waves.list_waves() if item.state in _ENDED and keys.has_key(key_dir, item.id))
 
 
 def _working_key(item: Wave, key_dir: Path | None) -> bytes:
@@ -75,8 +128,7 @@ def _working_key(item: Wave, key_dir: Path | None) -> bytes:
     return private
 
 
-def _count(item: Wave, private: bytes, actor: str) -> None:
-    opened = responses.open_ballots(item.id, private)
+def _count(item: Wave, opened: responses.Opened, actor: str, co_key: str | None = None) -> None:
     with transaction():
         if not waves.hold_for_counting(item):
             return  # another process has counted it meanwhile
@@ -95,7 +147,7 @@ def _count(item: Wave, private: bytes, actor: str) -> None:
         waves.mark(item, WaveState.COUNTED)
         groups = {group.name: group.answered for group in tally.groups}
         facts = {"wave": item.slug, "answered": tally.answered, "groups": groups, "digest": found.digest}
-        record("wave counted", facts, actor)
+        record("wave counted", facts | ({"co-key": co_key} if co_key else {}), actor)
 
 
 def _void(item: Wave, reason: str, actor: str) -> None:

@@ -16,6 +16,7 @@ from survey.mail import service as mail
 from survey.providers.service import provider_by_id
 from survey.statistics.planning import RATES, outlook
 from survey.waves import service as waves
+from survey.waves.copies import EXPORT, confirm_destroyed, copies_to_destroy, spare_copies
 from survey.waves.rules import Wave, WaveState, printed
 
 blueprint = Blueprint("desk", __name__)
@@ -53,6 +54,7 @@ def progress(wave: str) -> str | Response:
     if item.is_published:
         return redirect(url_for("findings.results", wave=item.slug))
     facts = {"wave": item, "manages": manages(), "provider": provider_by_id(item.provider_id), "says": _says(item)}
+    facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else (), "export": EXPORT.format(item.slug)}
     if item.state is WaveState.OPEN:
         at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
         facts |= {"at_least": at_least, "mail": mail.status(item.slug), "closes": printed(item.closes, item.timezone), "at": now()}
@@ -69,7 +71,8 @@ def open_by_hand(wave: str) -> str | Response:
         return redirect(url_for("findings.results", wave=item.slug), 303)
     plan = preview_wave(wave)
     prospects = [prospect(outlook(plan.invited, rate)) for rate in RATES]
-    return render_template("desk/open_by_hand.html", plan=plan, prospects=prospects, key_dir=current_app.config["CANDOUR"].key_dir)
+    facts = {"key_dir": current_app.config["CANDOUR"].key_dir, "spare": spare_copies(plan.wave), "export": EXPORT.format(plan.wave.slug)}
+    return render_template("desk/open_by_hand.html", plan=plan, prospects=prospects, **facts)
 
 
 @blueprint.route("/waves/<wave>/close", methods=["GET", "POST"])
@@ -85,6 +88,16 @@ def close_by_hand(wave: str) -> str | Response:
     return render_template("desk/close_by_hand.html", wave=item, closes=printed(item.closes, item.timezone))
 
 
+@blueprint.post("/waves/<wave>/copies")
+@open_to("manager")
+def confirm_copies(wave: str) -> Response:
+    """A manager says that every exported copy of an ended wave's key is destroyed."""
+    item = waves.wave(wave)
+    confirmed = confirm_destroyed(item, actor=current_actor())
+    flash("Recorded: all copies of the key are destroyed." if confirmed else "No copy of the key waits to be confirmed.")
+    return redirect(url_for("findings.results", wave=item.slug), 303)
+
+
 def _says(item: Wave) -> str:
     if item.is_published:
         return str(findings(item.slug).document["headline"])
@@ -94,5 +107,6 @@ def _says(item: Wave) -> str:
         case WaveState.OPEN:
             return f"Open until {item.closes.day} {item.closes:%B %Y}"
         case WaveState.CLOSED:
-            return f"Closed on {item.closes.day} {item.closes:%B %Y}, counting"
+            doing = f"waiting for {' or '.join(key.name for key in item.co_keys)}" if item.is_strict else "counting"
+            return f"Closed on {item.closes.day} {item.closes:%B %Y}, {doing}"
     return "Too few answers to show anything" if (item.void_reason or "").startswith("fewer than") else f"Void: {item.void_reason}"

@@ -32,6 +32,7 @@ class Outcome(Enum):
     SENT = "sent"
     PROBLEMS = "problems"
     CODE_REFUSED = "code refused"
+    UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,10 @@ def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submissi
     """Takes one posted form: answers first, then the code, then one transaction that burns and stores.
 
     Only a form with good answers ever asks about a code, so an empty form tells nothing about one. Any number of
-    repeats, in a row or at once, give one ballot.
+    repeats, in a row or at once, give one ballot. While the wave's key is missing nothing is taken that could never be opened.
     """
+    if item.key_missing_since and item.takes_answers(now):
+        return Submission(Outcome.UNAVAILABLE, {})
     sent = read_form(questions_of(item), form)
     if sent.problems:
         return Submission(Outcome.PROBLEMS, sent.problems)
@@ -95,7 +98,16 @@ def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
 
 def terms(item: Wave, facts: Organisation, provider: str, closes: str) -> Terms:
     """The names, date and thresholds that the promise states for this wave."""
-    return Terms(facts.name, provider, facts.comments_read_by, facts.host, closes, item.minimum_group, item.minimum_detail)
+    return Terms(
+        facts.name,
+        provider,
+        facts.comments_read_by,
+        facts.host,
+        closes,
+        item.minimum_group,
+        item.minimum_detail,
+        tuple(k.name for k in item.co_keys),
+    )
 
 
 def _keep(item: Wave, code: str, answers: Answers, now: datetime) -> Submission:
@@ -104,10 +116,11 @@ def _keep(item: Wave, code: str, answers: Answers, now: datetime) -> Submission:
     if found is None or item.public_key is None or not item.takes_answers(now):
         return refused
     sealed = sealing.seal(item.public_key, item.id, pack(found.group, answers))
+    layers = [sealing.seal_again(key.public, item.id, sealed) for key in item.co_keys] or [sealed]
     with transaction():
         if not waves.hold_for_answer(item.id) or not invitations.burn(found.id):
             return refused  # somebody was faster; nothing has been written
-        responses.store_ballot(item.id, sealed)
+        responses.store_ballot(item.id, *layers)
     return Submission(Outcome.SENT, {})
 
 

@@ -1,6 +1,7 @@
 """The employee's pages: no cookie, no script but one, and a GET that writes nothing."""
 
 import logging
+from dataclasses import replace
 
 from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,15 +16,19 @@ from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.organisation.promise import Terms, on_the_form
-from survey.organisation.service import organisation
+from survey.organisation.service import latest_attacks, organisation
+from survey.people.stopping import stop_mails, take_up_mails
 from survey.providers.service import list_providers, provider_by_id
+from survey.waves import cokeys
 from survey.waves import service as waves
-from survey.waves.rules import Wave, WaveState, printed
+from survey.waves.handover import fingerprint
+from survey.waves.rules import MINIMUM_GROUP, Wave, WaveState, printed
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("answering", __name__)
 _PAGES = "candour_survey_pages"
-STATUS = {Outcome.PROBLEMS: 400, Outcome.CODE_REFUSED: 410}
+LONGEST_SECRET = 200
+STATUS = {Outcome.PROBLEMS: 400, Outcome.CODE_REFUSED: 410, Outcome.UNAVAILABLE: 503}
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -61,7 +66,7 @@ def answer(wave: str) -> BaseResponse:
         if known is None:
             return outage(error)
         db.session.rollback()
-        return _form(known, Submission(Outcome.PROBLEMS, {}), "unavailable", 503)
+        return _form(known, Submission(Outcome.UNAVAILABLE, {}), Outcome.UNAVAILABLE.value, 503)
     if submission.outcome is Outcome.SENT:
         return redirect(url_for("answering.thanks", wave=item.slug), 303)
     if submission.outcome is Outcome.CODE_REFUSED and item.takes_answers(now()):
@@ -79,7 +84,8 @@ def outage(error: SQLAlchemyError) -> Response:
     db.session.rollback()
     log.error("a page could not be shown, the database failed: %s", type(error).__name__)
     message = "Nothing is lost: go back to the page you came from, leave it open and try again later."
-    return _reply(render_template("answering/state.html", title="We cannot take answers right now", message=message), 503)
+    title = "This cannot be done right now" if request.path.startswith("/stop/") else "We cannot take answers right now"
+    return _reply(render_template("answering/state.html", title=title, message=message), 503)
 
 
 @blueprint.get("/s/<wave>/thanks")
@@ -106,7 +112,8 @@ def sent(wave: str) -> Response:  # noqa: ARG001 - one address per wave, so that
 def promise() -> str:
     """What is stored about an employee, what is not, who could learn what."""
     facts = organisation(_sender())
-    running = [item for item in waves.list_waves() if item.state is WaveState.OPEN]
+    running = [w for w in waves.list_waves() if w.state is WaveState.OPEN or (w.state is WaveState.CLOSED and w.is_strict)]
+    upcoming = cokeys.announced()
     if running:
         item = running[-1]
         provider = provider_by_id(item.provider_id).name
@@ -116,8 +123,65 @@ def promise() -> str:
         names = [known.name for known in list_providers()]
         provider = names[0] if len(names) == 1 else "the IT provider"
         general = Terms(facts.name, provider, facts.comments_read_by, facts.host, "on the date in your mail")
-        sentences = on_the_form(general)
-    return render_template("answering/promise.html", organisation=facts, provider=provider, sentences=sentences)
+        sentences = on_the_form(replace(general, representatives=tuple(key.name for key in upcoming)))
+    holders = [(item.named, key.name, fingerprint(key.public)) for item in running for key in item.co_keys]
+    holders += [("the next survey", key.name, fingerprint(key.public)) for key in upcoming]
+    second = running[-1].co_keys if running else upcoming
+    page = {"organisation": facts, "provider": provider, "sentences": sentences, "holders": holders, "second": second}
+    page |= {"least": running[-1].minimum_group if running else MINIMUM_GROUP, "attacks": latest_attacks()}
+    return render_template("answering/promise.html", **page)
+
+
+@blueprint.get("/stop/<wave>")
+@blueprint.get("/stop/<wave>/<secret>")
+@open_to("everyone")
+def stop(wave: str, secret: str = "") -> Response:
+    """One button; the same page for every secret, and nothing is looked up, whatever a mail filter appended to the address."""
+    return _stop_page("ask", wave, secret)
+
+
+@blueprint.post("/stop/<wave>")
+@csrf.exempt  # type: ignore[untyped-decorator]  # the secret is the authority, and no cookie is set
+@open_to("everyone")
+def confirm_stop(wave: str) -> Response:
+    """Stops survey mails and says so in a sentence; an unknown secret gets the same sentence."""
+    secret = request.form.get("token", "")
+    stop_mails(secret)
+    return _stop_page("stopped", wave, secret)
+
+
+@blueprint.post("/stop/<wave>/<secret>")
+@csrf.exempt  # type: ignore[untyped-decorator]  # as above; mail programs send neither cookie nor token
+@open_to("everyone")
+def one_click(wave: str, secret: str) -> Response:
+    """What a mail program's own button posts (RFC 8058); any other post of this address asks first."""
+    if request.form.get("List-Unsubscribe") != "One-Click":
+        return _stop_page("ask", wave, secret)
+    stop_mails(secret)
+    return _stop_page("stopped", wave, secret)
+
+
+@blueprint.get("/stop/<wave>/again")
+@open_to("everyone")
+def again(wave: str) -> Response:
+    """One button that takes survey mails up again."""
+    return _stop_page("ask again", wave, "")
+
+
+@blueprint.post("/stop/<wave>/again")
+@csrf.exempt  # type: ignore[untyped-decorator]  # as above
+@open_to("everyone")
+def take_up_again(wave: str) -> Response:
+    """Takes survey mails up again and says so; an unknown secret gets the same sentence."""
+    secret = request.form.get("token", "")
+    take_up_mails(secret)
+    return _stop_page("taken up", wave, secret)
+
+
+def _stop_page(state: str, wave: str, secret: str) -> Response:
+    facts = organisation(_sender())
+    page = {"state": state, "wave": wave.partition("#")[0], "secret": secret[:LONGEST_SECRET], "organisation": facts}
+    return _reply(render_template("answering/stop.html", **page))
 
 
 def _wave(slug: str) -> Wave:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from survey import statistics as st
+from survey.findings.wording import MOST_OR_ALL, ONE_OR_NONE
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.responses.rules import Cell, PublishedGroup
-from survey.statistics.suppression import hidden_cells
+from survey.statistics.suppression import hidden_cells, neighbouring_band
 
 LOST_TIME = "share_over_two_hours"
+BANDED_BELOW = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,15 @@ class Statistic:
         """Counts per value: (others, top) for a share, (detractors, passives, promoters) for NPS, unchanged for a mean."""
         return tuple(sum(c for c, v in zip(counts, self.points, strict=True) if v == value) for value in self.values)
 
+    def band(self, counts: Sequence[int]) -> str | None:
+        """The words instead of a number where nearly all answers are alike, or None."""
+        if self.name == "mean":
+            return neighbouring_band(counts, int(self.points[0]))
+        if self.name == "share" and sum(counts) < BANDED_BELOW:
+            others, yes = self.valued(counts)
+            return ONE_OR_NONE if yes <= 1 else MOST_OR_ALL if others <= 1 else None
+        return None
+
 
 def statistics_of(question: Question, minimum_share: int, minimum_detail: int) -> tuple[Statistic, ...]:
     """The figures of a question, its own first: the one that is compared over waves and groups."""
@@ -58,11 +69,12 @@ def statistics_of(question: Question, minimum_share: int, minimum_detail: int) -
 
 
 class Cells:
-    """One question's cells by group."""
+    """One question's cells by group; `further` groups are hidden on top of what the rules hide."""
 
-    def __init__(self, groups: Sequence[PublishedGroup], cells: Mapping[str, Cell]) -> None:
+    def __init__(self, groups: Sequence[PublishedGroup], cells: Mapping[str, Cell], further: int = 0) -> None:
         self.invited = {group.name: group.invited for group in groups}
         self.cells = cells
+        self.further = further
 
     @cached_property
     def company(self) -> Cell:
@@ -74,10 +86,28 @@ class Cells:
         """All invited, less those who opted out of the question."""
         return sum(self.invited.values()) - self.company.opted_out
 
-    def hidden(self, minimum: int) -> frozenset[str]:
-        """The groups that may not be shown for a figure that needs so many answers."""
-        small = hidden_cells([(name, cell.answers) for name, cell in self.cells.items()], minimum)
-        return small | {name for name, cell in self.cells.items() if not cell.answers}
+    def hidden(self, statistic: Statistic) -> frozenset[str]:
+        """The groups that have no number for this figure, all entering the company's value together.
+
+        Those with too few answers and those hidden for their sake; those that are said in a band of words, which a subtraction would
+        undo if they were alone, and then the smallest other group.
+        """
+        few, banded = self._few(statistic), {name for name, cell in self.cells.items() if statistic.band(cell.counts)}
+        companions = self.further + (1 if banded and not few else 0)
+        rest = sorted(self.cells.keys() - few - banded, key=lambda name: (self.cells[name].answers, name))
+        return few | banded | frozenset(rest[:companions])
+
+    def banded(self, statistic: Statistic) -> dict[str, str]:
+        """The groups that are said in a band of words, with the words; not those with too few answers.
+
+        None where all groups would be: two bands and their sum tell both numbers. (Nothing is summed where the company is in a band.)
+        """
+        few = self._few(statistic)
+        found = {name: words for name, cell in self.cells.items() if name not in few and (words := statistic.band(cell.counts))}
+        return {} if len(found) == len(self.cells) and not statistic.band(self.company.counts) else found
+
+    def _few(self, statistic: Statistic) -> frozenset[str]:
+        return hidden_cells([(name, cell.answers) for name, cell in self.cells.items()], statistic.minimum)
 
     def together(self, names: Sequence[str]) -> Cell:
         """These groups as one."""
@@ -95,7 +125,7 @@ class Cells:
 
     def strata(self, statistic: Statistic) -> list[st.Stratum]:
         """The shown groups, and all hidden ones together as one, so that none of them can be worked out of the company's value."""
-        hidden = self.hidden(statistic.minimum)
+        hidden = self.hidden(statistic)
         shown = [[name] for name in self.cells if name not in hidden]
         together = [self.stratum(names, statistic) for names in [*shown, sorted(hidden)] if names]
         return [stratum for stratum in together if sum(stratum.counts)]

@@ -10,8 +10,8 @@ from flask import current_app
 
 from survey.findings import history, reading
 from survey.findings.export import as_csv
-from survey.findings.letters import findings_letter
-from survey.findings.service import findings, preview_sharing, recipients, share
+from survey.findings.letters import check_length, findings_letter
+from survey.findings.service import check_publication, findings, preview_sharing, recipients, share
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
@@ -50,9 +50,13 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
 @findings_group.command("share")
 @click.argument("wave")
 @click.option("--to", "audience", type=click.Choice(["provider"]), required=True, help="Who gets the findings.")
+@click.option("--with-comments", is_flag=True, help="Print the released comments in the mail; the wave needs ten answers.")
+@click.option("--with-groups", is_flag=True, help="Print the published figures by reporting group.")
 @click.option("--dry-run", is_flag=True, help="Print the mail and its recipients; send nothing.")
-def share_findings(wave: str, audience: str, *, dry_run: bool) -> None:  # noqa: ARG001 - one audience so far
+def share_findings(wave: str, audience: str, *, dry_run: bool, **extra: bool) -> None:  # noqa: ARG001 - one audience so far
     """Mail the findings to the provider's contacts. Sharing again sends nothing twice.
+
+    Company figures only, unless groups or comments are asked for.
 
     Example: candour findings share it-support-2027-q1 --to provider --dry-run
     """
@@ -61,10 +65,13 @@ def share_findings(wave: str, audience: str, *, dry_run: bool) -> None:  # noqa:
     if not contacts:
         raise Refused(f'{provider.name} has no contact yet. Add one: candour providers add "{provider.name}" --contact "Name <mail>"')
     if dry_run:
-        letter = findings_letter(preview_sharing(found, contacts[0].id, now()), provider, contacts[0], current_app.config["CANDOUR"])
+        shared = preview_sharing(found, contacts[0].id, now(), **extra)
+        check_publication(found, with_groups=shared.groups)
+        check_length(shared, provider, contacts[0])
+        letter = findings_letter(shared, provider, contacts[0], current_app.config["CANDOUR"])
         click.echo(f"To: {', '.join(f'{c.name} <{c.address}>' for c in contacts)}\nSubject: {letter.subject}\n\n{letter.text}")
         return
-    new = {shared.contact_id for shared in share(wave, [contact.id for contact in contacts], now(), actor=ACTOR)}
+    new = {shared.contact_id for shared in share(wave, [contact.id for contact in contacts], now(), actor=ACTOR, **extra)}
     if not new:
         click.echo(f"Everybody at {provider.name} was sent this version before; nothing is sent twice.")
         return

@@ -8,10 +8,10 @@ from typing import Any
 
 from survey import statistics as st
 from survey.findings import wording
-from survey.findings.cells import Cells, Statistic
+from survey.findings.cells import Cells, Statistic, statistics_of
 from survey.findings.rules import Earlier
 from survey.questionnaires.rules import Question, Questionnaire
-from survey.responses.rules import PublishedGroup
+from survey.responses.rules import Cell, PublishedGroup
 from survey.statistics.planning import FOUND_FACTOR
 from survey.statistics.pooled import pooled_difference, pooled_interval
 from survey.statistics.suppression import may_compare
@@ -42,11 +42,12 @@ def change(question: Question, statistic: Statistic, cells: Cells, mine: Sequenc
     then = cells_of(base, question)
     facts: Json = {"since": base.slug, "opened": base.opened.isoformat(), "imported": base.imported}
     answers = cells.company.answers, then.company.answers
-    if not may_compare(*answers):
+    figure = own_figure(question, base)
+    if not (may_compare(*answers) and then.company.answers >= figure.minimum):
         return {"change": facts | {"shown": False, "words": wording.NOT_COMPARED}}
     if mix_changed(mine, base.tally.groups):
         facts["mix_changed"] = True
-    found = st.stratified_difference(cells.strata(statistic), then.strata(statistic), statistic.values, CONFIDENCE)
+    found = st.stratified_difference(cells.strata(statistic), then.strata(figure), statistic.values, CONFIDENCE)
     return {"change": facts | {"pending": Comparison(found, answers, wording.CHANGES)}}
 
 
@@ -70,11 +71,10 @@ def year(opened: date, asked: Sequence[tuple[Question, Statistic, Cells]], now: 
     before = [wave for wave in earlier if opened - 2 * YEAR < wave.opened <= opened - YEAR]
     if len(mine) + 1 < FEWEST_IN_A_YEAR:
         return None
-    measures = [
-        found
-        for question, statistic, cells in asked
-        if (found := _year_measure(question, statistic, [cells, *_asked_in(question, mine)], _asked_in(question, before)))
-    ]
+    measures = []
+    for question, statistic, cells in asked:
+        pool = [*_said(statistic, cells), *_asked_in(question, mine)]
+        measures += _year_measure(question, statistic, pool, _asked_in(question, before))
     return {"waves": [*(wave.slug for wave in reversed(mine)), now], "measures": measures} if measures else None
 
 
@@ -108,7 +108,12 @@ def last_comparable(question: Question, earlier: Sequence[Earlier]) -> Earlier |
 
 def cells_of(wave: Earlier, question: Question) -> Cells:
     """A question's cells in an earlier wave."""
-    return Cells(wave.tally.groups, wave.tally.cells[question.id])
+    return Cells(wave.tally.groups, wave.tally.cells[question.id], wave.further.get(question.id, 0))
+
+
+def own_figure(question: Question, wave: Earlier) -> Statistic:
+    """A question's own figure under the minimum that the wave froze: what that wave hid stays hidden in every later one."""
+    return statistics_of(question, wave.minimum_group, wave.minimum_detail)[0]
 
 
 def mix_changed(first: Sequence[PublishedGroup], second: Sequence[PublishedGroup]) -> bool:
@@ -136,14 +141,20 @@ def _asked(question: Question, questionnaire: Questionnaire) -> bool:
     return (known.scale.kind, known.scale.codes, known.scale.top) == (question.scale.kind, question.scale.codes, question.scale.top)
 
 
-def _asked_in(question: Question, earlier: Sequence[Earlier]) -> list[Cells]:
-    return [cells_of(wave, question) for wave in earlier if _asked(question, wave.questionnaire)]
+def _asked_in(question: Question, earlier: Sequence[Earlier]) -> list[Cell]:
+    waves = [wave for wave in earlier if _asked(question, wave.questionnaire)]
+    return [cell for wave in waves for cell in _said(own_figure(question, wave), cells_of(wave, question))]
 
 
-def _year_measure(question: Question, statistic: Statistic, mine: Sequence[Cells], before: Sequence[Cells]) -> Json | None:
-    waves, past = ([cells.company for cells in found if cells.company.answers >= statistic.minimum] for found in (mine, before))
+def _said(statistic: Statistic, cells: Cells) -> list[Cell]:
+    """A wave's company cell where the wave itself said its number: what it hid, or said in a band of words, stays out of every pool."""
+    said = cells.company.answers >= statistic.minimum and not statistic.band(cells.company.counts)
+    return [cells.company] if said else []
+
+
+def _year_measure(question: Question, statistic: Statistic, waves: Sequence[Cell], past: Sequence[Cell]) -> list[Json]:
     if len(waves) < FEWEST_IN_A_YEAR:
-        return None
+        return []
     counts, then = ([statistic.valued(cell.counts) for cell in found] for found in (waves, past))
     interval = pooled_interval(counts, statistic.values, CONFIDENCE)
     answers = [sum(cell.answers for cell in found) // max(len(found), 1) for found in (waves, past)]
@@ -162,7 +173,7 @@ def _year_measure(question: Question, statistic: Statistic, mine: Sequence[Cells
     if len(past) >= FEWEST_IN_A_YEAR and may_compare(*answers):
         found = pooled_difference(counts, then, statistic.values, CONFIDENCE)
         measure["change"] = {"pending": Comparison(found, (answers[0], answers[1]), wording.CHANGES)}
-    return measure
+    return [measure]
 
 
 def _pending(part: object) -> Iterator[Json]:

@@ -14,9 +14,9 @@ from survey import statistics as st
 from survey.findings import comparisons, wording
 from survey.findings.cells import LOST_TIME, Cells, Statistic, statistics_of
 from survey.findings.drivers import drivers
-from survey.findings.rules import Evidence
+from survey.findings.rules import Evidence, Withheld
 from survey.findings.themes import themes
-from survey.findings.wording import FROM_TEN, HIDDEN, MOST_OR_ALL, ONE_OR_NONE, TOO_WIDE
+from survey.findings.wording import FROM_TEN, HIDDEN, TOO_WIDE
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import Cell, PublishedGroup, Tally
 from survey.statistics.suppression import neighbouring_band, too_wide
@@ -24,14 +24,25 @@ from survey.statistics.verdicts import verdict
 from survey.waves.rules import CONFIDENCE, Target, Wave
 
 SCHEMA = 1
-_ALONE = Evidence()
+_ALONE, _NOTHING = Evidence(), Withheld()
 
 Json = dict[str, Any]
 
 
-def compute(item: Wave, provider: str, questionnaire: Questionnaire, tally: Tally, evidence: Evidence = _ALONE) -> Json:
-    """The whole document of a counted wave, with its digest."""
-    cells = {question.id: Cells(tally.groups, tally.cells[question.id]) for question in questionnaire.questions if question.scale.codes}
+def compute(
+    item: Wave,
+    provider: str,
+    questionnaire: Questionnaire,
+    tally: Tally,
+    evidence: Evidence = _ALONE,
+    withheld: Withheld = _NOTHING,
+) -> Json:
+    """The whole document of a counted wave, with its digest; `withheld` is what stays out of it beside what the rules hide."""
+    cells = {
+        question.id: Cells(tally.groups, tally.cells[question.id], withheld.further.get(question.id, 0))
+        for question in questionnaire.questions
+        if question.scale.codes
+    }
     figures = {
         question.id: statistics_of(question, item.minimum_group, item.minimum_detail)
         for question in questionnaire.questions
@@ -59,8 +70,8 @@ def compute(item: Wave, provider: str, questionnaire: Questionnaire, tally: Tall
         if question.id not in cells:
             continue
         for statistic in figures[question.id]:
-            measure = _company(question, statistic, cells[question.id], item.targets.get(question.id))
-            if statistic is figures[question.id][0] and measure["shown"]:
+            measure = _company(statistic, cells[question.id], item.targets.get(question.id))
+            if statistic is figures[question.id][0] and measure["shown"] and question.id not in withheld.apart:
                 measure |= comparisons.change(question, statistic, cells[question.id], tally.groups, evidence.earlier)
             if statistic.name == LOST_TIME:
                 document["lost_time"] = _lost_time(question, measure, cells[question.id], item)
@@ -68,10 +79,16 @@ def compute(item: Wave, provider: str, questionnaire: Questionnaire, tally: Tall
             head = {"question": question.id, "statistic": statistic.name}
             document["measures"].append(head | {"group": None} | measure)
             own = statistic is figures[question.id][0]
-            document["measures"] += [head | found for found in _by_group(question, statistic, cells[question.id], compare=own)]
+            document["measures"] += [head | found for found in _by_group(statistic, cells[question.id], compare=own)]
         document["distributions"].append(_distribution(question, cells[question.id].company, item.minimum_detail))
-    compared = [(q, figures[q.id][0], cells[q.id]) for q in questionnaire.questions if q.id in cells and figures[q.id]]
+    compared = [
+        (q, figures[q.id][0], cells[q.id])
+        for q in questionnaire.questions
+        if q.id in cells and figures[q.id] and q.id not in withheld.apart
+    ]
     document["year"] = comparisons.year(item.opens.date(), compared, item.slug, evidence.earlier)
+    if withheld.further:
+        document["hidden_further"] = dict(withheld.further)
     comparisons.settle(document)
     company = [measure for measure in document["measures"] if measure["group"] is None]
     verdicts = [measure["verdict"] for measure in company if measure.get("verdict")]
@@ -108,9 +125,9 @@ def _wave(item: Wave) -> Json:
     }
 
 
-def _company(question: Question, statistic: Statistic, cells: Cells, target: Target | None) -> Json:
+def _company(statistic: Statistic, cells: Cells, target: Target | None) -> Json:
     company = cells.company
-    words = _withheld(question, statistic, company, hidden=company.answers < statistic.minimum)
+    words = _few(statistic) if company.answers < statistic.minimum else statistic.band(company.counts)
     if words:
         return _not_shown(words)
     strata, plain = cells.strata(statistic), statistic.valued(company.counts)
@@ -135,14 +152,13 @@ def _company(question: Question, statistic: Statistic, cells: Cells, target: Tar
     return shown
 
 
-def _by_group(question: Question, statistic: Statistic, cells: Cells, *, compare: bool) -> list[Json]:
+def _by_group(statistic: Statistic, cells: Cells, *, compare: bool) -> list[Json]:
     """One measure per reporting group; nothing where there is only one group."""
     if len(cells.cells) < 2:
         return []
-    hidden = cells.hidden(statistic.minimum)
-    words = {name: _withheld(question, statistic, cell, hidden=name in hidden) for name, cell in cells.cells.items()}
-    strata = {name: cells.stratum([name], statistic) for name, said in words.items() if said is None}
-    found: dict[str, Json] = {name: _not_shown(said) for name, said in words.items() if said is not None}
+    words = dict.fromkeys(cells.hidden(statistic), _few(statistic)) | cells.banded(statistic)
+    strata = {name: cells.stratum([name], statistic) for name in cells.cells if name not in words}
+    found: dict[str, Json] = {name: _not_shown(said) for name, said in words.items()}
     if strata:
         levels = _levels(statistic, [s.counts for s in strata.values()], [s.population for s in strata.values()])
         for at, (name, stratum) in enumerate(strata.items()):
@@ -155,16 +171,8 @@ def _by_group(question: Question, statistic: Statistic, cells: Cells, *, compare
     return [{"group": name} | found[name] for name in cells.cells]
 
 
-def _withheld(question: Question, statistic: Statistic, cell: Cell, *, hidden: bool) -> str | None:
-    """The words that stand instead of a number, or None where the number may be shown."""
-    if hidden:
-        return HIDDEN if statistic.is_share else FROM_TEN
-    if statistic.name == "mean":
-        return neighbouring_band(cell.counts, question.scale.codes[0])
-    if statistic.name == "share" and cell.answers < 10:
-        yes = statistic.valued(cell.counts)[1]
-        return ONE_OR_NONE if yes <= 1 else MOST_OR_ALL if yes >= cell.answers - 1 else None
-    return None
+def _few(statistic: Statistic) -> str:
+    return HIDDEN if statistic.is_share else FROM_TEN
 
 
 def _levels(statistic: Statistic, counts: Sequence[Sequence[int]], population: Sequence[int]) -> st.Intervals:

@@ -1,20 +1,23 @@
 """The findings mail to the provider."""
 
 from css_inline import inline
-from flask import render_template
+from flask import current_app, render_template
 
 from survey.charts.drawings import range_cells
 from survey.config import Config
 from survey.findings import wording
 from survey.findings.presentation import named_date, present
 from survey.findings.rules import Sharing
+from survey.kernel.errors import Refused
 from survey.mail.letter import Letter
 from survey.organisation.service import organisation
 from survey.providers.rules import Contact, Provider
 
+LARGEST = 40_000  # of the HTML part, in bytes; some mail programs cut longer mails off
+
 
 def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Config) -> Letter:
-    """One page for the provider: the frozen document, company figures only, and a date to answer by."""
+    """One page for the provider: the frozen document, a date to answer by, and groups and comments only as the sharing holds them."""
     document = shared.findings.document
     client = organisation(config.mail_from)
     shown = present(document)
@@ -32,6 +35,8 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
         "version": shared.findings.version,
         "digest": shared.findings.digest.removeprefix("sha256:")[:16],
         "cells": range_cells,
+        "groups": shared.groups,
+        "comments": shared.comments,
     }
     return Letter(
         to_name=to.name,
@@ -40,4 +45,21 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
         text=render_template("letters/findings.txt", **facts),
         html=inline(render_template("letters/findings.html", **facts)),
         reply_to=client.contact_email,
+    )
+
+
+def check_length(shared: Sharing, provider: Provider, to: Contact) -> None:
+    """Refuses a mail that would be cut off on its way, for nothing of it may be lost silently."""
+    if fault := length_fault(findings_letter(shared, provider, to, current_app.config["CANDOUR"])):
+        raise Refused(f"{fault} Nothing was sent.")
+
+
+def length_fault(letter: Letter) -> str | None:
+    """What to do when the HTML part is too long, or None."""
+    size = len(letter.html.encode())
+    if size <= LARGEST:
+        return None
+    return (
+        f"The mail would have {-(-size // 1000)} kB; {LARGEST // 1000} kB are the most that every mail program shows whole. "
+        "Leave out the groups, or hold back some comments."
     )

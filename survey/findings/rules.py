@@ -1,5 +1,7 @@
 """Frozen findings, what they are made of, and a version of them on its way to the provider."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -7,7 +9,7 @@ from typing import Any
 
 from survey.questionnaires.rules import Questionnaire
 from survey.responses.rules import Tally
-from survey.waves.rules import Wave
+from survey.waves.rules import MINIMUM_DETAIL, MINIMUM_GROUP, Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,16 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An earlier published wave of the same survey, with its cells."""
+    """An earlier published wave of the same survey: its cells, the minimums it froze, and the further groups it hid."""
 
     slug: str
     opened: date
     imported: bool
     questionnaire: Questionnaire
     tally: Tally
+    minimum_group: int = MINIMUM_GROUP
+    minimum_detail: int = MINIMUM_DETAIL
+    further: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,27 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What an audit keeps out of a document: further groups to hide by question, and questions not compared with earlier waves."""
+
+    further: Mapping[str, int] = field(default_factory=dict)
+    apart: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Sharing:
-    """A version on its way to one contact."""
+    """A version on its way to one contact, with the comments released by then (in random order) and the groups if they were chosen."""
 
     id: str
     findings: Findings
     contact_id: str
     shared_on: date
     reply_by: date
+    groups: bool = False
+    comments: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """Stands for what goes along with the company figures, in whatever order; empty where nothing does."""
+        along = json.dumps([self.groups, sorted(self.comments)])
+        return hashlib.sha256(along.encode()).hexdigest() if self.groups or self.comments else ""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +11,9 @@ from survey.access.audit import record
 from survey.database import db, transaction
 from survey.findings.comparisons import YEAR
 from survey.findings.compute import canonical, compute
-from survey.findings.rules import Earlier, Evidence, Findings, Sharing
+from survey.findings.letters import check_length
+from survey.findings.publication import check, hidden_further, leaks
+from survey.findings.rules import Earlier, Evidence, Findings, Sharing, Withheld
 from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -22,6 +24,7 @@ from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire, ScaleKind
 from survey.questionnaires.service import frozen
 from survey.responses import service as responses
+from survey.responses.comments import released
 from survey.responses.rules import PublishedGroup, Tally
 from survey.responses.service import comments
 from survey.waves import service as waves
@@ -35,7 +38,7 @@ ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
 def freeze_findings(item: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
     """Computes and keeps the document of a wave, inside the transaction that counts it; `names` are words that no theme may hold."""
     questionnaire = questions_of(item)
-    document = compute(item, provider_by_id(item.provider_id).name, questionnaire, tally, _evidence(item, questionnaire, names))
+    document = _audited(item, questionnaire, tally, _evidence(item, questionnaire, names))
     with transaction() as session:
         session.add(FindingsRow(wave_id=item.id, version=1, digest=document["digest"], document=canonical(document)))
         session.flush()
@@ -72,35 +75,62 @@ def recipients(item: Wave) -> tuple[Provider, tuple[Contact, ...]]:
     return provider, tuple(provider.contacts)
 
 
-def share(name: str, contact_ids: Sequence[str], now: datetime, *, actor: str) -> tuple[Sharing, ...]:
-    """Queues the findings mail to these contacts, but to nobody who was sent this version before; returns what is new."""
+def share(
+    name: str, contact_ids: Sequence[str], now: datetime, *, actor: str, with_comments: bool = False, with_groups: bool = False
+) -> tuple[Sharing, ...]:
+    """Queues the findings mail to these contacts, but to nobody who was sent this version before; returns what is new.
+
+    `with_comments` adds what is released at this moment, `with_groups` the published cells of the reporting groups.
+    """
     found = findings(name)
-    _, contacts = recipients(found.wave)
+    check_publication(found, with_groups=with_groups)
+    provider, contacts = recipients(found.wave)
     known = {contact.id: contact for contact in contacts}
     if not contact_ids:
         raise Refused("Nobody was chosen, so nothing was sent. Tick at least one person.")
     if set(contact_ids) - set(known):
         raise Refused("One of the people chosen is no contact of this provider any more. Nothing was sent; choose again.")
-    today = wall_clock(now, found.wave.timezone).date()
     with transaction() as session:
         session.get_one(FindingsRow, (found.wave.id, found.version), with_for_update=True)  # one sharing at a time, or two send twice
         already = shared_with(found)
-        shared = [_share_with(found, contact_id, today) for contact_id in dict.fromkeys(contact_ids) if contact_id not in already]
-        if not shared:
+        new = [contact_id for contact_id in dict.fromkeys(contact_ids) if contact_id not in already]
+        if not new:
             return ()
+        extra = preview_sharing(found, new[0], now, with_comments=with_comments, with_groups=with_groups)
+        check_length(extra, provider, known[new[0]])
+        shared = [_share_with(extra, contact_id) for contact_id in new]
         session.add_all(shared)
         session.flush()
         mail.queue(FINDINGS, found.wave.slug, [row.id for row in shared], number=found.version, letter_version=found.version)
         waves.mark(found.wave, WaveState.SHARED)
         to = [known[row.contact_id].address for row in shared]
-        record("findings shared", {"wave": found.wave.slug, "digest": found.digest, "to": to}, actor)
+        facts = {"wave": found.wave.slug, "digest": found.digest, "to": to, "comments": len(extra.comments), "groups": extra.groups}
+        record("findings shared", facts, actor)
         return tuple(_sharing(found, row) for row in shared)
 
 
-def preview_sharing(found: Findings, contact_id: str, now: datetime) -> Sharing:
-    """What sharing now would send, without storing it."""
+def preview_sharing(found: Findings, contact_id: str, now: datetime, *, with_comments: bool = False, with_groups: bool = False) -> Sharing:
+    """What sharing now would send, without storing it; refuses comments or groups that there are none of."""
     today = wall_clock(now, found.wave.timezone).date()
-    return Sharing("", found, contact_id, today, add_working_days(today, DAYS_TO_REPLY))
+    texts = released(found.wave) if with_comments else ()
+    if with_comments and not texts:
+        raise Refused(
+            f"No comment of {found.wave.slug} can be sent: comments go from {found.wave.minimum_detail} answers, each released by a "
+            f"manager. Review them at /findings/{found.wave.slug}/comments, or share without comments."
+        )
+    if with_groups and not has_groups(found):
+        raise Refused(f"{found.wave.slug} has no reporting groups to compare. Share without groups.")
+    return Sharing("", found, contact_id, today, add_working_days(today, DAYS_TO_REPLY), with_groups, texts)
+
+
+def has_groups(found: Findings) -> bool:
+    """Whether more than one reporting group was published, so that there is something to compare."""
+    return sum(bool(group["shown"]) for group in found.document["groups"]) > 1
+
+
+def number_released(found: Findings) -> int:
+    """How many comments could be sent now."""
+    return len(released(found.wave))
 
 
 def shared_with(found: Findings) -> frozenset[str]:
@@ -126,6 +156,26 @@ def sharing(sharing_id: str) -> Sharing | None:
     return _sharing(_findings(item, stored), row)
 
 
+def check_publication(found: Findings, *, with_groups: bool) -> None:
+    """Refuses to hand out a version from which something that is not shown could be worked out."""
+    reasons = check(found.document, earlier_findings(found.wave), with_groups=with_groups)
+    if reasons:
+        instead = " Share it without groups." if with_groups else ""
+        raise Refused(f"Hidden answers of {found.wave.slug} could be worked out, so nothing was sent.{instead}", details=reasons)
+
+
+def _audited(item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence) -> dict[str, Any]:
+    """The document of a wave, with as much hidden on top of the rules as it takes to give nothing away."""
+    provider, earlier, withheld = provider_by_id(item.provider_id).name, earlier_findings(item), Withheld()
+    for _ in range(len(tally.groups) + 2):
+        document = compute(item, provider, questionnaire, tally, evidence, withheld)
+        found = leaks(document, earlier)
+        if not found:
+            return document
+        withheld = hidden_further(withheld, found)
+    raise Refused(f"Hidden answers of {item.slug} could be worked out, so nothing was counted. Keep the database and ask for help.")
+
+
 def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
     """What the findings of a wave are made of beside its own cells."""
     before = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.opens < item.opens and w.is_published]
@@ -143,17 +193,20 @@ def _earlier(item: Wave) -> Earlier:
         if g["shown"]
     ]
     tally = responses.tally(item, asked, groups, document["unreadable"])
-    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally)
+    minimums = document["minimum_group"], document["minimum_detail"]
+    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally, *minimums, document.get("hidden_further", {}))
 
 
-def _share_with(found: Findings, contact_id: str, today: date) -> SharingRow:
+def _share_with(extra: Sharing, contact_id: str) -> SharingRow:
     return SharingRow(
         id=random_id(),
-        wave_id=found.wave.id,
-        version=found.version,
+        wave_id=extra.findings.wave.id,
+        version=extra.findings.version,
         contact_id=contact_id,
-        shared_on=today,
-        reply_by=add_working_days(today, DAYS_TO_REPLY),
+        shared_on=extra.shared_on,
+        reply_by=extra.reply_by,
+        groups=extra.groups,
+        comments=list(extra.comments),
     )
 
 
@@ -164,4 +217,4 @@ def _findings(item: Wave, row: FindingsRow) -> Findings:
 
 
 def _sharing(found: Findings, row: SharingRow) -> Sharing:
-    return Sharing(row.id, found, row.contact_id, row.shared_on, row.reply_by)
+    return Sharing(row.id, found, row.contact_id, row.shared_on, row.reply_by, row.groups, tuple(row.comments))

@@ -1,5 +1,7 @@
 """Results, the findings mail's preview and sending, and how we count."""
 
+from collections.abc import Container, Sequence
+
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -9,12 +11,15 @@ from survey.access.open_to import open_to
 from survey.charts import drawings
 from survey.findings.explained import example, measured
 from survey.findings.export import as_csv
-from survey.findings.letters import findings_letter
+from survey.findings.letters import findings_letter, length_fault
 from survey.findings.presentation import named_date, present
+from survey.findings.rules import Sharing
 from survey.findings.service import (
     comments_of,
     earlier_findings,
     findings,
+    has_groups,
+    number_released,
     preview_sharing,
     recipients,
     share,
@@ -23,6 +28,7 @@ from survey.findings.service import (
 from survey.kernel.clock import now
 from survey.mail.letter import Letter
 from survey.waves import service as waves
+from survey.waves.copies import copies_to_destroy
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
@@ -45,23 +51,29 @@ def results(wave: str) -> str | BaseResponse:
         previous=before[-1]["wave"]["slug"] if before else None,
         manages=may_act,
         comments=comments_of(found) if may_act else (),
+        copies=copies_to_destroy(item) if may_act else (),
     )
 
 
 @blueprint.route("/findings/<wave>", methods=["GET", "POST"])
 @open_to("manager")
 def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
-    """What will be sent, and to whom; nobody is ticked beforehand."""
-    chosen = request.form.getlist("contact")
-    if request.method == "POST" and chosen:
-        shared = share(wave, chosen, now(), actor=current_actor())
-        flash(_on_its_way(len(shared), len(set(chosen))))
-        return redirect(url_for("findings.results", wave=wave), 303)
-    found = findings(wave)
+    """What will be sent, and to whom; nothing and nobody is ticked beforehand, and only what was previewed can be sent."""
+    found, chosen, along = findings(wave), request.form.getlist("contact"), _along(request.form)
     provider, contacts = recipients(found.wave)
-    problem = "Tick at least one person; nothing was sent." if request.method == "POST" else None
+    shared = preview_sharing(found, contacts[0].id, now(), **along) if contacts else None
+    written = _letter(shared) if shared else None
+    sends = request.method == "POST" and request.form.get("do") != "preview"
+    problem = _problem(chosen, shared, written) if sends else None
+    if sends and not problem:
+        sent = share(wave, chosen, now(), actor=current_actor(), **along)
+        flash(_on_its_way(len(sent), len(set(chosen))))
+        return redirect(url_for("findings.results", wave=wave), 303)
     facts = {"found": found, "provider": provider, "contacts": contacts, "already": shared_with(found), "problem": problem}
-    response = make_response(render_template("findings/share.html", letter=_letter(wave), **facts), 400 if problem else 200)
+    facts |= {"chosen": chosen, "shared": shared, "released": number_released(found), "has_groups": has_groups(found)}
+    too_long = length_fault(written) if written else None
+    page = render_template("findings/share.html", letter=written, too_long=too_long, **facts)
+    response = make_response(page, 400 if problem else 200)
     response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
     return response
 
@@ -70,8 +82,10 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
 @open_to("manager")
 def letter(wave: str) -> Response:
     """The mail's HTML part alone, for the preview's frame."""
-    written = _letter(wave)
-    response = make_response(written.html if written else "")
+    found = findings(wave)
+    _, contacts = recipients(found.wave)
+    shown = _letter(preview_sharing(found, contacts[0].id, now(), **_along(request.args))).html if contacts else ""
+    response = make_response(shown)
     response.headers["Content-Security-Policy"] = FRAMED
     return response
 
@@ -91,12 +105,24 @@ def how_we_count() -> str:
     return render_template("findings/how_we_count.html", charts=drawings, example=example(), measured=measured())
 
 
-def _letter(wave: str) -> Letter | None:
-    found = findings(wave)
-    provider, contacts = recipients(found.wave)
-    if not contacts:
-        return None
-    return findings_letter(preview_sharing(found, contacts[0].id, now()), provider, contacts[0], current_app.config["CANDOUR"])
+def _along(ticked: Container[str]) -> dict[str, bool]:
+    return {"with_comments": "comments" in ticked, "with_groups": "groups" in ticked}
+
+
+def _letter(shared: Sharing) -> Letter:
+    provider, contacts = recipients(shared.findings.wave)
+    to = next(contact for contact in contacts if contact.id == shared.contact_id)
+    return findings_letter(shared, provider, to, current_app.config["CANDOUR"])
+
+
+def _problem(chosen: Sequence[str], shared: Sharing | None, written: Letter | None) -> str | None:
+    """Why the mail cannot be sent as the form stands, or None."""
+    if not chosen:
+        return "Tick at least one person; nothing was sent."
+    if shared and written and shared.mark != request.form.get("seen", ""):
+        return "What goes along has changed. Look at the mail below, which holds it now, and send it then; nothing was sent."
+    fault = length_fault(written) if written else None
+    return f"{fault} Nothing was sent." if fault else None
 
 
 def _on_its_way(new: int, chosen: int) -> str:

@@ -1,4 +1,4 @@
-"""Surveys, targets and waves from the command line, as far as opening them."""
+"""Surveys, targets and waves from the command line, as far as opening them; and what may be done about one person's data."""
 
 import json
 from datetime import datetime
@@ -6,9 +6,12 @@ from datetime import datetime
 import click
 from flask import current_app
 
+from survey.invitations import staff
 from survey.invitations.service import open_wave, preview_wave
 from survey.kernel.clock import now
+from survey.people.commands import people_group
 from survey.waves import service as waves
+from survey.waves.copies import EXPORT, spare_copies
 from survey.waves.rules import Target, Wave
 
 ACTOR = "command line"
@@ -146,10 +149,14 @@ def open_(wave: str) -> None:
     """
     for warning in preview_wave(wave).warnings:
         click.echo(f"Note: {warning}", err=True)
-    item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=ACTOR)
+    key_dir = current_app.config["CANDOUR"].key_dir
+    item = open_wave(wave, now(), key_dir, actor=ACTOR)
     click.echo(f"{item.slug} is open until {item.closes:%Y-%m-%d %H:%M} ({item.timezone}); {item.invited} invitations are queued.")
     for group in item.groups:
         click.echo(f"  {group.name}: {group.invited} invited")
+    click.echo(f"The key that opens the answers lies in {key_dir}. If it is lost before the count, the wave is lost.")
+    if not spare_copies(item):
+        click.echo(f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: {EXPORT.format(item.slug)}", err=True)
 
 
 @waves_group.command("extend")
@@ -162,6 +169,39 @@ def extend(wave: str, days: int) -> None:
     """
     item = waves.extend(wave, days, now())
     click.echo(f"{item.slug} now closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
+
+
+@people_group.command("correct")
+@click.argument("old")
+@click.argument("new")
+def correct(old: str, new: str) -> None:
+    """Correct an address. In an open wave the codes sent to the old one end, and who has not answered is invited afresh.
+
+    Example: candour people correct ada@nortwind.example ada@northwind.example
+    """
+    person = staff.correct_address(old, new)
+    click.echo(f"{person.name} is now {person.email}.")
+
+
+@people_group.command("export")
+@click.argument("email")
+def export(email: str) -> None:
+    """Print everything that is stored about one person, as JSON: for them, when they ask.
+
+    Example: candour people export ada@northwind.example > ada.json
+    """
+    click.echo(json.dumps(staff.export_person(email), ensure_ascii=False, indent=2))
+
+
+@people_group.command("erase")
+@click.argument("email")
+def erase(email: str) -> None:
+    """Erase everything that leads to one person. Their answers, if any, stay: nothing links to them.
+
+    Example: candour people erase ada@northwind.example
+    """
+    staff.erase_person(email)
+    click.echo("Erased. Numbers of those invited stay as they were.")
 
 
 def _line(item: Wave) -> str:

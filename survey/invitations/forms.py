@@ -1,9 +1,11 @@
-"""Planning a survey."""
+"""Planning a survey, and correcting an address."""
 
 from flask_wtf import FlaskForm
-from wtforms import DateTimeLocalField, IntegerField, SelectField, StringField
+from wtforms import DateTimeLocalField, EmailField, IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
+
+from survey.people.rules import LONGEST_ADDRESS
 
 _GIVEN = InputRequired("This is missing.")
 _CADENCES = [SelectChoice("quarterly", "every three months"), SelectChoice("monthly", "every month")]
@@ -20,3 +22,9 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     days = IntegerField("Days open", [_GIVEN], default=14)
     timezone = StringField("Time zone", [_GIVEN])
     audience = StringField("Who is asked: all, or departments separated by commas", [_GIVEN], default="all")
+
+
+class AddressForm(FlaskForm):  # type: ignore[misc]
+    """Another address for somebody."""
+
+    email = EmailField("New address", validators=[DataRequired("Fill in the address."), Length(max=LONGEST_ADDRESS)])

@@ -4,6 +4,10 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
+
+from survey.kernel.workdays import subtract_working_days
+from survey.waves.rules import Wave, instant
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: without I, L, O and U
 LENGTH = 24
@@ -21,6 +25,13 @@ class Invitation:
     person_id: str | None
     group: str
     answered: bool
+
+
+def reminder_window(wave: Wave) -> tuple[datetime, datetime]:
+    """From when a reminder may leave, and until when: from halfway on, but not within the last working day before the close."""
+    last_day = subtract_working_days(wave.closes.date(), 1)
+    last = instant(datetime.combine(last_day, wave.closes.time()), wave.timezone)
+    return wave.opens_at + (wave.closes_at - wave.opens_at) / 2, last
 
 
 def draw_code() -> str:

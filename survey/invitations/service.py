@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import delete, insert, select, update
 
 from survey.access.audit import record
-from survey.database import db, transaction
+from survey.database import db, indiscretions, transaction
 from survey.invitations import rules
 from survey.invitations.rules import Invitation
 from survey.invitations.tables import InvitationRow, TokenRow
@@ -18,16 +18,20 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
 from survey.people.rules import Person
-from survey.people.service import people_in, person
+from survey.people.service import list_people, people_in, person
+from survey.people.stopping import has_stopped, level_stop_secrets, store_stop_secrets
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, freeze, questionnaire, with_questions
 from survey.statistics.planning import chance_of_answers
 from survey.statistics.suppression import merge_to_invited
-from survey.waves import keys, sealing
+from survey.waves import cokeys, keys, sealing
 from survey.waves import service as waves
-from survey.waves.rules import MINIMUM_INVITED, Group, Wave, check_audience, check_opens
+from survey.waves.handover import fingerprint
+from survey.waves.rules import MINIMUM_INVITED, CoKey, Group, Wave, check_audience, check_opens
 
 INVITATION = "invitation"
+FRESH = "fresh invitation"  # after an address was corrected
+REMINDER = "reminder"
 LOOP_CHECK = "ACC1"
 SMALLEST_FOR_TEXT = 10
 FEW = 20
@@ -57,7 +61,7 @@ def preview_wave(name: str) -> Preview:
     check_audience(len(people))
     groups = _partition(people)
     asked = _questions(item, len(people))
-    return Preview(item, groups, asked, people, _warnings(groups, len(people)))
+    return Preview(item, groups, asked, people, (*_warnings(groups, len(people)), *_about_keys(cokeys.for_launch())))
 
 
 def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> Wave:
@@ -66,6 +70,8 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
     The key is made and its probe opened before anything is stored or sent; opening twice is refused by the state.
     """
     plan = preview_wave(name)
+    if told := indiscretions():
+        raise Refused(f"PostgreSQL would write down who answers. Nothing was sent. Change it, reload and open again: {' '.join(told)}")
     private = keys.make_key(key_dir, plan.wave.id)
     public = keys.public_half(private)
     probe = sealing.probe(public, plan.wave.id)
@@ -73,7 +79,7 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
         raise Refused("The key that was just made does not open what it sealed. Nothing was sent. Check CANDOUR_KEY_DIR.")
     with transaction() as session:
         waves.hold_for_opening(plan.wave)
-        launch = waves.Launch(freeze(plan.questionnaire), plan.groups, public, probe)
+        launch = waves.Launch(freeze(plan.questionnaire), plan.groups, public, probe, cokeys.hold_for_launch())
         opened = waves.freeze(plan.wave, now, launch)
         group_of = {member: group.name for group in plan.groups for member in group.members}
         rows = [
@@ -120,14 +126,20 @@ def store_code(invitation_id: str, code: str) -> None:
         session.flush()
 
 
-def store_code_if_due(invitation_id: str, code: str) -> bool:
-    """Inside the commit before a letter leaves: keeps its code's hash, unless the person has answered or left meanwhile."""
+def store_code_if_due(invitation_id: str, code: str, to: str = "", stop_secrets: Sequence[str] = ()) -> bool:
+    """Inside the commit before a letter leaves: keeps the hashes of its code and of its secrets for stopping, if it is still due.
+
+    It is not when the person has answered, left, stopped survey mails, or got another address than `to` meanwhile.
+    """
     found = invitation(invitation_id)
-    if found is None or found.answered or found.person_id is None or person(found.person_id) is None:
+    if found is None or not waves.hold_for_answer(found.wave_id):
         return False
-    if not waves.hold_for_answer(found.wave_id):
+    row = db.session.get(InvitationRow, invitation_id, populate_existing=True, with_for_update=True)  # no correction meanwhile
+    invitee = person(row.person_id) if row and row.person_id and not row.answered else None
+    if invitee is None or has_stopped(invitee.id) or to not in {"", invitee.email}:
         return False
     store_code(invitation_id, code)
+    store_stop_secrets(invitee.id, stop_secrets)
     return True
 
 
@@ -137,6 +149,13 @@ def burn(invitation_id: str) -> bool:
     return db.session.connection().execute(query).rowcount == 1
 
 
+def unanswered(wave_id: str) -> list[str]:
+    """The invitations of a wave that have not been used, of people who are still in the directory. For reminding only."""
+    query = select(InvitationRow).where(InvitationRow.wave_id == wave_id, InvitationRow.answered == 0).order_by(InvitationRow.id)
+    known = {one.id for one in list_people()}
+    return [row.id for row in db.session.scalars(query) if row.person_id in known]
+
+
 def number_answered(wave_id: str) -> int:
     """How many invitations of a wave have been used. For counting only: pages print it in steps of the minimum group."""
     query = select(InvitationRow.id).where(InvitationRow.wave_id == wave_id, InvitationRow.answered == 1)
@@ -144,7 +163,7 @@ def number_answered(wave_id: str) -> int:
 
 
 def forget_answering(item: Wave) -> None:
-    """Inside the counting transaction: no code, no mark of who answered, and no row order that tells it.
+    """Inside the counting transaction: no code, no mark of who answered or was reminded, and no row order that tells it.
 
     The rows are deleted and inserted again in the order of their ids, because an UPDATE leaves them lying in the
     order of answering on PostgreSQL.
@@ -157,7 +176,9 @@ def forget_answering(item: Wave) -> None:
         session.execute(delete(InvitationRow).where(InvitationRow.wave_id == item.id).execution_options(synchronize_session=False))
         if found:
             session.execute(insert(InvitationRow), [{**row._asdict(), "answered": 0} for row in found])
+        level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
+        mail.forget_quiet(item.slug)
 
 
 def _invitation(row: InvitationRow) -> Invitation:
@@ -176,6 +197,7 @@ def _terms(opened: Wave, plan: Preview) -> dict[str, object]:
         "closes": opened.closes_at.isoformat(),
         "questionnaire": plan.questionnaire.digest,
         "roster": "sha256:" + hashlib.sha256(lines.encode()).hexdigest(),
+        **({"co-keys": {key.name: fingerprint(key.public) for key in opened.co_keys}} if opened.is_strict else {}),
     }
 
 
@@ -210,3 +232,8 @@ def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
         f"{g.name} are counted together ({g.invited} people), so that nobody can be worked out." for g in groups if len(g.members) > 1
     ]
     return tuple(found)
+
+
+def _about_keys(co_keys: Sequence[CoKey]) -> tuple[str, ...]:
+    holders = " or ".join(key.name for key in co_keys)
+    return (f"Its answers can be opened only with the key of {holders} as well. If that is lost, so is the wave.",) if co_keys else ()

@@ -1,13 +1,15 @@
-"""Surveys: what is planned, and planning one."""
+"""Surveys: what is planned, and planning one; correcting an address, which ends codes and invites afresh."""
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from wtforms.fields.choices import SelectChoice
 
+from survey.access.current import current_actor
 from survey.access.open_to import open_to
-from survey.invitations.forms import SurveyForm
+from survey.invitations import staff
+from survey.invitations.forms import AddressForm, SurveyForm
 from survey.kernel.errors import Refused
-from survey.people.service import people_in
+from survey.people.service import people_in, person
 from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.waves import service as waves
@@ -35,6 +37,23 @@ def surveys() -> str | Response | tuple[str, int]:
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("invitations/surveys.html", **facts)
     return (page, 400) if problem else page
+
+
+@blueprint.route("/people/<person_id>/address", methods=["GET", "POST"])
+@open_to("manager")
+def correct_address(person_id: str) -> str | tuple[str, int] | Response:
+    """Gives somebody another address; what that means for open waves happens whether they have answered or not, and looks the same."""
+    known, form = person(person_id) or abort(404), AddressForm()
+    problems = form.email.errors if form.is_submitted() and not form.validate() else ()
+    if form.is_submitted() and not problems:
+        try:
+            corrected = staff.correct_address(known.email, form.email.data, actor=current_actor())
+        except Refused as refused:
+            problems = (refused.message,)
+        else:
+            flash(f"{corrected.name} is now {corrected.email}.")
+            return redirect(url_for("people.list_people", department=known.department), 303)
+    return render_template("invitations/correct_address.html", person=known, form=form, problems=problems), 400 if problems else 200
 
 
 def _plan(form: SurveyForm) -> str:

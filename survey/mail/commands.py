@@ -51,13 +51,15 @@ def status(wave: str | None, *, as_json: bool) -> None:
     """
     found = service.status(wave)
     if as_json:
-        click.echo(json.dumps({"letters": found.numbers, "paused_because": found.paused_because}))
+        click.echo(json.dumps({"letters": found.numbers, "progress": found.progress, "paused_because": found.paused_because}))
         return
     if found.paused_because:
         click.echo(f"Sending is paused: {found.paused_because}. When it is mended: candour mail resume")
     for kind, states in sorted(found.numbers.items()):
         click.echo(f"{kind}: {', '.join(f'{number} {state}' for state, number in sorted(states.items()))}")
-    if not found.numbers:
+    for kind, words in sorted(found.progress.items()):
+        click.echo(f"{kind}: {words}")
+    if not found.numbers and not found.progress:
         click.echo("No letters.")
 
 

@@ -8,12 +8,12 @@ a claim names the lease, so that a process that slept past its lease changes not
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 
 from flask import Flask, current_app
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +30,7 @@ from survey.mail.tables import MailChannelRow, OutboxRow
 LEASE = timedelta(seconds=60)
 BATCH = 20
 FAULTS_IN_A_ROW = 5
+GOING_OUT, DONE = "going out", "done"
 _EXTENSION = "candour_mail"
 
 
@@ -55,12 +56,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (None: not due any more)."""
+    """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (None: not due any more).
+
+    The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
+    """
 
     name: str
     priority: int
     again: bool
     write: Callable[[Item], Draft | None]
+    told: bool = True
 
 
 @dataclass(slots=True)
@@ -74,19 +79,23 @@ class Report:
     unknown: int = 0
     problem: str = ""
     faults: int = 0  # letters in a row that could not be written or that the server would not have
+    quiet: set[str] = field(default_factory=set)  # kinds that were dealt with and whose numbers are not told
+    reached_server: bool = field(default=False, compare=False)
 
     def lines(self) -> tuple[str, ...]:
-        """One line per thing worth saying; no name, no address."""
+        """One line per thing worth saying; no name, no address, and no number of a kind that is not told."""
         named = {"sent": self.sent, "to be tried again": self.later, "failed": self.failed, "unknown": self.unknown}
         parts = [f"{number} {name}" for name, number in named.items() if number]
-        return tuple(line for line in (f"letters: {', '.join(parts)}" if parts else "", self.problem) if line)
+        quiet = [f"{kind}: {GOING_OUT}" for kind in sorted(self.quiet)]
+        return tuple(line for line in (f"letters: {', '.join(parts)}" if parts else "", *quiet, self.problem) if line)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Letters by kind and state, and why nothing goes out, if so."""
+    """Letters by kind and state, and why nothing goes out, if so; of kinds that are not told, only whether they are done."""
 
     numbers: dict[str, dict[str, int]]
+    progress: dict[str, str]
     paused_because: str | None
     failures: tuple[tuple[str, str], ...]
 
@@ -138,6 +147,16 @@ def queue(kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, l
             session.connection().execute(statement)
 
 
+def queue_another(kind: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]) -> None:
+    """Queues one more letter of this kind for somebody, unless one of these kinds still waits for them (and waits on until the commit)."""
+    ours = (OutboxRow.wave == wave, OutboxRow.recipient == recipient)
+    with transaction() as session:
+        waiting = select(OutboxRow.id).where(*ours, OutboxRow.kind.in_(unless_waiting), OutboxRow.state == State.READY.value)
+        if not session.scalars(waiting.with_for_update()).all():
+            earlier = session.scalar(select(func.count()).select_from(OutboxRow).where(*ours, OutboxRow.kind == kind)) or 0
+            queue(kind, wave, [recipient], number=earlier + 1)
+
+
 def cancel(wave: str, kind: str | None = None) -> None:
     """Takes back what waits for a wave; what is being handed over runs its course."""
     waiting = [State.READY.value, State.LEASED.value]
@@ -151,22 +170,54 @@ def cancel(wave: str, kind: str | None = None) -> None:
 def status(wave: str | None = None) -> Status:
     """Letters by kind and state; failures with our reason, for whoever looks after the mail."""
     query = select(OutboxRow.kind, OutboxRow.state, func.count()).group_by(OutboxRow.kind, OutboxRow.state)
-    failed = select(OutboxRow.recipient, OutboxRow.last_reason, OutboxRow.last_code).where(OutboxRow.state == State.FAILED.value)
+    failed = select(OutboxRow.recipient, OutboxRow.last_reason, OutboxRow.last_code)
+    failed = failed.where(OutboxRow.state == State.FAILED.value, OutboxRow.kind.not_in(_quiet()))
     if wave:
         query, failed = query.where(OutboxRow.wave == wave), failed.where(OutboxRow.wave == wave)
     numbers: dict[str, dict[str, int]] = {}
     for kind, state, number in db.session.execute(query):
         numbers.setdefault(kind, {})[state] = number
+    moving = {State.READY.value, State.LEASED.value, State.SENDING.value}
+    progress = {kind: GOING_OUT if moving & set(numbers.pop(kind)) else DONE for kind in _quiet() if kind in numbers}
     channel = db.session.get(MailChannelRow, 1)
     failures = tuple((recipient, f"{reason} ({code})" if code else str(reason)) for recipient, reason, code in db.session.execute(failed))
-    return Status(numbers, channel.paused_because if channel else None, failures)
+    return Status(numbers, progress, channel.paused_because if channel else None, failures)
 
 
 def retry(wave: str) -> int:
-    """Puts what failed back in the queue; says how many."""
+    """Puts what failed back in the queue, but for kinds that are not told; says how many."""
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_([State.FAILED.value, State.BOUNCED.value]))
+    query = query.where(OutboxRow.kind.not_in(_quiet()))
     with transaction() as session:
         return int(session.connection().execute(query.values(state=State.READY.value, next_at=now())).rowcount)
+
+
+def is_queued(wave: str, kind: str) -> bool:
+    """Whether a letter of this kind was ever queued for this wave."""
+    return db.session.scalar(select(OutboxRow.id).where(OutboxRow.wave == wave, OutboxRow.kind == kind).limit(1)) is not None
+
+
+def states_of(recipients: Sequence[str]) -> dict[str, tuple[str, datetime | None]]:
+    """By recipient: the state of their letter, and when it was handed over; kinds that are not told stay aside."""
+    found: dict[str, tuple[str, datetime | None]] = {}
+    for at in range(0, len(recipients), 500):
+        query = select(OutboxRow.recipient, OutboxRow.state, OutboxRow.sent_at)
+        query = query.where(OutboxRow.recipient.in_(recipients[at : at + 500]), OutboxRow.kind.not_in(_quiet()))
+        found |= {recipient: (state, sent_at) for recipient, state, sent_at in db.session.execute(query)}
+    return found
+
+
+def forget_quiet(wave: str) -> None:
+    """Inside the counting transaction: letters that only those who had not answered got leave no row behind."""
+    with transaction() as session:
+        session.connection().execute(delete(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.kind.in_(_quiet())))
+
+
+def blank(recipients: Sequence[str]) -> None:
+    """Takes the recipients out of their letters' rows, for whoever is erased; what waits for them is not due any more."""
+    with transaction() as session:
+        query = update(OutboxRow).where(OutboxRow.recipient.in_(list(recipients)))
+        session.connection().execute(query.values(recipient="", dedupe_key=literal("erased:").concat(OutboxRow.id)))
 
 
 def pause(reason: str) -> None:
@@ -204,7 +255,7 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
             _drain(line, claims, report)
     finally:
         line.close()
-    if report.sent and not report.problem and row and row.away_times:
+    if report.reached_server and not report.problem and row and row.away_times:
         with transaction():
             _channel_row().away_times = 0
     return report
@@ -270,8 +321,16 @@ def _begin(pending: tuple[_Claim, Attempt] | None, claim: _Claim, report: Report
         ours = _change(claim, State.LEASED, **facts)
     if pending and noted:
         _count(*pending, report)
-    report.cancelled += ours and not due
+    if ours and not due:
+        _count_cancelled(claim, report)
     return message if ours and due else None
+
+
+def _count_cancelled(claim: _Claim, report: Report) -> None:
+    if _kinds()[claim.item.kind].told:
+        report.cancelled += 1
+    else:
+        report.quiet.add(claim.item.kind)
 
 
 def _unwritten(error: Exception) -> str:
@@ -318,6 +377,10 @@ def _note(claim: _Claim, attempt: Attempt) -> bool:
 
 
 def _count(claim: _Claim, attempt: Attempt, report: Report) -> None:
+    report.reached_server |= attempt.outcome is Outcome.SENT
+    if not _kinds()[claim.item.kind].told:
+        report.quiet.add(claim.item.kind)
+        return
     match attempt.outcome:
         case Outcome.SENT:
             report.sent += 1
@@ -339,7 +402,7 @@ def _server_problem(attempt: Attempt, left: list[_Claim], report: Report) -> Non
             row.paused_because, row.paused_at = shown, now()
             report.problem = f"Sending is paused: {shown}. Nothing is lost. When it is mended: candour mail resume"
         else:
-            row.away_times = 1 if report.sent else min(row.away_times + 1, 10)
+            row.away_times = 1 if report.reached_server else min(row.away_times + 1, 10)
             row.away_until = now() + timedelta(seconds=min(30 * 2 ** (row.away_times - 1), 900))
             report.problem = f"No mail left: {shown}. Nothing is lost; the next try follows by itself."
 
@@ -431,3 +494,7 @@ def _insert(table: type[MailChannelRow | OutboxRow]) -> sqlite.Insert | postgres
 def _kinds() -> dict[str, Kind]:
     found: dict[str, Kind] = current_app.extensions.get(_EXTENSION, {})
     return found
+
+
+def _quiet() -> list[str]:
+    return [name for name, kind in _kinds().items() if not kind.told]

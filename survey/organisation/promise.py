@@ -3,6 +3,18 @@
 from dataclasses import dataclass
 
 THRESHOLDS = (5, 10)
+_OF_AN_ATTACK = ("what", "linked", "chance", "limit", "fault_caught")
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """One attack of the suite as it last ran: how many answers it could link to people, by chance alone, at most allowed."""
+
+    what: str
+    linked: str
+    chance: str
+    limit: str
+    fault_caught: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +28,34 @@ class Terms:
     closes: str
     minimum_group: int = THRESHOLDS[0]
     minimum_detail: int = THRESHOLDS[1]
+    representatives: tuple[str, ...] = ()  # strict tier: who holds a second key
+
+
+def attacks_in(report: object) -> tuple[Attack, ...]:
+    """The attacks in the report of the suite; none when it is not such a report, for half a table would promise too much.
+
+    >>> attacks_in({"attacks": [{"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}]})
+    (Attack(what='times', linked='0', chance='1.0', limit='4', fault_caught=True),)
+    """
+    listed = report.get("attacks") if isinstance(report, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and set(_OF_AN_ATTACK) <= set(one) for one in listed):
+        return ()
+    return tuple(
+        Attack(str(one["what"]), str(one["linked"]), str(one["chance"]), str(one["limit"]), one["fault_caught"] is True) for one in listed
+    )
 
 
 def in_the_mail(terms: Terms, group: str, group_size: int) -> str:
-    """The one sentence of the invitation, which alone can name the group that the person is counted under."""
-    return (
+    """The sentence of the invitation, which alone can name the group that the person is counted under.
+
+    In the strict tier it is followed by what the second key means.
+    """
+    sentence = (
         f"Your answers are sealed when you press Send, opened only after the survey has closed ({terms.closes}), together with everyone "
         f"else’s, and kept without your name: nobody at {terms.organisation} or {terms.provider} is shown who said what. "
         f"They are counted under {group} ({group_size} people invited)."
     )
+    return f"{sentence} {_second_key(terms.representatives)}" if terms.representatives else sentence
 
 
 def on_the_form(terms: Terms) -> tuple[str, ...]:
@@ -46,8 +77,22 @@ def on_the_form(terms: Terms) -> tuple[str, ...]:
         f"What you write can give you away. Leave out names, ticket numbers and dates. {terms.reader} reads every comment and decides "
         f"whether {terms.provider} may see it."
     )
-    left_open = (
+    left_open = _second_key(terms.representatives) or (
         f"What we cannot rule out: whoever runs the server ({terms.host}) could misuse the key before the survey closes, or change the "
         "program; whoever can read your mail could answer in your place."
     )
     return known, sealed, shown, final, written, left_open
+
+
+def _second_key(holders: tuple[str, ...]) -> str:
+    if not holders:
+        return ""
+    one = len(holders) == 1
+    held = (
+        f"{holders[0]}, employee representative, holds one" if one else f"{' and '.join(holders)}, employee representatives, hold one each"
+    )
+    either = "" if one else " (either will do)"
+    return (
+        f"Two keys are needed to open the answers. {held}{either}, so whoever runs the server cannot open them alone. What we cannot rule "
+        "out: somebody who changes the program while you answer, or reads your mail and answers in your place."
+    )

@@ -1,16 +1,20 @@
 """The facts that promises and mails must state."""
 
+import json
 from dataclasses import asdict
+from pathlib import Path
 
 from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.mail.letter import address_fault
+from survey.organisation.promise import Attack, attacks_in
 from survey.organisation.rules import Organisation, from_sender
 from survey.organisation.tables import OrganisationRow
 
 COMMAND_LINE = "command line"
 LONGEST = 200
+ATTACKED = Path(__file__).parent / "attacked.json"  # written by the attack suite, shipped with the release
 _WANTED = {
     "name": "the organisation's name",
     "contact_name": "the contact's name",
@@ -26,6 +30,14 @@ def organisation(sender: str) -> Organisation:
     if row is None:
         return from_sender(sender)
     return Organisation(row.name, row.contact_name, row.contact_email, row.comments_read_by, row.host, row.several_zones)
+
+
+def latest_attacks() -> tuple[Attack, ...]:
+    """What the attack suite last came to; none where its report is absent or cannot be read."""
+    try:
+        return attacks_in(json.loads(ATTACKED.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return ()
 
 
 def set_organisation(

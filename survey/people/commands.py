@@ -69,18 +69,6 @@ def remove(email: str) -> None:
     click.echo(f"{service.remove_person(email).email} removed.")
 
 
-@people_group.command("correct")
-@click.argument("old")
-@click.argument("new")
-def correct(old: str, new: str) -> None:
-    """Correct an address.
-
-    Example: candour people correct ada@nortwind.example ada@northwind.example
-    """
-    person = service.correct_address(old, new)
-    click.echo(f"{person.name} is now {person.email}.")
-
-
 class Progress:
     """Progress on standard error: a bar on a terminal, a plain line per tenth elsewhere; silent in the first second."""
 

@@ -1,4 +1,4 @@
-"""Uploading a staff list, carrying it through the preview, and correcting an address."""
+"""Uploading a staff list, and carrying it through the preview."""
 
 import base64
 import binascii
@@ -8,11 +8,11 @@ from flask import current_app
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from itsdangerous import BadSignature, Signer
-from wtforms import BooleanField, EmailField, HiddenField, ValidationError
-from wtforms.validators import DataRequired, Length
+from wtforms import BooleanField, HiddenField, ValidationError
+from wtforms.validators import DataRequired
 
 from survey.kernel.errors import Refused
-from survey.people.rules import LARGEST_UPLOAD, LONGEST_ADDRESS, StaffList, read_staff_list, shortened
+from survey.people.rules import LARGEST_UPLOAD, StaffList, read_staff_list, shortened
 
 _SIGNED_FOR = "staff list in a form"
 # A file that does not compress grows by a third as text, and the form's other fields come on top.
@@ -57,12 +57,6 @@ class CarriedFile(FlaskForm):  # type: ignore[misc]
             return zlib.decompress(base64.urlsafe_b64decode(signed))
         except (BadSignature, binascii.Error, zlib.error) as error:
             raise Refused("The file did not come along, so nothing was changed. Upload it once more.") from error
-
-
-class AddressForm(FlaskForm):  # type: ignore[misc]
-    """Another address for somebody."""
-
-    email = EmailField("New address", validators=[DataRequired("Fill in the address."), Length(max=LONGEST_ADDRESS)])
 
 
 def carry(content: bytes) -> CarriedFile:

@@ -1,6 +1,7 @@
 """A staff list as people send it: read whole, every fault with its row and its remedy."""
 
 import csv
+import hashlib
 import io
 import re
 import unicodedata
@@ -26,6 +27,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _YES, _NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"", "no", "n", "false", "0"})
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -281,6 +283,23 @@ def _cell_fault(column: str, cell: str) -> str | None:
     if len(cell) > LONGEST_CELL:
         return f"{len(cell):,} characters. Shorten to {LONGEST_CELL}."
     return next((remedy for is_wrong, remedy in _CELL_FAULTS[column] if is_wrong(cell)), None)
+
+
+def secret_in(pasted: str) -> str | None:
+    """The secret that stops mails, in what was pasted: alone, broken over lines, or as the whole link.
+
+    >>> secret_in(" https://x.example/stop/q1#" + "a" * 43 + " ") == secret_in("a" * 43) == "a" * 43
+    True
+    >>> secret_in("not a secret") is None
+    True
+    """
+    found = re.split("[#/]|%23", "".join(pasted[:500].split()))[-1]
+    return found if _SECRET.fullmatch(found) else None
+
+
+def secret_digest(secret: str) -> bytes:
+    """What is stored of a secret: its SHA-256. 256 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2)."""
+    return hashlib.sha256(secret.encode()).digest()
 
 
 def _plain(cell: str) -> str:

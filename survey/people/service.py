@@ -15,6 +15,7 @@ from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.people.rules import ALL, Person, Row, StaffList, address_fault, read_staff_list, shortened, spelling_key
+from survey.people.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow
 
 COMMAND_LINE = "command line"
@@ -117,6 +118,14 @@ def person(person_id: str) -> Person | None:
     return next(iter(_people(PersonRow.id == person_id)), None)
 
 
+def person_at(email: str) -> Person:
+    """The person with this address; refused when nobody has it."""
+    found = _people(PersonRow.email == email.strip().lower())
+    if not found:
+        raise Refused(f"Nobody in the directory has the address {shortened(email)}.")
+    return found[0]
+
+
 def name_words() -> frozenset[str]:
     """The words that everybody's names are made of, in small letters: what no published text may hold."""
     names = db.session.scalars(select(PersonRow.name).distinct().execution_options(yield_per=_CHUNK))
@@ -126,36 +135,41 @@ def name_words() -> frozenset[str]:
 def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
     """Takes somebody out of the directory; what they answered stays, for nothing links to it."""
     with transaction() as session:
-        gone = _by_address(email)
+        gone = person_at(email)
         session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
+        forget_stops_of_the_gone()
         record("person removed", {"department": gone.department}, actor)
     return gone
 
 
+def erase_person(gone: Person, *, actor: str = COMMAND_LINE) -> None:
+    """Inside the transaction that erases somebody: the directory row and their wish about mails; the log names nobody."""
+    with transaction() as session:
+        session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
+        forget_stops_of_the_gone()
+        record("person erased", {}, actor)
+
+
 def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
-    """Gives somebody another address; refused when it is malformed or somebody else's."""
+    """Gives somebody another address; refused when it is malformed or somebody else's.
+
+    Ends no code and sends nothing: that is for the correction in `invitations`, which calls this.
+    """
     address = new.strip().lower()
     if not address.isprintable() or (remedy := address_fault(address)):
         raise Refused(f"{shortened(new)}: {remedy if address.isprintable() else 'Remove the line break or control character.'}")
     with transaction() as session:
-        before = _by_address(old)
+        before = person_at(old)
         if before.email != address and _people(PersonRow.email == address):
             raise Refused(f"{address} is somebody else's address already. Remove that person first, or correct the other address.")
         session.execute(update(PersonRow).where(PersonRow.id == before.id).values(email=address))
         record("address corrected", {"department": before.department}, actor)
-        return _by_address(address)
+        return person_at(address)
 
 
 def _people(*conditions: ColumnElement[bool]) -> tuple[Person, ...]:
     query = select(*_FIELDS).where(*conditions).order_by(PersonRow.department, PersonRow.name, PersonRow.email)
     return tuple(Person(*row) for row in db.session.execute(query))
-
-
-def _by_address(email: str) -> Person:
-    found = _people(PersonRow.email == email.strip().lower())
-    if not found:
-        raise Refused(f"Nobody in the directory has the address {shortened(email)}.")
-    return found[0]
 
 
 def _changes(staff: StaffList, *, remove_missing: bool) -> _Changes:
@@ -218,6 +232,8 @@ def _store(changes: _Changes, columns: Sequence[str], *, remove_missing: bool, p
             done += len(chunk)
             if progress:
                 progress(done, total)
+    if remove_missing:
+        forget_stops_of_the_gone()
 
 
 def _listed(staff: StaffList) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from survey.access.current import current_actor
 from survey.access.open_to import open_to
 from survey.kernel.errors import Refused
 from survey.people import service
-from survey.people.forms import LARGEST_FORM, AddressForm, CarriedFile, UploadForm, carry
+from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
 from survey.people.presentation import refused_rows
 from survey.people.rules import Person, read_staff_list
 
@@ -84,23 +84,6 @@ def faults() -> Response:
     text = refused_rows(read_staff_list(CarriedFile().content()))
     headers = {"Content-Disposition": "attachment; filename=rows-to-correct.csv"}
     return Response(text.encode("utf-8-sig"), mimetype="text/csv", headers=headers)
-
-
-@blueprint.route("/people/<person_id>/address", methods=["GET", "POST"])
-@open_to("manager")
-def correct_address(person_id: str) -> str | tuple[str, int] | BaseResponse:
-    """Gives somebody another address."""
-    person, form = _person(person_id), AddressForm()
-    problems = form.email.errors if form.is_submitted() and not form.validate() else ()
-    if form.is_submitted() and not problems:
-        try:
-            corrected = service.correct_address(person.email, form.email.data, actor=current_actor())
-        except Refused as refused:
-            problems = (refused.message,)
-        else:
-            flash(f"{corrected.name} is now {corrected.email}.")
-            return redirect(url_for("people.list_people", department=person.department), 303)
-    return render_template("people/correct_address.html", person=person, form=form, problems=problems), 400 if problems else 200
 
 
 @blueprint.route("/people/<person_id>/remove", methods=["GET", "POST"])

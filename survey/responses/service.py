@@ -35,9 +35,9 @@ class Opened:
         return self.ballots - len(self.answers)
 
 
-def store_ballot(wave_id: str, sealed: bytes) -> None:
-    """Keeps one sealed ballot under random bytes, inside the transaction that burns its invitation."""
-    db.session.execute(insert(BallotRow), [{"id": random_bytes(), "wave_id": wave_id, "sealed": sealed}])
+def store_ballot(wave_id: str, sealed: bytes, spare: bytes | None = None) -> None:
+    """Keeps one sealed ballot under random bytes, inside the transaction that burns its invitation; a spare if there are two co-keys."""
+    db.session.execute(insert(BallotRow), [{"id": random_bytes(), "wave_id": wave_id, "sealed": sealed, "spare": spare}])
 
 
 def number_of_ballots(wave_id: str) -> int:
@@ -47,7 +47,18 @@ def number_of_ballots(wave_id: str) -> int:
 
 def open_ballots(wave_id: str, private_key: bytes) -> Opened:
     """Opens every ballot of a wave; one that does not open is counted as unreadable and stops nothing."""
-    sealed = db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id)).all()
+    return open_sealed(wave_id, private_key, db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id)).all())
+
+
+def outer_layers(wave_id: str) -> tuple[tuple[bytes, ...], ...]:
+    """What the representatives open: every ballot as sealed to the first and, if there is one, to the second; each shuffled by itself."""
+    rows = db.session.execute(select(BallotRow.sealed, BallotRow.spare).where(BallotRow.wave_id == wave_id)).all()
+    layers = [[row.sealed for row in rows], [row.spare for row in rows if row.spare is not None]]
+    return tuple(tuple(_shuffled(layer)) for layer in layers if layer)
+
+
+def open_sealed(wave_id: str, private_key: bytes, sealed: Sequence[bytes]) -> Opened:
+    """Opens these ballots of a wave; what does not open is counted as unreadable."""
     found = []
     for ballot in sealed:
         try:

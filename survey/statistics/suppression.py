@@ -69,16 +69,17 @@ def hidden_cells(answers: Sequence[tuple[str, int]], threshold: int) -> frozense
 def neighbouring_band(counts: Sequence[int], first_code: int) -> str | None:
     """The words for answers that all lie on two neighbouring points, or None where they spread further.
 
-    A unanimous answer reads like the mixed case: 5 and 4 both as "all 4 or 5", 3 as "all 3 or 4", 1 as "all 1 or 2".
+    A unanimous answer reads like the mixed case: 5 and 4 both as "all 4 or 5", 1 as "all 1 or 2". The two points of a unanimous answer
+    never straddle the edge of the two best: 3 reads "all 2 or 3", for beside a share of 0 % "all 3 or 4" would say that all are 3.
 
     >>> neighbouring_band((0, 0, 0, 0, 6), 1), neighbouring_band((0, 0, 7, 0, 0), 1), neighbouring_band((0, 3, 0, 4, 0), 1)
-    ('all 4 or 5', 'all 3 or 4', None)
+    ('all 4 or 5', 'all 2 or 3', None)
     """
     used = [at for at, count in enumerate(counts) if count]
     if not used or used[-1] - used[0] > 1:
         return None
     low = used[0]
-    if len(used) == 1 and (low == len(counts) - 1 or 0 < low < (len(counts) - 1) / 2):
+    if len(used) == 1 and low and low != len(counts) - 2:
         low -= 1
     return f"all {first_code + low} or {first_code + low + 1}"
 

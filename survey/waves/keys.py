@@ -51,6 +51,24 @@ def has_key(folder: Path | None, wave_id: str) -> bool:
     return folder is not None and _path(folder, wave_id).exists()
 
 
+def put_back(folder: Path | None, wave_id: str, private: bytes) -> None:
+    """Puts a key that was lost, damaged or mixed up back in its place, whole or not at all."""
+    path = _path(folder, wave_id)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{random_id()}")
+        try:
+            _write(fresh, private)
+            fresh.replace(path)
+        finally:
+            _shred(fresh)
+        _sync(path.parent)
+    except OSError as error:
+        raise Refused(
+            f"The key folder {path.parent} cannot be written ({error.strerror}). Nothing was changed. Check CANDOUR_KEY_DIR."
+        ) from error
+
+
 def destroy_key(folder: Path | None, wave_id: str) -> None:
     """Overwrites, syncs and removes the key file; harmless when it is gone already."""
     path = _path(folder, wave_id)
@@ -75,14 +93,18 @@ def _write_once(path: Path, content: bytes) -> None:
     """Never replaces a file and never leaves half of one: whoever comes second uses the first one's key."""
     fresh = path.with_suffix(f".{random_id()}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(fresh, content)
         with suppress(FileExistsError):
             os.link(fresh, path)
     finally:
         _shred(fresh)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _shred(path: Path) -> None:

@@ -16,6 +16,7 @@ CONFIDENCE = 0.95
 CLOSING_TIME = time(17, 0)
 LONGEST_EXTENSION = 7
 BASELINE_WAVES = 2
+WAITS = "{wave} is closed and waits for its representative: candour ceremony export {wave} FILE"
 FIRST_YEAR, LAST_YEAR = 1990, 2990
 
 
@@ -90,6 +91,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class CoKey:
+    """The public half of an employee representative's key, and who holds the other half."""
+
+    name: str
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Wave:
     """One dated run of a survey; what launching froze is empty while it is planned."""
 
@@ -117,6 +126,8 @@ class Wave:
     closed_early: str | None
     void_reason: str | None
     extended_days: int
+    co_keys: tuple[CoKey, ...] = ()
+    key_missing_since: datetime | None = None
 
     @property
     def named(self) -> str:
@@ -136,6 +147,11 @@ class Wave:
     def takes_answers(self, now: datetime) -> bool:
         """Whether an answer sent now counts: by the clock, not by the state alone, so that a late tick lengthens nothing."""
         return self.state is WaveState.OPEN and now < self.closes_at
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a representative's key is needed beside the wave's own to open its answers."""
+        return bool(self.co_keys)
 
     @property
     def is_published(self) -> bool:
@@ -292,6 +308,18 @@ def check_closes(wave: Wave, now: datetime, reason: str | None) -> None:
             f'{wave.slug} is open until {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone}). To close it now, say why: --early "REASON". '
             "The reason is printed in the findings, and the wave will not count for the ladder."
         )
+
+
+def check_ceremony(wave: Wave) -> None:
+    """Refuses a ceremony for a wave that needs none, or not now."""
+    if wave.state in {WaveState.COUNTED, WaveState.SHARED}:
+        raise Refused(f"{wave.slug} is counted; there is nothing left to open.")
+    if wave.state is WaveState.VOID:
+        raise Refused(f"{wave.slug} is void; there is nothing to open.")
+    if wave.state is WaveState.OPEN and wave.is_strict:
+        raise Refused(f"{wave.slug} still takes answers. Its ballots are handed over when it has closed: candour waves close {wave.slug}")
+    if not wave.is_strict:
+        raise Refused(f"{wave.slug} is not sealed to a representative’s key, so there is no ceremony: it is counted when it closes.")
 
 
 def check_audience(invited: int) -> None:

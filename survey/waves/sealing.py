@@ -1,6 +1,6 @@
 """Sealing: HPKE (RFC 9180) with one key pair per wave, and one length for every ballot.
 
-Suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, base mode, `info` = the wave.
+Suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, base mode, `info` = the layer and the wave.
 """
 
 from cryptography.exceptions import InvalidTag
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 PADDED = 8192
 SEALED = PADDED + 48  # 32 octets of encapsulated key, 16 of tag
+SEALED_TWICE = SEALED + 48
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _PROBE = b"probe"
 
@@ -31,16 +32,27 @@ def seal(public_key: bytes, wave_id: str, content: bytes) -> bytes:
     if len(content) > room:
         raise TooLong(len(content) - room)
     padded = content + b"\x80" + bytes(room - len(content))
-    return _SUITE.encrypt(padded, X25519PublicKey.from_public_bytes(public_key), info=_info(wave_id))
+    return _encrypt(public_key, _info(wave_id), padded)
 
 
 def open_sealed(private_key: bytes, wave_id: str, sealed: bytes) -> bytes:
     """What `seal` was given; `Unreadable` for anything that was not sealed to this key for this wave."""
-    try:
-        padded = _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(private_key), info=_info(wave_id))
-    except (InvalidTag, ValueError) as error:
-        raise Unreadable from error
-    return padded.rstrip(b"\x00")[:-1]
+    return _decrypt(private_key, _info(wave_id), sealed).rstrip(b"\x00")[:-1]
+
+
+def seal_again(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
+    """The outer layer of the strict tier: a sealed ballot of 8,240 octets, sealed once more to a representative's key: 8,288."""
+    return _encrypt(co_key, _outer(wave_id), sealed)
+
+
+def open_outer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
+    """The sealed ballot that `seal_again` was given; `Unreadable` for anything else."""
+    return _decrypt(co_key, _outer(wave_id), sealed)
+
+
+def public_half(private_key: bytes) -> bytes:
+    """The half that seals (32 octets)."""
+    return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
 
 
 def probe(public_key: bytes, wave_id: str) -> bytes:
@@ -56,5 +68,20 @@ def opens_probe(private_key: bytes, wave_id: str, sealed: bytes) -> bool:
         return False
 
 
+def _encrypt(public_key: bytes, info: bytes, content: bytes) -> bytes:
+    return _SUITE.encrypt(content, X25519PublicKey.from_public_bytes(public_key), info=info)
+
+
+def _decrypt(private_key: bytes, info: bytes, sealed: bytes) -> bytes:
+    try:
+        return _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(private_key), info=info)
+    except (InvalidTag, ValueError) as error:
+        raise Unreadable from error
+
+
 def _info(wave_id: str) -> bytes:
     return b"wave:" + wave_id.encode()
+
+
+def _outer(wave_id: str) -> bytes:
+    return b"cokey:" + wave_id.encode()

@@ -13,7 +13,7 @@ from survey.kernel.ids import random_id, slug
 from survey.providers.service import provider
 from survey.questionnaires.service import questionnaire
 from survey.waves import rules
-from survey.waves.rules import Cadence, Group, Survey, Target, Wave, WaveState
+from survey.waves.rules import Cadence, CoKey, Group, Survey, Target, Wave, WaveState
 from survey.waves.tables import SurveyRow, WaveGroupRow, WaveRow
 
 
@@ -41,6 +41,7 @@ class Launch:
     groups: tuple[Group, ...]
     public_key: bytes
     probe: bytes
+    co_keys: tuple[CoKey, ...] = ()
 
 
 def add_survey(plan: Plan) -> tuple[Survey, Wave]:
@@ -206,6 +207,7 @@ def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
         row.questionnaire_version = launch.questionnaire_version
         row.targets = row.survey.targets
         row.public_key, row.probe = launch.public_key, launch.probe
+        row.co_keys = [{"name": key.name, "public": key.public.hex()} for key in launch.co_keys]
         row.baseline = not row.one_off and early < row.survey.baseline_waves
         _store_groups(row.id, launch.groups)
         plan_following(row.survey_id, max(planned, wall))
@@ -235,6 +237,7 @@ def close(item: Wave, now: datetime, reason: str | None) -> Wave:
         if row.state == WaveState.OPEN.value:
             if now < _wave(row).closes_at:
                 row.closed_early = " ".join((reason or "").split())[:300]
+                row.baseline = False  # a wave cut short sets no targets
                 row.closes = max(rules.wall_clock(now, row.timezone), row.opens + timedelta(minutes=1))
             row.state = WaveState.CLOSED.value
         session.flush()
@@ -412,4 +415,6 @@ def _wave(row: WaveRow) -> Wave:
         closed_early=row.closed_early,
         void_reason=row.void_reason,
         extended_days=row.extended_days,
+        co_keys=tuple(CoKey(key["name"], bytes.fromhex(key["public"])) for key in row.co_keys),
+        key_missing_since=row.key_missing_since,
     )

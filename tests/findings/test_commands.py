@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import text
 
-from survey.database import db
+from survey.database import db, transaction
 from survey.findings.commands import findings_group
+from survey.findings.comments import decide, review_desk
 from survey.findings.export import as_csv
 from survey.findings.service import findings
 from survey.kernel.errors import Refused
@@ -80,6 +81,29 @@ def test_sharing_says_to_whom_and_a_second_time_that_nothing_is_sent(slug: str) 
     assert run("share", slug, "--to", "provider") == "Everybody at Brightline IT was sent this version before; nothing is sent twice.\n"
     assert queued() == {"ready": 1}
     assert json.loads(run("show", slug, "--json"))["wave"]["state"] == "shared"
+
+
+def test_comments_and_groups_go_only_when_asked_for_and_the_dry_run_shows_exactly_that(slug: str) -> None:
+    with pytest.raises(Refused, match=f"Review them at /findings/{slug}/comments"):
+        run("share", slug, "--to", "provider", "--with-comments", "--dry-run")
+    decide(slug, review_desk(slug).questions[0].comments[0].id, "release", actor="test")
+    along = ("--with-comments", "--with-groups")
+    for chosen, expected in (((), (0, 0)), (along[:1], (1, 0)), (along[1:], (0, 1)), (along, (1, 1))):
+        said = run("share", slug, "--to", "provider", *chosen, "--dry-run")
+        assert (said.count(CANARY), said.count("BY REPORTING GROUP")) == expected
+    assert db.session.execute(text("SELECT count(*) FROM sharing")).scalar_one() == 0
+    run("share", slug, "--to", "provider", *along)
+    (kept,) = db.session.execute(text("SELECT comments, groups FROM sharing")).all()
+    assert (str(kept.comments).count(CANARY), bool(kept.groups)) == (1, True)
+
+
+def test_a_dry_run_of_a_mail_that_is_too_long_says_so(slug: str) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE comment SET state = 'released', text = :t"), {"t": "x" * 1000})
+    size = r"The mail would have \d+ kB"
+    for more in (("--dry-run",), ()):
+        with pytest.raises(Refused, match=size):
+            run("share", slug, "--to", "provider", "--with-comments", *more)
 
 
 def test_a_provider_without_a_contact_is_refused_with_the_command_that_adds_one(slug: str) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
+from html import unescape
 from html.parser import HTMLParser
 from itertools import zip_longest
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 from flask import Flask, current_app
 
+from survey.findings.compute import HIDDEN
 from survey.findings.history import import_history
-from survey.findings.letters import findings_letter
+from survey.findings.letters import LARGEST, findings_letter, length_fault
 from survey.findings.presentation import named_date, present
 from survey.findings.reading import Mapped, read_history
 from survey.findings.rules import Findings
@@ -24,7 +26,7 @@ from tests.cast import found_company
 from tests.findings.company import CANARY, DEPARTMENTS, MERGED, small_company
 
 SCORE = r"\d[\d.]*% \(\d[\d.]* to \d[\d.]*\)"
-LARGEST = 40_000
+WROTE = ("Phones <work> & work", "Slow [...] today\nand tomorrow", "\u202e\u05d5\u05d3")
 
 
 class Seen(HTMLParser):
@@ -49,9 +51,9 @@ class Seen(HTMLParser):
         return " ".join("".join(self.words).split())
 
 
-def letter_on(found: Findings) -> Letter:
+def letter_on(found: Findings, **along: Any) -> Letter:
     provider, contacts = recipients(found.wave)
-    shared = preview_sharing(found, contacts[0].id, now())
+    shared = replace(preview_sharing(found, contacts[0].id, now()), **along)
     return findings_letter(shared, provider, contacts[0], current_app.config["CANDOUR"])
 
 
@@ -149,3 +151,53 @@ def test_answers_go_to_the_client_and_the_day_they_are_due_is_said(found: Findin
     assert (letter.to_address, letter.reply_to) == ("otto@brightline.example", "dana@northwind.example")
     assert named_date(shared.reply_by.isoformat()) in Seen(letter.html).text
     assert found.digest.removeprefix("sha256:")[:16] in letter.text
+
+
+UNBROKEN = "\u00a0"
+
+
+def test_groups_are_printed_as_the_results_page_shows_them_hidden_cells_with_their_words(found: Findings) -> None:
+    letter = letter_on(found, groups=True)
+    shown = present(found.document)
+    assert {row.name for row in shown.groups} == {"Sales", "Service", "Finance", MERGED}
+    due = [(row.name, cell) for at in range(len(shown.columns)) for row in shown.groups for cell in [row.cells[at]]]
+    cells = [name for name, cell in due if cell.answers is None]
+    lines = [line.strip() for line in letter.text.partition("BY REPORTING GROUP")[2].partition("WHAT WE ASK")[0].splitlines()]
+    printed = [
+        f"{name}: {cell.score} ({cell.range}), {cell.answers} answers" if cell.answers else f"{name}: {cell.score}" for name, cell in due
+    ]
+    assert [line for line in lines if re.match(rf"(Sales|Service|Finance|{MERGED}): ", line)] == printed
+    rows = re.findall(r"<th[^>]*>([^<]+)</th><td[^>]*>([^<]+)</td>", unescape(letter.html.partition("By reporting group")[2]))
+    assert rows == [
+        (name, f"{cell.score} ({cell.range.replace(' ', UNBROKEN)}), {cell.answers}" if cell.answers else cell.score) for name, cell in due
+    ]
+    assert len(cells) == letter.text.count(HIDDEN) - letter_on(found).text.count(HIDDEN) > 4
+    assert f"{MERGED} were counted together" in letter.text
+    assert "Nothing about single technicians." in letter.text
+    assert len(letter.html.encode()) <= LARGEST
+
+
+def test_comments_are_printed_word_for_word_with_nothing_beside_them(found: Findings) -> None:
+    letter = letter_on(found, comments=WROTE)
+    listed = letter.text.partition("WHAT PEOPLE WROTE")[2].partition("WHAT WE ASK")[0]
+    assert [line.strip() for line in listed.replace("\n  ", "\n").split("\n- ")[1:]] == [*WROTE]
+    paragraphs = re.findall(r'<p class="item said"[^>]*>(.*?)</p>', letter.html, re.DOTALL)
+    assert [unescape(words) for words in paragraphs] == [*WROTE]
+    assert not re.search(r"\d", re.sub("|".join(map(re.escape, WROTE)), "", listed))
+    assert [name for name in (*DEPARTMENTS, MERGED) if name in listed] == []
+
+
+def test_what_was_not_ticked_is_not_there(found: Findings) -> None:
+    for along, absent in (({"groups": True}, "WHAT PEOPLE WROTE"), ({"comments": WROTE}, "BY REPORTING GROUP")):
+        letter = letter_on(found, **along)
+        assert absent not in letter.text
+        assert absent.capitalize() not in letter.html
+
+
+def test_a_mail_just_short_enough_passes_and_a_longer_one_says_what_to_do(found: Findings) -> None:
+    room = LARGEST - len(letter_on(found, comments=("x",)).html.encode())
+    assert length_fault(letter_on(found, comments=("x" * (room + 1),))) is None
+    fault = length_fault(letter_on(found, comments=("x" * (room + 2),)))
+    assert fault
+    assert fault.startswith("The mail would have 41 kB; 40 kB are the most")
+    assert fault.endswith("Leave out the groups, or hold back some comments.")

@@ -11,11 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from survey.database import db
+from survey.database import db, transaction
+from survey.findings.comments import decide, review_desk
 from survey.findings.compute import FROM_TEN, HIDDEN
 from survey.findings.export import as_csv
 from survey.findings.service import findings, recipients
 from survey.providers.service import remove_contact
+from survey.responses.comments import released
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState
 from tests.cast import answer_all, open_company
@@ -43,10 +45,10 @@ def words_on(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def send(client: FlaskClient, wave: Wave, *contact_ids: str) -> Any:
+def send(client: FlaskClient, wave: Wave, *contact_ids: str, **more: str) -> Any:
     token = re.search(r'name="csrf_token" value="([^"]+)"', page(client, f"/findings/{wave.slug}"))
     assert token
-    return client.post(f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": list(contact_ids)})
+    return client.post(f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": list(contact_ids), **more})
 
 
 def sharings() -> int:
@@ -123,6 +125,74 @@ def test_sending_to_a_ticked_person_says_what_happened_each_time(manager: FlaskC
         assert said in page(manager, f"/waves/{wave.slug}")
     assert (sharings(), waves.wave(wave.slug).state) == (1, WaveState.SHARED)
     assert "has this version already and will not get it twice" in page(manager, f"/findings/{wave.slug}")
+
+
+ALONG = {"comments": "y", "groups": "y"}
+
+
+def release(wave: Wave, number: int) -> list[str]:
+    chosen = review_desk(wave.slug).questions[0].comments[:number]
+    return [decide(wave.slug, comment.id, "release", actor="mira").text for comment in chosen]
+
+
+def seen(html: str) -> str:
+    (found,) = re.findall(r'name="seen" value="(\w*)"', html)
+    return str(found)
+
+
+def ticked(html: str) -> set[str]:
+    return {name for box in re.findall(r"<input[^>]*\bchecked\b[^>]*>", html) for name in re.findall(r'name="(\w+)"', box)}
+
+
+def test_comments_can_be_ticked_only_when_some_are_released_and_nothing_is_ticked_beforehand(manager: FlaskClient, wave: Wave) -> None:
+    before = page(manager, f"/findings/{wave.slug}")
+    assert ('name="comments"' in before, 'name="groups"' in before) == (False, True)
+    assert "No comment is released yet, so none can go." in before
+    assert f"{recipients(wave)[0].name} will see how every group scores" in before
+    release(wave, 3)
+    after = page(manager, f"/findings/{wave.slug}")
+    assert "with the 3 released comments" in words_on(after)
+    assert (ticked(after), seen(after)) == (set(), "")
+
+
+def test_the_preview_shows_what_is_ticked_and_keeps_the_ticks(manager: FlaskClient, wave: Wave) -> None:
+    texts = release(wave, 3)
+    response = send(manager, wave, contact_of(wave), **ALONG, do="preview")
+    html = response.get_data(as_text=True)
+    assert (response.status_code, sharings(), ticked(html)) == (200, 0, {"comments", "groups", "contact"})
+    (address,) = set(re.findall(r'<iframe[^>]*src="([^"]+)"', html))
+    shown = page(manager, address.replace("&amp;", "&"))
+    for part in (shown, html.partition("Its text part")[2]):
+        assert sorted(re.findall(rf"{CANARY}\d+", part)) == sorted(texts)
+        assert MERGED in part
+    plain = page(manager, f"/findings/{wave.slug}/letter")
+    assert (CANARY in plain, MERGED in plain) == (False, False)
+
+
+def test_only_what_was_previewed_can_be_sent(manager: FlaskClient, wave: Wave) -> None:
+    release(wave, 2)
+    unseen = send(manager, wave, contact_of(wave), **ALONG)
+    html = unseen.get_data(as_text=True)
+    assert (unseen.status_code, sharings(), ticked(html)) == (400, 0, {"comments", "groups", "contact"})
+    assert "What goes along has changed. Look at the mail below" in html
+    release(wave, 3)
+    since = send(manager, wave, contact_of(wave), **ALONG, seen=seen(html))
+    assert (since.status_code, sharings()) == (400, 0), "a comment more was released after the preview"
+    sent = send(manager, wave, contact_of(wave), **ALONG, seen=seen(since.get_data(as_text=True)))
+    assert (sent.status_code, sharings()) == (303, 1)
+    (kept,) = db.session.execute(text("SELECT comments, groups FROM sharing")).all()
+    assert bool(kept.groups)
+    assert str(kept.comments).count(CANARY) == len(released(wave)) >= 3
+
+
+def test_a_mail_that_is_too_long_is_said_on_the_page_and_refused(manager: FlaskClient, wave: Wave) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE comment SET state = 'released', text = :t"), {"t": "x" * 1000})
+    previewed = send(manager, wave, contact_of(wave), comments="y", do="preview").get_data(as_text=True)
+    assert "40 kB are the most that every mail program shows whole" in previewed
+    refused = send(manager, wave, contact_of(wave), comments="y", seen=seen(previewed))
+    assert (refused.status_code, sharings()) == (400, 0)
+    assert "Leave out the groups, or hold back some comments. Nothing was sent." in refused.get_data(as_text=True)
 
 
 def test_somebody_who_is_no_contact_any_more_is_refused_with_what_to_do(manager: FlaskClient, wave: Wave) -> None:

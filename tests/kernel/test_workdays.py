@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.kernel.workdays import add_working_days
+from survey.kernel.workdays import add_working_days, subtract_working_days
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,16 @@ def test_the_day_reached_is_a_working_day_with_so_many_behind_it(day: date, numb
     assert reached.weekday() < 5
     between = [date.fromordinal(one) for one in range(day.toordinal() + 1, reached.toordinal() + 1)]
     assert sum(one.weekday() < 5 for one in between) == number
+
+
+@pytest.mark.parametrize(
+    ("day", "number", "expected"),
+    [
+        (date(2027, 1, 25), 1, date(2027, 1, 22)),  # Monday to Friday
+        (date(2027, 1, 25), 2, date(2027, 1, 21)),
+        (date(2027, 1, 24), 1, date(2027, 1, 22)),  # Sunday to Friday
+        (date(2027, 1, 30), 0, date(2027, 1, 30)),
+    ],
+)
+def test_working_days_are_counted_back_over_a_weekend(day: date, number: int, expected: date) -> None:
+    assert subtract_working_days(day, number) == expected

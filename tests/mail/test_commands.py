@@ -100,7 +100,7 @@ def test_status_retry_pause_and_resume_on_a_wave_that_is_open(app: Flask) -> Non
     assert deliver().sent == 0
     assert run("status").splitlines()[0] == "Sending is paused: paused by hand. When it is mended: candour mail resume"
     found = json.loads(run("status", wave.slug, "--json"))
-    assert found == {"letters": {"invitation": {"ready": 58}}, "paused_because": "paused by hand"}
+    assert found == {"letters": {"invitation": {"ready": 58}}, "progress": {}, "paused_because": "paused by hand"}
     assert run("resume") == "Sending goes on with the next tick.\n"
     assert run("retry", wave.slug) == "0 letters queued again.\n"
     assert run("status", "no-such-wave") == "No letters.\n"

@@ -16,7 +16,22 @@ from survey.mail import sender, service
 from survey.mail.letter import Letter
 from survey.mail.rules import Attempt, Outcome
 from survey.mail.sender import Connection, Limits, Message
-from survey.mail.service import Draft, Item, Kind, Report, cancel, pause, queue, register, resume, retry, status
+from survey.mail.service import (
+    Draft,
+    Item,
+    Kind,
+    Report,
+    blank,
+    cancel,
+    forget_quiet,
+    pause,
+    queue,
+    queue_another,
+    register,
+    resume,
+    retry,
+    status,
+)
 from tests.mail.postbox import DROP, Postbox, open_postbox
 from tests.ports import free_port
 
@@ -588,3 +603,46 @@ def test_status_counts_by_kind_and_state_and_names_nobody(desk: Desk, box: Postb
     assert (found.counts("again")["sent"], found.counts("unheard-of")) == (1, {})
     assert status("noise-2027-01").numbers == {"once": {"ready": 1}}
     assert status().numbers["once"] == {"ready": 2}
+
+
+# Kinds whose numbers are told nowhere
+
+
+def test_of_a_kind_that_is_not_told_only_whether_it_is_done_is_ever_said(app: Flask, desk: Desk, box: Postbox) -> None:
+    register(app, Kind("quiet", 70, again=False, write=desk.write, told=False))
+    desk.storing = {"bob": lambda: False}
+    box.answers = {"RCPT": ["250 OK", "250 OK", "550 5.1.1 unknown"]}
+    queue("again", WAVE, ["ada"])
+    queue("quiet", WAVE, ["ada", "bob", "cleo", "dora"])
+    assert (status(WAVE).numbers, status(WAVE).progress) == ({"again": {"ready": 1}}, {"quiet": "going out"})
+    report = deliver(box.url)
+    assert (report.lines(), report.sent, report.failed, report.cancelled) == (("letters: 1 sent", "quiet: going out"), 1, 0, 0)
+    assert (status(WAVE).numbers, status(WAVE).progress, status().failures) == ({"again": {"sent": 1}}, {"quiet": "done"}, ())
+    assert len(box.kept) == 3
+    assert retry(WAVE) == 0
+    queue("quiet", "another", ["eve"])
+    forget_quiet(WAVE)
+    kinds = db.session.execute(text("SELECT wave, kind FROM outbox WHERE kind <> 'once' ORDER BY kind")).all()
+    assert [tuple(one) for one in kinds] == [(WAVE, "again"), ("another", "quiet")]
+
+
+def test_another_letter_is_queued_unless_one_waits(desk: Desk, box: Postbox) -> None:
+    queue("once", WAVE, ["ada"])
+    for _ in range(2):
+        queue_another("again", WAVE, "ada", unless_waiting=("once", "again"))
+    assert deliver(box.url).sent == 1
+    for number in (1, 2):
+        for _ in range(2):
+            queue_another("again", WAVE, "ada", unless_waiting=("once", "again"))
+        assert deliver(box.url).sent == 1, number
+    assert len(box.kept) == 3
+
+
+def test_blanked_rows_name_nobody_and_a_waiting_letter_keeps_its_place(desk: Desk) -> None:
+    queue("again", WAVE, ["ada", "bob"])
+    queue("once", WAVE, ["ada"])
+    blank(["ada"])
+    found = db.session.execute(text("SELECT * FROM outbox WHERE wave = :w"), {"w": WAVE}).all()
+    assert len(found) == 3
+    assert "ada" not in str(found)
+    assert sum("bob" in str(row) for row in found) == 1

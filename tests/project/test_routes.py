@@ -39,16 +39,32 @@ from tests.outside import browser
 
 CANARY = "canarycomment"
 AS = (None, *ROLES)
-WITHOUT_CSRF = {"answering.answer", "access.use"}  # the code or the link in the form is the authority
-EMPLOYEE = {"answering.survey", "answering.answer", "answering.thanks", "answering.sent", "answering.promise", "findings.how_we_count"}
-WITH_A_FILE = {"people.preview", "people.confirm", "people.missing", "people.faults"}
+STOP = {"answering.stop", "answering.again", "answering.confirm_stop", "answering.take_up_again", "answering.one_click"}
+WITHOUT_CSRF = {
+    "answering.answer",
+    "access.use",
+    "answering.confirm_stop",
+    "answering.take_up_again",
+    "answering.one_click",
+}  # the code or the link in the form is the authority
+EMPLOYEE = {
+    "answering.stop",
+    "answering.again",
+    "answering.survey",
+    "answering.answer",
+    "answering.thanks",
+    "answering.sent",
+    "answering.promise",
+    "findings.how_we_count",
+}
+WITH_A_FILE = {"people.preview", "people.confirm", "people.missing", "people.faults", "ceremony.count"}
 BY_ANY_NAME = {"health.healthz", "health.readyz"}
 # What the browser is told, beyond the policy of every page.
 PLAIN = {
     **dict.fromkeys(("default-src", "base-uri", "frame-ancestors"), "'none'"),
     **dict.fromkeys(("style-src", "img-src", "font-src", "form-action"), "'self'"),
 }
-WITH_SCRIPT = {"answering.survey", "answering.answer", "answering.thanks", "access.link", "access.use"}
+WITH_SCRIPT = STOP | {"answering.survey", "answering.answer", "answering.thanks", "access.link", "access.use"}
 WITH_A_FRAME = {"findings.share_page", "mail.letter"}
 FRAMED = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'self'"}
 IN_A_FRAME = {"findings.letter": "", "mail.html": "allow-popups allow-popups-to-escape-sandbox"}
@@ -117,6 +133,7 @@ def build_world(app: Flask, *, with_mail: bool) -> World:
         {
             "wave": [company.wave.slug, open_.slug, planned.slug, void.slug, "no-such-wave"],
             "language": ["en", "xx"],
+            "secret": ["x" * 43],
             "person_id": [list_people()[0].id, "nobody"],
             "provider": [otto.slug, "no-such-provider"],
             "contact_id": [otto.contacts[0].id, "nobody"],
@@ -259,7 +276,7 @@ def test_an_audience_that_does_not_exist_cannot_be_declared(audiences: tuple[str
 def test_comments_are_shown_to_those_the_promise_names_and_to_no_viewer(visits: list[Visit]) -> None:
     reading = {visit.role for visit in visits if CANARY in visit.response.text}
     assert reading == {"manager", "admin"}
-    assert {visit.endpoint for visit in visits if CANARY in visit.response.text} == {"findings.results"}
+    assert {visit.endpoint for visit in visits if CANARY in visit.response.text} == {"findings.results", "review_desk.comments"}
 
 
 class Page(HTMLParser):
@@ -375,7 +392,12 @@ def test_the_browser_is_told_exactly_what_is_listed(visits: list[Visit]) -> None
 
 
 def test_script_is_loaded_only_where_it_is_listed(visits: list[Visit]) -> None:
-    assert {visit.endpoint for visit in visits if "<script" in visit.response.text} == {"answering.survey", "access.link"}
+    assert {visit.endpoint for visit in visits if "<script" in visit.response.text} == {
+        "answering.survey",
+        "answering.stop",
+        "answering.again",
+        "access.link",
+    }
 
 
 def test_no_link_leads_a_reader_to_a_page_that_is_closed_to_them(world: World, visits: list[Visit]) -> None:
@@ -505,6 +527,7 @@ FITTING: dict[str, object] = dict(
     email=new@northwind.example role=viewer name=Northwind contact_name=Olaf contact_email=olaf@x.example contact_address=olaf@x.example
     comments_read_by=Head host=x several_zones=y opens=2027-02-01T09:00 days=14 timezone=Europe/London audience=all provider=brightline-it
     questionnaire=quarterly_8 cadence=quarterly reason=flood contact=x token=x OVR1=4 EFF2=1 OPN1=words password=p new_password=p again=p
+    comment=x decision=release text=words show=held do=send comments=y groups=y public=x
     next=/ carried=x remove_missing=y department=Sales what=x remember=y
     """.split()  # noqa: SIM905 - a filled-in form reads best as text
 )

@@ -1,0 +1,162 @@
+"""A copy of the SQLite database while it is in use, and putting one back. The wave keys are never part of it."""
+
+import os
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL, make_url
+
+from survey.config import Config
+from survey.database import MIGRATIONS
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id
+
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+_IN_USE = "The database is in use. Nothing was changed. Stop every process of Candour (serve, worker, tick), then restore again."
+
+
+def back_up(config: Config, file: Path) -> int:
+    """Writes a consistent copy of the database to a new file, whatever others write meanwhile; says how many bytes it has."""
+    source = _database_file(config, "pg_dump --format=custom --no-owner --file={file} {url}", file)
+    if not source.is_file():
+        raise Refused(f"There is no database at {source} yet. Make it: candour init")
+    file = _resolved(file)
+    if config.key_dir and file.is_relative_to(config.key_dir.resolve()):
+        raise Refused(f"{file} lies in the key folder; a key beside a copy of the database opens its ballots. Choose another place.")
+    if file.exists():
+        raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
+    with _beside(file) as fresh:
+        _copy(source, fresh)
+        fresh.replace(file)
+    _sync(file.parent)
+    return file.stat().st_size
+
+
+def restore(config: Config, file: Path, moment: datetime) -> Path | None:
+    """Puts a copy in the database's place and keeps what was there beside it; gives the place of the old one, if there was one.
+
+    Refused without any change: a file that is no copy or of a newer Candour, and a database that a process still uses.
+    """
+    target = _database_file(config, "pg_restore --clean --if-exists --no-owner --single-transaction --dbname={url} {file}", file)
+    file = _resolved(file)
+    if target.exists() and file.samefile(target):
+        raise Refused(f"{file} is the database itself. Name a file that candour backup wrote.")
+    _check_copy(file)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(target) as fresh:
+        _copy(file, fresh)
+        kept = _set_aside(target, target.with_name(f"{target.name}.before-restore-{moment:%Y%m%dT%H%M%SZ}"), fresh)
+        fresh.replace(target)
+    _sync(target.parent)
+    return kept
+
+
+def _database_file(config: Config, command: str, file: Path) -> Path:
+    if config.database_file:
+        return config.database_file
+    url = make_url(config.database_url)
+    query = {name: value for name, value in url.query.items() if name != "password"}
+    plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query).render_as_string()
+    told = command.format(file=shlex.quote(str(file)), url=shlex.quote(plain))
+    raise Refused(f"PostgreSQL is copied and put back by its own tools, which ask for the password. Run: {told}")
+
+
+def _resolved(file: Path) -> Path:
+    if not file.parent.is_dir():
+        raise Refused(f"There is no folder {file.parent}. Name a file in a folder that exists.")
+    return file.resolve()
+
+
+def _check_copy(file: Path) -> None:
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as copy:
+            faults = [row[0] for row in copy.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
+            found = {row[0] for row in copy.execute("SELECT version_num FROM alembic_version")}
+    except sqlite3.Error as error:
+        raise Refused(
+            f"{file} is not a copy of a Candour database ({error}). Nothing was changed. Name a file that candour backup wrote."
+        ) from error
+    if faults:
+        raise Refused(f"{file} is damaged ({faults[0]}). Nothing was changed. Take another copy.")
+    if not found <= known or not found:
+        raise Refused(f"{file} was written by a newer Candour. Nothing was changed. Install that version first, then restore.")
+
+
+def _copy(source: Path, fresh: Path) -> None:
+    """One read transaction over the whole copy: writers go on, and what they write meanwhile is not in it."""
+    try:
+        with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old, closing(sqlite3.connect(fresh)) as new:
+            old.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+        _sync(fresh)
+    except (OSError, sqlite3.Error) as error:
+        raise Refused(
+            f"{source} could not be copied to {fresh.parent} ({error}). Nothing was kept. See whether the disk has room."
+        ) from error
+
+
+@contextmanager
+def _beside(file: Path) -> Iterator[Path]:
+    """An empty file of our own in the same folder; whatever happens, nothing of it stays."""
+    fresh = file.with_name(f".{file.name}.{random_id()}")
+    try:
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise Refused(f"{file.parent} cannot be written ({error.strerror}). Nothing was changed.") from error
+    try:
+        yield fresh
+    finally:
+        for name in ("", *_SIDE_FILES):
+            fresh.with_name(fresh.name + name).unlink(missing_ok=True)
+
+
+def _set_aside(target: Path, kept: Path, fresh: Path) -> Path | None:
+    """A second name for the present database, whole in one file, if nobody uses it; the new one takes over its owner and mode."""
+    if not target.exists():
+        return None
+    is_whole = _close_up(target)
+    old = target.stat()
+    fresh.chmod(old.st_mode & 0o777)
+    with suppress(PermissionError):
+        os.chown(fresh, old.st_uid, old.st_gid)
+    try:
+        os.link(target, kept)
+    except OSError as error:
+        raise Refused(f"{kept} cannot be written ({error.strerror}). Nothing was changed.") from error
+    for name in _SIDE_FILES:
+        side = target.with_name(target.name + name)
+        if side.exists():
+            if is_whole:
+                raise Refused(_IN_USE)
+            side.rename(kept.with_name(kept.name + name))
+    return kept
+
+
+def _close_up(target: Path) -> bool:
+    """Brings the write-ahead log into the file, which only works when nobody else has it open; False for one too damaged to say."""
+    try:
+        with closing(sqlite3.connect(f"{target.as_uri()}?mode=rw", uri=True, timeout=0)) as present:
+            mode = present.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
+            present.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+        raise Refused(_IN_USE if busy else f"{target} cannot be replaced ({error}). Nothing was changed.") from error
+    except sqlite3.DatabaseError:
+        return False
+    if mode != "delete":
+        raise Refused(_IN_USE)
+    return True
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,49 @@
+"""A secret of 32 octets under a passphrase: scrypt and ChaCha20-Poly1305, as one JSON document that says how it was made."""
+
+import json
+import os
+from base64 import b64decode, b64encode
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from survey.kernel.errors import Refused
+
+SHORTEST_PASSPHRASE = 15
+_COST = {"n": 2**17, "r": 8, "p": 1}  # 128 MiB and some tenths of a second for each guess
+_SECRET = 32
+
+
+def lock(secret: bytes, passphrase: str, purpose: str) -> bytes:
+    """The secret under this passphrase, which must be long enough that nobody guesses it."""
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise Refused(f"Choose a passphrase of at least {SHORTEST_PASSPHRASE} characters, for example five words that nobody would join.")
+    salt, nonce = os.urandom(16), os.urandom(12)
+    box = ChaCha20Poly1305(_derived(passphrase, salt)).encrypt(nonce, secret, purpose.encode())
+    facts = {"salt": salt, "nonce": nonce, "box": box}
+    return json.dumps({"candour": purpose, **{name: b64encode(value).decode() for name, value in facts.items()}}, indent=1).encode() + b"\n"
+
+
+def unlock(content: bytes, passphrase: str, purpose: str) -> bytes:
+    """The secret again; refuses a file of another kind and a wrong passphrase."""
+    try:
+        document = json.loads(content)
+        kind, (salt, nonce, box) = document["candour"], (b64decode(document[name], validate=True) for name in ("salt", "nonce", "box"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused("This is not a key file made by Candour, or it is damaged. Take your safe copy.") from error
+    if kind != purpose:
+        raise Refused(f"This file holds something else ({str(kind)[:40]!r}), not a {purpose}. Take the right file.")
+    try:
+        secret = ChaCha20Poly1305(_derived(passphrase, salt)).decrypt(nonce, box, purpose.encode())
+    except (InvalidTag, ValueError) as error:
+        raise Refused(
+            "The passphrase is not the one that this key file was made with, or the file is damaged. Nothing was opened."
+        ) from error
+    if len(secret) != _SECRET:
+        raise Refused("This is not a key file made by Candour, or it is damaged. Take your safe copy.")
+    return secret
+
+
+def _derived(passphrase: str, salt: bytes) -> bytes:
+    return Scrypt(salt=salt, length=_SECRET, **_COST).derive(passphrase.encode())

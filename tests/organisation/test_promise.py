@@ -1,0 +1,155 @@
+"""What employees are promised: every sentence that states a setting states the frozen one, and nothing is promised that is not so."""
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from survey.database import db, transaction
+from survey.kernel.clock import now
+from survey.organisation import service
+from survey.organisation.promise import THRESHOLDS, Terms, in_the_mail, on_the_form
+from survey.organisation.service import set_organisation
+from survey.waves import service as waves
+from survey.waves.rules import MINIMUM_DETAIL, MINIMUM_GROUP, printed
+from tests.answering.today import open_today, sent_letters
+from tests.cast import Company, answer
+from tests.outside import browser
+
+ATTACK = {"id": "A1", "what": "Order of rows & times", "linked": 7, "chance": 20.0, "limit": 35, "fault_caught": True}
+REPORT = {"written_by": "make attack", "attacks": [ATTACK, {**ATTACK, "id": "A2", "what": "Times", "fault_caught": False}]}
+CONTACT = ("Rana Deyes", "rana@northwind.example", "Works council", "servers.example")
+
+
+def words(page: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split()).replace(" ,", ",").replace(" .", ".")
+
+
+def shown(app: Flask, address: str = "/promise") -> str:
+    return words(browser(app).get(address).text)
+
+
+@pytest.fixture
+def company(app: Flask) -> Company:
+    """An open wave whose frozen settings are none of the defaults."""
+    found = open_today(app, {"Sales": 20, "Service": 16})
+    set_organisation("Nordwind & Co", *CONTACT, several_zones=True)
+    with transaction() as session:
+        session.execute(text("UPDATE wave SET k_group = 7, k_comment = 13 WHERE id = :id"), {"id": found.wave.id})
+    return replace(found, wave=waves.wave(found.wave.slug))
+
+
+def terms_of(company: Company) -> Terms:
+    wave = company.wave
+    closes = printed(wave.closes, wave.timezone, several_zones=True)
+    return Terms("Nordwind & Co", "Brightline IT", "Works council", "servers.example", closes, wave.minimum_group, wave.minimum_detail)
+
+
+def test_page_form_and_mail_state_what_is_frozen_for_the_wave(app: Flask, company: Company, tmp_path: Path) -> None:
+    sentences = on_the_form(terms_of(company))
+    assert "fewer than 7 answers; averages, detailed distributions and comments need 13" in sentences[2]
+    for address in ("/promise", f"/s/{company.wave.slug}"):
+        page = shown(app, address)
+        assert [sentence for sentence in sentences if sentence not in page] == [], address
+    groups = {group.name: group.invited for group in company.wave.groups}
+    for letter in sent_letters(tmp_path / "out"):
+        said = " ".join(letter.text.split())
+        assert any(in_the_mail(terms_of(company), name, size) in said for name, size in groups.items())
+
+
+def test_every_number_and_name_on_the_page_is_a_setting_of_the_wave(app: Flask, company: Company) -> None:
+    page = shown(app)
+    assert "in steps of 7" in page
+    assert "Questions: Rana Deyes, rana@northwind.example" in page
+    assert "Ask Rana Deyes." in page
+    assert "Whoever runs the server: servers.example" in page
+    assert "comments only if Works council releases them" in page
+    assert "from Nordwind & Co’s staff list" in page
+    assert re.findall("Northwind Ltd|Dana Reyes|Head of operations", page) == []
+    closes = company.wave.closes
+    allowed = {str(company.wave.minimum_group), str(company.wave.minimum_detail), str(closes.day), f"{closes:%H}", f"{closes:%M}"}
+    assert set(re.findall(r"\d+", page)) <= allowed
+
+
+def test_an_extended_wave_states_its_new_date(app: Flask, company: Company) -> None:
+    before = printed(company.wave.closes, company.wave.timezone, several_zones=True)
+    extended = waves.extend(company.wave.slug, 3, now())
+    after = printed(extended.closes, extended.timezone, several_zones=True)
+    assert before not in shown(app)
+    assert f"({after})" in shown(app)
+
+
+def test_without_an_open_wave_the_page_states_the_floors(app: Flask) -> None:
+    assert THRESHOLDS == (MINIMUM_GROUP, MINIMUM_DETAIL)
+    page = shown(app)
+    assert "nothing is shown for fewer than 5 answers" in page
+    assert "comments need 10" in page
+    assert "in steps of 5" in page
+
+
+TOLD = (
+    "Taking part is up to you",
+    "Nobody is told who did not answer",
+    "It stops the mails of all surveys",
+    "the same link takes them up again",
+    "Everything stored about you can be printed",
+    "all of it erased",
+    "nothing leads from you to them",
+    "Until the answers are counted.",
+    "that a reminder went to you",
+    "Until you leave the staff list, or ask to be erased",
+)
+NEVER = ("100 %", "100%", "impossible", "guarantee", "nobody can", "anonymous")
+
+
+def test_the_page_tells_what_an_employee_may_refuse_and_learn_and_promises_nothing_beyond(app: Flask, company: Company) -> None:
+    page = shown(app)
+    assert [told for told in TOLD if told not in page] == []
+    assert [never for never in NEVER if never in page.lower()] == []
+
+
+def test_nothing_is_stored_about_a_person_that_the_page_does_not_name(app: Flask, company: Company) -> None:
+    """The page's table of what is stored names everything that the staff side has columns for."""
+    columns = {
+        "person": {"id", "email", "name", "department", "site", "language", "leader"},
+        "invitation": {"id", "wave_id", "person_id", "group_name", "answered"},
+        "token": {"hash", "invitation_id"},
+        "stop": {"person_id"},
+        "stop_code": {"hash", "person_id"},
+    }
+    for table, named in columns.items():
+        found = db.metadata.tables[table].columns.keys()
+        assert set(found) == named, f"{table}: say on /promise what is stored, and for how long"
+
+
+def test_invitation_reminder_survey_and_thanks_lead_to_the_page(app: Flask, company: Company, tmp_path: Path) -> None:
+    for letter in sent_letters(tmp_path / "out")[:2]:
+        assert "http://localhost/promise" in letter.text
+        assert 'href="http://localhost/promise"' in letter.html
+    answer(company, company.codes[0], {"OVR1": "4"})
+    for address in (f"/s/{company.wave.slug}", f"/s/{company.wave.slug}/thanks", f"/stop/{company.wave.slug}"):
+        assert 'href="/promise"' in browser(app).get(address).text
+
+
+def test_the_latest_attacks_are_shown_as_they_were_written(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
+    service.ATTACKED.write_text(json.dumps(REPORT))
+    page = shown(app)
+    assert "Order of rows & times 7 20.0 35 yes" in page
+    assert "Times 7 20.0 35 no" in page
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "{", "[]", "null", '{"attacks": 1}', '{"attacks": []}', '{"attacks": [1]}', '{"attacks": [{"what": "x"}]}', "\ud800"],
+)
+def test_without_a_whole_report_no_table_is_shown(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None) -> None:
+    monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
+    if content is not None:
+        service.ATTACKED.write_bytes(content.encode("utf-8", "surrogatepass"))
+    assert "Attacks on the stored answers" not in browser(app).get("/promise").text
