@@ -15,6 +15,7 @@ class Attack:
     chance: str
     limit: str
     fault_caught: bool
+    of: str = ""  # how many answers were attacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,17 @@ def attacks_in(report: object) -> tuple[Attack, ...]:
     """The attacks in the report of the suite; none when it is not such a report, for half a table would promise too much.
 
     >>> attacks_in({"attacks": [{"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}]})
-    (Attack(what='times', linked='0', chance='1.0', limit='4', fault_caught=True),)
+    (Attack(what='times', linked='0', chance='1.0', limit='4', fault_caught=True, of=''),)
     """
     listed = report.get("attacks") if isinstance(report, dict) else None
     if not isinstance(listed, list) or not all(isinstance(one, dict) and set(_OF_AN_ATTACK) <= set(one) for one in listed):
         return ()
-    return tuple(
-        Attack(str(one["what"]), str(one["linked"]), str(one["chance"]), str(one["limit"]), one["fault_caught"] is True) for one in listed
-    )
+    return tuple(_attack(one) for one in listed)
+
+
+def _attack(one: dict[str, object]) -> Attack:
+    what, linked, chance, limit = (str(one[key]) for key in ("what", "linked", "chance", "limit"))
+    return Attack(what, linked, chance, limit, one["fault_caught"] is True, str(one.get("of") or ""))
 
 
 def in_the_mail(terms: Terms, group: str, group_size: int) -> str:

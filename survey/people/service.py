@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from survey.people.tables import PersonRow
 COMMAND_LINE = "command line"
 FAULTS_LISTED = 200
 _CHUNK = 5_000
+_NAME_WORD = re.compile(r"[^\W\d_]+")
 _FIELDS = (PersonRow.id, PersonRow.email, PersonRow.name, PersonRow.department, PersonRow.site, PersonRow.language, PersonRow.leader)
 Progress = Callable[[int, int], None]
 
@@ -129,7 +131,7 @@ def person_at(email: str) -> Person:
 def name_words() -> frozenset[str]:
     """The words that everybody's names are made of, in small letters: what no published text may hold."""
     names = db.session.scalars(select(PersonRow.name).distinct().execution_options(yield_per=_CHUNK))
-    return frozenset(word for name in names for word in name.casefold().replace("-", " ").split())
+    return frozenset(word for name in names for word in _NAME_WORD.findall(name.casefold()))
 
 
 def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:

@@ -6,6 +6,7 @@ The other attacks are tests of their own and run as such. After LONGEST seconds 
 
 import importlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -16,19 +17,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import click
 from flask_migrate import upgrade
+from scipy.stats import mannwhitneyu
 from sqlalchemy import create_engine, text
 
+from survey.access import limits
 from survey.app import create_app
 from survey.database import db
+from survey.invitations.rules import draw_code
+from tests.answering.today import open_today
 from tests.attacks.attack import Attack
 from tests.attacks.metric import Evidence, Verdict, finds, judge, worst
-from tests.attacks.world import DATABASES, DEPARTMENTS, Ground, answered_world
+from tests.attacks.world import DATABASES, DEPARTMENTS, Ground, answered_world, patched
 from tests.conftest import settings
+from tests.outside import browser
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -37,6 +44,8 @@ WORLDS = 20
 FRESH = 10_000
 LONGEST = 3000
 ONE_FILE = 900
+POSTS, ATTEMPTS = 400, 3
+CLOSE, CHANCE = 0.05, 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +61,21 @@ class Line:
 
 def main() -> None:
     """Runs everything; ends with 1 when an attack has found something or missed its fault."""
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # the fault that prints statements must not print them here
     end = time.monotonic() + LONGEST
     modules = [importlib.import_module(f"tests.attacks.{path.stem}") for path in sorted(HERE.glob("test_a*.py"))]
     attacks = [module.ATTACK for module in modules if hasattr(module, "ATTACK")]
     with _ground() as ground:
         lines = [line for database in DATABASES for n in DEPARTMENTS for line in _full(ground, attacks, database, n, end)]
         caught = {attack.id: _faults(ground, attack) for attack in attacks}
+        rhythm = _rhythm(ground)
     told = {attack.id: attack.what for attack in attacks}
     for module in (module for module in modules if not hasattr(module, "ATTACK")):
         number, _, what = (module.__doc__ or "").strip().splitlines()[0].partition(": ")
         told[number] = what[:1].upper() + what[1:]
         verdict, caught[number] = _as_tests(module)
         lines.append(Line(number, "both", "", verdict, 1))
+    lines.append(Line("A20", "by time", "", rhythm, 1))
     _print(lines, caught)
     found = [line for line in lines if line.verdict.found]
     missed = [name for name, faults in caught.items() if not faults or not all(faults.values())]
@@ -142,6 +154,38 @@ def _faults(ground: Ground, attack: Attack) -> dict[str, bool]:
     return caught
 
 
+def _rhythm(ground: Ground) -> Verdict:
+    """Whether the time of an answer tells a used code from an unknown one: medians within 5 %, no order of ranks (Mann & Whitney, 1947)."""
+    for _ in range(ATTEMPTS):
+        times = _times(ground)
+        medians = [median(times[kind]) for kind in ("used", "unknown")]
+        ratio, p = medians[0] / medians[1], float(mannwhitneyu(times["used"], times["unknown"]).pvalue)
+        found = abs(ratio - 1) > CLOSE or p <= CHANCE
+        if not found:
+            break
+    return Verdict(f"used/unknown {ratio:.3f}, p {p:.3f}", int(found), 0, 0)
+
+
+def _times(ground: Ground) -> dict[str, list[float]]:
+    """Seconds until the refusal, in turn: of a used code, and of a fresh unknown one each time."""
+    url, folder = ground.fresh("sqlite")
+    app = create_app(settings(url, folder))
+    with app.app_context(), patched(limits, "CODES_PER_ADDRESS", 10**9):
+        company = open_today(app)
+        client, address, used = browser(app), f"/s/{company.wave.slug}", company.codes[0]
+        client.post(address, data={"token": used, "OVR1": "4"})
+        times: dict[str, list[float]] = {"used": [], "unknown": []}
+        for turn in range(POSTS):
+            kinds = {"used": used, "unknown": draw_code()}
+            for kind in sorted(kinds, reverse=bool(turn % 2)):
+                begun = time.perf_counter()
+                client.post(address, data={"token": kinds[kind], "OVR1": "4"})
+                times[kind].append(time.perf_counter() - begun)
+        db.session.remove()
+        db.engine.dispose()
+    return times
+
+
 def _as_tests(module: ModuleType) -> tuple[Verdict, dict[str, bool]]:
     """An attack that is a test of its own: failures of the attack itself, and whether the tests of its faults passed."""
     with tempfile.TemporaryDirectory(prefix="attack-") as place:
@@ -171,9 +215,11 @@ def _document(lines: list[Line], caught: dict[str, dict[str, bool]], told: dict[
     """What is published: of each attack the line that came nearest to a find."""
     attacks = []
     for name in sorted(told, key=lambda name: int(name[1:])):
-        v = worst([line.verdict for line in lines if line.attack == name])
-        facts = {"linked": v.linked, "chance": v.chance, "limit": v.limit, "fault_caught": all((caught[name] or {"": False}).values())}
-        attacks.append({"id": name, "what": told[name], **facts})
+        mine = [line for line in lines if line.attack == name]
+        v = worst([line.verdict for line in mine])
+        of = next(line.worlds * int(line.n) if line.n and v.chance else 0 for line in mine if line.verdict is v)
+        facts = {"linked": v.linked, "of": of, "chance": v.chance, "limit": v.limit}
+        attacks.append({"id": name, "what": told[name], **facts, "fault_caught": all((caught[name] or {"": False}).values())})
     sizes = " and ".join(map(str, DEPARTMENTS))
     return {"written_by": f"make attack, {WORLDS} surveys each of {sizes} people on each database", "attacks": attacks}
 

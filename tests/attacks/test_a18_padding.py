@@ -1,4 +1,4 @@
-"""A18: nobody can pad a group around one person: what a launch froze stays as it was, and the floors hold in the database itself."""
+"""A18: padding a group around one person is refused: what a launch froze stays as it was, and the floors hold in the database itself."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

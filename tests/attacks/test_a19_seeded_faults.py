@@ -42,7 +42,7 @@ def test_every_fault_that_an_attack_declares_is_built_and_looked_for(number: int
     assert declared == set(tried_faults(module(number)))
 
 
-def test_an_attack_without_its_fault_is_found() -> None:
+def test_an_attack_without_its_fault_is_caught() -> None:
     missing = ModuleType("attack")
     vars(missing).update(FAULTS={"a fault": None}, test_something=lambda: None)
     assert faults_of(missing) != set(tried_faults(missing))

@@ -21,7 +21,7 @@ from tests.answering.today import open_today, sent_letters
 from tests.cast import Company, answer
 from tests.outside import browser
 
-ATTACK = {"id": "A1", "what": "Order of rows & times", "linked": 7, "chance": 20.0, "limit": 35, "fault_caught": True}
+ATTACK = {"id": "A1", "what": "Order of rows & times", "linked": 7, "chance": 20.0, "limit": 35, "of": 1200, "fault_caught": True}
 REPORT = {"written_by": "make attack", "attacks": [ATTACK, {**ATTACK, "id": "A2", "what": "Times", "fault_caught": False}]}
 CONTACT = ("Rana Deyes", "rana@northwind.example", "Works council", "servers.example")
 
@@ -62,7 +62,10 @@ def test_page_form_and_mail_state_what_is_frozen_for_the_wave(app: Flask, compan
         assert any(in_the_mail(terms_of(company), name, size) in said for name, size in groups.items())
 
 
-def test_every_number_and_name_on_the_page_is_a_setting_of_the_wave(app: Flask, company: Company) -> None:
+def test_every_number_and_name_on_the_page_is_a_setting_of_the_wave(
+    app: Flask, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "ATTACKED", tmp_path / "none.json")  # its figures are those of the attacks
     page = shown(app)
     assert "in steps of 7" in page
     assert "Questions: Rana Deyes, rana@northwind.example" in page
@@ -140,8 +143,8 @@ def test_the_latest_attacks_are_shown_as_they_were_written(app: Flask, tmp_path:
     monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
     service.ATTACKED.write_text(json.dumps(REPORT))
     page = shown(app)
-    assert "Order of rows & times 7 20.0 35 yes" in page
-    assert "Times 7 20.0 35 no" in page
+    assert "Order of rows & times 7 of 1200 20.0 35 yes" in page
+    assert "Times 7 of 1200 20.0 35 no" in page
 
 
 @pytest.mark.parametrize(
