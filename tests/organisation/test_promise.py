@@ -143,11 +143,9 @@ def test_the_latest_attacks_are_shown_as_they_were_written(app: Flask, tmp_path:
     monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
     service.ATTACKED.write_text(json.dumps(REPORT))
     page = shown(app)
-    assert (
-        "Order of rows & times Linked 7 of 1200; guessing links about 20.0, more than 35 would be a find. The fault put in on purpose was found."
-        in page
-    )
-    assert "more than 35 would be a find. The fault put in on purpose was not found." in page
+    linked = "Linked 7 of 1200; guessing links about 20.0, more than 35 would be a find. The fault put in on purpose was"
+    assert f"Order of rows & times {linked} found." in page
+    assert f"Times {linked} not found." in page
 
 
 @pytest.mark.parametrize(
