@@ -61,7 +61,7 @@ class Line:
 
 def main() -> None:
     """Runs everything; ends with 1 when an attack has found something or missed its fault."""
-    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # the fault that prints statements must not print them here
+    logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())  # the fault that prints statements must not print here
     end = time.monotonic() + LONGEST
     modules = [importlib.import_module(f"tests.attacks.{path.stem}") for path in sorted(HERE.glob("test_a*.py"))]
     attacks = [module.ATTACK for module in modules if hasattr(module, "ATTACK")]
