@@ -135,7 +135,7 @@ def test_an_empty_form_says_what_is_missing_where_the_eye_and_the_screen_reader_
     page = visit(demo.fresh_link())
     send(page)
     summary = page.locator("[role=alert]")
-    page.wait_for_function("document.activeElement.getAttribute('role') === 'alert'")
+    page.locator("[role=alert]:focus").wait_for()
     summary.get_by_role("link").first.click()
     assert page.evaluate("document.activeElement.name") == "OVR1"
 
