@@ -37,7 +37,9 @@ def served(app: Flask) -> Iterator[int]:
     try:
         yield int(server.effective_port)
     finally:
-        server.trigger.pull_trigger(server.close)  # in the thread that looks after its sockets
+        pulled = threading.Event()  # a server that is awake already must not close the trigger while it is being pulled
+        server.trigger.pull_trigger(lambda: pulled.wait(30) and server.close())  # in the thread that looks after its sockets
+        pulled.set()
         thread.join(timeout=30)
         server.task_dispatcher.shutdown()
         assert not thread.is_alive()
