@@ -11,8 +11,9 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service
 from survey.mail.letter import Letter, wire_address
+from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome
-from survey.mail.sender import Message, channel_for
+from survey.mail.sender import channel_for
 
 
 @click.group("mail")

@@ -23,8 +23,9 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import rules
 from survey.mail.letter import Letter, wire_address
+from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome, State
-from survey.mail.sender import Channel, Message, channel_for
+from survey.mail.sender import Channel, channel_for
 from survey.mail.tables import MailChannelRow, OutboxRow
 
 LEASE = timedelta(seconds=60)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
 from survey.mail.letter import Attachment, Letter, address_fault, wire_address
+from survey.mail.message import Message
 from survey.mail.rules import Outcome, Phase, delay, judge
-from survey.mail.sender import Message
 
 SENDER = "Dana Reyes <dana@northwind.example>"
 MESSAGE_ID = f"<{'5' * 32}@northwind.example>"

@@ -14,8 +14,9 @@ from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.mail import sender, service
 from survey.mail.letter import Letter
+from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome
-from survey.mail.sender import Connection, Limits, Message
+from survey.mail.sender import Connection, Limits
 from survey.mail.service import (
     Draft,
     Item,

@@ -12,8 +12,9 @@ import trustme
 
 from survey.mail import sender
 from survey.mail.letter import Letter
+from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome
-from survey.mail.sender import Connection, Limits, Message
+from survey.mail.sender import Connection, Limits
 from tests.mail.postbox import DROP, HANG, Postbox, open_postbox, open_script
 from tests.ports import free_port
 
