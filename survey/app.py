@@ -16,6 +16,7 @@ from survey.findings.kinds import findings_kind
 from survey.invitations import views as invitations
 from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
 from survey.mail import views as mail
+from survey.mail.alarms import alarm_kind
 from survey.mail.service import register
 from survey.organisation import views as organisation
 from survey.people import views as people
@@ -39,7 +40,7 @@ CONCEPTS = (
     ceremony_desk,
     waves,
 )
-LETTERS = (invitation_kind, fresh_invitation_kind, reminder_kind, findings_kind)
+LETTERS = (invitation_kind, fresh_invitation_kind, reminder_kind, findings_kind, alarm_kind)
 LARGEST_FORM = 64 * 1024
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.

@@ -1,4 +1,4 @@
-"""The file by which Candour proves to a sign-in server who it is: a private key, alone or with its certificate, or a service account's JSON."""
+"""A key file as a mail server's administrator hands it out: a private key, alone or with its certificate, or a service account's JSON."""
 
 import base64
 import json

@@ -39,6 +39,8 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
         _attempt(lines, "", partial(_remind, item, moment, lines))
     for item in waves.due_to_close(moment):
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
+    for item in waves.list_waves():
+        mail.blank_old(item.slug, item.closes_at, moment)
     _probe_keys(config, moment, lines)
     _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
     return tuple(line for line in lines if line)

@@ -1,5 +1,7 @@
 """How the sender writes the findings mail."""
 
+from datetime import timedelta
+
 from survey.config import Config
 from survey.findings.letters import findings_letter
 from survey.findings.service import FINDINGS, sharing
@@ -7,6 +9,7 @@ from survey.mail.service import Draft, Item, Kind
 from survey.providers.service import contact, provider_by_id
 
 PRIORITY = 20
+NO_LONGER_NEWS = timedelta(days=3)
 
 
 def findings_kind(config: Config) -> Kind:
@@ -20,4 +23,4 @@ def findings_kind(config: Config) -> Kind:
         provider = provider_by_id(shared.findings.wave.provider_id)
         return Draft(findings_letter(shared, provider, to, config), lambda: contact(to.id) is not None)
 
-    return Kind(FINDINGS, PRIORITY, again=True, write=write)
+    return Kind(FINDINGS, PRIORITY, again=True, write=write, lasts=NO_LONGER_NEWS)

@@ -49,6 +49,7 @@ class Attempt:
     outcome: Outcome
     code: str = ""
     reason: str = ""
+    slower: bool = False  # the server asks for fewer letters, not just for this one later
 
 
 def judge(phase: Phase, code: int, enhanced: str = "") -> Attempt:
@@ -62,13 +63,15 @@ def judge(phase: Phase, code: int, enhanced: str = "") -> Attempt:
         return Attempt(Outcome.PAUSED, shown, "the mail server refused our sign-in")
     if phase in {Phase.SIGN_IN, Phase.SENDER} and code >= 500:
         return Attempt(Outcome.PAUSED, shown, "the mail server refuses our sender")
+    slower = code in {421, 432, 452} or (code, enhanced) == (450, "4.2.1") or (code == 451 and enhanced.startswith("4.7."))
     if phase is Phase.CONNECT:
-        return Attempt(Outcome.AWAY, shown, "the mail server takes no letters from here" if code >= 500 else "the mail server is busy")
+        reason = "the mail server takes no letters from here" if code >= 500 else "the mail server is busy"
+        return Attempt(Outcome.AWAY, shown, reason, slower)
     if code >= 500:
         reasons = {"5.1.1": "this mailbox does not exist", "5.2.2": "this mailbox is full", "5.1.2": "this domain does not exist"}
         general = "the mail server refuses this address" if phase is Phase.RECIPIENT else REFUSES_LETTER
         return Attempt(Outcome.FAILED, shown, reasons.get(enhanced, general))
-    return Attempt(Outcome.LATER, shown, "the mail server asks us to try again later")
+    return Attempt(Outcome.LATER, shown, "the mail server asks us to try again later", slower)
 
 
 def delay(attempts: int, spread: float) -> float:

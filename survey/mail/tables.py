@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, Integer, Text
+from sqlalchemy import CheckConstraint, Float, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base, Instant
@@ -37,6 +37,7 @@ class OutboxRow(Base):
     date_header: Mapped[datetime | None] = mapped_column(Instant)
     last_code: Mapped[str | None] = mapped_column(Text)
     last_reason: Mapped[str | None] = mapped_column(Text)
+    give_up_at: Mapped[datetime | None] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     bounced_at: Mapped[datetime | None] = mapped_column(Instant)
 
@@ -51,5 +52,23 @@ class MailChannelRow(Base):
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
     away_until: Mapped[datetime | None] = mapped_column(Instant)
     away_times: Mapped[int] = mapped_column(Integer)
-    minute: Mapped[int] = mapped_column(Integer)  # pace: letters handed over in this minute since the epoch
+    next_turn: Mapped[datetime | None] = mapped_column(Instant)  # pace: when the next letter may leave, on whichever machine
+    share: Mapped[float] = mapped_column(Float)  # of the pace: less than 1 after the server asked to slow down
+    slowed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class MailBudgetRow(Base):
+    """How many letters were handed over in one hour since the epoch: for limits a day."""
+
+    __tablename__ = "mail_budget"
+    hour: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     used: Mapped[int] = mapped_column(Integer)
+
+
+class MailPauseRow(Base):
+    """A wave whose mail waits until somebody resumes it."""
+
+    __tablename__ = "mail_pause"
+    wave: Mapped[str] = mapped_column(Text, primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Instant)

@@ -84,8 +84,11 @@ def test_an_idle_connection_is_renewed(box: Postbox, monkeypatch: pytest.MonkeyP
     ("answers", "found"),
     [
         ({"RCPT": ["550 5.1.1 <p1@northwind.example> unknown"]}, [Attempt(Outcome.FAILED, "550 5.1.1", "this mailbox does not exist")]),
-        ({"RCPT": ["451 4.7.1 greylisted p1"]}, [Attempt(Outcome.LATER, "451 4.7.1", "the mail server asks us to try again later")]),
-        ({"DATA": ["452 4.3.1 full"]}, [Attempt(Outcome.LATER, "452 4.3.1", "the mail server asks us to try again later")]),
+        (
+            {"RCPT": ["451 4.7.1 greylisted p1"]},
+            [Attempt(Outcome.LATER, "451 4.7.1", "the mail server asks us to try again later", slower=True)],
+        ),
+        ({"DATA": ["452 4.3.1 full"]}, [Attempt(Outcome.LATER, "452 4.3.1", "the mail server asks us to try again later", slower=True)]),
         ({"DATA": ["554 5.6.0 spam"]}, [Attempt(Outcome.FAILED, "554 5.6.0", "the mail server refuses this letter")]),
         ({"MAIL": ["550 5.7.60 not you"]}, [Attempt(Outcome.PAUSED, "550 5.7.60", "the mail server refuses our sender")]),
         ({"DATA": ["550 5.7.30 basic"]}, [Attempt(Outcome.PAUSED, "550 5.7.30", "the mail server refused our sign-in")]),

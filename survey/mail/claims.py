@@ -1,0 +1,193 @@
+"""Leasing letters: which are ours to hand over, in whose turn, and every change under the lease that was given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
+
+from survey.database import db, transaction
+from survey.kernel import clock
+from survey.kernel.ids import random_id
+from survey.mail import pace
+from survey.mail.kinds import ALARM, Item, known_kinds
+from survey.mail.pausing import channel_row, upsert
+from survey.mail.presets import Pace
+from survey.mail.rules import State
+from survey.mail.tables import MailBudgetRow, MailChannelRow, MailPauseRow, OutboxRow
+
+LEASE = timedelta(seconds=60)
+BATCH = 20
+NOISE = timedelta(seconds=0.1)  # a question to the database takes its time
+HOURS_A_DAY = 25  # a day is the hour under way and the 24 before it, so that no 24 hours see more
+GIVEN_UP = "not delivered in time, so it was given up"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A leased letter with what makes its copies agree, and the turn in which it may leave."""
+
+    item: Item
+    lease: str
+    message_id: str
+    date: datetime | None
+    turn: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What is ours now; when nothing is, the seconds until something may be (None: nothing waits for its turn)."""
+
+    claims: Sequence[Claim]
+    wait: float | None = None
+
+
+def database_clock() -> timedelta:
+    """How far the database's clock is ahead of ours: leases of several machines must be told by one clock. SQLite has ours."""
+    if db.session.get_bind().dialect.name == "sqlite":
+        return timedelta(0)
+    theirs = db.session.scalars(select(func.clock_timestamp())).one()
+    db.session.rollback()
+    ahead: timedelta = theirs.astimezone(UTC) - datetime.now(UTC)
+    return ahead if abs(ahead) > NOISE else timedelta(0)
+
+
+def claim(limits: Pace, ahead: timedelta) -> Claimed:
+    """Leases the most urgent letters that are due, as many as the pace allows; none while sending is paused."""
+    lease, moment = random_id(), clock.now() + ahead
+    with transaction():
+        channel = channel_row()  # locked: the pace is shared by all machines
+        if channel.paused_because or (channel.away_until and channel.away_until > clock.now()):
+            return Claimed(())
+        share = pace.recovered(channel.share, channel.slowed_at, clock.now())
+        space = pace.spacing(limits.per_minute, share)
+        turn = None if space is None else max(moment, channel.next_turn or moment)
+        if turn is not None and turn - moment > LEASE / 2:
+            return Claimed((), (turn - moment).total_seconds() - LEASE.total_seconds() / 2 if _something_waits(moment) else None)
+        most = min(BATCH if turn is None else 1, _left_today(limits.per_day))
+        found = _lease(lease, moment, turn, most) if most > 0 else []
+        if found:
+            _debit(channel, len(found), limits, turn + space if turn and space else None)
+        return Claimed(found)
+
+
+def _lease(lease: str, moment: datetime, turn: datetime | None, most: int) -> list[Claim]:
+    session = db.session()
+    query = (
+        select(OutboxRow)
+        .where(*_is_due(moment))
+        .order_by(OutboxRow.priority, OutboxRow.next_at, OutboxRow.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.scalars(query).all()
+    for row in rows:
+        row.state, row.lease_token, row.lease_until = State.LEASED.value, lease, moment + LEASE
+    return [
+        Claim(
+            Item(row.id, row.kind, row.wave, row.recipient, row.letter_version, row.attempts), lease, row.message_id, row.date_header, turn
+        )
+        for row in rows
+    ]
+
+
+def _something_waits(moment: datetime) -> bool:
+    query = select(OutboxRow.id).where(*_is_due(moment)).limit(1)
+    return db.session.scalar(query) is not None
+
+
+def _is_due(moment: datetime) -> tuple[ColumnElement[bool], ...]:
+    waits = or_(OutboxRow.wave.not_in(select(MailPauseRow.wave)), OutboxRow.kind == ALARM)
+    return OutboxRow.state == State.READY.value, OutboxRow.next_at <= moment, OutboxRow.kind.in_(list(known_kinds())), waits
+
+
+def _left_today(per_day: int | None) -> int:
+    if per_day is None:
+        return BATCH
+    hour = _hour()
+    used = db.session.scalar(select(func.sum(MailBudgetRow.used)).where(MailBudgetRow.hour > hour - HOURS_A_DAY)) or 0
+    return max(0, per_day - int(used))
+
+
+def _debit(channel: MailChannelRow, number: int, limits: Pace, next_turn: datetime | None) -> None:
+    channel.next_turn = next_turn
+    if limits.per_day is not None:
+        row = upsert(MailBudgetRow).values(hour=_hour(), used=number)
+        added = row.on_conflict_do_update(index_elements=["hour"], set_={"used": MailBudgetRow.used + number})
+        db.session.connection().execute(added)
+        db.session.connection().execute(delete(MailBudgetRow).where(MailBudgetRow.hour <= _hour() - HOURS_A_DAY))
+
+
+def _hour() -> int:
+    return int(clock.now().timestamp() // 3600)
+
+
+def release(claims: Sequence[Claim]) -> None:
+    """Gives back what was claimed and not begun."""
+    with transaction():
+        for one in claims:
+            change(one, RELEASE, {})
+
+
+def take_back(ahead: timedelta, *, all_of_them: bool = False) -> None:
+    """Letters whose process is gone: leased ones wait again; of those being sent, the kind says whether to try again.
+
+    `all_of_them`: no other sender is alive, so no lease needs to be waited for.
+    """
+    again = [name for name, kind in known_kinds().items() if kind.again]
+    over = OutboxRow.lease_until.is_not(None) if all_of_them else OutboxRow.lease_until < clock.now() + ahead
+    with transaction() as session:
+
+        def move(state: State, where: ColumnElement[bool], to: State) -> None:
+            query = update(OutboxRow).where(OutboxRow.state == state.value, over, where)
+            session.connection().execute(query.values(state=to.value, lease_token=None, lease_until=None))
+
+        move(State.LEASED, OutboxRow.id.is_not(None), State.READY)
+        move(State.SENDING, OutboxRow.kind.in_(again), State.READY)
+        move(State.SENDING, OutboxRow.kind.not_in(again), State.UNKNOWN)
+
+
+def give_up() -> list[tuple[str, str]]:
+    """Letters that have waited longer than their kind lasts have failed; gives kind and wave of each, once."""
+    late = (OutboxRow.state == State.READY.value, OutboxRow.give_up_at <= clock.now())
+    if db.session.scalar(select(OutboxRow.id).where(*late).limit(1)) is None:
+        return []
+    with transaction() as session:
+        found = session.execute(select(OutboxRow.kind, OutboxRow.wave).where(*late).distinct()).all()
+        session.connection().execute(update(OutboxRow).where(*late).values(state=State.FAILED.value, last_reason=GIVEN_UP))
+        return [(kind, wave) for kind, wave in found]
+
+
+_OURS = (OutboxRow.id == bindparam("row"), OutboxRow.lease_token == bindparam("lease"))
+_FREE = {"lease_token": None, "lease_until": None}
+RELEASE = update(OutboxRow).where(*_OURS, OutboxRow.state == State.LEASED.value).values(state=State.READY.value, **_FREE)
+DROP = update(OutboxRow).where(*_OURS, OutboxRow.state == State.LEASED.value).values(state=State.CANCELLED.value, **_FREE)
+BEGIN = (
+    update(OutboxRow)
+    .where(*_OURS, OutboxRow.state == State.LEASED.value)
+    .values(
+        state=State.SENDING.value,
+        attempts=OutboxRow.attempts + 1,
+        date_header=bindparam("date", type_=OutboxRow.date_header.type),
+        lease_until=bindparam("until", type_=OutboxRow.lease_until.type),
+    )
+)
+SETTLE = (
+    update(OutboxRow)
+    .where(*_OURS)
+    .values(
+        state=bindparam("to"),
+        last_code=bindparam("code"),
+        last_reason=bindparam("reason"),
+        attempts=bindparam("tries"),
+        next_at=func.coalesce(bindparam("next", type_=OutboxRow.next_at.type), OutboxRow.next_at),
+        sent_at=func.coalesce(bindparam("sent", type_=OutboxRow.next_at.type), OutboxRow.sent_at),
+        **_FREE,
+    )
+)
+
+
+def change(claim: Claim, statement: object, facts: Mapping[str, object]) -> bool:
+    """Changes a row that is still leased to us; False when it is not."""
+    given = {"row": claim.item.id, "lease": claim.lease, **facts}
+    return bool(db.session.connection().execute(statement, given).rowcount == 1)  # type: ignore[call-overload]

@@ -1,0 +1,332 @@
+"""Handing over what is due.
+
+A letter is handed over in two commits: A, before the server hears of it (still due? what must be stored is stored, the
+row says `sending`), and B, with what came of it. B of one letter and A of the next are one commit. Every change after
+a claim names the lease, so that a process that slept past its lease changes nothing.
+"""
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from survey.config import Config
+from survey.database import db, transaction
+from survey.kernel import clock
+from survey.kernel.errors import Refused
+from survey.mail import claims, pace, pausing, rules
+from survey.mail.alarms import raise_alarm
+from survey.mail.claims import Claim
+from survey.mail.kinds import ALARM, known_kinds
+from survey.mail.lock import among_senders
+from survey.mail.message import Message
+from survey.mail.presets import Pace, pace_for
+from survey.mail.rules import Attempt, Outcome, State
+from survey.mail.sender import Channel, channel_for
+from survey.mail.tables import MailChannelRow
+
+log = logging.getLogger(__name__)
+FAULTS_IN_A_ROW = 5
+GOING_OUT, DONE = "going out", "done"
+PAUSED = "Sending is paused: {reason}. Nothing is lost. When it is mended: candour mail resume"
+_stopping = threading.Event()
+
+
+@dataclass(slots=True)
+class Report:
+    """What one pass of handing over came to."""
+
+    sent: int = 0
+    later: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    unknown: int = 0
+    problem: str = ""
+    notes: list[str] = field(default_factory=list)  # what somebody should look at, while the other letters go on
+    quiet: set[str] = field(default_factory=set)  # kinds that were dealt with and whose numbers are not told
+    reached_server: bool = field(default=False, compare=False)
+
+    def lines(self) -> tuple[str, ...]:
+        """One line per thing worth saying; no name, no address, and no number of a kind that is not told."""
+        named = {"sent": self.sent, "to be tried again": self.later, "failed": self.failed, "unknown": self.unknown}
+        parts = [f"{number} {name}" for name, number in named.items() if number]
+        quiet = [f"{kind}: {GOING_OUT}" for kind in sorted(self.quiet)]
+        return tuple(line for line in (f"letters: {', '.join(parts)}" if parts else "", *quiet, *self.notes, self.problem) if line)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One pass: where letters go, how fast, what came of it; letters in a row that nobody could write or the server would not have."""
+
+    line: Channel
+    config: Config
+    limits: Pace
+    ahead: timedelta
+    report: Report
+    unwritten: dict[str, int] = field(default_factory=dict)  # by wave
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """An attempt whose outcome waits to be noted."""
+
+    claim: Claim
+    attempt: Attempt
+    begun: bool = True  # whether the attempt was counted when it began
+
+
+def stop_soon(*, stop: bool = True) -> None:
+    """Ends every pass of this process after the letter under way; what was claimed waits for another process."""
+    (_stopping.set if stop else _stopping.clear)()
+
+
+def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report:
+    """Hands over what is due until nothing is, waiting for its turn where there is a pace, for at most so many seconds."""
+    config, report = current_app.config["CANDOUR"], Report()
+    _give_up(report)
+    paused = pausing.channel_pause()
+    if paused:
+        report.problem = PAUSED.format(reason=paused[0])
+        return report
+    if _is_away():
+        return report
+    ahead = claims.database_clock()
+    with _among_senders(config, ahead):
+        claims.take_back(ahead)
+        limits = pace_for(config.mail_url, config.mail_per_minute)
+        run = _Pass(channel or channel_for(config), config, limits, ahead, report)
+        try:
+            _until_nothing_is_due(run, time.monotonic() + seconds)
+        finally:
+            run.line.close()
+    if report.reached_server and not report.problem and _was_away():
+        with transaction():
+            pausing.channel_row().away_times = 0
+    return report
+
+
+def _until_nothing_is_due(run: _Pass, end: float) -> None:
+    while time.monotonic() < end and not run.report.problem and not _stopping.is_set():
+        claimed = claims.claim(run.limits, run.ahead)
+        if claimed.claims:
+            _drain(run, claimed.claims)
+        elif claimed.wait is None or not _wait(min(claimed.wait, end - time.monotonic())):
+            return
+
+
+def _wait(seconds: float) -> bool:
+    """Waits for a turn; False when we are to stop."""
+    return not _stopping.wait(max(0.0, seconds))
+
+
+def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
+    """Writes and hands over a batch; commit B of one letter is commit A of the next, while nothing waits between them."""
+    done: _Done | None = None
+    for at, claim in enumerate(batch):
+        if done and not run.line.is_ready:
+            _settle(run, done)
+            done = None
+        refused = run.line.connect()
+        if refused:
+            _settle(run, done)
+            _server_problem(run, refused, batch[at:])
+            return
+        if not _is_our_turn(run, claim) or _stopping.is_set():
+            _settle(run, done)
+            claims.release(batch[at:])
+            return
+        done = _attempt(run, done, claim)
+        if done and done.attempt.outcome in {Outcome.AWAY, Outcome.PAUSED}:
+            _settle(run, done)
+            _server_problem(run, done.attempt, batch[at + 1 :])
+            return
+        if run.refused == FAULTS_IN_A_ROW:
+            _settle(run, done)
+            _too_many_refusals(run, batch[at + 1 :])
+            return
+    _settle(run, done)
+
+
+def _is_our_turn(run: _Pass, claim: Claim) -> bool:
+    """Waits for the turn that was drawn; False when it is over, or when we are to stop."""
+    if claim.turn is None:
+        return True
+    early = (claim.turn - clock.now() - run.ahead).total_seconds()
+    return (early <= 0 or _wait(early)) and pace.is_punctual(claim.turn, clock.now() + run.ahead)
+
+
+def _attempt(run: _Pass, done: _Done | None, claim: Claim) -> _Done | None:
+    """Writes a letter and hands it over; what came of it is noted with the next commit."""
+    try:
+        message = _begin(run, done, claim)
+    except SQLAlchemyError:
+        _settle(run, done)
+        raise
+    except Exception as error:  # noqa: BLE001 - one person's letter must not keep the others
+        _settle(run, done)
+        _unwritten(run, claim, error)
+        return None
+    if message is None:
+        return None
+    run.unwritten.pop(claim.item.wave, None)
+    attempt = run.line.deliver(message)
+    run.refused = run.refused + 1 if attempt.reason == rules.REFUSES_LETTER else 0
+    return _Done(claim, attempt)
+
+
+def _begin(run: _Pass, done: _Done | None, claim: Claim) -> Message | None:
+    """Writes a letter, then commits B of the one before and A of this one; None when it is not ours or not due any more."""
+    draft = known_kinds()[claim.item.kind].write(claim.item)
+    date = claim.date or clock.now().replace(microsecond=0)
+    message = Message(draft.letter, run.config.mail_from, claim.message_id, date) if draft else None
+    with transaction():
+        noted = done is not None and _note(done)
+        moment = clock.now() + run.ahead
+        in_time = pace.is_punctual(claim.turn, moment)
+        due = in_time and draft is not None and draft.store()
+        if due:
+            ours = claims.change(claim, claims.BEGIN, {"date": date, "until": moment + claims.LEASE})
+        else:
+            ours = claims.change(claim, claims.DROP if in_time else claims.RELEASE, {})
+    if done and noted:
+        _count(run.report, done)
+    if ours and in_time and not due:
+        _count_cancelled(run.report, claim)
+    return message if ours and due else None
+
+
+def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
+    """A letter that could not be written has failed; five in a row of one wave pause that wave's mail, and only that."""
+    wave = claim.item.wave
+    run.unwritten[wave] = run.unwritten.get(wave, 0) + 1
+    reason = error.message if isinstance(error, Refused) else f"the letter could not be written ({type(error).__name__})"
+    _settle(run, _Done(claim, Attempt(Outcome.FAILED, "", reason), begun=False))
+    if run.unwritten[wave] == FAULTS_IN_A_ROW:
+        pausing.pause_wave(wave, f"five letters in a row could not be written: {reason}")
+        said = f"The mail of {wave} is paused: five letters in a row could not be written. See: candour mail status {wave}"
+        run.report.notes.append(said)
+        log.error(said)
+        raise_alarm(wave)
+
+
+def _too_many_refusals(run: _Pass, left: Sequence[Claim]) -> None:
+    claims.release(left)
+    pausing.pause("the mail server refused five letters in a row")
+    run.report.problem = "The mail server refused five letters in a row, so sending is paused. See: candour mail status"
+    log.error(run.report.problem)
+
+
+def _settle(run: _Pass, done: _Done | None) -> None:
+    if done:
+        with transaction():
+            noted = _note(done)
+        if noted:
+            _count(run.report, done)
+
+
+def _note(done: _Done) -> bool:
+    """Writes down what came of an attempt; False when the lease is not ours any more."""
+    claim, attempt = done.claim, done.attempt
+    moment, tries = clock.now(), claim.item.attempts + done.begun
+    to, following = State.READY, None
+    match attempt.outcome:
+        case Outcome.SENT:
+            to = State.SENT
+        case Outcome.FAILED:
+            to = State.FAILED
+        case Outcome.LATER:
+            following = moment + timedelta(seconds=rules.delay(tries, random.random()))  # noqa: S311 - spreads retries, hides nothing
+        case Outcome.LOST if not known_kinds()[claim.item.kind].again:
+            to = State.UNKNOWN
+        case Outcome.LOST:
+            following = moment
+        case _:  # the server is away, refuses us or dropped the line: the attempt does not count
+            following, tries = moment, claim.item.attempts
+    if attempt.slower:
+        pausing.slow_down()
+    facts = {
+        "to": to.value,
+        "code": attempt.code or None,
+        "reason": attempt.reason or None,
+        "tries": tries,
+        "next": following,
+        "sent": moment if to is State.SENT else None,
+    }
+    return claims.change(claim, claims.SETTLE, facts)
+
+
+def _count(report: Report, done: _Done) -> None:
+    kind, outcome = known_kinds()[done.claim.item.kind], done.attempt.outcome
+    report.reached_server |= outcome is Outcome.SENT
+    if not kind.told:
+        report.quiet.add(kind.name)
+        return
+    match outcome:
+        case Outcome.SENT:
+            report.sent += 1
+        case Outcome.FAILED:
+            report.failed += 1
+        case Outcome.LOST if not kind.again:
+            report.unknown += 1
+        case Outcome.LATER | Outcome.LOST:
+            report.later += 1
+
+
+def _count_cancelled(report: Report, claim: Claim) -> None:
+    if known_kinds()[claim.item.kind].told:
+        report.cancelled += 1
+    else:
+        report.quiet.add(claim.item.kind)
+
+
+def _server_problem(run: _Pass, attempt: Attempt, left: Sequence[Claim]) -> None:
+    """The server is away (tried again after a growing while) or refuses us (paused until somebody looks)."""
+    claims.release(left)
+    shown = f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
+    if attempt.outcome is Outcome.PAUSED:
+        pausing.pause(shown)
+        run.report.problem = PAUSED.format(reason=shown)
+        log.error(run.report.problem)
+        return
+    with transaction():
+        if attempt.slower:
+            pausing.slow_down()
+        pausing.go_away(reached_before=run.report.reached_server)
+    run.report.problem = f"No mail left: {shown}. Nothing is lost; the next try follows by itself."
+
+
+def _give_up(report: Report) -> None:
+    for kind, wave in claims.give_up():
+        said = f"{kind}: letters about {wave} could not be delivered in time and were given up. See: candour mail status {wave}"
+        report.notes.append(said)
+        log.error(said)
+        if kind != ALARM:
+            raise_alarm(wave)
+
+
+@contextlib.contextmanager
+def _among_senders(config: Config, ahead: timedelta) -> Iterator[None]:
+    """On SQLite a sender that finds itself alone need not wait for the leases of those that died."""
+    if config.database_file is None:
+        yield
+        return
+    with among_senders(config.folder / "senders.lock", lambda: claims.take_back(ahead, all_of_them=True)):
+        yield
+
+
+def _is_away() -> bool:
+    row = db.session.get(MailChannelRow, 1, populate_existing=True)
+    return bool(row and row.away_until and row.away_until > clock.now())
+
+
+def _was_away() -> bool:
+    row = db.session.get(MailChannelRow, 1, populate_existing=True)
+    return bool(row and row.away_times)

@@ -1,0 +1,64 @@
+"""Kinds of letters: how urgent, what is promised, and who writes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, current_app
+
+from survey.mail.letter import Letter
+
+ALARM = "alarm"  # the one kind that a pause of its wave does not hold up
+_EXTENSION = "candour_mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A letter that is about to be written."""
+
+    id: str
+    kind: str
+    wave: str
+    recipient: str
+    letter_version: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A written letter, and what commit A must do: say whether it is still due, and store what must be stored."""
+
+    letter: Letter
+    store: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (None: not due any more).
+
+    The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
+    A letter that has not left after `lasts` is given up; without it, its writer says when it is not due any more.
+    """
+
+    name: str
+    priority: int
+    again: bool
+    write: Callable[[Item], Draft | None]
+    told: bool = True
+    lasts: timedelta | None = None
+
+
+def register(app: Flask, kind: Kind) -> None:
+    """Makes a kind of letter known to the sender."""
+    app.extensions.setdefault(_EXTENSION, {})[kind.name] = kind
+
+
+def known_kinds() -> dict[str, Kind]:
+    """Every kind that this program can write, by name."""
+    found: dict[str, Kind] = current_app.extensions.get(_EXTENSION, {})
+    return found
+
+
+def quiet_kinds() -> list[str]:
+    """The names of the kinds whose numbers are told nowhere."""
+    return [name for name, kind in known_kinds().items() if not kind.told]

@@ -1,0 +1,50 @@
+"""How fast letters leave: evenly, slower after the server asked for it, and faster again step by step."""
+
+from datetime import datetime, timedelta
+
+ASSUMED = 300  # letters a minute to start from when a server without a limit of its own asks to slow down
+SLOWEST = 1 / 64
+PER_STEP, STEP = 0.1, timedelta(minutes=5)
+WINDOW = 62.0
+PUNCTUAL = timedelta(seconds=1)
+
+
+def spacing(per_minute: int | None, share: float) -> timedelta | None:
+    """The time from one letter to the next; None where nothing limits them.
+
+    A letter leaves within a second of its turn, or its turn is drawn anew. So no 60 seconds see more than `per_minute`:
+    a minute reaches over at most 61 seconds of turns, and these are 62 / `per_minute` seconds apart.
+
+    >>> spacing(25, 1.0), spacing(None, 1.0), spacing(None, 0.5)
+    (datetime.timedelta(seconds=2, microseconds=480000), None, datetime.timedelta(microseconds=413333))
+    """
+    if share >= 1 and per_minute is None:
+        return None
+    return timedelta(seconds=WINDOW / ((per_minute or ASSUMED) * min(share, 1.0)))
+
+
+def slowed(share: float) -> float:
+    """The share of the pace that is kept after the server asked to slow down: half of what it was.
+
+    >>> slowed(1.0), slowed(0.5), slowed(SLOWEST) == SLOWEST
+    (0.5, 0.25, True)
+    """
+    return max(share / 2, SLOWEST)
+
+
+def recovered(share: float, since: datetime | None, now: datetime) -> float:
+    """The share of the pace after some quiet time: a tenth of the whole is given back each five minutes.
+
+    >>> from datetime import UTC
+    >>> at = datetime(2027, 1, 11, 9, tzinfo=UTC)
+    >>> [recovered(0.5, at, at + timedelta(minutes=minutes)) for minutes in (4, 10, 60)]
+    [0.5, 0.7, 1.0]
+    """
+    if since is None or now <= since:
+        return share
+    return min(1.0, share + PER_STEP * ((now - since) // STEP))
+
+
+def is_punctual(turn: datetime | None, now: datetime) -> bool:
+    """Whether a letter may still leave in the turn that was drawn for it."""
+    return turn is None or now - turn <= PUNCTUAL
