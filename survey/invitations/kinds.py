@@ -5,10 +5,11 @@ from datetime import datetime
 
 from survey.config import Config
 from survey.invitations import service
-from survey.invitations.letters import INVITES, REMINDS, Means, Occasion, staff_letter
+from survey.invitations.letters import INVITES, REMINDS, Means, facts_of, staff_letter, template_for
 from survey.invitations.rules import draw_code, reminder_window
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
+from survey.languages import voice_for
 from survey.mail.service import Draft, Item, Kind
 from survey.organisation.service import organisation
 from survey.people import service as people
@@ -50,16 +51,11 @@ def _writer(config: Config, template: str, is_due: Callable[[Wave, datetime], bo
         wave = waves.wave_by_id(found.wave_id)
         if not is_due(wave, now()) or wave.questionnaire_version is None:
             return None
-        occasion = Occasion(
-            wave,
-            organisation(config.mail_from),
-            provider_by_id(wave.provider_id),
-            frozen(wave.questionnaire_version),
-            config.base_url,
-        )
+        asked, facts = frozen(wave.questionnaire_version), organisation(config.mail_from)
         group = next(group for group in wave.groups if group.name == found.group)
+        stated = facts_of(wave, group, facts, provider_by_id(wave.provider_id), asked, config.base_url)
         means = Means(draw_code(), draw_stop_secret(), draw_stop_secret())
-        letter = staff_letter(template, occasion, person, group, means)
+        letter = staff_letter(template_for(template, voice_for(person.language), stated), person, means)
         due = (found.id, means.code, person.email, (means.stop, means.one_click))
         return Draft(letter, lambda: service.store_code_if_due(*due))
 
