@@ -88,11 +88,29 @@ def offered(translations: Path | None = None) -> tuple[str, ...]:
     return (BASE, *(path.parents[1].name.replace("_", "-") for path in found))
 
 
+def is_spoken(wanted: str) -> bool:
+    """Whether letters come in a wanted language or a wider one, and not because English stands in.
+
+    >>> is_spoken("de-AT"), is_spoken("EN"), is_spoken("tlh")
+    (True, True, False)
+    """
+    return language_for(wanted) != BASE or wanted.lower().replace("_", "-").split("-")[0] == BASE
+
+
+def named(language: str) -> str:
+    """An offered language by its own name.
+
+    >>> named("en"), named("de")
+    ('English', 'Deutsch')
+    """
+    return str(Locale.parse(language, sep="-").get_display_name() or language)
+
+
 def language_for(wanted: str) -> str:
     """The language that is offered for a wanted one: itself, a wider one (de-AT: de), else English.
 
-    >>> language_for("tlh"), language_for("")
-    ('en', 'en')
+    >>> language_for("de-AT"), language_for("DE"), language_for("tlh"), language_for("")
+    ('de', 'de', 'en', 'en')
     """
     known = {language.lower(): language for language in offered()}
     parts = wanted.replace("_", "-").lower().split("-")

@@ -1,21 +1,27 @@
 """The mails that invitations write: once for each wave, language and group, and then filled for each person."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
 
 from css_inline import inline
 from flask import current_app
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError
 
-from survey.invitations.rules import grouped
-from survey.languages import Voice
+from survey.invitations.rules import LENGTH, grouped
+from survey.kernel.errors import Refused
+from survey.languages import BASE, Voice, faults, is_spoken, language_for, named, voice_for
 from survey.mail.letter import Letter
 from survey.mail.template import Marks, Template
 from survey.organisation.promise import Terms, in_the_mail
 from survey.organisation.rules import Organisation
+from survey.organisation.service import organisation
 from survey.people.rules import Person
 from survey.providers.rules import Provider
+from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
 from survey.waves.rules import Group, Wave
 
@@ -97,6 +103,60 @@ def staff_letter(template: Template, person: Person, means: Means) -> Letter:
     return template.fill(person.name, person.email, values)
 
 
+def language_of(person: Person, organisation: Organisation) -> str:
+    """The language that somebody wants to be written to in, whether it is offered or not."""
+    return person.language or organisation.language
+
+
+def rehearse(wave: Wave, group: Group, questionnaire: Questionnaire, people: Sequence[Person]) -> dict[str, int]:
+    """Writes a letter of each kind in every language that these people are written to in, and sends none.
+
+    Refuses a wave of which a letter cannot be written, naming files and lines. Gives the languages that are wanted but
+    not offered, so that English stands in, and by how many people.
+    """
+    config = current_app.config["CANDOUR"]
+    asking = organisation(config.mail_from)
+    wanted = Counter(language_of(one, asking) for one in people)
+    facts = facts_of(wave, group, asking, provider_by_id(wave.provider_id), questionnaire, config.base_url)
+    found = [fault for language in sorted(set(map(language_for, wanted))) for fault in _faults(language, facts)]
+    if found:
+        more = tuple(found[1:])
+        raise Refused(f"{wave.slug} does not open, for its letters cannot be written; nothing was queued. Correct {found[0]}", details=more)
+    return {tag: number for tag, number in sorted(wanted.items()) if not is_spoken(tag)}
+
+
+def _faults(language: str, facts: Facts) -> tuple[str, ...]:
+    if found := faults(language):
+        return found
+    return tuple(fault for kind in (INVITES, REMINDS) if (fault := _fault(kind, language, facts)))
+
+
+def _fault(kind: str, language: str, facts: Facts) -> str | None:
+    """What keeps one letter from being written: it is written to somebody, and nobody gets it."""
+    somebody = Person("", "somebody@organisation.example", "Somebody", facts.group.name)
+    try:
+        staff_letter(template_for(kind, voice_for(language), facts), somebody, Means("0" * LENGTH, "0", "0"))
+    except Refused as refused:
+        return f"{kind} in {named(language)}: {refused.message}"
+    except (TemplateError, LookupError, TypeError, ValueError) as error:
+        return f"{_place(error)}: {_reason(error)}."
+    return None
+
+
+def _place(error: Exception) -> str:
+    """File and line in a template: where it cannot be read, else where what went wrong was asked for."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"templates/{error.name}, line {error.lineno}"
+    frames = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent.name == "letters"]
+    return f"templates/letters/{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "letters"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TemplateError):
+        return (error.message or "cannot be read").rstrip(".")
+    return f"the slot {{{error.args[0]}}} is not filled" if isinstance(error, KeyError) else str(error)
+
+
 def _desk() -> _Desk:
     found = current_app.extensions.get(_EXTENSION)
     if found is None:
@@ -153,7 +213,7 @@ def _said(voice: Voice, facts: Facts) -> dict[str, str]:
         facts.minimum_detail,
         facts.representatives,
     )
-    name = voice.joined(group.members) if len(group.members) > 1 else group.name
+    name = group.name if voice.language == BASE or len(group.members) < 2 else voice.joined(group.members)
     asked, minutes = facts.questions, facts.minutes
     starting, within = _number(asked, _starting(voice)), _number(asked, _within(voice))
     return {

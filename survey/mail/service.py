@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from email.utils import parseaddr
 
 from flask import Flask, current_app
-from sqlalchemy import ColumnElement, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,7 +26,7 @@ from survey.mail.letter import Letter, wire_address
 from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome, State
 from survey.mail.sender import Channel, channel_for
-from survey.mail.tables import MailChannelRow, OutboxRow
+from survey.mail.tables import LetterTotalRow, MailChannelRow, OutboxRow
 
 LEASE = timedelta(seconds=60)
 BATCH = 20
@@ -60,6 +60,7 @@ class Kind:
     """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (None: not due any more).
 
     The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
+    Of one that is `summed` the totals stay when its wave has been counted.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Kind:
     again: bool
     write: Callable[[Item], Draft | None]
     told: bool = True
+    summed: bool = False
 
 
 @dataclass(slots=True)
@@ -180,6 +182,8 @@ def status(wave: str | None = None) -> Status:
         numbers.setdefault(kind, {})[state] = number
     moving = {State.READY.value, State.LEASED.value, State.SENDING.value}
     progress = {kind: GOING_OUT if moving & set(numbers.pop(kind)) else DONE for kind in _quiet() if kind in numbers}
+    for kind, state, number in db.session.execute(_totals(wave)):
+        numbers.setdefault(kind, {})[state] = number
     channel = db.session.get(MailChannelRow, 1)
     failures = tuple((recipient, f"{reason} ({code})" if code else str(reason)) for recipient, reason, code in db.session.execute(failed))
     return Status(numbers, progress, channel.paused_because if channel else None, failures)
@@ -193,9 +197,21 @@ def retry(wave: str) -> int:
         return int(session.connection().execute(query.values(state=State.READY.value, next_at=now())).rowcount)
 
 
-def is_queued(wave: str, kind: str) -> bool:
-    """Whether a letter of this kind was ever queued for this wave."""
-    return db.session.scalar(select(OutboxRow.id).where(OutboxRow.wave == wave, OutboxRow.kind == kind).limit(1)) is not None
+def is_queued(wave: str, kind: str, number: int = 1) -> bool:
+    """Whether a letter of this kind and number was ever queued for this wave."""
+    numbered = OutboxRow.dedupe_key.startswith(f"{wave}:{kind}:{number}:", autoescape=True)
+    return db.session.scalar(select(OutboxRow.id).where(OutboxRow.wave == wave, OutboxRow.kind == kind, numbered).limit(1)) is not None
+
+
+def lately(wave: str, since: datetime, until: datetime) -> frozenset[str]:
+    """Recipients for whom a letter of this wave still waits or was handed over meanwhile, of whatever kind. For reminding only.
+
+    Of a letter whose outcome nobody knows, the moment when it was handed over counts.
+    """
+    waits = OutboxRow.state.in_([State.READY.value, State.LEASED.value, State.SENDING.value])
+    at = case((OutboxRow.state == State.UNKNOWN.value, OutboxRow.date_header), else_=OutboxRow.sent_at)
+    query = select(OutboxRow.recipient).where(OutboxRow.wave == wave, waits | ((at > since) & (at <= until)))
+    return frozenset(db.session.scalars(query))
 
 
 def states_of(recipients: Sequence[str]) -> dict[str, tuple[str, datetime | None]]:
@@ -208,10 +224,29 @@ def states_of(recipients: Sequence[str]) -> dict[str, tuple[str, datetime | None
     return found
 
 
-def forget_quiet(wave: str) -> None:
-    """Inside the counting transaction: letters that only those who had not answered got leave no row behind."""
+def forget_quiet(wave: str, *, sum_up: bool = False) -> None:
+    """Inside the counting transaction: letters that only those who had not answered got leave no row behind, at most totals."""
     with transaction() as session:
+        if sum_up:
+            _sum_up(wave)
         session.connection().execute(delete(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.kind.in_(_quiet())))
+
+
+def _sum_up(wave: str) -> None:
+    """Totals of what the server heard of; how many were taken back is not kept, for it would say how many answered meanwhile."""
+    summed = [name for name, kind in _kinds().items() if kind.summed]
+    heard = [state.value for state in (State.SENT, State.BOUNCED, State.FAILED, State.UNKNOWN)]
+    query = select(OutboxRow.kind, OutboxRow.state, func.count()).group_by(OutboxRow.kind, OutboxRow.state)
+    query = query.where(OutboxRow.wave == wave, OutboxRow.kind.in_(summed), OutboxRow.state.in_(heard))
+    rows = [{"wave": wave, "kind": kind, "state": state, "number": number} for kind, state, number in db.session.execute(query)]
+    if rows:
+        db.session.execute(insert(LetterTotalRow), rows)
+
+
+def _totals(wave: str | None) -> Select[str, str, int]:
+    query = select(LetterTotalRow.kind, LetterTotalRow.state, func.sum(LetterTotalRow.number))
+    query = query.where(LetterTotalRow.wave == wave) if wave else query
+    return query.group_by(LetterTotalRow.kind, LetterTotalRow.state)
 
 
 def blank(recipients: Sequence[str]) -> None:

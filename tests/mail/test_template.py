@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
+from survey.mail.letter import Letter
 from survey.mail.template import Marks, Template
 
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=40)
@@ -26,7 +27,7 @@ def template(subject: str = "Hello {0}", text: str = "{1} and {0}\n{0}\n", html:
     )
 
 
-def filled(one: Template, first: str = "1st", second: str = "2nd"):  # type: ignore[no-untyped-def]
+def filled(one: Template, first: str = "1st", second: str = "2nd") -> Letter:
     return one.fill("Ada", "ada@northwind.example", {"first": first, "second": second})
 
 
