@@ -103,7 +103,10 @@ def named(language: str) -> str:
     >>> named("en"), named("de")
     ('English', 'Deutsch')
     """
-    return str(Locale.parse(language, sep="-").get_display_name() or language)
+    try:
+        return str(_locale(language).get_display_name() or language)
+    except (UnknownLocaleError, ValueError):
+        return language
 
 
 def language_for(wanted: str) -> str:
@@ -141,16 +144,24 @@ def _voice(language: str, translations: Path) -> Voice:
     packed = BytesIO()
     write_mo(packed, catalog)
     packed.seek(0)
-    locale = catalog.locale or Locale(BASE)
+    locale = _locale(language)
     return Voice(language, locale.text_direction, locale, GNUTranslations(packed))
+
+
+def _locale(language: str) -> Locale:
+    return Locale.parse(language, sep="-")
 
 
 @lru_cache(maxsize=64)
 def _catalog(language: str, translations: Path) -> Catalog:
     path = _path(language, translations)
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        text = line.strip()
+        if text and not text.startswith("#") and not (text.endswith('"') and text.count('"') > 1):  # Babel would drop a letter
+            raise Refused(f"{_shown(path)}, line {number} cannot be read: a text stands between two quotation marks.")
     try:
         with path.open("rb") as file:
-            return read_po(file, locale=Locale.parse(language, sep="-"), abort_invalid=True)
+            return read_po(file, locale=_locale(language), abort_invalid=True)
     except PoFileError as error:
         raise Refused(f"{_shown(path)}, line {error.lineno + 1} cannot be read: {error}.") from error
     except (UnknownLocaleError, ValueError) as error:
@@ -183,7 +194,7 @@ def _faults_of(wanted: Message, found: Message | None, forms: int) -> Iterator[s
         used = set(_SLOT.findall(text))
         if unknown := used - set.union(*slots):
             yield f"{line}: the slot {{{min(unknown)}}} is unknown here. Use {_listed(set.union(*slots))}."
-        if missing := set.intersection(*slots) - used:
+        elif missing := set.intersection(*slots) - used:
             yield f"{line}: the slot {{{min(missing)}}} is missing. Put it where the sentence needs it."
         if not text.isprintable():
             yield f"{line}: a line break or control character. Write the sentence in one line."

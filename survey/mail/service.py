@@ -160,12 +160,14 @@ def queue_another(kind: str, wave: str, recipient: str, *, unless_waiting: Seque
             queue(kind, wave, [recipient], number=earlier + 1)
 
 
-def cancel(wave: str, kind: str | None = None) -> None:
-    """Takes back what waits for a wave; what is being handed over runs its course."""
+def cancel(wave: str, kind: str | None = None, recipient: str | None = None) -> None:
+    """Takes back what waits for a wave, or of it one kind or one recipient; what is being handed over runs its course."""
     waiting = [State.READY.value, State.LEASED.value]
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_(waiting))
     if kind:
         query = query.where(OutboxRow.kind == kind)
+    if recipient:
+        query = query.where(OutboxRow.recipient == recipient)
     with transaction() as session:
         session.connection().execute(query.values(state=State.CANCELLED.value, lease_token=None, lease_until=None))
 
