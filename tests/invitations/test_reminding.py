@@ -208,9 +208,11 @@ def test_a_wave_keeps_the_number_of_reminders_it_opened_with(
     app: Flask, candour: Candour, tmp_path: Path, setting: int, windows: int
 ) -> None:
     found_company({"Sales": 14})
-    options = ["--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--reminders", setting]
+    options = ["--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--reminders", 2 - setting]
     assert candour("surveys", "add", "Desk", *options).code == 0
-    assert json.loads(candour("surveys", "list", "--json").out)["surveys"][0]["reminders"] == setting
+    assert json.loads(candour("surveys", "list", "--json").out)["surveys"][0]["reminders"] == 2 - setting
+    with transaction() as session:
+        session.execute(text("UPDATE survey SET reminders = :setting"), {"setting": setting})
     item = open_wave("desk-2027-q1", now(), app.config["CANDOUR"].key_dir, actor="test")
     with transaction() as session:
         session.execute(text("UPDATE survey SET reminders = 1"))
