@@ -7,7 +7,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-reset test lint chromium attack bench docs lock clean
+.PHONY: help demo demo-reset test lint chromium attack bench docs messages lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,11 @@ bench: .venv/.dev  ## measure the statistics and their speed, and write both int
 
 docs: .venv/.dev  ## write docs/commands.md anew from the command line's own help
 	@$(BIN)/python docs/write_commands.py > docs/commands.md.new && mv docs/commands.md.new docs/commands.md
+
+messages: .venv/.dev  ## gather the sentences of letters anew, for translators (survey/translations/)
+	@$(BIN)/pybabel --quiet extract -F pyproject.toml -k gettext -k ngettext:1,2 --add-location=file --sort-by-file --width=120 \
+		--omit-header -o survey/translations/letters.pot .
+	@$(BIN)/pybabel --quiet update -D letters -i survey/translations/letters.pot -d survey/translations --width=120 --no-fuzzy-matching
 
 lock: .venv/.dev  ## renew the locked versions in deploy/ (make lock UPGRADE=--upgrade takes newer ones)
 	@test -x $(BIN)/uv || $(PIP) install uv

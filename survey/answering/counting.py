@@ -142,7 +142,7 @@ def _count(item: Wave, opened: responses.Opened, actor: str, co_key: str | None 
             _void(item, f"fewer than {item.minimum_group} people answered", actor)
             return
         tally = responses.store_counted(item, questions_of(item), opened)
-        invitations.forget_answering(item)
+        invitations.forget_answering(item, sum_up=True)
         found = freeze_findings(item, tally, name_words())
         waves.mark(item, WaveState.COUNTED)
         groups = {group.name: group.answered for group in tally.groups}

@@ -34,6 +34,13 @@ def surveys_group() -> None:
 @click.option("--timezone", help="Time zone, for example Europe/London.")
 @click.option("--audience", default="all", show_default=True, help="all, or departments separated by commas.")
 @click.option("--baseline-waves", type=click.IntRange(0, 2), default=2, show_default=True, help="Early waves that only set targets.")
+@click.option(
+    "--reminders",
+    type=click.IntRange(0, 2),
+    default=1,
+    show_default=True,
+    help="How often who has not answered is reminded: halfway, and two working days before the close.",
+)
 def add(**plan: object) -> None:
     """Add a survey and plan its first wave.
 
@@ -53,7 +60,10 @@ def list_surveys(*, as_json: bool) -> None:
     """
     found = waves.list_surveys()
     if as_json:
-        rows = [{"slug": s.slug, "name": s.name, "cadence": s.cadence.value, "audience": s.audience, "state": s.state} for s in found]
+        rows = [
+            {"slug": s.slug, "name": s.name, "cadence": s.cadence.value, "audience": s.audience, "state": s.state, "reminders": s.reminders}
+            for s in found
+        ]
         click.echo(json.dumps({"surveys": rows}, ensure_ascii=False))
         return
     for survey in found:

@@ -8,6 +8,11 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from survey.people.rules import LONGEST_ADDRESS
 
 _GIVEN = InputRequired("This is missing.")
+_REMINDERS = [
+    SelectChoice("0", "nobody"),
+    SelectChoice("1", "once, halfway"),
+    SelectChoice("2", "twice: halfway, and two working days before the close"),
+]
 _CADENCES = [SelectChoice("quarterly", "every three months"), SelectChoice("monthly", "every month")]
 
 
@@ -22,6 +27,7 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     days = IntegerField("Days open", [_GIVEN], default=14)
     timezone = StringField("Time zone", [_GIVEN])
     audience = StringField("Who is asked: all, or departments separated by commas", [_GIVEN], default="all")
+    reminders = SelectField("Who has not answered is reminded", choices=_REMINDERS, default="1")
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc]

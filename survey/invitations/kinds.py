@@ -5,10 +5,11 @@ from datetime import datetime
 
 from survey.config import Config
 from survey.invitations import service
-from survey.invitations.letters import INVITES, REMINDS, Means, Occasion, staff_letter
+from survey.invitations.letters import INVITES, REMINDS, Means, facts_of, language_of, staff_letter, template_for
 from survey.invitations.rules import draw_code, reminder_window
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
+from survey.languages import voice_for
 from survey.mail.service import Draft, Item, Kind
 from survey.organisation.service import organisation
 from survey.people import service as people
@@ -33,7 +34,7 @@ def fresh_invitation_kind(config: Config) -> Kind:
 
 def reminder_kind(config: Config) -> Kind:
     """How the sender writes a reminder: at most once, and not any more within the last working day."""
-    return Kind(REMINDER, AFTER_INVITATIONS, again=False, write=_writer(config, REMINDS, _may_still_remind), told=False)
+    return Kind(REMINDER, AFTER_INVITATIONS, again=False, write=_writer(config, REMINDS, _may_still_remind), told=False, summed=True)
 
 
 def _may_still_remind(item: Wave, moment: datetime) -> bool:
@@ -50,16 +51,11 @@ def _writer(config: Config, template: str, is_due: Callable[[Wave, datetime], bo
         wave = waves.wave_by_id(found.wave_id)
         if not is_due(wave, now()) or wave.questionnaire_version is None:
             return None
-        occasion = Occasion(
-            wave,
-            organisation(config.mail_from),
-            provider_by_id(wave.provider_id),
-            frozen(wave.questionnaire_version),
-            config.base_url,
-        )
+        asked, asking = frozen(wave.questionnaire_version), organisation(config.mail_from)
         group = next(group for group in wave.groups if group.name == found.group)
+        stated = facts_of(wave, group, asking, provider_by_id(wave.provider_id), asked, config.base_url)
         means = Means(draw_code(), draw_stop_secret(), draw_stop_secret())
-        letter = staff_letter(template, occasion, person, group, means)
+        letter = staff_letter(template_for(template, voice_for(language_of(person, asking)), stated), person, means)
         due = (found.id, means.code, person.email, (means.stop, means.one_click))
         return Draft(letter, lambda: service.store_code_if_due(*due))
 

@@ -1,31 +1,50 @@
-"""The mails that invitations write."""
+"""The mails that invitations write: once for each wave, language and group, and then filled for each person."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
 
 from css_inline import inline
-from flask import render_template
+from flask import current_app
+from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError
 
-from survey.invitations.rules import grouped
+from survey.invitations.rules import LENGTH, grouped
+from survey.kernel.errors import Refused
+from survey.languages import BASE, Voice, faults, is_spoken, language_for, named, voice_for
 from survey.mail.letter import Letter
+from survey.mail.template import Marks, Template
 from survey.organisation.promise import Terms, in_the_mail
 from survey.organisation.rules import Organisation
+from survey.organisation.service import organisation
 from survey.people.rules import Person
 from survey.providers.rules import Provider
+from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
-from survey.waves.rules import Group, Wave, printed
+from survey.waves.rules import Group, Wave
 
 INVITES, REMINDS = "invitation", "reminder"
-_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+MOST_KEPT = 1024
+_EXTENSION = "candour_letters"
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
-    """What all invitations of one wave share."""
+class Facts:
+    """All that the letters of one wave to one group state; equal facts make equal letters."""
 
-    wave: Wave
     organisation: Organisation
-    provider: Provider
-    questionnaire: Questionnaire
+    provider: str
+    wave: str
+    closes: datetime
+    timezone: str
+    minimum_group: int
+    minimum_detail: int
+    representatives: tuple[str, ...]
+    questions: int
+    minutes: int
+    group: Group
     base_url: str
 
 
@@ -38,48 +57,213 @@ class Means:
     one_click: str
 
 
-def staff_letter(kind: str, occasion: Occasion, person: Person, group: Group, means: Means) -> Letter:
-    """An invitation to answer, or a reminder: one link with the code, the promise, the group the answers are counted under, a way out."""
-    wave, organisation = occasion.wave, occasion.organisation
-    closes = printed(wave.closes, wave.timezone, several_zones=organisation.several_zones)
-    terms = Terms(
-        organisation.name,
-        occasion.provider.name,
-        organisation.comments_read_by,
-        organisation.host,
-        closes,
+@dataclass(slots=True)
+class _Desk:
+    """Where letters are written: templates in which an unknown name is a fault, and what has been written already."""
+
+    environment: Environment
+    made: dict[tuple[str, Voice, Facts], Template] = field(default_factory=dict)
+
+
+def facts_of(
+    wave: Wave, group: Group, organisation: Organisation, provider: Provider, questionnaire: Questionnaire, base_url: str
+) -> Facts:
+    """What the letters of a wave to one of its groups state."""
+    return Facts(
+        organisation,
+        provider.name,
+        wave.slug,
+        wave.closes,
+        wave.timezone,
         wave.minimum_group,
         wave.minimum_detail,
         tuple(key.name for key in wave.co_keys),
+        len(questionnaire.questions),
+        questionnaire.minutes,
+        group,
+        base_url,
     )
-    asked = len(occasion.questionnaire.questions)
-    address = f"{occasion.base_url}/s/{wave.slug}"
-    stop = f"{occasion.base_url}/stop/{wave.slug}"
-    facts = {
-        "organisation": organisation.name,
-        "provider": occasion.provider.name,
-        "title": "How is our IT support doing?",
-        "number": f"{_NUMBERS[asked] if asked < len(_NUMBERS) else asked} question{'s' if asked != 1 else ''}",
-        "minutes": occasion.questionnaire.minutes,
-        "closes": closes,
-        "link": f"{address}#{means.code}",
-        "code": grouped(means.code),
-        "address": address,
-        "promise": in_the_mail(terms, group.name, group.invited),
-        "promise_url": f"{occasion.base_url}/promise",
-        "group": group.name,
-        "group_size": group.invited,
-        "sender_name": organisation.contact_name,
-        "sender_role": "",
-        "stop_url": f"{stop}#{means.stop}",
-    }
-    one_click = (("List-Unsubscribe", f"<{stop}/{means.one_click}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))  # RFC 8058
-    return Letter(
-        to_name=person.name,
-        to_address=person.email,
-        subject=render_template(f"letters/{kind}.subject.txt", **facts).strip(),
-        text=render_template(f"letters/{kind}.txt", **facts),
-        html=inline(render_template(f"letters/{kind}.html", **facts)),
-        reply_to=organisation.contact_email,
+
+
+def template_for(kind: str, voice: Voice, facts: Facts) -> Template:
+    """An invitation to answer, or a reminder, in one language to one group: written once, and kept while its facts stay the same."""
+    desk = _desk()
+    key = (kind, voice, facts)
+    found = desk.made.get(key)
+    if found is None:
+        if len(desk.made) >= MOST_KEPT:
+            desk.made.clear()
+        found = desk.made[key] = _template(desk.environment, *key)
+    return found
+
+
+def staff_letter(template: Template, person: Person, means: Means) -> Letter:
+    """One person's letter: one link with the code, the promise, the group the answers are counted under, a way out."""
+    values = {"code": means.code, "grouped": grouped(means.code), "stop": means.stop, "one_click": means.one_click}
+    return template.fill(person.name, person.email, values)
+
+
+def language_of(person: Person, organisation: Organisation) -> str:
+    """The language that somebody wants to be written to in, whether it is offered or not."""
+    return person.language or organisation.language
+
+
+def rehearse(wave: Wave, group: Group, questionnaire: Questionnaire, people: Sequence[Person]) -> dict[str, int]:
+    """Writes a letter of each kind in every language that these people are written to in, and sends none.
+
+    Refuses a wave of which a letter cannot be written, naming files and lines. Gives the languages that are wanted but
+    not offered, so that English stands in, and by how many people.
+    """
+    config = current_app.config["CANDOUR"]
+    asking = organisation(config.mail_from)
+    wanted = Counter(language_of(one, asking) for one in people)
+    facts = facts_of(wave, group, asking, provider_by_id(wave.provider_id), questionnaire, config.base_url)
+    found = [fault for language in sorted(set(map(language_for, wanted))) for fault in _faults(language, facts)]
+    if found:
+        more = tuple(found[1:])
+        raise Refused(f"{wave.slug} does not open, for its letters cannot be written; nothing was queued. Correct {found[0]}", details=more)
+    return {tag: number for tag, number in sorted(wanted.items()) if not is_spoken(tag)}
+
+
+def _faults(language: str, facts: Facts) -> tuple[str, ...]:
+    if found := faults(language):
+        return found
+    return tuple(fault for kind in (INVITES, REMINDS) if (fault := _fault(kind, language, facts)))
+
+
+def _fault(kind: str, language: str, facts: Facts) -> str | None:
+    """What keeps one letter from being written: it is written to somebody, and nobody gets it."""
+    somebody = Person("", "somebody@organisation.example", "Somebody", facts.group.name)
+    try:
+        staff_letter(template_for(kind, voice_for(language), facts), somebody, Means("0" * LENGTH, "0", "0"))
+    except Refused as refused:
+        return f"{kind} in {named(language)}: {refused.message}"
+    except (TemplateError, LookupError, TypeError, ValueError) as error:
+        return f"{_place(error)}: {_reason(error)}."
+    return None
+
+
+def _place(error: Exception) -> str:
+    """File and line in a template: where it cannot be read, else where what went wrong was asked for."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"templates/{error.name}, line {error.lineno}"
+    frames = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent.name == "letters"]
+    return f"templates/letters/{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "letters"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TemplateError):
+        return (error.message or "cannot be read").rstrip(".")
+    return f"the slot {{{error.args[0]}}} is not filled" if isinstance(error, KeyError) else str(error)
+
+
+def _desk() -> _Desk:
+    found = current_app.extensions.get(_EXTENSION)
+    if found is None:
+        strict = current_app.jinja_env.overlay(undefined=StrictUndefined)
+        found = current_app.extensions.setdefault(_EXTENSION, _Desk(strict))
+    assert isinstance(found, _Desk)
+    return found
+
+
+def _template(environment: Environment, kind: str, voice: Voice, facts: Facts) -> Template:
+    marks = Marks("code", "grouped", "stop", "one_click")
+    stop = f"{facts.base_url}/stop/{facts.wave}"
+    said = {**_said(voice, facts), **_addresses(facts, marks), "_": voice.gettext, "voice": voice, "facts": facts}
+
+    def written(ending: str) -> str:
+        return environment.get_template(f"letters/{kind}.{ending}").render(said)
+
+    one_click = (  # RFC 8058
+        ("List-Unsubscribe", f"<{stop}/{marks['one_click']}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    )
+    return Template.of(
+        marks,
+        subject=written("subject.txt").strip(),
+        text=written("txt"),
+        html=inline(written("html")),
+        reply_to=facts.organisation.contact_email,
         headers=one_click,
+    )
+
+
+def _addresses(facts: Facts, marks: Marks) -> dict[str, str]:
+    address = f"{facts.base_url}/s/{facts.wave}"
+    return {
+        "link": f"{address}#{marks['code']}",
+        "code": marks["grouped"],
+        "address": address,
+        "promise_url": f"{facts.base_url}/promise",
+        "stop_url": f"{facts.base_url}/stop/{facts.wave}#{marks['stop']}",
+    }
+
+
+def _said(voice: Voice, facts: Facts) -> dict[str, str]:
+    """The parts of sentences that come in plural forms, the date and the promise."""
+    organisation, group = facts.organisation, facts.group
+    closes = voice.moment(facts.closes, facts.timezone, several_zones=organisation.several_zones)
+    terms = Terms(
+        organisation.name,
+        facts.provider,
+        organisation.comments_read_by,
+        organisation.host,
+        closes,
+        facts.minimum_group,
+        facts.minimum_detail,
+        facts.representatives,
+    )
+    name = group.name if voice.language == BASE or len(group.members) < 2 else voice.joined(group.members)
+    asked, minutes = facts.questions, facts.minutes
+    starting, within = _number(asked, _starting(voice)), _number(asked, _within(voice))
+    return {
+        "closes": closes,
+        "promise": in_the_mail(terms, name, group.invited, voice),
+        "questions": voice.ngettext("One question", "{number} questions", asked, number=starting),
+        "minutes": voice.ngettext("about one minute", "about {number} minutes", minutes, number=_number(minutes, _within(voice))),
+        "reminder": voice.ngettext(
+            "Reminder: one question on our IT support, by {closes}",
+            "Reminder: {number} questions on our IT support, by {closes}",
+            asked,
+            number=within,
+            closes=closes,
+        ),
+    }
+
+
+def _number(number: int, words: Iterable[str]) -> str:
+    return dict(enumerate(words, start=2)).get(number, str(number))
+
+
+def _starting(voice: Voice) -> tuple[str, ...]:
+    """Numbers as words at the start of a sentence; a language may write digits instead."""
+    return (
+        voice.gettext("Two"),
+        voice.gettext("Three"),
+        voice.gettext("Four"),
+        voice.gettext("Five"),
+        voice.gettext("Six"),
+        voice.gettext("Seven"),
+        voice.gettext("Eight"),
+        voice.gettext("Nine"),
+        voice.gettext("Ten"),
+        voice.gettext("Eleven"),
+        voice.gettext("Twelve"),
+    )
+
+
+def _within(voice: Voice) -> tuple[str, ...]:
+    """Numbers as words within a sentence."""
+    return (
+        voice.gettext("two"),
+        voice.gettext("three"),
+        voice.gettext("four"),
+        voice.gettext("five"),
+        voice.gettext("six"),
+        voice.gettext("seven"),
+        voice.gettext("eight"),
+        voice.gettext("nine"),
+        voice.gettext("ten"),
+        voice.gettext("eleven"),
+        voice.gettext("twelve"),
     )

@@ -1,4 +1,4 @@
-"""Reminding, once, those who have not answered; how many they are is told nowhere."""
+"""Reminding those who have not answered, once or twice as the wave says; how many they are is told nowhere."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,6 @@ from survey.database import transaction
 from survey.invitations.rules import reminder_window
 from survey.invitations.service import REMINDER, unanswered
 from survey.mail import service as mail
-from survey.mail.rules import State
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState
 
@@ -14,32 +13,32 @@ SETTLED = timedelta(hours=48)  # a letter that came this lately needs no reminde
 
 
 def due_to_remind(moment: datetime) -> tuple[Wave, ...]:
-    """Open waves whose reminder is due and has not been queued: from halfway on, but not within the last working day."""
-    return tuple(item for item in waves.list_waves() if may_remind(item, moment) and not mail.is_queued(item.slug, REMINDER))
-
-
-def may_remind(item: Wave, moment: datetime) -> bool:
-    """Whether a reminder may leave now."""
-    first, last = reminder_window(item)
-    return item.state is WaveState.OPEN and first <= moment < last
+    """Open waves of which a reminder is due and has not been queued."""
+    return tuple(item for item in waves.list_waves() if item.state is WaveState.OPEN and _due(item, moment))
 
 
 def remind(item: Wave, moment: datetime) -> bool:
-    """Queues one reminder for each who has not answered and has had the invitation for a while; whether there is any.
+    """Queues what is due, one reminder for each who has not answered and has had the last letter for a while; whether there is any.
 
-    Who answers meanwhile is left out at the moment of sending.
+    Who answers meanwhile is left out at the moment of sending. When both reminders are due at once, because nothing ran
+    for a while, the second finds that the first has only just been queued, and falls away.
     """
+    queued = False
     with transaction():
-        if not waves.hold_for_answer(item.id) or mail.is_queued(item.slug, REMINDER):
+        if not waves.hold_for_answer(item.id):
             return False
-        silent = unanswered(item.id)
-        letters = mail.states_of(silent)
         since = moment - min(SETTLED, (item.closes_at - item.opens_at) / 4)
-        chosen = [one for one in silent if one in letters and _has_arrived(*letters[one], since, moment)]
-        mail.queue(REMINDER, item.slug, chosen)
-    return bool(chosen)
+        for number in _due(item, moment):
+            silent = unanswered(item.id)
+            known, left_alone = mail.states_of(silent), mail.lately(item.slug, since, moment)
+            chosen = [one for one in silent if one in known and one not in left_alone]
+            mail.queue(REMINDER, item.slug, chosen, number=number)
+            queued = queued or bool(chosen)
+    return queued
 
 
-def _has_arrived(state: str, sent_at: datetime | None, since: datetime, moment: datetime) -> bool:
-    waits = state in {State.READY.value, State.LEASED.value, State.SENDING.value}
-    return not waits and not (sent_at is not None and since < sent_at <= moment)
+def _due(item: Wave, moment: datetime) -> tuple[int, ...]:
+    """The numbers of the reminders that may leave now and have not been queued."""
+    windows = {number: reminder_window(item, number) for number in range(1, item.reminders + 1)}
+    in_time = [number for number, (first, last) in windows.items() if first <= moment < last]
+    return tuple(number for number in in_time if not mail.is_queued(item.slug, REMINDER, number))

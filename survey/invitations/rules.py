@@ -27,11 +27,19 @@ class Invitation:
     answered: bool
 
 
-def reminder_window(wave: Wave) -> tuple[datetime, datetime]:
-    """From when a reminder may leave, and until when: from halfway on, but not within the last working day before the close."""
-    last_day = subtract_working_days(wave.closes.date(), 1)
-    last = instant(datetime.combine(last_day, wave.closes.time()), wave.timezone)
-    return wave.opens_at + (wave.closes_at - wave.opens_at) / 2, last
+def reminder_window(wave: Wave, number: int = 1) -> tuple[datetime, datetime]:
+    """From when the first or second reminder may leave, and until when.
+
+    The first from halfway on, the second from two working days before the close, neither within the last working day.
+    """
+    halfway = wave.opens_at + (wave.closes_at - wave.opens_at) / 2
+    first = halfway if number == 1 else max(halfway, _before_close(wave, 2))
+    return first, _before_close(wave, 1)
+
+
+def _before_close(wave: Wave, working_days: int) -> datetime:
+    day = subtract_working_days(wave.closes.date(), working_days)
+    return instant(datetime.combine(day, wave.closes.time()), wave.timezone)
 
 
 def draw_code() -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, select, update
 from survey.access.audit import record
 from survey.database import db, indiscretions, transaction
 from survey.invitations import rules
+from survey.invitations.letters import rehearse
 from survey.invitations.rules import Invitation
 from survey.invitations.tables import InvitationRow, TokenRow
 from survey.kernel.errors import Refused
@@ -61,7 +62,9 @@ def preview_wave(name: str) -> Preview:
     check_audience(len(people))
     groups = _partition(people)
     asked = _questions(item, len(people))
-    return Preview(item, groups, asked, people, (*_warnings(groups, len(people)), *_about_keys(cokeys.for_launch())))
+    unspoken = rehearse(item, groups[0], asked, people)
+    warnings = (*_warnings(groups, len(people)), *_about_languages(unspoken), *_about_keys(cokeys.for_launch()))
+    return Preview(item, groups, asked, people, warnings)
 
 
 def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> Wave:
@@ -162,11 +165,11 @@ def number_answered(wave_id: str) -> int:
     return len(db.session.scalars(query).all())
 
 
-def forget_answering(item: Wave) -> None:
+def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
     """Inside the counting transaction: no code, no mark of who answered or was reminded, and no row order that tells it.
 
     The rows are deleted and inserted again in the order of their ids, because an UPDATE leaves them lying in the
-    order of answering on PostgreSQL.
+    order of answering on PostgreSQL. Totals of the reminders stay if `sum_up` says so: of a counted wave, never of a void one.
     """
     with transaction() as session:
         ours = select(InvitationRow.id).where(InvitationRow.wave_id == item.id)
@@ -178,7 +181,7 @@ def forget_answering(item: Wave) -> None:
             session.execute(insert(InvitationRow), [{**row._asdict(), "answered": 0} for row in found])
         level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
-        mail.forget_quiet(item.slug)
+        mail.forget_quiet(item.slug, sum_up=sum_up)
 
 
 def _invitation(row: InvitationRow) -> Invitation:
@@ -232,6 +235,12 @@ def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
         f"{g.name} are counted together ({g.invited} people), so that nobody can be worked out." for g in groups if len(g.members) > 1
     ]
     return tuple(found)
+
+
+def _about_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
+    many = sum(unspoken.values())
+    people = "1 person is" if many == 1 else f"{many} people are"
+    return (f"{people} written to in English, because letters are not offered in: {', '.join(unspoken)}.",) if unspoken else ()
 
 
 def _about_keys(co_keys: Sequence[CoKey]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from sqlalchemy import delete, select, update
 
 from survey.access.audit import record
 from survey.database import db, scrub, transaction
-from survey.invitations.service import FRESH, INVITATION
+from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.invitations.tables import InvitationRow, TokenRow
 from survey.mail import service as mail
 from survey.people import service as people
@@ -33,6 +33,7 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
         for row in held:
             item = waves.wave_by_id(row.wave_id)
             if item.state is WaveState.OPEN:
+                mail.cancel(item.slug, REMINDER, row.id)  # the fresh invitation takes its place
                 mail.queue_another(FRESH, item.slug, row.id, unless_waiting=(INVITATION, FRESH))
     return after
 

@@ -71,5 +71,6 @@ def _plan(form: SurveyForm) -> str:
         form.days.data,
         form.timezone.data,
         form.audience.data,
+        reminders=int(form.reminders.data),
     )
     return waves.add_survey(plan)[1].slug

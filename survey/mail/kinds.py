@@ -37,6 +37,7 @@ class Kind:
     """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (None: not due any more).
 
     The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
+    Of one that is `summed` the totals stay when its wave has been counted.
     A letter that has not left after `lasts` is given up; without it, its writer says when it is not due any more.
     """
 
@@ -45,6 +46,7 @@ class Kind:
     again: bool
     write: Callable[[Item], Draft | None]
     told: bool = True
+    summed: bool = False
     lasts: timedelta | None = None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, func, literal, or_, select, update
+from sqlalchemy import Select, and_, case, delete, func, insert, literal, or_, select, update
 
 from survey.database import db, transaction
 from survey.kernel import clock
@@ -13,7 +13,7 @@ from survey.mail.kinds import Draft, Item, Kind, known_kinds, quiet_kinds, regis
 from survey.mail.outbox import queue, queue_another
 from survey.mail.pausing import channel_pause, pause, pause_wave, paused_waves, resume, resume_wave
 from survey.mail.rules import State
-from survey.mail.tables import OutboxRow
+from survey.mail.tables import LetterTotalRow, OutboxRow
 
 __all__ = [
     "DONE",
@@ -30,6 +30,7 @@ __all__ = [
     "deliver",
     "forget_quiet",
     "is_queued",
+    "lately",
     "pause",
     "pause_wave",
     "paused_waves",
@@ -62,12 +63,14 @@ class Status:
         return self.numbers.get(kind, {})
 
 
-def cancel(wave: str, kind: str | None = None) -> None:
-    """Takes back what waits for a wave; what is being handed over runs its course."""
+def cancel(wave: str, kind: str | None = None, recipient: str | None = None) -> None:
+    """Takes back what waits for a wave, or of it one kind or one recipient; what is being handed over runs its course."""
     waiting = [State.READY.value, State.LEASED.value]
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_(waiting))
     if kind:
         query = query.where(OutboxRow.kind == kind)
+    if recipient:
+        query = query.where(OutboxRow.recipient == recipient)
     with transaction() as session:
         session.connection().execute(query.values(state=State.CANCELLED.value, lease_token=None, lease_until=None))
 
@@ -84,6 +87,8 @@ def status(wave: str | None = None) -> Status:
         numbers.setdefault(kind, {})[state] = number
     moving = {State.READY.value, State.LEASED.value, State.SENDING.value}
     progress = {kind: GOING_OUT if moving & set(numbers.pop(kind)) else DONE for kind in quiet_kinds() if kind in numbers}
+    for kind, state, number in db.session.execute(_totals(wave)):
+        numbers.setdefault(kind, {})[state] = number
     paused = channel_pause()
     failures = tuple((recipient, f"{reason} ({code})" if code else str(reason)) for recipient, reason, code in db.session.execute(failed))
     return Status(numbers, progress, paused[0] if paused else None, failures)
@@ -97,9 +102,21 @@ def retry(wave: str) -> int:
         return int(session.connection().execute(query.values(state=State.READY.value, next_at=clock.now(), give_up_at=None)).rowcount)
 
 
-def is_queued(wave: str, kind: str) -> bool:
-    """Whether a letter of this kind was ever queued for this wave."""
-    return db.session.scalar(select(OutboxRow.id).where(OutboxRow.wave == wave, OutboxRow.kind == kind).limit(1)) is not None
+def is_queued(wave: str, kind: str, number: int = 1) -> bool:
+    """Whether a letter of this kind and number was ever queued for this wave."""
+    numbered = OutboxRow.dedupe_key.startswith(f"{wave}:{kind}:{number}:", autoescape=True)
+    return db.session.scalar(select(OutboxRow.id).where(OutboxRow.wave == wave, OutboxRow.kind == kind, numbered).limit(1)) is not None
+
+
+def lately(wave: str, since: datetime, until: datetime) -> frozenset[str]:
+    """Recipients for whom a letter of this wave still waits or was handed over meanwhile, of whatever kind. For reminding only.
+
+    Of a letter whose outcome nobody knows, the moment when it was handed over counts.
+    """
+    waits = OutboxRow.state.in_([State.READY.value, State.LEASED.value, State.SENDING.value])
+    at = case((OutboxRow.state == State.UNKNOWN.value, OutboxRow.date_header), else_=OutboxRow.sent_at)
+    query = select(OutboxRow.recipient).where(OutboxRow.wave == wave, waits | ((at > since) & (at <= until)))
+    return frozenset(db.session.scalars(query))
 
 
 def states_of(recipients: Sequence[str]) -> dict[str, tuple[str, datetime | None]]:
@@ -112,10 +129,29 @@ def states_of(recipients: Sequence[str]) -> dict[str, tuple[str, datetime | None
     return found
 
 
-def forget_quiet(wave: str) -> None:
-    """Inside the counting transaction: letters that only those who had not answered got leave no row behind."""
+def forget_quiet(wave: str, *, sum_up: bool = False) -> None:
+    """Inside the counting transaction: letters that only those who had not answered got leave no row behind, at most totals."""
     with transaction() as session:
+        if sum_up:
+            _sum_up(wave)
         session.connection().execute(delete(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.kind.in_(quiet_kinds())))
+
+
+def _sum_up(wave: str) -> None:
+    """Totals of what the server heard of; how many were taken back is not kept, for it would say how many answered meanwhile."""
+    summed = [name for name, kind in known_kinds().items() if kind.summed]
+    heard = [state.value for state in (State.SENT, State.BOUNCED, State.FAILED, State.UNKNOWN)]
+    query = select(OutboxRow.kind, OutboxRow.state, func.count()).group_by(OutboxRow.kind, OutboxRow.state)
+    query = query.where(OutboxRow.wave == wave, OutboxRow.kind.in_(summed), OutboxRow.state.in_(heard))
+    rows = [{"wave": wave, "kind": kind, "state": state, "number": number} for kind, state, number in db.session.execute(query)]
+    if rows:
+        db.session.execute(insert(LetterTotalRow), rows)
+
+
+def _totals(wave: str | None) -> Select[str, str, int]:
+    query = select(LetterTotalRow.kind, LetterTotalRow.state, func.sum(LetterTotalRow.number))
+    query = query.where(LetterTotalRow.wave == wave) if wave else query
+    return query.group_by(LetterTotalRow.kind, LetterTotalRow.state)
 
 
 def blank(recipients: Sequence[str]) -> None:

@@ -42,6 +42,20 @@ class OutboxRow(Base):
     bounced_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class LetterTotalRow(Base):
+    """How many letters of a quiet kind came to what, kept from a counted wave when their rows are forgotten."""
+
+    __tablename__ = "letter_total"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_STATES})", name="state"),
+        CheckConstraint("number > 0", name="number"),
+    )
+    wave: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    state: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+
+
 class MailChannelRow(Base):
     """Whether anything goes out at all: one row, number 1, written when the channel pauses."""
 

@@ -5,6 +5,7 @@ from email.utils import parseaddr
 import click
 from flask import current_app
 
+from survey.languages import BASE
 from survey.organisation.service import organisation, set_organisation
 
 
@@ -19,7 +20,8 @@ def organisation_group() -> None:
 @click.option("--comments-read-by", required=True, metavar="ROLE", help="Who reads comments before anybody else.")
 @click.option("--host", required=True, help="Who runs the server.")
 @click.option("--several-zones", is_flag=True, help="Print the time zone beside closing times.")
-def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_zones: bool) -> None:
+@click.option("--language", default=BASE, show_default=True, help="Language of letters to people of whom none is known: en, de.")
+def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_zones: bool, language: str) -> None:
     """Set the facts.
 
     \b
@@ -27,7 +29,7 @@ def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_z
              --comments-read-by "Head of operations" --host northwind.example
     """  # noqa: D301 - click reads the backspace as: keep these lines as they are
     person, address = parseaddr(contact) if contact.isprintable() else ("", contact)
-    facts = set_organisation(name, person or address, address, comments_read_by, host, several_zones=several_zones)
+    facts = set_organisation(name, person or address, address, comments_read_by, host, several_zones=several_zones, language=language)
     click.echo(f"{facts.name}: questions go to {facts.contact_name}, comments are read by {facts.comments_read_by}.")
 
 
@@ -38,9 +40,14 @@ def show() -> None:
     Example: candour organisation show
     """
     facts = organisation(current_app.config["CANDOUR"].mail_from)
-    click.echo(
-        f"{facts.name}\ncontact: {facts.contact_name} <{facts.contact_email}>\ncomments: {facts.comments_read_by}\nhost: {facts.host}"
+    lines = (
+        facts.name,
+        f"contact: {facts.contact_name} <{facts.contact_email}>",
+        f"comments: {facts.comments_read_by}",
+        f"host: {facts.host}",
+        f"language: {facts.language}",
     )
+    click.echo("\n".join(lines))
 
 
 COMMANDS = (organisation_group,)

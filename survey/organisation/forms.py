@@ -1,7 +1,10 @@
 """The facts about the client."""
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, StringField
+from wtforms import BooleanField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+
+from survey.languages import named, offered
 
 
 class OrganisationForm(FlaskForm):  # type: ignore[misc]
@@ -13,3 +16,8 @@ class OrganisationForm(FlaskForm):  # type: ignore[misc]
     comments_read_by = StringField("Who reads comments first (a role)")
     host = StringField("Who runs this server")
     several_zones = BooleanField("Staff sit in several time zones")
+    language = SelectField("Language of mails to people whose own language is not known", validate_choice=False)  # the service checks
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.language.choices = [SelectChoice(language, named(language)) for language in offered()]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from survey.languages import ENGLISH, Voice
+
 THRESHOLDS = (5, 10)
 _OF_AN_ATTACK = ("what", "linked", "chance", "limit", "fault_caught")
 
@@ -49,17 +51,26 @@ def _attack(one: dict[str, object]) -> Attack:
     return Attack(what, linked, chance, limit, one["fault_caught"] is True, str(one.get("of") or ""))
 
 
-def in_the_mail(terms: Terms, group: str, group_size: int) -> str:
-    """The sentence of the invitation, which alone can name the group that the person is counted under.
+def in_the_mail(terms: Terms, group: str, group_size: int, voice: Voice = ENGLISH) -> str:
+    """The sentences of the invitation, which alone can name the group that the person is counted under.
 
-    In the strict tier it is followed by what the second key means.
+    In the strict tier they are followed by what the second key means.
     """
-    sentence = (
-        f"Your answers are sealed when you press Send, opened only after the survey has closed ({terms.closes}), together with everyone "
-        f"else’s, and kept without your name: nobody at {terms.organisation} or {terms.provider} is shown who said what. "
-        f"They are counted under {group} ({group_size} people invited)."
+    sealed = voice.gettext(
+        "Your answers are sealed when you press Send, opened only after the survey has closed ({closes}), together with everyone else’s, "
+        "and kept without your name: nobody at {organisation} or {provider} is shown who said what.",
+        closes=terms.closes,
+        organisation=terms.organisation,
+        provider=terms.provider,
     )
-    return f"{sentence} {_second_key(terms.representatives)}" if terms.representatives else sentence
+    counted = voice.ngettext(
+        "They are counted under {group} ({number} person invited).",
+        "They are counted under {group} ({number} people invited).",
+        group_size,
+        group=group,
+        number=str(group_size),
+    )
+    return " ".join(part for part in (sealed, counted, _second_key(terms.representatives, voice)) if part)
 
 
 def on_the_form(terms: Terms) -> tuple[str, ...]:
@@ -88,15 +99,18 @@ def on_the_form(terms: Terms) -> tuple[str, ...]:
     return known, sealed, shown, final, written, left_open
 
 
-def _second_key(holders: tuple[str, ...]) -> str:
+def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:
     if not holders:
         return ""
-    one = len(holders) == 1
-    held = (
-        f"{holders[0]}, employee representative, holds one" if one else f"{' and '.join(holders)}, employee representatives, hold one each"
+    held = voice.ngettext(
+        "Two keys are needed to open the answers. {holders}, employee representative, holds one, so whoever runs the server cannot open "
+        "them alone.",
+        "Two keys are needed to open the answers. {holders}, employee representatives, hold one each (either will do), so whoever runs the "
+        "server cannot open them alone.",
+        len(holders),
+        holders=voice.joined(holders),
     )
-    either = "" if one else " (either will do)"
-    return (
-        f"Two keys are needed to open the answers. {held}{either}, so whoever runs the server cannot open them alone. What we cannot rule "
-        "out: somebody who changes the program while you answer, or reads your mail and answers in your place."
+    left_open = voice.gettext(
+        "What we cannot rule out: somebody who changes the program while you answer, or reads your mail and answers in your place."
     )
+    return f"{held} {left_open}"

@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from email.utils import parseaddr
 
+from survey.languages import BASE
+
 _SHARED_SUFFIXES = {"ac", "co", "com", "edu", "gov", "net", "org"}
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """Who asks: name, contact for questions, who reads comments (by role), whose server it is, and whether staff sit in several zones."""
+    """Who asks: name, contact for questions, who reads comments (by role), whose server it is, whether staff sit in several zones.
+
+    `language` is that of mails to people of whom none is known.
+    """
 
     name: str
     contact_name: str
@@ -16,6 +21,7 @@ class Organisation:
     comments_read_by: str
     host: str
     several_zones: bool
+    language: str = BASE
 
 
 def from_sender(sender: str) -> Organisation:

@@ -7,6 +7,7 @@ from pathlib import Path
 from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
+from survey.languages import BASE, offered
 from survey.mail.letter import address_fault
 from survey.organisation.promise import Attack, attacks_in
 from survey.organisation.rules import Organisation, from_sender
@@ -29,7 +30,7 @@ def organisation(sender: str) -> Organisation:
     row = db.session.get(OrganisationRow, 1)
     if row is None:
         return from_sender(sender)
-    return Organisation(row.name, row.contact_name, row.contact_email, row.comments_read_by, row.host, row.several_zones)
+    return Organisation(row.name, row.contact_name, row.contact_email, row.comments_read_by, row.host, row.several_zones, row.language)
 
 
 def latest_attacks() -> tuple[Attack, ...]:
@@ -40,7 +41,7 @@ def latest_attacks() -> tuple[Attack, ...]:
         return ()
 
 
-def set_organisation(
+def set_organisation(  # noqa: PLR0913 - the facts, one by one
     name: str,
     contact_name: str,
     contact_email: str,
@@ -48,17 +49,20 @@ def set_organisation(
     host: str,
     *,
     several_zones: bool,
+    language: str = BASE,
     actor: str = COMMAND_LINE,
 ) -> Organisation:
-    """Sets the facts; refuses empty ones, malformed addresses and line breaks, all at once."""
+    """Sets the facts; refuses empty ones, malformed addresses, line breaks and a language that is not offered, all at once."""
     given = dict(zip(_WANTED, (name, contact_name, contact_email, comments_read_by, host), strict=True))
     facts = {key: " ".join(text.split(" ")).strip() for key, text in given.items()}
     faults = [fault for key, text in facts.items() if (fault := _fault(_WANTED[key], text))]
     if facts["contact_email"] and (fault := address_fault(facts["contact_email"])):
         faults.append(f"{facts['contact_email'][:80]!r}: {fault}")
+    if language not in offered():
+        faults.append(f"Letters are not offered in {language[:20]!r}. There are: {', '.join(offered())}.")
     if faults:
         raise Refused("The facts are not complete. Nothing was changed.", details=tuple(faults))
-    found = Organisation(**facts, several_zones=several_zones)
+    found = Organisation(**facts, several_zones=several_zones, language=language)
     with transaction() as session:
         session.merge(OrganisationRow(number=1, **asdict(found)))
         record("organisation set", asdict(found), actor)

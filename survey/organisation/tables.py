@@ -18,3 +18,4 @@ class OrganisationRow(Base):
     comments_read_by: Mapped[str] = mapped_column(Text)
     host: Mapped[str] = mapped_column(Text)
     several_zones: Mapped[bool]
+    language: Mapped[str] = mapped_column(Text, server_default="en")

@@ -24,7 +24,7 @@ def organisation() -> str | Response | tuple[str, int]:
         try:
             name, person, email, reader, host = texts
             zones = bool(form.several_zones.data)
-            set_organisation(name, person, email, reader, host, several_zones=zones, actor=current_actor())
+            set_organisation(name, person, email, reader, host, several_zones=zones, language=form.language.data, actor=current_actor())
         except Refused as refused:
             problem = refused
         else:

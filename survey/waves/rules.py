@@ -16,6 +16,7 @@ CONFIDENCE = 0.95
 CLOSING_TIME = time(17, 0)
 LONGEST_EXTENSION = 7
 BASELINE_WAVES = 2
+REMINDERS, MOST_REMINDERS = 1, 2
 WAITS = "{wave} is closed and waits for its representative: candour ceremony export {wave} FILE"
 FIRST_YEAR, LAST_YEAR = 1990, 2990
 
@@ -59,6 +60,7 @@ class Survey:
     audience: str
     baseline_waves: int
     state: str
+    reminders: int = REMINDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Wave:
     extended_days: int
     co_keys: tuple[CoKey, ...] = ()
     key_missing_since: datetime | None = None
+    reminders: int = REMINDERS
 
     @property
     def named(self) -> str:

@@ -31,6 +31,7 @@ class Plan:
     audience: str
     closes: datetime | None = None
     baseline_waves: int = rules.BASELINE_WAVES
+    reminders: int = rules.REMINDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
         raise Refused(f"The cadence {plan.cadence!r} is not offered. Use quarterly or monthly.")
     if not 1 <= plan.days <= 92:
         raise Refused(f"A wave of {plan.days} days is not possible. Give 1 to 92 days; 14 is usual.")
+    if not 0 <= plan.reminders <= rules.MOST_REMINDERS:
+        raise Refused(f"{plan.reminders} reminders are not possible. Give 0, 1 or 2; 1 is usual.")
     rules.check_zone(plan.timezone)
     rules.check_year(plan.opens)
     closes = plan.closes or rules.closing_time(plan.opens, plan.days)
@@ -77,6 +80,7 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
             baseline_waves=plan.baseline_waves,
             state="active",
             targets={},
+            reminders=plan.reminders,
         )
         session.add(row)
         session.flush()
@@ -206,6 +210,7 @@ def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
         row.state = WaveState.OPEN.value
         row.questionnaire_version = launch.questionnaire_version
         row.targets = row.survey.targets
+        row.reminders = row.survey.reminders
         row.public_key, row.probe = launch.public_key, launch.probe
         row.co_keys = [{"name": key.name, "public": key.public.hex()} for key in launch.co_keys]
         row.baseline = not row.one_off and early < row.survey.baseline_waves
@@ -346,6 +351,7 @@ def _plan(
         baseline=False,
         one_off=one_off,
         extended_days=0,
+        reminders=row.reminders,
         survey=row,
         groups=[],
     )
@@ -385,6 +391,7 @@ def _survey(row: SurveyRow) -> Survey:
         audience=row.audience,
         baseline_waves=row.baseline_waves,
         state=row.state,
+        reminders=row.reminders,
     )
 
 
@@ -417,4 +424,5 @@ def _wave(row: WaveRow) -> Wave:
         extended_days=row.extended_days,
         co_keys=tuple(CoKey(key["name"], bytes.fromhex(key["public"])) for key in row.co_keys),
         key_missing_since=row.key_missing_since,
+        reminders=row.reminders,
     )

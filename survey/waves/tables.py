@@ -17,6 +17,7 @@ class SurveyRow(Base):
         CheckConstraint("days BETWEEN 1 AND 92", name="days"),
         CheckConstraint("state IN ('active', 'paused', 'ended')", name="state"),
         CheckConstraint("baseline_waves BETWEEN 0 AND 2", name="baseline_waves"),
+        CheckConstraint("reminders BETWEEN 0 AND 2", name="reminders"),
     )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     slug: Mapped[str] = mapped_column(Text, unique=True)
@@ -31,6 +32,7 @@ class SurveyRow(Base):
     baseline_waves: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text)
     targets: Mapped[dict[str, Any]] = mapped_column(JSON)
+    reminders: Mapped[int] = mapped_column(Integer, server_default="1")
 
 
 class WaveRow(Base):
@@ -44,6 +46,7 @@ class WaveRow(Base):
         CheckConstraint("k_group >= 5", name="k_group"),
         CheckConstraint("k_comment >= k_group", name="k_comment"),
         CheckConstraint("extended_days BETWEEN 0 AND 7", name="extended_days"),
+        CheckConstraint("reminders BETWEEN 0 AND 2", name="reminders"),
     )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     slug: Mapped[str] = mapped_column(Text, unique=True)
@@ -68,6 +71,7 @@ class WaveRow(Base):
     void_reason: Mapped[str | None] = mapped_column(Text)
     co_keys: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     key_missing_since: Mapped[datetime | None] = mapped_column(Instant)
+    reminders: Mapped[int] = mapped_column(Integer, server_default="1")
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(order_by="WaveGroupRow.name", lazy="selectin")
 

@@ -26,7 +26,7 @@ def test_a_survey_is_added_with_its_first_wave_and_listed(app: Flask) -> None:
     added = run(surveys_group, *ADD)
     assert added.output == "Desk added. First wave: desk-2027-q1  planned  2027-02-01 09:00 to 2027-02-15 17:00  0 invited\n"
     listed = json.loads(run(surveys_group, "list", "--json").output)["surveys"]
-    assert {"slug": "desk", "name": "Desk", "cadence": "quarterly", "audience": "all", "state": "active"} in listed
+    assert {"slug": "desk", "name": "Desk", "cadence": "quarterly", "audience": "all", "state": "active", "reminders": 1} in listed
     assert "Desk: quarterly, quarterly_8, all, active" in run(surveys_group, "list").output
 
 

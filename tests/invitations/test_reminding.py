@@ -1,11 +1,17 @@
-"""Reminding: once, halfway, only the silent; and how many they are is told nowhere."""
+"""Reminding: once or twice, only the silent; and how many they are is told nowhere."""
 
+import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from sqlalchemy import text
 
@@ -13,18 +19,21 @@ from survey.answering.service import Outcome
 from survey.database import db, transaction
 from survey.invitations import kinds
 from survey.invitations.reminding import due_to_remind, remind
-from survey.invitations.rules import reminder_window
-from survey.invitations.service import invitations_of, open_wave
+from survey.invitations.rules import draw_code, reminder_window
+from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.invitations.staff import correct_address
 from survey.kernel.clock import now
+from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.sender import Connection, Limits
 from survey.people.service import remove_person
 from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.schedule import tick
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules import Wave, WaveState
 from tests.answering.today import open_today, sent_letters
-from tests.cast import Company, answer, answer_all, close_company, found_company
+from tests.cast import OPENS, Company, answer, answer_all, close_company, found_company
+from tests.conftest import settings_of
 from tests.mail.postbox import DROP, Postbox, open_postbox
 from tests.outside import Candour, browser, command_line
 
@@ -49,6 +58,33 @@ def company(app: Flask, tmp_path: Path) -> Company:
     found = open_today(app, {"Sales": 14, "Service": 8})
     assert len(sent_letters(tmp_path / "invitations")) == 22
     return found
+
+
+@pytest.fixture
+def twice(app: Flask, tmp_path: Path) -> Company:
+    """The same, with two reminders."""
+    first = found_company({"Sales": 14, "Service": 8})
+    with transaction() as session:
+        session.execute(text("UPDATE survey SET reminders = 2"))
+    item = open_wave(first.slug, now(), app.config["CANDOUR"].key_dir, actor="test")
+    assert len(sent_letters(tmp_path / "invitations")) == 22
+    codes = {invitation.id: draw_code() for invitation, _ in invitations_of(item.id)}
+    for invitation_id, code in codes.items():
+        store_code(invitation_id, code)
+    return Company(item, tuple(codes.values()), app.config["CANDOUR"])
+
+
+def handed_over(moment: datetime, kind: str, number: int = 1, only: str = "%") -> None:
+    """The letters of this kind and number went out at this moment."""
+    stored = moment.replace(tzinfo=None).isoformat(" ") if db.engine.dialect.name == "sqlite" else moment
+    query = text("UPDATE outbox SET sent_at = :at, state = 'sent' WHERE dedupe_key LIKE :key AND recipient LIKE :only")
+    with transaction() as session:
+        session.execute(query, {"at": stored, "key": f"%:{kind}:{number}:%", "only": only})
+
+
+def reminded(number: int) -> set[str]:
+    query = text("SELECT recipient FROM outbox WHERE dedupe_key LIKE :key")
+    return set(db.session.execute(query, {"key": f"%:reminder:{number}:%"}).scalars())
 
 
 def halfway(item: Wave) -> datetime:
@@ -103,6 +139,204 @@ def test_a_reminders_own_code_is_good(company: Company, tmp_path: Path) -> None:
     remind(company.wave, halfway(company.wave))
     letter = sent_letters(tmp_path / "reminders")[0]
     assert answer(company, re.findall(r"#(\w{24})\b", letter.text)[0], {"OVR1": "4"}).outcome is Outcome.SENT
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "first"),
+    [
+        ("2027-01-11T09:00", "2027-01-25T17:00", "2027-01-21T17:00+00:00"),  # two working days before a Monday
+        ("2027-03-22T09:00", "2027-03-29T17:00", "2027-03-26T00:30+00:00"),  # not before the first
+        ("2027-03-15T09:00", "2027-03-30T17:00", "2027-03-26T17:00+00:00"),  # over a change of the clock
+    ],
+)
+def test_the_second_reminder_has_its_window(app: Flask, opens: str, closes: str, first: str) -> None:
+    found_company()
+    item = waves.plan_wave("IT support", datetime.fromisoformat(opens), datetime.fromisoformat(closes))
+    assert reminder_window(item, 2) == (datetime.fromisoformat(first), reminder_window(item)[1])
+
+
+def test_a_second_reminder_goes_once_to_whom_the_first_came_a_while_ago(twice: Company) -> None:
+    first, second = reminder_window(twice.wave)[0], reminder_window(twice.wave, 2)[0]
+    assert remind(twice.wave, first)
+    assert due_to_remind(first) == due_to_remind(second - timedelta(seconds=1)) == ()
+    ids = sorted(reminded(1))
+    handed_over(first, "reminder")
+    handed_over(second - timedelta(hours=47), "reminder", only=ids[0])
+    with transaction() as session:  # nobody knows whether it came: the hand-over counts
+        unknown = {"one": ids[1], "other": ids[2]}
+        session.execute(text("UPDATE outbox SET state = 'unknown', sent_at = NULL WHERE recipient IN (:one, :other)"), unknown)
+        lately = second - timedelta(hours=47)
+        stored = lately.replace(tzinfo=None).isoformat(" ") if db.engine.dialect.name == "sqlite" else lately
+        session.execute(
+            text("UPDATE outbox SET date_header = :at WHERE dedupe_key LIKE '%:reminder:1:%' AND recipient = :one"),
+            {"at": stored, "one": ids[1]},
+        )
+    answer(twice, twice.codes[21], {"OVR1": "4"})
+    assert due_to_remind(second) == (twice.wave,)
+    assert remind(twice.wave, second)
+    assert len(reminded(2)) == 22 - 3
+    assert set(ids) - reminded(2) >= {ids[0], ids[1]}
+    assert due_to_remind(second) == ()
+    assert not remind(twice.wave, reminder_window(twice.wave)[1] - timedelta(seconds=1))
+    assert len(reminded(1)) == 22
+
+
+def test_a_fresh_invitation_that_came_lately_needs_no_reminder(company: Company, tmp_path: Path) -> None:
+    moment = halfway(company.wave)
+    correct_address("c3@northwind.example", "c3new@northwind.example")
+    correct_address("c4@northwind.example", "c4new@northwind.example")
+    assert len(sent_letters(tmp_path / "fresh")) == 2
+    ids = {person.email: invitation.id for invitation, person in invitations_of(company.wave.id)}
+    handed_over(moment - timedelta(hours=47), "fresh invitation", only=ids["c3new@northwind.example"])
+    handed_over(moment - timedelta(hours=49), "fresh invitation", only=ids["c4new@northwind.example"])
+    remind(company.wave, moment)
+    assert set(ids.values()) - reminded(1) == {ids["c3new@northwind.example"]}
+
+
+def test_a_machine_away_over_both_sends_one(twice: Company, tmp_path: Path) -> None:
+    back = reminder_window(twice.wave, 2)[0] + timedelta(hours=1)
+    assert remind(twice.wave, back)
+    assert (len(reminded(1)), len(reminded(2))) == (22, 0)
+    assert len(sent_letters(tmp_path / "late")) == 22
+    handed_over(back, "reminder")
+    assert not remind(twice.wave, back + timedelta(hours=2))
+    assert len(reminded(2)) == 0
+
+
+@pytest.mark.parametrize(("setting", "windows"), [(0, 0), (1, 1), (2, 2)])
+def test_a_wave_keeps_the_number_of_reminders_it_opened_with(
+    app: Flask, candour: Candour, tmp_path: Path, setting: int, windows: int
+) -> None:
+    found_company({"Sales": 14})
+    options = ["--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--reminders", 2 - setting]
+    assert candour("surveys", "add", "Desk", *options).code == 0
+    assert json.loads(candour("surveys", "list", "--json").out)["surveys"][0]["reminders"] == 2 - setting
+    with transaction() as session:
+        session.execute(text("UPDATE survey SET reminders = :setting"), {"setting": setting})
+    item = open_wave("desk-2027-q1", now(), app.config["CANDOUR"].key_dir, actor="test")
+    with transaction() as session:
+        session.execute(text("UPDATE survey SET reminders = 1"))
+    assert waves.wave(item.slug).reminders == setting
+    assert len(sent_letters(tmp_path / "invitations")) == 14
+    for number in range(windows):
+        moment = reminder_window(item, number + 1)[0]
+        assert remind(item, moment)
+        handed_over(moment, "reminder", number + 1)
+    assert not remind(item, reminder_window(item)[1] - timedelta(seconds=1))
+    assert reminders() == 14 * windows
+
+
+@pytest.mark.parametrize("number", [-1, 3, "often"])
+def test_no_survey_reminds_more_than_twice(app: Flask, candour: Candour, number: object) -> None:
+    found_company({"Sales": 14})
+    said = candour("surveys", "add", "Desk", "--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--reminders", number)
+    assert (said.code, "--reminders" in said.err) == (2, True)
+    plan = waves.Plan("Desk", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14, "UTC", "all", reminders=3)
+    with pytest.raises(Refused, match="3 reminders are not possible"):
+        waves.add_survey(plan)
+
+
+def test_the_page_plans_reminders(app: Flask) -> None:
+    found_company({"Sales": 14})
+    mira = browser(app, "manager")
+    given = {"name": "Desk", "provider": "brightline-it", "questionnaire": "quarterly_8", "cadence": "monthly", "days": "14"}
+    given |= {"opens": "2027-02-01T09:00", "timezone": "UTC", "audience": "all", "reminders": "2"}
+    assert mira.press("/surveys", "/surveys", given).status_code == 303
+    assert waves.survey("Desk").reminders == 2
+    assert mira.press("/surveys", "/surveys", {**given, "name": "Other", "reminders": "3"}).status_code == 400
+
+
+def test_what_was_taken_back_tells_neither_why_nor_when(company: Company, tmp_path: Path) -> None:
+    """Answered, stopped, removed, another address: the rows of those who get no reminder are alike."""
+    people = [person for _, person in invitations_of(company.wave.id)]
+    secret = draw_stop_secret()
+    store_stop_secrets(people[1].id, [secret])
+    assert remind(company.wave, halfway(company.wave))
+    ids = [invitation.id for invitation, _ in invitations_of(company.wave.id)]
+    answer(company, company.codes[0], {"OVR1": "4"})
+    stop_mails(secret)
+    remove_person(people[2].email)
+    correct_address(people[3].email, "new@northwind.example")
+    letters = sent_letters(tmp_path / "reminders")
+    assert {letter.to.partition("<")[2].rstrip(">") for letter in letters if letter.subject.startswith("Reminder")} == {
+        person.email for person in people[4:]
+    }
+    columns = "state, attempts, lease_token, lease_until, date_header, last_code, last_reason, sent_at, bounced_at"
+    taken_back = [
+        tuple(db.session.execute(text(f"SELECT {columns} FROM outbox WHERE kind = 'reminder' AND recipient = :id"), {"id": one}).one())
+        for one in ids[:4]
+    ]
+    assert set(taken_back) == {("cancelled", 0, *[None] * 7)}
+
+
+def test_a_closed_wave_reminds_nobody(company: Company, tmp_path: Path) -> None:
+    answer_all(company, company.codes[:12])
+    remind(company.wave, halfway(company.wave))
+    close_company(company)
+    assert sent_letters(tmp_path / "late") == []
+    assert not remind(waves.wave(company.wave.slug), halfway(company.wave))
+
+
+def worker(database_url: str, folder: Path, box: Postbox) -> subprocess.Popen[str]:
+    """A sending process of its own."""
+    environment = {"PATH": "/usr/bin:/bin", **settings_of(database_url, folder, CANDOUR_MAIL_URL=box.url)}
+    command = [str(Path(sys.executable).with_name("candour")), "tick"]
+    return subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_reminder_in_flight_when_its_process_is_killed_is_never_sent_again(
+    company: Company, database_url: str, box: Postbox, tmp_path: Path, candour: Candour
+) -> None:
+    """The server keeps the third reminder, kills the sender before it reads the answer, and the reminder counts as unknown."""
+    answer_all(company, company.codes[:12])
+    remind(company.wave, halfway(company.wave))
+    db.session.remove()
+    keep, children = box.handle_DATA, []
+
+    async def keep_and_kill(server: SMTP, session: Session, envelope: Envelope) -> str:
+        said = await keep(server, session, envelope)
+        if len(box.kept) == 3:
+            os.kill(children[0].pid, signal.SIGKILL)
+            children[0].wait(timeout=20)
+        return said
+
+    box.handle_DATA = keep_and_kill  # type: ignore[method-assign]
+    children.append(worker(database_url, tmp_path, box))
+    children[0].communicate(timeout=60)
+    assert children[0].returncode == -signal.SIGKILL
+    assert (len(box.kept), reminders("sending")) == (3, 1)
+    with transaction() as session:
+        session.execute(text("UPDATE outbox SET lease_until = '2020-01-01' WHERE lease_until IS NOT NULL"))
+    db.session.remove()
+    second = worker(database_url, tmp_path, box)
+    out, errors = second.communicate(timeout=60)
+    assert (second.returncode, "unknown" in out + errors) == (0, False), errors
+    assert len(box.recipients) == len(set(box.recipients)) == 10
+    assert (reminders("sent"), reminders("unknown")) == (9, 1)
+    assert candour("mail", "status", company.wave.slug).out.splitlines()[-1] == "reminder: done"
+    close_company(company)
+    assert candour("mail", "status", company.wave.slug).out.splitlines()[-1] == "reminder: 9 sent, 1 unknown"
+    assert json.loads(candour("mail", "status", "--json").out)["letters"]["reminder"] == {"sent": 9, "unknown": 1}
+    assert reminders() == 0
+
+
+def test_of_a_void_wave_no_totals_are_kept(company: Company, tmp_path: Path) -> None:
+    answer_all(company, company.codes[:3])
+    remind(company.wave, halfway(company.wave))
+    assert len(sent_letters(tmp_path / "reminders")) == 19
+    assert close_company(company).state is WaveState.VOID
+    assert "reminder" not in {**mail.status(company.wave.slug).numbers, **mail.status(company.wave.slug).progress}
+
+
+def test_totals_leave_out_what_was_taken_back_and_fresh_invitations(company: Company, tmp_path: Path) -> None:
+    answer_all(company, company.codes[:12])
+    remind(company.wave, halfway(company.wave))
+    answer_all(company, company.codes[12:14])
+    correct_address("c3@northwind.example", "new@northwind.example")
+    sent_letters(tmp_path / "reminders")
+    close_company(company)
+    rows = db.session.execute(text("SELECT wave, kind, state FROM letter_total")).all()
+    assert [tuple(row) for row in rows] == [(company.wave.slug, "reminder", "sent")]
 
 
 def test_it_is_queued_once_at_its_time_and_not_on_the_last_working_day(company: Company) -> None:

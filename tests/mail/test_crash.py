@@ -1,4 +1,4 @@
-"""A thousand invitations, some refused for now, the sender killed right after the server took a letter: none lost, few twice, copies alike."""
+"""Invitations while the sender is killed right after the server took a letter: none lost, few twice, copies alike."""
 
 import json
 import os
