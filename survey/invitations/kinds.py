@@ -1,18 +1,21 @@
 """How the sender writes invitations and reminders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from survey.config import Config
 from survey.invitations import service
-from survey.invitations.letters import INVITES, REMINDS, Means, facts_of, language_of, staff_letter, template_for
-from survey.invitations.rules import draw_code, reminder_window
+from survey.invitations.letters import INVITES, REMINDS, Facts, Means, facts_of, language_of, staff_letter, template_for
+from survey.invitations.rules import Invitation, draw_code, reminder_window
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
 from survey.languages import voice_for
-from survey.mail.service import Draft, Item, Kind
+from survey.mail.kinds import Draft, Item, Kind, Reader, Writer
+from survey.organisation.rules import Organisation
 from survey.organisation.service import organisation
 from survey.people import service as people
+from survey.people.rules import Person
 from survey.people.stopping import draw_stop_secret
 from survey.providers.service import provider_by_id
 from survey.questionnaires.service import frozen
@@ -24,17 +27,17 @@ PRIORITY, AFTER_INVITATIONS = 50, 60
 
 def invitation_kind(config: Config) -> Kind:
     """How the sender writes an invitation: a fresh code for each letter, its hash stored just before the server hears of it."""
-    return Kind(INVITATION, PRIORITY, again=True, write=_writer(config, INVITES, Wave.takes_answers))
+    return Kind(INVITATION, PRIORITY, again=True, read=_reader(config, INVITES, Wave.takes_answers))
 
 
 def fresh_invitation_kind(config: Config) -> Kind:
     """An invitation once more, to a corrected address: it leaves only for whom has not answered, so its numbers are not told."""
-    return Kind(FRESH, PRIORITY, again=True, write=_writer(config, INVITES, Wave.takes_answers), told=False)
+    return Kind(FRESH, PRIORITY, again=True, read=_reader(config, INVITES, Wave.takes_answers), told=False)
 
 
 def reminder_kind(config: Config) -> Kind:
     """How the sender writes a reminder: at most once, and not any more within the last working day."""
-    return Kind(REMINDER, AFTER_INVITATIONS, again=False, write=_writer(config, REMINDS, _may_still_remind), told=False, summed=True)
+    return Kind(REMINDER, AFTER_INVITATIONS, again=False, read=_reader(config, REMINDS, _may_still_remind), told=False, summed=True)
 
 
 def _may_still_remind(item: Wave, moment: datetime) -> bool:
@@ -42,21 +45,53 @@ def _may_still_remind(item: Wave, moment: datetime) -> bool:
     return item.takes_answers(moment) and moment < reminder_window(item)[1]
 
 
-def _writer(config: Config, template: str, is_due: Callable[[Wave, datetime], bool]) -> Callable[[Item], Draft | None]:
-    def write(item: Item) -> Draft | None:
-        found = service.invitation(item.recipient)
-        person = people.person(found.person_id) if found and found.person_id else None
+@dataclass(slots=True)
+class _Batch:
+    """What the letters of one batch share, read once."""
+
+    config: Config
+    template: str
+    is_due: Callable[[Wave, datetime], bool]
+    invitations: dict[str, Invitation]
+    people: dict[str, Person]
+    organisation: Organisation
+    waves: dict[str, Wave] = field(default_factory=dict)
+    stated: dict[tuple[str, str], Facts] = field(default_factory=dict)
+
+    def write(self, item: Item) -> Draft | None:
+        """One letter; None when it is not due any more."""
+        found = self.invitations.get(item.recipient)
+        person = self.people.get(found.person_id or "") if found else None
         if found is None or person is None or found.answered:
             return None
-        wave = waves.wave_by_id(found.wave_id)
-        if not is_due(wave, now()) or wave.questionnaire_version is None:
+        wave = self._wave(found.wave_id)
+        if not self.is_due(wave, now()) or wave.questionnaire_version is None:
             return None
-        asked, asking = frozen(wave.questionnaire_version), organisation(config.mail_from)
-        group = next(group for group in wave.groups if group.name == found.group)
-        stated = facts_of(wave, group, asking, provider_by_id(wave.provider_id), asked, config.base_url)
         means = Means(draw_code(), draw_stop_secret(), draw_stop_secret())
-        letter = staff_letter(template_for(template, voice_for(language_of(person, asking)), stated), person, means)
+        voice = voice_for(language_of(person, self.organisation))
+        letter = staff_letter(template_for(self.template, voice, self._facts(wave, found.group)), person, means)
         due = (found.id, means.code, person.email, (means.stop, means.one_click))
-        return Draft(letter, lambda: service.store_code_if_due(*due))
+        return Draft(letter, lambda: service.store_code_if_due(*due, wave=wave))
 
-    return write
+    def _wave(self, wave_id: str) -> Wave:
+        if wave_id not in self.waves:
+            self.waves[wave_id] = waves.wave_by_id(wave_id)
+        return self.waves[wave_id]
+
+    def _facts(self, wave: Wave, named: str) -> Facts:
+        key = (wave.id, named)
+        if key not in self.stated:
+            group = next(group for group in wave.groups if group.name == named)
+            asked = frozen(wave.questionnaire_version or "")
+            provider = provider_by_id(wave.provider_id)
+            self.stated[key] = facts_of(wave, group, self.organisation, provider, asked, self.config.base_url)
+        return self.stated[key]
+
+
+def _reader(config: Config, template: str, is_due: Callable[[Wave, datetime], bool]) -> Reader:
+    def read(items: Sequence[Item]) -> Writer:
+        found = service.invitations_by_id([item.recipient for item in items])
+        known = people.people_by_id([one.person_id for one in found.values() if one.person_id])
+        return _Batch(config, template, is_due, found, known, organisation(config.mail_from)).write
+
+    return read

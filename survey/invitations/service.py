@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from survey.access.audit import record
 from survey.database import db, indiscretions, transaction
@@ -20,7 +20,7 @@ from survey.kernel.ids import random_id
 from survey.mail import service as mail
 from survey.people.rules import Person
 from survey.people.service import list_people, people_in, person
-from survey.people.stopping import has_stopped, level_stop_secrets, store_stop_secrets
+from survey.people.stopping import level_stop_secrets, reachable_at, store_stop_secrets
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, freeze, questionnaire, with_questions
 from survey.statistics.planning import chance_of_answers
@@ -101,6 +101,13 @@ def invitation(invitation_id: str) -> Invitation | None:
     return _invitation(row) if row else None
 
 
+def invitations_by_id(invitation_ids: Sequence[str]) -> dict[str, Invitation]:
+    """Those of these invitations that are still there."""
+    columns = (InvitationRow.id, InvitationRow.wave_id, InvitationRow.person_id, InvitationRow.group_name, InvitationRow.answered)
+    found = db.session.execute(select(*columns).where(InvitationRow.id.in_(invitation_ids)))
+    return {row.id: Invitation(row.id, row.wave_id, row.person_id, row.group_name, bool(row.answered)) for row in found}
+
+
 def invitations_of(wave_id: str) -> tuple[tuple[Invitation, Person], ...]:
     """Everybody invited to a wave who is still in the directory, by address."""
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.wave_id == wave_id)).all()
@@ -129,20 +136,23 @@ def store_code(invitation_id: str, code: str) -> None:
         session.flush()
 
 
-def store_code_if_due(invitation_id: str, code: str, to: str = "", stop_secrets: Sequence[str] = ()) -> bool:
+def store_code_if_due(invitation_id: str, code: str, to: str = "", stop_secrets: Sequence[str] = (), *, wave: Wave | None = None) -> bool:
     """Inside the commit before a letter leaves: keeps the hashes of its code and of its secrets for stopping, if it is still due.
 
-    It is not when the person has answered, left, stopped survey mails, or got another address than `to` meanwhile.
+    It is not when the person has answered, left, stopped survey mails, or got another address than `to` meanwhile, nor when
+    the wave closes at another time than that of `wave`, as the letter prints it.
     """
-    found = invitation(invitation_id)
-    if found is None or not waves.hold_for_answer(found.wave_id):
+    found = None if wave else invitation(invitation_id)
+    wave_id = wave.id if wave else found.wave_id if found else ""
+    if not waves.hold_for_answer(wave_id, closes=wave.closes if wave else None):
         return False
-    row = db.session.get(InvitationRow, invitation_id, populate_existing=True, with_for_update=True)  # no correction meanwhile
-    invitee = person(row.person_id) if row and row.person_id and not row.answered else None
-    if invitee is None or has_stopped(invitee.id) or to not in {"", invitee.email}:
+    connection = db.session.connection()
+    held = connection.execute(_HOLD, {"invitation": invitation_id}).one_or_none()  # no correction meanwhile
+    address = reachable_at(held.person_id) if held and held.person_id and not held.answered else None
+    if held is None or address is None or to not in {"", address}:
         return False
-    store_code(invitation_id, code)
-    store_stop_secrets(invitee.id, stop_secrets)
+    connection.execute(_KEEP, {"hash": rules.digest(code), "invitation_id": invitation_id})
+    store_stop_secrets(held.person_id, stop_secrets)
     return True
 
 
@@ -182,6 +192,10 @@ def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
         level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
         mail.forget_quiet(item.slug, sum_up=sum_up)
+
+
+_HOLD = select(InvitationRow.person_id, InvitationRow.answered).where(InvitationRow.id == bindparam("invitation")).with_for_update()
+_KEEP = insert(TokenRow)
 
 
 def _invitation(row: InvitationRow) -> Invitation:

@@ -24,7 +24,7 @@ from survey.kernel.errors import Refused
 from survey.mail import claims, pace, pausing, rules
 from survey.mail.alarms import raise_alarm
 from survey.mail.claims import Claim
-from survey.mail.kinds import ALARM, known_kinds
+from survey.mail.kinds import ALARM, Writer, known_kinds
 from survey.mail.lock import among_senders
 from survey.mail.message import Message
 from survey.mail.presets import Pace, pace_for
@@ -71,6 +71,7 @@ class _Pass:
     ahead: timedelta
     report: Report
     unwritten: dict[str, int] = field(default_factory=dict)  # by wave
+    writers: dict[str, Writer] = field(default_factory=dict)  # by kind, of the batch under way
     refused: int = 0
 
 
@@ -130,6 +131,7 @@ def _wait(seconds: float) -> bool:
 def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
     """Writes and hands over a batch; commit B of one letter is commit A of the next, while nothing waits between them."""
     done: _Done | None = None
+    run.writers.clear()
     for at, claim in enumerate(batch):
         if done and not run.line.is_ready:
             _settle(run, done)
@@ -143,7 +145,7 @@ def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
             _settle(run, done)
             claims.release(batch[at:])
             return
-        done = _attempt(run, done, claim)
+        done = _attempt(run, done, claim, batch)
         if done and done.attempt.outcome in {Outcome.AWAY, Outcome.PAUSED}:
             _settle(run, done)
             _server_problem(run, done.attempt, batch[at + 1 :])
@@ -163,10 +165,10 @@ def _is_our_turn(run: _Pass, claim: Claim) -> bool:
     return (early <= 0 or _wait(early)) and pace.is_punctual(claim.turn, clock.now() + run.ahead)
 
 
-def _attempt(run: _Pass, done: _Done | None, claim: Claim) -> _Done | None:
+def _attempt(run: _Pass, done: _Done | None, claim: Claim, batch: Sequence[Claim]) -> _Done | None:
     """Writes a letter and hands it over; what came of it is noted with the next commit."""
     try:
-        message = _begin(run, done, claim)
+        message = _begin(run, done, claim, _writer(run, claim.item.kind, batch))
     except SQLAlchemyError:
         _settle(run, done)
         raise
@@ -182,9 +184,16 @@ def _attempt(run: _Pass, done: _Done | None, claim: Claim) -> _Done | None:
     return _Done(claim, attempt)
 
 
-def _begin(run: _Pass, done: _Done | None, claim: Claim) -> Message | None:
+def _writer(run: _Pass, name: str, batch: Sequence[Claim]) -> Writer:
+    """Who writes the letters of one kind in this batch; reads at once what they need."""
+    if name not in run.writers:
+        run.writers[name] = known_kinds()[name].writer([claim.item for claim in batch if claim.item.kind == name])
+    return run.writers[name]
+
+
+def _begin(run: _Pass, done: _Done | None, claim: Claim, write: Writer) -> Message | None:
     """Writes a letter, then commits B of the one before and A of this one; None when it is not ours or not due any more."""
-    draft = known_kinds()[claim.item.kind].write(claim.item)
+    draft = write(claim.item)
     date = claim.date or clock.now().replace(microsecond=0)
     message = Message(draft.letter, run.config.mail_from, claim.message_id, date) if draft else None
     with transaction():

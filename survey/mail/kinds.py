@@ -1,6 +1,6 @@
 """Kinds of letters: how urgent, what is promised, and who writes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (None: not due any more).
+    """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (who gives None: not due any more).
 
     The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
     Of one that is `summed` the totals stay when its wave has been counted.
@@ -44,10 +44,21 @@ class Kind:
     name: str
     priority: int
     again: bool
-    write: Callable[[Item], Draft | None]
+    write: "Writer | None" = None
     told: bool = True
     summed: bool = False
     lasts: timedelta | None = None
+    read: "Reader | None" = None
+
+    def writer(self, items: Sequence[Item]) -> "Writer":
+        """Who writes these letters: `write`, or whom `read` gives, after it has read at once what a batch of them needs."""
+        found = self.read(items) if self.read else self.write
+        assert found, f"nobody writes letters of the kind {self.name!r}"
+        return found
+
+
+Writer = Callable[[Item], Draft | None]
+Reader = Callable[[Sequence[Item]], Writer]
 
 
 def register(app: Flask, kind: Kind) -> None:

@@ -41,7 +41,7 @@ class Message(flask_mail.Message):
         lines = [
             _known_address_line("From", name, address),
             _address_line("To", letter.to_name, letter.to_address),
-            f"Subject: {_encoded('Subject', letter.subject)}",
+            _subject_line(letter.subject),
             f"Date: {format_datetime(date)}",
             f"Message-ID: {message_id}",
         ]
@@ -96,6 +96,11 @@ def _file(file: Attachment) -> bytes:
 @lru_cache(maxsize=64)
 def _known_address_line(header: str, name: str, address: str) -> str:
     return _address_line(header, name, address)
+
+
+@lru_cache(maxsize=256)
+def _subject_line(subject: str) -> str:
+    return f"Subject: {_encoded('Subject', subject)}"
 
 
 def _address_line(header: str, name: str, address: str) -> str:

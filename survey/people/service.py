@@ -120,6 +120,11 @@ def person(person_id: str) -> Person | None:
     return next(iter(_people(PersonRow.id == person_id)), None)
 
 
+def people_by_id(person_ids: Sequence[str]) -> dict[str, Person]:
+    """Those of these people who are still in the directory."""
+    return {one.id: one for one in _people(PersonRow.id.in_(person_ids))}
+
+
 def person_at(email: str) -> Person:
     """The person with this address; refused when nobody has it."""
     found = _people(PersonRow.email == email.strip().lower())

@@ -6,7 +6,7 @@ Nothing here is recorded in the audit log, has a time, or can be listed.
 import secrets
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from survey.database import db, transaction
 from survey.people.rules import secret_digest, secret_in
@@ -22,9 +22,10 @@ def draw_stop_secret() -> str:
 
 def store_stop_secrets(person_id: str, stop_secrets: Iterable[str]) -> None:
     """Keeps the hashes of secrets that are about to be handed over, in the commit before their letter leaves."""
+    rows = [{"hash": secret_digest(secret), "person_id": person_id} for secret in stop_secrets]
     with transaction() as session:
-        session.add_all(StopCodeRow(hash=secret_digest(secret), person_id=person_id) for secret in stop_secrets)
-        session.flush()
+        if rows:
+            session.connection().execute(_KEEP, rows)
 
 
 def stop_mails(pasted: str) -> None:
@@ -49,6 +50,11 @@ def take_up_mails(pasted: str) -> None:
 def has_stopped(person_id: str) -> bool:
     """Whether this person wants no survey mails: for the sender, and for the person's own data."""
     return db.session.get(StopRow, person_id, populate_existing=True) is not None
+
+
+def reachable_at(person_id: str) -> str | None:
+    """The address of somebody who is still in the directory and wants survey mails; None otherwise. For the sender."""
+    return db.session.connection().execute(_REACHABLE, {"person": person_id}).scalar()
 
 
 def level_stop_secrets(person_ids: Sequence[str]) -> None:
@@ -76,6 +82,11 @@ def forget_stops_of_the_gone() -> None:
         for table in (StopRow, StopCodeRow):
             gone = table.person_id.not_in(select(PersonRow.id))
             session.execute(delete(table).where(gone).execution_options(synchronize_session=False))
+
+
+_KEEP = insert(StopCodeRow)
+_STOPPED = select(StopRow.person_id).where(StopRow.person_id == bindparam("person"))
+_REACHABLE = select(PersonRow.email).where(PersonRow.id == bindparam("person"), ~_STOPPED.exists())
 
 
 def _owner(pasted: str) -> str | None:

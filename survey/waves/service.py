@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from survey.access.audit import record
 from survey.database import BUSY_SECONDS, db, transaction
@@ -271,12 +271,16 @@ def mark(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
         session.execute(update(WaveRow).where(WaveRow.id == item.id).values(state=state.value, void_reason=reason))
 
 
-def hold_for_answer(wave_id: str) -> bool:
-    """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit."""
-    if db.session.get_bind().dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
-        db.session.execute(text(f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}"))
-    query = select(WaveRow.state).where(WaveRow.id == wave_id).with_for_update(read=True)
-    return db.session.scalar(query) == WaveState.OPEN.value
+def hold_for_answer(wave_id: str, *, closes: datetime | None = None) -> bool:
+    """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit.
+
+    With `closes`, also whether that is still its closing time on the wall clock, as a letter prints it.
+    """
+    connection = db.session.connection()
+    if connection.dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
+        connection.execute(_WAIT)
+    held = connection.execute(_HOLD, {"wave": wave_id}).one_or_none()
+    return held is not None and held.state == WaveState.OPEN.value and closes in {None, held.closes}
 
 
 def hold_for_counting(item: Wave) -> bool:
@@ -299,6 +303,10 @@ def missed_openings(now: datetime) -> tuple[Wave, ...]:
 def due_to_close(now: datetime) -> tuple[Wave, ...]:
     """Open waves past their closing time, and closed ones that wait to be counted."""
     return tuple(w for w in _in_state(WaveState.OPEN, WaveState.CLOSED) if w.closes_at <= now or w.state is WaveState.CLOSED)
+
+
+_WAIT = text(f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}")
+_HOLD = select(WaveRow.state, WaveRow.closes).where(WaveRow.id == bindparam("wave")).with_for_update(read=True)
 
 
 def _in_state(*states: WaveState) -> tuple[Wave, ...]:

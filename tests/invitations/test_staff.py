@@ -101,7 +101,8 @@ def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
 
 
 def test_a_letter_written_for_the_old_address_does_not_leave_any_more(app: Flask, company: Company) -> None:
-    draft = invitation_kind(app.config["CANDOUR"]).write(item_for(company, ADA))
+    item = item_for(company, ADA)
+    draft = invitation_kind(app.config["CANDOUR"]).writer([item])(item)
     assert draft
     correct_address(ADA, NEW)
     before = everything_stored()
