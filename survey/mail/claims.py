@@ -46,10 +46,12 @@ def database_clock() -> timedelta:
     """How far the database's clock is ahead of ours: leases of several machines must be told by one clock. SQLite has ours."""
     if db.session.get_bind().dialect.name == "sqlite":
         return timedelta(0)
+    begun = datetime.now(UTC)
     theirs = db.session.scalars(select(func.clock_timestamp())).one()
     db.session.rollback()
-    ahead: timedelta = theirs.astimezone(UTC) - datetime.now(UTC)
-    return ahead if abs(ahead) > NOISE else timedelta(0)
+    ended = datetime.now(UTC)
+    ahead: timedelta = theirs.astimezone(UTC) - (begun + (ended - begun) / 2)
+    return ahead if abs(ahead) > NOISE + (ended - begun) / 2 else timedelta(0)
 
 
 def claim(limits: Pace, ahead: timedelta) -> Claimed:

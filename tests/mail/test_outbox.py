@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from flask import Flask
@@ -726,6 +727,23 @@ def test_a_server_that_asks_to_slow_down_gets_fewer_then_more_and_loses_none(
     deliver(box.url)
     assert (quick > 35, slow <= 30, most_in_a_minute(turns) > 50) == (True, True, True)
     assert len(set(box.recipients)) == len(box.recipients) == 180
+
+
+@pytest.mark.parametrize("share", [0.05, 0.30])
+def test_with_many_451_the_waits_grow_and_all_arrive(desk: Desk, box: Postbox, clock: Clock, share: float) -> None:
+    source = Random(3)
+    people = [f"p{number}" for number in range(100)]
+    queue("again", WAVE, people)
+    box.answers = {"RCPT": ["451 4.3.0 later" if source.random() < share else "250 OK" for _ in range(400)]}
+    passes = 0
+    while status(WAVE).counts("again") != {"sent": 100} and passes < 60:
+        deliver(box.url)
+        clock.move(seconds=15)
+        passes += 1
+    assert sorted(box.recipients) == sorted(f"{name}@northwind.example" for name in people)
+    attempts = rows("attempts")
+    late = max(attempts, key=lambda name: int(str(attempts[name])))
+    assert (int(str(attempts[late])) > 1, passes < 60) == (True, True)
 
 
 def test_another_451_is_about_one_letter_and_slows_nothing(app: Flask, desk: Desk, box: Postbox, clock: Clock) -> None:
