@@ -1,4 +1,4 @@
-"""A finished letter: the octets that go over the wire, built by `email` (ASCII, lines of at most 76), with one Message-ID and one Date."""
+"""A finished letter: the octets on the wire (lines of at most 76, ASCII but for some addresses), with one Message-ID and one Date."""
 
 from datetime import datetime
 from email import policy
@@ -27,9 +27,9 @@ class _Wire(policy.EmailPolicy):
 
     def _folded_address(self, name: str, address: Address) -> bytes:
         whole = f"{name}: {address}"
-        if not whole.isascii() or "=?" in whole or (len(whole) > LONGEST_LINE and address.display_name):
+        if not address.display_name.isascii() or "=?" in whole or (len(whole) > LONGEST_LINE and address.display_name):
             whole = f"{name}: {_encoded(name, address.display_name, always=True)}\r\n <{address.addr_spec}>"
-        return f"{whole}\r\n".encode("ascii")
+        return f"{whole}\r\n".encode()  # ASCII, unless the address itself is not (RFC 6532)
 
 
 _POLICY = _Wire(linesep="\r\n", max_line_length=LONGEST_LINE, cte_type="7bit")
@@ -43,6 +43,11 @@ def _encoded(name: str, text: str, *, always: bool = False) -> str:
     return Header(text, "utf-8", maxlinelen=LONGEST_LINE, header_name=name).encode(linesep="\r\n")
 
 
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = wire_address(address).rpartition("@")
+    return Address(name, local, domain)
+
+
 class Message(flask_mail.Message):
     """A finished letter: Flask-Mail's message, built by `email` with one Message-ID and one Date that never change."""
 
@@ -54,13 +59,13 @@ class Message(flask_mail.Message):
         self.cc, self.bcc = [], []
         self.subject, self.msgId, self.date = letter.subject, message_id, date.timestamp()
         found = EmailMessage(policy=_POLICY)
-        found["From"] = Address(name, addr_spec=self.envelope_from)
-        found["To"] = Address(letter.to_name, addr_spec=wire_address(letter.to_address))
+        found["From"] = _address(address, name)
+        found["To"] = _address(letter.to_address, letter.to_name)
         found.set_raw("Subject", letter.subject)  # as it is: text like =?utf-8?q?a=0Ab?= is not decoded
         found["Date"] = format_datetime(date)
         found["Message-ID"] = message_id
         if letter.reply_to:
-            found["Reply-To"] = Address(addr_spec=wire_address(letter.reply_to))
+            found["Reply-To"] = _address(letter.reply_to)
         found["Auto-Submitted"] = "auto-generated"  # RFC 3834
         found["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # not All: it suppresses the bounces we want
         for header, value in letter.headers:

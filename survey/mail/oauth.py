@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc7523 import PrivateKeyJWT, sign_jwt_bearer_assertion
+from authlib.oauth2.rfc7523 import JWTBearerGrant, PrivateKeyJWT
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from requests import PreparedRequest, RequestException, Response
@@ -31,7 +31,6 @@ from survey.keyfile import KeyFile, read_key_file
 EARLY_SECONDS, USUAL_SECONDS = 300.0, 3600.0
 COMMAND_SECONDS, REQUEST_SECONDS = 10.0, 20.0
 LARGEST_ANSWER = 64 * 1024
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 _MICROSOFT_FAULT = re.compile(r"\bAADSTS\d{4,8}\b")
 _REFUSALS = {  # RFC 6749, 5.2
@@ -150,7 +149,7 @@ def _asked(grant: Grant) -> tuple[str, float]:
     method: str | PrivateKeyJWT = "client_secret_post"
     auth = None
     if key and key.account:
-        given, auth = {"grant_type": JWT_BEARER, "assertion": _assertion(grant, key)}, _as_it_is
+        given, auth = {"grant_type": JWTBearerGrant.GRANT_TYPE, "assertion": _assertion(grant, key)}, _as_it_is
     elif key:
         headers = {"typ": "JWT"} | ({"x5t#S256": key.thumbprint} if key.thumbprint else {})  # by it Microsoft finds the certificate
         method = PrivateKeyJWT(grant.token_url, headers=headers, alg="PS256" if key.thumbprint else "RS256")
@@ -162,7 +161,7 @@ def _asked(grant: Grant) -> tuple[str, float]:
 
 def _assertion(grant: Grant, key: KeyFile) -> str:
     claims = {"scope": grant.scope}
-    found = sign_jwt_bearer_assertion(
+    found = JWTBearerGrant.sign(
         RSAKey.import_key(key.key), key.account, grant.token_url, grant.user, claims=claims, header={"alg": "RS256", "typ": "JWT"}
     )
     return str(found)
@@ -242,8 +241,8 @@ class _Verified(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self,
         request: PreparedRequest,
-        verify: bool | str,
-        cert: str | tuple[str, str] | None = None,  # noqa: FBT001 - the library's own
+        verify: bool | str,  # noqa: FBT001 - the library's own
+        cert: str | tuple[str, str] | None = None,
     ) -> tuple[Any, Any]:
         """Puts our context in."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)

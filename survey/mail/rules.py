@@ -58,9 +58,9 @@ def judge(phase: Phase, code: int, enhanced: str = "") -> Attempt:
     (<Outcome.FAILED: 'failed'>, <Outcome.LATER: 'later'>, <Outcome.PAUSED: 'paused'>)
     """
     shown = f"{code} {enhanced}".strip()
-    if code in {530, 534, 535} or enhanced == "5.7.30":
+    if code in {530, 534, 535} or enhanced == "5.7.30" or (phase is Phase.SIGN_IN and code >= 500):
         return Attempt(Outcome.PAUSED, shown, "the mail server refused our sign-in")
-    if phase in {Phase.SIGN_IN, Phase.SENDER} and code >= 500:
+    if phase is Phase.SENDER and code >= 500:
         return Attempt(Outcome.PAUSED, shown, "the mail server refuses our sender")
     if phase is Phase.CONNECT:
         return Attempt(Outcome.AWAY, shown, "the mail server takes no letters from here" if code >= 500 else "the mail server is busy")
