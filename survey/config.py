@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -97,6 +97,10 @@ def _port_is_good(parts: SplitResult) -> bool:
         return parts.port is None or parts.port > 0
     except ValueError:
         return False
+
+
+def _is_plain(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable()
 
 
 class _Reader:
@@ -237,7 +241,7 @@ class _Reader:
             self.fault("mail_oauth_key_file", "Microsoft needs the certificate too. Put it into the same file, below the key.")
         if not given["scope"]:
             found["mail_oauth_scope"] = GOOGLE_SCOPE if account else MICROSOFT_SCOPE
-        elif not given["scope"].isascii() or not given["scope"].isprintable() or '"' in given["scope"]:
+        elif not _is_plain(given["scope"]) or '"' in given["scope"]:
             self.fault("mail_oauth_scope", f"not a scope. Example: {MICROSOFT_SCOPE}.")
         return found
 
@@ -270,7 +274,7 @@ class _Reader:
             self.fault("mail_url", "catcher:// needs no sign-in. Remove CANDOUR_MAIL_OAUTH_*, or name the mail server.")
         elif not self.values.get(f"{PREFIX}BOUNCE_URL") and mail.password:
             self.fault("mail_url", "has a password, and CANDOUR_MAIL_OAUTH_* signs in by token. Remove one of the two.")
-        elif not self.values.get(f"{PREFIX}BOUNCE_URL") and mail.hostname and not mail.username:
+        elif not self.values.get(f"{PREFIX}BOUNCE_URL") and mail.hostname and not _is_plain(unquote(mail.username or "")):
             self.fault(
                 "mail_url", "names no mailbox to sign in to. Example: smtp+starttls://it-feedback%40example.com@smtp.office365.com:587."
             )
@@ -281,6 +285,8 @@ class _Reader:
             self.fault("mail_from", 'missing. Example: "Dana Reyes <it-feedback@example.com>", a person whose mailbox is read.')
         elif "@" not in parseaddr(value)[1] or not value.isprintable():
             self.fault("mail_from", f"{value!r} is not an address. Example: Dana Reyes <it-feedback@example.com>.")
+        elif not parseaddr(value)[1].rpartition("@")[0].isascii():
+            self.fault("mail_from", f"{value!r} has accents before the @, which many mail servers do not take. Use plain letters there.")
         return value
 
     def number(self, name: str, *, lowest: int) -> int | None:
