@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 REFUSES_LETTER = "the mail server refuses this letter"
+REFUSES_SIGN_IN, REFUSES_SENDER = "the mail server refused our sign-in", "the mail server refuses our sender"
 FIRST_DELAY, LONGEST_DELAY = 10, 3600
 
 
@@ -59,9 +60,9 @@ def judge(phase: Phase, code: int, enhanced: str = "") -> Attempt:
     """
     shown = f"{code} {enhanced}".strip()
     if code in {530, 534, 535} or enhanced == "5.7.30" or (phase is Phase.SIGN_IN and code >= 500):
-        return Attempt(Outcome.PAUSED, shown, "the mail server refused our sign-in")
+        return Attempt(Outcome.PAUSED, shown, REFUSES_SIGN_IN)
     if phase is Phase.SENDER and code >= 500:
-        return Attempt(Outcome.PAUSED, shown, "the mail server refuses our sender")
+        return Attempt(Outcome.PAUSED, shown, REFUSES_SENDER)
     if phase is Phase.CONNECT:
         return Attempt(Outcome.AWAY, shown, "the mail server takes no letters from here" if code >= 500 else "the mail server is busy")
     if code >= 500:

@@ -109,7 +109,7 @@ class Connection(flask_mail.Connection):
         code, text = host.connect(self.server, self.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
-        self._say("connection", f"{self.name} answered", code, text)
+        self._say(Phase.CONNECT.value, f"{self.name} answered", code, text)
         if self.scheme == "smtp+starttls":
             host.starttls(context=context)  # raises when the server does not offer it: never in clear
         self.certificate = seen_certificate(host.sock)
@@ -117,7 +117,7 @@ class Connection(flask_mail.Connection):
         host.ehlo_or_helo_if_needed()
         if self.user:
             self.phase = Phase.SIGN_IN
-            self._say("sign-in", f"accepted for {self.user} by {self._sign_in(host)}")
+            self._say(Phase.SIGN_IN.value, f"accepted for {self.user} by {self._sign_in(host)}")
         return host
 
     @property
@@ -228,12 +228,12 @@ class Connection(flask_mail.Connection):
         code, text = host.mail(message.envelope_from, options)
         if code != 250:
             return self._refused(host, code, text)
-        self._say("sender", message.envelope_from, code, text)
+        self._say(Phase.SENDER.value, message.envelope_from, code, text)
         self.phase = Phase.RECIPIENT
         code, text = host.rcpt(recipient)
         if code not in {250, 251}:
             return self._refused(host, code, text)
-        self._say("recipient", recipient, code, text)
+        self._say(Phase.RECIPIENT.value, recipient, code, text)
         host.putcmd("data")
         code, text = host.getreply()
         if code != 354:
@@ -242,7 +242,7 @@ class Connection(flask_mail.Connection):
         host.send(_dotted(message.as_bytes()))
         code, text = host.getreply()
         if code == 250:
-            self._say("data", "accepted", code, text)
+            self._say(Phase.DATA.value, "accepted", code, text)
             return Attempt(Outcome.SENT, "250")
         return self._refused(host, code, text)
 
