@@ -212,7 +212,7 @@ class _Session(OAuth2Session):  # type: ignore[misc] # the library has no types
     def __init__(self, grant: Grant, secret: object, method: object) -> None:
         super().__init__(grant.client_id, secret, token_endpoint_auth_method=method, trust_env=False)
         self.proxies = _proxies(grant.token_url)
-        self.mount("https://", _Verified(grant.ca_file))
+        self.mount("https://", Verified(grant.ca_file))
         self.register_compliance_hook("access_token_response", _refused)
 
     def request(self, method: str, url: str, **more: Any) -> Response:  # noqa: ANN401 - what the library passes through
@@ -226,7 +226,7 @@ class _Session(OAuth2Session):  # type: ignore[misc] # the library has no types
         return response
 
 
-class _Verified(HTTPAdapter):
+class Verified(HTTPAdapter):
     """Certificates are checked against the system's authorities and an own one, as for mail, not against a list of the library's."""
 
     def __init__(self, ca_file: Path | None) -> None:

@@ -89,7 +89,7 @@ class Connection(flask_mail.Connection):
         self.limits = limits or Limits()
         self.ca_file, self.tokens, self.tell = ca_file, tokens, tell
         self.certificate: Certificate | None = None
-        self.host: smtplib.SMTP | None = None
+        self.host: _Server | _TlsServer | None = None
         self.num_emails, self.last_used = 0, 0.0
         self.phase = Phase.CONNECT
         self._token, self._is_fresh = "", False
@@ -97,7 +97,7 @@ class Connection(flask_mail.Connection):
     def configure_host(self) -> smtplib.SMTP:
         """An open, encrypted, signed-in connection; what signs us in is sent over a verified one only."""
         context = _trusting(self.ca_file)
-        host: smtplib.SMTP
+        host: _Server | _TlsServer
         if self.scheme == "smtps":
             host = _TlsServer(local_hostname="localhost", timeout=self.limits.command, context=context)
         elif self.scheme == "smtp+starttls" or is_loopback(self.server):
@@ -286,10 +286,22 @@ class Connection(flask_mail.Connection):
 
     def _watch(self, seconds: float) -> threading.Timer:
         """Ends a letter that takes too long in all: a server may answer each command in time and still never end."""
-        timer = threading.Timer(seconds, self._cut)
+        timer = threading.Timer(seconds, self._end)
         timer.daemon = True
         timer.start()
         return timer
+
+    def _end(self) -> None:
+        """From the watch's thread: ends the conversation and leaves the closing to whoever reads.
+
+        Not by the encrypted socket's own method, which would take the encryption off first.
+        """
+        host = self.host
+        if host is not None:
+            host.is_over = True
+            if host.sock is not None:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(host.sock, socket.SHUT_RDWR)
 
     def _cut(self) -> None:
         host, self.host = self.host, None
@@ -299,10 +311,13 @@ class Connection(flask_mail.Connection):
             host.close()
 
 
-def channel_for(config: Config, tell: Callable[[Step], None] | None = None, limits: Limits | None = None) -> Channel:
+def channel_for(config: Config, tell: Callable[[Step], None] | None = None) -> Channel:
     """The channel that the settings name: an SMTP connection, or the demo's catcher."""
-    if config.is_demo:
-        return Catcher(config.folder / "mail")
+    return Catcher(config.folder / "mail") if config.is_demo else connection_for(config, tell)
+
+
+def connection_for(config: Config, tell: Callable[[Step], None] | None = None, limits: Limits | None = None) -> Connection:
+    """The SMTP connection that the settings describe."""
     return Connection(config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), tell=tell)
 
 
@@ -328,8 +343,11 @@ class _Bounded:
 
     sock: socket.socket | None
     file: object
+    is_over = False
 
     def getreply(self) -> tuple[int, bytes]:
+        if self.is_over:
+            raise smtplib.SMTPServerDisconnected("out of time")
         if isinstance(self.file, _Measured):
             self.file.left = LARGEST_REPLY
         elif self.sock is not None:

@@ -137,9 +137,12 @@ def test_nothing_that_happens_after_250_undoes_it(box: Postbox, fault: str) -> N
 TALK = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n")
 
 
+@pytest.mark.parametrize("begun", [b"2", b"250-"])
 @pytest.mark.parametrize(("lines", "outcome"), [((), Outcome.AWAY), (TALK[:2], Outcome.AWAY), (TALK, Outcome.LOST)])
-def test_a_server_that_answers_octet_by_octet_is_cut_off_by_the_limit_of_a_letter(lines: tuple[bytes, ...], outcome: Outcome) -> None:
-    with open_script(*lines, b"2") as script:
+def test_a_server_that_answers_octet_by_octet_is_cut_off_by_the_limit_of_a_letter(
+    lines: tuple[bytes, ...], outcome: Outcome, begun: bytes
+) -> None:
+    with open_script(*lines, begun) as script:
         line = Connection(f"smtp://127.0.0.1:{script.port}", None, Limits(command=600.0, letter=1.0))
         assert outcomes(line, 1) == [outcome]
     assert script.hung_up
