@@ -243,6 +243,14 @@ def test_a_certificate_that_proves_nothing_gets_no_password(authority: trustme.C
     assert "nothing that signs us in was sent" in found.reason
 
 
+def test_a_certificate_of_another_host_says_so(authority: trustme.CA, ca_file: Path) -> None:
+    with open_postbox(sign_in=True, smtps=certified(authority, "mail.other.example")) as server:
+        (found,) = hand_over(Connection(f"smtps://{SIGN_IN}localhost:{server.port}", ca_file))
+        assert server.passwords == []
+    assert found.outcome is Outcome.PAUSED
+    assert "is not valid for its name; check the host in CANDOUR_MAIL_URL" in found.reason
+
+
 @pytest.mark.parametrize("by", ["password", "token"])
 @pytest.mark.parametrize("fault", [*FAULTS, "STARTTLS stripped"])
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
