@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -15,8 +15,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from survey.kernel.errors import Refused
+from survey.keyfile import read_key_file
 
 PREFIX = "CANDOUR_"
+MICROSOFT_SCOPE, GOOGLE_SCOPE = "https://outlook.office365.com/.default", "https://mail.google.com/"
 MAIL_SCHEMES = ("smtp+starttls", "smtps", "smtp", "catcher")
 
 
@@ -32,6 +34,11 @@ class Config:
     mail_from: str
     mail_per_minute: int | None = None
     mail_ca_file: Path | None = None
+    mail_oauth_client_id: str = ""
+    mail_oauth_client_secret: str = field(default="", repr=False)
+    mail_oauth_key_file: Path | None = None
+    mail_oauth_token_url: str = ""
+    mail_oauth_scope: str = ""
     timezone: str = "UTC"
     proxies: int = 0
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +99,10 @@ def _port_is_good(parts: SplitResult) -> bool:
         return False
 
 
+def _is_plain(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable()
+
+
 class _Reader:
     """Reads one setting after the other and collects the faults."""
 
@@ -123,6 +134,7 @@ class _Reader:
             "mail_from": self.mail_from(local=local),
             "mail_per_minute": self.number("mail_per_minute", lowest=1),
             "mail_ca_file": self.existing_file("mail_ca_file"),
+            **self.mail_oauth(mail_url),
             "timezone": self.zone(),
             "proxies": self.number("proxies", lowest=0) or 0,
         }
@@ -204,12 +216,77 @@ class _Reader:
             self.fault("mail_url", "plain smtp:// is for this machine only. Use smtp+starttls:// or smtps://.")
         return value
 
+    def mail_oauth(self, mail_url: str) -> dict[str, object]:
+        """The sign-in by token: client id with a secret or a key, or a service account's key file; nothing that contradicts it."""
+        given = {name: self.text(f"mail_oauth_{name}") for name in ("client_id", "client_secret", "token_url", "scope")}
+        file, key = self.existing_file("mail_oauth_key_file"), None
+        if file and file.is_file():
+            try:
+                key = read_key_file(file)
+            except ValueError as error:
+                self.fault("mail_oauth_key_file", str(error))
+        found: dict[str, object] = {f"mail_oauth_{name}": value for name, value in given.items()} | {"mail_oauth_key_file": file}
+        mail = _split(mail_url)
+        if not file and not any(given.values()):
+            if mail.username and not mail.password:
+                self.fault("mail_url", "has a user but no password. Add it, or sign in by token: CANDOUR_MAIL_OAUTH_*.")
+            return found
+        self.oauth_user(mail)
+        if file and not key:
+            return found
+        account = bool(key and key.account)
+        self.oauth_proof(given, file=bool(file), account=account)
+        found["mail_oauth_token_url"] = self.oauth_token_url(given["token_url"] or (key.token_url if key else ""))
+        if "microsoft" in given["token_url"] and key and not account and not key.thumbprint:
+            self.fault("mail_oauth_key_file", "Microsoft needs the certificate too. Put it into the same file, below the key.")
+        if not given["scope"]:
+            found["mail_oauth_scope"] = GOOGLE_SCOPE if account else MICROSOFT_SCOPE
+        elif not _is_plain(given["scope"]) or '"' in given["scope"]:
+            self.fault("mail_oauth_scope", f"not a scope. Example: {MICROSOFT_SCOPE}.")
+        return found
+
+    def oauth_proof(self, given: Mapping[str, str], *, file: bool, account: bool) -> None:
+        if account:
+            for name in ("client_id", "client_secret"):
+                if given[name]:
+                    self.fault(f"mail_oauth_{name}", "the service account's key file says who signs in. Remove this, or the key file.")
+            return
+        if not given["client_id"]:
+            self.fault("mail_oauth_client_id", "missing. Set it to the id that the application has where you registered it.")
+        if file and given["client_secret"]:
+            self.fault("mail_oauth_client_secret", "there is a CANDOUR_MAIL_OAUTH_KEY_FILE too. Remove one of the two.")
+        if not file and not given["client_secret"]:
+            self.fault("mail_oauth_client_secret", "missing. Set it, or name a key file in CANDOUR_MAIL_OAUTH_KEY_FILE.")
+
+    def oauth_token_url(self, value: str) -> str:
+        parts = _split(value)
+        if not value:
+            self.fault("mail_oauth_token_url", "missing. Example: https://login.microsoftonline.com/TENANT/oauth2/v2.0/token.")
+        elif not parts.hostname or parts.username is not None or not _port_is_good(parts) or parts.fragment or not value.isprintable():
+            self.fault("mail_oauth_token_url", "not an address like https://login.microsoftonline.com/TENANT/oauth2/v2.0/token.")
+        elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+            self.fault("mail_oauth_token_url", "would send what signs us in in clear. Use https://.")
+        return value
+
+    def oauth_user(self, mail: SplitResult) -> None:
+        """The mailbox stands in the mail server's address; only for reading bounces may that one sign in otherwise."""
+        if mail.scheme == "catcher":
+            self.fault("mail_url", "catcher:// needs no sign-in. Remove CANDOUR_MAIL_OAUTH_*, or name the mail server.")
+        elif not self.values.get(f"{PREFIX}BOUNCE_URL") and mail.password:
+            self.fault("mail_url", "has a password, and CANDOUR_MAIL_OAUTH_* signs in by token. Remove one of the two.")
+        elif not self.values.get(f"{PREFIX}BOUNCE_URL") and mail.hostname and not _is_plain(unquote(mail.username or "")):
+            self.fault(
+                "mail_url", "names no mailbox to sign in to. Example: smtp+starttls://it-feedback%40example.com@smtp.office365.com:587."
+            )
+
     def mail_from(self, *, local: bool) -> str:
         value = self.text("mail_from", "Candour <candour@localhost.example>" if local else "")
         if not value:
             self.fault("mail_from", 'missing. Example: "Dana Reyes <it-feedback@example.com>", a person whose mailbox is read.')
         elif "@" not in parseaddr(value)[1] or not value.isprintable():
             self.fault("mail_from", f"{value!r} is not an address. Example: Dana Reyes <it-feedback@example.com>.")
+        elif not parseaddr(value)[1].rpartition("@")[0].isascii():
+            self.fault("mail_from", f"{value!r} has accents before the @, which many mail servers do not take. Use plain letters there.")
         return value
 
     def number(self, name: str, *, lowest: int) -> int | None:

@@ -19,6 +19,7 @@ from survey.database import MIGRATIONS, db, indiscretions
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
 from survey.mail import service as mail
+from survey.mail.checks import look_at_mail
 from survey.waves import service as waves
 from survey.waves.copies import EXPORT, copies_to_destroy, spare_copies
 from survey.waves.custody import key_fault, remedy
@@ -57,7 +58,7 @@ class Setting:
 def examine(config: Config, kinds: frozenset[str]) -> tuple[Check, ...]:
     """Every check; `kinds` are the kinds of letter that this program can write. What needs the database waits until that is in order."""
     database = tuple(_database(config))
-    checks = [*database, *_key_folder(config), *_base_url(config), *_certificate(config)]
+    checks = [*database, *_key_folder(config), *_base_url(config), *_certificate(config), *_mail(config)]
     if not any(check.is_wrong for check in database):
         for look in (_clock, _logging, lambda: _zones(config), lambda: _keys(config), _copies, lambda: _letters(kinds)):
             checks += _looked(look)
@@ -149,6 +150,11 @@ def _certificate(config: Config) -> Iterator[Check]:
         yield Check("mail certificate", True, says, "CANDOUR_MAIL_CA_FILE needs a file in PEM form that the service's user may read.")
     else:
         yield Check("mail certificate", False, f"{config.mail_ca_file} can be read.")
+
+
+def _mail(config: Config) -> Iterator[Check]:
+    for found in look_at_mail(config, now()):
+        yield Check(found.name, found.is_wrong, found.says, found.remedy)
 
 
 def _clock() -> Iterator[Check]:

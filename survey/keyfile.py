@@ -1,4 +1,4 @@
-"""A key file as a mail server's administrator hands it out: a private key, alone or with its certificate, or a service account's JSON."""
+"""The file by which Candour proves to a sign-in server who it is: a private key with or without certificate, or a service account's."""
 
 import base64
 import json

@@ -10,7 +10,7 @@ from survey.access.open_to import open_to
 from survey.answering.counting import close_wave
 from survey.findings.service import findings
 from survey.findings.wording import prospect
-from survey.invitations.service import number_answered, open_wave, preview_wave
+from survey.invitations.service import notes_on_mail, number_answered, open_wave, preview_wave
 from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.providers.service import provider_by_id
@@ -69,9 +69,10 @@ def open_by_hand(wave: str) -> str | Response:
         item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor())
         flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
         return redirect(url_for("findings.results", wave=item.slug), 303)
-    plan = preview_wave(wave)
+    plan, config = preview_wave(wave), current_app.config["CANDOUR"]
     prospects = [prospect(outlook(plan.invited, rate)) for rate in RATES]
-    facts = {"key_dir": current_app.config["CANDOUR"].key_dir, "spare": spare_copies(plan.wave), "export": EXPORT.format(plan.wave.slug)}
+    facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave), "export": EXPORT.format(plan.wave.slug)}
+    facts |= {"mail_notes": notes_on_mail(plan, config, now())}
     return render_template("desk/open_by_hand.html", plan=plan, prospects=prospects, **facts)
 
 

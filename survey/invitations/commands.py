@@ -7,7 +7,7 @@ import click
 from flask import current_app
 
 from survey.invitations import staff
-from survey.invitations.service import open_wave, preview_wave
+from survey.invitations.service import notes_on_mail, open_wave, preview_wave
 from survey.kernel.clock import now
 from survey.people.commands import people_group
 from survey.waves import service as waves
@@ -157,9 +157,10 @@ def open_(wave: str) -> None:
 
     Example: candour waves open it-support-2027-q1
     """
-    for warning in preview_wave(wave).warnings:
+    config, plan = current_app.config["CANDOUR"], preview_wave(wave)
+    for warning in (*plan.warnings, *notes_on_mail(plan, config, now())):
         click.echo(f"Note: {warning}", err=True)
-    key_dir = current_app.config["CANDOUR"].key_dir
+    key_dir = config.key_dir
     item = open_wave(wave, now(), key_dir, actor=ACTOR)
     click.echo(f"{item.slug} is open until {item.closes:%Y-%m-%d %H:%M} ({item.timezone}); {item.invited} invitations are queued.")
     for group in item.groups:

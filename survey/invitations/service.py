@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parseaddr
 from pathlib import Path
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from survey.access.audit import record
+from survey.config import Config
 from survey.database import db, indiscretions, transaction
 from survey.invitations import rules
 from survey.invitations.letters import rehearse
@@ -18,9 +20,11 @@ from survey.invitations.tables import InvitationRow, TokenRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
+from survey.mail.checks import notes_before_launch
 from survey.people.rules import Person
 from survey.people.service import list_people, people_in, person
 from survey.people.stopping import level_stop_secrets, reachable_at, store_stop_secrets
+from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, freeze, questionnaire, with_questions
 from survey.statistics.planning import chance_of_answers
@@ -65,6 +69,16 @@ def preview_wave(name: str) -> Preview:
     unspoken = rehearse(item, groups[0], asked, people)
     warnings = (*_warnings(groups, len(people)), *_about_languages(unspoken), *_about_keys(cokeys.for_launch()))
     return Preview(item, groups, asked, people, warnings)
+
+
+def notes_on_mail(plan: Preview, config: Config, now: datetime) -> tuple[str, ...]:
+    """What to know about mail before this wave opens, after a few seconds at most; it may open all the same."""
+    domain = parseaddr(config.mail_from)[1].rpartition("@")[2].lower()
+    contacts = provider_by_id(plan.wave.provider_id).contacts
+    found = notes_before_launch(config, plan.invited, plan.wave.closes_at - now, mail.status().paused_because, now)
+    if domain in {contact.address.rpartition("@")[2].lower() for contact in contacts}:
+        found += (f"Mails come from {domain}, the provider's own domain, and what staff reply would reach it. Correct CANDOUR_MAIL_FROM.",)
+    return found
 
 
 def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> Wave:

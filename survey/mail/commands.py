@@ -1,6 +1,7 @@
 """The mail channel on the command line."""
 
 import json
+from dataclasses import asdict
 from email.utils import parseaddr
 
 import click
@@ -10,10 +11,12 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service
-from survey.mail.letter import Letter, wire_address
+from survey.mail.letter import wire_address
+from survey.mail.letters import trial_letter
 from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome
 from survey.mail.sender import channel_for
+from survey.mail.steps import Step, remedy
 
 
 @click.group("mail")
@@ -23,23 +26,33 @@ def mail_group() -> None:
 
 @mail_group.command("test")
 @click.argument("address")
-def test(address: str) -> None:
-    """Send a test message and say what the server answered. Works while sending is paused.
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def test(address: str, *, as_json: bool) -> None:
+    """Send a test mail and say step by step what the server answered. Works while sending is paused.
+
+    Exits with 1 when the mail was not accepted. What signs us in is never printed.
 
     Example: candour mail test you@northwind.example
     """
     config = current_app.config["CANDOUR"]
-    text = "This is a test message of Candour. If you can read it, mail works.\n"
-    letter = Letter("", address, "Test mail", text, f"<p>{text}</p>")
+    letter = trial_letter(address, config)
     message_id = f"<{random_id()}@{wire_address(parseaddr(config.mail_from)[1]).partition('@')[2]}>"
-    line = channel_for(config)
+    steps: list[Step] = []
+    line = channel_for(config, steps.append if as_json else _print_step)
     try:
         attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now()))
     finally:
         line.close()
-    if attempt.outcome is not Outcome.SENT:
-        raise Refused(f"The test message was not accepted by {line.name}: {_shown(attempt)}")
-    click.echo(f"Accepted by {line.name} ({attempt.code}). Message-ID {message_id}")
+    is_accepted = attempt.outcome is Outcome.SENT
+    todo = "" if is_accepted else remedy(attempt, by_token=bool(config.mail_oauth_token_url))
+    if as_json:
+        facts = {"accepted": is_accepted, "server": line.name, "message_id": message_id, "steps": [asdict(step) for step in steps]}
+        facts |= {"problem": None if is_accepted else _shown(attempt), "remedy": todo or None}
+        click.echo(json.dumps(facts, ensure_ascii=False))
+    if not is_accepted:
+        raise Refused(f"The test mail was not accepted by {line.name}: {_shown(attempt)}. {todo}".rstrip())
+    if not as_json:
+        click.echo(f"Accepted by {line.name} ({attempt.code}). Message-ID {message_id}")
 
 
 @mail_group.command("status")
@@ -94,10 +107,12 @@ def resume() -> None:
     click.echo("Sending goes on with the next tick.")
 
 
+def _print_step(step: Step) -> None:
+    click.echo(f"{step.name}: {step.says}")
+
+
 def _shown(attempt: Attempt) -> str:
-    code = f" ({attempt.code})" if attempt.code else ""
-    names_setting = "CANDOUR_" in attempt.reason
-    return f"{attempt.reason}{code}.{'' if names_setting else ' Check CANDOUR_MAIL_URL and CANDOUR_MAIL_FROM.'}"
+    return f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
 
 
 COMMANDS = (mail_group,)

@@ -6,7 +6,7 @@ from unicodedata import normalize
 
 from survey.kernel.errors import Refused
 
-LONGEST_SUBJECT, LONGEST_ADDRESS = 200, 254
+LONGEST_SUBJECT, LONGEST_ADDRESS, LONGEST_LOCAL_PART = 200, 254, 64
 _ADDRESS = re.compile(
     r"[^\s@<>(),;:\"\[\]\\\x00-\x1f\x7f]{1,64}@[^\s@<>(),;:\"\[\]\\\x00-\x1f\x7f.]+(\.[^\s@<>(),;:\"\[\]\\\x00-\x1f\x7f.]+)+"
 )
@@ -37,9 +37,8 @@ class Letter:
 
     def __post_init__(self) -> None:
         """Checks everything that becomes a header."""
-        for address in (self.to_address, *([self.reply_to] if self.reply_to else [])):
-            if fault := address_fault(address):
-                raise Refused(f"The letter was not written: {fault}")
+        if fault := address_fault(self.to_address) or (plain_address_fault(self.reply_to) if self.reply_to else None):
+            raise Refused(f"The letter was not written: {fault}")
         named = {"name": self.to_name, "subject": self.subject}
         named |= {f"header {name!r}": name + value for name, value in self.headers}
         named |= {f"attachment {file.name!r}": file.name + file.media_type for file in self.attachments}
@@ -51,7 +50,7 @@ class Letter:
 
 
 def address_fault(address: str) -> str | None:
-    r"""What is wrong with a mail address, or None; international domains are fine.
+    r"""What is wrong with a mail address, or None; letters of any language are fine on both sides of the @ (RFC 6531).
 
     >>> address_fault("ada@northwind.example") is None, address_fault("ada@x\nBcc: b@c.d")
     (True, 'a mail address has no line breaks or control characters.')
@@ -61,10 +60,10 @@ def address_fault(address: str) -> str | None:
     local, _, domain = address.rpartition("@")
     if not _ADDRESS.fullmatch(address) or local.startswith(".") or local.endswith(".") or ".." in local:
         return "not a complete mail address, like name@company.example."
-    if not local.isascii():
-        return "only plain letters can stand before the @, no accents."
+    if len(local.encode()) > LONGEST_LOCAL_PART:
+        return f"the part before the @ has at most {LONGEST_LOCAL_PART} characters, fewer with accents."
     try:
-        octets = wire_address(address).encode("ascii")
+        octets = wire_address(address).encode()
     except UnicodeError:
         return "the part after the @ is no domain name."
     if not domain.isascii() and octets.partition(b"@")[2].decode("idna").lower() != normalize("NFKC", domain).lower():
@@ -72,12 +71,30 @@ def address_fault(address: str) -> str | None:
     return None if len(octets) <= LONGEST_ADDRESS else f"a mail address has at most {LONGEST_ADDRESS} characters."
 
 
+def plain_address_fault(address: str) -> str | None:
+    """What is wrong with an address that must stand in everybody's letter, or None: not every mail server takes accents before the @.
+
+    >>> plain_address_fault("ünal@northwind.example")
+    'only plain letters can stand before the @, no accents.'
+    """
+    fault = address_fault(address)
+    return fault or ("only plain letters can stand before the @, no accents." if needs_utf8(address) else None)
+
+
+def needs_utf8(address: str) -> bool:
+    """Whether only a mail server with SMTPUTF8 (RFC 6531) can take this address: it has accents before the @.
+
+    >>> needs_utf8("ünal@northwind.example"), needs_utf8("ada@müller.example")
+    (True, False)
+    """
+    return not address.rpartition("@")[0].isascii()
+
+
 def wire_address(address: str) -> str:
-    """The address as SMTP takes it: an international domain in its ASCII form (IDNA).
+    """The address as SMTP takes it: an international domain in its ASCII form (IDNA), what stands before the @ as it is.
 
     >>> wire_address("ada@müller.example")
     'ada@xn--mller-kva.example'
     """
     local, _, domain = address.rpartition("@")
-    local.encode("ascii")
     return f"{local}@{domain.encode('idna').decode('ascii')}"

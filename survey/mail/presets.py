@@ -38,7 +38,8 @@ def time_needed(letters: int, pace: Pace) -> timedelta:
     >>> time_needed(1_000, MICROSOFT), time_needed(12_000, MICROSOFT)
     (datetime.timedelta(seconds=2400), datetime.timedelta(days=1, seconds=9600))
     """
-    days, rest = divmod(max(letters - 1, 0), pace.per_day) if pace.per_day else (0, letters - 1)
+    daily = _daily(pace)
+    days, rest = divmod(max(letters - 1, 0), daily) if daily else (0, letters - 1)
     return timedelta(days=days, minutes=(rest + 1) / pace.per_minute if pace.per_minute and letters else 0)
 
 
@@ -51,8 +52,10 @@ def slow_opening(letters: int, pace: Pace, stays_open: timedelta) -> str | None:
     needed = time_needed(letters, pace)
     if needed <= min(LONG, stays_open / 4):
         return None
-    by_day = pace.per_day is not None and needed >= LONG
-    said = f"{letters:,} letters at {f'{pace.per_day:,} a day' if by_day else f'{pace.per_minute} a minute'} need {_spoken(needed)}"
+    daily = _daily(pace)
+    said = (
+        f"{letters:,} letters at {f'{daily:,} a day' if daily and needed >= LONG else f'{pace.per_minute} a minute'} need {_spoken(needed)}"
+    )
     if needed >= stays_open:
         return f"{said}, but the wave closes after {_spoken(stays_open)}: some people would never be asked. Let it stay open longer."
     return f"{said}; the last people get theirs that much later."
@@ -66,6 +69,11 @@ def _preset(mail_url: str) -> Pace:
     if host.endswith((".office365.com", ".office365.us")):
         return MICROSOFT
     return {"smtp.gmail.com": GOOGLE, "smtp-relay.gmail.com": GOOGLE_RELAY}.get(host, ANY_SERVER)
+
+
+def _daily(pace: Pace) -> int | None:
+    """The most in a day, where it is reached before the day ends."""
+    return pace.per_day if pace.per_day and (pace.per_minute is None or pace.per_day < pace.per_minute * 24 * 60) else None
 
 
 def _spoken(needed: timedelta) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 REFUSES_LETTER = "the mail server refuses this letter"
+REFUSES_SIGN_IN, REFUSES_SENDER = "the mail server refused our sign-in", "the mail server refuses our sender"
 FIRST_DELAY, LONGEST_DELAY = 10, 3600
 
 
@@ -59,10 +60,10 @@ def judge(phase: Phase, code: int, enhanced: str = "") -> Attempt:
     (<Outcome.FAILED: 'failed'>, <Outcome.LATER: 'later'>, <Outcome.PAUSED: 'paused'>)
     """
     shown = f"{code} {enhanced}".strip()
-    if code in {530, 534, 535} or enhanced == "5.7.30":
-        return Attempt(Outcome.PAUSED, shown, "the mail server refused our sign-in")
-    if phase in {Phase.SIGN_IN, Phase.SENDER} and code >= 500:
-        return Attempt(Outcome.PAUSED, shown, "the mail server refuses our sender")
+    if code in {530, 534, 535} or enhanced == "5.7.30" or (phase is Phase.SIGN_IN and code >= 500):
+        return Attempt(Outcome.PAUSED, shown, REFUSES_SIGN_IN)
+    if phase is Phase.SENDER and code >= 500:
+        return Attempt(Outcome.PAUSED, shown, REFUSES_SENDER)
     slower = code in {421, 432, 452} or (code, enhanced) == (450, "4.2.1") or (code == 451 and enhanced.startswith("4.7."))
     if phase is Phase.CONNECT:
         reason = "the mail server takes no letters from here" if code >= 500 else "the mail server is busy"

@@ -1,16 +1,19 @@
 """Handing letters over: Flask-Mail's connection and message, made safe.
 
 What differs from Flask-Mail 0.10 as shipped: certificates are verified and plain text goes to this machine only; every
-command has a time limit and every letter one in all; the message is built by `email` (ASCII, lines of at most 76); MAIL,
-RCPT and DATA are given one by one, so that the phase of a failure is known; nothing after the server's 250 undoes it.
+command has a time limit and every letter one in all; no reply may be endless; the message is built by `email` (ASCII, lines of
+at most 76); MAIL, RCPT and DATA are given one by one, so that the phase of a failure is known; nothing after the server's 250
+undoes it. Sign-in is by password or by token (XOAUTH2).
 """
 
 import contextlib
+import io
 import smtplib
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,12 +23,18 @@ import flask_mail
 
 from survey.config import Config, is_loopback
 from survey.mail.catcher import Catcher
-from survey.mail.letter import wire_address
+from survey.mail.letter import needs_utf8, wire_address
 from survey.mail.message import Message
+from survey.mail.oauth import NoToken, TokenSource, token_source, xoauth2
 from survey.mail.rules import Attempt, Outcome, Phase, judge
+from survey.mail.steps import Certificate, Step, certificate_fault, quoted, seen_certificate
 
 COMMAND_SECONDS, LETTER_SECONDS = 20.0, 45.0
 IDLE_SECONDS, LETTERS_PER_CONNECTION = 30.0, 100
+LONGEST_LINE, LARGEST_REPLY = 8192, 64 * 1024
+CANNOT_TAKE = "the mail server cannot handle this address"
+NOTHING_SENT = "nothing that signs us in was sent"
+SENSELESS = "the mail server's answer makes no sense"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +67,57 @@ class Channel(Protocol):
 
 
 class Connection(flask_mail.Connection):
-    """One reused SMTP connection: closed after 100 letters or half a minute without work."""
+    """One reused SMTP connection: closed after 100 letters or half a minute without work.
 
-    def __init__(self, mail_url: str, ca_file: Path | None = None, limits: Limits | None = None) -> None:
+    Whoever gives `tell` hears of each step with the server's own words; the outbox must not, for they may quote an address.
+    """
+
+    def __init__(
+        self,
+        mail_url: str,
+        ca_file: Path | None = None,
+        limits: Limits | None = None,
+        *,
+        tokens: TokenSource | None = None,
+        tell: Callable[[Step], None] | None = None,
+    ) -> None:
         parts = urlsplit(mail_url)
         self.scheme, self.server = parts.scheme, parts.hostname or ""
         self.port = parts.port or {"smtps": 465, "smtp+starttls": 587}.get(parts.scheme, 25)
         self.user = unquote(parts.username or "")
         self.password = unquote(parts.password or "")
         self.limits = limits or Limits()
-        self.ca_file = ca_file
-        self.host: smtplib.SMTP | None = None
+        self.ca_file, self.tokens, self.tell = ca_file, tokens, tell
+        self.certificate: Certificate | None = None
+        self.host: _Server | _TlsServer | None = None
         self.num_emails, self.last_used = 0, 0.0
         self.phase = Phase.CONNECT
+        self._token, self._is_fresh = "", False
 
     def configure_host(self) -> smtplib.SMTP:
-        """An open, encrypted, signed-in connection; the password is sent over a verified one only."""
+        """An open, encrypted, signed-in connection; what signs us in is sent over a verified one only."""
         context = _trusting(self.ca_file)
-        host: smtplib.SMTP
+        host: _Server | _TlsServer
         if self.scheme == "smtps":
-            host = smtplib.SMTP_SSL(local_hostname="localhost", timeout=self.limits.command, context=context)
+            host = _TlsServer(local_hostname="localhost", timeout=self.limits.command, context=context)
         elif self.scheme == "smtp+starttls" or is_loopback(self.server):
-            host = smtplib.SMTP(local_hostname="localhost", timeout=self.limits.command)
+            host = _Server(local_hostname="localhost", timeout=self.limits.command)
         else:
             raise _NotSafe("plain smtp:// is for a server on this machine only")
-        host._host = self.server  # type: ignore[attr-defined]  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
+        host._host = self.server  # type: ignore[union-attr]  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
         self.host = host  # from here on the watch can cut it
         code, text = host.connect(self.server, self.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
+        self._say(Phase.CONNECT.value, f"{self.name} answered", code, text)
         if self.scheme == "smtp+starttls":
             host.starttls(context=context)  # raises when the server does not offer it: never in clear
+        self.certificate = seen_certificate(host.sock)
+        self._say("encryption", self.certificate.says() if self.certificate else "none; the server is this very machine")
         host.ehlo_or_helo_if_needed()
         if self.user:
             self.phase = Phase.SIGN_IN
-            _sign_in(host, self.user, self.password)
+            self._say(Phase.SIGN_IN.value, f"accepted for {self.user} by {self._sign_in(host)}")
         return host
 
     @property
@@ -107,28 +132,70 @@ class Connection(flask_mail.Connection):
         return self.host is not None and not stale
 
     def connect(self) -> Attempt | None:
-        """Opens the connection unless a fresh one is open; None when ready, else why not."""
+        """Opens the connection unless a fresh one is open; None when ready, else why not. A refused token is replaced once."""
         if self.is_ready:
             return None
-        self.close()
-        self.phase = Phase.CONNECT
-        watch = self._watch()
-        try:
-            self.configure_host()
-        except (OSError, smtplib.SMTPException, ValueError, _NotSafe) as error:
-            self._cut()
-            return _not_connected(error, self.phase)
-        finally:
-            watch.cancel()
-        self.num_emails, self.last_used = 0, time.monotonic()
-        return None
+        end = time.monotonic() + self.limits.letter
+        fault = self._open(end, fresh=False)
+        if fault and fault.outcome is Outcome.PAUSED and fault.code and self.phase is Phase.SIGN_IN and self._token:
+            fault = self._open(end, fresh=True)
+        return fault
 
     def deliver(self, message: Message) -> Attempt:
         """Hands one letter to one recipient over, command by command; what is not known is said to be lost."""
+        attempt = self._hand_over(message)
+        if attempt.outcome is Outcome.PAUSED and self._token and not self._is_fresh:  # it may have ended meanwhile
+            self.close()
+            attempt = self._open(time.monotonic() + self.limits.letter, fresh=True) or self._hand_over(message)
+        return attempt
+
+    def _open(self, end: float, *, fresh: bool) -> Attempt | None:
+        self.close()
+        self.phase, self.certificate, self._is_fresh = Phase.CONNECT, None, fresh
+        try:
+            self._take_token(fresh=fresh)
+            watch = self._watch(max(end - time.monotonic(), 0.0))
+            try:
+                self.configure_host()
+            finally:
+                watch.cancel()
+        except (OSError, smtplib.SMTPException, ValueError, NoToken, _NotSafe) as error:
+            self._cut()
+            return self._not_connected(error)
+        self.num_emails, self.last_used = 0, time.monotonic()
+        return None
+
+    def _take_token(self, *, fresh: bool) -> None:
+        """Before the connection is open: a server that waits for us may close it."""
+        self._token = ""
+        if self.tokens and self.user and not self.password:
+            self._token = self.tokens.token(fresh=fresh)
+            self._say("token", f"{'a new one' if fresh else 'given'} by {self.tokens.server}")
+
+    def _sign_in(self, host: smtplib.SMTP) -> str:
+        """Signs in; says by which mechanism."""
+        secret = "token" if self._token else "password"
+        if not (self.user + self.password).isascii():
+            raise _NotSafe("the user or password in CANDOUR_MAIL_URL has letters that SMTP cannot carry; use plain ones (ASCII)")
+        if not host.has_extn("auth"):
+            raise _NotSafe(f"the mail server offers no sign-in here; check the port in CANDOUR_MAIL_URL; no {secret} was sent")
+        offered = host.esmtp_features["auth"].upper().split()
+        if self._token:
+            if "XOAUTH2" not in offered:
+                raise _NotSafe("the mail server takes no sign-in by token (XOAUTH2); no token was sent")
+            answer = xoauth2(self.user, self._token)
+            host.auth("XOAUTH2", lambda refusal=None: answer if refusal is None else "")  # an empty line ends a refusal
+            return "XOAUTH2"
+        if not {"CRAM-MD5", "PLAIN", "LOGIN"} & set(offered):
+            raise _NotSafe("the mail server takes no sign-in by password; no password was sent")
+        host.login(self.user, self.password)
+        return "password"
+
+    def _hand_over(self, message: Message) -> Attempt:
         if self.host is None:
             return Attempt(Outcome.AWAY, "", "no connection")
         self.phase = Phase.SENDER
-        watch = self._watch()
+        watch = self._watch(self.limits.letter)
         try:
             attempt = self._converse(self.host, message)
         except (OSError, smtplib.SMTPException, ValueError) as error:
@@ -151,13 +218,22 @@ class Connection(flask_mail.Connection):
             host.close()
 
     def _converse(self, host: smtplib.SMTP, message: Message) -> Attempt:
-        code, text = host.mail(message.envelope_from)
+        recipient, options = wire_address(message.letter.to_address), []
+        if needs_utf8(recipient):  # RFC 6531
+            if not host.has_extn("smtputf8"):
+                return Attempt(Outcome.FAILED, "", CANNOT_TAKE)
+            options = ["SMTPUTF8", *(["BODY=8BITMIME"] if host.has_extn("8bitmime") else [])]
+        if host.has_extn("dsn"):
+            options.append("RET=HDRS")  # RFC 3461: a bounce brings no living link back
+        code, text = host.mail(message.envelope_from, options)
         if code != 250:
             return self._refused(host, code, text)
+        self._say(Phase.SENDER.value, message.envelope_from, code, text)
         self.phase = Phase.RECIPIENT
-        code, text = host.rcpt(wire_address(message.letter.to_address))
+        code, text = host.rcpt(recipient)
         if code not in {250, 251}:
             return self._refused(host, code, text)
+        self._say(Phase.RECIPIENT.value, recipient, code, text)
         host.putcmd("data")
         code, text = host.getreply()
         if code != 354:
@@ -166,13 +242,15 @@ class Connection(flask_mail.Connection):
         host.send(_dotted(message.as_bytes()))
         code, text = host.getreply()
         if code == 250:
+            self._say(Phase.DATA.value, "accepted", code, text)
             return Attempt(Outcome.SENT, "250")
         return self._refused(host, code, text)
 
     def _refused(self, host: smtplib.SMTP, code: int, text: bytes) -> Attempt:
+        self._say(self.phase.value, "refused", code, text, is_good=False)
         if not 400 <= code < 600:
             self._cut()
-            return self._broken("the mail server's answer makes no sense")
+            return self._broken(SENSELESS)
         attempt = judge(self.phase, code, _enhanced(text))
         if code == 421:
             self._cut()
@@ -181,18 +259,49 @@ class Connection(flask_mail.Connection):
             host.rset()
         return attempt
 
+    def _not_connected(self, error: Exception) -> Attempt:
+        if isinstance(error, NoToken):
+            return Attempt(Outcome.PAUSED if error.must_look else Outcome.AWAY, "", error.reason)
+        if isinstance(error, smtplib.SMTPResponseException):
+            self._say(self.phase.value, "refused", error.smtp_code, error.smtp_error, is_good=False)
+            makes_sense = 400 <= error.smtp_code < 600
+            return judge(self.phase, error.smtp_code, _enhanced(error.smtp_error)) if makes_sense else Attempt(Outcome.AWAY, "", SENSELESS)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return Attempt(Outcome.PAUSED, "", f"{certificate_fault(error)}; {NOTHING_SENT}")
+        if isinstance(error, smtplib.SMTPNotSupportedError):
+            return Attempt(Outcome.PAUSED, "", f"the mail server offers no encryption (STARTTLS); {NOTHING_SENT}")
+        return Attempt(Outcome.PAUSED, "", str(error)) if isinstance(error, _NotSafe) else Attempt(Outcome.AWAY, "", _away(error))
+
+    def _say(self, step: str, words: str, code: int = 0, text: bytes | str = b"", *, is_good: bool = True) -> None:
+        """Tells a step to whoever listens; while signing in, without the server's words, which may repeat what signs us in."""
+        if self.tell:
+            heard = b"" if self.phase is Phase.SIGN_IN else text
+            self.tell(Step(step, " ".join(part for part in (words, quoted(code, heard, self.password, self._token)) if part), is_good))
+
     def _broken(self, why: str) -> Attempt:
         """What a broken connection means: a used one is replaced, one that breaks at its first letter means that the server is away."""
         if self.phase is Phase.DATA:
             return Attempt(Outcome.LOST, "", "the connection broke")
         return Attempt(Outcome.DROPPED if self.num_emails else Outcome.AWAY, "", why)
 
-    def _watch(self) -> threading.Timer:
+    def _watch(self, seconds: float) -> threading.Timer:
         """Ends a letter that takes too long in all: a server may answer each command in time and still never end."""
-        timer = threading.Timer(self.limits.letter, self._cut)
+        timer = threading.Timer(seconds, self._end)
         timer.daemon = True
         timer.start()
         return timer
+
+    def _end(self) -> None:
+        """From the watch's thread: ends the conversation and leaves the closing to whoever reads.
+
+        Not by the encrypted socket's own method, which would take the encryption off first.
+        """
+        host = self.host
+        if host is not None:
+            host.is_over = True
+            if host.sock is not None:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(host.sock, socket.SHUT_RDWR)
 
     def _cut(self) -> None:
         host, self.host = self.host, None
@@ -202,11 +311,57 @@ class Connection(flask_mail.Connection):
             host.close()
 
 
-def channel_for(config: Config) -> Channel:
+def channel_for(config: Config, tell: Callable[[Step], None] | None = None) -> Channel:
     """The channel that the settings name: an SMTP connection, or the demo's catcher."""
-    if config.is_demo:
-        return Catcher(config.folder / "mail")
-    return Connection(config.mail_url, config.mail_ca_file)
+    return Catcher(config.folder / "mail") if config.is_demo else connection_for(config, tell)
+
+
+def connection_for(config: Config, tell: Callable[[Step], None] | None = None, limits: Limits | None = None) -> Connection:
+    """The SMTP connection that the settings describe."""
+    return Connection(config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), tell=tell)
+
+
+class _Measured:
+    """A server's replies as a file, of which one reply may be so long and no longer."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self.file, self.left = file, LARGEST_REPLY
+
+    def readline(self, size: int) -> bytes:
+        line = self.file.readline(size)
+        self.left -= len(line)
+        if self.left < 0 or len(line) > LONGEST_LINE:
+            raise OSError("an endless reply")
+        return line
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _Bounded:
+    """Ends a conversation whose replies do not end; each reply has a measure of its own."""
+
+    sock: socket.socket | None
+    file: object
+    is_over = False
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.is_over:
+            raise smtplib.SMTPServerDisconnected("out of time")
+        if isinstance(self.file, _Measured):
+            self.file.left = LARGEST_REPLY
+        elif self.sock is not None:
+            self.file = _Measured(self.sock.makefile("rb"))
+        found: tuple[int, bytes] = super().getreply()  # type: ignore[misc] # of smtplib.SMTP
+        return found
+
+
+class _Server(_Bounded, smtplib.SMTP):
+    """A server whose replies are measured."""
+
+
+class _TlsServer(_Bounded, smtplib.SMTP_SSL):
+    """The same, encrypted from the first octet."""
 
 
 class _NotSafe(Exception):
@@ -218,28 +373,6 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:
         raise _NotSafe("CANDOUR_MAIL_CA_FILE holds no certificate that can be read") from error
-
-
-def _sign_in(host: smtplib.SMTP, user: str, password: str) -> None:
-    if not (user + password).isascii():
-        raise _NotSafe("the user or password in CANDOUR_MAIL_URL has letters that SMTP cannot carry; use plain ones (ASCII)")
-    if not host.has_extn("auth"):
-        raise _NotSafe("the mail server offers no sign-in here; check the port in CANDOUR_MAIL_URL; no password was sent")
-    if not {"CRAM-MD5", "PLAIN", "LOGIN"} & set(host.esmtp_features["auth"].upper().split()):
-        raise _NotSafe("the mail server takes no sign-in by password; no password was sent")
-    host.login(user, password)
-
-
-def _not_connected(error: Exception, phase: Phase) -> Attempt:
-    if isinstance(error, _NotSafe):
-        return Attempt(Outcome.PAUSED, "", str(error))
-    if isinstance(error, smtplib.SMTPResponseException):
-        return judge(phase, error.smtp_code, _enhanced(error.smtp_error))
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Attempt(Outcome.PAUSED, "", "the mail server's certificate is not valid for its name; no password was sent")
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return Attempt(Outcome.PAUSED, "", "the mail server offers no encryption (STARTTLS); no password was sent")
-    return Attempt(Outcome.AWAY, "", _away(error))
 
 
 def _dotted(octets: bytes) -> bytes:

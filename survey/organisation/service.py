@@ -8,7 +8,7 @@ from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.languages import BASE, offered
-from survey.mail.letter import address_fault
+from survey.mail.letter import plain_address_fault
 from survey.organisation.promise import Attack, attacks_in
 from survey.organisation.rules import Organisation, from_sender
 from survey.organisation.tables import OrganisationRow
@@ -56,7 +56,7 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
     given = dict(zip(_WANTED, (name, contact_name, contact_email, comments_read_by, host), strict=True))
     facts = {key: " ".join(text.split(" ")).strip() for key, text in given.items()}
     faults = [fault for key, text in facts.items() if (fault := _fault(_WANTED[key], text))]
-    if facts["contact_email"] and (fault := address_fault(facts["contact_email"])):
+    if facts["contact_email"] and (fault := plain_address_fault(facts["contact_email"])):
         faults.append(f"{facts['contact_email'][:80]!r}: {fault}")
     if language not in offered():
         faults.append(f"Letters are not offered in {language[:20]!r}. There are: {', '.join(offered())}.")

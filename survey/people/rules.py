@@ -24,7 +24,7 @@ SHOWN = 60
 _HEADING = f"The first row must name the columns {', '.join(REQUIRED)} and may name {', '.join(COLUMNS[3:])}."
 # Line breaks and other control characters, what nobody sees (soft hyphen, zero-width space), text that runs backwards, lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff-]+"  # with letters of any language (RFC 6531)
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -40,9 +40,8 @@ _ADDRESS_FAULTS: _Checks = (
     (lambda address: address.count("@") > 1, "More than one address. Keep one."),
     (lambda address: " " in address, "Remove the space."),
     (lambda address: "@" not in address, "Not a mail address: it has no “@”. Write it like name@company.example."),
-    (lambda address: not address.partition("@")[0].isascii(), "Write the part before the “@” without accents, as the mail system does."),
     (
-        lambda address: len(address) > LONGEST_ADDRESS or address.find("@") > LONGEST_LOCAL_PART,
+        lambda address: _octets(address) > LONGEST_ADDRESS or _octets(address.partition("@")[0]) > LONGEST_LOCAL_PART,
         "Longer than a mail address can be. Shorten it.",
     ),
 )
@@ -135,7 +134,7 @@ def read_staff_list(content: bytes) -> StaffList:
 
 
 def address_fault(address: str) -> str | None:
-    """What to do about an address, in lower case, that mail cannot reach; None if its form is good (RFC 5321, dot-atoms only).
+    """What to do about an address, in lower case, that mail cannot reach; None if its form is good (RFC 5321 and 6531, dot-atoms only).
 
     >>> address_fault("m.ito@northwind")
     'Not a complete address. Add the part after “northwind”.'
@@ -146,7 +145,17 @@ def address_fault(address: str) -> str | None:
     local, _, domain = address.rpartition("@")
     if local and domain and "." not in domain:
         return f"Not a complete address. Add the part after “{shortened(domain)}”."
-    return None if _ADDRESS.fullmatch(f"{local}@{_in_ascii(domain)}") else "Not a mail address. Look for a typing error."
+    is_good = address.isprintable() and _ADDRESS.fullmatch(f"{local}@{_in_ascii(domain)}")
+    return None if is_good else "Not a mail address. Look for a typing error."
+
+
+def tidy_address(address: str) -> str:
+    """An address as it is stored: no blanks around it, no capitals, an accent in one piece with its letter.
+
+    >>> tidy_address(" U\u0308nal@Northwind.example") == "\u00fcnal@northwind.example"
+    True
+    """
+    return unicodedata.normalize("NFC", address.strip().lower())
 
 
 def spelling_key(department: str) -> str:
@@ -195,7 +204,7 @@ class _Reading:
             return
         values = {column: " ".join(cell.split()) for column, cell in zip(self.columns, raw, strict=False) if column}
         leader = values.pop("leader", "").lower() in _YES
-        self.rows.append(Row(**(values | {"email": values["email"].lower()}), leader=leader))
+        self.rows.append(Row(**(values | {"email": tidy_address(values["email"])}), leader=leader))
 
     def _faults(self, number: int, raw: list[str]) -> list[Fault]:
         width = len(self.columns)
@@ -213,7 +222,7 @@ class _Reading:
 
     def _repeats(self, number: int, column: str, cell: str) -> str | None:
         if column == "email":
-            first = self.rows_of.setdefault(cell.lower(), number)
+            first = self.rows_of.setdefault(tidy_address(cell), number)
             return None if first == number else f"The same address is in row {first}. Keep one of the two."
         name = " ".join(cell.split())
         spelling, row = self.spellings.setdefault(spelling_key(name), (name, number))
@@ -279,7 +288,7 @@ def _cell_fault(column: str, cell: str) -> str | None:
     if "\ufffd" in cell:
         return "A letter was lost when the file was saved. Write it again and save as “CSV UTF-8”."
     if column == "email":
-        return address_fault(cell.lower())
+        return address_fault(tidy_address(cell))
     if len(cell) > LONGEST_CELL:
         return f"{len(cell):,} characters. Shorten to {LONGEST_CELL}."
     return next((remedy for is_wrong, remedy in _CELL_FAULTS[column] if is_wrong(cell)), None)
@@ -300,6 +309,10 @@ def secret_in(pasted: str) -> str | None:
 def secret_digest(secret: str) -> bytes:
     """What is stored of a secret: its SHA-256. 256 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2)."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def _octets(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _plain(cell: str) -> str:

@@ -15,7 +15,7 @@ from survey.access.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
-from survey.people.rules import ALL, Person, Row, StaffList, address_fault, read_staff_list, shortened, spelling_key
+from survey.people.rules import ALL, Person, Row, StaffList, address_fault, read_staff_list, shortened, spelling_key, tidy_address
 from survey.people.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow
 
@@ -127,7 +127,7 @@ def people_by_id(person_ids: Sequence[str]) -> dict[str, Person]:
 
 def person_at(email: str) -> Person:
     """The person with this address; refused when nobody has it."""
-    found = _people(PersonRow.email == email.strip().lower())
+    found = _people(PersonRow.email == tidy_address(email))
     if not found:
         raise Refused(f"Nobody in the directory has the address {shortened(email)}.")
     return found[0]
@@ -162,7 +162,7 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
 
     Ends no code and sends nothing: that is for the correction in `invitations`, which calls this.
     """
-    address = new.strip().lower()
+    address = tidy_address(new)
     if not address.isprintable() or (remedy := address_fault(address)):
         raise Refused(f"{shortened(new)}: {remedy if address.isprintable() else 'Remove the line break or control character.'}")
     with transaction() as session:
@@ -185,7 +185,8 @@ def _changes(staff: StaffList, *, remove_missing: bool) -> _Changes:
     compared = [column for column in staff.columns if column not in {"", "email"}]
     pairs = [(known[row.email], row) for row in staff.rows if row.email in known]
     changed = [(old, row) for old, row in pairs if any(getattr(old, name) != getattr(row, name) for name in compared)]
-    named = {row.email for row in staff.rows} | {cells[staff.columns.index("email")].lower() for cells in staff.refused.values() if cells}
+    at = staff.columns.index("email")
+    named = {row.email for row in staff.rows} | {tidy_address(cells[at]) for cells in staff.refused.values() if cells}
     missing = tuple(person for person in known.values() if person.email not in named)
     gone = {person.email for person in missing} if remove_missing else set()
     if not staff.faults:

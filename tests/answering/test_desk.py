@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -10,11 +11,13 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from survey.answering.counting import void_wave
+from survey.mail import service as mail
 from survey.waves import service as waves
 from survey.waves.rules import WaveState
 from tests.answering.today import open_today
 from tests.cast import answer_all, found_company
 from tests.outside import signed_in
+from tests.ports import free_port
 
 
 def said(response: TestResponse) -> str:
@@ -63,6 +66,22 @@ def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(app: Flas
     assert "15 invitations are on their way" in said(opened)
     again = client.get(address)
     assert (again.status_code, "opens once" in said(again)) == (409, True)
+
+
+def test_what_is_wrong_with_mail_is_said_before_a_launch_and_refuses_nothing(app: Flask, client: FlaskClient) -> None:
+    first = found_company()
+    config = app.config["CANDOUR"]
+    url = f"smtp://127.0.0.1:{free_port()}"
+    app.config["CANDOUR"] = replace(config, mail_url=url, mail_from="Otto <otto@brightline.example>", mail_per_minute=1)
+    signed_in(client, "manager")
+    address = f"/waves/{first.slug}/open"
+    told = said(client.get(address))
+    assert "cannot be used now: the mail server does not take connections; check host and port in CANDOUR_MAIL_URL." in told
+    assert "Mails come from brightline.example, the provider's own domain" in told
+    assert "which opens on this machine only" in told
+    mail.pause("the mail server refused our sign-in")
+    assert "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is resumed" in said(client.get(address))
+    assert "58 invitations are on their way" in said(press(client, address))
 
 
 def test_closing_early_asks_for_a_reason_and_a_wave_without_answers_is_void(app: Flask, client: FlaskClient) -> None:

@@ -1,6 +1,7 @@
 """The commands that plan, open and watch: what they print, as a person reads it and as a program does."""
 
 import json
+from dataclasses import replace
 
 import click
 import pytest
@@ -12,6 +13,7 @@ from survey.invitations.commands import surveys_group, targets_group, waves_grou
 from survey.kernel.errors import Refused
 from tests.answering.today import open_today
 from tests.cast import OPENS, answer_all, found_company
+from tests.ports import free_port
 
 ADD = ["add", "Desk", "--provider", "Brightline IT", "--opens", "2027-02-01T09:00", "--timezone", "Europe/London"]
 assert answering.close  # importing it adds close, void and status to the group
@@ -83,3 +85,12 @@ def test_status_tells_counts_in_fives_and_letters_and_nobodys_name(app: Flask) -
     voided = run(waves_group, "void", company.wave.slug, "--reason", "wrong list")
     assert voided.output == f"{company.wave.slug} is void: wrong list.\n"
     assert json.loads(run(waves_group, "status", company.wave.slug, "--json").output)["answered_at_least"] is None
+
+
+def test_what_is_wrong_with_mail_is_noted_and_the_wave_opens(app: Flask) -> None:
+    first = found_company()
+    app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_url=f"smtp://127.0.0.1:{free_port()}")
+    done = run(waves_group, "open", first.slug)
+    assert "Note: 127.0.0.1:" in done.stderr
+    assert "check host and port in CANDOUR_MAIL_URL" in done.stderr
+    assert "58 invitations are queued" in done.stdout

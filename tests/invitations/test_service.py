@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from survey.answering.service import Outcome
 from survey.database import db
 from survey.findings.service import findings, questions_of
 from survey.invitations.rules import draw_code
-from survey.invitations.service import invitation_for, invitations_of, open_wave, preview_wave, store_code
+from survey.invitations.service import invitation_for, invitations_of, notes_on_mail, open_wave, preview_wave, store_code
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.people.service import correct_address, import_people, list_people, remove_person
@@ -227,3 +228,13 @@ def test_the_invitation_goes_to_the_corrected_address_and_states_the_extended_da
     assert len(letters) == 58
     assert [letter.to.startswith("Ada Berg <ada.berg@") for letter in letters].count(True) == 1
     assert all(f"{extended.closes.day} {extended.closes:%B}, 17:00" in letter.subject for letter in letters)
+
+
+def test_a_launch_that_cannot_be_mailed_in_time_says_so(app: Flask) -> None:
+    first = found_company()
+    plan, config = preview_wave(first.slug), replace(app.config["CANDOUR"], mail_per_minute=1)
+    assert notes_on_mail(plan, config, first.opens_at) == ()
+    (told,) = notes_on_mail(plan, config, first.closes_at - timedelta(minutes=30))
+    assert told.startswith(
+        "58 letters at 1 a minute need 58 minutes, but the wave closes after 30 minutes: some people would never be asked."
+    )

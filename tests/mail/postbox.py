@@ -5,11 +5,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -28,6 +31,8 @@ class Postbox:
     kept: list[tuple[list[str], bytes]] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
     greeted: list[str] = field(default_factory=list)
+    options: list[list[str]] = field(default_factory=list)
+    has_dsn: bool = False
 
     @property
     def url(self) -> str:
@@ -44,10 +49,11 @@ class Postbox:
     async def handle_EHLO(self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]) -> list[str]:  # noqa: N802 - the library's name
         self.greeted.append(hostname)
         session.host_name = hostname
-        return responses
+        return [responses[0], *(["250-DSN"] if self.has_dsn else []), *responses[1:]]
 
-    async def handle_MAIL(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
+    async def handle_MAIL(self, server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
         envelope.mail_from = address
+        self.options.append(options)
         return await self._answer("MAIL", server)
 
     async def handle_RCPT(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
@@ -81,18 +87,56 @@ class Postbox:
         return AuthResult(success=given.password == self.password, handled=False)
 
 
+@dataclass
+class TokenBox(Postbox):
+    """A server that takes tokens (XOAUTH2), and tells why it does not as large providers do: in JSON, before the refusal."""
+
+    user: str = ""
+    accepts: Callable[[], str] = str
+    explains: bool = True
+    heard: list[str] = field(default_factory=list)
+    acknowledged: list[object] = field(default_factory=list)
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802 - the library's name
+        self.heard.append(b64decode(args[1], validate=True).decode())
+        if self.heard[-1] == f"user={self.user}\x01auth=Bearer {self.accepts()}\x01\x01":
+            return AuthResult(success=True, auth_data=self.user)
+        if self.explains:
+            self.acknowledged.append(await server.challenge_auth('{"status":"401","schemes":"Bearer","scope":"https://mail.example/"}'))
+        return AuthResult(success=False, handled=False)
+
+
+class _Speaker(SMTP):
+    """Takes a token's length, and the options of RFC 3461."""
+
+    line_length_limit = 16_384
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.command_size_limits = defaultdict(lambda: 12_288)  # RFC 4954, 4.
+
+    def _getparams(self, params: Sequence[str]) -> dict[str, str | bool] | None:
+        return super()._getparams([one for one in params if not one.startswith("RET=")])
+
+
 @contextmanager
 def open_postbox(
-    *, port: int = 0, starttls: ssl.SSLContext | None = None, smtps: ssl.SSLContext | None = None, sign_in: bool = False
+    *,
+    port: int = 0,
+    starttls: ssl.SSLContext | None = None,
+    smtps: ssl.SSLContext | None = None,
+    sign_in: bool = False,
+    smtputf8: bool = False,
+    box: Postbox | None = None,
 ) -> Iterator[Postbox]:
     """A server on loopback until the block ends."""
-    box = Postbox()
+    box = box or Postbox()
     loop = asyncio.new_event_loop()
     secure = starttls is not None or smtps is not None
     more = {"authenticator": box.check, "auth_require_tls": smtps is None and secure} if sign_in else {}
 
     def speaker() -> SMTP:
-        return SMTP(box, hostname="sink.example", loop=loop, tls_context=starttls, **more)
+        return _Speaker(box, hostname="sink.example", loop=loop, tls_context=starttls, enable_SMTPUTF8=smtputf8, **more)
 
     listener = socket.create_server(("127.0.0.1", port))
     box.port = int(listener.getsockname()[1])
@@ -149,6 +193,40 @@ def open_script(*lines: bytes) -> Iterator[Script]:
     thread.start()
     try:
         yield script
+    finally:
+        thread.join(timeout=LONGEST_HANG + 10)
+        listener.close()
+
+
+@contextmanager
+def open_impostor(context: ssl.SSLContext | None, *, smtps: bool = False) -> Iterator[tuple[int, bytearray]]:
+    """A server that offers every sign-in, under any certificate or none, and keeps each octet that it hears, deciphered."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(LONGEST_HANG)
+    heard = bytearray()
+
+    def talk() -> None:
+        connection, _ = listener.accept()
+        connection.settimeout(LONGEST_HANG)
+        with suppress(OSError):
+            if smtps and context:
+                connection = context.wrap_socket(connection, server_side=True)
+            connection.sendall(b"220 sink.example\r\n")
+            while octets := connection.recv(65536):
+                heard.extend(octets)
+                verb = octets[:4].upper()
+                extension = b"250-STARTTLS\r\n" if context and not smtps else b""
+                connection.sendall(
+                    b"250-sink.example\r\n" + extension + b"250 AUTH PLAIN LOGIN XOAUTH2\r\n" if verb == b"EHLO" else b"220 ok\r\n"
+                )
+                if verb == b"STAR" and context:
+                    connection = context.wrap_socket(connection, server_side=True)
+        connection.close()
+
+    thread = threading.Thread(target=talk, daemon=True)
+    thread.start()
+    try:
+        yield int(listener.getsockname()[1]), heard
     finally:
         thread.join(timeout=LONGEST_HANG + 10)
         listener.close()

@@ -1,6 +1,7 @@
 """Handing over to a real SMTP server on loopback, good, bad and hostile."""
 
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -13,9 +14,12 @@ import trustme
 from survey.mail import sender
 from survey.mail.letter import Letter
 from survey.mail.message import Message
+from survey.mail.oauth import Grant, TokenSource
 from survey.mail.rules import Attempt, Outcome
 from survey.mail.sender import Connection, Limits
-from tests.mail.postbox import DROP, HANG, Postbox, open_postbox, open_script
+from tests.mail.postbox import DROP, HANG, Postbox, TokenBox, open_impostor, open_postbox, open_script
+from tests.mail.tokens import APPLICATION, MAILBOX, TokenServer, open_token_server
+from tests.mail.tokens import SECRET as TOKEN_SECRET
 from tests.ports import free_port
 
 SHORT = Limits(command=1.0, letter=3.0)
@@ -136,9 +140,12 @@ def test_nothing_that_happens_after_250_undoes_it(box: Postbox, fault: str) -> N
 TALK = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n")
 
 
+@pytest.mark.parametrize("begun", [b"2", b"250-"])
 @pytest.mark.parametrize(("lines", "outcome"), [((), Outcome.AWAY), (TALK[:2], Outcome.AWAY), (TALK, Outcome.LOST)])
-def test_a_server_that_answers_octet_by_octet_is_cut_off_by_the_limit_of_a_letter(lines: tuple[bytes, ...], outcome: Outcome) -> None:
-    with open_script(*lines, b"2") as script:
+def test_a_server_that_answers_octet_by_octet_is_cut_off_by_the_limit_of_a_letter(
+    lines: tuple[bytes, ...], outcome: Outcome, begun: bytes
+) -> None:
+    with open_script(*lines, begun) as script:
         line = Connection(f"smtp://127.0.0.1:{script.port}", None, Limits(command=600.0, letter=1.0))
         assert outcomes(line, 1) == [outcome]
     assert script.hung_up
@@ -213,17 +220,64 @@ def test_a_good_certificate_of_an_own_authority_lets_letters_and_password_throug
         assert server.passwords == [SECRET]
 
 
-@pytest.mark.parametrize("fault", ["another name", "expired", "unknown authority"])
+FAULTS = {
+    "another name": "is not valid for its address",
+    "expired": "has expired",
+    "unknown authority": "comes from an unknown authority",
+    "signed by itself": "comes from an unknown authority",
+}
+
+
+def untrustworthy(authority: trustme.CA, fault: str) -> ssl.SSLContext:
+    issuer = trustme.CA() if fault == "signed by itself" else authority
+    name = "mail.other.example" if fault == "another name" else "127.0.0.1"
+    return certified(issuer, name, valid_days=-1 if fault == "expired" else 1)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 def test_a_certificate_that_proves_nothing_gets_no_password(authority: trustme.CA, ca_file: Path, scheme: str, fault: str) -> None:
-    name = "mail.other.example" if fault == "another name" else "127.0.0.1"
-    context = certified(authority, name, valid_days=-1 if fault == "expired" else 1)
-    with open_postbox(sign_in=True, **secured(scheme, context)) as server:
+    with open_postbox(sign_in=True, **secured(scheme, untrustworthy(authority, fault))) as server:
         url = f"{scheme}://{SIGN_IN}127.0.0.1:{server.port}"
         (found,) = hand_over(Connection(url, None if fault == "unknown authority" else ca_file))
         assert (server.passwords, server.kept) == ([], [])
     assert found.outcome is Outcome.PAUSED
-    assert "certificate is not valid for its name; no password was sent" in found.reason
+    assert FAULTS[fault] in found.reason
+    assert "nothing that signs us in was sent" in found.reason
+
+
+def test_a_certificate_of_another_host_says_so(authority: trustme.CA, ca_file: Path) -> None:
+    with open_postbox(sign_in=True, smtps=certified(authority, "mail.other.example")) as server:
+        (found,) = hand_over(Connection(f"smtps://{SIGN_IN}localhost:{server.port}", ca_file))
+        assert server.passwords == []
+    assert found.outcome is Outcome.PAUSED
+    assert "is not valid for its name; check the host in CANDOUR_MAIL_URL" in found.reason
+
+
+@pytest.mark.parametrize("by", ["password", "token"])
+@pytest.mark.parametrize("fault", [*FAULTS, "STARTTLS stripped"])
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+def test_an_impostor_hears_no_user_no_password_and_no_token(authority: trustme.CA, ca_file: Path, scheme: str, fault: str, by: str) -> None:
+    stripped = fault == "STARTTLS stripped"
+    context = None if stripped else untrustworthy(authority, fault)
+    with open_token_server(None) as tokens, open_impostor(context, smtps=scheme == "smtps") as (port, heard):
+        user = SIGN_IN if by == "password" else "dana@"
+        source = TokenSource(Grant(tokens.url, tokens.scope, "dana", APPLICATION, TOKEN_SECRET)) if by == "token" else None
+        line = Connection(f"{scheme}://{user}127.0.0.1:{port}", None if fault == "unknown authority" else ca_file, SHORT, tokens=source)
+        (found,) = hand_over(line)
+        assert len(tokens.issued) == (by == "token")
+    assert found.outcome in ({Outcome.AWAY} if stripped and scheme == "smtps" else {Outcome.PAUSED})
+    words = {line.split()[0] for line in bytes(heard).upper().splitlines()} if scheme != "smtps" else set()
+    assert words <= {b"EHLO", b"STARTTLS", b"QUIT"}, "and nothing else was heard"
+    for secret in (b"dana", SECRET, b"auth=", b"northwind", *(token.encode() for token in tokens.issued)):
+        for form in (secret, b64encode(secret).rstrip(b"=")[:-2]):
+            assert form not in heard
+
+
+def test_the_impostor_of_these_tests_would_hear_a_password(authority: trustme.CA, ca_file: Path) -> None:
+    with open_impostor(certified(authority)) as (port, heard):
+        hand_over(Connection(f"smtp+starttls://{SIGN_IN}127.0.0.1:{port}", ca_file, SHORT))
+    assert b64encode(b"\0dana\0" + SECRET) in heard
 
 
 def test_without_starttls_nothing_is_sent_in_clear() -> None:
@@ -245,3 +299,132 @@ def test_a_ca_file_without_certificates_pauses_and_is_named(box: Postbox, tmp_pa
     assert found.outcome is Outcome.PAUSED
     assert "CANDOUR_MAIL_CA_FILE" in found.reason
     assert box.greeted == []
+
+
+# Sign-in by token
+
+
+@pytest.fixture
+def issuer() -> Iterator[TokenServer]:
+    with open_token_server(None) as found:
+        yield found
+
+
+def source(issuer: TokenServer) -> TokenSource:
+    return TokenSource(Grant(issuer.url, issuer.scope, MAILBOX, APPLICATION, TOKEN_SECRET))
+
+
+MAILBOX_IN_URL = "dana%40northwind.example@"
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+def test_a_token_signs_in_over_a_verified_connection(authority: trustme.CA, ca_file: Path, issuer: TokenServer, scheme: str) -> None:
+    box = TokenBox(user=MAILBOX, accepts=lambda: issuer.issued[0])
+    with open_postbox(sign_in=True, box=box, **secured(scheme, certified(authority))) as server:
+        line = Connection(f"{scheme}://{MAILBOX_IN_URL}127.0.0.1:{server.port}", ca_file, tokens=source(issuer))
+        assert outcomes(line, 3) == [Outcome.SENT] * 3
+    assert box.heard == [f"user={MAILBOX}\x01auth=Bearer {issuer.issued[0]}\x01\x01"]
+    assert box.passwords == []
+
+
+@pytest.mark.parametrize("explains", [True, False])
+def test_a_refused_token_is_replaced_once(issuer: TokenServer, *, explains: bool) -> None:
+    box = TokenBox(user=MAILBOX, accepts=lambda: "".join(issuer.issued[1:]), explains=explains)
+    with open_postbox(sign_in=True, box=box) as server:
+        line = Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer))
+        assert outcomes(line, 2) == [Outcome.SENT] * 2
+    assert len(issuer.issued) == len(box.heard) == 2
+    assert box.acknowledged == ([b""] if explains else []), "the reason was acknowledged by an empty line"
+
+
+@pytest.mark.parametrize("explains", [True, False])
+def test_two_refused_tokens_pause(issuer: TokenServer, *, explains: bool) -> None:
+    box = TokenBox(user=MAILBOX, accepts=lambda: "none", explains=explains)
+    with open_postbox(sign_in=True, box=box) as server:
+        line = Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer))
+        found = line.connect()
+    assert found == Attempt(Outcome.PAUSED, "535 5.7.8", "the mail server refused our sign-in")
+    assert len(issuer.issued) == len(box.heard) == 2
+    assert server.kept == []
+
+
+@pytest.mark.parametrize(("step", "answer"), [("MAIL", "530 5.7.57 not signed in"), ("DATA", "550 5.7.30 basic is off")])
+def test_a_token_that_ends_while_the_connection_is_open_is_replaced(issuer: TokenServer, step: str, answer: str) -> None:
+    box = TokenBox(user=MAILBOX, accepts=lambda: issuer.issued[-1])
+    box.answers = {step: ["250 OK", answer]}
+    with open_postbox(sign_in=True, box=box) as server:
+        line = Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer))
+        assert outcomes(line, 3) == [Outcome.SENT] * 3
+    assert server.recipients == [f"p{number}@northwind.example" for number in (1, 2, 3)]
+    assert len(issuer.issued) == 2
+
+
+def test_a_sender_that_is_refused_with_every_token_pauses(issuer: TokenServer) -> None:
+    box = TokenBox(user=MAILBOX, accepts=lambda: issuer.issued[-1])
+    box.answers = {"MAIL": ["550 5.7.60 not you"] * 3}
+    with open_postbox(sign_in=True, box=box) as server:
+        (found,) = hand_over(Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer)))
+    assert found == Attempt(Outcome.PAUSED, "550 5.7.60", "the mail server refuses our sender")
+    assert len(issuer.issued) == 2
+    assert len(box.answers["MAIL"]) == 1
+
+
+def test_no_token_is_away_or_pauses_before_the_mail_server_hears_of_us(issuer: TokenServer) -> None:
+    with open_postbox(sign_in=True, box=TokenBox()) as server:
+        line = Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer))
+        issuer.answers = [(503, b"", {}), (401, b'{"error": "invalid_client"}', {})]
+        found = [line.connect(), line.connect()]
+        assert server.greeted == []
+    assert [attempt and attempt.outcome for attempt in found] == [Outcome.AWAY, Outcome.PAUSED]
+    assert all(attempt and "sign-in server" in attempt.reason and not attempt.code for attempt in found)
+
+
+def test_a_server_that_takes_no_tokens_gets_none(issuer: TokenServer) -> None:
+    with open_postbox(sign_in=True) as server:
+        found = Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer)).connect()
+    assert found == Attempt(Outcome.PAUSED, "", "the mail server takes no sign-in by token (XOAUTH2); no token was sent")
+
+
+# Addresses with accents, and bounces
+
+
+def test_an_address_with_accents_goes_where_the_server_takes_it() -> None:
+    with open_postbox(smtputf8=True) as server:
+        assert hand_over(Connection(server.url), message(address="ünal@müller.example"), message(2)) == [Attempt(Outcome.SENT, "250")] * 2
+        assert server.recipients == ["ünal@xn--mller-kva.example", "p2@northwind.example"]
+        assert server.options == [["SMTPUTF8", "BODY=8BITMIME"], []]
+        assert "To: Ada <ünal@xn--mller-kva.example>\r\n".encode() in server.kept[0][1]
+        assert server.kept[1][1].isascii()
+
+
+def test_an_address_with_accents_fails_alone_where_the_server_does_not(box: Postbox) -> None:
+    found = hand_over(Connection(box.url), message(address="ünal@northwind.example"), message(2))
+    assert found == [Attempt(Outcome.FAILED, "", "the mail server cannot handle this address"), Attempt(Outcome.SENT, "250")]
+    assert box.recipients == ["p2@northwind.example"]
+    assert len(box.greeted) == 1
+
+
+def test_a_server_with_dsn_is_asked_to_return_headers_only(box: Postbox) -> None:
+    box.has_dsn = True
+    assert outcomes(Connection(box.url), 2) == [Outcome.SENT] * 2
+    assert box.options == [["RET=HDRS"]] * 2
+
+
+# Replies without an end
+
+LONG = b"250-" + b"x" * 60 + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome"), [((), Outcome.AWAY), (TALK[:1], Outcome.AWAY), (TALK[:2], Outcome.AWAY), (TALK, Outcome.LOST)]
+)
+def test_a_reply_of_more_than_64_kib_is_a_lost_connection(lines: tuple[bytes, ...], outcome: Outcome) -> None:
+    code = b"220" if not lines else b"250"
+    with open_script(*lines, LONG.replace(b"250", code) * 1000 + code + b" good\r\n", *TALK[len(lines) + 1 :]) as script:
+        assert outcomes(Connection(f"smtp://127.0.0.1:{script.port}", None, Limits(5.0, 10.0)), 1) == [outcome]
+    assert script.hung_up
+
+
+def test_long_replies_are_measured_one_by_one(box: Postbox) -> None:
+    box.answers = {"MAIL": ["250 " + "x" * 8000] * 20}
+    assert outcomes(Connection(box.url), 20) == [Outcome.SENT] * 20

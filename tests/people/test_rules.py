@@ -112,7 +112,9 @@ def test_all_faults_of_all_rows_come_at_once_by_the_spreadsheets_row() -> None:
         ("ada@northwind.example;bo@northwind.example", "More than one address"),
         ("ada berg@northwind.example", "Remove the space"),
         ("ada", "it has no “@”"),
-        ("ädä@northwind.example", "without accents"),
+        ("ä" * 33 + "@northwind.example", "Longer than"),
+        ("ada\u3000berg@northwind.example", "typing error"),
+        ("ada\u200bberg@northwind.example", "typing error"),
         ("a" * 65 + "@northwind.example", "Longer than"),
         ("a@" + "northwind." * 30 + "example", "Longer than"),
         ("a..b@northwind.example", "typing error"),
@@ -126,8 +128,14 @@ def test_an_address_that_mail_cannot_reach_says_what_to_do(address: str, remedy:
     assert remedy in (address_fault(address) or "good")
 
 
-def test_an_international_domain_is_an_address() -> None:
-    assert address_fault("ada@bücher.example") is None
+@pytest.mark.parametrize("address", ["ada@bücher.example", "ädä@northwind.example", "用户@例え.example"])
+def test_letters_of_any_language_are_an_address(address: str) -> None:
+    assert address_fault(address) is None
+
+
+def test_an_accent_in_two_pieces_makes_no_second_address() -> None:
+    (found,) = faults("ünal@northwind.example,Ünal,Sales\nU\u0308nal@northwind.example,Ünal,Sales\n")
+    assert "The same address is in row 2" in found
 
 
 @pytest.mark.parametrize("other", ["SALES", "sales", "\uff33ales"])

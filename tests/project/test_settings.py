@@ -1,11 +1,14 @@
 """Settings are read once, checked all together, and never printed when they are secret."""
 
+import json
 import re
 import stat
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,7 +107,11 @@ def test_a_refused_start_leaves_nothing_behind(tmp_path: Path) -> None:
         ("MAIL_URL", "catcher://", "demos"),
         ("MAIL_FROM", "Dana Reyes", "not an address"),
         ("MAIL_FROM", "Dana <dana@northwind.example>\nBcc: all@northwind.example", "not an address"),
+        ("MAIL_URL", "smtps://feedback@mail.northwind.example", "no password"),
+        ("MAIL_FROM", "Dana <d\u00e4na@northwind.example>", "accents before the @"),
         ("MAIL_PER_MINUTE", "0", "whole number from 1"),
+        ("MAIL_PER_MINUTE", "-5", "whole number from 1"),
+        ("MAIL_PER_MINUTE", "1.5", "whole number from 1"),
         ("MAIL_PER_MINUTE", "many", "whole number"),
         ("MAIL_PER_MINUTE", "²", "whole number"),
         ("MAIL_CA_FILE", "no-such.pem", "there is no file"),
@@ -127,18 +134,166 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     assert set(faults(SERVER | wrong, tmp_path)) == set(wrong)
 
 
-def test_every_setting_can_be_set(tmp_path: Path) -> None:
+def test_all_that_can_be_wrong_with_mail_comes_at_once(tmp_path: Path) -> None:
+    wrong = {
+        "CANDOUR_MAIL_URL": "gopher://mail.northwind.example",
+        "CANDOUR_MAIL_FROM": "",
+        "CANDOUR_MAIL_PER_MINUTE": "0",
+        "CANDOUR_MAIL_CA_FILE": "no-such.pem",
+        "CANDOUR_MAIL_OAUTH_CLIENT_ID": "",
+        "CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "",
+        "CANDOUR_MAIL_OAUTH_TOKEN_URL": "ftp://login.example/token",
+        "CANDOUR_MAIL_OAUTH_SCOPE": 'a"b',
+        "CANDOUR_BASE_URL": "https://feedback.northwind.example?a=b",
+    }
+    found = faults(SERVER | wrong, tmp_path)
+    assert set(found) == set(wrong)
+    assert all(
+        re.search(r"Example|Set it|Use|must start with|whole number|there is no|not an address|not a scope", text)
+        for text in found.values()
+    )
+
+
+MICROSOFT = SERVER | {
+    "CANDOUR_MAIL_URL": "smtp+starttls://feedback%40northwind.example@smtp.office365.com",
+    "CANDOUR_MAIL_OAUTH_CLIENT_ID": "11111111-2222",
+    "CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "s3cret~of.ours",
+    "CANDOUR_MAIL_OAUTH_TOKEN_URL": "https://login.microsoftonline.com/tenant/oauth2/v2.0/token",
+}
+
+
+@pytest.fixture(scope="module")
+def certified_key() -> bytes:
+    found = trustme.CA(key_type=trustme.KeyType.RSA).issue_cert("candour.example", key_type=trustme.KeyType.RSA)
+    return bytes(found.private_key_and_cert_chain_pem.bytes())
+
+
+def test_an_application_signs_in_with_a_secret_or_a_certificate(tmp_path: Path, certified_key: bytes) -> None:
+    config = Config.from_environment(MICROSOFT, tmp_path)
+    assert config.mail_oauth_scope == "https://outlook.office365.com/.default"
+    assert (config.mail_oauth_client_id, config.mail_oauth_client_secret) == ("11111111-2222", "s3cret~of.ours")
+    assert "s3cret" not in repr(config)
+    (tmp_path / "key.pem").write_bytes(certified_key)
+    keyed = MICROSOFT | {"CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "", "CANDOUR_MAIL_OAUTH_KEY_FILE": "key.pem"}
+    assert Config.from_environment(keyed, tmp_path).mail_oauth_key_file == tmp_path / "key.pem"
+
+
+def service_account(key: bytes, **more: object) -> str:
+    pem = key.decode().partition("-----END RSA PRIVATE KEY-----")
+    return json.dumps({"client_email": "a@p.example", "private_key": pem[0] + pem[1], "token_uri": "https://oauth.example/token"} | more)
+
+
+def test_a_service_account_needs_its_key_file_only(tmp_path: Path, certified_key: bytes) -> None:
+    (tmp_path / "account.json").write_text(service_account(certified_key))
+    google = SERVER | {
+        "CANDOUR_MAIL_URL": "smtp+starttls://feedback%40northwind.example@smtp.gmail.com",
+        "CANDOUR_MAIL_OAUTH_KEY_FILE": "account.json",
+    }
+    config = Config.from_environment(google, tmp_path)
+    assert (config.mail_oauth_token_url, config.mail_oauth_scope) == ("https://oauth.example/token", "https://mail.google.com/")
+    both = google | {"CANDOUR_MAIL_OAUTH_CLIENT_ID": "x", "CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "s3cret"}
+    assert set(faults(both, tmp_path)) == {"CANDOUR_MAIL_OAUTH_CLIENT_ID", "CANDOUR_MAIL_OAUTH_CLIENT_SECRET"}
+    (tmp_path / "account.json").write_text(service_account(certified_key, token_uri="http://oauth.example/token"))
+    assert "Use https://" in faults(google, tmp_path)["CANDOUR_MAIL_OAUTH_TOKEN_URL"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "at", "says"),
+    [
+        ({"OAUTH_CLIENT_ID": ""}, "OAUTH_CLIENT_ID", "missing"),
+        ({"OAUTH_CLIENT_SECRET": ""}, "OAUTH_CLIENT_SECRET", "missing"),
+        ({"OAUTH_TOKEN_URL": ""}, "OAUTH_TOKEN_URL", "missing"),
+        ({"OAUTH_TOKEN_URL": "login.microsoftonline.com/tenant"}, "OAUTH_TOKEN_URL", "not an address"),
+        ({"OAUTH_TOKEN_URL": "https://a:b@login.example/token"}, "OAUTH_TOKEN_URL", "not an address"),
+        ({"OAUTH_TOKEN_URL": "http://login.microsoftonline.com/token"}, "OAUTH_TOKEN_URL", "Use https://"),
+        ({"OAUTH_TOKEN_URL": "https://[::1/token"}, "OAUTH_TOKEN_URL", "not an address"),
+        ({"OAUTH_SCOPE": "a\u00e4"}, "OAUTH_SCOPE", "not a scope"),
+        ({"OAUTH_KEY_FILE": "key.pem"}, "OAUTH_CLIENT_SECRET", "Remove one of the two"),
+        ({"URL": "smtps://a%40b.example:hush@smtp.office365.com"}, "URL", "Remove one of the two"),
+        ({"URL": "smtps://smtp.office365.com"}, "URL", "names no mailbox"),
+        ({"URL": "smtps://a%01b@smtp.office365.com"}, "URL", "names no mailbox"),
+    ],
+)
+def test_a_sign_in_by_token_that_cannot_work_is_refused(
+    tmp_path: Path, certified_key: bytes, changed: dict[str, str], at: str, says: str
+) -> None:
+    (tmp_path / "key.pem").write_bytes(certified_key)
+    found = faults(MICROSOFT | {f"CANDOUR_MAIL_{name}": value for name, value in changed.items()}, tmp_path)
+    assert set(found) == {f"CANDOUR_MAIL_{at}"}
+    assert says in found[f"CANDOUR_MAIL_{at}"]
+    assert not any(secret in str(found) for secret in ("hush", "s3cret"))
+
+
+def test_the_demo_needs_no_token(tmp_path: Path) -> None:
+    found = faults({name: value for name, value in MICROSOFT.items() if "OAUTH" in name}, tmp_path)
+    assert "catcher:// needs no sign-in" in found["CANDOUR_MAIL_URL"]
+
+
+def test_only_for_reading_bounces_the_mail_server_may_sign_in_otherwise(tmp_path: Path) -> None:
+    relay = MICROSOFT | {"CANDOUR_MAIL_URL": SERVER["CANDOUR_MAIL_URL"]}
+    assert "Remove one" in faults(relay, tmp_path)["CANDOUR_MAIL_URL"]
+    found = faults(relay | {"CANDOUR_BOUNCE_URL": "imaps://bounces%40northwind.example@outlook.office365.com"}, tmp_path)
+    assert set(found) <= {"CANDOUR_BOUNCE_URL"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "holds no private key"),
+        (b"\xff\xfe", "cannot be read as text"),
+        (b"{", "no service account's key file"),
+        (b"[" * 50_000, "holds no private key"),
+        (b'{"client_email": "a@b.example"}', "no service account's key file"),
+        (b'{"client_email": "a", "private_key": "x", "token_uri": "https://x.example"}', "cannot be read"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "cannot be read"),
+        ("elliptic", "not RSA"),
+        ("passphrase", "protected by a passphrase"),
+        ("no certificate", "Microsoft needs the certificate too"),
+        ("another's certificate", "belongs to another key"),
+        ("broken certificate", "certificate that cannot be read"),
+    ],
+)
+def test_a_key_file_that_cannot_sign_is_named(tmp_path: Path, certified_key: bytes, content: bytes | str, says: str) -> None:
+    key = certified_key[: certified_key.index(b"-----BEGIN CERTIFICATE")]
+    match content:
+        case "elliptic":
+            content = trustme.CA().issue_cert("a.example").private_key_and_cert_chain_pem.bytes()
+        case "passphrase":
+            form, lock = serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"hush")
+            content = serialization.load_pem_private_key(key, None).private_bytes(serialization.Encoding.PEM, form, lock)
+        case "no certificate":
+            content = key
+        case "another's certificate":
+            content = key + trustme.CA().cert_pem.bytes()
+        case "broken certificate":
+            content = key + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    assert isinstance(content, bytes)
+    (tmp_path / "key.pem").write_bytes(content)
+    found = faults(MICROSOFT | {"CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "", "CANDOUR_MAIL_OAUTH_KEY_FILE": "key.pem"}, tmp_path)
+    assert set(found) == {"CANDOUR_MAIL_OAUTH_KEY_FILE"}
+    assert says in found["CANDOUR_MAIL_OAUTH_KEY_FILE"]
+
+
+def test_every_setting_can_be_set(tmp_path: Path, certified_key: bytes) -> None:
     (tmp_path / "ca.pem").write_text("a certificate")
+    (tmp_path / "key.pem").write_bytes(certified_key)
+    oauth = {name: value for name, value in MICROSOFT.items() if name not in SERVER} | {
+        "CANDOUR_MAIL_OAUTH_SCOPE": "https://outlook.office.com/.default"
+    }
     every = SERVER | {
         "CANDOUR_MAIL_PER_MINUTE": "30",
         "CANDOUR_MAIL_CA_FILE": "ca.pem",
         "CANDOUR_TIMEZONE": "Europe/London",
         "CANDOUR_PROXIES": "1",
     }
+    every |= oauth | {"CANDOUR_MAIL_URL": MICROSOFT["CANDOUR_MAIL_URL"]}
     config = Config.from_environment(every, tmp_path)
+    assert config.mail_oauth_scope == "https://outlook.office.com/.default"
     assert (config.mail_per_minute, config.mail_ca_file, config.timezone, config.proxies) == (30, tmp_path / "ca.pem", "Europe/London", 1)
-    assert config.sources == dict.fromkeys(every, "environment")
-    assert set(every) == {f"CANDOUR_{field.name.upper()}" for field in fields(Config)} - {"CANDOUR_SOURCES"}
+    assert config.sources == dict.fromkeys(every, "environment") | {"CANDOUR_MAIL_OAUTH_KEY_FILE": "default"}
+    keyed = every | {"CANDOUR_MAIL_OAUTH_KEY_FILE": "key.pem", "CANDOUR_MAIL_OAUTH_CLIENT_SECRET": ""}
+    assert Config.from_environment(keyed, tmp_path).mail_oauth_key_file == tmp_path / "key.pem"
+    assert set(keyed) == {f"CANDOUR_{field.name.upper()}" for field in fields(Config)} - {"CANDOUR_SOURCES"}
 
 
 def test_no_secret_is_printed(tmp_path: Path) -> None:

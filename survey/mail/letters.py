@@ -1,0 +1,19 @@
+"""The mail that only tests the way."""
+
+from css_inline import inline
+from flask import render_template
+
+from survey.config import Config
+from survey.mail.letter import Letter
+
+
+def trial_letter(address: str, config: Config) -> Letter:
+    """A mail that asks nothing: whoever gets it sees how staff would."""
+    facts = {"base_url": config.base_url, "sender": config.mail_from}
+    return Letter(
+        to_name="",
+        to_address=address,
+        subject=render_template("letters/test.subject.txt", **facts).strip(),
+        text=render_template("letters/test.txt", **facts),
+        html=inline(render_template("letters/test.html", **facts)),
+    )

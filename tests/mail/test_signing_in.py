@@ -1,0 +1,113 @@
+"""The outbox behind a mail server that wants tokens: nothing lost, no attempt spent, no token told."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from survey.database import db
+from survey.mail.letter import Letter
+from survey.mail.service import Draft, Kind, deliver, queue, register, resume, status
+from tests.answering.today import everything_stored
+from tests.mail.postbox import TokenBox, open_postbox
+from tests.mail.tokens import APPLICATION, MAILBOX, SECRET, TokenServer, open_token_server
+
+WAVE = "it-support-2027-q1"
+
+
+@pytest.fixture
+def issuer() -> Iterator[TokenServer]:
+    with open_token_server(None) as found:
+        yield found
+
+
+@pytest.fixture
+def box(app: Flask, issuer: TokenServer) -> Iterator[TokenBox]:
+    """A server that takes the newest token, the settings for it, and a kind of letter whose recipients stand before the @."""
+
+    def letter(recipient: str) -> Draft:
+        return Draft(Letter("Ada", f"{recipient}@northwind.example", "Hello", "Hello.\n", "<p>Hello.</p>"), lambda: True)
+
+    register(app, Kind("again", 50, again=True, write=lambda item: letter(item.recipient)))
+    found = TokenBox(user=MAILBOX, accepts=lambda: "".join(issuer.issued[-1:]))
+    with open_postbox(sign_in=True, box=found) as server:
+        app.config["CANDOUR"] = replace(
+            app.config["CANDOUR"],
+            mail_url=f"smtp://dana%40northwind.example@127.0.0.1:{server.port}",
+            mail_oauth_client_id=APPLICATION,
+            mail_oauth_client_secret=SECRET,
+            mail_oauth_token_url=issuer.url,
+            mail_oauth_scope=issuer.scope,
+        )
+        yield found
+
+
+def rows() -> dict[str, tuple[str, int, str | None]]:
+    found = db.session.execute(text("SELECT recipient, state, attempts, last_reason FROM outbox WHERE wave = :w"), {"w": WAVE}).all()
+    db.session.rollback()
+    return {row[0]: (row[1], row[2], row[3]) for row in found}
+
+
+def test_letters_leave_with_one_token_for_several_passes(box: TokenBox, issuer: TokenServer) -> None:
+    for recipient in ("ada", "bo"):
+        queue("again", WAVE, [recipient])
+        assert deliver().sent == 1
+    assert len(issuer.issued) == 1, "kept in memory between passes"
+    assert box.recipients == ["ada@northwind.example", "bo@northwind.example"]
+
+
+def test_two_refused_tokens_pause_the_channel_spend_no_attempt_and_resume_goes_on(box: TokenBox, issuer: TokenServer) -> None:
+    box.accepts = lambda: "none"
+    queue("again", WAVE, ["ada", "bo", "cy"])
+    assert "Sending is paused: the mail server refused our sign-in (535 5.7.8)" in deliver().problem
+    assert rows() == dict.fromkeys(("ada", "bo", "cy"), ("ready", 0, None))
+    assert status().paused_because == "the mail server refused our sign-in (535 5.7.8)"
+    deliver()
+    assert len(issuer.issued) == 2, "while it is paused nobody asks for another"
+    box.accepts = lambda: issuer.issued[-1]
+    resume()
+    assert deliver().sent == 3
+    assert {row[0] for row in rows().values()} == {"sent"}
+
+
+def test_an_expired_secret_pauses_and_a_sign_in_server_that_is_busy_does_not(box: TokenBox, issuer: TokenServer) -> None:
+    queue("again", WAVE, ["ada"])
+    issuer.answers = [(503, b"", {})]
+    assert "No mail left: the sign-in server 127.0.0.1 is busy (503)" in deliver().problem
+    assert status().paused_because is None
+    resume()
+    issuer.answers = [(401, b'{"error": "invalid_client", "error_description": "AADSTS7000222: expired"}', {})]
+    deliver()
+    assert "invalid_client, AADSTS7000222" in (status().paused_because or "")
+    assert rows() == {"ada": ("ready", 0, None)}
+    assert box.greeted == []
+    resume()
+    assert deliver().sent == 1
+
+
+def test_one_address_with_accents_fails_alone(box: TokenBox) -> None:
+    queue("again", WAVE, ["ada", "ünal", "zoe"])
+    report = deliver()
+    assert (report.sent, report.failed) == (2, 1)
+    assert rows()["ünal"] == ("failed", 1, "the mail server cannot handle this address")
+    assert sorted(box.recipients) == ["ada@northwind.example", "zoe@northwind.example"]
+
+
+def test_no_token_and_no_secret_is_stored_or_logged(
+    app: Flask, box: TokenBox, issuer: TokenServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    app.debug = True
+    box.accepts = lambda: "".join(issuer.issued[1:])  # the first one is refused
+    queue("again", WAVE, ["ada"])
+    assert deliver().sent == 1
+    issuer.answers = [(401, b'{"error": "invalid_client", "error_description": "secret s3cret~of.the-application is wrong"}', {})]
+    app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_oauth_scope="another")
+    queue("again", WAVE, ["bo"])
+    deliver()
+    written = f"{everything_stored()} {[record.getMessage() for record in caplog.records if not record.name.startswith('mail.')]}"
+    assert status().paused_because
+    assert not any(secret in written for secret in (SECRET, *issuer.issued))
