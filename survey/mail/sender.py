@@ -11,7 +11,6 @@ import io
 import smtplib
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from survey.mail.message import Message
 from survey.mail.oauth import NoToken, TokenSource, token_source, xoauth2
 from survey.mail.rules import Attempt, Outcome, Phase, judge
 from survey.mail.steps import Certificate, Step, certificate_fault, quoted, seen_certificate
+from survey.mail.watchdog import Watchdog
 
 COMMAND_SECONDS, LETTER_SECONDS = 20.0, 45.0
 IDLE_SECONDS, LETTERS_PER_CONNECTION = 30.0, 100
@@ -93,25 +93,25 @@ class Connection(flask_mail.Connection):
         self.num_emails, self.last_used = 0, 0.0
         self.phase = Phase.CONNECT
         self._token, self._is_fresh = "", False
+        self._watchdog = Watchdog(self._end)  # a server may answer each command in time and still never end
 
     def configure_host(self) -> smtplib.SMTP:
         """An open, encrypted, signed-in connection; what signs us in is sent over a verified one only."""
-        context = _trusting(self.ca_file)
         host: _Server | _TlsServer
         if self.scheme == "smtps":
-            host = _TlsServer(local_hostname="localhost", timeout=self.limits.command, context=context)
+            host = _TlsServer(local_hostname="localhost", timeout=self.limits.command, context=_trusting(self.ca_file))
         elif self.scheme == "smtp+starttls" or is_loopback(self.server):
             host = _Server(local_hostname="localhost", timeout=self.limits.command)
         else:
             raise _NotSafe("plain smtp:// is for a server on this machine only")
         host._host = self.server  # type: ignore[union-attr]  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
-        self.host = host  # from here on the watch can cut it
+        self.host = host  # from here on the watchdog can cut it
         code, text = host.connect(self.server, self.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
         self._say(Phase.CONNECT.value, f"{self.name} answered", code, text)
         if self.scheme == "smtp+starttls":
-            host.starttls(context=context)  # raises when the server does not offer it: never in clear
+            host.starttls(context=_trusting(self.ca_file))  # raises when the server does not offer it: never in clear
         self.certificate = seen_certificate(host.sock)
         self._say("encryption", self.certificate.says() if self.certificate else "none; the server is this very machine")
         host.ehlo_or_helo_if_needed()
@@ -154,11 +154,8 @@ class Connection(flask_mail.Connection):
         self.phase, self.certificate, self._is_fresh = Phase.CONNECT, None, fresh
         try:
             self._take_token(fresh=fresh)
-            watch = self._watch(max(end - time.monotonic(), 0.0))
-            try:
+            with self._watchdog.watch(max(end - time.monotonic(), 0.0)):
                 self.configure_host()
-            finally:
-                watch.cancel()
         except (OSError, smtplib.SMTPException, ValueError, NoToken, _NotSafe) as error:
             self._cut()
             return self._not_connected(error)
@@ -195,14 +192,12 @@ class Connection(flask_mail.Connection):
         if self.host is None:
             return Attempt(Outcome.AWAY, "", "no connection")
         self.phase = Phase.SENDER
-        watch = self._watch(self.limits.letter)
         try:
-            attempt = self._converse(self.host, message)
+            with self._watchdog.watch(self.limits.letter):
+                attempt = self._converse(self.host, message)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             self._cut()
             attempt = self._broken(_away(error))
-        finally:
-            watch.cancel()
         self.num_emails += 1
         self.last_used = time.monotonic()
         return attempt
@@ -216,6 +211,7 @@ class Connection(flask_mail.Connection):
                     host.sock.settimeout(min(self.limits.command, 5.0))
                 host.quit()
             host.close()
+        self._watchdog.rest()
 
     def _converse(self, host: smtplib.SMTP, message: Message) -> Attempt:
         recipient, options = wire_address(message.letter.to_address), []
@@ -284,15 +280,8 @@ class Connection(flask_mail.Connection):
             return Attempt(Outcome.LOST, "", "the connection broke")
         return Attempt(Outcome.DROPPED if self.num_emails else Outcome.AWAY, "", why)
 
-    def _watch(self, seconds: float) -> threading.Timer:
-        """Ends a letter that takes too long in all: a server may answer each command in time and still never end."""
-        timer = threading.Timer(seconds, self._end)
-        timer.daemon = True
-        timer.start()
-        return timer
-
     def _end(self) -> None:
-        """From the watch's thread: ends the conversation and leaves the closing to whoever reads.
+        """From the watchdog's thread: ends the conversation and leaves the closing to whoever reads.
 
         Not by the encrypted socket's own method, which would take the encryption off first.
         """

@@ -1,0 +1,55 @@
+"""Ends what takes too long: one thread for a whole connection, because one for each letter costs more than the letter."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Watchdog:
+    """Calls `bite` from a thread of its own when what is being watched is not over in time; sleeps in between."""
+
+    def __init__(self, bite: Callable[[], None]) -> None:
+        self._bite = bite
+        self._changed = threading.Condition()
+        self._until: float | None = None  # when what is being watched must be over
+        self._wakes_at: float | None = None  # when the thread looks again by itself
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watch(self, seconds: float) -> Iterator[None]:
+        """While this lasts, at most so many seconds."""
+        self._set(time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._until = None  # nobody is woken: the thread finds out when it looks again
+
+    def rest(self) -> None:
+        """Ends the thread; the next watch starts another."""
+        with self._changed:
+            self._thread = None
+            self._changed.notify_all()
+
+    def _set(self, until: float) -> None:
+        with self._changed:
+            self._until = until
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look, name="mail watchdog", daemon=True)
+                self._thread.start()
+            elif self._wakes_at is None or until < self._wakes_at:
+                self._changed.notify_all()
+
+    def _look(self) -> None:
+        while True:
+            with self._changed:
+                if self._thread is not threading.current_thread():
+                    return
+                now = time.monotonic()
+                if self._until is None or self._until > now:
+                    self._wakes_at = self._until
+                    self._changed.wait(None if self._until is None else self._until - now)
+                    continue
+                self._until = None
+            self._bite()
