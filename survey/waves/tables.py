@@ -44,6 +44,7 @@ class WaveRow(Base):
         CheckConstraint("k_group >= 5", name="k_group"),
         CheckConstraint("k_comment >= k_group", name="k_comment"),
         CheckConstraint("extended_days BETWEEN 0 AND 7", name="extended_days"),
+        CheckConstraint("third BETWEEN 1 AND 3", name="third"),
     )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     slug: Mapped[str] = mapped_column(Text, unique=True)
@@ -68,6 +69,8 @@ class WaveRow(Base):
     void_reason: Mapped[str | None] = mapped_column(Text)
     co_keys: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     key_missing_since: Mapped[datetime | None] = mapped_column(Instant)
+    quarter: Mapped[str | None] = mapped_column(Text)  # of a third, and of what three of them come to
+    third: Mapped[int | None] = mapped_column(Integer)  # 1 to 3; empty for a pool and for a wave that asks everybody
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(order_by="WaveGroupRow.name", lazy="selectin")
 
