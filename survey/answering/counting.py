@@ -35,12 +35,13 @@ def close_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str, ea
         elif (waiting := responses.number_of_ballots(item.id)) < item.minimum_group:
             _count(closed, responses.Opened(waiting, ()), actor)
     finish(item, key_dir)
-    pool_thirds(actor=actor)
+    if item.is_third:
+        pool_thirds(actor=actor)
     return waves.wave(name)
 
 
 def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
-    """Adds up every quarter whose thirds have all ended, once; done after each count, and taken up again after a crash."""
+    """Adds up every quarter whose thirds have all ended, once; done when a third has ended, and taken up again after a crash."""
     found = [freeze_pool(thirds, name_words(), actor=actor) for thirds in waves.due_to_pool()]
     if found:
         scrub(*_MOVED)
@@ -86,7 +87,8 @@ def count_returned(name: str, content: bytes, key_dir: Path | None, *, actor: st
         )
     _count(item, opened, actor, returned.header.keys[0])
     finish(item, key_dir)
-    pool_thirds(actor=actor)
+    if item.is_third:
+        pool_thirds(actor=actor)
     return waves.wave(name)
 
 
@@ -114,7 +116,8 @@ def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wa
     if not keys.has_key(key_dir, item.id):  # whose presence tells finish() that there is something to clean
         scrub(*_SCRUBBED)
     finish(item, key_dir)
-    pool_thirds(actor=actor)
+    if item.is_third:
+        pool_thirds(actor=actor)
     return waves.wave(name)
 
 

@@ -19,7 +19,7 @@ from survey.findings.shown import (
     Presentation,
     Year,
 )
-from survey.findings.trends import SHARES, trend
+from survey.findings.trends import SHARES, is_third, trend
 from survey.findings.wording import named_date
 from survey.waves.rules import named_period
 
@@ -50,6 +50,7 @@ def present(document: Document, earlier: Sequence[Document] = (), trend_of: str 
         changed=document.get("changed", ""),
         lede=_lede(document, [questions[m["question"]]["name"] for m in judged if m["verdict"] == "misses"]),
         whom=wording.of_whom(document),
+        made_of=wording.made_of(document.get("thirds", ())),
         notes=_notes(document),
         overall=_measure(followed, questions) if followed else None,
         change=_change(followed, questions) if followed else None,
@@ -73,7 +74,7 @@ def present(document: Document, earlier: Sequence[Document] = (), trend_of: str 
         themes=tuple((theme["words"], theme["comments"]) for theme in themes.get("themes", ())),
         no_theme=themes.get("words", ""),
         weighs_as=_weight(followed),
-        is_first=not earlier and not document["wave"]["imported"],
+        is_first=all(map(is_third, earlier)) and not document["wave"]["imported"],
     )
 
 
@@ -188,6 +189,8 @@ def _notes(document: Document) -> tuple[str, ...]:
         notes.append(f"Closed early: {wave['closed_early']}. This wave does not count for the ladder.")
     if wave["baseline"]:
         notes.append("Baseline wave: it helps to set targets and carries no consequence.")
+    if sum(third["answered"] is not None for third in document.get("thirds", ())) == 1:
+        notes.append("A single third could be counted, so nothing is held to its target.")
     if document["unreadable"]:
         notes.append(f"{document['unreadable']} answer{'s' if document['unreadable'] > 1 else ''} could not be read.")
     return tuple(notes)

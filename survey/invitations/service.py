@@ -78,7 +78,7 @@ def preview_wave(name: str) -> Preview:
     everybody = people_in(item.audience)
     people, dealt = _third(item, everybody) if item.is_third else (everybody, {})
     check_audience(len(people))
-    groups = _one_group(people) if item.is_third else _partition(people)
+    groups = _one_group(people, everybody) if item.is_third else _partition(people)
     asked = _questions(item, len(people))
     warnings = _about_third(len(people), len(everybody)) if item.is_third else _warnings(groups, len(people))
     return Preview(item, groups, asked, people, (*warnings, *_about_keys(cokeys.for_launch())), dealt)
@@ -250,8 +250,9 @@ def _keep_dealing(item: Wave, dealt: Mapping[str, int]) -> None:
         db.session.execute(insert(DealtRow), rows)
 
 
-def _one_group(people: Sequence[Person]) -> tuple[Group, ...]:
-    return (Group(ONE_THIRD, len(people), tuple(sorted({person.department for person in people}))),)
+def _one_group(people: Sequence[Person], of: Sequence[Person]) -> tuple[Group, ...]:
+    """A third as its only group; with everybody's departments, for its own would tell where somebody alone in one was dealt."""
+    return (Group(ONE_THIRD, len(people), tuple(sorted({person.department for person in of}))),)
 
 
 def _partition(people: Sequence[Person]) -> tuple[Group, ...]:

@@ -1,8 +1,10 @@
 """Monthly thirds: which month asks which third, when a quarter is complete, and whom its result is about."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
+
+from dateutil.relativedelta import relativedelta
 
 from survey.waves.rules import Cadence, Group, Wave, WaveState
 
@@ -28,6 +30,15 @@ def part(anchor: datetime, period: str) -> tuple[str, int]:
     rounds, third = divmod(12 * year + month - 1 - begun, THIRDS)
     first = begun + THIRDS * rounds
     return f"{first // 12}-q{first % 12 // 3 + 1}", third + 1
+
+
+def last_closing(closes: date, third: int) -> date:
+    """About when the last third of a quarter closes, given when this one does: to a few days, for weekends move openings.
+
+    >>> str(last_closing(date(2027, 1, 31), 2)), str(last_closing(date(2027, 3, 25), 3))
+    ('2027-02-28', '2027-03-25')
+    """
+    return closes + relativedelta(months=THIRDS - third)
 
 
 def complete(thirds: Sequence[Wave], *, is_ended: bool) -> tuple[tuple[Wave, ...], ...]:

@@ -59,7 +59,7 @@ def answered(company: Company, satisfied: int, answers: int, comment: str = "") 
 
 
 def next_planned() -> Wave:
-    return next(item for item in waves.list_waves(THIRDS) if item.state == "planned")
+    return next(item for item in waves.list_waves(THIRDS) if item.state == "planned" and item.is_third)
 
 
 def counted_quarter(app: Flask, script: tuple[tuple[int, int], ...] = EXAMPLE, comment: str = "") -> Quarter:
