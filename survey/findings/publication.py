@@ -239,8 +239,8 @@ def _follows(whole: Measure, parts: Sequence[Measure], minimum: int) -> bool:
     answers, total = whole["answers"] - sum(part["answers"] for part in told), _sum(whole) - sum(map(_sum, told))
     if not answers:
         return not total
-    words = {part["words"] for part in parts if not part["shown"]}
-    return answers >= minimum and 0 <= total <= answers and TOO_WIDE in words and not any(map(_is_band, words))
+    is_wide = any(not part["shown"] and part["words"] == TOO_WIDE for part in parts)
+    return is_wide and answers >= minimum and 0 <= total <= answers
 
 
 def _with_change(document: Document) -> Iterator[Measure]:
