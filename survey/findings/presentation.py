@@ -133,7 +133,7 @@ def _change(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> Change 
     if not found:
         return None
     name = questions[measure["question"]]["name"]
-    since = wording.named_wave(found["opened"]) if "opened" in found else "the year before"
+    since = wording.named_wave(found["opened"], found.get("quarter")) if "opened" in found else "the year before"
     since += " (imported)" if found.get("imported") else ""
     if not found["shown"]:
         return Change(name, since, "", "", found["words"], "open", "")
@@ -187,7 +187,7 @@ def _notes(document: Document) -> tuple[str, ...]:
         notes.append("Imported from another tool: Candour cannot vouch for how these answers were collected.")
     if wave["closed_early"]:
         notes.append(f"Closed early: {wave['closed_early']}. This wave does not count for the ladder.")
-    if wave["baseline"]:
+    if wave["baseline"] and wave.get("third") is None:
         notes.append("Baseline wave: it helps to set targets and carries no consequence.")
     if sum(third["answered"] is not None for third in document.get("thirds", ())) == 1:
         notes.append("A single third could be counted, so nothing is held to its target.")

@@ -34,6 +34,7 @@ class Earlier:
     minimum_group: int = MINIMUM_GROUP
     minimum_detail: int = MINIMUM_DETAIL
     further: Mapping[str, int] = field(default_factory=dict)
+    quarter: str | None = None  # where it is what three thirds came to
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ def _earlier(item: Wave) -> Earlier:
     document, asked = findings(item.slug).document, questions_of(item)
     tally = _added_up(item, asked) if item.is_pool else _counted_again(item, document)
     minimums = document["minimum_group"], document["minimum_detail"]
-    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally, *minimums, document.get("hidden_further", {}))
+    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally, *minimums, document.get("hidden_further", {}), item.quarter)
 
 
 def _before(item: Wave) -> list[Wave]:

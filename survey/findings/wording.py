@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from survey.statistics.planning import Outlook
+from survey.waves.rules import named_period
 
 VERDICTS = {"meets": "Meets target", "misses": "Misses target", "too close to call": "Too close to call"}
 LOOKS = {"meets": "meets", "misses": "misses", "too close to call": "open"}
@@ -158,12 +159,14 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
     return f"{meets} of {total} measures {'meets' if meets == 1 else 'meet'} target"
 
 
-def named_wave(opened: str) -> str:
-    """A wave as a sentence names it.
+def named_wave(opened: str, quarter: str | None = None) -> str:
+    """A wave as a sentence names it; what three thirds came to by its quarter, for a third has a month as well.
 
-    >>> named_wave("2026-10-12")
-    'the wave of October 2026'
+    >>> named_wave("2026-10-12"), named_wave("2027-01-11", "2027-q1")
+    ('the wave of October 2026', 'Q1 2027')
     """
+    if quarter:
+        return named_period(quarter, date.fromisoformat(opened))
     return f"the wave of {date.fromisoformat(opened):%B %Y}"
 
 

@@ -113,7 +113,7 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
     return opened
 
 
-def thirds_of(person_id: str) -> dict[str, int]:
+def dealt_thirds(person_id: str) -> dict[str, int]:
     """The third into which a person was dealt, by survey: for the person's own data, and for nobody who reads answers."""
     rows = db.session.scalars(select(DealtRow).where(DealtRow.person_id == person_id))
     return {row.survey_id: row.third for row in rows}

@@ -4,7 +4,7 @@ from sqlalchemy import delete, select, update
 
 from survey.access.audit import record
 from survey.database import db, scrub, transaction
-from survey.invitations.service import FRESH, INVITATION, thirds_of
+from survey.invitations.service import FRESH, INVITATION, dealt_thirds
 from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.mail import service as mail
 from survey.people import service as people
@@ -41,7 +41,7 @@ def export_person(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]
     """Everything that is stored about one person; not whether they have answered, for that is nobody's to read."""
     person = people.person_at(email)
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.person_id == person.id)).all()
-    letters, thirds = mail.states_of([row.id for row in rows]), thirds_of(person.id)
+    letters, thirds = mail.states_of([row.id for row in rows]), dealt_thirds(person.id)
     invitations = [
         {"wave": waves.wave_by_id(row.wave_id).slug, "group": row.group_name, INVITATION: letters[row.id][0] if row.id in letters else None}
         for row in rows

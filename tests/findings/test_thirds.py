@@ -321,6 +321,9 @@ def test_a_quarter_is_compared_with_the_one_before_and_a_third_with_nothing(app:
     quarters = [counted_quarter(app), counted_quarter(app, ((3, 15), (3, 15), (3, 15))), counted_quarter(app)]
     change = overall(findings("desk-2027-q2").document)["change"]
     assert (change["since"], change["answers"], change["direction"]) == ("desk-2027-q1", [45, 39], "down")
+    shown = present(findings("desk-2027-q2").document)
+    assert shown.change
+    assert (shown.change.since, shown.changed) == ("Q1 2027", "Clearly down since Q1 2027: Satisfied overall.")
     assert overall(findings("desk-2027-q1").document).get("change") is None
     assert [third.baseline for quarter in quarters for third in quarter.thirds] == [True] * 6 + [False] * 3
     assert [quarter.pool.baseline for quarter in quarters] == [True, True, False]
