@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from survey.access.audit import entries
 from survey.database import db
+from survey.findings.service import findings
 from survey.invitations.dealing import deal
 from survey.invitations.service import invitations_of, preview_wave
 from survey.invitations.staff import erase_person, export_person
@@ -140,3 +141,14 @@ def test_a_third_needs_eight_people(app: Flask) -> None:
     first = planned_thirds(departments={"Sales": 11, "Service": 10})
     with pytest.raises(Refused, match="Only 7 people would be invited; a wave needs at least 8"):
         preview_wave(first.slug)
+
+
+def test_a_third_does_not_tell_into_which_of_them_somebody_alone_in_a_department_was_dealt(app: Flask) -> None:
+    planned_thirds(departments={"Board": 1, "Sales": 30, "Service": 30})
+    told = []
+    for _ in range(3):
+        company = opened(app, next_planned())
+        told.append(company.wave.groups[0].members)
+        answered(company, 9, 13)
+        told.append(findings(close_company(company).slug).document["groups"][0]["departments"])
+    assert [list(one) for one in told] == [["Board", "Sales", "Service"]] * 6
