@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from survey.answering.counting import close_wave, finish, unfinished, void_wave
+from survey.answering.counting import close_wave, finish, pool_thirds, unfinished, void_wave
 from survey.config import Config
 from survey.database import db
 from survey.invitations.reminding import due_to_remind, remind
@@ -39,6 +39,7 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
         _attempt(lines, "", partial(_remind, item, moment, lines))
     for item in waves.due_to_close(moment):
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
+    _attempt(lines, "", lambda: lines.extend(f"{item.slug} added up from its thirds" for item in pool_thirds(actor=ACTOR)))
     for item in waves.list_waves():
         mail.blank_old(item.slug, item.closes_at, moment)
     _probe_keys(config, moment, lines)

@@ -38,10 +38,20 @@ def close(wave: str, early: str | None) -> None:
 def _say_counted(item: Wave) -> None:
     if item.state is WaveState.VOID:
         click.echo(f"{item.slug} is void: {item.void_reason}. Nothing was read and nothing was kept.")
+        _say_pooled(item)
         return
     found = findings(item.slug).document
     click.echo(f"{item.slug} is counted: {found['answered']} of {found['invited']} answered. {found['headline']}.")
     click.echo(f"Read it: candour findings show {item.slug}")
+    _say_pooled(item)
+
+
+def _say_pooled(item: Wave) -> None:
+    pool = waves.pool_of(item) if item.is_third else None
+    if pool:
+        found = findings(pool.slug).document
+        said = f"{found['answered']} of {found['invited']} answered. {found['headline']}."
+        click.echo(f"The quarter is complete: {said} Read it: candour findings show {pool.slug}")
 
 
 @waves_group.command("void")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from survey.access.audit import record
 from survey.database import scrub, transaction
-from survey.findings.service import freeze_findings, questions_of
+from survey.findings.service import freeze_findings, freeze_pool, questions_of
 from survey.invitations import service as invitations
 from survey.kernel.errors import Refused
 from survey.people.service import name_words
@@ -15,6 +15,7 @@ from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState, check_ceremony, check_closes
 
 _ENDED = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
+_MOVED = ("comment",)
 _SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code")
 
 
@@ -34,7 +35,17 @@ def close_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str, ea
         elif (waiting := responses.number_of_ballots(item.id)) < item.minimum_group:
             _count(closed, responses.Opened(waiting, ()), actor)
     finish(item, key_dir)
+    if item.is_third:
+        pool_thirds(actor=actor)
     return waves.wave(name)
+
+
+def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
+    """Adds up every quarter whose thirds have all ended, once; done when a third has ended, and taken up again after a crash."""
+    found = [freeze_pool(thirds, name_words(), actor=actor) for thirds in waves.due_to_pool()]
+    if found:
+        scrub(*_MOVED)
+    return tuple(one.wave for one in found if one)
 
 
 def _closed(item: Wave, now: datetime, early: str | None, actor: str) -> Wave:
@@ -76,6 +87,8 @@ def count_returned(name: str, content: bytes, key_dir: Path | None, *, actor: st
         )
     _count(item, opened, actor, returned.header.keys[0])
     finish(item, key_dir)
+    if item.is_third:
+        pool_thirds(actor=actor)
     return waves.wave(name)
 
 
@@ -103,6 +116,8 @@ def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wa
     if not keys.has_key(key_dir, item.id):  # whose presence tells finish() that there is something to clean
         scrub(*_SCRUBBED)
     finish(item, key_dir)
+    if item.is_third:
+        pool_thirds(actor=actor)
     return waves.wave(name)
 
 

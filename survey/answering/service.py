@@ -19,7 +19,7 @@ from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.responses import service as responses
 from survey.responses.rules import Answers, pack
-from survey.waves import sealing
+from survey.waves import rounds, sealing
 from survey.waves import service as waves
 from survey.waves.rules import Wave, printed
 
@@ -87,6 +87,14 @@ def survey_page(item: Wave, sender: str) -> SurveyPage:
 def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
     provider = page.provider
+    if item.third:
+        last = rounds.last_closing(item.closes.date(), item.third)
+        shared, replied = add_working_days(last, 5), add_working_days(last, 15)
+        return (
+            (page.closes, "this part of the survey closes and its answers are counted together."),
+            (f"By the end of {shared:%B}", f"everybody has been asked once, and {provider} gets the totals, good and bad."),
+            (f"By the end of {replied:%B}", f"{provider} has to reply with what it will do."),
+        )
     shared = add_working_days(item.closes.date(), 3)
     replied = add_working_days(shared, 10)
     return (

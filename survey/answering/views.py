@@ -226,6 +226,9 @@ def _state(item: Wave) -> str:
         was_held = item.questionnaire_version and item.closes_at <= now()
         title = f"Closed on {printed(item.closes, item.timezone, several_zones=several)}" if was_held else "This survey is closed"
         upcoming = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.state is WaveState.PLANNED]
+        if item.is_third:
+            message = "A third of the people is asked each month, and everybody once in three months."
+            return render_template("answering/state.html", title=title, message=message)
         message = (
             f"The next survey opens on {upcoming[0].opens.day} {upcoming[0].opens:%B %Y}." if upcoming else "Thank you for your interest."
         )

@@ -15,7 +15,8 @@ _NARROWEST_LABEL = 7.0  # per cent of the width that a wave's label needs on a w
 class TrendPoint:
     """One wave in a trend: its moment in any unit of time, and its score, or None where it may not be shown.
 
-    `broken` starts a new line, for another wording or after a wave that is missing.
+    `broken` starts a new line, for another wording or after a wave that is missing. A `part` asked some of the people only: it is
+    drawn small, with its range, and no line joins it.
     """
 
     label: str
@@ -23,6 +24,7 @@ class TrendPoint:
     score: Range | None
     imported: bool = False
     broken: bool = False
+    part: bool = False
 
 
 def trend(points: Sequence[TrendPoint], target: float | None = None, height: float = 220) -> Markup:
@@ -34,11 +36,12 @@ def trend(points: Sequence[TrendPoint], target: float | None = None, height: flo
     across = _across([point.at for point in points])
     runs = _runs(points)
     bands = "".join(_band(points, run, across) for run in runs if len(run) > 1)
-    newest = next((point.score.estimate for point in reversed(points) if point.score), 0.0)
+    newest = next((point.score.estimate for point in reversed(points) if point.score and not point.part), 0.0)
     parts = [
         *_scale(tall),
         f'<svg y="{TOP}" width="100%" height="{number(tall)}" viewBox="0 0 100 100" preserveAspectRatio="none">{bands}</svg>',
         *(_alone(points[run[0]], across[run[0]], tall) for run in runs if len(run) == 1),
+        *(_alone(point, at, tall, wide=4) for point, at in zip(points, across, strict=True) if point.part),
         *(_target(target, newest, tall) if target is not None else ()),
         *(_dot(point, at, tall) for point, at in zip(points, across, strict=True)),
         *_labels(points, across, height - 10),
@@ -61,6 +64,8 @@ def _runs(points: Sequence[TrendPoint]) -> list[list[int]]:
     stretches: list[list[int]] = []
     fresh = True
     for index, point in enumerate(points):
+        if point.part:
+            continue
         if point.score is None:
             fresh = True
             continue
@@ -91,12 +96,12 @@ def _band(points: Sequence[TrendPoint], run: Sequence[int], across: Sequence[flo
     )
 
 
-def _alone(point: TrendPoint, at: float, tall: float) -> str:
+def _alone(point: TrendPoint, at: float, tall: float, wide: int = 8) -> str:
     """The range of a wave that no line joins: a band would have no width."""
     if not point.score:
         return ""
     high, low = _down(point.score.high, tall), _down(point.score.low, tall)
-    place = f'x="{number(at)}%" y="{number(high)}" width="8" height="{number(low - high)}" transform="translate(-4)"'
+    place = f'x="{number(at)}%" y="{number(high)}" width="{wide}" height="{number(low - high)}" transform="translate(-{number(wide / 2)})"'
     return f'<rect class="c-band" {place} fill="{RANGE}" fill-opacity=".5"/>'
 
 
@@ -114,14 +119,14 @@ def _dot(point: TrendPoint, at: float, tall: float) -> str:
     if not point.score:
         return ""
     kind, fill = ("hollow", CARD) if point.imported else ("point", DOT)
-    place = f'cx="{number(at)}%" cy="{number(_down(point.score.estimate, tall))}" r="4.5"'
+    place = f'cx="{number(at)}%" cy="{number(_down(point.score.estimate, tall))}" r="{3 if point.part else 4.5}"'
     return f'<circle class="c-{kind}" {place} fill="{fill}" stroke="{DOT}" stroke-width="2"/>'
 
 
 def _labels(points: Sequence[TrendPoint], across: Sequence[float], y: float) -> list[str]:
     """Labels of the waves that have room for one, the newest first; every second gives way on a phone."""
     kept: list[int] = []
-    for index in reversed(range(len(points))):
+    for index in [at for at in reversed(range(len(points))) if not points[at].part] or reversed(range(len(points))):
         if not kept or across[kept[-1]] - across[index] >= _NARROWEST_LABEL:
             kept.append(index)
     return [

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from flask import current_app
 
-from survey.findings import history, reading
+from survey.findings import history, reading, wording
 from survey.findings.export import as_csv
 from survey.findings.letters import check_length, findings_letter
 from survey.findings.service import check_publication, findings, preview_sharing, recipients, share
@@ -42,6 +42,8 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
     document = found.document
     click.echo(f"{document['headline']}.")
     click.echo(f"{document['answered']} of {document['invited']} answered ({document['response_rate']:.0%}).")
+    if "thirds" in document:
+        click.echo(wording.made_of(document["thirds"]))
     for measure in document["measures"]:
         if measure["group"] is None:
             click.echo("  " + _line(measure))

@@ -9,7 +9,8 @@ from survey.findings.review import is_unchanged, redaction
 from survey.findings.rules import Findings
 from survey.findings.service import findings
 from survey.kernel.errors import Refused
-from survey.responses.comments import Comment, Review, find_comment, list_comments, mark_comment, number_of_responses
+from survey.responses.comments import Comment, Review, find_comment, list_comments, mark_comment
+from survey.responses.service import number_of_responses
 from survey.statistics.suppression import hidden_cells
 
 DECISIONS = {"release": Review.RELEASED, "redact": Review.REDACTED, "hold": Review.HELD}
@@ -87,6 +88,8 @@ def _kept(comment: Comment, decision: str, offered: str | None) -> str | None:
 
 
 def _check_answers(found: Findings) -> None:
+    if found.wave.is_third:
+        raise Refused(f"What people wrote in {found.wave.slug} is read with the quarter, when its three thirds have been counted.")
     least, answered = found.wave.minimum_detail, number_of_responses(found.wave)
     if answered < least:
         raise Refused(f"Comments are read from {least} answers; {found.wave.slug} has {answered}. Nobody reads them, and none is sent.")

@@ -41,6 +41,7 @@ def change(question: Question, statistic: Statistic, cells: Cells, mine: Sequenc
         return {}
     then = cells_of(base, question)
     facts: Json = {"since": base.slug, "opened": base.opened.isoformat(), "imported": base.imported}
+    facts |= {"quarter": base.quarter} if base.quarter else {}
     answers = cells.company.answers, then.company.answers
     figure = own_figure(question, base)
     if not (may_compare(*answers) and then.company.answers >= figure.minimum):
@@ -193,9 +194,9 @@ def moved(measures: Sequence[Json], names: Mapping[str, str]) -> str:
     clear = [m for m in measures if m.get("change", {}).get("direction", Direction.UNCLEAR.value) != Direction.UNCLEAR.value]
     clear.sort(key=lambda m: m["change"]["opened"], reverse=True)
     said = []
-    for opened, found in groupby(clear, key=lambda m: str(m["change"]["opened"])):
+    for (opened, quarter), found in groupby(clear, key=lambda m: (str(m["change"]["opened"]), m["change"].get("quarter"))):
         ways: dict[str, list[str]] = {"up": [], "down": []}
         for measure in found:
             ways[measure["change"]["direction"]].append(names[measure["question"]])
-        said.append(wording.clear_changes(ways["up"], ways["down"], wording.named_wave(opened)))
+        said.append(wording.clear_changes(ways["up"], ways["down"], wording.named_wave(opened, quarter)))
     return " ".join(said)

@@ -7,6 +7,7 @@ company's value as one stratum, so that it cannot be worked out from what is sho
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -16,7 +17,7 @@ from survey.findings.cells import LOST_TIME, Cells, Statistic, statistics_of
 from survey.findings.drivers import drivers
 from survey.findings.rules import Evidence, Withheld
 from survey.findings.themes import themes
-from survey.findings.wording import FROM_TEN, HIDDEN, TOO_WIDE
+from survey.findings.wording import FROM_TEN, HIDDEN, TOO_WIDE, WITH_THE_QUARTER
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import Cell, PublishedGroup, Tally
 from survey.statistics.suppression import neighbouring_band, too_wide
@@ -37,17 +38,17 @@ def compute(
     evidence: Evidence = _ALONE,
     withheld: Withheld = _NOTHING,
 ) -> Json:
-    """The whole document of a counted wave, with its digest; `withheld` is what stays out of it beside what the rules hide."""
+    """The whole document of a counted wave, with its digest; `withheld` is what stays out of it beside what the rules hide.
+
+    A third of a quarter has its shares and nothing beside them: no verdict, no comparison, no distribution, nothing about comments.
+    """
     cells = {
         question.id: Cells(tally.groups, tally.cells[question.id], withheld.further.get(question.id, 0))
         for question in questionnaire.questions
         if question.scale.codes
     }
-    figures = {
-        question.id: statistics_of(question, item.minimum_group, item.minimum_detail)
-        for question in questionnaire.questions
-        if question.id in cells
-    }
+    figures = {question.id: _figures(item, question) for question in questionnaire.questions if question.id in cells}
+    targets = {} if item.is_third or evidence.is_of_one_third else item.targets
     document: Json = {
         "schema": SCHEMA,
         "wave": _wave(item),
@@ -63,14 +64,14 @@ def compute(
         "measures": [],
         "distributions": [],
         "lost_time": None,
-        "drivers": drivers(questionnaire, evidence.scores),
+        "drivers": None if item.is_third else drivers(questionnaire, evidence.scores),
         "comments": _comments(item, questionnaire, tally, evidence),
     }
     for question in questionnaire.questions:
         if question.id not in cells:
             continue
         for statistic in figures[question.id]:
-            measure = _company(statistic, cells[question.id], item.targets.get(question.id))
+            measure = _company(statistic, cells[question.id], targets.get(question.id))
             if statistic is figures[question.id][0] and measure["shown"] and question.id not in withheld.apart:
                 measure |= comparisons.change(question, statistic, cells[question.id], tally.groups, evidence.earlier)
             if statistic.name == LOST_TIME:
@@ -80,13 +81,16 @@ def compute(
             document["measures"].append(head | {"group": None} | measure)
             own = statistic is figures[question.id][0]
             document["measures"] += [head | found for found in _by_group(statistic, cells[question.id], compare=own)]
-        document["distributions"].append(_distribution(question, cells[question.id].company, item.minimum_detail))
+        if not item.is_third:
+            document["distributions"].append(_distribution(question, cells[question.id].company, item.minimum_detail))
     compared = [
         (q, figures[q.id][0], cells[q.id])
         for q in questionnaire.questions
         if q.id in cells and figures[q.id] and q.id not in withheld.apart
     ]
     document["year"] = comparisons.year(item.opens.date(), compared, item.slug, evidence.earlier)
+    if item.is_pool:
+        document["thirds"] = [asdict(third) | {"opened": third.opened.isoformat()} for third in evidence.thirds]
     if withheld.further:
         document["hidden_further"] = dict(withheld.further)
     comparisons.settle(document)
@@ -122,7 +126,13 @@ def _wave(item: Wave) -> Json:
         "imported": item.imported,
         "baseline": item.baseline,
         "closed_early": item.closed_early,
+        **({"quarter": item.quarter, "third": item.third} if item.quarter else {}),
     }
+
+
+def _figures(item: Wave, question: Question) -> tuple[Statistic, ...]:
+    figures = statistics_of(question, item.minimum_group, item.minimum_detail)
+    return tuple(figure for figure in figures if figure.is_share) if item.is_third else figures
 
 
 def _company(statistic: Statistic, cells: Cells, target: Target | None) -> Json:
@@ -251,6 +261,8 @@ def _lost_time(question: Question, share: Json, cells: Cells, item: Wave) -> Jso
     """The share who lost over two hours, and the lowest and highest mean that the brackets allow, in hours a week."""
     counts, answers = cells.company.counts, cells.company.answers
     found: Json = {"question": question.id, "share_over_2h": share}
+    if item.is_third:
+        return found | {"hours_per_week": _not_shown(WITH_THE_QUARTER)}
     if answers < item.minimum_detail:
         return found | {"hours_per_week": _not_shown(FROM_TEN)}
     low, high = (sum(c * bounds[end] for c, bounds in zip(counts, question.scale.hours, strict=True)) / answers for end in (0, 1))
@@ -258,7 +270,9 @@ def _lost_time(question: Question, share: Json, cells: Cells, item: Wave) -> Jso
 
 
 def _comments(item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence) -> Json:
-    """How many are held back, and what several of them share; nothing at all below ten responses."""
+    """How many are held back, and what several of them share; nothing at all below ten responses, and of a third."""
+    if item.is_third:
+        return {"shown": 0, "held_back": 0, "themes": _not_shown(WITH_THE_QUARTER)}
     if tally.answered < item.minimum_detail:
         return {"shown": 0, "held_back": 0, "themes": _not_shown(FROM_TEN)}
     said = chain.from_iterable(evidence.comments.values())

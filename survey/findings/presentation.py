@@ -19,7 +19,7 @@ from survey.findings.shown import (
     Presentation,
     Year,
 )
-from survey.findings.trends import SHARES, trend
+from survey.findings.trends import SHARES, is_third, trend
 from survey.findings.wording import named_date
 from survey.waves.rules import named_period
 
@@ -50,6 +50,7 @@ def present(document: Document, earlier: Sequence[Document] = (), trend_of: str 
         changed=document.get("changed", ""),
         lede=_lede(document, [questions[m["question"]]["name"] for m in judged if m["verdict"] == "misses"]),
         whom=wording.of_whom(document),
+        made_of=wording.made_of(document.get("thirds", ())),
         notes=_notes(document),
         overall=_measure(followed, questions) if followed else None,
         change=_change(followed, questions) if followed else None,
@@ -73,7 +74,7 @@ def present(document: Document, earlier: Sequence[Document] = (), trend_of: str 
         themes=tuple((theme["words"], theme["comments"]) for theme in themes.get("themes", ())),
         no_theme=themes.get("words", ""),
         weighs_as=_weight(followed),
-        is_first=not earlier and not document["wave"]["imported"],
+        is_first=all(map(is_third, earlier)) and not document["wave"]["imported"],
     )
 
 
@@ -132,7 +133,7 @@ def _change(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> Change 
     if not found:
         return None
     name = questions[measure["question"]]["name"]
-    since = wording.named_wave(found["opened"]) if "opened" in found else "the year before"
+    since = wording.named_wave(found["opened"], found.get("quarter")) if "opened" in found else "the year before"
     since += " (imported)" if found.get("imported") else ""
     if not found["shown"]:
         return Change(name, since, "", "", found["words"], "open", "")
@@ -186,8 +187,10 @@ def _notes(document: Document) -> tuple[str, ...]:
         notes.append("Imported from another tool: Candour cannot vouch for how these answers were collected.")
     if wave["closed_early"]:
         notes.append(f"Closed early: {wave['closed_early']}. This wave does not count for the ladder.")
-    if wave["baseline"]:
+    if wave["baseline"] and wave.get("third") is None:
         notes.append("Baseline wave: it helps to set targets and carries no consequence.")
+    if sum(third["answered"] is not None for third in document.get("thirds", ())) == 1:
+        notes.append("A single third could be counted, so nothing is held to its target.")
     if document["unreadable"]:
         notes.append(f"{document['unreadable']} answer{'s' if document['unreadable'] > 1 else ''} could not be read.")
     return tuple(notes)

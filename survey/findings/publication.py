@@ -17,6 +17,7 @@ RESPONSES = "responses"
 _CLOSE = 1e-9
 _WORDS_ONLY = {"question", "statistic", "group", "shown", "words"}
 _DETAILED = {"mean", "nps"}
+_JUDGED = {"target", "minimum", "stretch", "verdict", "break_even", "change", "against_rest", "status"}
 
 Document = Mapping[str, Any]
 Measure = Mapping[str, Any]
@@ -71,7 +72,7 @@ def check(document: Document, earlier: Sequence[Document] = (), *, with_groups: 
 def leaks(document: Document, earlier: Sequence[Document] = (), *, with_groups: bool = True) -> list[Leak]:
     """All that follows from the document and may not; without groups only what its company figures tell."""
     tables = published(document)
-    found = [*_company_alone(tables), *_across(document, earlier)]
+    found = [*_company_alone(tables), *_across(document, earlier), *_of_a_third(document), *_of_a_quarter(document, earlier)]
     if not with_groups:
         return found
     found += _groups(document)
@@ -200,6 +201,46 @@ def _across(document: Document, earlier: Sequence[Document]) -> Iterator[Leak]:
         said = sum(bool(measure and (measure["shown"] or measure["words"] == TOO_WIDE)) for measure in found)
         if all(slug in waves for slug in document["year"]["waves"][:-1]) and pooled["waves"] > said:
             yield Leak(pooled["question"], f"{pooled['question']}: the year tells a wave that was not published.", across=True)
+
+
+def _of_a_third(document: Document) -> Iterator[Leak]:
+    """A third says its shares and nothing beside them: more could be subtracted from its quarter."""
+    if document["wave"].get("third") is None:
+        return
+    for measure in [*document["measures"], *_lost_time(document)]:
+        if measure["group"] is not None or measure["statistic"] in _DETAILED or _JUDGED & measure.keys():
+            yield Leak(measure["question"], f"{measure['question']}: a third shows more than a score.")
+    for found in document["distributions"]:
+        yield Leak(found["question"], f"{found['question']}: a third shows a distribution.")
+    if document["comments"]["held_back"] or document["comments"]["themes"]["shown"] or document["year"]:
+        yield Leak(RESPONSES, "A third tells of comments, or of a year.")
+
+
+def _of_a_quarter(document: Document, earlier: Sequence[Document]) -> Iterator[Leak]:
+    """A quarter is the sum of what its thirds said: less those that said a number, it tells nothing that a third did not say.
+
+    What is left may only be of thirds whose range was too wide to print, and of enough answers for a share.
+    """
+    if "thirds" not in document:
+        return
+    waves = {found["wave"]["slug"]: found for found in earlier}
+    thirds = [waves[third["wave"]] for third in document["thirds"] if third["wave"] in waves]
+    for measure in [*document["measures"], *_lost_time(document)]:
+        if measure["group"] is not None or measure["statistic"] in _DETAILED or not measure["shown"]:
+            continue
+        said = [found for third in thirds if (found := _own(third, measure))]
+        if not _follows(measure, said, document["minimum_group"]):
+            yield Leak(measure["question"], f"{measure['question']}: the quarter tells what one of its thirds did not say.")
+
+
+def _follows(whole: Measure, parts: Sequence[Measure], minimum: int) -> bool:
+    """Whether a quarter's figure tells nothing beyond those of its thirds."""
+    told = [part for part in parts if part["shown"]]
+    answers, total = whole["answers"] - sum(part["answers"] for part in told), _sum(whole) - sum(map(_sum, told))
+    if not answers:
+        return not total
+    is_wide = any(not part["shown"] and part["words"] == TOO_WIDE for part in parts)
+    return is_wide and answers >= minimum and 0 <= total <= answers
 
 
 def _with_change(document: Document) -> Iterator[Measure]:

@@ -34,6 +34,19 @@ class Earlier:
     minimum_group: int = MINIMUM_GROUP
     minimum_detail: int = MINIMUM_DETAIL
     further: Mapping[str, int] = field(default_factory=dict)
+    quarter: str | None = None  # where it is what three thirds came to
+
+
+@dataclass(frozen=True, slots=True)
+class Third:
+    """One of the three waves that a quarter's result is the sum of; without a number of answers, and with the reason, where it is void."""
+
+    wave: str
+    period: str
+    opened: date
+    invited: int
+    answered: int | None
+    void: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +54,19 @@ class Evidence:
     """What a wave's findings are made of beside its own cells: earlier waves (newest first), whole answers and comments in no order.
 
     `scores` holds one string per response, one character a question; it serves the key drivers and nothing else. `names` are the
-    directory's names in small letters, which no theme may hold.
+    directory's names in small letters, which no theme may hold. `thirds` are those that a quarter's result is the sum of.
     """
 
     earlier: Sequence[Earlier] = ()
     scores: Sequence[str] = ()
     comments: Mapping[str, Sequence[str]] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    thirds: Sequence[Third] = ()
+
+    @property
+    def is_of_one_third(self) -> bool:
+        """Whether a quarter's result is in truth that of a single third, which is never judged."""
+        return sum(third.answered is not None for third in self.thirds) == 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from survey.database import db, transaction
 from survey.findings.comparisons import YEAR
 from survey.findings.compute import canonical, compute
 from survey.findings.letters import check_length
+from survey.findings.pooling import add_up
 from survey.findings.publication import check, hidden_further, leaks
-from survey.findings.rules import Earlier, Evidence, Findings, Sharing, Withheld
+from survey.findings.rules import Earlier, Evidence, Findings, Sharing, Third, Withheld
 from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -45,6 +46,20 @@ def freeze_findings(item: Wave, tally: Tally, names: frozenset[str] = frozenset(
     return Findings(item, 1, document["digest"], document)
 
 
+def freeze_pool(thirds: Sequence[Wave], names: frozenset[str] = frozenset(), *, actor: str) -> Findings | None:
+    """Adds up the thirds of a quarter and keeps the document; what people wrote moves there, shuffled. None when somebody was faster."""
+    with transaction():
+        pool = waves.add_pool(thirds)
+        if pool is None:
+            return None
+        written = responses.move_comments(thirds, pool)
+        found = freeze_findings(pool, _added_up(pool, questions_of(pool), written), names)
+        document = found.document
+        facts = {"wave": pool.slug, "answered": document["answered"], "invited": document["invited"], "digest": found.digest}
+        record("thirds added up", facts | {"thirds": [third.slug for third in thirds]}, actor)
+        return found
+
+
 def findings(name: str) -> Findings:
     """The newest findings of a wave; refuses a wave that has none, saying when they come."""
     item = waves.wave(name)
@@ -58,8 +73,7 @@ def findings(name: str) -> Findings:
 
 def earlier_findings(item: Wave) -> tuple[dict[str, Any], ...]:
     """The documents of the same survey's earlier published waves, oldest first."""
-    before = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.opens < item.opens and w.is_published]
-    return tuple(findings(w.slug).document for w in before)
+    return tuple(findings(w.slug).document for w in _before(item))
 
 
 def questions_of(item: Wave) -> Questionnaire:
@@ -70,7 +84,11 @@ def questions_of(item: Wave) -> Questionnaire:
 
 
 def recipients(item: Wave) -> tuple[Provider, tuple[Contact, ...]]:
-    """The provider that a wave is about, and whom its findings can be sent to."""
+    """The provider that a wave is about, and whom its findings can be sent to; refuses a third, for it carries no verdict."""
+    if item.is_third:
+        pool = waves.pool_of(item)
+        instead = f"Share the quarter: {pool.slug}" if pool else "The quarter is, once its three thirds have been counted."
+        raise Refused(f"{item.slug} asked one third of the people and carries no verdict, so it is not shared. {instead}")
     provider = provider_by_id(item.provider_id)
     return provider, tuple(provider.contacts)
 
@@ -177,24 +195,45 @@ def _audited(item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: E
 
 
 def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
-    """What the findings of a wave are made of beside its own cells."""
-    before = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.opens < item.opens and w.is_published]
+    """What the findings of a wave are made of beside its own cells; a third is compared with nothing."""
+    if item.is_third:
+        return Evidence()
+    before, thirds = [w for w in _before(item) if not w.is_third], waves.thirds_of(item)
     remembered = [w for at, w in enumerate(reversed(before)) if at < ALWAYS_REMEMBERED or item.opens - w.opens <= 2 * YEAR]
     texts = {q.id: comments(item, q.id) for q in questionnaire.questions if q.scale.kind is ScaleKind.TEXT}
-    return Evidence(tuple(map(_earlier, remembered)), responses.score_strings(item), texts, names)
+    return Evidence(tuple(map(_earlier, remembered)), responses.score_strings(item), texts, names, tuple(map(_third, thirds)))
 
 
 def _earlier(item: Wave) -> Earlier:
     """An earlier wave with its cells, counted again from its responses in the groups that were published."""
     document, asked = findings(item.slug).document, questions_of(item)
+    tally = _added_up(item, asked) if item.is_pool else _counted_again(item, document)
+    minimums = document["minimum_group"], document["minimum_detail"]
+    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally, *minimums, document.get("hidden_further", {}), item.quarter)
+
+
+def _before(item: Wave) -> list[Wave]:
+    """The same survey's earlier published waves, oldest first."""
+    return [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.stands_at < item.stands_at and w.is_published]
+
+
+def _counted_again(item: Wave, document: dict[str, Any]) -> Tally:
     groups = [
         PublishedGroup(g["name"], tuple(g["members"]), g["invited"], g["answered"], tuple(g["departments"]))
         for g in document["groups"]
         if g["shown"]
     ]
-    tally = responses.tally(item, asked, groups, document["unreadable"])
-    minimums = document["minimum_group"], document["minimum_detail"]
-    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally, *minimums, document.get("hidden_further", {}))
+    return responses.tally(item, questions_of(item), groups, document["unreadable"])
+
+
+def _added_up(pool: Wave, asked: Questionnaire, comments: int = 0) -> Tally:
+    counted = [third for third in waves.thirds_of(pool) if third.is_published]
+    return add_up(pool, asked, [_counted_again(third, findings(third.slug).document) for third in counted], comments)
+
+
+def _third(item: Wave) -> Third:
+    answered = findings(item.slug).document["answered"] if item.is_published else None
+    return Third(item.slug, item.period, item.opens.date(), item.invited, answered, item.void_reason)
 
 
 def _share_with(extra: Sharing, contact_id: str) -> SharingRow:

@@ -156,6 +156,7 @@ class Presentation:
     changed: str
     lede: str
     whom: str
+    made_of: str
     notes: tuple[str, ...]
     overall: Measure | None
     change: Change | None

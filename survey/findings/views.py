@@ -1,6 +1,7 @@
 """Results, the findings mail's preview and sending, and how we count."""
 
 from collections.abc import Container, Sequence
+from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -13,7 +14,7 @@ from survey.findings.explained import example, measured
 from survey.findings.export import as_csv
 from survey.findings.letters import findings_letter, length_fault
 from survey.findings.presentation import named_date, present
-from survey.findings.rules import Sharing
+from survey.findings.rules import Findings, Sharing
 from survey.findings.service import (
     comments_of,
     earlier_findings,
@@ -25,6 +26,7 @@ from survey.findings.service import (
     share,
     shared_with,
 )
+from survey.findings.trends import is_third
 from survey.kernel.clock import now
 from survey.mail.letter import Letter
 from survey.waves import service as waves
@@ -43,12 +45,16 @@ def results(wave: str) -> str | BaseResponse:
         return redirect(url_for("desk.progress", wave=item.slug))
     found, before = findings(item.slug), earlier_findings(item)
     may_act = manages()
+    if item.is_third:
+        return _third(found, before)
+    before_it = [document for document in before if not is_third(document)]
     return render_template(
         "findings/results.html",
         shown=present(found.document, before, request.args.get("trend")),
         charts=drawings,
         closed=named_date(found.document["wave"]["closed"]),
-        previous=before[-1]["wave"]["slug"] if before else None,
+        previous=before_it[-1]["wave"]["slug"] if before_it else None,
+        thirds=waves.thirds_of(item),
         manages=may_act,
         comments=comments_of(found) if may_act else (),
         copies=copies_to_destroy(item) if may_act else (),
@@ -103,6 +109,18 @@ def csv(wave: str) -> Response:
 def how_we_count() -> str:
     """How scores, ranges and verdicts are made, in plain words."""
     return render_template("findings/how_we_count.html", charts=drawings, example=example(), measured=measured())
+
+
+def _third(found: Findings, before: Sequence[dict[str, Any]]) -> str:
+    """One third of a quarter: a score, its range, its place in the trend, and no verdict."""
+    return render_template(
+        "findings/third.html",
+        shown=present(found.document, before, request.args.get("trend")),
+        charts=drawings,
+        closed=named_date(found.document["wave"]["closed"]),
+        quarter=waves.pool_of(found.wave),
+        copies=copies_to_destroy(found.wave) if manages() else (),
+    )
 
 
 def _along(ticked: Container[str]) -> dict[str, bool]:

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from survey.statistics.planning import Outlook
+from survey.waves.rules import named_period
 
 VERDICTS = {"meets": "Meets target", "misses": "Misses target", "too close to call": "Too close to call"}
 LOOKS = {"meets": "meets", "misses": "misses", "too close to call": "open"}
@@ -18,6 +19,7 @@ HIDDEN = "Hidden: too few answers to show safely"
 FROM_FIVE, FROM_TEN = "Shown from 5 answers.", "Shown from 10 answers."
 TOO_WIDE = "Too few answers to say"
 NOT_COMPARED = "Compared from 10 answers in each wave."
+WITH_THE_QUARTER = "Shown for the quarter, when its three thirds have been counted."
 FROM_A_HUNDRED = "Shown from 100 people who answered these questions."
 NO_THEME = "No theme: fewer than five people wrote about the same thing."
 MOST_OR_ALL, ONE_OR_NONE = "all or all but one", "none or one"
@@ -157,12 +159,14 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
     return f"{meets} of {total} measures {'meets' if meets == 1 else 'meet'} target"
 
 
-def named_wave(opened: str) -> str:
-    """A wave as a sentence names it.
+def named_wave(opened: str, quarter: str | None = None) -> str:
+    """A wave as a sentence names it; what three thirds came to by its quarter, for a third has a month as well.
 
-    >>> named_wave("2026-10-12")
-    'the wave of October 2026'
+    >>> named_wave("2026-10-12"), named_wave("2027-01-11", "2027-q1")
+    ('the wave of October 2026', 'Q1 2027')
     """
+    if quarter:
+        return named_period(quarter, date.fromisoformat(opened))
     return f"the wave of {date.fromisoformat(opened):%B %Y}"
 
 
@@ -248,6 +252,26 @@ def strengths_and_problems(measures: Sequence[Measure]) -> tuple[list[Measure], 
     ranked = sorted(measures, key=lambda m: (order.get(m.get("verdict", ""), 1), (m.get("target") or 0) - m["estimate"]))
     count = min(2, len(ranked) // 2)
     return ranked[:count], ranked[::-1][:count]
+
+
+def made_of(thirds: Sequence[Mapping[str, Any]]) -> str:
+    """How the result of a quarter came about, in a sentence or two; nothing where the document is not such a result.
+
+    >>> made_of([{"invited": 20, "answered": 13}, {"invited": 20, "answered": 14}])
+    'A third of the people was asked each month, and what they said is added up: 13 of 20 and 14 of 20 answered.'
+    """
+    if not thirds:
+        return ""
+    said = [f"{third['answered']} of {third['invited']}" for third in thirds if third["answered"] is not None]
+    void = [_void(third) for third in thirds if third["answered"] is None]
+    parts = [f"{joined(said)} answered", *void]
+    return f"A third of the people was asked each month, and what they said is added up: {'; '.join(parts)}."
+
+
+def _void(third: Mapping[str, Any]) -> str:
+    if not third["invited"]:
+        return f"one third was not asked ({third['void']})"
+    return f"one third of {third['invited']} is void ({third['void']}), so its people count among the silent"
 
 
 def named_date(text: str) -> str:

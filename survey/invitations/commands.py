@@ -7,11 +7,12 @@ import click
 from flask import current_app
 
 from survey.invitations import staff
-from survey.invitations.service import notes_on_mail, open_wave, preview_wave
+from survey.invitations.service import add_survey, notes_on_mail, open_wave, preview_wave
 from survey.kernel.clock import now
 from survey.people.commands import people_group
 from survey.waves import service as waves
 from survey.waves.copies import EXPORT, spare_copies
+from survey.waves.rounds import usual_questionnaire
 from survey.waves.rules import Target, Wave
 
 ACTOR = "command line"
@@ -26,8 +27,13 @@ def surveys_group() -> None:
 @surveys_group.command("add")
 @click.argument("name")
 @click.option("--provider", required=True, help="The provider's name.")
-@click.option("--questionnaire", default="quarterly_8", show_default=True)
-@click.option("--cadence", default="quarterly", show_default=True, help="quarterly or monthly.")
+@click.option("--questionnaire", help="By default quarterly_8; for monthly-thirds monthly_3.")
+@click.option(
+    "--cadence",
+    default="quarterly",
+    show_default=True,
+    help="quarterly, monthly, or monthly-thirds: a third of the people each month, added up to one result a quarter; from 90 people.",
+)
 @click.option("--opens", type=WALL_CLOCK, required=True, help="First opening, wall-clock time in the survey's zone.")
 @click.option("--closes", type=WALL_CLOCK, help="First closing; by default 17:00 on the last day.")
 @click.option("--days", type=int, default=14, show_default=True, help="How long a wave stays open.")
@@ -47,7 +53,8 @@ def add(**plan: object) -> None:
     Example: candour surveys add "IT support" --provider "Brightline IT" --opens 2027-01-11T09:00 --timezone Europe/London
     """
     plan["timezone"] = plan["timezone"] or current_app.config["CANDOUR"].timezone
-    survey, first = waves.add_survey(waves.Plan(**plan))  # type: ignore[arg-type]
+    plan["questionnaire"] = plan["questionnaire"] or usual_questionnaire(str(plan["cadence"]))
+    survey, first = add_survey(waves.Plan(**plan))  # type: ignore[arg-type]
     click.echo(f"{survey.name} added. First wave: {_line(first)}")
 
 

@@ -13,7 +13,12 @@ _REMINDERS = [
     SelectChoice("1", "once, halfway"),
     SelectChoice("2", "twice: halfway, and two working days before the close"),
 ]
-_CADENCES = [SelectChoice("quarterly", "every three months"), SelectChoice("monthly", "every month")]
+_CADENCES = [
+    SelectChoice("quarterly", "every three months"),
+    SelectChoice("monthly", "every month"),
+    SelectChoice("monthly-thirds", "every month, one third of them each time (from 90 people)"),
+]
+USUAL = SelectChoice("", "the usual one: 8 questions, or 3 where one third is asked each month")
 
 
 class SurveyForm(FlaskForm):  # type: ignore[misc]
@@ -21,7 +26,7 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
 
     name = StringField("Name, as staff will see it in addresses", [_GIVEN, Length(max=80)], default="IT support")
     provider = SelectField("Provider")
-    questionnaire = SelectField("Questionnaire", default="quarterly_8")
+    questionnaire = SelectField("Questionnaire", default="")
     cadence = SelectField("How often", choices=_CADENCES)
     opens = DateTimeLocalField("First opening", [_GIVEN], format="%Y-%m-%dT%H:%M")
     days = IntegerField("Days open", [_GIVEN], default=14)

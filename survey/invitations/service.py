@@ -1,9 +1,10 @@
 """Invitations: who is asked, under which group, with which code. Never what they answered."""
 
 import hashlib
+import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parseaddr
 from pathlib import Path
@@ -14,9 +15,10 @@ from survey.access.audit import record
 from survey.config import Config
 from survey.database import db, indiscretions, transaction
 from survey.invitations import rules
+from survey.invitations.dealing import deal
 from survey.invitations.letters import rehearse
 from survey.invitations.rules import Invitation
-from survey.invitations.tables import InvitationRow, TokenRow
+from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
@@ -26,13 +28,14 @@ from survey.people.service import list_people, people_in, person
 from survey.people.stopping import level_stop_secrets, reachable_at, store_stop_secrets
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
-from survey.questionnaires.service import bank, freeze, questionnaire, with_questions
+from survey.questionnaires.service import bank, freeze, frozen, questionnaire, with_questions
 from survey.statistics.planning import chance_of_answers
 from survey.statistics.suppression import merge_to_invited
 from survey.waves import cokeys, keys, sealing
 from survey.waves import service as waves
 from survey.waves.handover import fingerprint
-from survey.waves.rules import MINIMUM_INVITED, CoKey, Group, Wave, check_audience, check_opens
+from survey.waves.rounds import OFFERED_FROM, ONE_THIRD
+from survey.waves.rules import MINIMUM_INVITED, Cadence, CoKey, Group, Survey, Wave, check_audience, check_opens
 
 INVITATION = "invitation"
 FRESH = "fresh invitation"  # after an address was corrected
@@ -40,17 +43,22 @@ REMINDER = "reminder"
 LOOP_CHECK = "ACC1"
 SMALLEST_FOR_TEXT = 10
 FEW = 20
+_SOURCE = secrets.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What opening a wave would do: the groups it would freeze, the questions it would ask, and what to know before."""
+    """What opening a wave would do: the groups it would freeze, the questions it would ask, and what to know before.
+
+    Of monthly thirds, `dealt` are those who would be dealt into a third by it, by person.
+    """
 
     wave: Wave
     groups: tuple[Group, ...]
     questionnaire: Questionnaire
     people: tuple[Person, ...]
     warnings: tuple[str, ...]
+    dealt: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def invited(self) -> int:
@@ -58,17 +66,28 @@ class Preview:
         return len(self.people)
 
 
+def add_survey(plan: waves.Plan) -> tuple[Survey, Wave]:
+    """Records a survey and plans its first wave; refuses monthly thirds of so few people that a third would tell nothing."""
+    if plan.cadence == Cadence.MONTHLY_THIRDS.value and (size := len(people_in(plan.audience))) < OFFERED_FROM:
+        raise Refused(
+            f"Monthly thirds are offered from {OFFERED_FROM} people, and this survey would ask {size}. Import the staff first, or choose "
+            "quarterly or monthly."
+        )
+    return waves.add_survey(plan)
+
+
 def preview_wave(name: str) -> Preview:
     """What opening this wave would freeze; refuses what cannot be opened, saying why."""
     item = waves.wave(name)
     check_opens(item)
-    people = people_in(item.audience)
+    everybody = people_in(item.audience)
+    people, dealt = _third(item, everybody) if item.is_third else (everybody, {})
     check_audience(len(people))
-    groups = _partition(people)
+    groups = _one_group(people, everybody) if item.is_third else _partition(people)
     asked = _questions(item, len(people))
+    warnings = _about_third(len(people), len(everybody)) if item.is_third else _warnings(groups, len(people))
     unspoken = rehearse(item, groups[0], asked, people)
-    warnings = (*_warnings(groups, len(people)), *_about_languages(unspoken), *_about_keys(cokeys.for_launch()))
-    return Preview(item, groups, asked, people, warnings)
+    return Preview(item, groups, asked, people, (*warnings, *_about_languages(unspoken), *_about_keys(cokeys.for_launch())), dealt)
 
 
 def notes_on_mail(plan: Preview, config: Config, now: datetime) -> tuple[str, ...]:
@@ -104,9 +123,16 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
             for p in plan.people
         ]
         session.execute(insert(InvitationRow), rows)
+        _keep_dealing(opened, plan.dealt)
         mail.queue(INVITATION, opened.slug, [str(row["id"]) for row in rows])
         record("wave opened", _terms(opened, plan), actor)
     return opened
+
+
+def dealt_thirds(person_id: str) -> dict[str, int]:
+    """The third into which a person was dealt, by survey: for the person's own data, and for nobody who reads answers."""
+    rows = db.session.scalars(select(DealtRow).where(DealtRow.person_id == person_id))
+    return {row.survey_id: row.third for row in rows}
 
 
 def invitation(invitation_id: str) -> Invitation | None:
@@ -232,6 +258,33 @@ def _terms(opened: Wave, plan: Preview) -> dict[str, object]:
     }
 
 
+def _third(item: Wave, people: Sequence[Person]) -> tuple[tuple[Person, ...], dict[str, int]]:
+    """Who of these belongs to a wave's third, and who would be dealt into a third for that, being new."""
+    stored = db.session.execute(select(DealtRow.person_id, DealtRow.third).where(DealtRow.survey_id == item.survey_id))
+    here = {person.id for person in people}
+    known = {person_id: third for person_id, third in stored if person_id in here}
+    dealt = deal([(one.id, one.department) for one in people], known, _SOURCE)
+    return tuple(one for one in people if (known | dealt)[one.id] == item.third), dealt
+
+
+def _keep_dealing(item: Wave, dealt: Mapping[str, int]) -> None:
+    """Inside the opening transaction: whom the opening dealt into a third; who has left the company is forgotten."""
+    if not item.is_third:
+        return
+    here = {one.id for one in list_people()}
+    stored = db.session.scalars(select(DealtRow.person_id).where(DealtRow.survey_id == item.survey_id)).all()
+    for person_id in set(stored) - here:
+        db.session.execute(delete(DealtRow).where(DealtRow.survey_id == item.survey_id, DealtRow.person_id == person_id))
+    if dealt:
+        rows = [{"survey_id": item.survey_id, "person_id": person_id, "third": third} for person_id, third in sorted(dealt.items())]
+        db.session.execute(insert(DealtRow), rows)
+
+
+def _one_group(people: Sequence[Person], of: Sequence[Person]) -> tuple[Group, ...]:
+    """A third as its only group; with everybody's departments, for its own would tell where somebody alone in one was dealt."""
+    return (Group(ONE_THIRD, len(people), tuple(sorted({person.department for person in of}))),)
+
+
 def _partition(people: Sequence[Person]) -> tuple[Group, ...]:
     sizes = Counter(person.department for person in people)
     merged = merge_to_invited(sorted(sizes.items()), minimum=MINIMUM_INVITED)
@@ -239,6 +292,8 @@ def _partition(people: Sequence[Person]) -> tuple[Group, ...]:
 
 
 def _questions(item: Wave, invited: int) -> Questionnaire:
+    if version := next((one.questionnaire_version for one in waves.thirds_of(item) if one.questionnaire_version), None):
+        return frozen(version)  # the thirds of a quarter are added up, so they ask the same
     asked = questionnaire(waves.survey(item.survey).questionnaire)
     follows = waves.number_of_earlier_waves(item) > 0
     if follows and asked.slug == "quarterly_8" and LOOP_CHECK in bank() and LOOP_CHECK not in {q.id for q in asked.questions}:
@@ -269,6 +324,18 @@ def _about_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
     many = sum(unspoken.values())
     people = "1 person is" if many == 1 else f"{many} people are"
     return (f"{people} written to in English, because letters are not offered in: {', '.join(unspoken)}.",) if unspoken else ()
+
+
+def _about_third(invited: int, of: int) -> tuple[str, ...]:
+    """What to know of a third; fewer than are needed for the cadence are a warning here, for the survey has begun."""
+    said = (
+        f"This wave asks one third: {invited} of {of} people. It shows a score without a verdict; the verdict and what people wrote come "
+        "with the quarter, when its three thirds have been counted."
+    )
+    found = [said]
+    if of < OFFERED_FROM:
+        found.append(f"Monthly thirds are meant for {OFFERED_FROM} people and more; with {of}, a third will often say too little to show.")
+    return tuple(found)
 
 
 def _about_keys(co_keys: Sequence[CoKey]) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from sqlalchemy import delete, select, update
 
 from survey.access.audit import record
 from survey.database import db, scrub, transaction
-from survey.invitations.service import FRESH, INVITATION, REMINDER
-from survey.invitations.tables import InvitationRow, TokenRow
+from survey.invitations.service import FRESH, INVITATION, REMINDER, dealt_thirds
+from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.mail import service as mail
 from survey.people import service as people
 from survey.people.rules import Person
@@ -14,7 +14,7 @@ from survey.waves import service as waves
 from survey.waves.rules import WaveState
 
 COMMAND_LINE = "command line"
-_SCRUBBED = ("person", "stop", "stop_code", "invitation", "token", "outbox")
+_SCRUBBED = ("person", "stop", "stop_code", "invitation", "token", "dealt", "outbox")
 
 
 def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
@@ -42,7 +42,7 @@ def export_person(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]
     """Everything that is stored about one person; not whether they have answered, for that is nobody's to read."""
     person = people.person_at(email)
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.person_id == person.id)).all()
-    letters = mail.states_of([row.id for row in rows])
+    letters, thirds = mail.states_of([row.id for row in rows]), dealt_thirds(person.id)
     invitations = [
         {"wave": waves.wave_by_id(row.wave_id).slug, "group": row.group_name, INVITATION: letters[row.id][0] if row.id in letters else None}
         for row in rows
@@ -52,6 +52,7 @@ def export_person(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]
     return {
         "person": directory,
         "invitations": sorted(invitations, key=lambda one: str(one["wave"])),
+        "thirds": {survey.slug: thirds[survey.id] for survey in waves.list_surveys() if survey.id in thirds},
         "survey_mails_stopped": has_stopped(person.id),
     }
 
@@ -68,6 +69,7 @@ def erase_person(email: str, *, actor: str = COMMAND_LINE) -> None:
         mail.blank(held)
         theirs = update(InvitationRow).where(InvitationRow.person_id == gone.id).execution_options(synchronize_session=False)
         session.execute(theirs.values(person_id=None))
+        session.execute(delete(DealtRow).where(DealtRow.person_id == gone.id).execution_options(synchronize_session=False))
         people.erase_person(gone, actor=actor)
     scrub(*_SCRUBBED)
 

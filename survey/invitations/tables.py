@@ -22,6 +22,19 @@ class InvitationRow(Base):
     answered: Mapped[int] = mapped_column(Integer)
 
 
+class DealtRow(Base):
+    """Which third of a survey's people somebody was dealt into; without a date, and known to no page."""
+
+    __tablename__ = "dealt"
+    __table_args__ = (
+        CheckConstraint("third BETWEEN 1 AND 3", name="third"),
+        {"sqlite_strict": True, "sqlite_with_rowid": False},
+    )
+    survey_id: Mapped[str] = mapped_column(Text, ForeignKey("survey.id"), primary_key=True)
+    person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    third: Mapped[int] = mapped_column(Integer)
+
+
 class TokenRow(Base):
     """The SHA-256 of one code; a person may hold several, and any of them uses up the one invitation."""
 

@@ -7,12 +7,14 @@ from wtforms.fields.choices import SelectChoice
 from survey.access.current import current_actor
 from survey.access.open_to import open_to
 from survey.invitations import staff
-from survey.invitations.forms import AddressForm, SurveyForm
+from survey.invitations.forms import USUAL, AddressForm, SurveyForm
+from survey.invitations.service import add_survey
 from survey.kernel.errors import Refused
 from survey.people.service import people_in, person
 from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.waves import service as waves
+from survey.waves.rounds import usual_questionnaire
 
 blueprint = Blueprint("invitations", __name__)
 
@@ -23,7 +25,10 @@ def surveys() -> str | Response | tuple[str, int]:
     """All surveys with their waves; the form plans one."""
     form = SurveyForm()
     form.provider.choices = [SelectChoice(p.slug, p.name) for p in list_providers()]
-    form.questionnaire.choices = [SelectChoice(q.slug, f"{q.title} ({len(q.questions)} questions)") for q in list_questionnaires()]
+    form.questionnaire.choices = [
+        USUAL,
+        *(SelectChoice(q.slug, f"{q.title} ({len(q.questions)} questions)") for q in list_questionnaires()),
+    ]
     form.timezone.data = form.timezone.data or current_app.config["CANDOUR"].timezone
     problem = None
     if request.method == "POST":
@@ -65,7 +70,7 @@ def _plan(form: SurveyForm) -> str:
     plan = waves.Plan(
         form.name.data,
         form.provider.data,
-        form.questionnaire.data,
+        form.questionnaire.data or usual_questionnaire(form.cadence.data),
         form.cadence.data,
         form.opens.data,
         form.days.data,
@@ -73,4 +78,4 @@ def _plan(form: SurveyForm) -> str:
         form.audience.data,
         reminders=int(form.reminders.data),
     )
-    return waves.add_survey(plan)[1].slug
+    return add_survey(plan)[1].slug

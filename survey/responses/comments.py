@@ -4,10 +4,11 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from survey.database import db, transaction
-from survey.responses.tables import CommentRow, ResponseRow
+from survey.responses.service import number_of_responses
+from survey.responses.tables import CommentRow
 from survey.waves.rules import Wave
 
 _SOURCE = secrets.SystemRandom()
@@ -40,26 +41,21 @@ class Comment:
         return {Review.RELEASED: self.text, Review.REDACTED: self.redacted}.get(self.review)
 
 
-def number_of_responses(item: Wave) -> int:
-    """How many answered a counted wave."""
-    return db.session.scalar(select(func.count()).select_from(ResponseRow).where(ResponseRow.wave_id == item.id)) or 0
-
-
 def list_comments(item: Wave) -> tuple[Comment, ...]:
-    """All comments of a wave in random order; none where fewer than the minimum answered."""
-    if number_of_responses(item) < item.minimum_detail:
+    """All comments of a wave in random order; none where fewer than the minimum answered, and none of a third."""
+    if item.is_third or number_of_responses(item) < item.minimum_detail:
         return ()
     rows = db.session.scalars(select(CommentRow).where(CommentRow.wave_id == item.id)).all()
     return tuple(_comment(row) for row in _SOURCE.sample(rows, len(rows)))
 
 
 def find_comment(item: Wave, comment_id: str) -> Comment | None:
-    """One comment of this wave by its id, or None; none where fewer than the minimum answered."""
+    """One comment of this wave by its id, or None; none where fewer than the minimum answered, and none of a third."""
     try:
         known = bytes.fromhex(comment_id)
     except ValueError:
         return None
-    if len(known) != _ID or number_of_responses(item) < item.minimum_detail:
+    if len(known) != _ID or item.is_third or number_of_responses(item) < item.minimum_detail:
         return None
     row = db.session.scalar(select(CommentRow).where(CommentRow.id == known, CommentRow.wave_id == item.id))
     return _comment(row) if row else None

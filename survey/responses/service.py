@@ -16,6 +16,7 @@ from survey.responses.rules import Answers, Cell, PublishedGroup, Tally
 from survey.responses.tables import BallotRow, CommentRow, ResponseRow
 from survey.statistics.suppression import joined, merge_small
 from survey.waves import sealing
+from survey.waves import service as waves
 from survey.waves.rules import Wave
 
 T = TypeVar("T")
@@ -124,10 +125,29 @@ def tally(item: Wave, questionnaire: Questionnaire, groups: Sequence[PublishedGr
     return Tally(tuple(groups), cells, comments, unreadable)
 
 
+def move_comments(thirds: Sequence[Wave], pool: Wave) -> int:
+    """Gives what people wrote in the thirds of a quarter to the quarter, shuffled and under new ids, so that no month shows; how many."""
+    ours = [item.id for item in thirds]
+    with transaction() as session:
+        found = session.execute(select(CommentRow.question, CommentRow.text).where(CommentRow.wave_id.in_(ours))).all()
+        session.execute(delete(CommentRow).where(CommentRow.wave_id.in_(ours)).execution_options(synchronize_session=False))
+        rows = [
+            {"id": random_bytes(), "wave_id": pool.id, "question": row.question, "group_name": None, "text": row.text, "state": "unread"}
+            for row in _shuffled(found)
+        ]
+        if rows:
+            session.execute(insert(CommentRow), rows)
+    return len(rows)
+
+
+def number_of_responses(item: Wave) -> int:
+    """How many answered a counted wave, or the thirds of a quarter together."""
+    return db.session.scalar(select(func.count()).select_from(ResponseRow).where(ResponseRow.wave_id.in_(_held_by(item)))) or 0
+
+
 def comments(item: Wave, question: str) -> tuple[str, ...]:
-    """The comments on one question in random order; none where fewer than the minimum answered."""
-    answered = db.session.scalar(select(func.count()).select_from(ResponseRow).where(ResponseRow.wave_id == item.id)) or 0
-    if answered < item.minimum_detail:
+    """The comments on one question in random order; none where fewer than the minimum answered, and none of a third."""
+    if item.is_third or number_of_responses(item) < item.minimum_detail:
         return ()
     query = select(CommentRow.text).where(CommentRow.wave_id == item.id, CommentRow.question == question)
     return tuple(_shuffled(db.session.scalars(query).all()))
@@ -135,7 +155,12 @@ def comments(item: Wave, question: str) -> tuple[str, ...]:
 
 def score_strings(item: Wave) -> list[str]:
     """All responses of a counted wave as score strings, in random order and without their groups; for the key drivers alone."""
-    return _shuffled(db.session.scalars(select(ResponseRow.scores).where(ResponseRow.wave_id == item.id)).all())
+    return _shuffled(db.session.scalars(select(ResponseRow.scores).where(ResponseRow.wave_id.in_(_held_by(item)))).all())
+
+
+def _held_by(item: Wave) -> list[str]:
+    """The waves whose responses are a wave's own: itself, or the thirds of a quarter."""
+    return [third.id for third in waves.thirds_of(item)] if item.is_pool else [item.id]
 
 
 def _merge(item: Wave, answers: Sequence[tuple[str, Answers]]) -> tuple[PublishedGroup, ...]:

@@ -37,6 +37,7 @@ class Cadence(StrEnum):
 
     QUARTERLY = "quarterly"
     MONTHLY = "monthly"
+    MONTHLY_THIRDS = "monthly-thirds"
 
     @property
     def months(self) -> int:
@@ -131,6 +132,23 @@ class Wave:
     co_keys: tuple[CoKey, ...] = ()
     key_missing_since: datetime | None = None
     reminders: int = REMINDERS
+    quarter: str | None = None  # of monthly thirds: the period that the third belongs to, or that the pool is the result of
+    third: int | None = None
+
+    @property
+    def is_third(self) -> bool:
+        """Whether it asks one third of the staff, so that it carries a score and no verdict."""
+        return self.third is not None
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether nobody was asked by it: it is what the three thirds of a quarter come to."""
+        return self.quarter is not None and self.third is None
+
+    @property
+    def stands_at(self) -> datetime:
+        """Its place among the waves of its survey: the opening, but of a pool the closing, so that it follows its thirds."""
+        return self.closes if self.is_pool else self.opens
 
     @property
     def named(self) -> str:

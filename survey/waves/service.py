@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import ColumnElement, bindparam, select, text, update
 
 from survey.access.audit import record
 from survey.database import BUSY_SECONDS, db, transaction
@@ -12,7 +12,7 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
 from survey.providers.service import provider
 from survey.questionnaires.service import questionnaire
-from survey.waves import rules
+from survey.waves import rounds, rules
 from survey.waves.rules import Cadence, CoKey, Group, Survey, Target, Wave, WaveState
 from survey.waves.tables import SurveyRow, WaveGroupRow, WaveRow
 
@@ -51,7 +51,7 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
     if not name.isprintable() or not slug(name):
         raise Refused("Give the survey a name with at least one letter or digit, for example: IT support")
     if plan.cadence not in {c.value for c in Cadence}:
-        raise Refused(f"The cadence {plan.cadence!r} is not offered. Use quarterly or monthly.")
+        raise Refused(f"The cadence {plan.cadence!r} is not offered. Use quarterly, monthly or monthly-thirds.")
     if not 1 <= plan.days <= 92:
         raise Refused(f"A wave of {plan.days} days is not possible. Give 1 to 92 days; 14 is usual.")
     if not 0 <= plan.reminders <= rules.MOST_REMINDERS:
@@ -101,10 +101,10 @@ def list_surveys() -> tuple[Survey, ...]:
 
 def list_waves(survey_slug: str | None = None) -> tuple[Wave, ...]:
     """All waves, or those of one survey, oldest first."""
-    query = select(WaveRow).order_by(WaveRow.opens, WaveRow.slug)
+    query = select(WaveRow)
     if survey_slug:
         query = query.where(WaveRow.survey_id == _survey_row(survey_slug).id)
-    return tuple(_wave(row) for row in db.session.scalars(query))
+    return tuple(sorted(map(_wave, db.session.scalars(query)), key=lambda item: (item.stands_at, item.slug)))
 
 
 def wave(name: str) -> Wave:
@@ -176,14 +176,65 @@ def targets(survey_name: str) -> dict[str, Target]:
 
 
 def number_of_earlier_waves(item: Wave) -> int:
-    """How many waves of the same survey came before and were really opened; imported ones do not count."""
-    query = select(WaveRow.id).where(
+    """How many waves of the same survey came before and were really opened; imported ones do not count, three thirds are one."""
+    query = select(WaveRow).where(
         WaveRow.survey_id == item.survey_id,
         WaveRow.opens < item.opens,
         WaveRow.imported.is_(False),
         WaveRow.state.notin_([WaveState.PLANNED.value, WaveState.VOID.value]),
     )
-    return len(db.session.scalars(query).all())
+    earlier = {row.quarter or row.id for row in db.session.scalars(query)}
+    return len(earlier - {item.quarter})
+
+
+def thirds_of(item: Wave) -> tuple[Wave, ...]:
+    """The thirds of the quarter that a third or a pool belongs to, in order; none for a wave that asks everybody."""
+    if item.quarter is None:
+        return ()
+    query = select(WaveRow).where(WaveRow.survey_id == item.survey_id, WaveRow.quarter == item.quarter, WaveRow.third.is_not(None))
+    return tuple(_wave(row) for row in db.session.scalars(query.order_by(WaveRow.third)))
+
+
+def pool_of(item: Wave) -> Wave | None:
+    """The result of the quarter that a third belongs to, once there is one."""
+    query = select(WaveRow).where(WaveRow.survey_id == item.survey_id, WaveRow.quarter == item.quarter, WaveRow.third.is_(None))
+    row = db.session.scalar(query) if item.quarter else None
+    return _wave(row) if row else None
+
+
+def due_to_pool() -> tuple[tuple[Wave, ...], ...]:
+    """The thirds of each quarter of which no more will come and some were counted, where they have not been added up yet."""
+    found = []
+    for plan in list_surveys():
+        ours = list_waves(plan.slug)
+        pooled = {item.quarter for item in ours if item.is_pool}
+        due = rounds.complete([item for item in ours if item.is_third], is_ended=plan.state == "ended")
+        found += [thirds for thirds in due if thirds[0].quarter not in pooled]
+    return tuple(found)
+
+
+def add_pool(thirds: Sequence[Wave]) -> Wave | None:
+    """Inside the transaction that adds up a quarter: the wave that its result belongs to; None when somebody was faster."""
+    first, counted = thirds[0], [item for item in thirds if item.is_published]
+    with transaction() as session:
+        session.execute(select(SurveyRow.id).where(SurveyRow.id == first.survey_id).with_for_update())
+        if pool_of(first):
+            return None
+        row, terms = session.get_one(SurveyRow, first.survey_id), session.get_one(WaveRow, counted[0].id)
+        period, closes = str(first.quarter), max(item.closes for item in thirds if item.questionnaire_version)
+        while session.scalar(select(WaveRow.id).where((WaveRow.slug == f"{row.slug}-{period}") | _is_period(row.id, period))):
+            period += "-thirds"  # an imported wave holds the name
+        pool = _plan(row, period, min(item.opens for item in thirds if item.questionnaire_version), closes, one_off=True)
+        pool.one_off, pool.quarter, pool.state = False, first.quarter, WaveState.COUNTED.value
+        pool.timezone, pool.audience = terms.timezone, terms.audience
+        pool.questionnaire_version, pool.targets = terms.questionnaire_version, terms.targets
+        pool.k_group, pool.k_comment = terms.k_group, terms.k_comment
+        pool.baseline = all(item.baseline for item in counted)
+        pool.closed_early = "; ".join(item.closed_early for item in counted if item.closed_early) or None
+        _store_groups(pool.id, [rounds.everybody(thirds)])
+        session.flush()
+        session.refresh(pool)
+        return _wave(pool)
 
 
 def hold_for_opening(item: Wave) -> None:
@@ -209,7 +260,7 @@ def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
         early = number_of_earlier_waves(_wave(row))
         row.state = WaveState.OPEN.value
         row.questionnaire_version = launch.questionnaire_version
-        row.targets = row.survey.targets
+        row.targets = next((w.targets for w in _opened_thirds(row)), row.survey.targets)  # one quarter, one goal
         row.reminders = row.survey.reminders
         row.public_key, row.probe = launch.public_key, launch.probe
         row.co_keys = [{"name": key.name, "public": key.public.hex()} for key in launch.co_keys]
@@ -317,6 +368,7 @@ def _in_state(*states: WaveState) -> tuple[Wave, ...]:
 
 def _latest() -> Wave:
     published = [w for w in list_waves() if w.is_published]
+    published = [w for w in published if not w.is_third] or published
     if len({w.survey_id for w in published}) > 1:
         raise Refused("There are several surveys; name the wave. See: candour waves list")
     if not published:
@@ -363,9 +415,22 @@ def _plan(
         survey=row,
         groups=[],
     )
+    if row.cadence == Cadence.MONTHLY_THIRDS.value and not (one_off or imported):
+        planned.quarter, planned.third = rounds.part(row.opens, period)
     db.session.add(planned)
     db.session.flush()
     return planned
+
+
+def _opened_thirds(row: WaveRow) -> Sequence[WaveRow]:
+    """The other thirds of the quarter that were opened, in order."""
+    same = (WaveRow.survey_id == row.survey_id, WaveRow.quarter == row.quarter, WaveRow.third.is_not(None), WaveRow.id != row.id)
+    query = select(WaveRow).where(*same, WaveRow.questionnaire_version.is_not(None)).order_by(WaveRow.third)
+    return db.session.scalars(query).all() if row.third else ()
+
+
+def _is_period(survey_id: str, period: str) -> ColumnElement[bool]:
+    return (WaveRow.survey_id == survey_id) & (WaveRow.period == period)
 
 
 def _store_groups(wave_id: str, groups: Sequence[Group]) -> None:
@@ -433,4 +498,6 @@ def _wave(row: WaveRow) -> Wave:
         co_keys=tuple(CoKey(key["name"], bytes.fromhex(key["public"])) for key in row.co_keys),
         key_missing_since=row.key_missing_since,
         reminders=row.reminders,
+        quarter=row.quarter,
+        third=row.third,
     )

@@ -47,6 +47,7 @@ class WaveRow(Base):
         CheckConstraint("k_comment >= k_group", name="k_comment"),
         CheckConstraint("extended_days BETWEEN 0 AND 7", name="extended_days"),
         CheckConstraint("reminders BETWEEN 0 AND 2", name="reminders"),
+        CheckConstraint("third BETWEEN 1 AND 3", name="third"),
     )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     slug: Mapped[str] = mapped_column(Text, unique=True)
@@ -72,6 +73,8 @@ class WaveRow(Base):
     co_keys: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     key_missing_since: Mapped[datetime | None] = mapped_column(Instant)
     reminders: Mapped[int] = mapped_column(Integer, server_default="1")
+    quarter: Mapped[str | None] = mapped_column(Text)  # of a third, and of what three of them come to
+    third: Mapped[int | None] = mapped_column(Integer)  # 1 to 3; empty for a pool and for a wave that asks everybody
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(order_by="WaveGroupRow.name", lazy="selectin")
 

@@ -139,6 +139,7 @@ def test_the_print_out_holds_everything_but_whether_somebody_has_answered(candou
     assert json.loads(silent.out) == {
         "person": {"email": ADA, "name": "Ada Berg", "department": "Sales", "site": "", "language": "", "leader": False},
         "invitations": [{"wave": company.wave.slug, "group": "Sales", "invitation": "sent"}],
+        "thirds": {},
         "survey_mails_stopped": False,
     }
     store_stop_secrets(person_at(ADA).id, [secret])

@@ -1,0 +1,172 @@
+"""What thirds and their quarter tell together: subtracted by an attacker, audited by the product, over random quarters."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from random import Random
+from typing import Any
+
+import pytest
+
+from survey.findings import pooling
+from survey.findings.compute import canonical, compute
+from survey.findings.pooling import add_up
+from survey.findings.publication import check, leaks
+from survey.findings.rules import Evidence, Third
+from survey.findings.wording import HIDDEN, TOO_WIDE
+from survey.questionnaires.rules import Question
+from survey.responses.rules import Cell, PublishedGroup, Tally
+from survey.statistics.differencing import Fact, Space
+from survey.waves.rounds import ALL_THIRDS, ONE_THIRD
+from survey.waves.rules import Group, Wave
+from tests.attacks.test_a15_differencing import ASKED, cell_of
+from tests.findings.test_presentation import wave
+
+QUARTERS = 150
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The thirds of a quarter as counted, what was published of each, and of the quarter."""
+
+    tallies: tuple[Tally, ...]
+    thirds: tuple[Document, ...]
+    quarter: Document
+
+
+def third_of(source: Random, invited: int) -> Tally:
+    answered = max(5, sum(source.random() < 0.5 for _ in range(invited)))
+    cells = {question.id: {ONE_THIRD: cell_of(source, question, answered)} for question in ASKED.questions}
+    return Tally((PublishedGroup(ONE_THIRD, (ONE_THIRD,), invited, answered),), cells, 0, 0)
+
+
+def the_third(month: int) -> Wave:
+    return wave(f"2027-0{month}-11", quarter="2027-q1", third=month)
+
+
+def told(tallies: tuple[Tally, ...]) -> Told:
+    thirds = [compute(the_third(at), "Brightline IT", ASKED, tally) for at, tally in enumerate(tallies, 1)]
+    invited = sum(tally.invited for tally in tallies)
+    pool = wave("2027-01-11", slug="it-2027-q1", quarter="2027-q1", groups=(Group(ALL_THIRDS, invited, ("Sales",)),))
+    facts = [
+        Third(document["wave"]["slug"], f"2027-0{at}", date(2027, at, 11), document["invited"], document["answered"], None)
+        for at, document in enumerate(thirds, 1)
+    ]
+    return Told(tallies, tuple(thirds), compute(pool, "Brightline IT", ASKED, add_up(pool, ASKED, tallies), Evidence(thirds=facts)))
+
+
+def invented(seed: int) -> Told:
+    source = Random(seed)
+    return told(tuple(third_of(source, source.randint(8, 24)) for _ in range(3)))
+
+
+def shares(document: Document) -> dict[str, Document]:
+    found = {m["question"]: m for m in document["measures"] if m["statistic"] in {"top2", "share"}}
+    return found | {"EFF2": document["lost_time"]["share_over_2h"]}
+
+
+def subtracted(found: Told) -> int:
+    """Hidden answers of single thirds, or of two, that follow from everything said and are fewer than a share needs.
+
+    The worst case: the attacker knows which thirds the quarter's figure is made of.
+    """
+    solved = 0
+    for question, whole in shares(found.quarter).items():
+        parts = [shares(document)[question] for document in found.thirds]
+        counted = [tally.cells[question][ONE_THIRD].answers for tally in found.tallies]
+        facts = [Fact.total([str(at)], part["answers"]) for at, part in enumerate(parts) if part["shown"]]
+        if whole["shown"]:
+            is_all = whole["answers"] == sum(counted)
+            said = [at for at, part in enumerate(parts) if part["shown"] or part["words"] == TOO_WIDE]
+            assert is_all or whole["answers"] == sum(counted[at] for at in said)
+            facts.append(Fact.total(map(str, range(3) if is_all else said), whole["answers"]))
+        unions = Space(facts).below(5)
+        assert all(union.value == sum(counted[int(at)] for at in union.cells) for union in unions)
+        solved += sum(union.value > 0 for union in unions)
+    return solved
+
+
+def everything_together(pool: Wave, question: Question, cells: Any) -> Cell:
+    first, *rest = cells
+    return sum(rest, first)
+
+
+def test_nothing_that_a_third_hides_follows_from_its_quarter() -> None:
+    quarters = [invented(seed) for seed in range(QUARTERS)]
+    words = {part.get("words") for found in quarters for document in found.thirds for part in shares(document).values()}
+    assert words >= {HIDDEN, TOO_WIDE, "all or all but one"}
+    assert [leaks(found.quarter, found.thirds) for found in quarters] == [[]] * QUARTERS
+    assert [leaks(document) for found in quarters for document in found.thirds] == [[]] * (3 * QUARTERS)
+    assert sum(map(subtracted, quarters)) == 0
+
+
+def test_answers_that_a_third_hides_could_be_others_and_nothing_would_differ() -> None:
+    """The answers of a hidden or banded third are turned round; every document must stay the same, byte for byte."""
+    turned = 0
+    for seed in range(QUARTERS):
+        found = invented(seed)
+        tallies = []
+        for tally, document in zip(found.tallies, found.thirds, strict=True):
+            cells = {question: dict(own) for question, own in tally.cells.items()}
+            for question, part in shares(document).items():
+                own = cells[question][ONE_THIRD]
+                if not part["shown"] and part["words"] == HIDDEN and own.counts != own.counts[::-1]:
+                    cells[question][ONE_THIRD] = Cell(own.counts[::-1], own.opted_out)
+                    turned += 1
+            tallies.append(Tally(tally.groups, cells, 0, 0))
+        again = told(tuple(tallies))
+        assert [canonical(one) for one in (*again.thirds, again.quarter)] == [canonical(one) for one in (*found.thirds, found.quarter)]
+    assert turned > 20
+
+
+def test_a_sum_of_everything_is_caught_by_the_attack_and_by_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooling, "_together", everything_together)
+    quarters = [invented(seed) for seed in range(QUARTERS)]
+    assert sum(map(subtracted, quarters)) > 0
+    caught = [check(found.quarter, found.thirds) for found in quarters]
+    assert any("the quarter tells what one of its thirds did not say" in reason for reasons in caught for reason in reasons)
+
+
+def show_a_mean(document: Document) -> None:
+    document["measures"].append(document["measures"][0] | {"statistic": "mean", "answers": 12})
+
+
+def show_a_distribution(document: Document) -> None:
+    document["distributions"].append({"question": "OVR1", "group": None, "shown": True, "counts": [1, 2, 3, 4, 2]})
+
+
+def tell_of_comments(document: Document) -> None:
+    document["comments"]["held_back"] = 3
+
+
+def judge(document: Document) -> None:
+    document["measures"][0] |= {"target": 0.5, "verdict": "meets"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (show_a_mean, "a third shows more than a score"),
+        (judge, "a third shows more than a score"),
+        (show_a_distribution, "a third shows a distribution"),
+        (tell_of_comments, "A third tells of comments"),
+    ],
+)
+def test_a_third_that_says_more_than_its_shares_is_not_published(spoil: Callable[[Document], None], reason: str) -> None:
+    document = copy.deepcopy(invented(1).thirds[0])
+    assert check(document) == ()
+    spoil(document)
+    assert any(reason in found for found in check(document))
+
+
+@pytest.mark.parametrize("more", [{"answers": 3}, {"estimate": 0.05}])
+def test_a_quarter_that_differs_from_the_sum_of_its_thirds_is_not_published(more: dict[str, float]) -> None:
+    found = invented(1)
+    spoilt = copy.deepcopy(found.quarter)
+    (overall,) = [m for m in spoilt["measures"] if (m["question"], m["statistic"]) == ("OVR1", "top2")]
+    overall["answers"] += more.get("answers", 0)
+    overall["process"]["estimate"] += more.get("estimate", 0)
+    assert check(found.quarter, found.thirds) == ()
+    assert check(spoilt, found.thirds) == ("OVR1: the quarter tells what one of its thirds did not say.",)
