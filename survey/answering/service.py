@@ -87,8 +87,8 @@ def survey_page(item: Wave, sender: str) -> SurveyPage:
 def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
     provider = page.provider
-    shared = add_working_days(item.closes.date(), 3)
-    replied = add_working_days(shared, 10)
+    shared = add_working_days(item.closes.date(), 3, item.holidays)
+    replied = add_working_days(shared, 10, item.holidays)
     return (
         (page.closes, "the survey closes and all answers are counted together."),
         (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),

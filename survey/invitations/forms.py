@@ -6,9 +6,11 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from survey.people.rules import LONGEST_ADDRESS
+from survey.waves.recurrence import LONGEST, PREFIX
 
 _GIVEN = InputRequired("This is missing.")
 _CADENCES = [SelectChoice("quarterly", "every three months"), SelectChoice("monthly", "every month")]
+_RULE = "Or a rule of your own (RFC 5545), instead of the choice above"
 
 
 class SurveyForm(FlaskForm):  # type: ignore[misc]
@@ -18,10 +20,18 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     provider = SelectField("Provider")
     questionnaire = SelectField("Questionnaire", default="quarterly_8")
     cadence = SelectField("How often", choices=_CADENCES)
+    rule = StringField(_RULE, [Length(max=LONGEST)])
     opens = DateTimeLocalField("First opening", [_GIVEN], format="%Y-%m-%dT%H:%M")
     days = IntegerField("Days open", [_GIVEN], default=14)
     timezone = StringField("Time zone", [_GIVEN])
     audience = StringField("Who is asked: all, or departments separated by commas", [_GIVEN], default="all")
+
+    @property
+    def recurrence(self) -> str:
+        """The rule, when one was typed, else what was chosen."""
+        typed = (self.rule.data or "").strip()
+        chosen = str(self.cadence.data)
+        return (typed if typed.upper().startswith(PREFIX) else PREFIX + typed) if typed else chosen
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc]

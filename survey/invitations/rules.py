@@ -29,7 +29,7 @@ class Invitation:
 
 def reminder_window(wave: Wave) -> tuple[datetime, datetime]:
     """From when a reminder may leave, and until when: from halfway on, but not within the last working day before the close."""
-    last_day = subtract_working_days(wave.closes.date(), 1)
+    last_day = subtract_working_days(wave.closes.date(), 1, wave.holidays)
     last = instant(datetime.combine(last_day, wave.closes.time()), wave.timezone)
     return wave.opens_at + (wave.closes_at - wave.opens_at) / 2, last
 

@@ -13,7 +13,13 @@ from survey.people.service import people_in, person
 from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.waves import service as waves
+from survey.waves.rules import WaveState, check_state_change, printed
 
+CHANGES = {
+    "pause": ("paused", waves.pause_survey),
+    "resume": ("active", waves.resume_survey),
+    "end": ("ended", waves.end_survey),
+}
 blueprint = Blueprint("invitations", __name__)
 
 
@@ -37,6 +43,24 @@ def surveys() -> str | Response | tuple[str, int]:
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("invitations/surveys.html", **facts)
     return (page, 400) if problem else page
+
+
+@blueprint.route("/surveys/<survey>/<change>", methods=["GET", "POST"])
+@open_to("manager")
+def change_survey(survey: str, change: str) -> str | Response:
+    """A page of its own that says what pausing, resuming or ending a survey does; the button does it."""
+    to, make_it = CHANGES.get(change) or abort(404)
+    found = waves.survey(survey)
+    if request.method == "POST":
+        changed = make_it(survey, actor=current_actor())
+        flash(f"{changed.name} is {'taken up again' if to == 'active' else changed.state}.")
+        return redirect(url_for("invitations.surveys"), 303)
+    check_state_change(found, to)
+    ours = waves.list_waves(found.slug)
+    running = next((item for item in ours if item.state is WaveState.OPEN), None)
+    planned = [item for item in ours if item.state is WaveState.PLANNED]
+    facts = {"survey": found, "change": change, "running": running, "planned": planned, "printed": printed}
+    return render_template("invitations/change_survey.html", **facts)
 
 
 @blueprint.route("/people/<person_id>/address", methods=["GET", "POST"])
@@ -66,7 +90,7 @@ def _plan(form: SurveyForm) -> str:
         form.name.data,
         form.provider.data,
         form.questionnaire.data,
-        form.cadence.data,
+        form.recurrence,
         form.opens.data,
         form.days.data,
         form.timezone.data,
