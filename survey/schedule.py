@@ -54,7 +54,7 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN, *, re
 
 def _make_up_for_outages(moment: datetime, lines: list[str]) -> None:
     """From the record, so that a pass that is killed in between leaves it to the next; before anything closes."""
-    running = [item for item in waves.list_waves() if item.state is WaveState.OPEN and not item.extended_days]
+    running = [item for item in waves.open_waves() if not item.extended_days]
     down = pulse.outages(min(item.opens_at for item in running)) if running else ()
     for item in running if down else ():
         _attempt(lines, "", partial(_make_up, item, tuple((one.since, one.until) for one in down), moment))
@@ -68,7 +68,7 @@ def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: da
 
 
 def _probe_keys(config: Config, moment: datetime, lines: list[str]) -> None:
-    running = [item for item in waves.list_waves() if item.takes_answers(moment)]
+    running = [item for item in waves.open_waves() if item.takes_answers(moment)]
     if running and config.key_dir is None:
         lines.append(NO_KEYS)
         return

@@ -102,6 +102,11 @@ def list_waves(survey_slug: str | None = None) -> tuple[Wave, ...]:
     return _waves(db.session.scalars(query).all())
 
 
+def open_waves() -> tuple[Wave, ...]:
+    """The waves that are open, oldest first: few, however long the record is."""
+    return _in_state(WaveState.OPEN)
+
+
 def wave(name: str) -> Wave:
     """The wave of this slug; `latest` is the newest counted wave of the only survey."""
     if name == "latest":
