@@ -37,10 +37,8 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN, *, re
     lines: list[str] = []
     for item in unfinished(config.key_dir):
         _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
-    if real is not None:
-        _attempt(lines, "", partial(pulse.beat, real))
-        _make_up_for_outages(moment, lines)
-    for item in waves.due_to_close(moment):
+    made_up = real is None or (_attempt(lines, "", partial(pulse.beat, real)) and _make_up_for_outages(moment, lines))
+    for item in waves.due_to_close(moment) if made_up else ():
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
     _give_up_missed_openings(moment, lines)
     for item in waves.due_to_open(moment):
@@ -52,19 +50,21 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN, *, re
     return tuple(line for line in lines if line)
 
 
-def _make_up_for_outages(moment: datetime, lines: list[str]) -> None:
-    """From the record, so that a pass that is killed in between leaves it to the next; before anything closes."""
+def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:
+    """From the record, so that a pass that is killed in between leaves it to the next; unless all went well, nothing may close yet."""
     running = [item for item in waves.open_waves() if not item.extended_days]
     down = pulse.outages(min(item.opens_at for item in running)) if running else ()
-    for item in running if down else ():
-        _attempt(lines, "", partial(_make_up, item, tuple((one.since, one.until) for one in down), moment))
+    spans = tuple((one.since, one.until) for one in down)
+    done = [_attempt(lines, "", partial(_make_up, item, spans, moment)) for item in running if spans]
+    return all(done)
 
 
 def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: datetime) -> str:
     longer = waves.make_up(item, down, moment, actor=ACTOR)
     if longer is None:
         return ""
-    return f"{longer.slug} extended by {longer.extended_days} days, to {longer.closes:%Y-%m-%d %H:%M}, because the service was down"
+    days = f"{longer.extended_days} day{'s' if longer.extended_days > 1 else ''}"
+    return f"{longer.slug} extended by {days}, to {longer.closes:%Y-%m-%d %H:%M}, because the service was down"
 
 
 def _probe_keys(config: Config, moment: datetime, lines: list[str]) -> None:
@@ -114,8 +114,11 @@ def _give_up(item: Wave, moment: datetime) -> str:
     return f"{item.slug} void: {NOT_OPENED}" if waves.give_up(item, moment, actor=ACTOR) else ""
 
 
-def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
-    """One wave's refusal or fault keeps no other from its turn; work that ends otherwise than planned says so itself."""
+def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
+    """One wave's refusal or fault keeps no other from its turn; work that ends otherwise than planned says so itself.
+
+    Gives whether the work was done.
+    """
     try:
         said = work()
     except Refused as refused:
@@ -128,3 +131,5 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
         lines.append(f"not done: {done or 'letters'} ({type(error).__name__}); it is tried again with the next pass")
     else:
         lines.append(said if isinstance(said, str) else done)
+        return True
+    return False

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from survey.access import audit
 from survey.answering import views
@@ -105,6 +106,10 @@ def test_it_is_the_one_extension_and_one_by_hand_leaves_no_other(company: Compan
     waves.extend(second.slug, 1, second.opens_at + HOUR)
     real_tick(company, second.opens_at + 3 * DAY)
     assert waves.wave(second.slug).extended_days == 1
+    for item in (waves.wave(company.wave.slug), waves.wave(second.slug)):
+        down = (item.opens_at + 4 * DAY, item.opens_at + 6 * DAY)
+        assert waves.make_up(item, [down], down[1], actor="test") is None
+        assert waves.wave(item.slug) == item
 
 
 def test_an_outage_before_the_opening_extends_nothing_but_the_wave_keeps_its_length(app: Flask) -> None:
@@ -121,6 +126,20 @@ def test_a_pass_that_is_killed_after_the_record_leaves_the_extension_to_the_next
     assert waves.wave(company.wave.slug).extended_days == 0
     real_tick(company, company.wave.opens_at + 5 * DAY + HOUR)
     assert waves.wave(company.wave.slug).extended_days == 5
+
+
+def test_as_long_as_the_record_of_outages_cannot_be_written_nothing_closes(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(real: datetime) -> str:
+        raise OperationalError("", {}, Exception())
+
+    real_tick(company, at("2027-01-24T12:00"))  # twelve days since the opening: extended by seven
+    monkeypatch.setattr("survey.schedule.pulse.beat", busy)
+    said = real_tick(company, at("2027-02-01T17:00"))
+    assert "the database was busy (OperationalError); it is tried again with the next pass" in said
+    assert waves.wave(company.wave.slug).state is WaveState.OPEN
+    monkeypatch.undo()
+    real_tick(company, at("2027-02-01T17:00"))
+    assert waves.wave(company.wave.slug).state is WaveState.VOID
 
 
 def test_a_pretended_time_is_no_outage_and_no_sign_of_life(company: Company) -> None:
