@@ -47,6 +47,7 @@ def add(**plan: object) -> None:
     plan["timezone"] = plan["timezone"] or current_app.config["CANDOUR"].timezone
     survey, first = waves.add_survey(waves.Plan(**plan))  # type: ignore[arg-type]
     click.echo(f"{survey.name} added. First wave: {_line(first)}")
+    _warn(first)
 
 
 @surveys_group.command("list")
@@ -185,7 +186,9 @@ def plan(survey: str, opens: datetime, closes: datetime) -> None:
 
     Example: candour waves plan "IT support" --opens 2027-02-01T09:00 --closes 2027-02-12T17:00
     """
-    click.echo(f"Planned: {_line(waves.plan_wave(survey, opens, closes))}")
+    planned = waves.plan_wave(survey, opens, closes)
+    click.echo(f"Planned: {_line(planned)}")
+    _warn(planned)
 
 
 @waves_group.command("open")
@@ -263,6 +266,11 @@ def erase(email: str) -> None:
     """
     staff.erase_person(email)
     click.echo("Erased. Numbers of those invited stay as they were.")
+
+
+def _warn(planned: Wave) -> None:
+    for line in waves.asked_twice(planned):
+        click.echo(f"Note: {line}", err=True)
 
 
 def _line(item: Wave) -> str:

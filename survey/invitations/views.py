@@ -13,7 +13,7 @@ from survey.people.service import people_in, person
 from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.waves import service as waves
-from survey.waves.rules import WaveState, check_state_change, printed
+from survey.waves.rules import Wave, WaveState, check_state_change, printed
 
 CHANGES = {
     "pause": ("paused", waves.pause_survey),
@@ -34,12 +34,12 @@ def surveys() -> str | Response | tuple[str, int]:
     problem = None
     if request.method == "POST":
         try:
-            slug = _plan(form)
+            planned = _plan(form)
         except Refused as refused:
             problem = refused
         else:
-            flash("Planned. Nothing has been sent.")
-            return redirect(url_for("findings.results", wave=slug), 303)
+            flash(" ".join(["Planned. Nothing has been sent.", *waves.asked_twice(planned)]))
+            return redirect(url_for("findings.results", wave=planned.slug), 303)
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("invitations/surveys.html", **facts)
     return (page, 400) if problem else page
@@ -80,7 +80,7 @@ def correct_address(person_id: str) -> str | tuple[str, int] | Response:
     return render_template("invitations/correct_address.html", person=known, form=form, problems=problems), 400 if problems else 200
 
 
-def _plan(form: SurveyForm) -> str:
+def _plan(form: SurveyForm) -> Wave:
     if not form.validate():
         raise Refused(
             "The survey was not planned.", details=tuple(f"{form[name].label.text}: {', '.join(f)}" for name, f in form.errors.items())
@@ -96,4 +96,4 @@ def _plan(form: SurveyForm) -> str:
         form.timezone.data,
         form.audience.data,
     )
-    return waves.add_survey(plan)[1].slug
+    return waves.add_survey(plan)[1]

@@ -25,6 +25,7 @@ WAITS = "{wave} is closed and waits for its representative: candour ceremony exp
 FIRST_YEAR, LAST_YEAR = 1990, 2990
 NOT_OPENED = "not opened in time"
 ENDED = "the survey was ended"
+NEAR = timedelta(days=30)
 FURTHEST = 10_000  # openings of a survey: more than anybody will hold
 
 

@@ -146,6 +146,20 @@ def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
         return _wave(planned)
 
 
+def asked_twice(item: Wave) -> tuple[str, ...]:
+    """A warning for each wave about another provider that opens within 30 days of this one; planning it is not refused."""
+    near = [
+        other
+        for other in list_waves()
+        if other.provider_id != item.provider_id
+        and other.state in {WaveState.PLANNED, WaveState.OPEN}
+        and abs(other.opens_at - item.opens_at) < rules.NEAR
+    ]
+    return tuple(
+        f"{one.slug}, about another provider, opens on {one.opens:%Y-%m-%d}: staff are asked twice within 30 days." for one in near
+    )
+
+
 def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date) -> Wave:
     """The wave that an imported history belongs to: another tool asked, on these days."""
     opens = datetime.combine(opened, datetime.min.time())

@@ -83,6 +83,18 @@ def test_everything_wrong_with_a_plan_is_said_at_once(app: Flask, candour: Cando
     assert waves.list_surveys() == before
 
 
+@pytest.mark.parametrize(("opens", "warned"), [("2027-01-11", True), ("2027-02-09", True), ("2027-02-10", False), ("2026-12-13", True)])
+def test_two_providers_within_thirty_days_are_a_warning_and_no_refusal(app: Flask, candour: Candour, opens: str, *, warned: bool) -> None:
+    found_company({"Sales": 8})
+    add = ("surveys", "add", "Desk", "--provider", "Other Provider", "--opens", f"{opens}T09:00", "--timezone", "Europe/London")
+    said = candour(*add)
+    assert (said.code, said.out.startswith("Desk added.")) == (0, True)
+    told = "Note: it-support-2027-q1, about another provider, opens on 2027-01-11: staff are asked twice within 30 days.\n"
+    assert said.err == (told if warned else "")
+    one_off = candour("waves", "plan", "Desk", "--opens", "2027-01-20T09:00", "--closes", "2027-01-21T09:00")
+    assert (one_off.code, told in one_off.err) == (0, True)
+
+
 def test_holidays_are_listed_imported_and_taken_back(app: Flask, candour: Candour, tmp_path: Path) -> None:
     found_company({"Sales": 8})
     candour("waves", "skip", "it-support-2027-q1", "--reason", "a test")
