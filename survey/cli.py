@@ -70,7 +70,7 @@ def tick(moment: str | None) -> None:
 
     Example: candour tick
     """
-    for line in do_what_is_due(current_app.config["CANDOUR"], _moment(moment)):
+    for line in do_what_is_due(current_app.config["CANDOUR"], _moment(moment), real=None if moment else now()):
         click.echo(line)
 
 
@@ -147,7 +147,7 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
 
     def due_work() -> None:
         with app.app_context():
-            do_what_is_due(config, now(), seconds=SECONDS_BETWEEN_PASSES * 6)
+            do_what_is_due(config, now(), seconds=SECONDS_BETWEEN_PASSES * 6, real=now())
 
     loop = Loop(due_work, SECONDS_BETWEEN_PASSES)
     try:

@@ -103,7 +103,7 @@ def prepare(app: Flask, config: Config) -> None:
     del app
     upgrade()
     if list_providers():
-        tick(config, now())
+        tick(config, now(), real=now())
         return
     click.echo("Preparing the sample organisation (once) ...", err=True)
     fill(config, now())

@@ -7,38 +7,44 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from survey.answering.counting import close_wave, finish, pool_thirds, unfinished, void_wave
+from survey.answering.counting import close_wave, finish, pool_thirds, unfinished
 from survey.config import Config
 from survey.database import db
 from survey.invitations.reminding import due_to_remind, remind
 from survey.invitations.service import open_wave
+from survey.jobs import pulse
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.waves import service as waves
 from survey.waves.custody import probe_key
-from survey.waves.rules import WAITS, Wave, WaveState
+from survey.waves.rules import NOT_OPENED, WAITS, Wave, WaveState
 
 log = logging.getLogger(__name__)
 ACTOR = "timetable"
 LONGEST_DRAIN = 300
-NOT_OPENED = "not opened in time"
 BETWEEN_PROBES = timedelta(days=1)
 NO_KEYS = "This process has no key folder (CANDOUR_KEY_DIR), so it neither opens, probes nor counts a wave: run one that has it."
 _probed: dict[str, datetime] = {}  # per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere
 
 
-def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tuple[str, ...]:
-    """One pass of all due work: finish counts, open, remind, close and count, then letters until none is due; says what it did."""
+def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN, *, real: datetime | None = None) -> tuple[str, ...]:
+    """One pass of all due work; says what it did.
+
+    It finishes counts, makes up for days when the service was down, closes and counts, gives up what was missed, opens, reminds, then
+    hands over letters until none is due. `moment` is the time of the timetable. `real` is what the clock says: without it the time is
+    pretended, so the pass neither counts as a sign of life nor takes a jump for an outage.
+    """
     lines: list[str] = []
     for item in unfinished(config.key_dir):
         _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
-    _give_up_missed_openings(config, moment, lines)
+    made_up = real is None or (_attempt(lines, "", partial(pulse.beat, real)) and _make_up_for_outages(moment, lines))
+    for item in waves.due_to_close(moment) if made_up else ():
+        _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
+    _give_up_missed_openings(moment, lines)
     for item in waves.due_to_open(moment):
         _attempt(lines, f"{item.slug} opened", partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR))
     for item in due_to_remind(moment):
         _attempt(lines, "", partial(_remind, item, moment, lines))
-    for item in waves.due_to_close(moment):
-        _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
     _attempt(lines, "", lambda: lines.extend(f"{item.slug} added up from its thirds" for item in pool_thirds(actor=ACTOR)))
     for item in waves.list_waves():
         mail.blank_old(item.slug, item.closes_at, moment)
@@ -47,8 +53,25 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
     return tuple(line for line in lines if line)
 
 
+def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:
+    """From the record, so that a pass that is killed in between leaves it to the next; unless all went well, nothing may close yet."""
+    running = [item for item in waves.open_waves() if not item.extended_days]
+    down = pulse.outages(min(item.opens_at for item in running)) if running else ()
+    spans = tuple((one.since, one.until) for one in down)
+    done = [_attempt(lines, "", partial(_make_up, item, spans, moment)) for item in running if spans]
+    return all(done)
+
+
+def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: datetime) -> str:
+    longer = waves.make_up(item, down, moment, actor=ACTOR)
+    if longer is None:
+        return ""
+    days = f"{longer.extended_days} day{'s' if longer.extended_days > 1 else ''}"
+    return f"{longer.slug} extended by {days}, to {longer.closes:%Y-%m-%d %H:%M}, because the service was down"
+
+
 def _probe_keys(config: Config, moment: datetime, lines: list[str]) -> None:
-    running = [item for item in waves.list_waves() if item.takes_answers(moment)]
+    running = [item for item in waves.open_waves() if item.takes_answers(moment)]
     if running and config.key_dir is None:
         lines.append(NO_KEYS)
         return
@@ -81,18 +104,24 @@ def _remind(item: Wave, moment: datetime, lines: list[str]) -> None:
         lines.append(f"{item.slug}: reminders are queued")
 
 
-def _give_up_missed_openings(config: Config, moment: datetime, lines: list[str]) -> None:
-    """Voiding one plans the next of its cadence, which may have been missed as well."""
+def _give_up_missed_openings(moment: datetime, lines: list[str]) -> None:
+    """Giving one up plans the next of its cadence, which may have been missed as well."""
     tried: set[str] = set()
     while missed := [item for item in waves.missed_openings(moment) if item.slug not in tried]:
         for item in missed:
             tried.add(item.slug)
-            work = partial(void_wave, item.slug, config.key_dir, reason=NOT_OPENED, actor=ACTOR)
-            _attempt(lines, f"{item.slug} void: {NOT_OPENED}", work)
+            _attempt(lines, "", partial(_give_up, item, moment))
 
 
-def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
-    """One wave's refusal or fault keeps no other from its turn; work that ends otherwise than planned says so itself."""
+def _give_up(item: Wave, moment: datetime) -> str:
+    return f"{item.slug} void: {NOT_OPENED}" if waves.give_up(item, moment, actor=ACTOR) else ""
+
+
+def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
+    """One wave's refusal or fault keeps no other from its turn; work that ends otherwise than planned says so itself.
+
+    Gives whether the work was done.
+    """
     try:
         said = work()
     except Refused as refused:
@@ -105,3 +134,5 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> None:
         lines.append(f"not done: {done or 'letters'} ({type(error).__name__}); it is tried again with the next pass")
     else:
         lines.append(said if isinstance(said, str) else done)
+        return True
+    return False

@@ -104,6 +104,8 @@ def _says(item: Wave) -> str:
         return str(findings(item.slug).document["headline"])
     match item.state:
         case WaveState.PLANNED:
+            if waves.survey(item.survey).state == "paused":
+                return "Planned, but the survey is paused"
             return f"Opens on {item.opens.day} {item.opens:%B %Y}"
         case WaveState.OPEN:
             return f"Open until {item.closes.day} {item.closes:%B %Y}"

@@ -89,14 +89,14 @@ def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     provider = page.provider
     if item.third:
         last = rounds.last_closing(item.closes.date(), item.third)
-        shared, replied = add_working_days(last, 5), add_working_days(last, 15)
+        shared, replied = add_working_days(last, 5, item.holidays), add_working_days(last, 15, item.holidays)
         return (
             (page.closes, "this part of the survey closes and its answers are counted together."),
             (f"By the end of {shared:%B}", f"everybody has been asked once, and {provider} gets the totals, good and bad."),
             (f"By the end of {replied:%B}", f"{provider} has to reply with what it will do."),
         )
-    shared = add_working_days(item.closes.date(), 3)
-    replied = add_working_days(shared, 10)
+    shared = add_working_days(item.closes.date(), 3, item.holidays)
+    replied = add_working_days(shared, 10, item.holidays)
     return (
         (page.closes, "the survey closes and all answers are counted together."),
         (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),

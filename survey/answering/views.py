@@ -225,7 +225,8 @@ def _state(item: Wave) -> str:
     else:
         was_held = item.questionnaire_version and item.closes_at <= now()
         title = f"Closed on {printed(item.closes, item.timezone, several_zones=several)}" if was_held else "This survey is closed"
-        upcoming = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.state is WaveState.PLANNED]
+        goes_on = waves.survey(item.survey).state == "active"
+        upcoming = [w for w in waves.list_waves() if goes_on and w.survey_id == item.survey_id and w.state is WaveState.PLANNED]
         if item.is_third:
             message = "A third of the people is asked each month, and everybody once in three months."
             return render_template("answering/state.html", title=title, message=message)

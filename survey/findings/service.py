@@ -138,7 +138,7 @@ def preview_sharing(found: Findings, contact_id: str, now: datetime, *, with_com
         )
     if with_groups and not has_groups(found):
         raise Refused(f"{found.wave.slug} has no reporting groups to compare. Share without groups.")
-    return Sharing("", found, contact_id, today, add_working_days(today, DAYS_TO_REPLY), with_groups, texts)
+    return Sharing("", found, contact_id, today, add_working_days(today, DAYS_TO_REPLY, waves.listed_holidays()), with_groups, texts)
 
 
 def has_groups(found: Findings) -> bool:

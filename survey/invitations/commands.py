@@ -1,6 +1,7 @@
 """Surveys, targets and waves from the command line, as far as opening them; and what may be done about one person's data."""
 
 import json
+import sys
 from datetime import datetime
 
 import click
@@ -9,11 +10,12 @@ from flask import current_app
 from survey.invitations import staff
 from survey.invitations.service import add_survey, notes_on_mail, open_wave, preview_wave
 from survey.kernel.clock import now
+from survey.kernel.errors import Refused
 from survey.people.commands import people_group
 from survey.waves import service as waves
 from survey.waves.copies import EXPORT, spare_copies
 from survey.waves.rounds import usual_questionnaire
-from survey.waves.rules import Target, Wave
+from survey.waves.rules import Survey, Target, Wave, WaveState
 
 ACTOR = "command line"
 WALL_CLOCK = click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"])
@@ -32,7 +34,7 @@ def surveys_group() -> None:
     "--cadence",
     default="quarterly",
     show_default=True,
-    help="quarterly, monthly, or monthly-thirds: a third of the people each month, added up to one result a quarter; from 90 people.",
+    help="quarterly, monthly, a rule (RFC 5545), or monthly-thirds: a third each month, added up to one result a quarter; from 90 people.",
 )
 @click.option("--opens", type=WALL_CLOCK, required=True, help="First opening, wall-clock time in the survey's zone.")
 @click.option("--closes", type=WALL_CLOCK, help="First closing; by default 17:00 on the last day.")
@@ -50,12 +52,16 @@ def surveys_group() -> None:
 def add(**plan: object) -> None:
     """Add a survey and plan its first wave.
 
+    A rule such as "RRULE:FREQ=MONTHLY;INTERVAL=6" asks at its own pace. An opening that the cadence puts on a weekend or a listed holiday
+    moves to the next working day; the first opening stays as it is given.
+
     Example: candour surveys add "IT support" --provider "Brightline IT" --opens 2027-01-11T09:00 --timezone Europe/London
     """
     plan["timezone"] = plan["timezone"] or current_app.config["CANDOUR"].timezone
     plan["questionnaire"] = plan["questionnaire"] or usual_questionnaire(str(plan["cadence"]))
     survey, first = add_survey(waves.Plan(**plan))  # type: ignore[arg-type]
     click.echo(f"{survey.name} added. First wave: {_line(first)}")
+    _warn(first)
 
 
 @surveys_group.command("list")
@@ -75,6 +81,49 @@ def list_surveys(*, as_json: bool) -> None:
         return
     for survey in found:
         click.echo(f"{survey.name}: {survey.cadence}, {survey.questionnaire}, {survey.audience}, {survey.state}")
+
+
+@surveys_group.command("pause")
+@click.argument("survey")
+def pause(survey: str) -> None:
+    """Let no further wave of a survey open. One that is open runs to its close.
+
+    Example: candour surveys pause "IT support"
+    """
+    found = waves.pause_survey(survey, actor=ACTOR)
+    click.echo(f"{found.name} is paused.{_still_open(found)} To take it up again: candour surveys resume {found.slug}")
+
+
+@surveys_group.command("resume")
+@click.argument("survey")
+def resume(survey: str) -> None:
+    """Take a paused survey up again. A wave that was missed by no more than half its period opens late; an earlier one is void.
+
+    Example: candour surveys resume "IT support"
+    """
+    found = waves.resume_survey(survey, actor=ACTOR)
+    planned = [_line(item) for item in waves.list_waves(found.slug) if item.state is WaveState.PLANNED]
+    click.echo(f"{found.name} is taken up again. Next: {planned[0] if planned else 'nothing is planned; its rule has ended'}")
+
+
+@surveys_group.command("end")
+@click.argument("survey")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def end(survey: str, *, yes: bool) -> None:
+    """End a survey for good: no further wave opens, one that is open runs to its close, its record stays.
+
+    Example: candour surveys end "IT support"
+    """
+    name = waves.survey(survey).name
+    if not yes and sys.stdin.isatty() and not click.confirm(f"End {name} for good? It cannot be taken up again"):
+        raise Refused(f"{name} goes on; nothing was changed.")
+    found = waves.end_survey(survey, actor=ACTOR)
+    click.echo(f"{found.name} is ended.{_still_open(found)} Its record stays.")
+
+
+def _still_open(found: Survey) -> str:
+    open_ = [item for item in waves.list_waves(found.slug) if item.state is WaveState.OPEN]
+    return f" {open_[0].slug} is open and runs to its close, {open_[0].closes:%Y-%m-%d %H:%M} ({open_[0].timezone})." if open_ else ""
 
 
 @click.group("targets")
@@ -154,7 +203,9 @@ def plan(survey: str, opens: datetime, closes: datetime) -> None:
 
     Example: candour waves plan "IT support" --opens 2027-02-01T09:00 --closes 2027-02-12T17:00
     """
-    click.echo(f"Planned: {_line(waves.plan_wave(survey, opens, closes))}")
+    planned = waves.plan_wave(survey, opens, closes)
+    click.echo(f"Planned: {_line(planned)}")
+    _warn(planned)
 
 
 @waves_group.command("open")
@@ -175,6 +226,19 @@ def open_(wave: str) -> None:
     click.echo(f"The key that opens the answers lies in {key_dir}. If it is lost before the count, the wave is lost.")
     if not spare_copies(item):
         click.echo(f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: {EXPORT.format(item.slug)}", err=True)
+
+
+@waves_group.command("skip")
+@click.argument("wave")
+@click.option("--reason", required=True, help="Shown wherever the wave would be.")
+def skip(wave: str, reason: str) -> None:
+    """Leave a planned wave out. The next one of its cadence is planned instead.
+
+    Example: candour waves skip it-support-2027-q2 --reason "the office moves"
+    """
+    item = waves.skip(wave, reason, actor=ACTOR)
+    following = [_line(one) for one in waves.list_waves(waves.survey(item.survey).slug) if one.state is WaveState.PLANNED]
+    click.echo(f"{item.slug} is {item.void_reason}.{f' Next: {following[0]}' if following else ''}")
 
 
 @waves_group.command("extend")
@@ -220,6 +284,11 @@ def erase(email: str) -> None:
     """
     staff.erase_person(email)
     click.echo("Erased. Numbers of those invited stay as they were.")
+
+
+def _warn(planned: Wave) -> None:
+    for line in waves.asked_twice(planned):
+        click.echo(f"Note: {line}", err=True)
 
 
 def _line(item: Wave) -> str:

@@ -38,7 +38,7 @@ def reminder_window(wave: Wave, number: int = 1) -> tuple[datetime, datetime]:
 
 
 def _before_close(wave: Wave, working_days: int) -> datetime:
-    day = subtract_working_days(wave.closes.date(), working_days)
+    day = subtract_working_days(wave.closes.date(), working_days, wave.holidays)
     return instant(datetime.combine(day, wave.closes.time()), wave.timezone)
 
 

@@ -15,7 +15,13 @@ from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.waves import service as waves
 from survey.waves.rounds import usual_questionnaire
+from survey.waves.rules import Wave, WaveState, check_state_change, printed
 
+CHANGES = {
+    "pause": ("paused", waves.pause_survey),
+    "resume": ("active", waves.resume_survey),
+    "end": ("ended", waves.end_survey),
+}
 blueprint = Blueprint("invitations", __name__)
 
 
@@ -33,15 +39,33 @@ def surveys() -> str | Response | tuple[str, int]:
     problem = None
     if request.method == "POST":
         try:
-            slug = _plan(form)
+            planned = _plan(form)
         except Refused as refused:
             problem = refused
         else:
-            flash("Planned. Nothing has been sent.")
-            return redirect(url_for("findings.results", wave=slug), 303)
+            flash(" ".join(["Planned. Nothing has been sent.", *waves.asked_twice(planned)]))
+            return redirect(url_for("findings.results", wave=planned.slug), 303)
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("invitations/surveys.html", **facts)
     return (page, 400) if problem else page
+
+
+@blueprint.route("/surveys/<survey>/<change>", methods=["GET", "POST"])
+@open_to("manager")
+def change_survey(survey: str, change: str) -> str | Response:
+    """A page of its own that says what pausing, resuming or ending a survey does; the button does it."""
+    to, make_it = CHANGES.get(change) or abort(404)
+    found = waves.survey(survey)
+    if request.method == "POST":
+        changed = make_it(survey, actor=current_actor())
+        flash(f"{changed.name} is {'taken up again' if to == 'active' else changed.state}.")
+        return redirect(url_for("invitations.surveys"), 303)
+    check_state_change(found, to)
+    ours = waves.list_waves(found.slug)
+    running = next((item for item in ours if item.state is WaveState.OPEN), None)
+    planned = [item for item in ours if item.state is WaveState.PLANNED]
+    facts = {"survey": found, "change": change, "running": running, "planned": planned, "printed": printed}
+    return render_template("invitations/change_survey.html", **facts)
 
 
 @blueprint.route("/people/<person_id>/address", methods=["GET", "POST"])
@@ -61,7 +85,7 @@ def correct_address(person_id: str) -> str | tuple[str, int] | Response:
     return render_template("invitations/correct_address.html", person=known, form=form, problems=problems), 400 if problems else 200
 
 
-def _plan(form: SurveyForm) -> str:
+def _plan(form: SurveyForm) -> Wave:
     if not form.validate():
         raise Refused(
             "The survey was not planned.", details=tuple(f"{form[name].label.text}: {', '.join(f)}" for name, f in form.errors.items())
@@ -70,12 +94,12 @@ def _plan(form: SurveyForm) -> str:
     plan = waves.Plan(
         form.name.data,
         form.provider.data,
-        form.questionnaire.data or usual_questionnaire(form.cadence.data),
-        form.cadence.data,
+        form.questionnaire.data or usual_questionnaire(form.recurrence),
+        form.recurrence,
         form.opens.data,
         form.days.data,
         form.timezone.data,
         form.audience.data,
         reminders=int(form.reminders.data),
     )
-    return add_survey(plan)[1].slug
+    return add_survey(plan)[1]

@@ -1,9 +1,32 @@
-"""Working days: Monday to Friday."""
+"""Working days: Monday to Friday, without the holidays that somebody listed."""
 
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 
+NONE_LISTED: frozenset[date] = frozenset()
 
-def add_working_days(day: date, number: int) -> date:
+
+def is_working_day(day: date, holidays: AbstractSet[date] = NONE_LISTED) -> bool:
+    """Whether people work on this day.
+
+    >>> is_working_day(date(2027, 3, 26)), is_working_day(date(2027, 3, 26), {date(2027, 3, 26)}), is_working_day(date(2027, 3, 27))
+    (True, False, False)
+    """
+    return day.weekday() < 5 and day not in holidays
+
+
+def next_working_day(day: date, holidays: AbstractSet[date] = NONE_LISTED) -> date:
+    """The day itself when people work on it, else the first one after it on which they do.
+
+    >>> str(next_working_day(date(2027, 3, 26), {date(2027, 3, 26), date(2027, 3, 29)}))
+    '2027-03-30'
+    """
+    while not is_working_day(day, holidays):
+        day += timedelta(days=1)
+    return day
+
+
+def add_working_days(day: date, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> date:
     """The date so many working days after a day; the day itself is not counted.
 
     >>> str(add_working_days(date(2027, 1, 28), 10))
@@ -11,11 +34,11 @@ def add_working_days(day: date, number: int) -> date:
     """
     while number > 0:
         day += timedelta(days=1)
-        number -= day.weekday() < 5
+        number -= is_working_day(day, holidays)
     return day
 
 
-def subtract_working_days(day: date, number: int) -> date:
+def subtract_working_days(day: date, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> date:
     """The date so many working days before a day; the day itself is not counted.
 
     >>> str(subtract_working_days(date(2027, 1, 25), 1))
@@ -23,5 +46,5 @@ def subtract_working_days(day: date, number: int) -> date:
     """
     while number > 0:
         day -= timedelta(days=1)
-        number -= day.weekday() < 5
+        number -= is_working_day(day, holidays)
     return day

@@ -12,8 +12,10 @@ from flask import current_app
 
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.waves import cokeys, copies, custody, handover, sealing
+from survey.organisation.commands import organisation_group
+from survey.waves import cokeys, copies, custody, handover, holidays, sealing
 from survey.waves import service as waves
+from survey.waves.calendars import read_file, read_holiday
 from survey.waves.lockbox import lock, unlock
 
 ACTOR = "command line"
@@ -231,6 +233,64 @@ def confirm_destroyed(wave: str) -> None:
         click.echo(f"Confirmed as destroyed: {copy.file} (exported {copy.at:%Y-%m-%d %H:%M} UTC by {copy.by})")
     if not confirmed:
         click.echo(f"No exported copy of the key of {item.slug} waits to be confirmed.")
+
+
+@organisation_group.group("holidays")
+def holidays_group() -> None:
+    """Days on which nobody works: no wave of a cadence opens on them, and they are no working days."""
+
+
+@holidays_group.command("add")
+@click.argument("day", metavar="DATE")
+@click.argument("name", default="")
+def add_holiday(day: str, name: str) -> None:
+    """List a holiday. A planned wave that the cadence puts on it moves to the next working day; dates that somebody typed stay.
+
+    Example: candour organisation holidays add 2027-04-12 "Works outing"
+    """
+    _say_changed(holidays.add_holidays([read_holiday(day, name)], now(), actor=ACTOR), "listed")
+
+
+@holidays_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_holidays(*, as_json: bool) -> None:
+    """List the holidays.
+
+    Example: candour organisation holidays list --json
+    """
+    found = holidays.list_holidays()
+    if as_json:
+        click.echo(json.dumps({"holidays": [{"date": str(one.day), "name": one.name} for one in found]}, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one.day}  {one.name}".rstrip())
+
+
+@holidays_group.command("remove")
+@click.argument("day", metavar="DATE")
+def remove_holiday(day: str) -> None:
+    """Take a holiday off the list. A planned wave that had moved because of it goes back.
+
+    Example: candour organisation holidays remove 2027-04-12
+    """
+    _say_changed(holidays.remove_holidays([read_holiday(day).day], now(), actor=ACTOR), "removed")
+
+
+@holidays_group.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_holidays(file: Path) -> None:
+    """List all holidays of FILE: lines of `date,name`, or a calendar (.ics) such as governments publish. Safe to repeat.
+
+    Example: candour organisation holidays import england-and-wales.ics
+    """
+    _say_changed(holidays.add_holidays(read_file(file.read_bytes()), now(), actor=ACTOR), "listed")
+
+
+def _say_changed(change: holidays.Change, done: str) -> None:
+    number = len(change.holidays)
+    click.echo(f"{number} holiday{'' if number == 1 else 's'} {done}.")
+    for item in change.moved:
+        click.echo(f"{item.slug} now opens on {item.opens:%Y-%m-%d %H:%M} and closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
 
 
 COMMANDS = (cokey_group, keys_group)

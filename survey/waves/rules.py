@@ -2,12 +2,17 @@
 
 import calendar
 import re
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import count, islice, pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from survey.kernel.errors import Refused
+from survey.kernel.workdays import NONE_LISTED, next_working_day
+from survey.waves.recurrence import PREFIX, Rule, read_rule
 
 MINIMUM_INVITED = 8
 MINIMUM_GROUP = 5
@@ -19,6 +24,10 @@ BASELINE_WAVES = 2
 REMINDERS, MOST_REMINDERS = 1, 2
 WAITS = "{wave} is closed and waits for its representative: candour ceremony export {wave} FILE"
 FIRST_YEAR, LAST_YEAR = 1990, 2990
+NOT_OPENED = "not opened in time"
+ENDED = "the survey was ended"
+NEAR = timedelta(days=30)
+FURTHEST = 10_000  # openings of a survey: more than anybody will hold
 
 
 class WaveState(StrEnum):
@@ -54,7 +63,7 @@ class Survey:
     name: str
     provider_id: str
     questionnaire: str
-    cadence: Cadence
+    cadence: Cadence | Rule
     opens: datetime  # wall clock, no zone: the anchor of all later openings
     days: int
     timezone: str
@@ -62,6 +71,16 @@ class Survey:
     baseline_waves: int
     state: str
     reminders: int = REMINDERS
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One planned opening of a survey: its number, the key of its period, the date that the cadence names, and when it really opens."""
+
+    number: int
+    period: str
+    nominal: datetime
+    opens: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +169,8 @@ class Wave:
         """Its place among the waves of its survey: the opening, but of a pool the closing, so that it follows its thirds."""
         return self.closes if self.is_pool else self.opens
 
+    holidays: frozenset[date] = NONE_LISTED  # as listed now, near its dates
+
     @property
     def named(self) -> str:
         """Survey and period as a person names them: `IT support, Q1 2027`."""
@@ -233,66 +254,154 @@ def times_when_opened(opens: datetime, closes: datetime, wall: datetime) -> tupl
     return wall, moved if moved > wall else wall + (closes - opens)
 
 
-def is_missed(wave: Wave, cadence: Cadence, now: datetime) -> bool:
+def read_cadence(text: str) -> Cadence | Rule:
+    """A cadence as somebody typed it; refuses an unknown one, and all faults of a rule at once.
+
+    >>> read_cadence("monthly"), str(read_cadence("RRULE:FREQ=YEARLY"))
+    (<Cadence.MONTHLY: 'monthly'>, 'RRULE:FREQ=YEARLY')
+    """
+    if text.strip().upper().startswith(PREFIX):
+        return read_rule(text)
+    if text not in {one.value for one in Cadence}:
+        known = f"{', '.join(Cadence)}, or a rule such as {PREFIX}FREQ=MONTHLY;INTERVAL=6"
+        raise Refused(f"The cadence {text[:80]!r} is not offered. Use {known}")
+    return Cadence(text)
+
+
+def half_period(survey: Survey, period: str | None) -> timedelta:
+    """Half of the time from the opening of this period to the next, or, where a rule ends, from the one before to it.
+
+    A wave outside the cadence (no period) takes the survey's first; a survey of a single wave, a quarter.
+
+    >>> rule = read_rule("RRULE:FREQ=WEEKLY;INTERVAL=4")
+    >>> half_period(Survey("", "", "", "", "", rule, datetime(2027, 1, 11, 9), 14, "UTC", "all", 2, "active"), "2027-02-08").days
+    14
+    """
+    if isinstance(survey.cadence, Cadence):
+        return timedelta(days=15 * survey.cadence.months)
+    dates: list[datetime] = []
+    found = False
+    for one in islice(openings(survey), FURTHEST if period else 2):
+        dates.append(one.nominal)
+        if found:
+            break
+        found = one.period == period
+    gaps = [later - earlier for earlier, later in pairwise(dates)] or [timedelta(days=90)]
+    return gaps[-1] / 2
+
+
+def is_missed(wave: Wave, survey: Survey, now: datetime) -> bool:
     """Whether an opening is late by more than half its period, so that the wave is not held any more."""
-    return now - wave.opens_at > timedelta(days=15 * cadence.months)
+    late = now - wave.opens_at
+    return late > timedelta(0) and late > half_period(survey, None if wave.one_off else wave.period)
 
 
-def opening(survey: Survey, number: int) -> datetime:
-    """The planned opening number 0, 1, 2 ... : computed from the anchor, never from the last wave, so nothing drifts.
+def days_lost(wave: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime) -> int:
+    """By how many days an open wave is to be extended because the service was down: the whole days of outages that began while it
+    was open, or were under way when it opened; at most 7, and none when that would be too late or it was extended before.
 
-    A missing day means the month's last; a weekend moves to the next Monday. The anchor itself is kept as typed.
+    What lies behind the closing time counts as well, else whoever meant to answer on the last day could not.
+    """  # noqa: D205
+    if wave.state is not WaveState.OPEN or wave.extended_days:
+        return 0
+    during = [(begun, ended) for begun, ended in outages if begun < wave.closes_at and ended > wave.opens_at]
+    lost = sum((ended - max(begun, wave.opens_at)) // timedelta(days=1) for begun, ended in during)
+    days = min(lost, LONGEST_EXTENSION)
+    return days if instant(wave.closes + timedelta(days=days), wave.timezone) > now else 0
+
+
+def openings(survey: Survey, holidays: AbstractSet[date] = NONE_LISTED) -> Iterator[Opening]:
+    """All planned openings in order, computed from the anchor, never from the last wave, so nothing drifts.
+
+    A missing day means the month's last; a weekend or a listed holiday moves to the next working day. The anchor itself is kept as
+    typed. A rule may end; without one there is always a next opening.
+    """
+    for number, nominal in enumerate(_nominal(survey)):
+        day = next_working_day(nominal.date(), holidays) if number else nominal.date()
+        yield Opening(number, _period(survey.cadence, nominal), nominal, datetime.combine(day, survey.opens.time()))
+
+
+def _nominal(survey: Survey) -> Iterator[datetime]:
+    if isinstance(survey.cadence, Rule):
+        yield from survey.cadence.occurrences(survey.opens, survey.timezone)
+        return
+    for number in count():
+        months = survey.opens.month - 1 + number * survey.cadence.months
+        year, month = survey.opens.year + months // 12, months % 12 + 1
+        day = date(year, month, min(survey.opens.day, calendar.monthrange(year, month)[1]))
+        yield datetime.combine(day, survey.opens.time())
+
+
+def _period(cadence: Cadence | Rule, nominal: datetime) -> str:
+    if isinstance(cadence, Rule):
+        return f"{nominal:%Y-%m-%d}"
+    return f"{nominal.year}-q{(nominal.month + 2) // 3}" if cadence is Cadence.QUARTERLY else f"{nominal:%Y-%m}"
+
+
+def opening(survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> datetime:
+    """The planned opening number 0, 1, 2 ... of a survey.
 
     >>> from survey.waves.rules import Survey, Cadence
     >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2026, 1, 31, 9), 14, "UTC", "all", 2, "active")
     >>> [str(opening(plan, n).date()) for n in range(4)]
     ['2026-01-31', '2026-04-30', '2026-07-31', '2026-11-02']
+    >>> str(opening(plan, 1, {date(2026, 4, 30), date(2026, 5, 1)}).date())
+    '2026-05-04'
     """
-    if number == 0:
-        return survey.opens
-    months = survey.opens.month - 1 + number * survey.cadence.months
-    year, month = survey.opens.year + months // 12, months % 12 + 1
-    day = date(year, month, min(survey.opens.day, calendar.monthrange(year, month)[1]))
-    day += timedelta(days={5: 2, 6: 1}.get(day.weekday(), 0))
-    return datetime.combine(day, survey.opens.time())
+    return next(islice(openings(survey, holidays), number, None)).opens
 
 
 def period_key(survey: Survey, number: int) -> str:
-    """The name of the period that opening number `number` belongs to: `2027-q1`, or `2027-01` for a monthly survey.
+    """The name of the period that opening number `number` belongs to: `2027-q1`, `2027-01` for a monthly survey, a date for a rule.
 
     >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2027, 1, 11, 9), 14, "UTC", "all", 2, "active")
     >>> period_key(plan, 0), period_key(plan, 5)
     ('2027-q1', '2028-q2')
     """
-    months = survey.opens.year * 12 + survey.opens.month - 1 + number * survey.cadence.months
-    year, month = divmod(months, 12)
-    return f"{year}-q{month // 3 + 1}" if survey.cadence is Cadence.QUARTERLY else f"{year}-{month + 1:02}"
+    return next(islice(openings(survey), number, None)).period
+
+
+def following(survey: Survey, after: datetime, holidays: AbstractSet[date] = NONE_LISTED) -> Opening | None:
+    """The first planned opening later than this wall-clock time; None when the survey's rule has ended."""
+    return next((one for one in islice(openings(survey, holidays), FURTHEST) if one.opens > after), None)
+
+
+def opening_of(survey: Survey, period: str, holidays: AbstractSet[date] = NONE_LISTED) -> Opening | None:
+    """The planned opening of this period; None for a wave outside the cadence."""
+    return next((one for one in islice(openings(survey, holidays), FURTHEST) if one.period == period), None)
 
 
 def named_period(key: str, opened: date) -> str:
-    """A wave's period as a person names it; a wave outside any cadence by the month in which it opened.
+    """A wave's period as a person names it; one of a rule, or planned beside the cadence, by its day; any other by its month.
 
     >>> named_period("2027-q1", date(2027, 1, 11)), named_period("2027-02", date(2027, 2, 1)), named_period("x", date(2026, 11, 30))
     ('Q1 2027', 'February 2027', 'November 2026')
+    >>> named_period("2027-03-01", date(2027, 3, 2))
+    '1 March 2027'
     """
     quarter = re.fullmatch(r"(\d{4})-q([1-4])", key)
     if quarter:
         return f"Q{quarter[2]} {quarter[1]}"
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", key):
+        day = date.fromisoformat(key)
+        return f"{day.day} {day:%B %Y}"
     month = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
     return f"{date(int(month[1]), int(month[2]), 1) if month else opened:%B %Y}"
 
 
-def following_number(survey: Survey, after: datetime) -> int:
-    """The number of the first planned opening later than this wall-clock time."""
-    return next(number for number in range(10_000) if opening(survey, number) > after)
+def is_zone(name: str) -> bool:
+    """Whether somebody knows this time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def check_zone(name: str) -> None:
     """Refuses a time zone that nobody knows."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Refused(f"{name[:64]!r} is not a time zone. Write one like Europe/London or UTC.") from error
+    if not is_zone(name):
+        raise Refused(f"{name[:64]!r} is not a time zone. Write one like Europe/London or UTC.")
 
 
 def check_year(opens: datetime) -> None:
@@ -310,6 +419,32 @@ def check_length(opens: datetime, closes: datetime) -> None:
         )
     if closes - opens > timedelta(days=92):
         raise Refused("A wave may be open for 92 days at most. Give an earlier closing date.")
+
+
+def check_state_change(survey: Survey, to: str) -> None:
+    """Refuses to pause, resume or end a survey that is there already, or that was ended for good."""
+    if survey.state == "ended":
+        raise Refused(f"{survey.name} was ended, and that is for good; its record stays. Plan a new survey: candour surveys add")
+    if survey.state == to:
+        undo = {"paused": f"To take it up again: candour surveys resume {survey.slug}", "active": "There is nothing to resume."}
+        raise Refused(f"{survey.name} is {to} already. {undo[to]}")
+
+
+def check_not_ended(survey: Survey) -> None:
+    """Refuses to plan anything more for a survey that was ended."""
+    if survey.state == "ended":
+        raise Refused(f"{survey.name} was ended, and that is for good; no wave can be planned. Plan a new survey: candour surveys add")
+
+
+def check_skips(wave: Wave) -> None:
+    """Refuses to skip a wave that has opened: only what is planned can be left out."""
+    if wave.state is WaveState.OPEN:
+        raise Refused(
+            f'{wave.slug} is open already, so it cannot be skipped. Close it early (candour waves close {wave.slug} --early "REASON") or '
+            f'give it up unread (candour waves void {wave.slug} --reason "REASON").'
+        )
+    if wave.state is not WaveState.PLANNED:
+        raise Refused(f"{wave.slug} is {wave.state} already; only a planned wave can be skipped. See: candour waves list")
 
 
 def check_opens(wave: Wave) -> None:

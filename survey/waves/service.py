@@ -1,6 +1,6 @@
 """Surveys and waves: plan, freeze, move from state to state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,8 +13,9 @@ from survey.kernel.ids import random_id, slug
 from survey.providers.service import provider
 from survey.questionnaires.service import questionnaire
 from survey.waves import rounds, rules
+from survey.waves.recurrence import Rule
 from survey.waves.rules import Cadence, CoKey, Group, Survey, Target, Wave, WaveState
-from survey.waves.tables import SurveyRow, WaveGroupRow, WaveRow
+from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +47,18 @@ class Launch:
 
 
 def add_survey(plan: Plan) -> tuple[Survey, Wave]:
-    """Records a survey and plans its first wave; refuses what could never run."""
+    """Records a survey and plans its first wave; refuses what could never run, all faults at once."""
     name = " ".join(plan.name.split())
-    if not name.isprintable() or not slug(name):
-        raise Refused("Give the survey a name with at least one letter or digit, for example: IT support")
-    if plan.cadence not in {c.value for c in Cadence}:
-        raise Refused(f"The cadence {plan.cadence!r} is not offered. Use quarterly, monthly or monthly-thirds.")
-    if not 1 <= plan.days <= 92:
-        raise Refused(f"A wave of {plan.days} days is not possible. Give 1 to 92 days; 14 is usual.")
-    if not 0 <= plan.reminders <= rules.MOST_REMINDERS:
-        raise Refused(f"{plan.reminders} reminders are not possible. Give 0, 1 or 2; 1 is usual.")
-    rules.check_zone(plan.timezone)
-    rules.check_year(plan.opens)
-    closes = plan.closes or rules.closing_time(plan.opens, plan.days)
-    rules.check_length(plan.opens, closes)
-    if questionnaire(plan.questionnaire).scale_questions < 1:
-        raise Refused(f"The questionnaire {plan.questionnaire} has no question that can be scored. Choose another.")
+    _check_all(
+        lambda: _check_name(name),
+        lambda: rules.check_zone(plan.timezone),
+        lambda: _check_days(plan.days),
+        lambda: _check_reminders(plan.reminders),
+        lambda: _check_dates(plan),
+        lambda: _check_cadence(plan),
+        lambda: _check_questions(plan.questionnaire),
+        lambda: provider(plan.provider),
+    )
     owner = provider(plan.provider)
     with transaction() as session:
         if session.scalar(select(SurveyRow.id).where((SurveyRow.slug == slug(name)) | (SurveyRow.name == name))):
@@ -72,7 +69,7 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
             name=name,
             provider_id=owner.id,
             questionnaire=plan.questionnaire,
-            cadence=plan.cadence,
+            cadence=str(rules.read_cadence(plan.cadence)),
             opens=plan.opens,
             days=plan.days,
             timezone=plan.timezone,
@@ -84,6 +81,7 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
         )
         session.add(row)
         session.flush()
+        closes = plan.closes or rules.closing_time(plan.opens, plan.days)
         first = _plan(row, rules.period_key(_survey(row), 0), plan.opens, closes)
         record("survey planned", {"survey": row.slug, "provider": owner.name, "first wave": first.slug})
         return _survey(row), _wave(first)
@@ -104,7 +102,12 @@ def list_waves(survey_slug: str | None = None) -> tuple[Wave, ...]:
     query = select(WaveRow)
     if survey_slug:
         query = query.where(WaveRow.survey_id == _survey_row(survey_slug).id)
-    return tuple(sorted(map(_wave, db.session.scalars(query)), key=lambda item: (item.stands_at, item.slug)))
+    return tuple(sorted(_waves(db.session.scalars(query).all()), key=lambda item: (item.stands_at, item.slug)))
+
+
+def open_waves() -> tuple[Wave, ...]:
+    """The waves that are open, oldest first: few, however long the record is."""
+    return _in_state(WaveState.OPEN)
 
 
 def wave(name: str) -> Wave:
@@ -127,14 +130,37 @@ def probe_of(wave_id: str) -> bytes | None:
     return db.session.scalar(select(WaveRow.probe).where(WaveRow.id == wave_id))
 
 
+def listed_holidays() -> frozenset[date]:
+    """The days on which nobody works, as listed for this installation."""
+    return frozenset(db.session.scalars(select(HolidayRow.day)))
+
+
 def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
     """A one-off wave beside the cadence."""
     rules.check_length(opens, closes)
     with transaction():
-        row = _survey_row(survey_name)
-        planned = _plan(row, f"{opens:%Y-%m-%d}", opens, closes, one_off=True)
+        row = _locked_survey(survey_name)
+        plan, period = _survey(row), f"{opens:%Y-%m-%d}"
+        rules.check_not_ended(plan)
+        if isinstance(plan.cadence, Rule) and rules.opening_of(plan, period):
+            raise Refused(f"The cadence of {row.name} has a wave of its own on {period}. Choose another day for this one.")
+        planned = _plan(row, period, opens, closes, one_off=True)
         record("wave planned", {"wave": planned.slug})
         return _wave(planned)
+
+
+def asked_twice(item: Wave) -> tuple[str, ...]:
+    """A warning for each wave about another provider that opens within 30 days of this one; planning it is not refused."""
+    near = [
+        other
+        for other in list_waves()
+        if other.provider_id != item.provider_id
+        and other.state in {WaveState.PLANNED, WaveState.OPEN}
+        and abs(other.opens_at - item.opens_at) < rules.NEAR
+    ]
+    return tuple(
+        f"{one.slug}, about another provider, opens on {one.opens:%Y-%m-%d}: staff are asked twice within 30 days." for one in near
+    )
 
 
 def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date) -> Wave:
@@ -147,16 +173,93 @@ def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date)
 
 
 def plan_following(survey_id: str, after: datetime) -> None:
-    """Plans the next wave of the cadence after this wall-clock time, once per period."""
+    """Plans the next wave of the cadence after this wall-clock time, once per period; none for an ended survey or rule."""
     with transaction() as session:
         row = session.scalars(select(SurveyRow).where(SurveyRow.id == survey_id)).one()
-        if row.state != "active":
+        upcoming = rules.following(_survey(row), after, listed_holidays()) if row.state != "ended" else None
+        if upcoming is None:
             return
-        plan = _survey(row)
-        number = rules.following_number(plan, after)
-        period, opens = rules.period_key(plan, number), rules.opening(plan, number)
-        if session.scalar(select(WaveRow.id).where(WaveRow.survey_id == survey_id, WaveRow.period == period)) is None:
-            _plan(row, period, opens, rules.closing_time(opens, row.days))
+        if session.scalar(select(WaveRow.id).where(WaveRow.survey_id == survey_id, WaveRow.period == upcoming.period)) is None:
+            _plan(row, upcoming.period, upcoming.opens, rules.closing_time(upcoming.opens, row.days))
+
+
+def move_planned(now: datetime, *, actor: str | None = None) -> tuple[Wave, ...]:
+    """Puts the planned waves of each cadence where the holidays listed now let them open; gives those that moved.
+
+    Dates that a person typed stay, and so does a wave whose time has come: it opens today or not at all.
+    """
+    moved: list[Wave] = []
+    with transaction() as session:
+        holidays = listed_holidays()
+        query = select(WaveRow).where(WaveRow.state == WaveState.PLANNED.value, WaveRow.one_off.is_(False), WaveRow.imported.is_(False))
+        for row in session.scalars(query.order_by(WaveRow.id).with_for_update(of=WaveRow)).all():
+            named = rules.opening_of(_survey(row.survey), row.period, holidays)
+            times = [rules.instant(wall, row.timezone) for wall in (row.opens, named.opens)] if named and named.number else [now]
+            if named is None or min(times) <= now or named.opens == row.opens:
+                continue
+            record("wave moved", {"wave": row.slug, "from": row.opens.isoformat(), "to": named.opens.isoformat()}, actor)
+            row.opens, row.closes = named.opens, rules.closing_time(named.opens, row.survey.days)
+            moved.append(_wave(row))
+    return tuple(moved)
+
+
+def pause_survey(name: str, *, actor: str | None = None) -> Survey:
+    """Lets no further wave open until the survey is taken up again; an open one runs to its close."""
+    return _change_survey(name, "paused", "survey paused", actor)
+
+
+def resume_survey(name: str, *, actor: str | None = None) -> Survey:
+    """Takes a paused survey up again; what it missed meanwhile is caught up with as after any time away."""
+    return _change_survey(name, "active", "survey resumed", actor)
+
+
+def end_survey(name: str, *, actor: str | None = None) -> Survey:
+    """The same as pausing, for good: planned waves are given up, an open one runs to its close, the record stays."""
+    return _change_survey(name, "ended", "survey ended", actor)
+
+
+def _change_survey(name: str, to: str, deed: str, actor: str | None) -> Survey:
+    with transaction() as session:
+        row = _locked_survey(name)
+        rules.check_state_change(_survey(row), to)
+        row.state = to
+        record(deed, {"survey": row.slug}, actor)
+        if to == "ended":
+            ours = (WaveRow.survey_id == row.id, WaveRow.state == WaveState.PLANNED.value)
+            session.execute(update(WaveRow).where(*ours).values(state=WaveState.VOID.value, void_reason=rules.ENDED))
+        session.flush()
+        return _survey(row)
+
+
+def skip(name: str, reason: str, *, actor: str | None = None) -> Wave:
+    """Leaves a planned wave out, for a reason that is shown wherever it would be, and plans the next of its cadence."""
+    said = " ".join(reason.split())
+    if not said or not said.isprintable():
+        raise Refused('Say why, in a line: --reason "...". It is shown wherever the wave would be.')
+    with transaction():
+        row = _held(wave(name))
+        rules.check_skips(_wave(row))
+        _drop(row, f"skipped: {said}"[:300])
+        record("wave skipped", {"wave": row.slug, "reason": said[:300]}, actor)
+        return _wave(row)
+
+
+def give_up(item: Wave, now: datetime, *, actor: str) -> bool:
+    """Does not hold a wave whose opening was missed by more than half its period, and plans the next; False when it is not so any more."""
+    with transaction():
+        row = _held(item)
+        if row.state != WaveState.PLANNED.value or not rules.is_missed(_wave(row), _survey(row.survey), now):
+            return False
+        _drop(row, rules.NOT_OPENED)
+        record("wave void", {"wave": row.slug, "reason": rules.NOT_OPENED}, actor)
+        return True
+
+
+def _drop(row: WaveRow, reason: str) -> None:
+    row.state, row.void_reason = WaveState.VOID.value, reason
+    db.session.flush()
+    if not row.one_off:
+        plan_following(row.survey_id, row.opens)
 
 
 def set_target(survey_name: str, question: str, target: Target) -> None:
@@ -239,8 +342,14 @@ def add_pool(thirds: Sequence[Wave]) -> Wave | None:
 
 def hold_for_opening(item: Wave) -> None:
     """Inside the opening transaction: refuses a wave that cannot open now; no wave of its survey opens meanwhile."""
-    db.session.execute(select(SurveyRow.id).where(SurveyRow.id == item.survey_id).with_for_update())
-    rules.check_opens(_wave(_locked(item.id)))
+    row = _held(item)
+    rules.check_opens(_wave(row))
+    if row.survey.state == "ended":
+        raise Refused(f"{row.survey.name} was ended, and that is for good; {row.slug} does not open.")
+    if row.survey.state == "paused":
+        raise Refused(
+            f"{row.survey.name} is paused, so {row.slug} does not open. Take it up first: candour surveys resume {row.survey.slug}"
+        )
     other = db.session.scalar(select(WaveRow.slug).where(WaveRow.survey_id == item.survey_id, WaveRow.state == WaveState.OPEN.value))
     if other:
         raise Refused(f"{other} of the same survey is open; two are never open together. Wait for it, or close it first.")
@@ -316,6 +425,22 @@ def extend(name: str, days: int, now: datetime) -> Wave:
         return _wave(row)
 
 
+def make_up(item: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime, *, actor: str) -> Wave | None:
+    """Extends an open wave by the whole days during which the service was down, once and by at most 7; None when nothing is due.
+
+    That is then its one extension. It may come after the closing time, as long as nobody has closed the wave.
+    """
+    with transaction():
+        row = _locked(item.id)
+        days = rules.days_lost(_wave(row), outages, now)
+        if not days:
+            return None
+        row.extended_days = days
+        row.closes += timedelta(days=days)
+        record("wave extended", {"wave": row.slug, "days": days, "because": "the service was down"}, actor)
+        return _wave(row)
+
+
 def mark(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
     """Moves a wave on to counted, shared or void."""
     with transaction() as session:
@@ -341,14 +466,14 @@ def hold_for_counting(item: Wave) -> bool:
 
 def due_to_open(now: datetime) -> tuple[Wave, ...]:
     """Planned waves of active surveys whose time has come and is not long past."""
-    missed = missed_openings(now)
-    return tuple(w for w in _in_state(WaveState.PLANNED) if w.opens_at <= now and w not in missed)
+    plans = {plan.id: plan for plan in list_surveys()}
+    return tuple(w for w in _in_state(WaveState.PLANNED) if w.opens_at <= now and not rules.is_missed(w, plans[w.survey_id], now))
 
 
 def missed_openings(now: datetime) -> tuple[Wave, ...]:
     """Planned waves of active surveys whose opening was missed by more than half a period."""
-    cadence_of = {plan.id: plan.cadence for plan in list_surveys()}
-    return tuple(w for w in _in_state(WaveState.PLANNED) if rules.is_missed(w, cadence_of[w.survey_id], now))
+    plans = {plan.id: plan for plan in list_surveys()}
+    return tuple(w for w in _in_state(WaveState.PLANNED) if rules.is_missed(w, plans[w.survey_id], now))
 
 
 def due_to_close(now: datetime) -> tuple[Wave, ...]:
@@ -363,7 +488,53 @@ _HOLD = select(WaveRow.state, WaveRow.closes).where(WaveRow.id == bindparam("wav
 def _in_state(*states: WaveState) -> tuple[Wave, ...]:
     query = select(WaveRow).where(WaveRow.state.in_([s.value for s in states])).order_by(WaveRow.opens)
     rows = db.session.scalars(query).all()
-    return tuple(_wave(row) for row in rows if row.survey.state == "active" or row.state != WaveState.PLANNED.value)
+    return _waves(row for row in rows if row.survey.state == "active" or row.state != WaveState.PLANNED.value)
+
+
+def _check_all(*checks: Callable[[], object]) -> None:
+    """Refuses everything that is wrong at once, in the words of each check."""
+    refused: list[Refused] = []
+    for check in checks:
+        try:
+            check()
+        except Refused as fault:
+            refused.append(fault)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise Refused("The survey was not planned.", details=tuple(line for one in refused for line in one.details or (one.message,)))
+
+
+def _check_name(name: str) -> None:
+    if not name.isprintable() or not slug(name):
+        raise Refused("Give the survey a name with at least one letter or digit, for example: IT support")
+
+
+def _check_days(days: int) -> None:
+    if not 1 <= days <= 92:
+        raise Refused(f"A wave of {days} days is not possible. Give 1 to 92 days; 14 is usual.")
+
+
+def _check_reminders(number: int) -> None:
+    if not 0 <= number <= rules.MOST_REMINDERS:
+        raise Refused(f"{number} reminders are not possible. Give 0, 1 or 2; 1 is usual.")
+
+
+def _check_dates(plan: Plan) -> None:
+    rules.check_year(plan.opens)
+    if plan.closes:
+        rules.check_length(plan.opens, plan.closes)
+
+
+def _check_cadence(plan: Plan) -> None:
+    cadence = rules.read_cadence(plan.cadence)
+    if isinstance(cadence, Rule) and rules.is_zone(plan.timezone) and rules.FIRST_YEAR <= plan.opens.year <= rules.LAST_YEAR:
+        cadence.check(plan.opens, plan.timezone, plan.days)
+
+
+def _check_questions(name: str) -> None:
+    if questionnaire(name).scale_questions < 1:
+        raise Refused(f"The questionnaire {name} has no question that can be scored. Choose another.")
 
 
 def _latest() -> Wave:
@@ -374,6 +545,18 @@ def _latest() -> Wave:
     if not published:
         raise Refused("No wave has been counted yet.")
     return published[-1]
+
+
+def _locked_survey(name: str) -> SurveyRow:
+    query = select(SurveyRow).where(SurveyRow.id == _survey_row(name).id).with_for_update(of=SurveyRow)
+    return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def _held(item: Wave) -> WaveRow:
+    """The wave's row, with its survey's locked before it: whatever plans, opens or drops waves of one survey does so one at a time."""
+    query = select(SurveyRow).where(SurveyRow.id == item.survey_id).with_for_update(of=SurveyRow)
+    db.session.scalars(query.execution_options(populate_existing=True)).one()
+    return _locked(item.id)
 
 
 def _locked(wave_id: str) -> WaveRow:
@@ -457,7 +640,7 @@ def _survey(row: SurveyRow) -> Survey:
         name=row.name,
         provider_id=row.provider_id,
         questionnaire=row.questionnaire,
-        cadence=Cadence(row.cadence),
+        cadence=rules.read_cadence(row.cadence),
         opens=row.opens,
         days=row.days,
         timezone=row.timezone,
@@ -468,7 +651,12 @@ def _survey(row: SurveyRow) -> Survey:
     )
 
 
-def _wave(row: WaveRow) -> Wave:
+def _waves(rows: Iterable[WaveRow]) -> tuple[Wave, ...]:
+    holidays = listed_holidays()
+    return tuple(_wave(row, holidays) for row in rows)
+
+
+def _wave(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
     groups = tuple(Group(g.name, g.invited, tuple(g.members)) for g in row.groups)
     return Wave(
         id=row.id,
@@ -500,4 +688,5 @@ def _wave(row: WaveRow) -> Wave:
         reminders=row.reminders,
         quarter=row.quarter,
         third=row.third,
+        holidays=listed_holidays() if holidays is None else holidays,
     )

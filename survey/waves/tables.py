@@ -1,9 +1,9 @@
 """What is stored of surveys and waves."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Date, DateTime, ForeignKey, Integer, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from survey.database import Base, Instant
@@ -100,3 +100,11 @@ class CoKeyRow(Base):
     public_key: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     registered_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class HolidayRow(Base):
+    """A day on which nobody works: the cadence opens no wave on it, and it is no working day."""
+
+    __tablename__ = "holiday"
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)

@@ -139,6 +139,8 @@ def build_world(app: Flask, *, with_mail: bool) -> World:
             "contact_id": [otto.contacts[0].id, "nobody"],
             "letter_id": [letters[0].id if letters else "none", "../../candour"],
             "slug": ["quarterly_8", "no-such-questionnaire"],
+            "survey": ["help-desk", "network", "no-such-survey"],
+            "change": ["pause", "resume", "end", "no-such-change"],
             "filename": ["app.css", "fragment.js", "../app.py"],
         },
         codes,

@@ -1,0 +1,134 @@
+"""Holidays as somebody hands them in: one date, or a file of them (a table `date,name`, or a calendar of RFC 5545)."""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from io import StringIO
+
+from survey.kernel.errors import Refused
+
+EARLIEST, LATEST = date(1990, 1, 1), date(2990, 12, 31)
+LONGEST_NAME = 80
+MOST = 2000
+MOST_SHOWN = 20
+EXAMPLE = "2027-04-26,Spring holiday"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Holiday:
+    """A day on which nobody works, and what it is called; the name may be empty."""
+
+    day: date
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    line: int
+    properties: dict[str, str]
+
+
+def read_holiday(day: str, name: str = "") -> Holiday:
+    """A holiday as typed; refuses what is no date and a name that could not be printed.
+
+    >>> read_holiday("2027-12-27", " Christmas  Day (substitute) ")
+    Holiday(day=datetime.date(2027, 12, 27), name='Christmas Day (substitute)')
+    """
+    text = day.strip()
+    try:
+        found = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else None
+    except ValueError:
+        found = None
+    if found is None or not EARLIEST <= found <= LATEST:
+        raise Refused(f"{text[:40]!r} is not a date. Write it like 2027-04-26.")
+    called = " ".join(name.split())
+    if not called.isprintable() or len(called) > LONGEST_NAME:
+        raise Refused(f"The name of {found} is too long or holds what cannot be printed. Write at most {LONGEST_NAME} characters.")
+    return Holiday(found, called)
+
+
+def read_file(content: bytes) -> tuple[Holiday, ...]:
+    """The holidays in a file, by day; refuses a file with any fault, naming each line and what is wrong with it."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"The file is not text in UTF-8. Save it as UTF-8, one day a line, for example: {EXAMPLE}") from error
+    rows = _of_calendar(text) if text.lstrip().upper().startswith("BEGIN:VCALENDAR") else _of_table(text)
+    found: dict[date, Holiday] = {}
+    faults: list[str] = []
+    for line, day, name in rows:
+        try:
+            holiday = read_holiday(day, name)
+        except Refused as refused:
+            faults.append(f"line {line}: {refused.message}")
+        else:
+            found[holiday.day] = holiday
+    if faults:
+        more = [f"and {len(faults) - MOST_SHOWN} more"] if len(faults) > MOST_SHOWN else []
+        raise Refused("The file was not taken; nothing was changed.", details=(*faults[:MOST_SHOWN], *more))
+    if not found:
+        raise Refused(f"The file holds no holiday. Write one day a line, for example: {EXAMPLE}")
+    if len(found) > MOST:
+        raise Refused(f"The file holds {len(found)} days; {MOST} are the most. Leave out what is long past or far away.")
+    return tuple(sorted(found.values()))
+
+
+def _of_table(text: str) -> Iterator[tuple[int, str, str]]:
+    reader = csv.reader(StringIO(text, newline=""))
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            is_header = reader.line_num == 1 and cells[:1] in (["date"], ["day"], ["Date"], ["Day"])
+            if any(cells) and not is_header:
+                yield reader.line_num, cells[0], cells[1] if len(cells) > 1 else ""
+    except csv.Error as error:
+        raise Refused(
+            f"Line {reader.line_num} of the file cannot be read ({error}). Write one day a line, for example: {EXAMPLE}"
+        ) from error
+
+
+def _of_calendar(text: str) -> Iterator[tuple[int, str, str]]:
+    """Whole days only; an event of several days is each of them (its end is not part of it), one that recurs is a fault to be named."""
+    for event in _events(text):
+        begins, ends = event.properties.get("DTSTART", ""), event.properties.get("DTEND", "")
+        first, last = _day(begins), _day(ends)
+        if "RRULE" in event.properties or "RDATE" in event.properties:
+            yield event.line, "an event that recurs", ""
+            continue
+        if first is None or (ends and last is None):
+            yield event.line, begins or "an event without DTSTART", ""
+            continue
+        name = re.sub(r"\\([,;\\])", r"\1", event.properties.get("SUMMARY", ""))
+        for number in range(min(max((last - first).days, 1) if last else 1, MOST)):
+            yield event.line, f"{first + timedelta(days=number)}", name
+
+
+def _events(text: str) -> Iterator[_Event]:
+    event: _Event | None = None
+    unfolded: list[tuple[int, str]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line[:1] in {" ", "\t"} and unfolded:
+            unfolded[-1] = (unfolded[-1][0], unfolded[-1][1] + line[1:])
+        else:
+            unfolded.append((number, line))
+    for number, line in unfolded:
+        name, _, value = line.partition(":")
+        name, value = name.partition(";")[0].strip().upper(), value.strip()
+        if (name, value.upper()) == ("BEGIN", "VEVENT"):
+            event = _Event(number, {})
+        elif (name, value.upper()) == ("END", "VEVENT") and event:
+            yield event
+            event = None
+        elif event:
+            event.properties.setdefault(name, value)
+
+
+def _day(value: str) -> date | None:
+    if not re.fullmatch(r"\d{8}(T\d{6}Z?)?", value, re.ASCII):
+        return None
+    try:
+        return date.fromisoformat(value[:8])
+    except ValueError:
+        return None
