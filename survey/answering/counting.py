@@ -8,6 +8,7 @@ from survey.database import scrub, transaction
 from survey.findings.service import freeze_findings, questions_of
 from survey.invitations import service as invitations
 from survey.kernel.errors import Refused
+from survey.mail.progress import totals_of_quiet
 from survey.people.service import name_words
 from survey.responses import service as responses
 from survey.waves import handover, keys, sealing
@@ -141,12 +142,14 @@ def _count(item: Wave, opened: responses.Opened, actor: str, co_key: str | None 
         if len(opened.answers) < item.minimum_group:
             _void(item, f"fewer than {item.minimum_group} people answered", actor)
             return
+        reminded = totals_of_quiet(item.slug, invitations.REMINDER)
         tally = responses.store_counted(item, questions_of(item), opened)
         invitations.forget_answering(item)
         found = freeze_findings(item, tally, name_words())
         waves.mark(item, WaveState.COUNTED)
         groups = {group.name: group.answered for group in tally.groups}
         facts = {"wave": item.slug, "answered": tally.answered, "groups": groups, "digest": found.digest}
+        facts |= {"reminders": reminded} if reminded else {}  # told from now on
         record("wave counted", facts | ({"co-key": co_key} if co_key else {}), actor)
 
 

@@ -20,4 +20,4 @@ def findings_kind(config: Config) -> Kind:
         provider = provider_by_id(shared.findings.wave.provider_id)
         return Draft(findings_letter(shared, provider, to, config), lambda: contact(to.id) is not None)
 
-    return Kind(FINDINGS, PRIORITY, again=True, write=write)
+    return Kind(FINDINGS, PRIORITY, again=True, write=write, to_staff=False)

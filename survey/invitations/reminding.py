@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from survey.database import transaction
 from survey.invitations.rules import reminder_window
-from survey.invitations.service import REMINDER, unanswered
+from survey.invitations.service import INVITATION, REMINDER, unanswered
 from survey.mail import service as mail
+from survey.mail.progress import told_states
 from survey.mail.rules import State
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState
@@ -35,7 +36,8 @@ def remind(item: Wave, moment: datetime) -> bool:
         silent = unanswered(item.id)
         letters = mail.states_of(silent)
         since = moment - min(SETTLED, (item.closes_at - item.opens_at) / 4)
-        chosen = [one for one in silent if one in letters and _has_arrived(*letters[one], since, moment)]
+        uninvited = {one for one, state in told_states(silent, INVITATION).items() if state == State.CANCELLED}
+        chosen = [one for one in silent if one in letters and one not in uninvited and _has_arrived(*letters[one], since, moment)]
         mail.queue(REMINDER, item.slug, chosen)
     return bool(chosen)
 

@@ -17,6 +17,7 @@ from survey.invitations.tables import InvitationRow, TokenRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
+from survey.mail.progress import level
 from survey.people.rules import Person
 from survey.people.service import list_people, people_in, person
 from survey.people.stopping import has_stopped, level_stop_secrets, store_stop_secrets
@@ -179,6 +180,7 @@ def forget_answering(item: Wave) -> None:
         level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
         mail.forget_quiet(item.slug)
+        level(item.slug)
 
 
 def _invitation(row: InvitationRow) -> Invitation:

@@ -27,6 +27,7 @@ from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome, State
 from survey.mail.sender import Channel, channel_for
 from survey.mail.tables import MailChannelRow, OutboxRow
+from survey.mail.wording import TAKEN_BACK
 
 LEASE = timedelta(seconds=60)
 BATCH = 20
@@ -67,6 +68,7 @@ class Kind:
     again: bool
     write: Callable[[Item], Draft | None]
     told: bool = True
+    to_staff: bool = True  # one that was not due any more is told as if sent, for why it was not is nobody's to know
 
 
 @dataclass(slots=True)
@@ -165,7 +167,9 @@ def cancel(wave: str, kind: str | None = None) -> None:
     if kind:
         query = query.where(OutboxRow.kind == kind)
     with transaction() as session:
-        session.connection().execute(query.values(state=State.CANCELLED.value, lease_token=None, lease_until=None))
+        session.connection().execute(
+            query.values(state=State.CANCELLED.value, last_reason=TAKEN_BACK, last_code=None, lease_token=None, lease_until=None)
+        )
 
 
 def status(wave: str | None = None) -> Status:

@@ -161,7 +161,10 @@ def test_no_page_and_no_command_tells_how_many_are_reminded(app: Flask, candour:
     assert [line for line in tick(app.config["CANDOUR"], moment) if "paused" not in line] == [f"{slug}: reminders are queued"]
     mail.resume()
     waiting = seen()
-    assert waiting.replace("reminder: going out\n", "").replace('{"reminder": "going out"}', "{}") == before
+    for words in ("reminder: going out\n", "<p>Reminders: going out.</p>"):
+        assert words in waiting
+    without = waiting.replace("reminder: going out\n", "").replace("<p>Reminders: going out.</p>", "")
+    assert without.replace('{"reminder": "going out"}', "{}") == before
     with open_postbox() as server:
         server.answers = {"RCPT": ["550 5.1.1 unknown"]}
         report = mail.deliver(channel=Connection(server.url, None, Limits(2.0, 4.0)))
