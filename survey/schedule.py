@@ -14,6 +14,7 @@ from survey.invitations.reminding import due_to_remind, remind
 from survey.invitations.service import open_wave
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.sender import Channel
 from survey.waves import service as waves
 from survey.waves.custody import probe_key
 from survey.waves.rules import WAITS, Wave, WaveState
@@ -27,8 +28,11 @@ NO_KEYS = "This process has no key folder (CANDOUR_KEY_DIR), so it neither opens
 _probed: dict[str, datetime] = {}  # per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere
 
 
-def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tuple[str, ...]:
-    """One pass of all due work: finish counts, open, remind, close and count, then letters until none is due; says what it did."""
+def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN, *, channel: Channel | None = None) -> tuple[str, ...]:
+    """One pass of all due work: finish counts, open, remind, close and count, then letters until none is due; says what it did.
+
+    Letters go over the channel that the settings name, unless another one is given.
+    """
     lines: list[str] = []
     for item in unfinished(config.key_dir):
         _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
@@ -40,7 +44,7 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
     for item in waves.due_to_close(moment):
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
     _probe_keys(config, moment, lines)
-    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
+    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))
     return tuple(line for line in lines if line)
 
 

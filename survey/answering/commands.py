@@ -12,7 +12,8 @@ from survey.findings.service import findings
 from survey.invitations.commands import waves_group
 from survey.invitations.service import number_answered
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
+from survey.kernel.errors import Refused, interruptible
+from survey.kernel.progress import Progress
 from survey.mail import progress as mail
 from survey.mail.commands import mail_group
 from survey.mail.progress import Letters
@@ -32,7 +33,9 @@ def close(wave: str, early: str | None) -> None:
 
     Example: candour waves close it-support-2027-q1 --early "office closed by flood"
     """
-    item = close_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=ACTOR, early=early)
+    key_dir, progress = current_app.config["CANDOUR"].key_dir, Progress("Opening ballots")
+    with interruptible(f"Stopped. Nothing half counted was kept. To finish: candour waves close {wave}"):
+        item = close_wave(wave, now(), key_dir, actor=ACTOR, early=early, progress=progress)
     if item.state is WaveState.CLOSED:
         click.echo(WAITS.format(wave=item.slug))
         return

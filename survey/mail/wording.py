@@ -13,8 +13,8 @@ from survey.mail.rules import State
 BY_HAND = "paused by hand"
 TAKEN_BACK = "taken back before it was sent"
 SENT_MEANS = (
-    "“Sent” also counts letters that were not needed any more when their turn came; which those are is kept nowhere, so that nobody "
-    "can tell who answered or stopped these mails."
+    "“Sent” also counts letters that were not needed any more when their turn came; which those are is shown nowhere and "
+    "forgotten at the count, so that nobody can tell who answered or stopped these mails."
 )
 NOTHING_IS_LOST = "Nothing is lost."
 _WAITING = frozenset({State.READY, State.LEASED, State.SENDING})
