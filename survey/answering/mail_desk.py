@@ -24,7 +24,10 @@ def wave_mail(wave: str) -> str | Response:
     item = waves.wave(wave)
     if item.state in {WaveState.PLANNED, WaveState.OPEN}:
         return redirect(url_for("desk.progress", wave=item.slug))
-    facts = {"wave": item, "sending": sending.sending(item, now()), "missing": sending.not_reached(item) if manages() else None}
+    found = sending.sending(item, now())
+    facts = {"wave": item, "sending": found, "missing": sending.not_reached(item) if manages() else None}
+    facts |= {"reasons": {kind: mail.reasons(item.slug, kind) for kind in found.others}, "manages": manages()}
+    facts |= {"may_retry": any(counts.failed + counts.bounced for counts in found.others.values())}
     return render_template("desk/wave_mail.html", **facts)
 
 

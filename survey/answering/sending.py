@@ -38,6 +38,7 @@ class Sending:
     pause: Pause | None
     pace: Pace
     reminders: str
+    others: dict[str, Counts]
 
     @property
     def is_held(self) -> bool:
@@ -79,11 +80,12 @@ class NotReached:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is not as it should be with the mail of an open wave."""
+    """What is not as it should be with a wave's mail: paused or failed invitations while it is open, other letters at any time."""
 
     wave: Wave
     pause: Pause | None
     not_arrived: int
+    others: dict[str, int]
 
 
 def sending(item: Wave, moment: datetime) -> Sending:
@@ -91,7 +93,8 @@ def sending(item: Wave, moment: datetime) -> Sending:
     found = mail.letters(item.slug)
     reminders = _reminders(item, moment, found.quiet.get(REMINDER))
     counts = found.of(INVITATION) if item.state is not WaveState.VOID else Counts()  # of a void wave no number is told
-    return Sending(item, counts, found.later, mail.channel(), mail.pause_of(item.slug), mail.pace(), reminders)
+    others = {kind: numbers for kind, numbers in found.counts.items() if kind != INVITATION}
+    return Sending(item, counts, found.later, mail.channel(), mail.pause_of(item.slug), mail.pace(), reminders, others)
 
 
 def unreached(item: Wave) -> str:
@@ -162,12 +165,14 @@ def told_words(quiet: dict[str, str]) -> dict[str, str]:
 
 
 def notices() -> tuple[Notice, ...]:
-    """What the first page says about the mail of open waves: paused, or letters that did not arrive."""
-    faults, found = mail.waves_with_faults(INVITATION), []
+    """What the first page says about the mail of waves: paused, or letters that did not arrive."""
+    faults, found = mail.faults(), []
     for item in waves.list_waves():
-        if item.state is WaveState.OPEN:
-            held, number = mail.pause_of(item.slug), faults.get(item.slug, 0)
-            found += [Notice(item, held, number)] if held or number else []
+        is_open, theirs = item.state is WaveState.OPEN, faults.get(item.slug, {})
+        number = theirs.get(INVITATION, 0) if is_open else 0
+        others = {kind: failed for kind, failed in theirs.items() if kind != INVITATION}
+        held = mail.pause_of(item.slug) if is_open else None
+        found += [Notice(item, held, number, others)] if held or number or others else []
     return tuple(found)
 
 

@@ -135,10 +135,16 @@ def reasons(wave: str, kind: str) -> dict[str, int]:
     return dict(Counter(letter.why for letter in not_arrived(wave, kind)).most_common())
 
 
-def waves_with_faults(kind: str) -> dict[str, int]:
-    """By wave: how many letters of a told kind failed or came back."""
-    query = select(OutboxRow.wave, func.count()).where(OutboxRow.kind == kind, OutboxRow.state.in_(_NOT_ARRIVED)).group_by(OutboxRow.wave)
-    return {row[0]: row[1] for row in db.session.execute(query)} if _is_told(kind) else {}
+def faults() -> dict[str, dict[str, int]]:
+    """By wave and told kind: how many letters failed or came back."""
+    columns = (OutboxRow.wave, OutboxRow.kind)
+    found: dict[str, dict[str, int]] = {}
+    for wave, kind, number in db.session.execute(
+        select(*columns, func.count()).where(OutboxRow.state.in_(_NOT_ARRIVED)).group_by(*columns).order_by(*columns)
+    ):
+        if _is_told(kind):
+            found.setdefault(wave, {})[kind] = number
+    return found
 
 
 def retry(wave: str, kind: str, letter: str | None = None, *, actor: str) -> int:

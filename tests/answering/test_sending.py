@@ -17,6 +17,7 @@ from survey.answering import desk, mail_desk, sending
 from survey.answering.counting import void_wave
 from survey.answering.service import Outcome
 from survey.database import db, transaction
+from survey.findings.service import recipients, share
 from survey.invitations.reminding import remind
 from survey.invitations.rules import reminder_window
 from survey.invitations.service import INVITATION, invitations_of
@@ -533,3 +534,23 @@ def test_answering_is_as_good_as_before_while_all_this_is_looked_at(company: Com
     assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is Outcome.SENT
     correct_address(ADA, "ada.berg@northwind.example")
     assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is Outcome.CODE_REFUSED
+
+
+def test_a_findings_mail_that_was_refused_is_on_the_first_page_and_can_be_sent_again(company: Company, mira: Browser) -> None:
+    with open_postbox() as box:
+        deliver(box)
+        answer_all(company, company.codes[:9])
+        close_company(company)
+        [otto] = recipients(company.wave)[1]
+        share(company.wave.slug, [otto.id], now(), actor="test")
+        box.refused = {"otto@brightline.example": "550 5.7.1 blocked"}
+        assert deliver(box).failed == 1
+        assert "Letters of the kind “findings” did not arrive: 1." in said(mira.get("/"))
+        page = f"/waves/{company.wave.slug}/mail"
+        assert "findings: waiting 0, sent 0, failed 1, bounced 0 1 × The mail server refuses this address (550 5.7.1)" in said(
+            mira.get(page)
+        )
+        box.refused = {}
+        assert mira.press(page, f"{page}/retry", {}).status_code == 303
+        assert deliver(box).sent == 1
+        assert (box.recipients[-1], "did not arrive" in said(mira.get("/"))) == ("otto@brightline.example", False)
