@@ -7,7 +7,7 @@ from flask import Flask
 from survey import health
 from survey.access import views as access
 from survey.access.setup import init_access
-from survey.answering import ceremony_desk, desk, review_desk
+from survey.answering import ceremony_desk, desk, mail_desk, review_desk
 from survey.answering import views as answering
 from survey.config import Config
 from survey.database import db, migrate
@@ -36,6 +36,7 @@ CONCEPTS = (
     findings,
     answering,
     desk,
+    mail_desk,
     review_desk,
     ceremony_desk,
     waves,

@@ -25,8 +25,11 @@ from survey.findings import commands as findings
 from survey.invitations import commands as invitations
 from survey.jobs.loop import Loop
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
+from survey.kernel.errors import Refused, interruptible
+from survey.kernel.progress import Progress
 from survey.mail import commands as mail
+from survey.mail.sender import channel_for
+from survey.mail.watched import Watched
 from survey.organisation import commands as organisation
 from survey.people import commands as people
 from survey.providers import commands as providers
@@ -70,7 +73,12 @@ def tick(moment: str | None) -> None:
 
     Example: candour tick
     """
-    for line in do_what_is_due(current_app.config["CANDOUR"], _moment(moment), real=None if moment else now()):
+    config, progress = current_app.config["CANDOUR"], Progress("Sending letters")
+    stopped = "Stopped. Nothing is lost: what has not left waits, and what was on its way is settled within a minute. Go on: candour tick"
+    with interruptible(stopped):
+        lines = do_what_is_due(config, _moment(moment), real=None if moment else now(), channel=Watched(channel_for(config), progress))
+    progress.close()
+    for line in lines:
         click.echo(line)
 
 
@@ -83,7 +91,8 @@ def backup(file: Path) -> None:
 
     Example: candour backup /backup/candour-2027-01-11.db
     """
-    size = back_up(current_app.config["CANDOUR"], file)
+    with interruptible(f"Stopped. Nothing of the copy was kept, and the database is as it was. Again: candour backup {file}"):
+        size = back_up(current_app.config["CANDOUR"], file)
     click.echo(f"{file}: {size:,} bytes. Not in it, and never to be kept beside it: the wave keys.")
 
 

@@ -18,6 +18,7 @@ from survey.config import PREFIX, Config
 from survey.database import MIGRATIONS, db, indiscretions
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
+from survey.mail import progress
 from survey.mail import service as mail
 from survey.mail.checks import look_at_mail
 from survey.waves import service as waves
@@ -219,16 +220,17 @@ def _copies() -> Iterator[Check]:
 
 
 def _letters(kinds: frozenset[str]) -> Iterator[Check]:
-    found = mail.status()
+    channel = progress.channel()
     checks = []
-    if found.paused_because:
-        checks.append(Check("mail", True, f"Sending is paused: {found.paused_because}.", "When it is mended: candour mail resume"))
-    for kind in sorted(set(found.numbers) - kinds):
-        waiting = sum(found.counts(kind).get(state, 0) for state in WAITING)
-        if waiting:
-            says = f"{waiting} letters of the kind {kind!r}, which this version cannot write."
-            checks.append(Check("mail", True, says, "Install the version that queued them."))
+    if channel.pause:
+        checks.append(Check("mail", True, channel.pause.says, f"{channel.pause.remedy} To resume: candour mail resume"))
+    for kind in {*progress.letters().unknown_kinds} - kinds:  # without a number, which might be one that is told nowhere
+        says = f"Letters of the kind {kind!r} wait, which this version cannot write."
+        checks.append(Check("mail", True, says, "Install the version that queued them."))
     for item in waves.list_waves():
+        if (pause := progress.pause_of(item.slug)) and item.takes_answers(now()):
+            says = f"The mail of {item.slug} is paused: {pause.because}. Its dates do not move."
+            checks.append(Check("mail", True, says, f"{pause.remedy} To resume: candour mail resume {item.slug}"))
         letters = mail.status(item.slug)
         unsent = sum(letters.counts(kind).get(state, 0) for kind in TO_STAFF for state in WAITING)
         if unsent and not item.takes_answers(now()) and item.state is not WaveState.PLANNED:

@@ -15,6 +15,7 @@ from survey.invitations.service import open_wave
 from survey.jobs import pulse
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.sender import Channel
 from survey.waves import service as waves
 from survey.waves.custody import probe_key
 from survey.waves.rules import NOT_OPENED, WAITS, Wave, WaveState
@@ -27,12 +28,20 @@ NO_KEYS = "This process has no key folder (CANDOUR_KEY_DIR), so it neither opens
 _probed: dict[str, datetime] = {}  # per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere
 
 
-def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN, *, real: datetime | None = None) -> tuple[str, ...]:
+def tick(
+    config: Config,
+    moment: datetime,
+    seconds: float = LONGEST_DRAIN,
+    *,
+    real: datetime | None = None,
+    channel: Channel | None = None,
+) -> tuple[str, ...]:
     """One pass of all due work; says what it did.
 
     It finishes counts, makes up for days when the service was down, closes and counts, gives up what was missed, opens, reminds, then
-    hands over letters until none is due. `moment` is the time of the timetable. `real` is what the clock says: without it the time is
-    pretended, so the pass neither counts as a sign of life nor takes a jump for an outage.
+    hands over letters until none is due, over the channel that the settings name, unless another one is given. `moment` is the time of
+    the timetable. `real` is what the clock says: without it the time is pretended, so the pass neither counts as a sign of life nor
+    takes a jump for an outage.
     """
     lines: list[str] = []
     for item in unfinished(config.key_dir):
@@ -49,7 +58,7 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN, *, re
     for item in waves.list_waves():
         mail.blank_old(item.slug, item.closes_at, moment)
     _probe_keys(config, moment, lines)
-    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
+    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))
     return tuple(line for line in lines if line)
 
 

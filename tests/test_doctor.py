@@ -194,7 +194,7 @@ def test_letters_that_no_version_writes_are_found(app: Flask, config: Config) ->
     open_today(app)
     with transaction() as session:
         session.execute(text("UPDATE outbox SET kind = 'telegram' WHERE id = (SELECT min(id) FROM outbox)"))
-    assert "1 letters of the kind 'telegram'" in only_fault(config)
+    assert "Letters of the kind 'telegram' wait, which this version cannot write" in only_fault(config)
     assert wrong(config, KINDS | {"telegram"}) == []
 
 

@@ -6,13 +6,18 @@ from pathlib import Path
 import click
 from flask import current_app
 
+from survey.answering import sending
 from survey.answering.counting import close_wave, count_returned, hand_over, void_wave
 from survey.findings.service import findings
 from survey.invitations.commands import waves_group
 from survey.invitations.service import number_answered
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
-from survey.mail import service as mail
+from survey.kernel.errors import Refused, interruptible
+from survey.kernel.progress import Progress
+from survey.mail import progress as mail
+from survey.mail.commands import mail_group
+from survey.mail.progress import Letters
+from survey.mail.wording import Pause, rate, time_left
 from survey.waves import service as waves
 from survey.waves.handover import file_hash
 from survey.waves.rules import WAITS, Wave, WaveState
@@ -28,7 +33,9 @@ def close(wave: str, early: str | None) -> None:
 
     Example: candour waves close it-support-2027-q1 --early "office closed by flood"
     """
-    item = close_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=ACTOR, early=early)
+    key_dir, progress = current_app.config["CANDOUR"].key_dir, Progress("Opening ballots")
+    with interruptible(f"Stopped. Nothing half counted was kept. To finish: candour waves close {wave}"):
+        item = close_wave(wave, now(), key_dir, actor=ACTOR, early=early, progress=progress)
     if item.state is WaveState.CLOSED:
         click.echo(WAITS.format(wave=item.slug))
         return
@@ -77,7 +84,7 @@ def status(wave: str, *, as_json: bool) -> None:
     item = waves.wave(wave)
     answered = number_answered(item.id) if item.state is WaveState.OPEN else 0
     at_least = answered // item.minimum_group * item.minimum_group
-    letters = mail.status(item.slug)
+    letters = mail.letters(item.slug) if item.state is not WaveState.VOID else Letters({}, {}, ())
     facts = {
         "slug": item.slug,
         "survey": item.survey,
@@ -87,7 +94,7 @@ def status(wave: str, *, as_json: bool) -> None:
         "invited": item.invited,
         "answered_at_least": at_least if item.state is WaveState.OPEN else None,
         "groups": {group.name: group.invited for group in item.groups},
-        "mail": letters.numbers,
+        "mail": {kind: counts.named() for kind, counts in letters.counts.items()},
     }
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
@@ -97,10 +104,108 @@ def status(wave: str, *, as_json: bool) -> None:
     )
     if item.state is WaveState.OPEN:
         click.echo(f"Answers so far: {f'at least {at_least}' if at_least else f'fewer than {item.minimum_group}'} of {item.invited}")
-    for kind, numbers in sorted(letters.numbers.items()):
-        click.echo(f"Letters ({kind}): {', '.join(f'{number} {state}' for state, number in sorted(numbers.items()))}")
-    if letters.paused_because:
-        click.echo(f"Sending is paused: {letters.paused_because}. When it is mended: candour mail resume")
+    _say_letters(item, letters)
+
+
+@mail_group.command("status")
+@click.argument("wave", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def mail_status(wave: str | None, *, as_json: bool) -> None:
+    """Say what waits, went and failed and why, in numbers; nothing here tells who answered or who was reminded.
+
+    Example: candour mail status it-support-2027-q1
+    """
+    item = waves.wave(wave) if wave else None
+    is_void = item is not None and item.state is WaveState.VOID
+    letters = mail.letters(item.slug if item else None) if not is_void else Letters({}, {}, ())
+    if not as_json:
+        _say_letters(item, letters)
+        if not letters.counts and not letters.quiet:
+            click.echo("No letters." if not is_void else "A void wave tells nothing about its letters.")
+        return
+    channel, pause, pace = mail.channel(), mail.pause_of(item.slug) if item else None, mail.pace()
+    reasons = {kind: mail.reasons(item.slug, kind) for kind in letters.counts} if item else {}
+    facts = {
+        "letters": {kind: counts.named() for kind, counts in letters.counts.items()},
+        "progress": sending.told_words(letters.quiet),
+        "not_arrived_because": {kind: found for kind, found in reasons.items() if found},
+        "paused_because": channel.pause.because if channel.pause else None,
+        "paused_since": _iso(channel.pause),
+        "wave_paused_because": pause.because if pause else None,
+        "wave_paused_since": _iso(pause),
+        "per_minute": pace.per_minute,
+        "per_day": pace.per_day,
+        "unknown_kinds": letters.unknown_kinds,
+    }
+    click.echo(json.dumps(facts, ensure_ascii=False))
+
+
+@mail_group.command("retry")
+@click.argument("wave")
+def retry(wave: str) -> None:
+    """Queue again what failed or came back. The invitations of a wave that has closed are not sent any more.
+
+    Example: candour mail retry it-support-2027-q1
+    """
+    number = sending.retry(wave, now(), actor=ACTOR)
+    click.echo(f"{number:,} letter{'' if number == 1 else 's'} queued again.")
+
+
+@mail_group.command("pause")
+@click.argument("wave", required=False)
+def pause(wave: str | None) -> None:
+    """Let nothing go out until resumed, or nothing about one wave. Its dates do not move.
+
+    Example: candour mail pause it-support-2027-q1
+    """
+    if wave:
+        sending.pause(wave, now(), actor=ACTOR)
+        click.echo(f"The mail of {wave} is paused. To let it go on: candour mail resume {wave}")
+        return
+    mail.pause_channel(actor=ACTOR)
+    click.echo("Sending is paused.")
+
+
+@mail_group.command("resume")
+@click.argument("wave", required=False)
+def resume(wave: str | None) -> None:
+    """Let letters go out again, all or those about one wave.
+
+    Example: candour mail resume
+    """
+    if wave:
+        sending.resume(wave, actor=ACTOR)
+        click.echo(f"The mail of {wave} goes on with the next tick.")
+        return
+    mail.resume_channel(actor=ACTOR)
+    click.echo("Sending goes on with the next tick.")
+
+
+def _say_letters(item: Wave | None, letters: Letters) -> None:
+    """The letters in the words of the wave's page; no name, no address, no number of a reminder."""
+    channel, pause = mail.channel(), mail.pause_of(item.slug) if item else None
+    if channel.pause:
+        click.echo(f"{channel.pause.says} {channel.pause.remedy} To resume: candour mail resume")
+    elif channel.away_until:
+        click.echo(f"The mail server takes nothing at the moment. Nothing is lost; the next try is at {channel.away_until:%H:%M} UTC.")
+    if item and pause:
+        click.echo(f"The mail of {item.slug} is paused: {pause.because}. {pause.remedy} To resume: candour mail resume {item.slug}")
+    is_held = bool(channel.pause or channel.away_until or pause)
+    for kind, counts in letters.counts.items():
+        left = "" if is_held else ", ".join(part for part in (rate(mail.pace()), time_left(counts.waiting, mail.pace())) if part)
+        click.echo(f"{kind}: {counts.words()}{f' ({left} left)' if left and counts.waiting else ''}")
+        for why, number in (mail.reasons(item.slug, kind) if item else {}).items():
+            click.echo(f"  {number:,} x {why}")
+    for kind, words in sending.told_words(letters.quiet).items():
+        click.echo(f"{kind}: {words}")
+    for kind in letters.unknown_kinds:
+        click.echo(f"{kind}: this version does not know this kind of letter, so it waits. See: candour doctor")
+    if item and (told := sending.unreached(item)):
+        click.echo(f"{told}.")
+
+
+def _iso(pause: Pause | None) -> str | None:
+    return pause.since.isoformat() if pause and pause.since else None
 
 
 @click.group("ceremony")

@@ -1,5 +1,6 @@
 """Closing and counting a wave: the one transaction that touches both sides of the wall."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,15 @@ _MOVED = ("comment",)
 _SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code")
 
 
-def close_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str, early: str | None = None) -> Wave:
+def close_wave(
+    name: str,
+    now: datetime,
+    key_dir: Path | None,
+    *,
+    actor: str,
+    early: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Wave:
     """Closes a wave and counts it; before its date only with a reason. Repeating it is harmless and finishes what was begun.
 
     A wave of the strict tier waits in `closed` for what its representative opens, unless too few answered to open anything.
@@ -31,7 +40,7 @@ def close_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str, ea
         private = _working_key(item, key_dir)
         closed = _closed(item, now, early, actor)
         if not closed.is_strict:
-            _count(closed, responses.open_ballots(item.id, private), actor)
+            _count(closed, responses.open_ballots(item.id, private, progress), actor)
         elif (waiting := responses.number_of_ballots(item.id)) < item.minimum_group:
             _count(closed, responses.Opened(waiting, ()), actor)
     finish(item, key_dir)

@@ -8,11 +8,13 @@ from werkzeug.wrappers import Response
 from survey.access.current import current_actor, manages
 from survey.access.open_to import open_to
 from survey.answering.counting import close_wave
+from survey.answering.sending import not_reached, notices, reminds_from, sending, unreached
 from survey.findings.service import findings
 from survey.findings.wording import prospect
 from survey.invitations.service import notes_on_mail, number_answered, open_wave, preview_wave
 from survey.kernel.clock import now
-from survey.mail import service as mail
+from survey.mail import progress as mail
+from survey.mail.wording import SENT_MEANS
 from survey.providers.service import provider_by_id
 from survey.statistics.planning import RATES, outlook
 from survey.waves import service as waves
@@ -29,14 +31,15 @@ class Line:
     wave: Wave
     provider: str
     says: str
+    unreached: str
 
 
 @blueprint.get("/")
 @open_to("viewer")
 def dashboard() -> str:
     """All waves, newest first, each with what it says or when it will."""
-    lines = [Line(item, provider_by_id(item.provider_id).name, _says(item)) for item in reversed(waves.list_waves())]
-    return render_template("desk/dashboard.html", lines=lines)
+    lines = [Line(item, provider_by_id(item.provider_id).name, _says(item), unreached(item)) for item in reversed(waves.list_waves())]
+    return render_template("desk/dashboard.html", lines=lines, notices=notices(), channel=mail.channel(), manages=manages())
 
 
 @blueprint.get("/waves")
@@ -55,9 +58,11 @@ def progress(wave: str) -> str | Response:
         return redirect(url_for("findings.results", wave=item.slug))
     facts = {"wave": item, "manages": manages(), "provider": provider_by_id(item.provider_id), "says": _says(item)}
     facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else (), "export": EXPORT.format(item.slug)}
+    facts |= {"sending": sending(item, now()), "sent_means": SENT_MEANS}
     if item.state is WaveState.OPEN:
+        facts |= {"reminds_from": reminds_from(item), "missing": not_reached(item) if manages() else None}
         at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
-        facts |= {"at_least": at_least, "mail": mail.status(item.slug), "closes": printed(item.closes, item.timezone), "at": now()}
+        facts |= {"at_least": at_least, "closes": printed(item.closes, item.timezone), "at": now()}
     return render_template("desk/progress.html", **facts)
 
 

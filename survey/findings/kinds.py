@@ -23,4 +23,4 @@ def findings_kind(config: Config) -> Kind:
         provider = provider_by_id(shared.findings.wave.provider_id)
         return Draft(findings_letter(shared, provider, to, config), lambda: contact(to.id) is not None)
 
-    return Kind(FINDINGS, PRIORITY, again=True, write=write, lasts=NO_LONGER_NEWS)
+    return Kind(FINDINGS, PRIORITY, again=True, write=write, lasts=NO_LONGER_NEWS, to_staff=False)

@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 
 from survey.database import transaction
 from survey.invitations.rules import reminder_window
-from survey.invitations.service import REMINDER, unanswered
+from survey.invitations.service import INVITATION, REMINDER, unanswered
 from survey.mail import service as mail
+from survey.mail.progress import told_states
+from survey.mail.rules import State
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState
 
@@ -30,8 +32,8 @@ def remind(item: Wave, moment: datetime) -> bool:
         since = moment - min(SETTLED, (item.closes_at - item.opens_at) / 4)
         for number in _due(item, moment):
             silent = unanswered(item.id)
-            known, left_alone = mail.states_of(silent), mail.lately(item.slug, since, moment)
-            chosen = [one for one in silent if one in known and one not in left_alone]
+            known, left_alone = told_states(silent, INVITATION), mail.lately(item.slug, since, moment)
+            chosen = [one for one in silent if one not in left_alone and known.get(one, State.CANCELLED) != State.CANCELLED]
             mail.queue(REMINDER, item.slug, chosen, number=number)
             queued = queued or bool(chosen)
     return queued

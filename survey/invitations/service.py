@@ -23,6 +23,7 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
 from survey.mail.checks import notes_before_launch
+from survey.mail.progress import level
 from survey.people.rules import Person
 from survey.people.service import list_people, people_in, person
 from survey.people.stopping import level_stop_secrets, reachable_at, store_stop_secrets
@@ -232,6 +233,7 @@ def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
         level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
         mail.forget_quiet(item.slug, sum_up=sum_up)
+        level(item.slug)
 
 
 _HOLD = select(InvitationRow.person_id, InvitationRow.answered).where(InvitationRow.id == bindparam("invitation")).with_for_update()

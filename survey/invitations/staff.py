@@ -7,6 +7,7 @@ from survey.database import db, scrub, transaction
 from survey.invitations.service import FRESH, INVITATION, REMINDER, dealt_thirds
 from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.mail import service as mail
+from survey.mail.progress import supersede, told_states
 from survey.people import service as people
 from survey.people.rules import Person
 from survey.people.stopping import has_stopped
@@ -33,6 +34,7 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
         for row in held:
             item = waves.wave_by_id(row.wave_id)
             if item.state is WaveState.OPEN:
+                supersede(INVITATION, row.id)
                 mail.cancel(item.slug, REMINDER, row.id)  # the fresh invitation takes its place
                 mail.queue_another(FRESH, item.slug, row.id, unless_waiting=(INVITATION, FRESH))
     return after
@@ -42,11 +44,8 @@ def export_person(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]
     """Everything that is stored about one person; not whether they have answered, for that is nobody's to read."""
     person = people.person_at(email)
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.person_id == person.id)).all()
-    letters, thirds = mail.states_of([row.id for row in rows]), dealt_thirds(person.id)
-    invitations = [
-        {"wave": waves.wave_by_id(row.wave_id).slug, "group": row.group_name, INVITATION: letters[row.id][0] if row.id in letters else None}
-        for row in rows
-    ]
+    letters, thirds = told_states([row.id for row in rows], INVITATION), dealt_thirds(person.id)
+    invitations = [{"wave": waves.wave_by_id(row.wave_id).slug, "group": row.group_name, INVITATION: letters.get(row.id)} for row in rows]
     record("person exported", {}, actor)
     directory = {name: getattr(person, name) for name in ("email", "name", "department", "site", "language", "leader")}
     return {

@@ -1,5 +1,8 @@
 """The one way in which Candour says no to a person."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class Refused(Exception):
     """A request that is turned down: one sentence saying what to do, and optionally one line per detail.
@@ -11,3 +14,12 @@ class Refused(Exception):
         super().__init__(message)
         self.message = message
         self.details = details
+
+
+@contextmanager
+def interruptible(says: str) -> Iterator[None]:
+    """Turns Ctrl-C into a sentence: what has happened so far, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Refused(says) from None

@@ -43,7 +43,7 @@ def alarm_kind(config: Config) -> Kind:
         subject, text, html = (render_template(f"letters/alarm.{part}", **facts) for part in ("subject.txt", "txt", "html"))
         return Draft(Letter("", to.email, subject.strip(), text, inline(html)), lambda: True)
 
-    return Kind(ALARM, PRIORITY, again=True, write=write, lasts=NO_LONGER_OF_USE)
+    return Kind(ALARM, PRIORITY, again=True, write=write, lasts=NO_LONGER_OF_USE, to_staff=False)
 
 
 def _reason(wave: str) -> str | None:

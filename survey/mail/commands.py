@@ -10,7 +10,6 @@ from flask import current_app
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
-from survey.mail import service
 from survey.mail.letter import wire_address
 from survey.mail.letters import trial_letter
 from survey.mail.message import Message
@@ -53,58 +52,6 @@ def test(address: str, *, as_json: bool) -> None:
         raise Refused(f"The test mail was not accepted by {line.name}: {_shown(attempt)}. {todo}".rstrip())
     if not as_json:
         click.echo(f"Accepted by {line.name} ({attempt.code}). Message-ID {message_id}")
-
-
-@mail_group.command("status")
-@click.argument("wave", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def status(wave: str | None, *, as_json: bool) -> None:
-    """Count letters by kind and state; nothing here tells who answered.
-
-    Example: candour mail status it-support-2027-q1
-    """
-    found = service.status(wave)
-    if as_json:
-        click.echo(json.dumps({"letters": found.numbers, "progress": found.progress, "paused_because": found.paused_because}))
-        return
-    if found.paused_because:
-        click.echo(f"Sending is paused: {found.paused_because}. When it is mended: candour mail resume")
-    for kind, states in sorted(found.numbers.items()):
-        click.echo(f"{kind}: {', '.join(f'{number} {state}' for state, number in sorted(states.items()))}")
-    for kind, words in sorted(found.progress.items()):
-        click.echo(f"{kind}: {words}")
-    if not found.numbers and not found.progress:
-        click.echo("No letters.")
-
-
-@mail_group.command("retry")
-@click.argument("wave")
-def retry(wave: str) -> None:
-    """Queue again what failed.
-
-    Example: candour mail retry it-support-2027-q1
-    """
-    click.echo(f"{service.retry(wave)} letters queued again.")
-
-
-@mail_group.command("pause")
-def pause() -> None:
-    """Let nothing go out until resumed.
-
-    Example: candour mail pause
-    """
-    service.pause("paused by hand")
-    click.echo("Sending is paused.")
-
-
-@mail_group.command("resume")
-def resume() -> None:
-    """Let letters go out again.
-
-    Example: candour mail resume
-    """
-    service.resume()
-    click.echo("Sending goes on with the next tick.")
 
 
 def _print_step(step: Step) -> None:

@@ -54,8 +54,11 @@ class Report:
     reached_server: bool = field(default=False, compare=False)
 
     def lines(self) -> tuple[str, ...]:
-        """One line per thing worth saying; no name, no address, and no number of a kind that is not told."""
-        named = {"sent": self.sent, "to be tried again": self.later, "failed": self.failed, "unknown": self.unknown}
+        """One line per thing worth saying; no name, no address, and no number of a kind that is not told.
+
+        A letter to staff that was not due any more is said to be sent: one that fails to turn up would tell who has answered.
+        """
+        named = {"sent": self.sent + self.cancelled, "to be tried again": self.later, "failed": self.failed, "unknown": self.unknown}
         parts = [f"{number} {name}" for name, number in named.items() if number]
         quiet = [f"{kind}: {GOING_OUT}" for kind in sorted(self.quiet)]
         return tuple(line for line in (f"letters: {', '.join(parts)}" if parts else "", *quiet, *self.notes, self.problem) if line)
@@ -290,10 +293,11 @@ def _count(report: Report, done: _Done) -> None:
 
 
 def _count_cancelled(report: Report, claim: Claim) -> None:
-    if known_kinds()[claim.item.kind].told:
+    kind = known_kinds()[claim.item.kind]
+    if not kind.told:
+        report.quiet.add(kind.name)
+    elif kind.to_staff:
         report.cancelled += 1
-    else:
-        report.quiet.add(claim.item.kind)
 
 
 def _server_problem(run: _Pass, attempt: Attempt, left: Sequence[Claim]) -> None:

@@ -37,6 +37,7 @@ class Kind:
     """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (who gives None: not due any more).
 
     The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
+    One to staff that was not due any more is told as if sent, for why it was not is nobody's to know.
     Of one that is `summed` the totals stay when its wave has been counted.
     A letter that has not left after `lasts` is given up; without it, its writer says when it is not due any more.
     """
@@ -46,6 +47,7 @@ class Kind:
     again: bool
     write: "Writer | None" = None
     told: bool = True
+    to_staff: bool = True
     summed: bool = False
     lasts: timedelta | None = None
     read: "Reader | None" = None

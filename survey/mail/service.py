@@ -14,6 +14,7 @@ from survey.mail.outbox import queue, queue_another
 from survey.mail.pausing import channel_pause, pause, pause_wave, paused_waves, resume, resume_wave
 from survey.mail.rules import State
 from survey.mail.tables import LetterTotalRow, OutboxRow
+from survey.mail.wording import TAKEN_BACK
 
 __all__ = [
     "DONE",
@@ -64,7 +65,10 @@ class Status:
 
 
 def cancel(wave: str, kind: str | None = None, recipient: str | None = None) -> None:
-    """Takes back what waits for a wave, or of it one kind or one recipient; what is being handed over runs its course."""
+    """Takes back what waits for a wave, or of it one kind; what is being handed over runs its course.
+
+    Of one `recipient`: their letter is not due any more, and looks like every other that was not.
+    """
     waiting = [State.READY.value, State.LEASED.value]
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_(waiting))
     if kind:
@@ -72,7 +76,14 @@ def cancel(wave: str, kind: str | None = None, recipient: str | None = None) -> 
     if recipient:
         query = query.where(OutboxRow.recipient == recipient)
     with transaction() as session:
-        session.connection().execute(query.values(state=State.CANCELLED.value, lease_token=None, lease_until=None))
+        facts = {
+            "state": State.CANCELLED.value,
+            "last_reason": None if recipient else TAKEN_BACK,
+            "last_code": None,
+            "lease_token": None,
+            "lease_until": None,
+        }
+        session.connection().execute(query.values(**facts))
 
 
 def status(wave: str | None = None) -> Status:

@@ -1,19 +1,15 @@
 """The staff directory on the command line."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
 
 import click
 
-from survey.kernel.errors import Refused
+from survey.kernel.errors import Refused, interruptible
+from survey.kernel.progress import Progress
 from survey.people import service
 from survey.people.rules import LARGEST
-
-SECONDS_BEFORE_PROGRESS = 1.0
-_BAR = 22
 
 
 @click.group("people")
@@ -34,7 +30,9 @@ def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
     """
     if file.stat().st_size > LARGEST:
         raise Refused(f"{file} is larger than {LARGEST // 1024**2} MiB. Split it.")
-    result = service.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=Progress("Importing people"))
+    with interruptible(f"Stopped. Nothing was changed: a file is taken whole or not at all. Again: candour people import {file}"):
+        progress = Progress("Importing people")
+        result = service.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=progress)
     would = "would be " if dry_run else ""
     click.echo(
         f"{result.added} {would}added, {result.changed} {would}changed, {result.unchanged} unchanged, {result.removed} {would}removed."
@@ -67,26 +65,6 @@ def remove(email: str) -> None:
     Example: candour people remove ada@northwind.example
     """
     click.echo(f"{service.remove_person(email).email} removed.")
-
-
-class Progress:
-    """Progress on standard error: a bar on a terminal, a plain line per tenth elsewhere; silent in the first second."""
-
-    def __init__(self, label: str) -> None:
-        self.label, self.began, self.tenth = label, monotonic(), 0
-        self.terminal = sys.stderr.isatty()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Says how many of how many are done."""
-        if monotonic() - self.began < SECONDS_BEFORE_PROGRESS:
-            return
-        if self.terminal:
-            filled = "#" * (_BAR * done // total)
-            end = "\n" if done == total else ""
-            click.echo(f"\r{self.label}  [{filled:-<{_BAR}}]  {done:,} of {total:,}  {100 * done // total}%{end}", nl=False, err=True)
-        elif 10 * done // total > self.tenth:
-            self.tenth = 10 * done // total
-            click.echo(f"{self.label}: {done:,} of {total:,}", err=True)
 
 
 COMMANDS = (people_group,)

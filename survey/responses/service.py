@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -46,9 +46,13 @@ def number_of_ballots(wave_id: str) -> int:
     return db.session.scalar(select(func.count()).select_from(BallotRow).where(BallotRow.wave_id == wave_id)) or 0
 
 
-def open_ballots(wave_id: str, private_key: bytes) -> Opened:
-    """Opens every ballot of a wave; one that does not open is counted as unreadable and stops nothing."""
-    return open_sealed(wave_id, private_key, db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id)).all())
+def open_ballots(wave_id: str, private_key: bytes, progress: Callable[[int, int], None] | None = None) -> Opened:
+    """Opens every ballot of a wave; one that does not open is counted as unreadable and stops nothing.
+
+    `progress` hears how many of how many are opened.
+    """
+    sealed = db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id)).all()
+    return open_sealed(wave_id, private_key, sealed, progress)
 
 
 def outer_layers(wave_id: str) -> tuple[tuple[bytes, ...], ...]:
@@ -58,10 +62,12 @@ def outer_layers(wave_id: str) -> tuple[tuple[bytes, ...], ...]:
     return tuple(tuple(_shuffled(layer)) for layer in layers if layer)
 
 
-def open_sealed(wave_id: str, private_key: bytes, sealed: Sequence[bytes]) -> Opened:
+def open_sealed(wave_id: str, private_key: bytes, sealed: Sequence[bytes], progress: Callable[[int, int], None] | None = None) -> Opened:
     """Opens these ballots of a wave; what does not open is counted as unreadable."""
     found = []
-    for ballot in sealed:
+    for number, ballot in enumerate(sealed, start=1):
+        if progress:
+            progress(number, len(sealed))
         try:
             found.append(rules.unpack(sealing.open_sealed(private_key, wave_id, ballot)))
         except (sealing.Unreadable, ValueError):

@@ -77,11 +77,11 @@ def test_status_tells_counts_in_fives_and_letters_and_nobodys_name(app: Flask) -
     answer_all(company, company.codes[:9])
     plain = run(waves_group, "status", company.wave.slug).output
     assert "Answers so far: at least 5 of 58" in plain
-    assert "Letters (invitation): 58 ready" in plain
+    assert "invitation: waiting 58, sent 0, failed 0, bounced 0\n" in plain
     found = json.loads(run(waves_group, "status", company.wave.slug, "--json").output)
     assert (found["state"], found["answered_at_least"], found["invited"]) == ("open", 5, 58)
     assert found["groups"] == {group.name: group.invited for group in company.wave.groups}
-    assert found["mail"] == {"invitation": {"ready": 58}}
+    assert found["mail"] == {"invitation": {"waiting": 58, "sent": 0, "failed": 0, "bounced": 0}}
     voided = run(waves_group, "void", company.wave.slug, "--reason", "wrong list")
     assert voided.output == f"{company.wave.slug} is void: wrong list.\n"
     assert json.loads(run(waves_group, "status", company.wave.slug, "--json").output)["answered_at_least"] is None

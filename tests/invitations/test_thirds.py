@@ -38,7 +38,7 @@ def test_from_ninety_people_a_survey_is_planned_in_thirds_with_three_questions(a
     (first,) = waves.list_waves("Desk")
     assert (first.quarter, first.third, first.is_third, first.is_pool) == ("2027-q1", 1, True, False)
     listed = json.loads(run(surveys_group, "list", "--json").output)["surveys"]
-    assert {"slug": "desk", "name": "Desk", "cadence": "monthly-thirds", "audience": "all", "state": "active"} in listed
+    assert ("desk", "monthly-thirds", "active") in [(one["slug"], one["cadence"], one["state"]) for one in listed]
 
 
 def test_a_questionnaire_that_was_chosen_is_kept(app: Flask) -> None:
@@ -73,7 +73,7 @@ def test_the_page_offers_thirds_with_their_usual_questionnaire(app: Flask, clien
     form = GOOD | {"cadence": "monthly-thirds", "questionnaire": "", "audience": "all"}
     assert plan(client, form).status_code == 303
     assert waves.survey("Second").questionnaire == "monthly_3"
-    assert "Monthly thirds, 7 days" in client.get("/surveys").text
+    assert "Every month one third of the people, 7 days" in client.get("/surveys").text
     assert plan(client, form | {"name": "Third", "cadence": "quarterly"}).status_code == 303
     assert waves.survey("Third").questionnaire == "quarterly_8"
 

@@ -28,6 +28,7 @@ class Postbox:
     port: int = 0
     password: bytes = b"open sesame"
     answers: dict[str, list[str]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)  # at RCPT, by address, however often it is tried
     kept: list[tuple[list[str], bytes]] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
     greeted: list[str] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Postbox:
         return await self._answer("MAIL", server)
 
     async def handle_RCPT(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
-        said = await self._answer("RCPT", server)
+        said = self.refused.get(address) or await self._answer("RCPT", server)
         if said.startswith("25"):
             envelope.rcpt_tos.append(address)
         return said

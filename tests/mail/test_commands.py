@@ -13,10 +13,8 @@ import trustme
 from click.testing import CliRunner
 from flask import Flask
 
-from survey.invitations.service import open_wave
 from survey.mail.commands import mail_group
-from survey.mail.service import deliver
-from tests.cast import found_company
+from survey.mail.service import pause
 from tests.conftest import settings_of
 from tests.mail.postbox import TokenBox, open_postbox
 from tests.mail.tokens import APPLICATION, MAILBOX, open_token_server
@@ -144,21 +142,6 @@ def run(*words: str) -> str:
 
 def test_a_test_letter_leaves_while_sending_is_paused(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run("pause") == "Sending is paused.\n"
+    pause("paused by hand")
     assert run("test", "you@northwind.example").startswith("Accepted by the demo's mail catcher (250). Message-ID <")
     assert len(list((app.config["CANDOUR"].folder / "mail").glob("*.eml"))) == 1
-
-
-def test_status_retry_pause_and_resume_on_a_wave_that_is_open(app: Flask) -> None:
-    assert run("status") == "No letters.\n"
-    wave = found_company()
-    open_wave(wave.slug, wave.opens_at, app.config["CANDOUR"].key_dir, actor="test")
-    assert run("status", wave.slug) == "invitation: 58 ready\n"
-    run("pause")
-    assert deliver().sent == 0
-    assert run("status").splitlines()[0] == "Sending is paused: paused by hand. When it is mended: candour mail resume"
-    found = json.loads(run("status", wave.slug, "--json"))
-    assert found == {"letters": {"invitation": {"ready": 58}}, "progress": {}, "paused_because": "paused by hand"}
-    assert run("resume") == "Sending goes on with the next tick.\n"
-    assert run("retry", wave.slug) == "0 letters queued again.\n"
-    assert run("status", "no-such-wave") == "No letters.\n"

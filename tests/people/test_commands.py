@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from survey.people import commands
+from survey.kernel import progress
 from survey.people.service import import_people, list_people
 from tests.cast import staff_csv
 from tests.outside import Candour, command_line
@@ -90,6 +90,6 @@ def test_people_are_corrected_and_removed(candour: Candour) -> None:
 
 
 def test_long_work_reports_plain_lines_where_there_is_no_terminal(candour: Candour, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "SECONDS_BEFORE_PROGRESS", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_PROGRESS", 0.0)
     said = candour("people", "import", file)
     assert (said.out, said.err) == ("3 added, 0 changed, 0 unchanged, 0 removed.\n", "Importing people: 3 of 3\n")

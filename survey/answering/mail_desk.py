@@ -1,0 +1,116 @@
+"""The manager's hand on the mail: retry, pause, resume and cancel, each on a page of its own that says what it does to how many."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from survey.access.current import current_actor, manages
+from survey.access.open_to import open_to
+from survey.answering import sending
+from survey.invitations.service import INVITATION
+from survey.kernel.clock import now
+from survey.mail import progress as mail
+from survey.waves import service as waves
+from survey.waves.rules import Wave, WaveState
+
+blueprint = Blueprint("mail_desk", __name__)
+
+
+@blueprint.get("/waves/<wave>/mail")
+@open_to("viewer")
+def wave_mail(wave: str) -> str | Response:
+    """After the close: how many were reached, and whom the invitations did not reach. Before, the wave's own page says it."""
+    item = waves.wave(wave)
+    if item.state in {WaveState.PLANNED, WaveState.OPEN}:
+        return redirect(url_for("desk.progress", wave=item.slug))
+    found = sending.sending(item, now())
+    facts = {"wave": item, "sending": found, "missing": sending.not_reached(item) if manages() else None}
+    facts |= {"reasons": {kind: mail.reasons(item.slug, kind) for kind in found.others}, "manages": manages()}
+    facts |= {"may_retry": any(counts.failed + counts.bounced for counts in found.others.values())}
+    return render_template("desk/wave_mail.html", **facts)
+
+
+@blueprint.post("/waves/<wave>/mail/retry")
+@open_to("manager")
+def retry(wave: str) -> Response:
+    """One invitation once more, or all that did not arrive; a second press finds nothing to do."""
+    number = sending.retry(wave, now(), request.form.get("letter") or None, actor=current_actor())
+    flash(f"{_letters(number)} queued again." if number else "Nothing was left to retry: what did not arrive is queued already.")
+    return _back(wave)
+
+
+@blueprint.route("/waves/<wave>/mail/cancel", methods=["GET", "POST"])
+@open_to("manager")
+def cancel(wave: str) -> str | Response:
+    """Takes back what waits, for good."""
+    item = waves.wave(wave)
+    sending.check_sends(item, now())
+    if request.method == "POST":
+        number = sending.cancel_waiting(item.slug, now(), actor=current_actor())
+        flash(f"{_letters(number)} cancelled." if number else "No invitation waited.")
+        return _back(item.slug)
+    return render_template("desk/cancel_mail.html", wave=item, counts=mail.letters(item.slug).of(INVITATION))
+
+
+@blueprint.route("/waves/<wave>/mail/pause", methods=["GET", "POST"])
+@open_to("manager")
+def pause(wave: str) -> str | Response:
+    """Lets the letters of one wave wait."""
+    item = waves.wave(wave)
+    sending.check_sends(item, now())
+    return _steer(
+        lambda: sending.pause(item.slug, now(), actor=current_actor()),
+        "The mail of this wave is paused.",
+        wave=item,
+        counts=mail.letters(item.slug).of(INVITATION),
+        pausing=True,
+    )
+
+
+@blueprint.route("/waves/<wave>/mail/resume", methods=["GET", "POST"])
+@open_to("manager")
+def resume(wave: str) -> str | Response:
+    """Lets the letters of one wave leave again."""
+    item = waves.wave(wave)
+    return _steer(
+        lambda: sending.resume(item.slug, actor=current_actor()),
+        "The mail of this wave goes on.",
+        wave=item,
+        held=mail.pause_of(item.slug),
+        counts=mail.letters(item.slug).of(INVITATION),
+        pausing=False,
+    )
+
+
+@blueprint.route("/sending/pause", methods=["GET", "POST"])
+@open_to("manager")
+def pause_channel() -> str | Response:
+    """Lets all letters wait, whatever they are about."""
+    return _steer(lambda: mail.pause_channel(actor=current_actor()), "Sending is paused.", wave=None, pausing=True)
+
+
+@blueprint.route("/sending/resume", methods=["GET", "POST"])
+@open_to("manager")
+def resume_channel() -> str | Response:
+    """Lets all letters leave again."""
+    done = "Sending goes on within a few seconds."
+    return _steer(lambda: mail.resume_channel(actor=current_actor()), done, wave=None, held=mail.channel().pause, pausing=False)
+
+
+def _steer(act: Callable[[], None], done: str, **facts: object) -> str | Response:
+    """GET says what the button will do, POST does it."""
+    if request.method == "GET":
+        return render_template("desk/steer_mail.html", **facts)
+    act()
+    flash(done)
+    wave = facts["wave"]
+    return _back(wave.slug) if isinstance(wave, Wave) else redirect(url_for("desk.dashboard"), 303)
+
+
+def _back(wave: str) -> Response:
+    return redirect(url_for("mail_desk.wave_mail", wave=wave), 303)
+
+
+def _letters(number: int) -> str:
+    return f"{number:,} letter{'s are' if number != 1 else ' is'}"
