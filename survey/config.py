@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,6 +19,8 @@ from survey.kernel.errors import Refused
 
 PREFIX = "CANDOUR_"
 MAIL_SCHEMES = ("smtp+starttls", "smtps", "smtp", "catcher")
+BOUNCE_SCHEMES = ("imaps", "imap+starttls", "imap")
+_BOUNCE_ADDRESS = re.compile(r"(?=[^@])[\w.+=-]*\*?[\w.+=-]*@[\w-]+(\.[\w-]+)+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Config:
     mail_from: str
     mail_per_minute: int | None = None
     mail_ca_file: Path | None = None
+    bounce_address: str = ""
+    bounce_url: str = field(default="", repr=False)
     timezone: str = "UTC"
     proxies: int = 0
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +128,8 @@ class _Reader:
             "mail_from": self.mail_from(local=local),
             "mail_per_minute": self.number("mail_per_minute", lowest=1),
             "mail_ca_file": self.existing_file("mail_ca_file"),
+            "bounce_address": self.bounce_address(),
+            "bounce_url": self.bounce_url(),
             "timezone": self.zone(),
             "proxies": self.number("proxies", lowest=0) or 0,
         }
@@ -210,6 +217,30 @@ class _Reader:
             self.fault("mail_from", 'missing. Example: "Dana Reyes <it-feedback@example.com>", a person whose mailbox is read.')
         elif "@" not in parseaddr(value)[1] or not value.isprintable():
             self.fault("mail_from", f"{value!r} is not an address. Example: Dana Reyes <it-feedback@example.com>.")
+        return value
+
+    def bounce_address(self) -> str:
+        value = self.text("bounce_address")
+        local = value.replace("*", "0" * 32).partition("@")[0]
+        if value and (not _BOUNCE_ADDRESS.fullmatch(value) or len(local) > 64):
+            self.fault("bounce_address", f"{value!r} is not an address. Examples: bounces@example.com, bounces+*@example.com.")
+        return value
+
+    def bounce_url(self) -> str:
+        value = self.text("bounce_url")
+        parts = _split(value)
+        if not value:
+            return value
+        if parts.scheme not in BOUNCE_SCHEMES:
+            self.fault("bounce_url", f"must start with {', '.join(f'{s}://' for s in BOUNCE_SCHEMES)}.")
+        elif not _port_is_good(parts):
+            self.fault("bounce_url", "the port is not a number from 1 to 65535.")
+        elif not parts.hostname or not parts.username:
+            self.fault("bounce_url", "names no server or no user. Example: imaps://bounces:password@mail.example.com/INBOX.")
+        elif parts.scheme == "imap" and not is_loopback(parts.hostname):
+            self.fault("bounce_url", "plain imap:// is for this machine only. Use imaps:// or imap+starttls://.")
+        elif parts.query or parts.fragment:
+            self.fault("bounce_url", "percent-encode ? and # in user, password and folder (%3F, %23).")
         return value
 
     def number(self, name: str, *, lowest: int) -> int | None:

@@ -14,6 +14,7 @@ from survey.invitations.reminding import due_to_remind, remind
 from survey.invitations.service import open_wave
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.bounce_service import read_bounces_if_due
 from survey.waves import service as waves
 from survey.waves.custody import probe_key
 from survey.waves.rules import WAITS, Wave, WaveState
@@ -41,6 +42,7 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
     _probe_keys(config, moment, lines)
     _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
+    _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     return tuple(line for line in lines if line)
 
 

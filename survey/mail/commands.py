@@ -10,6 +10,9 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service
+from survey.mail.bounce_commands import bounces
+from survey.mail.bounce_service import box_state
+from survey.mail.bounces import envelope_sender
 from survey.mail.letter import Letter, wire_address
 from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome
@@ -34,7 +37,7 @@ def test(address: str) -> None:
     message_id = f"<{random_id()}@{wire_address(parseaddr(config.mail_from)[1]).partition('@')[2]}>"
     line = channel_for(config)
     try:
-        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now()))
+        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now(), envelope_sender(config, message_id)))
     finally:
         line.close()
     if attempt.outcome is not Outcome.SENT:
@@ -50,9 +53,12 @@ def status(wave: str | None, *, as_json: bool) -> None:
 
     Example: candour mail status it-support-2027-q1
     """
-    found = service.status(wave)
+    found, box = service.status(wave), box_state()
+    looked_at = box.looked_at.isoformat() if box.looked_at else None
     if as_json:
-        click.echo(json.dumps({"letters": found.numbers, "progress": found.progress, "paused_because": found.paused_because}))
+        told = {"letters": found.numbers, "progress": found.progress, "paused_because": found.paused_because}
+        box_told = {"bounce_mailbox": {"looked_at": looked_at, "problem": box.problem}} if looked_at else {}
+        click.echo(json.dumps({**told, **box_told}))
         return
     if found.paused_because:
         click.echo(f"Sending is paused: {found.paused_because}. When it is mended: candour mail resume")
@@ -62,6 +68,8 @@ def status(wave: str | None, *, as_json: bool) -> None:
         click.echo(f"{kind}: {words}")
     if not found.numbers and not found.progress:
         click.echo("No letters.")
+    if box.problem:
+        click.echo(f"The bounce mailbox was not read at {looked_at}: {box.problem}. To try now: candour mail bounces")
 
 
 @mail_group.command("retry")
@@ -100,4 +108,5 @@ def _shown(attempt: Attempt) -> str:
     return f"{attempt.reason}{code}.{'' if names_setting else ' Check CANDOUR_MAIL_URL and CANDOUR_MAIL_FROM.'}"
 
 
+mail_group.add_command(bounces)
 COMMANDS = (mail_group,)

@@ -46,15 +46,15 @@ def _encoded(name: str, text: str, *, always: bool = False) -> str:
 class Message(flask_mail.Message):
     """A finished letter: Flask-Mail's message, built by `email` with one Message-ID and one Date that never change."""
 
-    def __init__(self, letter: Letter, sender: str, message_id: str, date: datetime) -> None:
+    def __init__(self, letter: Letter, sender: str, message_id: str, date: datetime, envelope_from: str = "") -> None:
         # not super().__init__(): it draws a Message-ID from this machine's host name, which asks the DNS
         name, address = parseaddr(sender)
-        self.letter, self.sender, self.envelope_from = letter, sender, wire_address(address)
+        self.letter, self.sender, self.envelope_from = letter, sender, wire_address(envelope_from or address)
         self.recipients = [letter.to_address]
         self.cc, self.bcc = [], []
         self.subject, self.msgId, self.date = letter.subject, message_id, date.timestamp()
         found = EmailMessage(policy=_POLICY)
-        found["From"] = Address(name, addr_spec=self.envelope_from)
+        found["From"] = Address(name, addr_spec=wire_address(address))
         found["To"] = Address(letter.to_name, addr_spec=wire_address(letter.to_address))
         found.set_raw("Subject", letter.subject)  # as it is: text like =?utf-8?q?a=0Ab?= is not decoded
         found["Date"] = format_datetime(date)

@@ -151,7 +151,8 @@ class Connection(flask_mail.Connection):
             host.close()
 
     def _converse(self, host: smtplib.SMTP, message: Message) -> Attempt:
-        code, text = host.mail(message.envelope_from)
+        # RFC 3461: a bounce brings our headers back, no body, so that no living link lies in a bounce mailbox
+        code, text = host.mail(message.envelope_from, ["RET=HDRS"] if host.has_extn("dsn") else [])
         if code != 250:
             return self._refused(host, code, text)
         self.phase = Phase.RECIPIENT

@@ -22,6 +22,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import rules
+from survey.mail.bounces import envelope_sender
 from survey.mail.letter import Letter, wire_address
 from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome, State
@@ -172,7 +173,7 @@ def status(wave: str | None = None) -> Status:
     """Letters by kind and state; failures with our reason, for whoever looks after the mail."""
     query = select(OutboxRow.kind, OutboxRow.state, func.count()).group_by(OutboxRow.kind, OutboxRow.state)
     failed = select(OutboxRow.recipient, OutboxRow.last_reason, OutboxRow.last_code)
-    failed = failed.where(OutboxRow.state == State.FAILED.value, OutboxRow.kind.not_in(_quiet()))
+    failed = failed.where(OutboxRow.state.in_([State.FAILED.value, State.BOUNCED.value]), OutboxRow.kind.not_in(_quiet()))
     if wave:
         query, failed = query.where(OutboxRow.wave == wave), failed.where(OutboxRow.wave == wave)
     numbers: dict[str, dict[str, int]] = {}
@@ -191,6 +192,11 @@ def retry(wave: str) -> int:
     query = query.where(OutboxRow.kind.not_in(_quiet()))
     with transaction() as session:
         return int(session.connection().execute(query.values(state=State.READY.value, next_at=now())).rowcount)
+
+
+def is_told(kind: str) -> bool:
+    """Whether the numbers of this kind may be shown; not those of a kind that this version does not know."""
+    return kind in _kinds() and _kinds()[kind].told
 
 
 def is_queued(wave: str, kind: str) -> bool:
@@ -312,7 +318,9 @@ def _begin(pending: tuple[_Claim, Attempt] | None, claim: _Claim, report: Report
     """Writes a letter, then commits B of the one before and A of this one; None when it is not ours or not due any more."""
     draft = _kinds()[claim.item.kind].write(claim.item)
     date = claim.date or now().replace(microsecond=0)
-    message = Message(draft.letter, current_app.config["CANDOUR"].mail_from, claim.message_id, date) if draft else None
+    config = current_app.config["CANDOUR"]
+    back_to = envelope_sender(config, claim.message_id)
+    message = Message(draft.letter, config.mail_from, claim.message_id, date, back_to) if draft else None
     facts = {"state": State.SENDING.value, "attempts": OutboxRow.attempts + 1, "date_header": date, "lease_until": now() + LEASE}
     with transaction():
         noted = pending is not None and _note(*pending)
