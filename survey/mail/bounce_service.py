@@ -16,6 +16,7 @@ from survey.mail.rules import State
 from survey.mail.service import is_told
 from survey.mail.tables import BounceBoxRow, OutboxRow
 
+KEPT = "The bounce mailbox lets nothing be deleted, so what was read stays in it. Give its user the right to delete."
 BETWEEN_READINGS = timedelta(minutes=10)
 
 
@@ -124,7 +125,8 @@ def _read(box: Mailbox, config: Config, reading: Reading) -> None:
                 early.append(arrived.uid)
             elif taken is not Taken.FOREIGN:
                 done.append(arrived.uid)
-        box.delete(done)
+        if not box.delete(done):
+            reading.problem = KEPT
         with transaction():
             kept = _box()
             kept.mark, kept.next_uid = box.mark, min([some[-1].uid + 1, *early])

@@ -73,6 +73,7 @@ class Mailbox:
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._folder = unquote(parts.path.strip("/")) or "INBOX"
         self._ca_file, self._tokens, self._seconds = ca_file, tokens, seconds
+        self._lines: list[imaplib.IMAP4] = []
         self._cutter: socket.socket | None = None
         self._is_over = False
         self.mark = ""
@@ -111,16 +112,22 @@ class Mailbox:
                 arrived = [Arrived(uid, self._raw(uid) if _may_be_bounce(told.get(uid, {})) else None) for uid in some]
             yield arrived
 
-    def delete(self, uids: list[int]) -> None:
-        """Takes these messages away, and no other that somebody has marked as deleted."""
+    def delete(self, uids: list[int]) -> bool:
+        """Takes these messages away, and no other that somebody has marked as deleted; False when the server will not have it."""
         if not uids:
-            return
+            return True
         with self._speaking():
-            self._client.add_flags(uids, [rb"\Deleted"], silent=True)
-            if self._client.has_capability("UIDPLUS"):
-                self._client.uid_expunge(uids)
-            elif set(self._client.search(["DELETED"])) <= set(uids):
-                self._client.expunge()  # takes away whatever is marked: not while something is that others have marked
+            try:
+                self._client.add_flags(uids, [rb"\Deleted"], silent=True)
+                if self._client.has_capability("UIDPLUS"):
+                    self._client.uid_expunge(uids)
+                elif set(self._client.search(["DELETED"])) <= set(uids):
+                    self._client.expunge()  # takes away whatever is marked: not while something is that others have marked
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error:
+                return False
+        return True
 
     def _raw(self, uid: int) -> bytes | None:
         try:
@@ -178,6 +185,9 @@ class Mailbox:
 
     def _end(self) -> None:
         self._timer.cancel()
+        for line in self._lines:
+            with suppress(Exception):
+                line.shutdown()
         cutter, self._cutter = self._cutter, None
         if cutter:
             with suppress(OSError):
@@ -199,7 +209,8 @@ class _Line(imaplib.IMAP4):
 
     def __init__(self, box: Mailbox, context: ssl.SSLContext | None) -> None:
         self._box, self._context = box, context
-        super().__init__(box._server, box._port, timeout=COMMAND_SECONDS)  # noqa: SLF001 - one thing in two classes
+        box._lines.append(self)  # noqa: SLF001 - one thing in two classes
+        super().__init__(box._server, box._port, timeout=COMMAND_SECONDS)  # noqa: SLF001
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
         plain = socket.create_connection((self.host, self.port), timeout)
