@@ -233,14 +233,14 @@ class _Reader:
             return value
         if parts.scheme not in BOUNCE_SCHEMES:
             self.fault("bounce_url", f"must start with {', '.join(f'{s}://' for s in BOUNCE_SCHEMES)}.")
+        elif parts.query or parts.fragment:
+            self.fault("bounce_url", "percent-encode ? and # in user, password and folder (%3F, %23).")
         elif not _port_is_good(parts):
             self.fault("bounce_url", "the port is not a number from 1 to 65535.")
         elif not parts.hostname or not parts.username:
             self.fault("bounce_url", "names no server or no user. Example: imaps://bounces:password@mail.example.com/INBOX.")
         elif parts.scheme == "imap" and not is_loopback(parts.hostname):
             self.fault("bounce_url", "plain imap:// is for this machine only. Use imaps:// or imap+starttls://.")
-        elif parts.query or parts.fragment:
-            self.fault("bounce_url", "percent-encode ? and # in user, password and folder (%3F, %23).")
         return value
 
     def number(self, name: str, *, lowest: int) -> int | None:

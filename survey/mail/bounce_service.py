@@ -47,12 +47,8 @@ class Reading:
 
     def lines(self) -> tuple[str, ...]:
         """One line if there is anything worth saying, one for what went wrong."""
-        named = {
-            "{} came back": self.came_back,
-            "{} notice{s} that change nothing": self.unchanged,
-            "{} message{s} that are no bounces of ours": self.foreign,
-        }
-        parts = [words.format(number, s="" if number == 1 else "s") for words, number in named.items() if number]
+        named = {"came back": self.came_back, "changed nothing": self.unchanged, "not ours": self.foreign}
+        parts = [f"{number} {words}" for words, number in named.items() if number]
         return tuple(line for line in (f"bounces: {', '.join(parts)}" if parts else "", self.problem) if line)
 
 

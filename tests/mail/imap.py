@@ -27,7 +27,10 @@ def open_imap(folder: Path, **settings: object) -> Iterator[int]:
             yield int(child.stdout.readline())
         finally:
             child.stdin.close()
-            child.terminate()
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.kill()
 
 
 def url(port: int, scheme: str = "imap", secret: str = f":{PASSWORD}", host: str = "127.0.0.1") -> str:

@@ -28,6 +28,7 @@ class Postbox:
     kept: list[tuple[list[str], bytes]] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
     greeted: list[str] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -48,6 +49,7 @@ class Postbox:
 
     async def handle_MAIL(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
         envelope.mail_from = address
+        self.senders.append(address)
         return await self._answer("MAIL", server)
 
     async def handle_RCPT(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
