@@ -73,7 +73,7 @@ def take(raw: bytes, config: Config) -> Taken:
         letter_id, kind, state = rows[0]
         if state == State.SENDING.value:
             return Taken.EARLY
-        noted = state == State.SENT.value and notice.code and _note(letter_id, notice)
+        noted = bool(notice.code) and _note(letter_id, notice)
     if not is_told(kind):
         return Taken.QUIET
     return Taken.NOTED if noted else Taken.UNCHANGED

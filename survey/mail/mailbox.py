@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from survey.kernel.errors import Refused
 from survey.mail.bounces import LARGEST, is_report
 
 COMMAND_SECONDS, READING_SECONDS = 20.0, 60.0
+ENOUGH_SECONDS = 20.0  # then the rest waits for the next reading: letters are not to wait for a full mailbox
 AT_ONCE, MOST = 20, 500
 _KIND = "BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)]"
 
@@ -105,7 +107,10 @@ class Mailbox:
         with self._speaking():
             found = self._client.search(["UID", f"{first}:*", "UNDELETED"])
         uids = sorted(uid for uid in found if uid >= first)[:MOST]  # `9:*` gives the last one even when that is 7
+        end = time.monotonic() + ENOUGH_SECONDS
         for at in range(0, len(uids), AT_ONCE):
+            if time.monotonic() > end:
+                return
             some = uids[at : at + AT_ONCE]
             with self._speaking():
                 told = self._client.fetch(some, ["RFC822.SIZE", _KIND])

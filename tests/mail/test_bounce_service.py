@@ -332,11 +332,13 @@ def test_the_command_reads_files_and_the_mailbox(post: Post, candour: Candour, a
     put(post.folder, 1, report(post.ids[INVITATION, "c2@northwind.example"]))
     assert candour("mail", "bounces").out == "bounces: 1 came back\n"
     assert candour("mail", "bounces").out == "bounces: nothing new\n"
+    assert re.search("^good +bounce mailbox: It was read at", candour("doctor").out, re.MULTILINE)
     app.config["CANDOUR"] = replace(post.config, bounce_url=url(free_port()))
     said = candour("mail", "bounces")
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("The bounce mailbox was not read: its server does not take connections")
     assert "To try now: candour mail bounces" in candour("mail", "status").out
+    assert re.search("^wrong +bounce mailbox: It was not read at .* does not take connections", candour("doctor").out, re.MULTILINE)
     assert json.loads(candour("mail", "status", "--json").out)["bounce_mailbox"]["problem"].startswith("its server")
 
 
