@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,8 @@ from survey.keyfile import read_key_file
 PREFIX = "CANDOUR_"
 MICROSOFT_SCOPE, GOOGLE_SCOPE = "https://outlook.office365.com/.default", "https://mail.google.com/"
 MAIL_SCHEMES = ("smtp+starttls", "smtps", "smtp", "catcher")
+BOUNCE_SCHEMES = ("imaps", "imap+starttls", "imap")
+_BOUNCE_ADDRESS = re.compile(r"(?=[^@])[\w.+=-]*\*?[\w.+=-]*@[\w-]+(\.[\w-]+)+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Config:
     mail_oauth_key_file: Path | None = None
     mail_oauth_token_url: str = ""
     mail_oauth_scope: str = ""
+    bounce_address: str = ""
+    bounce_url: str = field(default="", repr=False)
     timezone: str = "UTC"
     proxies: int = 0
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -135,6 +140,8 @@ class _Reader:
             "mail_per_minute": self.number("mail_per_minute", lowest=1),
             "mail_ca_file": self.existing_file("mail_ca_file"),
             **self.mail_oauth(mail_url),
+            "bounce_address": self.bounce_address(),
+            "bounce_url": self.bounce_url(),
             "timezone": self.zone(),
             "proxies": self.number("proxies", lowest=0) or 0,
         }
@@ -287,6 +294,30 @@ class _Reader:
             self.fault("mail_from", f"{value!r} is not an address. Example: Dana Reyes <it-feedback@example.com>.")
         elif not parseaddr(value)[1].rpartition("@")[0].isascii():
             self.fault("mail_from", f"{value!r} has accents before the @, which many mail servers do not take. Use plain letters there.")
+        return value
+
+    def bounce_address(self) -> str:
+        value = self.text("bounce_address")
+        local = value.replace("*", "0" * 32).partition("@")[0]
+        if value and (not _BOUNCE_ADDRESS.fullmatch(value) or len(local) > 64):
+            self.fault("bounce_address", f"{value!r} is not an address. Examples: bounces@example.com, bounces+*@example.com.")
+        return value
+
+    def bounce_url(self) -> str:
+        value = self.text("bounce_url")
+        parts = _split(value)
+        if not value:
+            return value
+        if parts.scheme not in BOUNCE_SCHEMES:
+            self.fault("bounce_url", f"must start with {', '.join(f'{s}://' for s in BOUNCE_SCHEMES)}.")
+        elif parts.query or parts.fragment:
+            self.fault("bounce_url", "percent-encode ? and # in user, password and folder (%3F, %23).")
+        elif not _port_is_good(parts):
+            self.fault("bounce_url", "the port is not a number from 1 to 65535.")
+        elif not parts.hostname or not parts.username:
+            self.fault("bounce_url", "names no server or no user. Example: imaps://bounces:password@mail.example.com/INBOX.")
+        elif parts.scheme == "imap" and not is_loopback(parts.hostname):
+            self.fault("bounce_url", "plain imap:// is for this machine only. Use imaps:// or imap+starttls://.")
         return value
 
     def number(self, name: str, *, lowest: int) -> int | None:

@@ -20,6 +20,7 @@ from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
 from survey.mail import progress
 from survey.mail import service as mail
+from survey.mail.bounce_service import box_state
 from survey.mail.checks import look_at_mail
 from survey.waves import service as waves
 from survey.waves.copies import EXPORT, copies_to_destroy, spare_copies
@@ -61,7 +62,7 @@ def examine(config: Config, kinds: frozenset[str]) -> tuple[Check, ...]:
     database = tuple(_database(config))
     checks = [*database, *_key_folder(config), *_base_url(config), *_certificate(config), *_mail(config)]
     if not any(check.is_wrong for check in database):
-        for look in (_clock, _logging, lambda: _zones(config), lambda: _keys(config), _copies, lambda: _letters(kinds)):
+        for look in (_clock, _logging, lambda: _zones(config), lambda: _keys(config), _copies, lambda: _letters(kinds), _bounces):
             checks += _looked(look)
     return tuple(checks)
 
@@ -239,6 +240,19 @@ def _letters(kinds: frozenset[str]) -> Iterator[Check]:
                 Check("mail", True, says, f"They are taken back when it is counted: candour tick, or candour waves close {item.slug}")
             )
     yield from checks or [Check("mail", False, "Nothing is stuck, and sending is not paused. Try it: candour mail test ADDRESS")]
+
+
+def _bounces() -> Iterator[Check]:
+    state = box_state()
+    if state.problem:
+        yield Check(
+            "bounce mailbox",
+            True,
+            f"It was not read at {state.looked_at:%Y-%m-%d %H:%M} UTC: {state.problem}.",
+            "Then: candour mail bounces",
+        )
+    elif state.looked_at:
+        yield Check("bounce mailbox", False, f"It was read at {state.looked_at:%Y-%m-%d %H:%M} UTC.")
 
 
 def _masked(value: object, *, is_secret: bool, is_address: bool) -> str:

@@ -15,6 +15,7 @@ from survey.invitations.service import open_wave
 from survey.jobs import pulse
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.bounce_service import read_bounces_if_due
 from survey.mail.sender import Channel
 from survey.waves import service as waves
 from survey.waves.custody import probe_key
@@ -59,6 +60,8 @@ def tick(
         mail.blank_old(item.slug, item.closes_at, moment)
     _probe_keys(config, moment, lines)
     _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))
+    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
+    _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     return tuple(line for line in lines if line)
 
 

@@ -15,6 +15,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.progress import Progress
 from survey.mail import progress as mail
+from survey.mail.bounce_service import box_state
 from survey.mail.commands import mail_group
 from survey.mail.progress import Letters
 from survey.mail.wording import Pause, rate, time_left
@@ -122,6 +123,9 @@ def mail_status(wave: str | None, *, as_json: bool) -> None:
         _say_letters(item, letters)
         if not letters.counts and not letters.quiet:
             click.echo("No letters." if not is_void else "A void wave tells nothing about its letters.")
+        if (box := box_state()).problem:
+            at = f"{box.looked_at:%Y-%m-%d %H:%M} UTC" if box.looked_at else "all"
+            click.echo(f"The bounce mailbox was not read at {at}: {box.problem}. To try now: candour mail bounces")
         return
     channel, pause, pace = mail.channel(), mail.pause_of(item.slug) if item else None, mail.pace()
     reasons = {kind: mail.reasons(item.slug, kind) for kind in letters.counts} if item else {}
@@ -137,6 +141,8 @@ def mail_status(wave: str | None, *, as_json: bool) -> None:
         "per_day": pace.per_day,
         "unknown_kinds": letters.unknown_kinds,
     }
+    box = box_state()
+    facts |= {"bounce_mailbox": {"looked_at": box.looked_at.isoformat(), "problem": box.problem}} if box.looked_at else {}
     click.echo(json.dumps(facts, ensure_ascii=False))
 
 

@@ -10,6 +10,8 @@ from flask import current_app
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
+from survey.mail.bounce_commands import bounces
+from survey.mail.bounces import envelope_sender
 from survey.mail.letter import wire_address
 from survey.mail.letters import trial_letter
 from survey.mail.message import Message
@@ -39,7 +41,7 @@ def test(address: str, *, as_json: bool) -> None:
     steps: list[Step] = []
     line = channel_for(config, steps.append if as_json else _print_step)
     try:
-        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now()))
+        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now(), envelope_sender(config, message_id)))
     finally:
         line.close()
     is_accepted = attempt.outcome is Outcome.SENT
@@ -62,4 +64,5 @@ def _shown(attempt: Attempt) -> str:
     return f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
 
 
+mail_group.add_command(bounces)
 COMMANDS = (mail_group,)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,8 +23,10 @@ from survey.kernel import clock
 from survey.kernel.errors import Refused
 from survey.mail import claims, pace, pausing, rules
 from survey.mail.alarms import raise_alarm
+from survey.mail.bounces import envelope_sender
 from survey.mail.claims import Claim
 from survey.mail.kinds import ALARM, Writer, known_kinds
+from survey.mail.letter import Letter
 from survey.mail.lock import among_senders
 from survey.mail.message import Message
 from survey.mail.presets import Pace, pace_for
@@ -198,7 +200,7 @@ def _begin(run: _Pass, done: _Done | None, claim: Claim, write: Writer) -> Messa
     """Writes a letter, then commits B of the one before and A of this one; None when it is not ours or not due any more."""
     draft = write(claim.item)
     date = claim.date or clock.now().replace(microsecond=0)
-    message = Message(draft.letter, run.config.mail_from, claim.message_id, date) if draft else None
+    message = _message(run, draft.letter, claim, date) if draft else None
     with transaction():
         noted = done is not None and _note(done)
         moment = clock.now() + run.ahead
@@ -213,6 +215,10 @@ def _begin(run: _Pass, done: _Done | None, claim: Claim, write: Writer) -> Messa
     if ours and in_time and not due:
         _count_cancelled(run.report, claim)
     return message if ours and due else None
+
+
+def _message(run: _Pass, letter: Letter, claim: Claim, date: datetime) -> Message:
+    return Message(letter, run.config.mail_from, claim.message_id, date, envelope_sender(run.config, claim.message_id))
 
 
 def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:

@@ -74,6 +74,12 @@ def known_kinds() -> dict[str, Kind]:
     return found
 
 
+def is_told(kind: str) -> bool:
+    """Whether the numbers of this kind may be shown; not those of a kind that this version does not know."""
+    known = known_kinds().get(kind)
+    return known is not None and known.told
+
+
 def quiet_kinds() -> list[str]:
     """The names of the kinds whose numbers are told nowhere."""
     return [name for name, kind in known_kinds().items() if not kind.told]

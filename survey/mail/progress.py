@@ -17,7 +17,7 @@ from survey.database import db, transaction
 from survey.kernel.clock import now
 from survey.mail import pausing, wording
 from survey.mail.delivery import DONE, GOING_OUT
-from survey.mail.kinds import known_kinds
+from survey.mail.kinds import is_told, known_kinds
 from survey.mail.pace import ASSUMED, recovered
 from survey.mail.pausing import channel_row, paused_waves
 from survey.mail.presets import pace_for
@@ -114,7 +114,7 @@ def pace() -> Pace:
 
 def not_arrived(wave: str, kind: str) -> tuple[NotArrived, ...]:
     """The letters of a told kind that failed or came back, in no order that tells a time."""
-    if not _is_told(kind):
+    if not is_told(kind):
         return ()
     query = select(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_(_NOT_ARRIVED)).order_by(OutboxRow.id)
     return tuple(
@@ -133,7 +133,7 @@ def not_arrived(wave: str, kind: str) -> tuple[NotArrived, ...]:
 def told_states(recipients: Sequence[str], kind: str) -> dict[str, str]:
     """By recipient: the state of their letter of a told kind, as it may be told."""
     found: dict[str, str] = {}
-    for at in range(0, len(recipients) if _is_told(kind) else 0, 500):
+    for at in range(0, len(recipients) if is_told(kind) else 0, 500):
         query = select(OutboxRow.recipient, OutboxRow.state, OutboxRow.last_reason)
         query = query.where(OutboxRow.recipient.in_(recipients[at : at + 500]), OutboxRow.kind == kind)
         found |= {recipient: wording.told_state(state, reason) for recipient, state, reason in db.session.execute(query)}
@@ -152,7 +152,7 @@ def faults() -> dict[str, dict[str, int]]:
     for wave, kind, number in db.session.execute(
         select(*columns, func.count()).where(OutboxRow.state.in_(_NOT_ARRIVED)).group_by(*columns).order_by(*columns)
     ):
-        if _is_told(kind):
+        if is_told(kind):
             found.setdefault(wave, {})[kind] = number
     return found
 
@@ -162,7 +162,7 @@ def retry(wave: str, kind: str, letter: str | None = None, *, actor: str) -> int
 
     Pressed twice, the second finds nothing. Whether a letter is still due is looked at when it leaves, and tells nobody.
     """
-    if not _is_told(kind):
+    if not is_told(kind):
         return 0
     which = update(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_(_NOT_ARRIVED))
     if letter is not None:
@@ -190,7 +190,7 @@ def take_back(wave: str, kinds: Sequence[str], *, actor: str) -> int:
             query = update(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_((State.READY.value, State.LEASED.value)))
             facts = {"state": State.CANCELLED.value, "last_reason": TAKEN_BACK, "last_code": None, "lease_token": None, "lease_until": None}
             found = int(session.connection().execute(query.values(**facts)).rowcount)
-            number += found if _is_told(kind) else 0
+            number += found if is_told(kind) else 0
         record("waiting mail cancelled", {"wave": wave, "letters": number}, actor)
     return number
 
@@ -258,8 +258,3 @@ def resume_wave(wave: str, *, actor: str) -> None:
 
 def _theirs(wave: str, kind: str) -> ColumnElement[bool]:
     return (OutboxRow.wave == wave) & (OutboxRow.kind == kind)
-
-
-def _is_told(kind: str) -> bool:
-    known = known_kinds().get(kind)
-    return known is not None and known.told

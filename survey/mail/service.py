@@ -90,7 +90,7 @@ def status(wave: str | None = None) -> Status:
     """Letters by kind and state; failures with our reason, for whoever looks after the mail."""
     query = select(OutboxRow.kind, OutboxRow.state, func.count()).group_by(OutboxRow.kind, OutboxRow.state)
     failed = select(OutboxRow.recipient, OutboxRow.last_reason, OutboxRow.last_code)
-    failed = failed.where(OutboxRow.state == State.FAILED.value, OutboxRow.kind.not_in(quiet_kinds()))
+    failed = failed.where(OutboxRow.state.in_([State.FAILED.value, State.BOUNCED.value]), OutboxRow.kind.not_in(quiet_kinds()))
     if wave:
         query, failed = query.where(OutboxRow.wave == wave), failed.where(OutboxRow.wave == wave)
     numbers: dict[str, dict[str, int]] = {}
@@ -110,7 +110,11 @@ def retry(wave: str) -> int:
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_([State.FAILED.value, State.BOUNCED.value]))
     query = query.where(OutboxRow.kind.not_in(quiet_kinds()))
     with transaction() as session:
-        return int(session.connection().execute(query.values(state=State.READY.value, next_at=clock.now(), give_up_at=None)).rowcount)
+        return int(
+            session.connection()
+            .execute(query.values(state=State.READY.value, next_at=clock.now(), give_up_at=None, bounced_at=None))
+            .rowcount
+        )
 
 
 def is_queued(wave: str, kind: str, number: int = 1) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Float, Index, Integer, Text
+from sqlalchemy import BigInteger, CheckConstraint, Float, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base, Instant
@@ -86,3 +86,15 @@ class MailPauseRow(Base):
     wave: Mapped[str] = mapped_column(Text, primary_key=True)
     reason: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Instant)
+
+
+class BounceBoxRow(Base):
+    """How far the bounce mailbox has been read: one row, number 1. Nothing of what was read."""
+
+    __tablename__ = "bounce_box"
+    __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    mark: Mapped[str] = mapped_column(Text)  # which mailbox, in which numbering of its messages
+    next_uid: Mapped[int] = mapped_column(BigInteger)
+    looked_at: Mapped[datetime | None] = mapped_column(Instant)
+    problem: Mapped[str | None] = mapped_column(Text)

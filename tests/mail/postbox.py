@@ -34,6 +34,7 @@ class Postbox:
     greeted: list[str] = field(default_factory=list)
     options: list[list[str]] = field(default_factory=list)
     has_dsn: bool = False
+    senders: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -55,6 +56,7 @@ class Postbox:
     async def handle_MAIL(self, server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
         envelope.mail_from = address
         self.options.append(options)
+        self.senders.append(address)
         return await self._answer("MAIL", server)
 
     async def handle_RCPT(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802

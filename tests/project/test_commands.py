@@ -76,6 +76,7 @@ REFUSED = {
     "findings share": "it-2027-q1 --to provider",
     "responses import": "past answers.csv --groups list.json --survey IT --opened 2026-01-01 --closed 2026-01-15",
     "mail test": "ada@northwind.example",
+    "mail bounces": "",
 }
 NEVER_REFUSED = {
     "init": "",

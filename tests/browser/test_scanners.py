@@ -1,0 +1,177 @@
+"""Link scanners: whoever opens every address of every mail, with scripts too, changes nothing and takes nobody's answer.
+
+Everything is real: the mails of a running product, its web server, Chromium, both databases.
+"""
+
+import json
+import re
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from html import unescape
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.browser.conftest import Open
+from tests.test_one_wave import LINK, Product, _answer, dump, fetch, letters, link_in, text_of
+
+pytestmark = pytest.mark.browser
+HREF = re.compile(r'(?:href|src)="(https?://[^"]+)"')
+TIMES = 20
+PEOPLE, ANSWERING = 24, 15
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """A running product that has sent letters of every kind: one letter of each, and the wave that is open."""
+
+    product: Product
+    kinds: dict[str, EmailMessage]
+    invitations: list[EmailMessage]
+    wave: str
+
+    @property
+    def addresses(self) -> set[str]:
+        """Every address in these letters, headers included, as they are and as filters rewrite them."""
+        found = set()
+        for letter in self.kinds.values():
+            html = letter.get_body(("html",))
+            assert html
+            content = unescape(str(html.get_content()))
+            found |= {link.rstrip(".") for link in LINK.findall(text_of(letter))} | set(HREF.findall(content))
+            found |= set(re.findall(r"<(http[^>]+)>", str(letter["List-Unsubscribe"] or "")))
+        return found | {link.replace("#", "%23") for link in found if "#" in link}
+
+
+@contextmanager
+def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
+    """A counted wave whose findings were shared, and a second one that is open: invited, one address corrected, reminded."""
+    product = Product(database_url, folder)
+    (folder / "staff.csv").write_bytes(
+        b"email,name,department\n" + b"".join(b"p%d@northwind.example,P %d,Sales\n" % (n, n) for n in range(PEOPLE))
+    )
+    run = product.run
+    run("init")
+    with product.mail_server(), product.serving():
+        run_prepared(product)
+        first = json.loads(run("waves", "list", "--json"))["waves"][0]["slug"]
+        run("waves", "open", first)
+        run("tick")
+        _answer(letters(product.mails)[:ANSWERING])
+        run("waves", "close", first, "--early", "the whole office moved")
+        run("findings", "share", first, "--to", "provider")
+        run("tick")
+        findings = letters(product.mails)[-1]
+        second = next(one["slug"] for one in json.loads(run("waves", "list", "--json"))["waves"] if one["state"] == "planned")
+        run("waves", "open", second)
+        run("tick")
+        invitations = [letter for letter in letters(product.mails) if letter["Subject"] and f"/s/{second}#" in text_of(letter)]
+        run("people", "correct", "p0@northwind.example", "pia@northwind.example")
+        run("tick")
+        fresh = letters(product.mails)[-1]
+        assert "pia@" in str(fresh["To"])
+        facts = json.loads(run("waves", "status", second, "--json"))
+        opens, closes = (datetime.fromisoformat(facts[name]) for name in ("opens", "closes"))
+        before = len(letters(product.mails))
+        assert "reminder: going out" in run("tick", "--now", (opens + (closes - opens) / 2 + timedelta(hours=1)).isoformat())
+        reminders = letters(product.mails)[before:]
+        assert len(reminders) == len(invitations)
+        kinds = {"findings": findings, "invitation": invitations[3], "fresh invitation": fresh, "reminder": reminders[3]}
+        assert len({str(letter["Subject"]) for letter in kinds.values()}) >= 3
+        yield Mailed(product, kinds, invitations, second)
+
+
+def run_prepared(product: Product) -> None:
+    """The company of the main job, with this file's staff list."""
+    product.run("people", "import", "staff.csv")
+    facts = ("--contact", "Dana Reyes <dana@northwind.example>", "--comments-read-by", "Head of operations", "--host", "northwind.example")
+    product.run("organisation", "set", "Northwind Ltd", *facts)
+    product.run("providers", "add", "Brightline IT", "--contact", "Otto Lindqvist <otto@brightline.example>")
+    product.run("surveys", "add", "IT support", "--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--timezone", "Europe/London")
+    product.run("targets", "set", "IT support", "OVR1", "--target", "0.7")
+
+
+def scan(addresses: set[str], times: int) -> None:
+    """GET and HEAD of each, so many times; nobody is given a cookie."""
+    for address in sorted(addresses):
+        for method in ("GET", "HEAD") * times:
+            request = urllib.request.Request(address, method=method)
+            with urllib.request.urlopen(request, timeout=20) as response:
+                assert (response.status, response.headers["Set-Cookie"]) == (200, None), address
+
+
+def at_once(addresses: set[str]) -> None:
+    """Opens all addresses at the same moment."""
+    start, wrong = threading.Barrier(len(addresses)), []
+
+    def look(address: str) -> None:
+        start.wait(timeout=20)
+        try:
+            scan({address}, 1)
+        except (AssertionError, OSError) as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=look, args=(address,)) for address in addresses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert wrong == []
+
+
+def count(product: Product, table: str) -> int:
+    engine = create_engine(product.database_url)
+    with engine.connect() as connection:
+        found = int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() or 0)
+    engine.dispose()
+    return found
+
+
+def the_first_letter_to(found: Mailed, to: str) -> EmailMessage:
+    return next(letter for letter in found.invitations if letter["To"] == to)
+
+
+def test_scanners_change_nothing_then_one_person_answers_once_and_another_stops(database_url: str, tmp_path: Path, visit: Open) -> None:
+    with mailed(database_url, tmp_path) as found:
+        ours = {address for address in found.addresses if address.startswith(f"http://127.0.0.1:{found.product.port}/")}
+        one_click = re.findall(r"<(http[^>]+)>", str(found.kinds["reminder"]["List-Unsubscribe"]))[0]
+        assert one_click in ours
+        assert found.addresses - ours == set(), "a mail leads nowhere else"
+        assert {path.split("/")[3] for path in ours} >= {"s", "stop", "promise"}
+        before = dump(found.product.database_url)
+        scan(ours, TIMES)
+        assert dump(found.product.database_url) == before
+        for address in sorted(ours):
+            page = visit(address)
+            page.wait_for_load_state("networkidle")
+            page.mouse.wheel(0, 4000)
+            page.wait_for_timeout(200)
+            assert page.context.cookies() == []
+            page.context.close()
+        assert dump(found.product.database_url) == before
+        at_once({link_in(letter) for letter in found.invitations} | ours)
+        assert dump(found.product.database_url) == before
+
+        link = link_in(found.kinds["reminder"])
+        page = visit(link)
+        page.locator("input[name=OVR1][value='4']").check(force=True)
+        page.get_by_role("button", name="Send").click()
+        page.wait_for_url("**/thanks")
+        assert count(found.product, "ballot") == 1
+        again = {"token": link.partition("#")[2], "OVR1": "1"}
+        for letter in (found.kinds["reminder"], the_first_letter_to(found, str(found.kinds["reminder"]["To"]))):
+            again["token"] = link_in(letter).partition("#")[2]
+            assert fetch(link.partition("#")[0], "POST", again)[0] == 410, "both letters' codes burned the same invitation"
+        assert count(found.product, "ballot") == 1
+
+        assert count(found.product, "stop") == 0
+        scan({one_click}, 2)
+        assert count(found.product, "stop") == 0
+        assert fetch(one_click, "POST", {"List-Unsubscribe": "One-Click"})[0] == 200
+        assert count(found.product, "stop") == 1
