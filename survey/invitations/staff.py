@@ -41,10 +41,9 @@ def export_person(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]
     """Everything that is stored about one person; not whether they have answered, for that is nobody's to read."""
     person = people.person_at(email)
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.person_id == person.id)).all()
-    letters = mail.states_of([row.id for row in rows])
-    invitations = [
-        {"wave": waves.wave_by_id(row.wave_id).slug, "group": row.group_name, INVITATION: letters[row.id][0] if row.id in letters else None}
-        for row in rows
+    letters = mail.states_by_kind([row.id for row in rows])
+    invitations: list[dict[str, str | None]] = [
+        {"wave": waves.wave_by_id(row.wave_id).slug, "group": row.group_name, INVITATION: None, **letters.get(row.id, {})} for row in rows
     ]
     record("person exported", {}, actor)
     directory = {name: getattr(person, name) for name in ("email", "name", "department", "site", "language", "leader")}

@@ -208,6 +208,17 @@ def states_of(recipients: Sequence[str]) -> dict[str, tuple[str, datetime | None
     return found
 
 
+def states_by_kind(recipients: Sequence[str]) -> dict[str, dict[str, str]]:
+    """By recipient: the state of each letter by its kind, of the newest where there are several; kinds that are not told stay aside."""
+    found: dict[str, dict[str, str]] = {}
+    for at in range(0, len(recipients), 500):
+        query = select(OutboxRow.recipient, OutboxRow.kind, OutboxRow.state).order_by(OutboxRow.letter_version)
+        query = query.where(OutboxRow.recipient.in_(recipients[at : at + 500]), OutboxRow.kind.not_in(_quiet()))
+        for recipient, kind, state in db.session.execute(query):
+            found.setdefault(recipient, {})[kind] = state
+    return found
+
+
 def forget_quiet(wave: str) -> None:
     """Inside the counting transaction: letters that only those who had not answered got leave no row behind."""
     with transaction() as session:
