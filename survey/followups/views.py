@@ -15,7 +15,17 @@ from survey.followups import service
 from survey.followups.composition import choices
 from survey.followups.forms import LARGEST_REPLY, MailForm, ReplyForm, as_saved, filled_in, mail_form, reply_form
 from survey.followups.letters import length_fault, sample_letter
-from survey.followups.rules import LONGEST_REPLY, Edition, Standing, named_day, no_reply_by, read_commitments, read_day, read_draft
+from survey.followups.rules import (
+    LONGEST_REPLY,
+    MOST_COMMITMENTS,
+    Edition,
+    Standing,
+    named_day,
+    no_reply_by,
+    read_commitments,
+    read_day,
+    read_draft,
+)
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
@@ -25,6 +35,14 @@ from survey.waves.rules import Wave
 
 blueprint = Blueprint("followups", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+
+
+@blueprint.url_value_preprocessor
+def allow_long_replies(endpoint: str | None, values: object) -> None:
+    """Raises the limit of a request before anything (the CSRF check, too) reads the form."""
+    del values
+    if endpoint == "followups.reply":
+        request.max_content_length = request.max_form_memory_size = LARGEST_REPLY
 
 
 @blueprint.route("/findings/<wave>/reply", methods=["GET", "POST"])
@@ -47,7 +65,14 @@ def reply(wave: str) -> str | BaseResponse:
     facts = {"wave": found, "provider": provider_by_id(item.provider_id).name, "standing": standing, "form": form}
     faults = [(_field(line), line) for line in problem.details or (problem.message,)] if problem else []
     page = render_template(
-        "followups/reply.html", problem=problem, faults=faults, longest=LONGEST_REPLY, named=named_day, today=_today(standing), **facts
+        "followups/reply.html",
+        problem=problem,
+        faults=faults,
+        longest=LONGEST_REPLY,
+        most=MOST_COMMITMENTS,
+        named=named_day,
+        today=_today(standing),
+        **facts,
     )
     return make_response(page, 400 if problem else 200)
 
@@ -126,8 +151,10 @@ def _record(item: Wave, form: ReplyForm) -> Any:  # noqa: ANN401 - a record, who
 
 
 def _preview(item: Wave) -> tuple[Edition | None, str]:
-    """The mail as it would go now, or why there is none."""
+    """The mail as it would go now, or why there is none; after one went out, only a correction that says what it corrects."""
     try:
+        if service.editions(item) and not service.draft_of(item).correction:
+            return None, ""
         return service.preview(item.slug, now()), ""
     except Refused as refused:
         return None, refused.message

@@ -68,7 +68,12 @@ PLAIN = {
 WITH_SCRIPT = STOP | {"answering.survey", "answering.answer", "answering.thanks", "access.link", "access.use"}
 WITH_A_FRAME = {"findings.share_page", "mail.letter", "followups.write", "followups.sent"}
 FRAMED = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'self'"}
-IN_A_FRAME = {"findings.letter": "", "followups.letter": "", "followups.sent_letter": "", "mail.html": "allow-popups allow-popups-to-escape-sandbox"}
+IN_A_FRAME = {
+    "findings.letter": "",
+    "followups.letter": "",
+    "followups.sent_letter": "",
+    "mail.html": "allow-popups allow-popups-to-escape-sandbox",
+}
 NO_REFERRER = WITH_SCRIPT | {"mail.letter", "mail.html"}
 
 
