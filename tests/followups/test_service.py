@@ -239,7 +239,9 @@ def test_whoever_has_stopped_survey_mails_gets_none_and_a_stop_on_the_way_counts
     assert "stop" not in " ".join(str(entry.facts) + entry.what for entry in entries())
 
 
-def test_a_stop_between_writing_and_handing_over_is_heeded_and_leaves_no_secret(app: Flask, wave: Wave, box: Postbox) -> None:
+def test_a_stop_or_a_correction_between_writing_and_handing_over_is_heeded_and_leaves_no_secret(
+    app: Flask, wave: Wave, box: Postbox
+) -> None:
     reply(wave)
     send(wave.slug, at_noon(REPLIED), actor=ACTOR)
     known, written = rows("stop_code"), follow_up_kind(app.config["CANDOUR"])
@@ -248,13 +250,15 @@ def test_a_stop_between_writing_and_handing_over_is_heeded_and_leaves_no_secret(
         draft = written.write(item)
         if draft and draft.letter.to_address == "ada@northwind.example":
             stop("ada@northwind.example")
+        if draft and draft.letter.to_address == "c2@northwind.example":
+            correct_address("c2@northwind.example", "c2.new@northwind.example", actor=ACTOR)
         return draft
 
     mail.register(app, replace(written, write=write))
     deliver(box)
-    assert "ada@northwind.example" not in box.recipients
-    assert len(box.recipients) == 50
-    assert rows("stop_code") == known + 1 + 2 * 50  # the one that stopped; each letter's two ways out
+    assert {"ada@northwind.example", "c2@northwind.example"} & set(box.recipients) == set()
+    assert states() == {"sent": 49, "cancelled": 2}
+    assert rows("stop_code") == known + 1 + 2 * 49  # the one that stopped; each letter's two ways out
 
 
 def test_who_left_or_was_erased_gets_none_and_a_corrected_address_gets_it(wave: Wave, box: Postbox) -> None:
