@@ -13,6 +13,8 @@ from survey.config import Config
 from survey.database import db, migrate
 from survey.findings import views as findings
 from survey.findings.kinds import findings_kind
+from survey.followups import views as followups
+from survey.followups.kinds import follow_up_kind
 from survey.invitations import views as invitations
 from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
 from survey.mail import views as mail
@@ -34,6 +36,7 @@ CONCEPTS = (
     questionnaires,
     invitations,
     findings,
+    followups,
     answering,
     desk,
     mail_desk,
@@ -41,7 +44,7 @@ CONCEPTS = (
     ceremony_desk,
     waves,
 )
-LETTERS = (invitation_kind, fresh_invitation_kind, reminder_kind, findings_kind, alarm_kind)
+LETTERS = (invitation_kind, fresh_invitation_kind, reminder_kind, findings_kind, follow_up_kind, alarm_kind)
 LARGEST_FORM = 64 * 1024
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.

@@ -22,6 +22,7 @@ from survey.config import Config
 from survey.database import db
 from survey.doctor import examine, settings
 from survey.findings import commands as findings
+from survey.followups import commands as followups
 from survey.invitations import commands as invitations
 from survey.jobs.loop import Loop
 from survey.kernel.clock import now
@@ -37,7 +38,7 @@ from survey.questionnaires import commands as questionnaires
 from survey.schedule import tick as do_what_is_due
 from survey.waves import commands as waves
 
-CONCEPTS = (access, people, organisation, providers, questionnaires, invitations, answering, waves, findings, mail)
+CONCEPTS = (access, people, organisation, providers, questionnaires, invitations, answering, waves, findings, followups, mail)
 WEB_THREADS = 8
 REMEDY = "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has room: CANDOUR_DATABASE_URL."
 SECONDS_BETWEEN_PASSES = 5

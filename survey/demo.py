@@ -4,7 +4,7 @@ import os
 import random
 import sys
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import click
@@ -17,7 +17,9 @@ from survey.answering.service import Outcome, submit
 from survey.app import create_app
 from survey.cli import run
 from survey.config import Config
-from survey.findings.service import questions_of, recipients, share
+from survey.findings.service import questions_of, recipients, reply_due, share
+from survey.followups.rules import Commitment, Side, read_draft
+from survey.followups.service import record_reply, save_draft, send
 from survey.invitations.rules import draw_code
 from survey.invitations.service import invitations_of, open_wave, store_code
 from survey.kernel.clock import now
@@ -54,6 +56,16 @@ IMPROVE = (
     "Answer the phone before nine, we start at seven.",
     "Fewer forms for small requests.",
 )
+SILENT_WAVE = 3  # counted from 0: the wave to which no reply came
+REPLY = """Thank you for the open words. You are right about two things.
+
+We closed tickets by the clock. From now on a ticket stays open until the person who opened it agrees.
+
+You heard too little while you waited. Every open ticket gets a note each working day, also when the note is: still waiting for the part.
+
+Otto Lindqvist, Brightline IT"""
+CHANGES = """We tell Brightline about new colleagues in time, so that laptops are ready on the first day.
+Dana goes through the open tickets with them every Monday."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +144,9 @@ def fill(config: Config, today: datetime) -> None:
         mail.cancel(item.slug)  # the past is not mailed again
         answer(item, people, number, source, opened + timedelta(days=2))
         close_wave(item.slug, item.closes_at, config.key_dir, actor="sample data")
-        share_past(item, item.closes_at + timedelta(days=3), last=number == PAST_WAVES - 1)
+        last = number == PAST_WAVES - 1
+        share_past(item, item.closes_at + timedelta(days=3), last=last)
+        follow_up_past(item, number, last=last)
         click.echo(f"  wave {number + 1} of {PAST_WAVES} asked, answered and counted", err=True)
     upcoming = next(w for w in waves.list_waves() if w.state == "planned")
     item = open_wave(upcoming.slug, today, config.key_dir, actor="sample data")
@@ -203,6 +217,30 @@ def share_past(item: Wave, at: datetime, *, last: bool) -> None:
         mail.cancel(item.slug)
 
 
+def follow_up_past(item: Wave, number: int, *, last: bool) -> None:
+    """The provider replies (once it does not), and staff hear what changes; only the newest mail is really sent."""
+    due = reply_due(item)
+    assert due
+    replied, told = (instant(datetime.combine(day, time(10, 0)), ZONE) for day in (due.reply_by, due.reply_by + timedelta(days=5)))
+    if number != SILENT_WAVE:
+        commitments = [
+            Commitment(
+                Side.PROVIDER, "A ticket is closed only when whoever opened it agrees", "Petra Holm, service desk", _in(due.reply_by, 28)
+            ),
+            Commitment(Side.PROVIDER, "A progress note on every open ticket, each working day", "Otto Lindqvist", _in(due.reply_by, 14)),
+            Commitment(Side.CLIENT, "New starters announced five working days ahead", "head of personnel", _in(due.reply_by, 21)),
+        ]
+        record_reply(item.slug, REPLY, due.reply_by, commitments, replied, actor="sample data")
+    save_draft(item.slug, read_draft("", CHANGES, (), ()))
+    send(item.slug, told, actor="sample data")
+    if not last:
+        mail.cancel(item.slug)
+
+
+def _in(day: date, days: int) -> date:
+    return day + timedelta(days=days)
+
+
 def welcome(config: Config) -> None:
     """Prints where to look."""
     base = config.base_url
@@ -211,12 +249,14 @@ def welcome(config: Config) -> None:
     letters = Catcher(config.folder / "mail").letters()
     invitation = next((letter for letter in letters if running and f"/s/{running.slug}#" in letter.text), None)
     shared = next((letter for letter in letters if "lindqvist" in letter.to), None)
+    closing = next((letter for letter in letters if letter.subject.startswith("You said")), None)
     places = [
         ("the manager's dashboard; this link signs you in, once", sign_in_link(MANAGER, config)),
         ("the newest results (after signing in)", f"{base}/waves/{newest.slug}" if newest else ""),
         ("the wave that is open now (after signing in)", f"{base}/waves/{running.slug}" if running else ""),
         ("one employee's invitation; its link leads to the survey", f"{base}/mail/{invitation.id}" if invitation else ""),
         ("the findings mail to the provider", f"{base}/mail/{shared.id}" if shared else ""),
+        ("the follow-up mail to staff", f"{base}/mail/{closing.id}" if closing else ""),
         ("the mail catcher's inbox, with all mails", f"{base}/mail"),
         ("what the employees are promised", f"{base}/promise"),
     ]

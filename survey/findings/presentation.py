@@ -211,7 +211,8 @@ def _contrast(judged: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, 
     best, worst = wording.strengths_and_problems(judged if len(judged) > 1 else shown)
     of_strengths = of_problems = ""
     if len(judged) < 2:
-        of_strengths, of_problems = "No targets are set; these score highest.", "No targets are set; these score lowest."
+        few = "Only one measure has a target" if judged else "No targets are set"
+        of_strengths, of_problems = f"{few}; these score highest.", f"{few}; these score lowest."
     else:
         of_strengths = "" if "meets" in verdicts else "Nothing clearly meets its target; these come closest."
         of_problems = "" if "misses" in verdicts else "Nothing clearly misses its target; these have the least to spare."

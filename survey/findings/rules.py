@@ -94,3 +94,11 @@ class Sharing:
         """Stands for what goes along with the company figures, in whatever order; empty where nothing does."""
         along = json.dumps([self.groups, sorted(self.comments)])
         return hashlib.sha256(along.encode()).hexdigest() if self.groups or self.comments else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDue:
+    """When the newest shared version of a wave's findings first went to the provider, and by when its reply is due."""
+
+    shared_on: date
+    reply_by: date

@@ -14,7 +14,7 @@ from survey.findings.compute import canonical, compute
 from survey.findings.letters import check_length
 from survey.findings.pooling import add_up
 from survey.findings.publication import check, hidden_further, leaks
-from survey.findings.rules import Earlier, Evidence, Findings, Sharing, Third, Withheld
+from survey.findings.rules import Earlier, Evidence, Findings, ReplyDue, Sharing, Third, Withheld
 from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -155,6 +155,13 @@ def shared_with(found: Findings) -> frozenset[str]:
     """The contacts that were sent this version."""
     query = select(SharingRow.contact_id).where(SharingRow.wave_id == found.wave.id, SharingRow.version == found.version)
     return frozenset(db.session.scalars(query))
+
+
+def reply_due(item: Wave) -> ReplyDue | None:
+    """By when the provider's reply to this wave is due, counted from the first sharing of the newest shared version; None before that."""
+    query = select(SharingRow.shared_on, SharingRow.reply_by).where(SharingRow.wave_id == item.id)
+    first = db.session.execute(query.order_by(SharingRow.version.desc(), SharingRow.shared_on, SharingRow.reply_by).limit(1)).first()
+    return ReplyDue(first.shared_on, first.reply_by) if first else None
 
 
 def comments_of(found: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:

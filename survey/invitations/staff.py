@@ -7,6 +7,7 @@ from survey.database import db, scrub, transaction
 from survey.invitations.service import FRESH, INVITATION, REMINDER, dealt_thirds
 from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.mail import service as mail
+from survey.mail.kinds import told_to_staff
 from survey.mail.progress import supersede, told_states
 from survey.people import service as people
 from survey.people.rules import Person
@@ -44,8 +45,17 @@ def export_person(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]
     """Everything that is stored about one person; not whether they have answered, for that is nobody's to read."""
     person = people.person_at(email)
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.person_id == person.id)).all()
-    letters, thirds = told_states([row.id for row in rows], INVITATION), dealt_thirds(person.id)
-    invitations = [{"wave": waves.wave_by_id(row.wave_id).slug, "group": row.group_name, INVITATION: letters.get(row.id)} for row in rows]
+    ids, thirds = [row.id for row in rows], dealt_thirds(person.id)
+    letters = {kind: told_states(ids, kind) for kind in told_to_staff()}
+    invitations: list[dict[str, str | None]] = [
+        {
+            "wave": waves.wave_by_id(row.wave_id).slug,
+            "group": row.group_name,
+            INVITATION: None,
+            **{kind: states[row.id] for kind, states in letters.items() if row.id in states},
+        }
+        for row in rows
+    ]
     record("person exported", {}, actor)
     directory = {name: getattr(person, name) for name in ("email", "name", "department", "site", "language", "leader")}
     return {

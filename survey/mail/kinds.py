@@ -80,6 +80,11 @@ def is_told(kind: str) -> bool:
     return known is not None and known.told
 
 
+def told_to_staff() -> list[str]:
+    """The names of the kinds that go to staff and whose numbers may be shown."""
+    return [name for name, kind in known_kinds().items() if kind.told and kind.to_staff]
+
+
 def quiet_kinds() -> list[str]:
     """The names of the kinds whose numbers are told nowhere."""
     return [name for name, kind in known_kinds().items() if not kind.told]

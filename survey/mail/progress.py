@@ -17,7 +17,7 @@ from survey.database import db, transaction
 from survey.kernel.clock import now
 from survey.mail import pausing, wording
 from survey.mail.delivery import DONE, GOING_OUT
-from survey.mail.kinds import is_told, known_kinds
+from survey.mail.kinds import is_told, known_kinds, told_to_staff
 from survey.mail.pace import ASSUMED, recovered
 from survey.mail.pausing import channel_row, paused_waves
 from survey.mail.presets import pace_for
@@ -136,6 +136,7 @@ def told_states(recipients: Sequence[str], kind: str) -> dict[str, str]:
     for at in range(0, len(recipients) if is_told(kind) else 0, 500):
         query = select(OutboxRow.recipient, OutboxRow.state, OutboxRow.last_reason)
         query = query.where(OutboxRow.recipient.in_(recipients[at : at + 500]), OutboxRow.kind == kind)
+        query = query.order_by(OutboxRow.letter_version)  # of several the newest
         found |= {recipient: wording.told_state(state, reason) for recipient, state, reason in db.session.execute(query)}
     return found
 
@@ -200,8 +201,7 @@ def level(wave: str) -> None:
 
     Else such a letter, which its person's answer may have made needless, could be told by its state for ever.
     """
-    told = [name for name, kind in known_kinds().items() if kind.told and kind.to_staff]
-    ours = (OutboxRow.wave == wave, OutboxRow.kind.in_(told))
+    ours = (OutboxRow.wave == wave, OutboxRow.kind.in_(told_to_staff()))
     needless = (OutboxRow.state == State.CANCELLED.value, func.coalesce(OutboxRow.last_reason, "") != TAKEN_BACK)
     facts = {"sent_at": None, "date_header": None, "attempts": 1, "last_code": None, "last_reason": None}
     with transaction() as session:

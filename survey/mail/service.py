@@ -41,7 +41,6 @@ __all__ = [
     "resume",
     "resume_wave",
     "retry",
-    "states_of",
     "status",
     "stop_soon",
 ]
@@ -132,16 +131,6 @@ def lately(wave: str, since: datetime, until: datetime) -> frozenset[str]:
     at = case((OutboxRow.state == State.UNKNOWN.value, OutboxRow.date_header), else_=OutboxRow.sent_at)
     query = select(OutboxRow.recipient).where(OutboxRow.wave == wave, waits | ((at > since) & (at <= until)))
     return frozenset(db.session.scalars(query))
-
-
-def states_of(recipients: Sequence[str]) -> dict[str, tuple[str, datetime | None]]:
-    """By recipient: the state of their letter, and when it was handed over; kinds that are not told stay aside."""
-    found: dict[str, tuple[str, datetime | None]] = {}
-    for at in range(0, len(recipients), 500):
-        query = select(OutboxRow.recipient, OutboxRow.state, OutboxRow.sent_at)
-        query = query.where(OutboxRow.recipient.in_(recipients[at : at + 500]), OutboxRow.kind.not_in(quiet_kinds()))
-        found |= {recipient: (state, sent_at) for recipient, state, sent_at in db.session.execute(query)}
-    return found
 
 
 def forget_quiet(wave: str, *, sum_up: bool = False) -> None:

@@ -75,6 +75,10 @@ REFUSED = {
     "findings show": "it-2027-q1 --json",
     "findings share": "it-2027-q1 --to provider",
     "responses import": "past answers.csv --groups list.json --survey IT --opened 2026-01-01 --closed 2026-01-15",
+    "followups reply": "it-2027-q1 --file list.json --received 2027-02-09",
+    "followups write": "it-2027-q1",
+    "followups preview": "it-2027-q1",
+    "followups send": "it-2027-q1",
     "mail test": "ada@northwind.example",
     "mail bounces": "",
 }
@@ -90,6 +94,7 @@ NEVER_REFUSED = {
     "surveys list": "",
     "waves list": "",
     "cokey list": "",
+    "followups list": "",
     "mail status": "",
     "mail retry": "it-2027-q1",
     "mail pause": "",

@@ -1,0 +1,1 @@
+"""The closing mail to staff: what they said, what the provider answered, what changes."""

@@ -1,0 +1,164 @@
+"""The provider's reply and the closing mail to staff, from the command line."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from survey.followups import service
+from survey.followups.letters import sample_letter
+from survey.followups.rules import Line, Side, Standing, named_day, read_commitments, read_draft
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+from survey.waves import service as waves
+from survey.waves.rules import Wave
+
+ACTOR = "command line"
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group("followups")
+def followups_group() -> None:
+    """Record what the provider replied, and tell staff what changes."""
+
+
+@followups_group.command("reply")
+@click.argument("wave")
+@click.option("--file", "file", type=READABLE, help="The reply, word for word, as plain text.")
+@click.option("--received", type=DAY, help="The day on which it arrived.")
+@click.option("--none", "has_none", is_flag=True, help="No reply has arrived; record only the commitments.")
+@click.option(
+    "--commitment",
+    "commitments",
+    nargs=4,
+    multiple=True,
+    metavar="SIDE WHAT OWNER DAY",
+    help="What one side promises: provider or client, what, owner by role or name, day due. May be repeated.",
+)
+def reply(wave: str, *, file: Path | None, received: datetime | None, has_none: bool, commitments: tuple[tuple[str, ...], ...]) -> None:
+    """Record the provider's reply to the findings. A second time it is a correction, a new version; nothing is overwritten.
+
+    Example: candour followups reply it-support-2027-q1 --file reply.txt --received 2027-02-09
+    """
+    if has_none == (file is not None):
+        raise Refused("Say where the reply is (--file REPLY.txt --received DAY), or that none has arrived (--none).")
+    lines = read_commitments([Line(*typed) for typed in commitments])
+    day = received.date() if received else None
+    kept = service.record_reply(wave, _text(file) if file else None, day, lines, now(), actor=ACTOR)
+    what = "The reply is" if kept.text is not None else "The commitments are"
+    click.echo(f"{what} recorded, version {kept.version}. Look at the mail to staff: candour followups preview {waves.wave(wave).slug}")
+
+
+@followups_group.command("write")
+@click.argument("wave")
+@click.option("--opening", default="", help="A line of your own to begin with.")
+@click.option("--changes", "changes_file", type=READABLE, help="What you yourself change, as plain text.")
+@click.option("--strength", "strengths", multiple=True, metavar="QUESTION", help="In place of the rule's choice; at most two.")
+@click.option("--problem", "problems", multiple=True, metavar="QUESTION", help="In place of the rule's choice; at most two.")
+def write(wave: str, *, opening: str, changes_file: Path | None, strengths: tuple[str, ...], problems: tuple[str, ...]) -> None:
+    """Write what the mail to staff says beside findings, reply and commitments. Sends nothing.
+
+    Example: candour followups write it-support-2027-q1 --changes changes.txt
+    """
+    if len(strengths) > 2 or len(problems) > 2:
+        raise Refused("The mail names two strengths and two problems at most. Choose fewer.")
+    changes = _text(changes_file) if changes_file else ""
+    service.save_draft(wave, read_draft(opening, changes, strengths, problems))
+    click.echo(f"Saved. Look at the mail to staff: candour followups preview {waves.wave(wave).slug}")
+
+
+@followups_group.command("preview")
+@click.argument("wave")
+def preview(wave: str) -> None:
+    """Print the mail to staff as it would go now, and from when it may. Sends nothing.
+
+    Example: candour followups preview latest
+    """
+    _print(wave, None)
+
+
+@followups_group.command("send")
+@click.argument("wave")
+@click.option("--correction", metavar="REASON", help="Send another version of a mail that went out already; its readers see the reason.")
+@click.option("--dry-run", is_flag=True, help="Print the mail and how many get it; send nothing.")
+def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
+    """Send the mail to everybody who was invited to the wave, whether they answered or not; once. Whoever stopped survey mails gets none.
+
+    Needs shared findings, and a recorded reply or a reply that is overdue.
+
+    Example: candour followups send it-support-2027-q1
+    """
+    if dry_run:
+        _print(wave, correction)
+        return
+    reason = None if correction is None else read_draft("", "", (), (), correction).correction
+    edition = service.send(wave, now(), actor=ACTOR, correction=reason)
+    item = waves.wave(wave)
+    click.echo(f"Version {edition.version} is on its way to everybody who was invited: {len(service.readers(item))} letters are queued.")
+    click.echo("Whoever has stopped survey mails gets none. The mails leave with the next tick.")
+
+
+@followups_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_followups(*, as_json: bool) -> None:
+    """List the shared waves: when the reply and the mail to staff are due, and what is there of both.
+
+    Example: candour followups list --json
+    """
+    found = service.standings(now())
+    if as_json:
+        click.echo(json.dumps({"followups": [_facts(item, standing) for item, standing in found]}, ensure_ascii=False))
+        return
+    for item, standing in found:
+        click.echo(f"{item.slug}: {_says(standing)}")
+
+
+def _print(wave: str, correction: str | None) -> None:
+    item, moment = waves.wave(wave), now()
+    letter = sample_letter(service.preview(wave, moment, correction=correction))
+    standing = service.standing(item, moment)
+    click.echo(f"To: {len(service.readers(item))} who were invited, except whoever has stopped survey mails\nSubject: {letter.subject}\n")
+    click.echo(letter.text)
+    if standing and (reason := service.why_not(item, standing)):
+        click.echo(f"It cannot go yet. {reason}", err=True)
+
+
+def _facts(item: Wave, found: Standing) -> dict[str, object]:
+    return {
+        "wave": item.slug,
+        "shared": found.shared.isoformat(),
+        "reply_due": found.reply_due.isoformat(),
+        "reply": found.record.version if found.record and found.is_replied else None,
+        "received": found.record.received.isoformat() if found.record and found.record.received else None,
+        "commitments": _count(found),
+        "without_reply_from": found.from_day.isoformat(),
+        "due": found.due.isoformat(),
+        "overdue": found.is_overdue,
+        "sent": found.edition.sent.isoformat() if found.edition else None,
+        "version": found.edition.version if found.edition else None,
+        "digest": found.edition.digest if found.edition else None,
+    }
+
+
+def _count(found: Standing) -> dict[str, int]:
+    lines = found.record.commitments if found.record else ()
+    return {side.value: sum(one.side is side for one in lines) for side in Side}
+
+
+def _says(found: Standing) -> str:
+    if found.edition:
+        return f"sent on {named_day(found.edition.sent)}, version {found.edition.version}"
+    replied = "reply recorded" if found.is_replied else f"reply due by {named_day(found.reply_due)}"
+    return f"{replied}, mail to staff {'OVERDUE since' if found.is_overdue else 'due by'} {named_day(found.due)}"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} cannot be read as text in UTF-8. Save it as plain text and try again.") from error
+
+
+COMMANDS = (followups_group,)

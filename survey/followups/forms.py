@@ -1,0 +1,72 @@
+"""What the pages of the follow-up hand in, as it was typed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from werkzeug.datastructures import MultiDict
+
+from survey.followups.rules import MOST_COMMITMENTS, Draft, Line, Record
+
+FEWEST_ROWS, SPARE_ROWS = 6, 3
+LARGEST_REPLY = 1024 * 1024  # so that a reply far too long comes back with a sentence, and not with an error page
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyForm:
+    """The form on which a reply is recorded: its text, its day, whether there is none, and lines of commitments."""
+
+    text: str
+    received: str
+    has_none: bool
+    lines: tuple[Line, ...]
+
+    @property
+    def rows(self) -> tuple[Line, ...]:
+        """The lines as the form shows them, with empty ones to fill in."""
+        number = min(MOST_COMMITMENTS, max(FEWEST_ROWS, len(self.lines) + SPARE_ROWS))
+        return (*self.lines, *[Line("provider", "", "", "")] * (number - len(self.lines)))
+
+
+def reply_form(posted: MultiDict[str, str]) -> ReplyForm:
+    """What was posted; lines that hold nothing at the end are left out."""
+    columns = [posted.getlist(name) for name in ("side", "what", "owner", "due")]
+    lines = [Line(*cells) for cells in zip(*columns, strict=False)][: MOST_COMMITMENTS * 2]
+    while lines and lines[-1].is_empty:
+        lines.pop()
+    return ReplyForm(posted.get("reply", ""), posted.get("received", ""), posted.get("none") == "y", tuple(lines))
+
+
+def filled_in(known: Record | None) -> ReplyForm:
+    """The form with what is recorded already, for a correction."""
+    if known is None:
+        return ReplyForm("", "", has_none=False, lines=())
+    lines = tuple(Line(one.side.value, one.what, one.owner, one.due.isoformat()) for one in known.commitments)
+    return ReplyForm(known.text or "", known.received.isoformat() if known.received else "", has_none=known.text is None, lines=lines)
+
+
+@dataclass(frozen=True, slots=True)
+class MailForm:
+    """The form on which the mail is written, as it was typed."""
+
+    opening: str
+    changes: str
+    strengths: tuple[str, ...]
+    problems: tuple[str, ...]
+    correction: str = ""
+
+
+def mail_form(posted: MultiDict[str, str]) -> MailForm:
+    """What was posted."""
+    chosen = {name: tuple(posted.getlist(name)[:2]) for name in ("strength", "problem")}
+    return MailForm(
+        posted.get("opening", ""), posted.get("changes", ""), chosen["strength"], chosen["problem"], posted.get("correction", "")
+    )
+
+
+def as_saved(draft: Draft) -> MailForm:
+    """The form with what was saved."""
+    return MailForm(draft.opening, draft.changes, _two(draft.strengths), _two(draft.problems), draft.correction)
+
+
+def _two(chosen: Sequence[str]) -> tuple[str, ...]:
+    return (*chosen, "", "")[:2]

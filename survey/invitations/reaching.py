@@ -1,0 +1,40 @@
+"""Writing to everybody who was invited to a wave, whether they answered or not."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from survey.database import db, transaction
+from survey.invitations.service import invitation
+from survey.invitations.tables import InvitationRow
+from survey.people.rules import Person
+from survey.people.service import list_people, person
+from survey.people.stopping import has_stopped, store_stop_secrets
+
+
+def invited(wave_id: str) -> tuple[str, ...]:
+    """The invitations of a wave, used or not, of people who are still in the directory."""
+    known = {one.id for one in list_people()}
+    query = select(InvitationRow.id, InvitationRow.person_id).where(InvitationRow.wave_id == wave_id).order_by(InvitationRow.id)
+    return tuple(invitation_id for invitation_id, person_id in db.session.execute(query) if person_id in known)
+
+
+def reader_of(invitation_id: str) -> Person | None:
+    """Whom a letter to this invitation reaches; None once they have left the directory or stopped survey mails."""
+    found = invitation(invitation_id)
+    reader = person(found.person_id) if found and found.person_id else None
+    return None if reader is None or has_stopped(reader.id) else reader
+
+
+def store_ways_out(invitation_id: str, to: str, stop_secrets: Sequence[str]) -> bool:
+    """Inside the commit before a letter leaves: keeps the hashes of its secrets for stopping, if it is still due.
+
+    It is not when the person has left, stopped survey mails, or got another address than `to` meanwhile.
+    """
+    with transaction() as session:
+        session.get(InvitationRow, invitation_id, populate_existing=True, with_for_update=True)  # no correction meanwhile
+        reader = reader_of(invitation_id)
+        if reader is None or reader.email != to:
+            return False
+        store_stop_secrets(reader.id, stop_secrets)
+    return True
