@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 BUSY_SECONDS = 10
 REWRITE_SECONDS = 3
+FOREIGN = "candour_foreign"  # an engine with this option begins its transactions itself
 _WRITE = "candour_write"
 # What a server may write down while people answer: the values that say nothing of who did it, when, or what.
 _DISCREET = {
@@ -117,7 +118,7 @@ def _prepare_sqlite(connection: object, _record: object) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and not connection.get_execution_options().get(FOREIGN):
         write = connection.get_execution_options().get(_WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 

@@ -12,6 +12,8 @@ from survey.config import Config
 from survey.database import db
 from survey.invitations.reminding import due_to_remind, remind
 from survey.invitations.service import open_wave
+from survey.jobs.pulse import note_pass
+from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.waves import service as waves
@@ -28,7 +30,10 @@ _probed: dict[str, datetime] = {}  # per wave; in memory, so that each process p
 
 
 def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tuple[str, ...]:
-    """One pass of all due work: finish counts, open, remind, close and count, then letters until none is due; says what it did."""
+    """One pass of all due work: finish counts, open, remind, close and count, then letters until none is due; says what it did.
+
+    No seconds: no letters, for whoever sends them beside it.
+    """
     lines: list[str] = []
     for item in unfinished(config.key_dir):
         _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
@@ -40,6 +45,15 @@ def tick(config: Config, moment: datetime, seconds: float = LONGEST_DRAIN) -> tu
     for item in waves.due_to_close(moment):
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
     _probe_keys(config, moment, lines)
+    _attempt(lines, "", lambda: note_pass(now()))
+    if seconds:
+        lines += letters(seconds)
+    return tuple(line for line in lines if line)
+
+
+def letters(seconds: float = LONGEST_DRAIN) -> tuple[str, ...]:
+    """Hands over letters until none is due, for at most so many seconds; says what it did."""
+    lines: list[str] = []
     _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
     return tuple(line for line in lines if line)
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from survey.database import db, transaction
 from survey.kernel.clock import now
+from survey.kernel.ending import is_ending
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import rules
@@ -185,6 +186,13 @@ def status(wave: str | None = None) -> Status:
     return Status(numbers, progress, channel.paused_because if channel else None, failures)
 
 
+def waits_since() -> datetime | None:
+    """Since when the oldest letter that could have gone is due; kinds that are not told stay aside, their time would count them."""
+    query = select(func.min(OutboxRow.next_at)).where(OutboxRow.state == State.READY.value, OutboxRow.kind.not_in(_quiet()))
+    found: datetime | None = db.session.scalar(query)
+    return found if found and found <= now() else None
+
+
 def retry(wave: str) -> int:
     """Puts what failed back in the queue, but for kinds that are not told; says how many."""
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_([State.FAILED.value, State.BOUNCED.value]))
@@ -249,7 +257,7 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
     _take_back_leases()
     line = channel or channel_for(config)
     try:
-        while time.monotonic() < end and not report.problem:
+        while time.monotonic() < end and not report.problem and not is_ending():
             claims = _claim(config.mail_per_minute)
             if not claims:
                 break
@@ -266,6 +274,10 @@ def _drain(line: Channel, claims: list[_Claim], report: Report) -> None:
     """Writes and hands over a batch; commit B of one letter is commit A of the next, while nothing waits between them."""
     pending: tuple[_Claim, Attempt] | None = None
     for at, claim in enumerate(claims):
+        if is_ending():
+            _settle(pending, report)
+            _release(claims[at:])
+            return
         if pending and not line.is_ready:
             _settle(pending, report)
             pending = None
