@@ -19,7 +19,7 @@ from pathlib import Path
 from dbos import DBOS, DBOSPortableJSONSerializer, ScheduleInput
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, event, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from survey.database import FOREIGN
 from survey.kernel.clock import now
@@ -88,18 +88,20 @@ class Engine:
             return False
         try:
             return scheduled(self._database) >= {one["schedule_name"] for one in self._schedules}
+        except OperationalError:
+            raise  # it is away: DBOS waits for it by itself
         except SQLAlchemyError:
-            return False
+            return False  # it was emptied
 
     def _up(self) -> None:
-        self._database = engine_database(self._url)
+        database = engine_database(self._url)
         DBOS(
             config={
                 "name": "candour",
                 "application_version": VERSION,
                 # never the same for two: a second process must not take up what a living one does
                 "executor_id": f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}",
-                "system_database_engine": self._database,
+                "system_database_engine": database,
                 "dbos_system_schema": SCHEMA,
                 "serializer": DBOSPortableJSONSerializer(),  # no pickles, which run code when they are read
                 "use_listen_notify": False,
@@ -111,7 +113,7 @@ class Engine:
         for one in self._schedules:  # no limit across processes: the task of a dead one would hold its place for good
             DBOS.register_queue(one["schedule_name"], worker_concurrency=1, on_conflict="always_update")
         DBOS.apply_schedules(self._schedules)
-        self._file = _identity(self._url)
+        self._database, self._file = database, _identity(self._url)
 
     def _down(self, seconds: int) -> None:
         DBOS.destroy(workflow_completion_timeout_sec=seconds)

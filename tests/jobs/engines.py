@@ -18,7 +18,6 @@ from tests.conftest import settings_of
 
 CANDOUR = Path(sys.executable).with_name("candour")
 CLOCK = Path(__file__).with_name("clock.py")
-TRIES = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,16 @@ def each_time_once(found: list[Run], every: timedelta) -> bool:
     return times == [times[0] + number * every for number in range(len(times))]
 
 
-def until(what: Callable[[], object], says: str) -> None:
-    """Waits until something is so, for at most a minute."""
-    for _ in range(TRIES):
+def until(what: Callable[[], object], says: str, seconds: int = 60) -> None:
+    """Waits until something is so, for at most so long."""
+    for _ in range(10 * seconds):
         try:
             if what():
                 return
         except Exception:  # noqa: BLE001, S110 - the database may be away meanwhile
             pass
         time.sleep(0.1)
-    pytest.fail(f"within a minute it was not so that {says}")
+    pytest.fail(f"within {seconds} seconds it was not so that {says}")
 
 
 @contextmanager

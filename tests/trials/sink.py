@@ -1,6 +1,6 @@
 """A real SMTP server as a process that is slow and sometimes busy. Usage: python -m tests.trials.sink FOLDER PORT SHARE DELAY; says "ready".
 
-A share of the letters is answered 451, each takes DELAY seconds; what is taken is kept as a file before it is acknowledged.
+A share of the letters is answered 451, each takes DELAY seconds; what is taken is kept as a file halfway, before it is acknowledged.
 """
 
 import asyncio
@@ -21,13 +21,14 @@ class Slow:
         self.numbers, self.source = itertools.count(1), random.Random(1)
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the library's name
-        await asyncio.sleep(self.delay)
+        await asyncio.sleep(self.delay / 2)
         if self.source.random() < self.share:
             return "451 4.3.0 busy, try later"
         assert isinstance(envelope.content, bytes)
         written = self.folder / f"{next(self.numbers):06}.part"
         written.write_bytes(envelope.content)
         written.rename(written.with_suffix(".eml"))
+        await asyncio.sleep(self.delay / 2)  # the worst moment to be killed in: kept, and nobody has heard of it
         return "250 kept"
 
 

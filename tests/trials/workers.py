@@ -101,6 +101,20 @@ class Found:
         return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
 
 
+@contextmanager
+def slow_server(folder: Path, port: int, share: float, delay: float) -> Iterator[None]:
+    """An SMTP server in a process of its own."""
+    command = [sys.executable, "-m", "tests.trials.sink", str(folder), str(port), str(share), str(delay)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as sink:
+        assert sink.stdout
+        assert sink.stdin
+        assert sink.stdout.readline() == "ready\n"
+        try:
+            yield
+        finally:
+            sink.stdin.close()
+
+
 class Trial:
     """The processes of one trial, and what happens to them."""
 
@@ -114,15 +128,13 @@ class Trial:
     def run(self) -> Found:
         """Everything from the opening to the last letter."""
         with ExitStack() as stack:
-            stack.enter_context(installed(self.database_url, self.folder))
+            app = stack.enter_context(installed(self.database_url, self.folder))
             delay = self.seconds * WORKERS * 0.6 / self.people
-            stack.enter_context(self._sink(delay))
+            stack.enter_context(slow_server(self.mails, self.mail_port, BUSY, delay))
             ports = [stack.enter_context(self._web(number)) for number in range(WEBS)]
             workers = [self._worker(number) for number in range(WORKERS)]
             stack.callback(lambda: [_ended(one) for one in workers])
-            from flask import current_app
-
-            self.slug = opened(current_app._get_current_object(), self.people).slug  # type: ignore[attr-defined]
+            self.slug = opened(app, self.people).slug
             db.session.remove()
             people = [threading.Thread(target=self._answer, args=(number, ports)) for number in range(WEBS)]
             for one in people:
@@ -136,19 +148,6 @@ class Trial:
                 _ended(one)
             self._look()
         return self.found
-
-    @contextmanager
-    def _sink(self, delay: float) -> Iterator[None]:
-        command = [sys.executable, "-m", "tests.trials.sink", str(self.mails), str(self.mail_port), str(BUSY), str(delay)]
-        root = Path(__file__).parents[2]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as sink:
-            assert sink.stdout
-            assert sink.stdin
-            assert sink.stdout.readline() == "ready\n"
-            try:
-                yield
-            finally:
-                sink.stdin.close()
 
     def _start(self, log: str, *words: str) -> subprocess.Popen[str]:
         more = {"CANDOUR_MAIL_URL": f"smtp://127.0.0.1:{self.mail_port}"}
