@@ -54,7 +54,7 @@ def until(what: Callable[[], object], says: str, seconds: int = 60) -> None:
         try:
             if what():
                 return
-        except Exception:  # noqa: BLE001, S110 - the database may be away meanwhile
+        except Exception:  # noqa: BLE001 - the database may be away meanwhile
             pass
         time.sleep(0.1)
     pytest.fail(f"within {seconds} seconds it was not so that {says}")

@@ -43,12 +43,12 @@ def arrived(folder: Path) -> Counter[str]:
 
 def states() -> dict[str, int]:
     with db.engine.connect() as connection:
-        return {state: number for state, number in connection.execute(text("SELECT state, count(*) FROM outbox GROUP BY state"))}
+        return dict(connection.execute(text("SELECT state, count(*) FROM outbox GROUP BY state")).tuples().all())
 
 
 def listening(pid: int) -> set[int]:
     """The ports on which a process takes connections."""
-    sockets = {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if path.exists() or path.is_symlink()}
+    sockets = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
     lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
     return {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets}
 

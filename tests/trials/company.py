@@ -38,7 +38,9 @@ def installed(database_url: str, folder: Path) -> Iterator[Flask]:
 
 def planned(people: int, *, opens_in: timedelta = timedelta(0)) -> Wave:
     """A company of so many people with one wave, planned for now."""
-    set_organisation("Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head of operations", "northwind.example", several_zones=False)
+    set_organisation(
+        "Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head of operations", "northwind.example", several_zones=False
+    )
     sizes = {f"Department {number}": people // DEPARTMENTS + (number < people % DEPARTMENTS) for number in range(DEPARTMENTS)}
     import_people(staff_csv(sizes))
     add_provider("Brightline IT", [("Otto Lindqvist", "otto@brightline.example")])
