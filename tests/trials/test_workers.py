@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
+
 from tests.trials.workers import Found, Trial
 
 
 def test_nothing_is_lost_missed_or_stuck_while_workers_are_killed_and_restarted(postgres: str, tmp_path: Path) -> None:
-    from sqlalchemy import create_engine, text
-
     engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("CREATE DATABASE trial"))
