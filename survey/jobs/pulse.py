@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 
 from survey.database import db, transaction
 from survey.jobs.tables import PulseRow
@@ -12,12 +12,10 @@ from survey.jobs.tables import PulseRow
 def note_pass(moment: datetime) -> None:
     """Writes down that a pass has just ended, by the real clock."""
     with transaction() as session:
-        if session.connection().execute(update(PulseRow).values(last_pass=moment)).rowcount == 0:
-            try:
-                with session.begin_nested():
-                    session.add(PulseRow(number=1, last_pass=moment))
-            except IntegrityError:
-                pass  # another process was as fast
+        connection = session.connection()
+        if connection.execute(update(PulseRow).values(last_pass=moment)).rowcount == 0:
+            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            connection.execute(insert(PulseRow).values(number=1, last_pass=moment).on_conflict_do_nothing())  # another may be as fast
 
 
 def last_pass() -> datetime | None:
