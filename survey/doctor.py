@@ -9,13 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from survey.config import PREFIX, Config
-from survey.database import MIGRATIONS, db, indiscretions
+from survey.database import db, indiscretions, revision_of, revisions
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.jobs.engine import SCHEMA, engine_database, scheduled
 from survey.jobs.pulse import last_pass
@@ -95,17 +93,16 @@ def _database(config: Config) -> Iterator[Check]:
             "database", True, f"There is none at {config.database_file}.", "Make it: candour init. Or correct CANDOUR_DATABASE_URL."
         )
         return
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    head = revisions()[-1]
     try:
         with db.engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
+            current = revision_of(connection)
     except SQLAlchemyError as error:
         remedy = "See whether it runs and has room, and whether CANDOUR_DATABASE_URL is right. If it is new: candour init"
         yield Check("database", True, f"It does not answer ({type(error).__name__}).", remedy)
         return
     yield Check("database", False, f"It answers ({db.engine.dialect.name}).")
-    if current is not None and current not in known:
+    if current is not None and current not in revisions():
         yield Check("migrations", True, "The database was made by a newer Candour.", "Install that version.")
     elif current != head:
         yield Check("migrations", True, f"The tables are at {current or 'nothing'}, this program needs {head}.", "Run: candour init")

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -14,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from survey.access.open_to import open_to
-from survey.database import MIGRATIONS, db
+from survey.database import db, revision_of, revisions
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
 from survey.mail import service as mail
@@ -53,9 +51,7 @@ def readyz() -> tuple[dict[str, str], int]:
     """
     try:
         db.session.execute(text("SELECT 1"))
-        current = MigrationContext.configure(db.session.connection()).get_current_revision()
-        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-        if current != head:
+        if revision_of(db.session.connection()) != revisions()[-1]:
             return {"status": "not ready", "migrations": "run: candour init"}, 503
         told = {"timetable": _timetable(), "mail": "paused" if mail.status().paused_because else "goes out"}
     except SQLAlchemyError:

@@ -99,9 +99,8 @@ def test_the_doctor_looks_at_the_engines_database(app: Flask, database_url: str,
         assert check(app, "engine's database") == ("good", "It answers (3 jobs). ")
 
 
-def test_the_doctor_says_what_to_do_about_a_broken_one(app: Flask, database_url: str, tmp_path: Path) -> None:
-    if not database_url.startswith("sqlite"):
-        pytest.skip("a file breaks by itself; a schema does not")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_doctor_says_what_to_do_about_a_broken_one(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "engine.db").write_bytes(b"rubbish" * 99)
     verdict, says = check(app, "engine's database")
     assert verdict == "wrong"

