@@ -42,7 +42,7 @@ def arrived(folder: Path) -> Counter[str]:
 
 def states() -> dict[str, int]:
     with db.engine.connect() as connection:
-        return dict(connection.execute(text("SELECT state, count(*) FROM outbox GROUP BY state")).tuples().all())
+        return {row.state: row.number for row in connection.execute(text("SELECT state, count(*) AS number FROM outbox GROUP BY state"))}
 
 
 def listening(pid: int) -> set[int]:
