@@ -8,11 +8,10 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, make_url
 
 from survey.config import Config
-from survey.database import MIGRATIONS
+from survey.database import revisions
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 
@@ -73,7 +72,7 @@ def _resolved(file: Path) -> Path:
 
 
 def _check_copy(file: Path) -> None:
-    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    known = set(revisions())
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as copy:
             faults = [row[0] for row in copy.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]

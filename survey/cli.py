@@ -2,15 +2,19 @@
 
 import json
 import logging
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 import click
 import waitress
 from flask import current_app
-from flask_migrate import upgrade
 from sqlalchemy.exc import DBAPIError
 
 from survey.access import commands as access
@@ -24,7 +28,8 @@ from survey.doctor import examine, settings
 from survey.findings import commands as findings
 from survey.followups import commands as followups
 from survey.invitations import commands as invitations
-from survey.jobs.loop import Loop
+from survey.jobs.engine import Engine, Job
+from survey.kernel import ending
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.progress import Progress
@@ -35,13 +40,16 @@ from survey.organisation import commands as organisation
 from survey.people import commands as people
 from survey.providers import commands as providers
 from survey.questionnaires import commands as questionnaires
+from survey.schedule import letters
 from survey.schedule import tick as do_what_is_due
 from survey.waves import commands as waves
 
 CONCEPTS = (access, people, organisation, providers, questionnaires, invitations, answering, waves, findings, followups, mail)
+log = logging.getLogger(__name__)
 WEB_THREADS = 8
 REMEDY = "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has room: CANDOUR_DATABASE_URL."
-SECONDS_BETWEEN_PASSES = 5
+EVERY_30_SECONDS, EVERY_5_SECONDS = "*/30 * * * * *", "*/5 * * * * *"
+RESUME = "Stopped. Nothing is lost: what was under way has ended, what waits goes on with: candour"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,7 +71,7 @@ def init() -> None:
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    upgrade()
+    import_module("flask_migrate").upgrade()  # it holds 16 MiB that no other command needs
     click.echo("The database is ready.")
 
 
@@ -141,7 +149,7 @@ def doctor(*, as_json: bool) -> None:
 @candour.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--web-only", is_flag=True, help="Serve pages only; `candour tick` or another process does the timed work.")
+@click.option("--web-only", is_flag=True, help="Serve pages only; `candour worker` or `candour tick` does the timed work.")
 def serve(host: str, port: int, *, web_only: bool) -> None:
     """Serve the pages and do the timed work, in one process.
 
@@ -150,31 +158,84 @@ def serve(host: str, port: int, *, web_only: bool) -> None:
     run(host, port, with_jobs=not web_only)
 
 
+@candour.command()
+def worker() -> None:
+    """Do the timed work without serving pages: open, remind, close, count, send. Several may run on one database.
+
+    Example: candour worker
+    """
+    with _until_told(), _engine():
+        click.echo("Working: what is due is done every 30 seconds, letters leave every 5 (stop with Ctrl-C)", err=True)
+        while not ending.wait(60):
+            pass
+    click.echo(f"{RESUME} worker", err=True)
+
+
 def run(host: str, port: int, *, with_jobs: bool = True) -> None:
-    """Serves until interrupted; the timed work runs beside it in a thread of its own."""
+    """Serves until interrupted or told to end; the timed work runs beside it."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the documented way to hand an app to a thread
-    config = app.config["CANDOUR"]
-
-    def due_work() -> None:
-        with app.app_context():
-            do_what_is_due(config, now(), seconds=SECONDS_BETWEEN_PASSES * 6, real=now())
-
-    loop = Loop(due_work, SECONDS_BETWEEN_PASSES)
     try:
         server = waitress.create_server(app, host=host, port=port, threads=WEB_THREADS, ident=None)
     except OSError as error:
         raise Refused(f"Port {port} on {host} is not free ({error.strerror}). Choose another: --port") from error
-    if with_jobs:
-        loop.start()
-    click.echo(f"Serving on http://{host}:{port} (stop with Ctrl-C)", err=True)
+    with _until_told(), _engine() if with_jobs else nullcontext():
+        click.echo(f"Serving on http://{host}:{port} (stop with Ctrl-C)", err=True)
+        try:
+            server.run()
+        finally:
+            server.close()
+    click.echo(f"{RESUME} serve{'' if with_jobs else ' --web-only'}", err=True)
+
+
+@contextmanager
+def _engine() -> Iterator[None]:
+    """The engine, running until the end of the block; it ends what is under way."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    config = app.config["CANDOUR"]
+    said: tuple[str, ...] = ()
+
+    def timetable() -> None:
+        nonlocal said
+        with app.app_context():
+            lines = do_what_is_due(config, now(), seconds=0, real=now())
+        for line in lines:
+            if line not in said:  # what cannot be done is said once, not every 30 seconds
+                log.warning(line)
+        said = lines
+
+    def outbox() -> None:
+        with app.app_context():
+            letters()
+
+    db.session.remove()
+    engine = Engine(config.engine_url, (Job("timetable", EVERY_30_SECONDS, timetable), Job("letters", EVERY_5_SECONDS, outbox)))
+    engine.start()
     try:
-        server.run()
+        yield
+    finally:
+        ending.end()
+        engine.stop()
+
+
+@contextmanager
+def _until_told() -> Iterator[None]:
+    """A block that SIGTERM and Ctrl-C end in good order; told a second time, the process ends at once, which loses nothing either."""
+
+    def told(number: int, _frame: object) -> None:
+        if ending.is_ending():
+            os._exit(128 + number)
+        ending.end()
+        raise KeyboardInterrupt
+
+    ending.begin()
+    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
     except KeyboardInterrupt:
         pass
     finally:
-        server.close()
-        if with_jobs:
-            loop.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _asked() -> click.Command:

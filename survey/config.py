@@ -66,6 +66,11 @@ class Config:
         return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
     @property
+    def engine_url(self) -> str:
+        """The engine's own database: a file beside ours, on PostgreSQL a schema of its own. Deleting it loses nothing."""
+        return f"sqlite:///{self.database_file.parent / 'engine.db'}" if self.database_file else self.database_url
+
+    @property
     def folder(self) -> Path:
         """Where the installation keeps its own small files: beside the SQLite database, else `instance`."""
         return self.database_file.parent if self.database_file else Path.cwd() / "instance"

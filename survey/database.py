@@ -1,14 +1,18 @@
 """The database: one session, one way to write, SQLite and PostgreSQL alike."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from flask_migrate import Migrate
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, event, func, select
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, event, func, inspect, select, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -16,6 +20,7 @@ from sqlalchemy.types import TypeDecorator
 
 BUSY_SECONDS = 10
 REWRITE_SECONDS = 3
+FOREIGN = "candour_foreign"  # an engine with this option begins its transactions itself
 _WRITE = "candour_write"
 # What a server may write down while people answer: the values that say nothing of who did it, when, or what.
 _DISCREET = {
@@ -46,7 +51,45 @@ db = SQLAlchemy(model_class=Base, engine_options={"hide_parameters": True})  # n
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.
 MIGRATIONS = next(path for path in (_HERE / "migrations", _HERE.parent / "migrations") if path.is_dir())
-migrate = Migrate(db=db, directory=str(MIGRATIONS), render_as_batch=True, compare_type=True)
+_REVISION = re.compile(r'^(?:down_)?revision = (?:"(\w+)"|None)$', re.MULTILINE)
+
+
+class Migrations:
+    """What Flask-Migrate looks for in an application. It and Alembic hold 16 MiB: they are loaded when a schema is made or changed."""
+
+    db = db
+    directory = str(MIGRATIONS)
+
+    @cached_property
+    def migrate(self) -> Any:  # noqa: ANN401 - without the library, its class has no name here
+        """Flask-Migrate's own object."""
+        return import_module("flask_migrate").Migrate(db=db, directory=self.directory, render_as_batch=True, compare_type=True)
+
+    def init_app(self, app: Flask) -> None:
+        """Lets `upgrade` and `downgrade` find the schema's history."""
+        app.extensions["migrate"] = self
+
+
+migrate = Migrations()
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """The schema's history as this program knows it, oldest first."""
+    found = (_REVISION.findall(path.read_text()) for path in (MIGRATIONS / "versions").glob("*.py"))
+    follows = {before: revision for revision, before in found}
+    history = [follows[""]]
+    while history[-1] in follows:
+        history.append(follows[history[-1]])
+    return tuple(history)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Which of them the tables are at; None where there are none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 class Instant(TypeDecorator[datetime]):
@@ -117,7 +160,7 @@ def _prepare_sqlite(connection: object, _record: object) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and not connection.get_execution_options().get(FOREIGN):
         write = connection.get_execution_options().get(_WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 

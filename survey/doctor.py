@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from survey.config import PREFIX, Config
-from survey.database import MIGRATIONS, db, indiscretions
+from survey.database import db, indiscretions, revision_of, revisions
 from survey.invitations.service import FRESH, INVITATION, REMINDER
+from survey.jobs.engine import SCHEMA, engine_database, scheduled
+from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
 from survey.mail import progress
 from survey.mail import service as mail
@@ -28,6 +28,7 @@ from survey.waves.custody import key_fault, remedy
 from survey.waves.rules import Wave, WaveState
 
 LARGEST_LAG = timedelta(seconds=2)
+LATEST_PASS = timedelta(minutes=5)
 WAITING = ("ready", "leased")
 TO_STAFF = (INVITATION, FRESH, REMINDER)
 RUNNING = frozenset({WaveState.OPEN, WaveState.CLOSED})
@@ -62,7 +63,17 @@ def examine(config: Config, kinds: frozenset[str]) -> tuple[Check, ...]:
     database = tuple(_database(config))
     checks = [*database, *_key_folder(config), *_base_url(config), *_certificate(config), *_mail(config)]
     if not any(check.is_wrong for check in database):
-        for look in (_clock, _logging, lambda: _zones(config), lambda: _keys(config), _copies, lambda: _letters(kinds), _bounces):
+        checks += _engine(config)
+        for look in (
+            _clock,
+            _logging,
+            lambda: _zones(config),
+            lambda: _keys(config),
+            _copies,
+            lambda: _letters(kinds),
+            _timetable,
+            _bounces,
+        ):
             checks += _looked(look)
     return tuple(checks)
 
@@ -94,17 +105,16 @@ def _database(config: Config) -> Iterator[Check]:
             "database", True, f"There is none at {config.database_file}.", "Make it: candour init. Or correct CANDOUR_DATABASE_URL."
         )
         return
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    head = revisions()[-1]
     try:
         with db.engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
+            current = revision_of(connection)
     except SQLAlchemyError as error:
         remedy = "See whether it runs and has room, and whether CANDOUR_DATABASE_URL is right. If it is new: candour init"
         yield Check("database", True, f"It does not answer ({type(error).__name__}).", remedy)
         return
     yield Check("database", False, f"It answers ({db.engine.dialect.name}).")
-    if current is not None and current not in known:
+    if current is not None and current not in revisions():
         yield Check("migrations", True, "The database was made by a newer Candour.", "Install that version.")
     elif current != head:
         yield Check("migrations", True, f"The tables are at {current or 'nothing'}, this program needs {head}.", "Run: candour init")
@@ -253,6 +263,34 @@ def _bounces() -> Iterator[Check]:
         )
     elif state.looked_at:
         yield Check("bounce mailbox", False, f"It was read at {state.looked_at:%Y-%m-%d %H:%M} UTC.")
+
+
+def _timetable() -> Iterator[Check]:
+    passed, run = last_pass(), "Run candour serve or candour worker, or candour tick every minute."
+    if passed is None:
+        yield Check("timetable", None, "It was never gone through, so no wave opens, closes or is counted by itself.", run)
+        return
+    says = f"It was last gone through at {passed:%Y-%m-%d %H:%M:%S} UTC."
+    yield Check("timetable", now() - passed > LATEST_PASS, says, run if now() - passed > LATEST_PASS else "")
+
+
+def _engine(config: Config) -> Iterator[Check]:
+    name, place = "engine's database", "engine.db beside the database" if config.database_file else f"the schema {SCHEMA}"
+    if config.database_file and not config.database_file.with_name("engine.db").is_file():
+        yield Check(name, None, f"There is none yet; candour serve or candour worker makes it: {place}.")
+        return
+    database = engine_database(config.engine_url)
+    try:
+        jobs = scheduled(database)
+    except ProgrammingError:
+        yield Check(name, None, f"There is none yet; candour serve or candour worker makes it: {place}.")
+    except SQLAlchemyError as error:
+        remedy = "While it stands still, candour tick does the work. Stop every process, delete it and start again; that loses nothing."
+        yield Check(name, True, f"{place[0].upper()}{place[1:]} does not answer ({type(error).__name__}).", remedy)
+    else:
+        yield Check(name, False, f"It answers ({len(jobs)} jobs).")
+    finally:
+        database.dispose()
 
 
 def _masked(value: object, *, is_secret: bool, is_address: bool) -> str:

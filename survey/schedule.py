@@ -42,7 +42,7 @@ def tick(
     It finishes counts, makes up for days when the service was down, closes and counts, gives up what was missed, opens, reminds, then
     hands over letters until none is due, over the channel that the settings name, unless another one is given. `moment` is the time of
     the timetable. `real` is what the clock says: without it the time is pretended, so the pass neither counts as a sign of life nor
-    takes a jump for an outage.
+    takes a jump for an outage. No seconds: no letters, for whoever sends them beside it.
     """
     lines: list[str] = []
     for item in unfinished(config.key_dir):
@@ -59,9 +59,16 @@ def tick(
     for item in waves.list_waves():
         mail.blank_old(item.slug, item.closes_at, moment)
     _probe_keys(config, moment, lines)
-    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))
-    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds).lines()))
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
+    if seconds:
+        lines += letters(seconds, channel)
+    return tuple(line for line in lines if line)
+
+
+def letters(seconds: float = LONGEST_DRAIN, channel: Channel | None = None) -> tuple[str, ...]:
+    """Hands over letters until none is due, for at most so many seconds; says what it did."""
+    lines: list[str] = []
+    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))
     return tuple(line for line in lines if line)
 
 

@@ -34,6 +34,11 @@ def its_own_folder_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(kinds, "now", lambda: OPENS.replace(tzinfo=UTC))
 
 
+def stored() -> dict[str, list[str]]:
+    """Everything but when the timetable was last gone through."""
+    return {table: rows for table, rows in everything_stored().items() if table != "pulse"}
+
+
 def states(survey: str = "IT support") -> dict[str, str]:
     return {w.slug: w.state.value for w in waves.list_waves(survey)}
 
@@ -66,9 +71,9 @@ def test_a_second_tick_changes_nothing_at_any_moment(app: Flask) -> None:
     config, first = app.config["CANDOUR"], found_company()
     for moment in (first.opens_at + EARLY, first.opens_at, first.closes_at + EARLY, first.closes_at):
         tick(config, moment)
-        before = everything_stored()
+        before = stored()
         assert tick(config, moment) == ()
-        assert everything_stored() == before
+        assert stored() == before
     assert letters(app) == 58
 
 
@@ -221,10 +226,10 @@ def test_the_silent_are_reminded_once_halfway_and_their_number_is_not_said(app: 
     assert tick(company.config, half - timedelta(seconds=1)) == ()
     assert tick(company.config, half) == ("it-support-2027-q1: reminders are queued", "reminder: going out")
     assert kinds_sent(company.wave.slug) == {"invitation": 58, "reminder": 16}
-    before = everything_stored()
+    before = stored()
     for later in (half, half + timedelta(days=1), half + timedelta(days=4)):
         assert tick(company.config, later) == ()
-    assert everything_stored() == before
+    assert stored() == before
     tick(company.config, company.wave.closes_at)
     assert kinds_sent(company.wave.slug) == {"invitation": 58}
 

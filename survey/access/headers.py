@@ -10,7 +10,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 WITH_SCRIPT = POLICY + "; script-src 'self'"
-_ANY_HOST = {"/healthz", "/readyz"}
+_ANY_HOST = {"/healthz", "/readyz", "/metrics"}
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
 

@@ -8,7 +8,6 @@ a claim names the lease, so that a process that slept past its lease changes not
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from survey.config import Config
 from survey.database import db, transaction
-from survey.kernel import clock
+from survey.kernel import clock, ending
 from survey.kernel.errors import Refused
 from survey.mail import claims, pace, pausing, rules
 from survey.mail.alarms import raise_alarm
@@ -38,7 +37,6 @@ log = logging.getLogger(__name__)
 FAULTS_IN_A_ROW = 5
 GOING_OUT, DONE = "going out", "done"
 PAUSED = "Sending is paused: {reason}. Nothing is lost. When it is mended: candour mail resume"
-_stopping = threading.Event()
 
 
 @dataclass(slots=True)
@@ -89,11 +87,6 @@ class _Done:
     begun: bool = True  # whether the attempt was counted when it began
 
 
-def stop_soon(*, stop: bool = True) -> None:
-    """Ends every pass of this process after the letter under way; what was claimed waits for another process."""
-    (_stopping.set if stop else _stopping.clear)()
-
-
 def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report:
     """Hands over what is due until nothing is, waiting for its turn where there is a pace, for at most so many seconds."""
     config, report = current_app.config["CANDOUR"], Report()
@@ -120,7 +113,7 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
 
 
 def _until_nothing_is_due(run: _Pass, end: float) -> None:
-    while time.monotonic() < end and not run.report.problem and not _stopping.is_set():
+    while time.monotonic() < end and not run.report.problem and not ending.is_ending():
         claimed = claims.claim(run.limits, run.ahead)
         if claimed.claims:
             _drain(run, claimed.claims)
@@ -130,7 +123,7 @@ def _until_nothing_is_due(run: _Pass, end: float) -> None:
 
 def _wait(seconds: float) -> bool:
     """Waits for a turn; False when we are to stop."""
-    return not _stopping.wait(max(0.0, seconds))
+    return not ending.wait(max(0.0, seconds))
 
 
 def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
@@ -146,7 +139,7 @@ def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
             _settle(run, done)
             _server_problem(run, refused, batch[at:])
             return
-        if not _is_our_turn(run, claim) or _stopping.is_set():
+        if not _is_our_turn(run, claim) or ending.is_ending():
             _settle(run, done)
             claims.release(batch[at:])
             return

@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, case, delete, func, insert, literal, or_, s
 
 from survey.database import db, transaction
 from survey.kernel import clock
-from survey.mail.delivery import DONE, GOING_OUT, Report, deliver, stop_soon
+from survey.mail.delivery import DONE, GOING_OUT, Report, deliver
 from survey.mail.kinds import Draft, Item, Kind, known_kinds, quiet_kinds, register
 from survey.mail.outbox import queue, queue_another
 from survey.mail.pausing import channel_pause, pause, pause_wave, paused_waves, resume, resume_wave
@@ -42,7 +42,7 @@ __all__ = [
     "resume_wave",
     "retry",
     "status",
-    "stop_soon",
+    "waits_since",
 ]
 
 
@@ -102,6 +102,13 @@ def status(wave: str | None = None) -> Status:
     paused = channel_pause()
     failures = tuple((recipient, f"{reason} ({code})" if code else str(reason)) for recipient, reason, code in db.session.execute(failed))
     return Status(numbers, progress, paused[0] if paused else None, failures)
+
+
+def waits_since() -> datetime | None:
+    """Since when the oldest letter that could have gone is due; kinds that are not told stay aside, their time would count them."""
+    query = select(func.min(OutboxRow.next_at)).where(OutboxRow.state == State.READY.value, OutboxRow.kind.not_in(quiet_kinds()))
+    found: datetime | None = db.session.scalar(query)
+    return found if found and found <= clock.now() else None
 
 
 def retry(wave: str) -> int:

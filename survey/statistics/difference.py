@@ -7,8 +7,8 @@ correction, for a change says something about the provider, not about who works 
 from collections.abc import Sequence
 
 import numpy as np
+import scipy  # its parts are loaded when first used: a process that counts nothing needs none
 from numpy.typing import ArrayLike
-from scipy.special import ndtr
 
 from survey.statistics.stratified import as_arrays, checked_strata
 from survey.statistics.values import Difference, Differences, Floats, Stratum, checked_counts, checked_values, quantile, real
@@ -100,7 +100,7 @@ def _p_values(one: Summary, two: Summary, distance: Floats) -> Floats:
         low, high = _ends(one, two, np.maximum(z, 1e-12))
         excludes_zero = np.where(distance > 0, low > 0, high < 0)
         inside, outside = np.where(excludes_zero, z, inside), np.where(excludes_zero, outside, z)
-    p: Floats = np.where(distance == 0, 1.0, 2 * ndtr(-inside))
+    p: Floats = np.where(distance == 0, 1.0, 2 * scipy.special.ndtr(-inside))
     return p
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtrc
+import scipy  # its parts are loaded when first used
 
 from survey.statistics.difference import mover
 from survey.statistics.levels import proportion_interval
@@ -66,4 +66,4 @@ def chance_of_answers(invited: int, at_least: int = DETAIL_FROM, rate: float = 0
     [1, 15, 56, 91]
     """
     people, fewest = int(whole("invited", invited, lowest=1)), int(whole("at_least", at_least))
-    return float(bdtrc(fewest - 1, people, fraction("rate", rate))) if people >= fewest else 0.0
+    return float(scipy.special.bdtrc(fewest - 1, people, fraction("rate", rate))) if people >= fewest else 0.0

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are loaded when first used
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 EVERYONE = "everyone answered"
 LARGEST = 2**53  # beyond it floats miss whole numbers
@@ -92,7 +92,7 @@ def quantile(confidence: float) -> float:
     """The two-sided normal quantile; refuses anything not strictly between 0 and 1, so 95 too."""
     if not 0 < number("confidence", confidence) < 1:
         raise ValueError(f"confidence must lie strictly between 0 and 1: {confidence!r}")
-    return float(-ndtri((1 - confidence) / 2))
+    return float(-scipy.special.ndtri((1 - confidence) / 2))
 
 
 def real(name: str, values: ArrayLike) -> Floats:

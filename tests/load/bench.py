@@ -5,8 +5,9 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 
+from tests.load import idle
 from tests.load.intervals import run
-from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, timed
+from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, resting, timed
 from tests.statistics.simulations import CHECKS, Check
 
 
@@ -22,6 +23,11 @@ def main() -> int:
         print(json.dumps(line), flush=True)
         lines.append(line)
         broken += [line["id"]] if line["bound"] and line["ratio"] < line["bound"] else []
+    idles = []
+    for line in idle.run():
+        print(json.dumps(line), flush=True)
+        idles.append(line)
+        broken += [line["id"]] if line["median"] > line["most"] else []
     for name, check in CHECKS.items():
         small, large = check("small"), check("large")
         entry = {"id": name, "what": large.what, "at_least": large.at_least, "bound": large.bound}
@@ -31,7 +37,7 @@ def main() -> int:
     found = {"written_by": "make bench", "versions": {name: version(name) for name in ("numpy", "scipy")}, "checks": checks}
     MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     STATISTICS.write_text(filled(STATISTICS.read_text(), found))
-    BENCHMARKS.write_text(timed(BENCHMARKS.read_text(), "intervals", lines))
+    BENCHMARKS.write_text(resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles))
     for name in broken:
         print(f"{name} does not hold", file=sys.stderr)
     return 1 if broken else 0

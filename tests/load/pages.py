@@ -50,5 +50,18 @@ def timed(page: str, name: str, lines: Iterable[Json]) -> str:
     return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == name else part[0], page)
 
 
+def resting(page: str, lines: Iterable[Json]) -> str:
+    """The page about benchmarks with the table of a process that has nothing to do."""
+    rows = ["| one process, pages and engine, nothing to do | median | from | to | at most |", "|---|---|---|---|---|"]
+    for line in lines:
+        unit = line["unit"]
+        values = " | ".join(f"{line[key]:.{2 if line['median'] < 10 else 0}f} {unit}" for key in ("median", "min", "max"))
+        rows.append(f"| {line['what']} | {values} | {line['most']:.0f} {unit} |")
+        last = line
+    versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
+    table = "\n".join(rows) + f"\n\n{last['n']} runs of {last['seconds']:.0f} s, {versions}; load of the machine {last['load']}.\n"
+    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "idle" else part[0], page)
+
+
 def _short(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"

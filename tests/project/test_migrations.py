@@ -11,7 +11,7 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import MetaData, Table, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from survey.database import MIGRATIONS, Base, db
+from survey.database import MIGRATIONS, Base, db, revision_of, revisions
 from tests.cast import answer_all, close_company, open_company
 
 HISTORY = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
@@ -38,6 +38,11 @@ def rows() -> dict[str, int]:
 
 def test_the_head_of_the_history_is_what_the_models_say(app: Flask) -> None:
     assert differences() == []
+
+
+def test_the_history_is_read_without_the_library_as_the_library_reads_it(app: Flask) -> None:
+    assert list(revisions()) == HISTORY
+    assert revision_of(db.session.connection()) == HISTORY[-1]
 
 
 def test_a_column_that_no_migration_made_is_found(app: Flask) -> None:
