@@ -5,9 +5,9 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 
-from tests.load import idle
+from tests.load import idle, mailing
 from tests.load.intervals import run
-from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, resting, timed
+from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, resting, sent, timed
 from tests.statistics.simulations import CHECKS, Check
 
 
@@ -23,6 +23,12 @@ def main() -> int:
         print(json.dumps(line), flush=True)
         lines.append(line)
         broken += [line["id"]] if line["bound"] and line["ratio"] < line["bound"] else []
+    posts = []
+    for line in mailing.run():
+        print(json.dumps(line), flush=True)
+        posts.append(line)
+        is_slow, is_busy = line["ratio"] < line["bound"], line["most"] and line["processor_ratio"] > line["most"]
+        broken += [f"{line['id']}, {line['what']}"] if is_slow or is_busy else []
     idles = []
     for line in idle.run():
         print(json.dumps(line), flush=True)
@@ -37,7 +43,7 @@ def main() -> int:
     found = {"written_by": "make bench", "versions": {name: version(name) for name in ("numpy", "scipy")}, "checks": checks}
     MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     STATISTICS.write_text(filled(STATISTICS.read_text(), found))
-    BENCHMARKS.write_text(resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles))
+    BENCHMARKS.write_text(sent(resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles), posts))
     for name in broken:
         print(f"{name} does not hold", file=sys.stderr)
     return 1 if broken else 0

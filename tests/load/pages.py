@@ -63,5 +63,22 @@ def resting(page: str, lines: Iterable[Json]) -> str:
     return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "idle" else part[0], page)
 
 
+def sent(page: str, lines: Iterable[Json]) -> str:
+    """The page about benchmarks with the table of letters handed over."""
+    titles = ("what", "letters a second", "bare loop", "share", "must be", "loop that commits", "processor, times the loop’s", "must be")
+    rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for line in lines:
+        share = f"at least {line['bound']:.2f}" if line["bound"] else "not judged"
+        most = f"at most {line['most']}" if line["most"] else "not judged"
+        ours, floor, committing = (f"{line[key]:,.0f}" for key in ("value", "floor", "committing_floor"))
+        cells = (line["what"], ours, floor, f"{line['ratio']:.2f}", share, committing, f"{line['processor_ratio']:.1f}", most)
+        rows.append(f"| {' | '.join(cells)} |")
+        last = line
+    versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
+    ran = f"Medians of {last['rounds']} rounds of {last['n']} letters, {versions}; load of the machine {last['load']}."
+    table = "\n".join(rows) + f"\n\n{ran}\n"
+    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "mail" else part[0], page)
+
+
 def _short(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"

@@ -110,3 +110,12 @@ def test_every_decision_says_why_and_what_follows() -> None:
     assert [
         path.name for path in records if not all(f"## {part}" in path.read_text() for part in ("Context", "Decision", "Consequences"))
     ] == []
+
+
+def test_the_tests_that_the_page_on_delivery_names_are_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "delivery.md").read_text()))
+    there = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 50
+    assert named <= there, f"docs/delivery.md names tests that are gone: {sorted(named - there)}"
