@@ -5,4 +5,9 @@ from datetime import UTC, datetime
 
 def now() -> datetime:
     """The present instant, in UTC."""
+    return machine_time()
+
+
+def machine_time() -> datetime:
+    """What this machine's clock shows, whatever time somebody pretends: to compare it with another machine's."""
     return datetime.now(UTC)

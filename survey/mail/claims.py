@@ -46,10 +46,10 @@ def database_clock() -> timedelta:
     """How far the database's clock is ahead of ours: leases of several machines must be told by one clock. SQLite has ours."""
     if db.session.get_bind().dialect.name == "sqlite":
         return timedelta(0)
-    begun = datetime.now(UTC)
+    begun = clock.machine_time()
     theirs = db.session.scalars(select(func.clock_timestamp())).one()
     db.session.rollback()
-    ended = datetime.now(UTC)
+    ended = clock.machine_time()
     ahead: timedelta = theirs.astimezone(UTC) - (begun + (ended - begun) / 2)
     return ahead if abs(ahead) > NOISE + (ended - begun) / 2 else timedelta(0)
 

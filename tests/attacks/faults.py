@@ -42,7 +42,7 @@ def _counter() -> Callable[[], bytes]:
 
 
 def _opened_by(order: ColumnElement[Any] | Any) -> Callable[[str, bytes], Opened]:
-    def open_ballots(wave_id: str, private_key: bytes) -> Opened:
+    def open_ballots(wave_id: str, private_key: bytes, _progress: object = None) -> Opened:
         sealed = db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id).order_by(order)).all()
         return Opened(len(sealed), tuple(rules.unpack(sealing.open_sealed(private_key, wave_id, ballot)) for ballot in sealed))
 
@@ -78,7 +78,7 @@ def response_keeps_ballot_id(app: Flask) -> Iterator[None]:
     """Counted responses are shuffled, but each is stored under the id of its ballot."""
     real_open, real_store, ids = service.open_ballots, service.store_counted, dict[str, bytes]()
 
-    def open_ballots(wave_id: str, private_key: bytes) -> Opened:
+    def open_ballots(wave_id: str, private_key: bytes, _progress: object = None) -> Opened:
         for ballot in db.session.scalars(select(BallotRow).where(BallotRow.wave_id == wave_id)):
             _, answers = rules.unpack(sealing.open_sealed(private_key, wave_id, ballot.sealed))
             ids[rules.score_string(questions_of(waves.wave_by_id(wave_id)).questions, answers)] = ballot.id

@@ -62,16 +62,16 @@ def attempt(world: World) -> Evidence:
 @contextmanager
 def body_kept_in_the_outbox(app: Flask) -> Iterator[None]:
     """The code of each letter stays in the outbox."""
-    real = invitations.store_code
+    real = invitations.store_code_if_due
 
-    def kept(invitation_id: str, code: str) -> None:
-        real(invitation_id, code)
-        db.session.execute(
-            text("UPDATE outbox SET last_reason = :body WHERE recipient = :recipient"),
-            {"body": f"Dear colleague, your code is {code.lower()}", "recipient": invitation_id},
-        )
+    def kept(invitation_id: str, code: str, *facts: object, **more: object) -> bool:
+        is_due: bool = real(invitation_id, code, *facts, **more)
+        body = f"Dear colleague, your code is {code.lower()}"
+        keep = text("UPDATE outbox SET dedupe_key = dedupe_key || :body WHERE recipient = :recipient")
+        db.session.execute(keep, {"body": body, "recipient": invitation_id})
+        return is_due
 
-    with patched(invitations, "store_code", kept):
+    with patched(invitations, "store_code_if_due", kept):
         yield
 
 

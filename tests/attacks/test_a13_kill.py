@@ -64,7 +64,7 @@ def key_destroyed_first(app: Flask) -> Iterator[None]:
     """The key goes as soon as the ballots have been opened, before the commit, which a crash then prevents."""
     real = counting.responses.open_ballots
 
-    def opened(wave_id: str, private: bytes) -> object:
+    def opened(wave_id: str, private: bytes, _progress: object = None) -> object:
         found = real(wave_id, private)
         keys.destroy_key(app.config["CANDOUR"].key_dir, wave_id)
         return found

@@ -40,6 +40,7 @@ class Demo:
     printed: str
     folder: Path
     links: list[str] = field(default_factory=list)
+    signed_in: Any = None  # the state of the browser that has used the printed link
 
     def mails(self) -> list[EmailMessage]:
         """The letters in its catcher."""
@@ -129,12 +130,14 @@ def visit(chromium: Browser) -> Iterator[Open]:
 
 @pytest.fixture(scope="module")
 def manager(demo: Demo, chromium: Browser) -> Any:
-    """The state of a browser in which the demo's manager is signed in by the link that was printed; one module alone uses it up."""
+    """The state of a browser in which the demo's manager is signed in by the link that was printed, which is good once."""
+    if demo.signed_in:
+        return demo.signed_in
     context = chromium.new_context()
     page = context.new_page()
     page.goto(demo.sign_in)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{demo.base}/")
-    state = context.storage_state()
+    demo.signed_in = context.storage_state()
     context.close()
-    return state
+    return demo.signed_in

@@ -65,7 +65,6 @@ def test_a_name_that_cannot_be_used_is_refused(app: Flask, name: str) -> None:
         "o tto@b.example",
         "<o@b.example>",
         "o@b..example",
-        "ö@b.example",
     ],
 )
 def test_an_address_that_no_mail_reaches_is_refused_and_none_of_the_others_is_added(app: Flask, address: str) -> None:
