@@ -23,6 +23,7 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
 from survey.mail.checks import notes_before_launch
+from survey.mail.kinds import NotNow
 from survey.mail.progress import level
 from survey.people.rules import Person
 from survey.people.service import list_people, people_in, person
@@ -180,13 +181,16 @@ def store_code(invitation_id: str, code: str) -> None:
 def store_code_if_due(invitation_id: str, code: str, to: str = "", stop_secrets: Sequence[str] = (), *, wave: Wave | None = None) -> bool:
     """Inside the commit before a letter leaves: keeps the hashes of its code and of its secrets for stopping, if it is still due.
 
-    It is not when the person has answered, left, stopped survey mails, or got another address than `to` meanwhile, nor when
-    the wave closes at another time than that of `wave`, as the letter prints it.
+    It is not when the person has answered, left, stopped survey mails, or got another address than `to` meanwhile. When the
+    wave closes at another time than that of `wave`, which the letter prints, it is to be written anew: not now.
     """
     found = None if wave else invitation(invitation_id)
     wave_id = wave.id if wave else found.wave_id if found else ""
-    if not waves.hold_for_answer(wave_id, closes=wave.closes if wave else None):
+    closes = waves.hold_open(wave_id)
+    if closes is None:
         return False
+    if wave and closes != wave.closes:
+        raise NotNow
     connection = db.session.connection()
     held = connection.execute(_HOLD, {"invitation": invitation_id}).one_or_none()  # no correction meanwhile
     address = reachable_at(held.person_id) if held and held.person_id and not held.answered else None

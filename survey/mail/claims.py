@@ -18,6 +18,7 @@ from survey.mail.tables import MailBudgetRow, MailChannelRow, MailPauseRow, Outb
 
 LEASE = timedelta(seconds=60)
 BATCH = 20
+NOT_NOW = timedelta(seconds=30)
 NOISE = timedelta(seconds=0.1)  # a question to the database takes its time
 HOURS_A_DAY = 25  # a day is the hour under way and the 24 before it, so that no 24 hours see more
 GIVEN_UP = "not delivered in time, so it was given up"
@@ -54,16 +55,20 @@ def database_clock() -> timedelta:
     return ahead if abs(ahead) > NOISE + (ended - begun) / 2 else timedelta(0)
 
 
-def claim(limits: Pace, ahead: timedelta) -> Claimed:
-    """Leases the most urgent letters that are due, as many as the pace allows; none while sending is paused."""
-    lease, moment = random_id(), clock.now() + ahead
+def claim(limits: Pace, ahead: timedelta, slack: timedelta = timedelta(0)) -> Claimed:
+    """Leases the most urgent letters that are due, as many as the pace allows; none while sending is paused.
+
+    `slack`: how far ahead a turn is drawn at least, where a commit takes longer than a turn lasts.
+    """
+    lease = random_id()
     with transaction():
         channel = channel_row()  # locked: the pace is shared by all machines
+        moment = clock.now() + ahead  # not before: the lock may have been waited for
         if channel.paused_because or (channel.away_until and channel.away_until > clock.now()):
             return Claimed(())
         share = pace.recovered(channel.share, channel.slowed_at, clock.now())
         space = pace.spacing(limits.per_minute, share)
-        turn = None if space is None else max(moment, channel.next_turn or moment)
+        turn = None if space is None else max(moment + slack, _honest(channel.next_turn, moment, space))
         if turn is not None and turn - moment > LEASE / 2:
             return Claimed((), (turn - moment).total_seconds() - LEASE.total_seconds() / 2 if _something_waits(moment) else None)
         most = min(BATCH if turn is None else 1, _left_today(limits.per_day))
@@ -71,6 +76,11 @@ def claim(limits: Pace, ahead: timedelta) -> Claimed:
         if found:
             _debit(channel, len(found), limits, turn + space if turn and space else None)
         return Claimed(found)
+
+
+def _honest(next_turn: datetime | None, moment: datetime, space: timedelta) -> datetime:
+    """The next turn, unless it lies further ahead than any can be drawn: then a clock has gone back since."""
+    return moment if next_turn is None or next_turn - moment > LEASE / 2 + space else next_turn
 
 
 def _lease(lease: str, moment: datetime, turn: datetime | None, most: int) -> list[Claim]:
@@ -124,11 +134,24 @@ def _hour() -> int:
     return int(clock.now().timestamp() // 3600)
 
 
-def release(claims: Sequence[Claim]) -> None:
+def release(claims: Sequence[Claim], limits: Pace) -> None:
     """Gives back what was claimed and not begun."""
     with transaction():
-        for one in claims:
-            change(one, RELEASE, {})
+        refund(sum(change(one, RELEASE, {}) for one in claims), limits)
+
+
+def put_off(claim: Claim, limits: Pace) -> None:
+    """Gives a letter back about which nothing can be decided now."""
+    with transaction():
+        if change(claim, PUT_OFF, {"next": clock.now() + NOT_NOW}):
+            refund(1, limits)
+
+
+def refund(number: int, limits: Pace) -> None:
+    """Inside a transaction: letters that did not leave do not count for the day."""
+    if limits.per_day is not None and number:
+        query = update(MailBudgetRow).where(MailBudgetRow.hour == _hour(), MailBudgetRow.used >= number)
+        db.session.connection().execute(query.values(used=MailBudgetRow.used - number))
 
 
 def take_back(ahead: timedelta, *, all_of_them: bool = False) -> None:
@@ -163,6 +186,11 @@ def give_up() -> list[tuple[str, str]]:
 _OURS = (OutboxRow.id == bindparam("row"), OutboxRow.lease_token == bindparam("lease"))
 _FREE = {"lease_token": None, "lease_until": None}
 RELEASE = update(OutboxRow).where(*_OURS, OutboxRow.state == State.LEASED.value).values(state=State.READY.value, **_FREE)
+PUT_OFF = (
+    update(OutboxRow)
+    .where(*_OURS, OutboxRow.state == State.LEASED.value)
+    .values(state=State.READY.value, next_at=bindparam("next", type_=OutboxRow.next_at.type), **_FREE)
+)
 DROP = update(OutboxRow).where(*_OURS, OutboxRow.state == State.LEASED.value).values(state=State.CANCELLED.value, **_FREE)
 BEGIN = (
     update(OutboxRow)

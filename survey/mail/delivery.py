@@ -24,7 +24,7 @@ from survey.mail import claims, pace, pausing, rules
 from survey.mail.alarms import raise_alarm
 from survey.mail.bounces import envelope_sender
 from survey.mail.claims import Claim
-from survey.mail.kinds import ALARM, Writer, known_kinds
+from survey.mail.kinds import ALARM, NotNow, Writer, known_kinds
 from survey.mail.letter import Letter
 from survey.mail.lock import among_senders
 from survey.mail.message import Message
@@ -35,7 +35,9 @@ from survey.mail.tables import MailChannelRow
 
 log = logging.getLogger(__name__)
 FAULTS_IN_A_ROW = 5
+UNANSWERED_IN_A_ROW = MOST_UNANSWERED = 3
 GOING_OUT, DONE = "going out", "done"
+UNANSWERED = "the mail server takes letters and does not answer"
 PAUSED = "Sending is paused: {reason}. Nothing is lost. When it is mended: candour mail resume"
 
 
@@ -50,18 +52,16 @@ class Report:
     unknown: int = 0
     problem: str = ""
     notes: list[str] = field(default_factory=list)  # what somebody should look at, while the other letters go on
-    quiet: set[str] = field(default_factory=set)  # kinds that were dealt with and whose numbers are not told
     reached_server: bool = field(default=False, compare=False)
 
     def lines(self) -> tuple[str, ...]:
-        """One line per thing worth saying; no name, no address, and no number of a kind that is not told.
+        """One line per thing worth saying; no name, no address, and nothing of a kind that is not told.
 
         A letter to staff that was not due any more is said to be sent: one that fails to turn up would tell who has answered.
         """
         named = {"sent": self.sent + self.cancelled, "to be tried again": self.later, "failed": self.failed, "unknown": self.unknown}
         parts = [f"{number} {name}" for name, number in named.items() if number]
-        quiet = [f"{kind}: {GOING_OUT}" for kind in sorted(self.quiet)]
-        return tuple(line for line in (f"letters: {', '.join(parts)}" if parts else "", *quiet, *self.notes, self.problem) if line)
+        return tuple(line for line in (f"letters: {', '.join(parts)}" if parts else "", *self.notes, self.problem) if line)
 
 
 @dataclass(slots=True)
@@ -76,6 +76,8 @@ class _Pass:
     unwritten: dict[str, int] = field(default_factory=dict)  # by wave
     writers: dict[str, Writer] = field(default_factory=dict)  # by kind, of the batch under way
     refused: int = 0
+    unanswered: int = 0
+    slack: timedelta = timedelta(0)  # how far ahead turns are drawn, once one was missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
 
 def _until_nothing_is_due(run: _Pass, end: float) -> None:
     while time.monotonic() < end and not run.report.problem and not ending.is_ending():
-        claimed = claims.claim(run.limits, run.ahead)
+        claimed = claims.claim(run.limits, run.ahead, run.slack)
         if claimed.claims:
             _drain(run, claimed.claims)
         elif claimed.wait is None or not _wait(min(claimed.wait, end - time.monotonic())):
@@ -139,9 +141,9 @@ def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
             _settle(run, done)
             _server_problem(run, refused, batch[at:])
             return
-        if not _is_our_turn(run, claim) or ending.is_ending():
+        if ending.is_ending():
             _settle(run, done)
-            claims.release(batch[at:])
+            claims.release(batch[at:], run.limits)
             return
         done = _attempt(run, done, claim, batch)
         if done and done.attempt.outcome in {Outcome.AWAY, Outcome.PAUSED}:
@@ -152,6 +154,10 @@ def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
             _settle(run, done)
             _too_many_refusals(run, batch[at + 1 :])
             return
+        if run.unanswered == UNANSWERED_IN_A_ROW:
+            _settle(run, done)
+            _server_problem(run, Attempt(Outcome.AWAY, "", UNANSWERED), batch[at + 1 :])
+            return
     _settle(run, done)
 
 
@@ -160,7 +166,17 @@ def _is_our_turn(run: _Pass, claim: Claim) -> bool:
     if claim.turn is None:
         return True
     early = (claim.turn - clock.now() - run.ahead).total_seconds()
-    return (early <= 0 or _wait(early)) and pace.is_punctual(claim.turn, clock.now() + run.ahead)
+    if early > 0 and not _wait(early):
+        return False
+    return _is_punctual(run, claim, clock.now() + run.ahead)
+
+
+def _is_punctual(run: _Pass, claim: Claim, moment: datetime) -> bool:
+    """Whether a letter may still leave in its turn; where it may not, because a commit took so long, the next turns are drawn ahead."""
+    punctual = pace.is_punctual(claim.turn, moment)
+    if not punctual and claim.turn is not None:
+        run.slack = min(2 * (moment - claim.turn), claims.LEASE / 3)
+    return punctual
 
 
 def _attempt(run: _Pass, done: _Done | None, claim: Claim, batch: Sequence[Claim]) -> _Done | None:
@@ -170,6 +186,10 @@ def _attempt(run: _Pass, done: _Done | None, claim: Claim, batch: Sequence[Claim
     except SQLAlchemyError:
         _settle(run, done)
         raise
+    except NotNow:
+        _settle(run, done)
+        claims.put_off(claim, run.limits)
+        return None
     except Exception as error:  # noqa: BLE001 - one person's letter must not keep the others
         _settle(run, done)
         _unwritten(run, claim, error)
@@ -179,6 +199,7 @@ def _attempt(run: _Pass, done: _Done | None, claim: Claim, batch: Sequence[Claim
     run.unwritten.pop(claim.item.wave, None)
     attempt = run.line.deliver(message)
     run.refused = run.refused + 1 if attempt.reason == rules.REFUSES_LETTER else 0
+    run.unanswered = run.unanswered + 1 if attempt.outcome is Outcome.LOST else 0
     return _Done(claim, attempt)
 
 
@@ -194,15 +215,18 @@ def _begin(run: _Pass, done: _Done | None, claim: Claim, write: Writer) -> Messa
     draft = write(claim.item)
     date = claim.date or clock.now().replace(microsecond=0)
     message = _message(run, draft.letter, claim, date) if draft else None
+    if done and not known_kinds()[claim.item.kind].told:  # counting holds the wave, then these rows: wait for it without one of them
+        _settle(run, done)
+        done = None
+    in_time = _is_our_turn(run, claim)  # after writing, which takes its time too
     with transaction():
         noted = done is not None and _note(done)
-        moment = clock.now() + run.ahead
-        in_time = pace.is_punctual(claim.turn, moment)
         due = in_time and draft is not None and draft.store()
         if due:
-            ours = claims.change(claim, claims.BEGIN, {"date": date, "until": moment + claims.LEASE})
+            ours = claims.change(claim, claims.BEGIN, {"date": date, "until": clock.now() + run.ahead + claims.LEASE})
         else:
             ours = claims.change(claim, claims.DROP if in_time else claims.RELEASE, {})
+            claims.refund(int(ours), run.limits)
     if done and noted:
         _count(run.report, done)
     if ours and in_time and not due:
@@ -229,7 +253,7 @@ def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
 
 
 def _too_many_refusals(run: _Pass, left: Sequence[Claim]) -> None:
-    claims.release(left)
+    claims.release(left, run.limits)
     pausing.pause("the mail server refused five letters in a row")
     run.report.problem = "The mail server refused five letters in a row, so sending is paused. See: candour mail status"
     log.error(run.report.problem)
@@ -255,10 +279,10 @@ def _note(done: _Done) -> bool:
             to = State.FAILED
         case Outcome.LATER:
             following = moment + timedelta(seconds=rules.delay(tries, random.random()))  # noqa: S311 - spreads retries, hides nothing
-        case Outcome.LOST if not known_kinds()[claim.item.kind].again:
+        case Outcome.LOST if not _is_tried_again(done):
             to = State.UNKNOWN
         case Outcome.LOST:
-            following = moment
+            following = moment + timedelta(seconds=rules.delay(tries, random.random()))  # noqa: S311
         case _:  # the server is away, refuses us or dropped the line: the attempt does not count
             following, tries = moment, claim.item.attempts
     if attempt.slower:
@@ -274,18 +298,22 @@ def _note(done: _Done) -> bool:
     return claims.change(claim, claims.SETTLE, facts)
 
 
+def _is_tried_again(done: _Done) -> bool:
+    """Whether a letter of unknown outcome is sent once more: by its kind, but not for ever, for a server that never answers may have it."""
+    return known_kinds()[done.claim.item.kind].again and done.claim.item.attempts + 1 < MOST_UNANSWERED
+
+
 def _count(report: Report, done: _Done) -> None:
     kind, outcome = known_kinds()[done.claim.item.kind], done.attempt.outcome
     report.reached_server |= outcome is Outcome.SENT
-    if not kind.told:
-        report.quiet.add(kind.name)
+    if not kind.told:  # not even that one went: letters that only the silent get say by it that there are any
         return
     match outcome:
         case Outcome.SENT:
             report.sent += 1
         case Outcome.FAILED:
             report.failed += 1
-        case Outcome.LOST if not kind.again:
+        case Outcome.LOST if not _is_tried_again(done):
             report.unknown += 1
         case Outcome.LATER | Outcome.LOST:
             report.later += 1
@@ -293,15 +321,13 @@ def _count(report: Report, done: _Done) -> None:
 
 def _count_cancelled(report: Report, claim: Claim) -> None:
     kind = known_kinds()[claim.item.kind]
-    if not kind.told:
-        report.quiet.add(kind.name)
-    elif kind.to_staff:
+    if kind.told and kind.to_staff:
         report.cancelled += 1
 
 
 def _server_problem(run: _Pass, attempt: Attempt, left: Sequence[Claim]) -> None:
     """The server is away (tried again after a growing while) or refuses us (paused until somebody looks)."""
-    claims.release(left)
+    claims.release(left, run.limits)
     shown = f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
     if attempt.outcome is Outcome.PAUSED:
         pausing.pause(shown)

@@ -24,6 +24,10 @@ class Item:
     attempts: int
 
 
+class NotNow(Exception):
+    """Raised by a writer: the letter waits, nothing is decided."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A written letter, and what commit A must do: say whether it is still due, and store what must be stored."""

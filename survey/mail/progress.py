@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from survey.access.audit import record
 from survey.database import db, transaction
@@ -205,8 +205,13 @@ def level(wave: str) -> None:
     needless = (OutboxRow.state == State.CANCELLED.value, func.coalesce(OutboxRow.last_reason, "") != TAKEN_BACK)
     facts = {"sent_at": None, "date_header": None, "attempts": 1, "last_code": None, "last_reason": None}
     with transaction() as session:
-        session.connection().execute(update(OutboxRow).where(*ours, *needless).values(state=State.SENT.value))
-        session.connection().execute(update(OutboxRow).where(*ours, OutboxRow.state == State.SENT.value).values(**facts))
+        connection = session.connection()
+        connection.execute(update(OutboxRow).where(*ours, *needless).values(state=State.SENT.value))
+        connection.execute(update(OutboxRow).where(*ours, OutboxRow.state == State.SENT.value).values(**facts))
+        rows = connection.execute(select(OutboxRow.__table__).where(*ours).order_by(OutboxRow.id)).mappings().all()
+        connection.execute(delete(OutboxRow).where(*ours))  # and in anew: the order in which rows lie would tell which were needless
+        if rows:
+            connection.execute(insert(OutboxRow), [dict(row) for row in rows])
 
 
 def totals_of_quiet(wave: str, kind: str) -> dict[str, int]:

@@ -143,10 +143,11 @@ class Connection(flask_mail.Connection):
 
     def deliver(self, message: Message) -> Attempt:
         """Hands one letter to one recipient over, command by command; what is not known is said to be lost."""
-        attempt = self._hand_over(message)
+        end = time.monotonic() + self.limits.letter  # for all of it: the lease must outlast it
+        attempt = self._hand_over(message, end)
         if attempt.outcome is Outcome.PAUSED and self._token and not self._is_fresh:  # it may have ended meanwhile
             self.close()
-            attempt = self._open(time.monotonic() + self.limits.letter, fresh=True) or self._hand_over(message)
+            attempt = self._open(end, fresh=True) or self._hand_over(message, end)
         return attempt
 
     def _open(self, end: float, *, fresh: bool) -> Attempt | None:
@@ -188,12 +189,12 @@ class Connection(flask_mail.Connection):
         host.login(self.user, self.password)
         return "password"
 
-    def _hand_over(self, message: Message) -> Attempt:
+    def _hand_over(self, message: Message, end: float) -> Attempt:
         if self.host is None:
             return Attempt(Outcome.AWAY, "", "no connection")
         self.phase = Phase.SENDER
         try:
-            with self._watchdog.watch(self.limits.letter):
+            with self._watchdog.watch(max(end - time.monotonic(), 0.0)):
                 attempt = self._converse(self.host, message)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             self._cut()
@@ -236,7 +237,11 @@ class Connection(flask_mail.Connection):
             return self._refused(host, code, text)
         self.phase = Phase.DATA
         host.send(_dotted(message.as_bytes()))
+        if host.sock is not None:
+            host.sock.settimeout(self.limits.letter)  # a server may look at a letter for long; the watchdog ends it all the same
         code, text = host.getreply()
+        if host.sock is not None:
+            host.sock.settimeout(self.limits.command)
         if code == 250:
             self._say(Phase.DATA.value, "accepted", code, text)
             return Attempt(Outcome.SENT, "250")

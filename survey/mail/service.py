@@ -151,8 +151,9 @@ def forget_quiet(wave: str, *, sum_up: bool = False) -> None:
 def _sum_up(wave: str) -> None:
     """Totals of what the server heard of; how many were taken back is not kept, for it would say how many answered meanwhile."""
     summed = [name for name, kind in known_kinds().items() if kind.summed]
-    heard = [state.value for state in (State.SENT, State.BOUNCED, State.FAILED, State.UNKNOWN)]
-    query = select(OutboxRow.kind, OutboxRow.state, func.count()).group_by(OutboxRow.kind, OutboxRow.state)
+    heard = [state.value for state in (State.SENT, State.BOUNCED, State.FAILED, State.UNKNOWN, State.SENDING)]
+    state = case((OutboxRow.state == State.SENDING.value, State.UNKNOWN.value), else_=OutboxRow.state)  # on its way: nobody will hear
+    query = select(OutboxRow.kind, state, func.count()).group_by(OutboxRow.kind, state)
     query = query.where(OutboxRow.wave == wave, OutboxRow.kind.in_(summed), OutboxRow.state.in_(heard))
     rows = [{"wave": wave, "kind": kind, "state": state, "number": number} for kind, state, number in db.session.execute(query)]
     if rows:
@@ -177,7 +178,8 @@ def blank_old(wave: str, closed_at: datetime, moment: datetime) -> None:
     if moment - closed_at < KEPT:
         return
     bound = [name for name, kind in known_kinds().items() if kind.lasts is None]
-    old = or_(OutboxRow.kind.in_(bound), and_(OutboxRow.kind.not_in(bound), OutboxRow.sent_at < moment - KEPT))
+    last = func.coalesce(OutboxRow.sent_at, OutboxRow.date_header, OutboxRow.next_at)
+    old = or_(OutboxRow.kind.in_(bound), and_(OutboxRow.kind.not_in(bound), last < moment - KEPT))
     theirs = (OutboxRow.wave == wave, OutboxRow.recipient != "", old)
     if db.session.scalar(select(OutboxRow.id).where(*theirs).limit(1)) is not None:
         with transaction() as session:

@@ -447,16 +447,18 @@ def mark(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
         session.execute(update(WaveRow).where(WaveRow.id == item.id).values(state=state.value, void_reason=reason))
 
 
-def hold_for_answer(wave_id: str, *, closes: datetime | None = None) -> bool:
-    """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit.
+def hold_for_answer(wave_id: str) -> bool:
+    """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit."""
+    return hold_open(wave_id) is not None
 
-    With `closes`, also whether that is still its closing time on the wall clock, as a letter prints it.
-    """
+
+def hold_open(wave_id: str) -> datetime | None:
+    """The same for a letter: the closing time of a wave that is open, on its wall clock; None when it is not."""
     connection = db.session.connection()
     if connection.dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
         connection.execute(_WAIT)
     held = connection.execute(_HOLD, {"wave": wave_id}).one_or_none()
-    return held is not None and held.state == WaveState.OPEN.value and closes in {None, held.closes}
+    return held.closes if held is not None and held.state == WaveState.OPEN.value else None
 
 
 def hold_for_counting(item: Wave) -> bool:

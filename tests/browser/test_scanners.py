@@ -79,7 +79,7 @@ def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
         facts = json.loads(run("waves", "status", second, "--json"))
         opens, closes = (datetime.fromisoformat(facts[name]) for name in ("opens", "closes"))
         before = len(letters(product.mails))
-        assert "reminder: going out" in run("tick", "--now", (opens + (closes - opens) / 2 + timedelta(hours=1)).isoformat())
+        assert "reminders are queued" in run("tick", "--now", (opens + (closes - opens) / 2 + timedelta(hours=1)).isoformat())
         reminders = letters(product.mails)[before:]
         assert len(reminders) == len(invitations)
         kinds = {"findings": findings, "invitation": invitations[3], "fresh invitation": fresh, "reminder": reminders[3]}

@@ -91,8 +91,7 @@ def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
     assert Catcher(tmp_path / "fresh").letters() == []
     second = seen(BOB, "newer@northwind.example", "Colleague 2")
     assert [letter.to for letter in Catcher(tmp_path / "fresh").letters()] == ["Colleague 2 <newer@northwind.example>"]
-    assert second[5] == "('fresh invitation: going out',)"
-    assert [one for one in second if "going out" in one]
+    assert second[5] == "()"
     assert first == second
     answer_all(company, [code for code in company.codes if invitation_for(code, company.wave.id)][:8])
     close_company(company)
