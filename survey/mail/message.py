@@ -33,7 +33,7 @@ class Message(flask_mail.Message):
 
     def __init__(self, letter: Letter, sender: str, message_id: str, date: datetime, envelope_from: str = "") -> None:
         # not super().__init__(): it draws a Message-ID from this machine's host name, which asks the DNS
-        name, address = parseaddr(sender)
+        name, address = _parsed(sender)
         self.letter, self.sender, self.envelope_from = letter, sender, wire_address(envelope_from or address)
         self.recipients = [letter.to_address]
         self.cc, self.bcc = [], []
@@ -91,6 +91,11 @@ def _file(file: Attachment) -> bytes:
     part.set_content(file.content, maintype=main, subtype=sub, filename=file.name, disposition="attachment")
     del part["MIME-Version"]
     return bytes(part)
+
+
+@lru_cache(maxsize=64)
+def _parsed(sender: str) -> tuple[str, str]:
+    return parseaddr(sender)
 
 
 @lru_cache(maxsize=64)

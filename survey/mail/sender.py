@@ -215,19 +215,19 @@ class Connection(flask_mail.Connection):
         self._watchdog.rest()
 
     def _converse(self, host: smtplib.SMTP, message: Message) -> Attempt:
-        recipient, options = wire_address(message.letter.to_address), []
+        recipient = wire_address(message.letter.to_address)
+        options = ["RET=HDRS"] if host.has_extn("dsn") else []  # RFC 3461: a bounce brings no living link back
         if needs_utf8(recipient):  # RFC 6531
             if not host.has_extn("smtputf8"):
                 return Attempt(Outcome.FAILED, "", CANNOT_TAKE)
-            options = ["SMTPUTF8", *(["BODY=8BITMIME"] if host.has_extn("8bitmime") else [])]
-        if host.has_extn("dsn"):
-            options.append("RET=HDRS")  # RFC 3461: a bounce brings no living link back
-        code, text = host.mail(message.envelope_from, options)
+            code, text = host.mail(message.envelope_from, ["SMTPUTF8", *(["BODY=8BITMIME"] if host.has_extn("8bitmime") else []), *options])
+        else:  # smtplib's own mail() and rcpt() read each address anew; ours have been checked, and hold neither > nor a line break
+            code, text = host.docmd("MAIL", " ".join([f"FROM:<{message.envelope_from}>", *options]))
         if code != 250:
             return self._refused(host, code, text)
         self._say(Phase.SENDER.value, message.envelope_from, code, text)
         self.phase = Phase.RECIPIENT
-        code, text = host.rcpt(recipient)
+        code, text = host.docmd("RCPT", f"TO:<{recipient}>")
         if code not in {250, 251}:
             return self._refused(host, code, text)
         self._say(Phase.RECIPIENT.value, recipient, code, text)
