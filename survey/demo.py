@@ -18,11 +18,12 @@ from survey.answering.service import submit
 from survey.app import create_app
 from survey.cli import run
 from survey.config import Config
+from survey.database import transaction
 from survey.findings.service import questions_of, recipients, reply_due, share
 from survey.followups.rules import Commitment, Side, read_draft
 from survey.followups.service import record_reply, save_draft, send
 from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.invitations.service import INVITATION, invitations_of, open_wave, store_code
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
@@ -163,7 +164,9 @@ def fill(config: Config, today: datetime) -> None:
         item = next(w for w in waves.list_waves() if w.state == "planned")
         opened = instant(opening(survey, number), ZONE)
         item = open_wave(item.slug, opened, config.key_dir, actor="sample data")
-        mail.deliver(channel=Past())  # the past is not mailed again
+        with transaction():  # the past is not mailed again: each letter is told as sent
+            for invitation, _ in invitations_of(item.id):
+                mail.cancel(item.slug, INVITATION, invitation.id)
         answer(item, people, number, source, opened + timedelta(days=2))
         close_wave(item.slug, item.closes_at, config.key_dir, actor="sample data")
         last = number == PAST_WAVES - 1

@@ -244,10 +244,14 @@ def test_a_machine_away_over_the_reminder_reminds_late_but_not_on_the_last_worki
     assert kinds_sent(company.wave.slug).get("reminder", 0) == reminded
 
 
-def test_where_everybody_has_answered_nobody_is_reminded_and_nothing_is_said(app: Flask) -> None:
+def test_where_everybody_has_answered_nobody_is_reminded_and_the_same_is_said(app: Flask) -> None:
     company = opened_and_answered(app, 58)
     half = company.wave.opens_at + (company.wave.closes_at - company.wave.opens_at) / 2
-    assert tick(company.config, half) == ()
+    assert tick(company.config, half - timedelta(seconds=1)) == ()
+    assert tick(company.config, half) == ("it-support-2027-q1: reminders are queued", "reminder: going out")
+    assert kinds_sent(company.wave.slug) == {"invitation": 58}
+    for later in (half, half + timedelta(days=1), half + timedelta(days=4)):
+        assert tick(company.config, later) == ()
 
 
 def test_an_extension_moves_the_reminder(app: Flask) -> None:

@@ -9,6 +9,7 @@ from survey.database import scrub, transaction
 from survey.findings.service import freeze_findings, freeze_pool, questions_of
 from survey.invitations import service as invitations
 from survey.kernel.errors import Refused
+from survey.mail import service as mail
 from survey.people.service import name_words
 from survey.responses import service as responses
 from survey.waves import handover, keys, sealing
@@ -60,6 +61,10 @@ def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
 def _closed(item: Wave, now: datetime, early: str | None, actor: str) -> Wave:
     with transaction():
         closed = waves.close(item, now, early)
+        for (
+            kind
+        ) in invitations.TO_STAFF:  # here, not at the count: a wave of the strict tier may wait for that, and tells who was not reached
+            mail.cancel(closed.slug, kind)
         if item.state is WaveState.OPEN:
             record("wave closed", {"wave": closed.slug, "early": closed.closed_early}, actor)
     return closed

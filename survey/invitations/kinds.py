@@ -11,7 +11,7 @@ from survey.invitations.rules import Invitation, draw_code, reminder_window
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
 from survey.languages import voice_for
-from survey.mail.kinds import Draft, Item, Kind, Reader, Writer
+from survey.mail.kinds import Draft, Item, Kind, NotNow, Reader, Writer
 from survey.organisation.rules import Organisation
 from survey.organisation.service import organisation
 from survey.people import service as people
@@ -59,13 +59,18 @@ class _Batch:
     stated: dict[tuple[str, str], Facts] = field(default_factory=dict)
 
     def write(self, item: Item) -> Draft | None:
-        """One letter; None when it is not due any more."""
+        """One letter; None when it is not due any more.
+
+        One of a wave that takes no answers any more is left for the close to take back, so that it counts as not sent.
+        """
+        moment, wave = now(), self._wave(item.wave)
+        if not wave.takes_answers(moment):
+            raise NotNow
         found = self.invitations.get(item.recipient)
         person = self.people.get(found.person_id or "") if found else None
         if found is None or person is None or found.answered:
             return None
-        wave = self._wave(found.wave_id)
-        if not self.is_due(wave, now()) or wave.questionnaire_version is None:
+        if not self.is_due(wave, moment) or wave.questionnaire_version is None:
             return None
         means = Means(draw_code(), draw_stop_secret(), draw_stop_secret())
         voice = voice_for(language_of(person, self.organisation))
@@ -73,10 +78,10 @@ class _Batch:
         due = (found.id, means.code, person.email, (means.stop, means.one_click))
         return Draft(letter, lambda: service.store_code_if_due(*due, wave=wave))
 
-    def _wave(self, wave_id: str) -> Wave:
-        if wave_id not in self.waves:
-            self.waves[wave_id] = waves.wave_by_id(wave_id)
-        return self.waves[wave_id]
+    def _wave(self, slug: str) -> Wave:
+        if slug not in self.waves:
+            self.waves[slug] = waves.wave(slug)
+        return self.waves[slug]
 
     def _facts(self, wave: Wave, named: str) -> Facts:
         key = (wave.id, named)

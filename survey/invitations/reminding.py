@@ -11,6 +11,7 @@ from survey.mail.rules import State
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState
 
+NOBODY = ""
 SETTLED = timedelta(hours=48)  # a letter that came this lately needs no reminder
 
 
@@ -20,23 +21,23 @@ def due_to_remind(moment: datetime) -> tuple[Wave, ...]:
 
 
 def remind(item: Wave, moment: datetime) -> bool:
-    """Queues what is due, one reminder for each who has not answered and has had the last letter for a while; whether there is any.
+    """Queues what is due, one reminder for each who has not answered and has had the last letter for a while; whether one was due.
 
-    Who answers meanwhile is left out at the moment of sending. When both reminders are due at once, because nothing ran
-    for a while, the second finds that the first has only just been queued, and falls away.
+    Who answers meanwhile is left out at the moment of sending. Where nobody is left to remind, a letter to nobody is queued,
+    so that the reminder is dealt with once, like any other, and nothing said about it tells. When both reminders are due at
+    once, because nothing ran for a while, the second finds that the first has only just been queued, and falls away.
     """
-    queued = False
     with transaction():
         if not waves.hold_for_answer(item.id):
             return False
         since = moment - min(SETTLED, (item.closes_at - item.opens_at) / 4)
-        for number in _due(item, moment):
+        numbers = _due(item, moment)
+        for number in numbers:
             silent = unanswered(item.id)
             known, left_alone = told_states(silent, INVITATION), mail.lately(item.slug, since, moment)
             chosen = [one for one in silent if one not in left_alone and known.get(one, State.CANCELLED) != State.CANCELLED]
-            mail.queue(REMINDER, item.slug, chosen, number=number)
-            queued = queued or bool(chosen)
-    return queued
+            mail.queue(REMINDER, item.slug, chosen or [NOBODY], number=number)
+    return bool(numbers)
 
 
 def _due(item: Wave, moment: datetime) -> tuple[int, ...]:

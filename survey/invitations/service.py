@@ -42,6 +42,7 @@ from survey.waves.rules import MINIMUM_INVITED, Cadence, CoKey, Group, Survey, W
 INVITATION = "invitation"
 FRESH = "fresh invitation"  # after an address was corrected
 REMINDER = "reminder"
+TO_STAFF = (INVITATION, FRESH, REMINDER)
 LOOP_CHECK = "ACC1"
 SMALLEST_FOR_TEXT = 10
 FEW = 20
@@ -236,6 +237,7 @@ def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
             session.execute(insert(InvitationRow), [{**row._asdict(), "answered": 0} for row in found])
         level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
+        mail.resume_wave(item.slug)  # what comes later, findings say, is not what was meant to wait
         mail.forget_quiet(item.slug, sum_up=sum_up)
         level(item.slug)
 

@@ -9,6 +9,7 @@ from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.mail import service as mail
 from survey.mail.kinds import told_to_staff
 from survey.mail.progress import supersede, told_states
+from survey.mail.rules import State
 from survey.people import service as people
 from survey.people.rules import Person
 from survey.people.stopping import has_stopped
@@ -37,7 +38,8 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
             if item.state is WaveState.OPEN:
                 supersede(INVITATION, row.id)
                 mail.cancel(item.slug, REMINDER, row.id)  # the fresh invitation takes its place
-                mail.queue_another(FRESH, item.slug, row.id, unless_waiting=(INVITATION, FRESH))
+                if told_states([row.id], INVITATION).get(row.id) != State.CANCELLED:  # what was cancelled by hand stays so
+                    mail.queue_another(FRESH, item.slug, row.id, unless_waiting=(INVITATION, FRESH))
     return after
 
 

@@ -63,6 +63,10 @@ class Kind:
         return found
 
 
+class NotNow(Exception):
+    """Raised by a writer: the letter waits, nothing is decided."""
+
+
 Writer = Callable[[Item], Draft | None]
 Reader = Callable[[Sequence[Item]], Writer]
 

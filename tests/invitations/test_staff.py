@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,20 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.access import audit
+from survey.answering import sending
 from survey.answering.service import Outcome
+from survey.config import Config
 from survey.database import db
 from survey.findings.service import findings
-from survey.invitations.kinds import invitation_kind
+from survey.invitations import kinds
+from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
 from survey.invitations.service import invitation_for, invitations_of, store_code_if_due
 from survey.invitations.staff import correct_address, erase_person, export_person
+from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.catcher import Catcher
+from survey.mail.kinds import Kind, NotNow
 from survey.mail.service import Item
 from survey.people.service import list_people, person_at
 from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
@@ -116,6 +122,30 @@ def test_an_invitation_that_still_waits_goes_once_to_the_new_address(app: Flask,
     letters = sent_letters(tmp_path / "out")
     assert len(letters) == 8
     assert [letter.to for letter in letters if "Ada" in letter.to] == ["Ada Berg <newer@northwind.example>"]
+
+
+def test_an_invitation_that_was_cancelled_stays_so_when_its_address_is_corrected(app: Flask, tmp_path: Path) -> None:
+    company = open_today(app, {"Sales": 8})
+    sending.cancel_waiting(company.wave.slug, now(), actor="test")
+    correct_address(ADA, NEW)
+    assert sent_letters(tmp_path / "out") == []
+    assert set(db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars()) == {"invitation"}
+
+
+@pytest.mark.parametrize("kind", [invitation_kind, fresh_invitation_kind, reminder_kind])
+def test_a_letter_of_a_wave_that_takes_no_answers_any_more_waits_for_the_close(
+    app: Flask, company: Company, monkeypatch: pytest.MonkeyPatch, kind: Callable[[Config], Kind]
+) -> None:
+    """Whether its person has answered or not; just before, only a reminder past the last working day is not due any more."""
+    answer(company, code_of(company, BOB), {"OVR1": "4"})
+    items = [item_for(company, email) for email in (ADA, BOB)]
+    write = kind(app.config["CANDOUR"]).writer(items)
+    monkeypatch.setattr(kinds, "now", lambda: company.wave.closes_at - timedelta(seconds=1))
+    assert [write(item) is not None for item in items] == [kind is not reminder_kind, False]
+    monkeypatch.setattr(kinds, "now", lambda: company.wave.closes_at)
+    for item in items:
+        with pytest.raises(NotNow):
+            write(item)
 
 
 def test_an_address_that_does_not_change_ends_nothing_and_a_wrong_one_neither(company: Company) -> None:
