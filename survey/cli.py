@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
@@ -40,7 +40,7 @@ from survey.organisation import commands as organisation
 from survey.people import commands as people
 from survey.providers import commands as providers
 from survey.questionnaires import commands as questionnaires
-from survey.schedule import letters
+from survey.schedule import is_usual, letters
 from survey.schedule import tick as do_what_is_due
 from survey.waves import commands as waves
 
@@ -192,20 +192,17 @@ def _engine() -> Iterator[None]:
     """The engine, running until the end of the block; it ends what is under way."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
     config = app.config["CANDOUR"]
-    said: tuple[str, ...] = ()
+    of_timetable, of_letters = _said_once(), _said_once()
 
     def timetable() -> None:
-        nonlocal said
         with app.app_context():
-            lines = do_what_is_due(config, now(), seconds=0, real=now())
-        for line in lines:
-            if line not in said:  # what cannot be done is said once, not every 30 seconds
-                log.warning(line)
-        said = lines
+            of_timetable(do_what_is_due(config, now(), seconds=0, real=now()))
 
     def outbox() -> None:
         with app.app_context():
-            letters()
+            lines = letters()
+        if lines:  # else nothing was due or tried, as between two tries of a server that is away: what was said still holds
+            of_letters(tuple(line for line in lines if not is_usual(line)))
 
     db.session.remove()
     engine = Engine(config.engine_url, (Job("timetable", EVERY_30_SECONDS, timetable), Job("letters", EVERY_5_SECONDS, outbox)))
@@ -215,6 +212,20 @@ def _engine() -> Iterator[None]:
     finally:
         ending.end()
         engine.stop()
+
+
+def _said_once() -> Callable[[tuple[str, ...]], None]:
+    """Writes the lines of a pass to the log, but for those of the pass before: what cannot be done is said once, not with every pass."""
+    said: tuple[str, ...] = ()
+
+    def say(lines: tuple[str, ...]) -> None:
+        nonlocal said
+        for line in lines:
+            if line not in said:
+                log.warning(line)
+        said = lines
+
+    return say
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """The timetable: which service function runs when. No logic of its own."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,10 +23,12 @@ from survey.waves.custody import probe_key
 from survey.waves.rules import NOT_OPENED, WAITS, Wave, WaveState
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 ACTOR = "timetable"
 LONGEST_DRAIN = 300
 BETWEEN_PROBES = timedelta(days=1)
 NO_KEYS = "This process has no key folder (CANDOUR_KEY_DIR), so it neither opens, probes nor counts a wave: run one that has it."
+_noted: set[str] = set()
 _probed: dict[str, datetime] = {}  # per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere
 
 
@@ -45,19 +48,19 @@ def tick(
     takes a jump for an outage. No seconds: no letters, for whoever sends them beside it.
     """
     lines: list[str] = []
-    for item in unfinished(config.key_dir):
+    for item in _due(lines, lambda: unfinished(config.key_dir)):
         _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
     made_up = real is None or (_attempt(lines, "", partial(pulse.beat, real)) and _make_up_for_outages(moment, lines))
-    for item in waves.due_to_close(moment) if made_up else ():
+    for item in _due(lines, lambda: waves.due_to_close(moment)) if made_up else ():
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
     _give_up_missed_openings(moment, lines)
-    for item in waves.due_to_open(moment):
+    for item in _due(lines, lambda: waves.due_to_open(moment)):
         _attempt(lines, f"{item.slug} opened", partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR))
-    for item in due_to_remind(moment):
+    for item in _due(lines, lambda: due_to_remind(moment)):
         _attempt(lines, "", partial(_remind, item, moment, lines))
     _attempt(lines, "", lambda: lines.extend(f"{item.slug} added up from its thirds" for item in pool_thirds(actor=ACTOR)))
-    for item in waves.list_waves():
-        mail.blank_old(item.slug, item.closes_at, moment)
+    for item in _due(lines, waves.list_waves):
+        _attempt(lines, "", partial(mail.blank_old, item.slug, item.closes_at, moment))
     _probe_keys(config, moment, lines)
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     if seconds:
@@ -72,10 +75,22 @@ def letters(seconds: float = LONGEST_DRAIN, channel: Channel | None = None) -> t
     return tuple(line for line in lines if line)
 
 
+def is_usual(line: str) -> bool:
+    """Whether a line of handing over says no more than that letters left."""
+    return line.startswith("letters: ") or line.endswith(mail.GOING_OUT)
+
+
 def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:
     """From the record, so that a pass that is killed in between leaves it to the next; unless all went well, nothing may close yet."""
-    running = [item for item in waves.open_waves() if not item.extended_days]
-    down = pulse.outages(min(item.opens_at for item in running)) if running else ()
+    running: list[Wave] = []
+    down: list[pulse.Outage] = []
+
+    def look() -> None:
+        running.extend(item for item in waves.open_waves() if not item.extended_days)
+        down.extend(pulse.outages(min(item.opens_at for item in running)) if running else ())
+
+    if not _attempt(lines, "", look):
+        return False
     spans = tuple((one.since, one.until) for one in down)
     done = [_attempt(lines, "", partial(_make_up, item, spans, moment)) for item in running if spans]
     return all(done)
@@ -90,7 +105,7 @@ def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: da
 
 
 def _probe_keys(config: Config, moment: datetime, lines: list[str]) -> None:
-    running = [item for item in waves.open_waves() if item.takes_answers(moment)]
+    running = [item for item in _due(lines, waves.open_waves) if item.takes_answers(moment)]
     if running and config.key_dir is None:
         lines.append(NO_KEYS)
         return
@@ -126,7 +141,7 @@ def _remind(item: Wave, moment: datetime, lines: list[str]) -> None:
 def _give_up_missed_openings(moment: datetime, lines: list[str]) -> None:
     """Giving one up plans the next of its cadence, which may have been missed as well."""
     tried: set[str] = set()
-    while missed := [item for item in waves.missed_openings(moment) if item.slug not in tried]:
+    while missed := [item for item in _due(lines, lambda: waves.missed_openings(moment)) if item.slug not in tried]:
         for item in missed:
             tried.add(item.slug)
             _attempt(lines, "", partial(_give_up, item, moment))
@@ -134,6 +149,13 @@ def _give_up_missed_openings(moment: datetime, lines: list[str]) -> None:
 
 def _give_up(item: Wave, moment: datetime) -> str:
     return f"{item.slug} void: {NOT_OPENED}" if waves.give_up(item, moment, actor=ACTOR) else ""
+
+
+def _due(lines: list[str], look: Callable[[], Iterable[T]]) -> tuple[T, ...]:
+    """What a look finds; nothing when the look itself fails, so that the rest of the pass has its turn."""
+    found: list[T] = []
+    _attempt(lines, "", lambda: found.extend(look()))
+    return tuple(found)
 
 
 def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
@@ -146,12 +168,27 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
     except Refused as refused:
         lines.append(refused.message)
     except SQLAlchemyError as error:
+        _note(error)
         db.session.rollback()
         lines.append(f"the database was busy ({type(error).__name__}); it is tried again with the next pass")
     except Exception as error:  # noqa: BLE001 - a fault in one wave must not stop the letters of another
+        _note(error)
         db.session.rollback()
-        lines.append(f"not done: {done or 'letters'} ({type(error).__name__}); it is tried again with the next pass")
+        lines.append(f"not done: {done or 'part of the pass'} ({type(error).__name__}); it is tried again with the next pass")
     else:
         lines.append(said if isinstance(said, str) else done)
         return True
     return False
+
+
+def _note(error: Exception) -> None:
+    """Where something went wrong, once for each place, for whoever looks for the cause; no value, which could be an address."""
+    place, below = "", error.__traceback__
+    while below:
+        if str(below.tb_frame.f_globals.get("__name__", "")).startswith("survey."):
+            place = f"{below.tb_frame.f_globals['__name__']}, line {below.tb_lineno}"
+        below = below.tb_next
+    said = f"{type(error).__name__} in {place}"
+    if said not in _noted:
+        _noted.add(said)
+        log.error(said)

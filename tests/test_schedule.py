@@ -10,14 +10,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from survey import schedule
+from survey.cli import _said_once
 from survey.database import db
 from survey.invitations import kinds
 from survey.invitations.rules import draw_code
 from survey.invitations.service import invitations_of, store_code
+from survey.mail import delivery
 from survey.mail.catcher import Catcher
 from survey.mail.sender import channel_for
 from survey.mail.service import pause
-from survey.schedule import tick
+from survey.schedule import is_usual, tick
 from survey.waves import service as waves
 from survey.waves.rules import WaveState
 from tests.answering.today import everything_stored
@@ -122,6 +125,47 @@ def test_a_key_that_cannot_be_destroyed_stops_neither_waves_nor_letters(app: Fla
     said = tick(config, first.opens_at)
     assert "could not be destroyed" in said[0]
     assert said[1:] == ("it-support-2027-q1 opened", "letters: 58 sent")
+
+
+def test_a_look_that_fails_keeps_nothing_else_from_its_turn(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, first = app.config["CANDOUR"], found_company()
+
+    def fails(*_: object) -> None:
+        raise KeyError("ada@northwind.example")
+
+    monkeypatch.setattr(schedule, "_noted", set())
+    monkeypatch.setattr(schedule, "unfinished", fails)
+    monkeypatch.setattr(schedule, "due_to_remind", fails)
+    monkeypatch.setattr(schedule.mail, "blank_old", fails)
+    for name in ("due_to_close", "missed_openings"):
+        monkeypatch.setattr(schedule.waves, name, fails)
+    said = tick(config, first.opens_at)
+    assert "it-support-2027-q1 opened" in said
+    assert said[-1] == "letters: 58 sent"
+    assert said.count("not done: part of the pass (KeyError); it is tried again with the next pass") > 4
+    before = len(caplog.records)
+    tick(config, first.opens_at)
+    assert len(caplog.records) == before > 0  # each place once
+    assert "KeyError in survey.schedule, line " in caplog.text
+    assert "northwind" not in caplog.text + "".join(said)
+
+
+def test_what_cannot_be_done_is_in_the_log_once_and_again_after_it_could(caplog: pytest.LogCaptureFixture) -> None:
+    say = _said_once()
+    for lines in (("No mail left.", "a"), ("No mail left.",), (), ("No mail left.",)):
+        say(lines)
+    assert [record.message for record in caplog.records] == ["No mail left.", "a", "No mail left."]
+
+
+def test_a_mail_server_that_is_away_is_told_and_letters_that_leave_are_not(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = found_company()
+    tick(app.config["CANDOUR"], company.opens_at, seconds=0)
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery.Report, "lines", lambda _: ("letters: 1 to be tried again", "No mail left: it is away."))
+        assert [line for line in schedule.letters() if not is_usual(line)] == ["No mail left: it is away."]
+    assert [line for line in schedule.letters() if not is_usual(line)] == []
 
 
 def test_a_machine_that_slept_over_the_opening_and_the_close_catches_up(app: Flask) -> None:

@@ -10,7 +10,7 @@ from survey.mail.service import Draft, Item, Kind
 from survey.people.stopping import draw_stop_secret
 from survey.waves import service as waves
 
-NO_LONGER_NEWS = timedelta(days=3)
+NO_LONGER_NEWS = timedelta(days=14)  # it counts from queueing, and a large company under a limit a day takes many days to write to
 PRIORITY = 70  # after invitations and reminders: those have a last day
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from survey.kernel.errors import Refused
-from survey.kernel.workdays import add_working_days
+from survey.kernel.workdays import NONE_LISTED, add_working_days
 
 LONGEST_REPLY, LONGEST_OPENING, LONGEST_CHANGES, LONGEST_WHY = 12_000, 300, 2_000, 300
 LONGEST_WHAT, LONGEST_OWNER = 300, 120
@@ -98,6 +98,7 @@ class Standing:
     today: date
     record: Record | None = None
     edition: Edition | None = None
+    holidays: frozenset[date] = NONE_LISTED
 
     @property
     def is_replied(self) -> bool:
@@ -117,7 +118,7 @@ class Standing:
     @property
     def due(self) -> date:
         """The day by which staff should hear."""
-        return add_working_days(self.reply_due, DAYS_AFTER_REPLY)
+        return add_working_days(self.reply_due, DAYS_AFTER_REPLY, self.holidays)
 
     @property
     def is_overdue(self) -> bool:

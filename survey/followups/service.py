@@ -41,7 +41,7 @@ def standing(item: Wave, now: datetime) -> Standing | None:
     due = reply_due(item)
     if due is None:
         return None
-    return Standing(due.shared_on, due.reply_by, wall_clock(now, item.timezone).date(), record_of(item), _newest(item))
+    return Standing(due.shared_on, due.reply_by, wall_clock(now, item.timezone).date(), record_of(item), _newest(item), item.holidays)
 
 
 def standings(now: datetime) -> tuple[tuple[Wave, Standing], ...]:
@@ -148,8 +148,9 @@ def why_not(item: Wave, found: Standing) -> str | None:
 
 
 def readers(item: Wave) -> tuple[str, ...]:
-    """The invitations of everybody who was invited and is still in the directory."""
-    return invited(item.id)
+    """The invitations of everybody who was invited and is still in the directory; to a quarter of thirds, by its thirds."""
+    asked = waves.thirds_of(item) if item.is_pool else (item,)
+    return invited(*(one.id for one in asked))
 
 
 def send(name: str, now: datetime, *, actor: str, seen: str | None = None, correction: str | None = None) -> Edition:
@@ -237,9 +238,9 @@ def _occasion(item: Wave, found: Standing) -> Occasion:
 
 
 def _following(item: Wave) -> Wave | None:
-    """The next wave of the same survey that was not declared void."""
-    later = [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.opens > item.opens and w.state is not WaveState.VOID]
-    return later[0] if later else None
+    """The next wave of the same survey that asks staff: none that was declared void, nor what thirds add up to."""
+    ours = (w for w in waves.list_waves() if w.survey_id == item.survey_id and not w.is_pool and w.state is not WaveState.VOID)
+    return next((w for w in ours if w.opens >= item.closes), None)
 
 
 def _flush(otherwise: str) -> None:

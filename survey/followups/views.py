@@ -116,6 +116,7 @@ def sent(wave: str) -> Response:
     edition = service.edition(item, _version())
     facts = {"wave": item, "edition": edition, "standing": service.standing(item, now()), "named": named_day, "manages": manages()}
     letters = mail.status(item.slug).counts(service.FOLLOW_UP)
+    facts["paused"] = mail.channel_pause() is not None or item.slug in mail.paused_waves()
     shown = sample_letter(edition) if edition else None
     return _with_frame(render_template("followups/sent.html", letter=shown, letters=letters, versions=service.editions(item), **facts))
 

@@ -8,6 +8,7 @@ import click
 from flask import current_app
 
 from survey.invitations import staff
+from survey.invitations.reaching import asked_twice
 from survey.invitations.service import add_survey, notes_on_mail, open_wave, preview_wave
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
@@ -287,7 +288,7 @@ def erase(email: str) -> None:
 
 
 def _warn(planned: Wave) -> None:
-    for line in waves.asked_twice(planned):
+    for line in asked_twice(planned):
         click.echo(f"Note: {line}", err=True)
 
 

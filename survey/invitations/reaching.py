@@ -7,16 +7,25 @@ from sqlalchemy import select
 from survey.database import db, transaction
 from survey.invitations.service import invitation
 from survey.invitations.tables import InvitationRow
+from survey.kernel.errors import Refused
 from survey.people.rules import Person
-from survey.people.service import list_people, person
+from survey.people.service import list_people, people_in, person
 from survey.people.stopping import has_stopped, store_stop_secrets
+from survey.waves import service as waves
+from survey.waves.rules import Wave
 
 
-def invited(wave_id: str) -> tuple[str, ...]:
-    """The invitations of a wave, used or not, of people who are still in the directory."""
+def invited(*wave_ids: str) -> tuple[str, ...]:
+    """The invitations to these waves, used or not, of people who are still in the directory: one for each person."""
     known = {one.id for one in list_people()}
-    query = select(InvitationRow.id, InvitationRow.person_id).where(InvitationRow.wave_id == wave_id).order_by(InvitationRow.id)
-    return tuple(invitation_id for invitation_id, person_id in db.session.execute(query) if person_id in known)
+    query = select(InvitationRow.person_id, InvitationRow.id).where(InvitationRow.wave_id.in_(wave_ids)).order_by(InvitationRow.id)
+    found = {person_id: invitation_id for person_id, invitation_id in db.session.execute(query) if person_id in known}
+    return tuple(sorted(found.values()))
+
+
+def asked_twice(item: Wave) -> tuple[str, ...]:
+    """A warning for each wave about another provider that asks some of the same people within 30 days of this one."""
+    return waves.asked_twice(item, _meant_by)
 
 
 def reader_of(invitation_id: str) -> Person | None:
@@ -38,3 +47,10 @@ def store_ways_out(invitation_id: str, to: str, stop_secrets: Sequence[str]) -> 
             return False
         store_stop_secrets(reader.id, stop_secrets)
     return True
+
+
+def _meant_by(audience: str) -> frozenset[str]:
+    try:
+        return frozenset(one.id for one in people_in(audience))
+    except Refused:  # a department that is gone, or is yet to come
+        return frozenset()

@@ -8,6 +8,7 @@ from survey.access.current import current_actor
 from survey.access.open_to import open_to
 from survey.invitations import staff
 from survey.invitations.forms import USUAL, AddressForm, SurveyForm
+from survey.invitations.reaching import asked_twice
 from survey.invitations.service import add_survey
 from survey.kernel.errors import Refused
 from survey.people.service import people_in, person
@@ -43,7 +44,7 @@ def surveys() -> str | Response | tuple[str, int]:
         except Refused as refused:
             problem = refused
         else:
-            flash(" ".join(["Planned. Nothing has been sent.", *waves.asked_twice(planned)]))
+            flash(" ".join(["Planned. Nothing has been sent.", *asked_twice(planned)]))
             return redirect(url_for("findings.results", wave=planned.slug), 303)
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("invitations/surveys.html", **facts)

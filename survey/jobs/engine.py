@@ -11,6 +11,7 @@ import secrets
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ KEPT = timedelta(hours=1)
 ABANDONED = timedelta(days=1)
 LONGEST_END = 50
 MOST = 5_000
+JUMP = 60.0
+ENDED = ["SUCCESS", "ERROR", "CANCELLED"]
 logging.getLogger("dbos").addHandler(logging.NullHandler())  # else it adds one of its own, and quotes what went wrong
 logging.getLogger("dbos").propagate = False
 
@@ -54,8 +57,9 @@ class Engine:
         self._thread = threading.Thread(target=self._watch, name="engine", daemon=True)
         self._database: Database | None = None
         self._file: tuple[int, int] | None = None
+        self._looked = (now(), time.monotonic())
         self._schedules: list[ScheduleInput] = [
-            {"schedule_name": job.name, "workflow_fn": _registered(job), "schedule": job.times, "queue_name": job.name}
+            {"schedule_name": job.name, "workflow_fn": self._registered(job), "schedule": job.times, "queue_name": job.name}
             for job in (*jobs, Job("housekeeping", "0 17 * * * *", _tidy_up))
         ]
 
@@ -76,6 +80,10 @@ class Engine:
                 if not self._is_sound():
                     self._down(0)
                     self._up()
+                looked = (now(), time.monotonic())
+                if jumped(looked[0] - self._looked[0], looked[1] - self._looked[1]):
+                    self._begin_anew(looked[0])
+                self._looked = looked
                 said = ""
             except Exception as error:  # noqa: BLE001 - whatever it was, the next look tries again
                 if said != (said := type(error).__name__):
@@ -113,7 +121,49 @@ class Engine:
         for one in self._schedules:  # no limit across processes: the task of a dead one would hold its place for good
             DBOS.register_queue(one["schedule_name"], worker_concurrency=1, on_conflict="always_update")
         DBOS.apply_schedules(self._schedules)
-        self._database, self._file = database, _identity(self._url)
+        self._database, self._file, self._looked = database, _identity(self._url), (now(), time.monotonic())
+
+    def _begin_anew(self, moment: datetime) -> None:
+        """After the clock was set, or the machine slept: DBOS would wait for the time it had in mind, or go through all that passed."""
+        log.warning("the clock jumped by more than a minute, or the machine slept; the times of the jobs are reckoned anew")
+        ended = DBOS.list_workflows(
+            status=ENDED, workflow_id_prefix="sched-", limit=MOST, sort_desc=True, load_input=False, load_output=False
+        )
+        if ahead := [one.workflow_id for one in ended if one.workflow_id > _key(str(one.name), moment)]:
+            DBOS.delete_workflows(ahead)  # those times come again, and a time that the engine knows is not begun twice
+        anew = secrets.token_hex(8)  # a changed schedule is taken up from now on; one that stays the same is not
+        DBOS.apply_schedules([{**one, "context": anew} for one in self._schedules])
+
+    def _registered(self, job: Job) -> Callable[[datetime, object], None]:
+        """The job as DBOS runs it. A time that passed while the job was at work needs no turn of its own: it looked meanwhile."""
+        ended: list[datetime] = []
+
+        def run(scheduled_at: datetime, _context: object) -> None:
+            at = datetime.fromisoformat(str(scheduled_at))  # the engine keeps it as text
+            if not (ended and is_stale(at, ended[-1], now())):
+                try:
+                    job.work()
+                except Exception as error:  # noqa: BLE001 - whatever it was, the next time tries again
+                    log.error("%s failed and will be tried again: %s", job.name, type(error).__name__)  # noqa: TRY400 - a traceback could quote an address
+                ended[:] = [now()]
+            self._drop(job, ended[-1])
+
+        return DBOS.workflow(name=job.name)(run)
+
+    def _drop(self, job: Job, before: datetime) -> None:
+        """Takes all the times that passed from the queue at once: one by one, at one a second, they would keep the next from its turn."""
+        database = self._database
+        if database is None:
+            return
+        drop = text(
+            f"UPDATE {_table(database, 'workflow_status')} SET status = 'CANCELLED', queue_name = NULL, completed_at = :moment, "  # noqa: S608 - a constant
+            "updated_at = :moment WHERE queue_name = :job AND status = 'ENQUEUED' AND workflow_uuid < :before"
+        )
+        try:
+            with database.begin() as connection:
+                connection.execute(drop, {"moment": int(time.time() * 1000), "job": job.name, "before": _key(job.name, before)})
+        except SQLAlchemyError as error:  # they are skipped one by one, or dropped the next time
+            log.warning("times that passed could not be taken back (%s)", type(error).__name__)
 
     def _down(self, seconds: int) -> None:
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
@@ -140,32 +190,39 @@ def engine_database(url: str) -> Database:
 
 def scheduled(database: Database) -> set[str]:
     """The names of the jobs that the engine's database knows."""
-    table = "workflow_schedules" if database.dialect.name == "sqlite" else f"{SCHEMA}.workflow_schedules"
     with database.connect() as connection:
-        return set(connection.scalars(text(f"SELECT schedule_name FROM {table}")))  # noqa: S608 - a constant
+        return set(connection.scalars(text(f"SELECT schedule_name FROM {_table(database, 'workflow_schedules')}")))  # noqa: S608 - a constant
 
 
-def _registered(job: Job) -> Callable[[datetime, object], None]:
-    """The job as DBOS runs it. A time that passed while the job was at work needs no turn of its own: it looked meanwhile."""
-    ended: list[datetime] = []
+def _table(database: Database, name: str) -> str:
+    return name if database.dialect.name == "sqlite" else f"{SCHEMA}.{name}"
 
-    def run(scheduled_at: datetime, _context: object) -> None:
-        if ended and datetime.fromisoformat(str(scheduled_at)) < ended[-1]:  # the engine keeps it as text
-            return
-        try:
-            job.work()
-        except Exception as error:  # noqa: BLE001 - whatever it was, the next time tries again
-            log.error("%s failed and will be tried again: %s", job.name, type(error).__name__)  # noqa: TRY400 - a traceback could quote an address
-        ended[:] = [now()]
 
-    return DBOS.workflow(name=job.name)(run)
+def is_stale(at: datetime, ended: datetime, moment: datetime) -> bool:
+    """Whether a time passed before the last run ended; a run that ended in the future shows that the clock was set back, and hides nothing.
+
+    >>> one, two, three = (datetime(2027, 1, 11, hour) for hour in (9, 10, 11))
+    >>> is_stale(one, two, three), is_stale(two, one, three), is_stale(one, three, two)
+    (True, False, False)
+    """
+    return at < ended <= moment
+
+
+def jumped(wall: timedelta, steady: float) -> bool:
+    """Whether the clock on the wall and the steady one, which stands still while the machine sleeps, parted by more than a minute."""
+    return abs(wall.total_seconds() - steady) > JUMP
+
+
+def _key(job: str, moment: datetime) -> str:
+    """How the engine names a job's time, as far as the second; times in UTC stand in order."""
+    return f"sched-{job}-{moment.isoformat(timespec='seconds').removesuffix('+00:00')}"
 
 
 def _tidy_up() -> None:
     """Takes back what dead processes left, and forgets what has ended."""
     for workflow in _older(ABANDONED, ["PENDING", "ENQUEUED"]):
         DBOS.cancel_workflow(workflow)
-    DBOS.delete_workflows(_older(KEPT, ["SUCCESS", "ERROR", "CANCELLED"]))
+    DBOS.delete_workflows(_older(KEPT, ENDED))
 
 
 def _older(age: timedelta, states: list[str]) -> list[str]:

@@ -63,10 +63,6 @@ class Kind:
         return found
 
 
-class NotNow(Exception):
-    """Raised by a writer: the letter waits, nothing is decided."""
-
-
 Writer = Callable[[Item], Draft | None]
 Reader = Callable[[Sequence[Item]], Writer]
 

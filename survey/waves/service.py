@@ -1,6 +1,7 @@
 """Surveys and waves: plan, freeze, move from state to state."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
@@ -149,18 +150,25 @@ def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
         return _wave(planned)
 
 
-def asked_twice(item: Wave) -> tuple[str, ...]:
-    """A warning for each wave about another provider that opens within 30 days of this one; planning it is not refused."""
+def asked_twice(item: Wave, people: Callable[[str], AbstractSet[str]]) -> tuple[str, ...]:
+    """A warning for each wave about another provider that asks some of the same people within 30 days; planning it is not refused.
+
+    The planned waves of a survey that is paused or ended ask nobody. `people` gives whom an audience means; none while that is not known.
+    """
     near = [
         other
-        for other in list_waves()
+        for other in _in_state(WaveState.PLANNED, WaveState.OPEN)
         if other.provider_id != item.provider_id
-        and other.state in {WaveState.PLANNED, WaveState.OPEN}
         and abs(other.opens_at - item.opens_at) < rules.NEAR
+        and _may_meet(people(other.audience), people(item.audience))
     ]
     return tuple(
         f"{one.slug}, about another provider, opens on {one.opens:%Y-%m-%d}: staff are asked twice within 30 days." for one in near
     )
+
+
+def _may_meet(one: AbstractSet[str], other: AbstractSet[str]) -> bool:
+    return not (one and other and one.isdisjoint(other))
 
 
 def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date) -> Wave:

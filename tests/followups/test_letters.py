@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -10,11 +11,13 @@ from flask import Flask, current_app
 from survey.findings.letters import LARGEST
 from survey.findings.presentation import present
 from survey.findings.service import findings
+from survey.followups.kinds import follow_up_kind
 from survey.followups.letters import follow_up_letter, length_fault, sample_letter
 from survey.followups.rules import LONGEST_CHANGES, LONGEST_REPLY, Edition, read_draft
 from survey.followups.service import preview, record_reply, save_draft, send
 from survey.kernel.errors import Refused
 from survey.mail.letter import Letter
+from survey.mail.presets import Pace, time_needed
 from survey.people.service import person_at
 from survey.waves.rules import Wave
 from tests.findings.company import CANARY, DEPARTMENTS, MERGED
@@ -180,3 +183,9 @@ def test_few_answers_are_said_to_be_few(wave: Wave) -> None:
     few = replace(edition, document=edition.document | {"whom": "of those who answered"})
     for part in words(sample_letter(few)):
         assert len(re.findall("The (?:strength|problem) of those who answered", part)) == 2
+
+
+def test_the_letters_of_a_large_company_are_news_until_the_slowest_server_has_taken_them(app: Flask) -> None:
+    lasts = follow_up_kind(app.config["CANDOUR"]).lasts
+    assert lasts
+    assert lasts > timedelta(days=3) + time_needed(20_000, Pace(per_minute=None, per_day=2_000))

@@ -43,6 +43,11 @@ def test_staff_hear_five_working_days_after_the_reply_was_due_and_not_a_day_late
     assert [standing(date(2027, 2, day)).is_overdue for day in (18, 19)] == [False, True]
 
 
+def test_holidays_put_off_the_day_by_which_staff_hear() -> None:
+    holidays = frozenset({date(2027, 2, 15), date(2027, 2, 20)})
+    assert Standing(SHARED, DUE, DUE, holidays=holidays).due == date(2027, 2, 19)
+
+
 def test_a_reply_is_kept_word_for_word() -> None:
     text = "  Indented,\n\n\u202fwith\ttabs, \u05d5\u05d3 and 'quotes' & <marks>\n -- \nOtto"
     assert read_reply(text) == text

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.database import db
+from survey.database import db, transaction
 from survey.followups import service
 from survey.followups.service import record_of, record_reply, send
 from survey.mail import service as mail
@@ -185,6 +185,21 @@ def test_what_a_manager_writes_is_kept_shown_in_the_mail_and_sent_to_everybody(w
     assert edition.digest[7:23] in shown.text
     assert "You said, they answered: what changes after our January survey" in shown.text
     assert manager.get(f"/waves/{wave.slug}/follow-up/letter").text == framed.text.replace("preview", "preview")
+
+
+def test_letters_still_to_leave_are_counted_in_words_and_wait_while_mail_is_paused(wave: Wave, manager: Browser) -> None:
+    mail.cancel(wave.slug)
+    send(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
+    path = f"/waves/{wave.slug}/follow-up"
+    assert "51 letters are still on their way." in manager.get(path).text
+    mail.pause_wave(wave.slug, "a test")
+    assert "51 letters wait: mail is paused." in manager.get(path).text
+    with transaction() as session:
+        keep = "SELECT id FROM outbox WHERE kind = 'follow-up' ORDER BY id LIMIT 1"
+        session.execute(text(f"UPDATE outbox SET state = 'sent' WHERE kind = 'follow-up' AND id NOT IN ({keep})"))
+    assert "1 letter waits: mail is paused." in manager.get(path).text
+    mail.resume_wave(wave.slug)
+    assert "1 letter is still on its way." in manager.get(path).text
 
 
 def test_what_was_typed_and_not_looked_at_is_kept_and_not_sent(wave: Wave, manager: Browser) -> None:

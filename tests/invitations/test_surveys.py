@@ -95,6 +95,18 @@ def test_two_providers_within_thirty_days_are_a_warning_and_no_refusal(app: Flas
     assert (one_off.code, told in one_off.err) == (0, True)
 
 
+def test_who_is_not_asked_by_both_is_not_asked_twice(app: Flask, candour: Candour) -> None:
+    found_company({"Sales": 8, "Service": 9})  # its first survey asks all
+    add = ("--provider", "Other Provider", "--opens", "2027-01-11T09:00", "--timezone", "Europe/London")
+    assert "asked twice" in candour("surveys", "add", "Desk", *add, "--audience", "Sales").err
+    candour("surveys", "pause", "it-support")
+    assert candour("surveys", "add", "Phones", *add, "--audience", "Service").err == ""
+    brightline = ("--provider", "Brightline IT", *add[2:])
+    said = candour("surveys", "add", "Printers", *brightline, "--audience", "sales").err
+    assert "desk-2027-q1" in said
+    assert "phones-2027-q1" not in said
+
+
 def test_holidays_are_listed_imported_and_taken_back(app: Flask, candour: Candour, tmp_path: Path) -> None:
     found_company({"Sales": 8})
     candour("waves", "skip", "it-support-2027-q1", "--reason", "a test")

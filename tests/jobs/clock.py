@@ -1,13 +1,17 @@
 """A process with an engine whose one job runs every two seconds. Usage: python clock.py ENGINE_URL FOLDER NAME; ends with its input.
 
-Each run adds the process's name to FOLDER/ran; while FOLDER/hold-NAME exists a run writes FOLDER/held-NAME and does not end.
+Each run adds the process's name to FOLDER/ran; while FOLDER/hold-NAME exists a run writes FOLDER/held-NAME and does not end;
+while FOLDER/back exists the engine reads a clock that was set back by two minutes.
 """
 
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
+from survey.jobs import engine as engines
 from survey.jobs.engine import Engine, Job
+from survey.kernel.clock import machine_time
 
 
 def main() -> None:
@@ -20,6 +24,7 @@ def main() -> None:
             (folder / f"held-{name}").touch()
             time.sleep(0.05)
 
+    engines.now = lambda: machine_time() - timedelta(minutes=2 * (folder / "back").exists())
     engine = Engine(url, (Job("timetable", "*/2 * * * * *", work),))
     engine.start()
     sys.stdin.read()

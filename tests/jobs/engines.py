@@ -50,14 +50,16 @@ def each_time_once(found: list[Run], every: timedelta) -> bool:
 
 def until(what: Callable[[], object], says: str, seconds: int = 60) -> None:
     """Waits until something is so, for at most so long."""
+    fault = ""
     for _ in range(10 * seconds):
         try:
             if what():
                 return
-        except Exception:  # noqa: BLE001 - the database may be away meanwhile
-            pass
+            fault = ""
+        except Exception as error:  # noqa: BLE001 - the database may be away meanwhile
+            fault = f" ({type(error).__name__}: {error})"
         time.sleep(0.1)
-    pytest.fail(f"within {seconds} seconds it was not so that {says}")
+    pytest.fail(f"within {seconds} seconds it was not so that {says}{fault}")
 
 
 @contextmanager

@@ -5,12 +5,12 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import text
 
-from survey.jobs.engine import SCHEMA, engine_database
+from survey.jobs.engine import SCHEMA, engine_database, is_stale, jumped
 from tests.conftest import settings
 from tests.jobs.engines import clock, each_time_once, runs, until
 
@@ -84,12 +84,61 @@ def test_what_an_older_program_left_waiting_is_done_by_the_newer_one(database_ur
     with clock(url, tmp_path, "old", DBOS__APPVERSION="old") as old:
         until(lambda: [run.status for run in runs(url)].count("ENQUEUED") > 1, "times wait behind one that does not end")
         kill(old)
-    left = {run.at for run in runs(url) if run.status == "ENQUEUED"}
+    left = [run.at for run in runs(url) if run.status == "ENQUEUED"]
     with clock(url, tmp_path, "new", DBOS__APPVERSION="new"):
-        until(lambda: left <= {run.at for run in runs(url) if run.status == "SUCCESS"}, "the newer program does them")
-    newer = {run.executor for run in runs(url) if run.at in left}
-    assert len(newer) == 1
-    assert newer.isdisjoint({run.executor for run in runs(url) if run.status == "PENDING"})
+        until(lambda: left[0] in {run.at for run in runs(url) if run.status == "SUCCESS"}, "the newer program does the first of them")
+        until(lambda: not [run for run in runs(url) if run.at in left and run.status == "ENQUEUED"], "which does for the others")
+    (newer,) = {run.executor for run in runs(url) if run.at == left[0]}
+    assert newer not in {run.executor for run in runs(url) if run.status == "PENDING"}
+
+
+def test_times_that_passed_during_a_long_run_hold_up_nothing(database_url: str, tmp_path: Path) -> None:
+    url = engine_url(database_url, tmp_path)
+    (tmp_path / "hold-one").touch()
+    with clock(url, tmp_path, "one"):
+        until(lambda: [run.status for run in runs(url)].count("ENQUEUED") > 4, "times wait behind a long run")
+        passed = {run.at for run in runs(url) if run.status == "ENQUEUED"}
+        (tmp_path / "hold-one").unlink()
+        until(lambda: ran(tmp_path, "one") > 1, "it runs again")
+    found = runs(url)
+    assert each_time_once(found, BEAT)
+    assert {run.status for run in found if run.at in passed} <= {"CANCELLED", "SUCCESS"}
+    assert [run.status for run in found if run.at in passed].count("SUCCESS") <= 1  # skipped, not gone through one by one
+
+
+def test_a_clock_set_back_stops_nothing(database_url: str, tmp_path: Path) -> None:
+    url = engine_url(database_url, tmp_path)
+
+    def context() -> set[str]:
+        engine = engine_database(url)
+        with engine.connect() as connection:
+            table = "workflow_schedules" if engine.dialect.name == "sqlite" else f"{SCHEMA}.workflow_schedules"
+            found = set(connection.scalars(text(f"SELECT context FROM {table}")))
+        engine.dispose()
+        return found
+
+    with clock(url, tmp_path, "one"):
+        until(lambda: len(runs(url)) > 2, "it runs")
+        before = context()
+        (tmp_path / "back").touch()
+        until(lambda: context().isdisjoint(before), "the times are reckoned anew")
+        at_jump = ran(tmp_path, "one")
+        until(lambda: ran(tmp_path, "one") > at_jump + 2, "it goes on")
+    assert "the clock jumped" in (tmp_path / "one.log").read_text()
+
+
+def test_only_a_clock_that_parts_from_the_steady_one_has_jumped() -> None:
+    assert not jumped(timedelta(seconds=65), 5.0)
+    assert not jumped(timedelta(hours=3), 3 * 3600.0)  # a long wait for the database
+    assert jumped(timedelta(seconds=66), 5.0)  # put forward, or the machine slept
+    assert jumped(timedelta(minutes=-1), 5.0)
+
+
+def test_a_time_is_skipped_only_when_it_passed_before_a_run_ended_that_is_past_itself() -> None:
+    start = datetime(2027, 1, 11, 9, tzinfo=UTC)
+    assert is_stale(start, start + BEAT, start + 2 * BEAT)
+    assert not is_stale(start + BEAT, start, start + 2 * BEAT)
+    assert not is_stale(start, start + timedelta(hours=2), start + BEAT)  # the clock was set back
 
 
 def test_an_engine_whose_database_is_deleted_makes_another_and_goes_on(database_url: str, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""The closing mail of a quarter that was asked in monthly thirds: to everybody in its thirds, each once."""
+
+import re
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from survey.findings.service import recipients, share
+from survey.followups import service
+from survey.followups.service import FOLLOW_UP, send
+from survey.mail import service as mail
+from survey.mail.sender import Connection, Limits
+from survey.people.service import list_people, person_at
+from survey.people.stopping import has_stopped
+from survey.waves import service as waves
+from survey.waves.rules import Wave
+from tests.findings.quarter import THIRDS, counted_quarter, planned_thirds
+from tests.followups.company import ACTOR
+from tests.mail.postbox import open_postbox
+from tests.outside import browser
+
+
+@pytest.fixture
+def pool(app: Flask) -> Wave:
+    planned_thirds()
+    found = counted_quarter(app).pool
+    share(found.slug, [contact.id for contact in recipients(found)[1]], found.closes_at, actor=ACTOR)
+    for item in waves.list_waves():
+        mail.cancel(item.slug)
+    return waves.wave(found.slug)
+
+
+def test_everybody_in_its_thirds_gets_it_once_and_can_stop(app: Flask, pool: Wave) -> None:
+    assert len(service.readers(pool)) == len(list_people()) == 61
+    late = pool.closes_at + timedelta(days=30)
+    send(pool.slug, late, actor=ACTOR)
+    with open_postbox() as box:
+        assert mail.deliver(seconds=60, channel=Connection(box.url, None, Limits(5.0, 10.0))).sent == 61
+        letters = box.letters()
+    assert Counter(str(letter["To"].addresses[0].addr_spec) for letter in letters) == Counter(one.email for one in list_people())
+    assert mail.status(pool.slug).counts(FOLLOW_UP) == {"sent": 61}
+    part = letters[0].get_body(("plain",))
+    assert part
+    path, secret = re.findall(r"(/stop/[^\s#]+)#(\S{43})", str(part.get_content()))[0]
+    assert path == f"/stop/{pool.slug}"
+    outside = browser(app)
+    assert outside.get(path).status_code == 200
+    assert outside.post(path, data={"token": secret}).status_code == 200
+    assert has_stopped(person_at(str(letters[0]["To"].addresses[0].addr_spec)).id)
+
+
+def test_the_next_wave_is_the_first_third_of_the_next_quarter(pool: Wave) -> None:
+    following = service.preview(pool.slug, pool.closes_at).document["following"]
+    assert following["wave"] == next(item.slug for item in waves.list_waves(THIRDS) if item.state == "planned")
