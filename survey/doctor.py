@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from survey.config import PREFIX, Config
 from survey.database import db, indiscretions, revision_of, revisions
-from survey.invitations.service import FRESH, INVITATION, REMINDER
+from survey.invitations.service import TO_STAFF
 from survey.jobs.engine import SCHEMA, engine_database, scheduled
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
@@ -30,7 +30,6 @@ from survey.waves.rules import Wave, WaveState
 LARGEST_LAG = timedelta(seconds=2)
 LATEST_PASS = timedelta(minutes=5)
 WAITING = ("ready", "leased")
-TO_STAFF = (INVITATION, FRESH, REMINDER)
 RUNNING = frozenset({WaveState.OPEN, WaveState.CLOSED})
 
 
@@ -239,8 +238,8 @@ def _letters(kinds: frozenset[str]) -> Iterator[Check]:
         says = f"Letters of the kind {kind!r} wait, which this version cannot write."
         checks.append(Check("mail", True, says, "Install the version that queued them."))
     for item in waves.list_waves():
-        if (pause := progress.pause_of(item.slug)) and item.takes_answers(now()):
-            says = f"The mail of {item.slug} is paused: {pause.because}. Its dates do not move."
+        if pause := progress.pause_of(item.slug):
+            says = f"The mail of {item.slug} is paused: {pause.because}.{' Its dates do not move.' if item.takes_answers(now()) else ''}"
             checks.append(Check("mail", True, says, f"{pause.remedy} To resume: candour mail resume {item.slug}"))
         letters = mail.status(item.slug)
         unsent = sum(letters.counts(kind).get(state, 0) for kind in TO_STAFF for state in WAITING)

@@ -131,7 +131,7 @@ def mail_status(wave: str | None, *, as_json: bool) -> None:
     reasons = {kind: mail.reasons(item.slug, kind) for kind in letters.counts} if item else {}
     facts = {
         "letters": {kind: counts.named() for kind, counts in letters.counts.items()},
-        "progress": sending.told_words(letters.quiet),
+        "progress": sending.told_words(item, now()),
         "not_arrived_because": {kind: found for kind, found in reasons.items() if found},
         "paused_because": channel.pause.because if channel.pause else None,
         "paused_since": _iso(channel.pause),
@@ -202,7 +202,7 @@ def _say_letters(item: Wave | None, letters: Letters) -> None:
         click.echo(f"{kind}: {counts.words()}{f' ({left} left)' if left and counts.waiting else ''}")
         for why, number in (mail.reasons(item.slug, kind) if item else {}).items():
             click.echo(f"  {number:,} x {why}")
-    for kind, words in sending.told_words(letters.quiet).items():
+    for kind, words in sending.told_words(item, now()).items():
         click.echo(f"{kind}: {words}")
     for kind in letters.unknown_kinds:
         click.echo(f"{kind}: this version does not know this kind of letter, so it waits. See: candour doctor")

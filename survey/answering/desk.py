@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from survey.access.current import current_actor, manages
 from survey.access.open_to import open_to
 from survey.answering.counting import close_wave
-from survey.answering.sending import not_reached, notices, reminds_from, sending, unreached
+from survey.answering.sending import not_reached, notices, reminds_from, says_no_reminder, sending, unreached
 from survey.findings.service import findings
 from survey.findings.wording import prospect
 from survey.invitations.service import notes_on_mail, number_answered, open_wave, preview_wave
@@ -39,7 +39,7 @@ class Line:
 def dashboard() -> str:
     """All waves, newest first, each with what it says or when it will."""
     lines = [Line(item, provider_by_id(item.provider_id).name, _says(item), unreached(item)) for item in reversed(waves.list_waves())]
-    return render_template("desk/dashboard.html", lines=lines, notices=notices(), channel=mail.channel(), manages=manages())
+    return render_template("desk/dashboard.html", lines=lines, notices=notices(now()), channel=mail.channel(), manages=manages())
 
 
 @blueprint.get("/waves")
@@ -60,7 +60,8 @@ def progress(wave: str) -> str | Response:
     facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else (), "export": EXPORT.format(item.slug)}
     facts |= {"sending": sending(item, now()), "sent_means": SENT_MEANS}
     if item.state is WaveState.OPEN:
-        facts |= {"reminds_from": reminds_from(item), "missing": not_reached(item) if manages() else None}
+        facts |= {"reminds_from": reminds_from(item, now()), "no_reminder": says_no_reminder(item)}
+        facts |= {"missing": not_reached(item) if manages() else None}
         at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
         facts |= {"at_least": at_least, "closes": printed(item.closes, item.timezone), "at": now()}
     return render_template("desk/progress.html", **facts)

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from survey.invitations.rules import reminder_window
-from survey.invitations.service import FRESH, INVITATION, REMINDER
+from survey.invitations.service import INVITATION, REMINDER, TO_STAFF
 from survey.invitations.service import invitation as invitation_by_id
 from survey.kernel.errors import Refused
 from survey.mail import progress as mail
+from survey.mail.kinds import is_told
 from survey.mail.progress import Channel, NotArrived
-from survey.mail.service import DONE
+from survey.mail.service import DONE, GOING_OUT, KEPT, paused_waves
 from survey.mail.wording import Counts, Pace, Pause, headline, rate, unreached_words
 from survey.people.rules import Person
 from survey.people.service import person as person_by_id
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState, printed, wall_clock
 
-COUNTED = "wave counted"
-REMINDERS = "reminders"
 LISTED_AT_ONCE = 200
-TO_STAFF = (INVITATION, FRESH, REMINDER)
 _OVER = frozenset({WaveState.COUNTED, WaveState.SHARED})
 
 
@@ -79,7 +77,7 @@ class NotReached:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is not as it should be with a wave's mail: paused or failed invitations while it is open, other letters at any time."""
+    """What is not as it should be with a wave's mail: paused, invitations that failed while it is open, other letters for a while."""
 
     wave: Wave
     pause: Pause | None
@@ -90,9 +88,9 @@ class Notice:
 def sending(item: Wave, moment: datetime) -> Sending:
     """How far the mail of a wave is."""
     found = mail.letters(item.slug)
-    reminders = _reminders(item, moment, found.quiet.get(REMINDER))
+    reminders = _reminders(item, moment)
     counts = found.of(INVITATION) if item.state is not WaveState.VOID else Counts()  # of a void wave no number is told
-    others = {kind: numbers for kind, numbers in found.counts.items() if kind != INVITATION}
+    others = {kind: numbers for kind, numbers in found.counts.items() if kind != INVITATION and is_told(kind)}
     return Sending(item, counts, found.later, mail.channel(), mail.pause_of(item.slug), mail.pace(), reminders, others)
 
 
@@ -118,7 +116,7 @@ def retry(name: str, moment: datetime, letter: str | None = None, *, actor: str)
     as if sent.
     """
     item = waves.wave(name)
-    faulty = [kind for kind, counts in mail.letters(item.slug).counts.items() if counts.failed + counts.bounced]
+    faulty = [kind for kind, counts in mail.letters(item.slug).counts.items() if is_told(kind) and counts.failed + counts.bounced]
     is_over = not item.takes_answers(moment)
     kinds = [kind for kind in faulty if kind != INVITATION] if is_over else faulty
     if is_over and (letter is not None or (INVITATION in faulty and not kinds)):
@@ -155,31 +153,31 @@ def check_sends(item: Wave, moment: datetime) -> None:
         raise Refused(f"{item.slug} is not open, so none of its mail waits.")
 
 
-def told_words(quiet: dict[str, str]) -> dict[str, str]:
-    """Of kinds whose numbers are not told, those of which it may be told whether they go out.
+def told_words(item: Wave | None, moment: datetime) -> dict[str, str]:
+    """Of kinds whose numbers are not told, those of which it may be told whether they go out, of one wave or of all.
 
     Not of an invitation to a corrected address: one that the server puts off shows that its person has not answered.
     """
-    return {kind: words for kind, words in quiet.items() if kind == REMINDER}
+    found = {_by_clock(one, moment) for one in ([item] if item else waves.open_waves())}
+    words = next((words for words in (GOING_OUT, DONE) if words in found), "")
+    return {REMINDER: words} if words else {}
 
 
-def notices() -> tuple[Notice, ...]:
-    """What the first page says about the mail of waves: paused, or letters that did not arrive."""
-    faults, found = mail.faults(), []
+def notices(moment: datetime) -> tuple[Notice, ...]:
+    """What the first page says about the mail of waves: paused, or letters that did not arrive; of ended waves for 30 days."""
+    faults, paused, found = mail.faults(), paused_waves(), []
     for item in waves.list_waves():
         is_open, theirs = item.state is WaveState.OPEN, faults.get(item.slug, {})
         number = theirs.get(INVITATION, 0) if is_open else 0
-        others = {kind: failed for kind, failed in theirs.items() if kind != INVITATION}
-        held = mail.pause_of(item.slug) if is_open else None
+        others = {kind: failed for kind, failed in theirs.items() if kind != INVITATION and moment < item.closes_at + KEPT}
+        held = Pause(*paused[item.slug]) if item.slug in paused else None
         found += [Notice(item, held, number, others)] if held or number or others else []
     return tuple(found)
 
 
-def _reminders(item: Wave, moment: datetime, words: str | None) -> str:
-    """By the clock where no reminder is queued: that there is none would say that everybody has answered."""
+def _reminders(item: Wave, moment: datetime) -> str:
     if item.state is WaveState.OPEN:
-        first = reminder_window(item)[0]
-        return words or (DONE if moment >= first else "")
+        return _by_clock(item, moment)
     return _reminded(item) if item.state in _OVER and not item.imported else ""
 
 
@@ -187,9 +185,33 @@ def _reminded(item: Wave) -> str:
     return ", ".join(f"{number:,} {state}" for state, number in mail.totals_of_quiet(item.slug, REMINDER).items())
 
 
-def reminds_from(item: Wave) -> str:
-    """When the reminder is due, as it is printed."""
-    return printed(wall_clock(reminder_window(item)[0], item.timezone), item.timezone)
+def _by_clock(item: Wave, moment: datetime) -> str:
+    """Whether reminders go out, by the clock alone: that none waits, or how long they take, would say how many have not answered."""
+    windows = _windows(item) if item.state is WaveState.OPEN else ()
+    if not windows or moment < windows[0][0]:
+        return ""
+    return GOING_OUT if moment < windows[-1][1] else DONE
+
+
+def _windows(item: Wave) -> tuple[tuple[datetime, datetime], ...]:
+    """When its reminders may leave; none where it is too short for one, and one where both would leave at once."""
+    found = dict.fromkeys(reminder_window(item, number) for number in range(1, item.reminders + 1))
+    return tuple((first, last) for first, last in found if first < last)
+
+
+def reminds_from(item: Wave, moment: datetime) -> tuple[tuple[str, str], ...]:
+    """The reminders that are still to come: which one, and when it is due as it is printed."""
+    windows = _windows(item)
+    names = ("the first reminder", "the second reminder") if len(windows) > 1 else ("one reminder",)
+    due = [(name, first) for name, (first, _) in zip(names, windows, strict=False) if moment < first]
+    return tuple((name, printed(wall_clock(first, item.timezone), item.timezone)) for name, first in due)
+
+
+def says_no_reminder(item: Wave) -> str:
+    """That nobody is reminded, and why; nothing where somebody may be."""
+    if not item.reminders:
+        return "Nobody is reminded; the survey was planned so."
+    return "" if _windows(item) else "Nobody is reminded: this wave is too short for it."
 
 
 def _person_behind(invitation_id: str) -> Person | None:

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from survey.access import audit
-from survey.answering import desk, mail_desk, sending
-from survey.answering.counting import void_wave
+from survey.answering import commands, counting, desk, mail_desk, sending
+from survey.answering.counting import close_wave, void_wave
 from survey.answering.service import Outcome
 from survey.database import db, transaction
 from survey.findings.service import recipients, share
@@ -32,6 +32,7 @@ from survey.mail.wording import Counts
 from survey.people.service import person_at, remove_person
 from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
+from survey.waves.rules import WaveState
 from tests.answering.today import open_today
 from tests.cast import Company, answer, answer_all, close_company
 from tests.mail.postbox import DROP, Postbox, open_postbox
@@ -333,14 +334,19 @@ def test_reminders_are_words_while_open_and_numbers_only_once_counted(
     company: Company, mira: Browser, candour: Candour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_all(company, company.codes[:9])
-    moment = reminder_window(company.wave)[0] + timedelta(hours=12)
+    first, last = reminder_window(company.wave)
+    moment = first + timedelta(hours=12)
     assert "one reminder to those who have not answered" in seen(mira, company)
     with open_postbox() as box:
         deliver(box)
         remind(company.wave, moment)
+        monkeypatch.setattr(desk, "now", lambda: moment)
         assert "Reminders: going out." in seen(mira, company)
         box.answers = {"DATA": [DROP], "RCPT": ["250 ok", "550 5.1.1 gone"]}
         deliver(box)
+    assert "Reminders: going out." in seen(mira, company)
+    for module in (desk, commands):
+        monkeypatch.setattr(module, "now", lambda: last)
     page = seen(mira, company)
     assert "Reminders: done." in page
     assert not re.search(r"\b1[123]\b", page.partition("Sending the invitations")[2].partition("As of")[0])
@@ -348,6 +354,9 @@ def test_reminders_are_words_while_open_and_numbers_only_once_counted(
     close_company(company)
     assert "Reminders 1 failed, 11 sent, 1 unknown." in said(mira.get(f"/waves/{company.wave.slug}/mail"))
     assert "Everybody was written to" in said(mira.get(f"/waves/{company.wave.slug}/mail"))
+    assert "Retry" not in said(mira.get(f"/waves/{company.wave.slug}/mail"))
+    assert sending.sending(waves.wave(company.wave.slug), now()).others == {}
+    assert sending.retry(company.wave.slug, now(), actor="test") == 0
 
 
 def test_of_a_void_wave_no_number_is_told_and_none_is_kept(company: Company, box: Postbox, mira: Browser, candour: Candour) -> None:
@@ -363,16 +372,40 @@ def test_of_a_void_wave_no_number_is_told_and_none_is_kept(company: Company, box
     assert [entry.facts for entry in audit.entries() if "reminders" in entry.facts] == []
 
 
-def test_that_nobody_is_left_to_remind_looks_like_reminders_that_are_done(
+def test_that_nobody_is_left_to_remind_looks_like_reminders_that_go_out(
     company: Company, mira: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_postbox() as box:
         deliver(box)
     answer_all(company, company.codes)
     moment = reminder_window(company.wave)[0]
+    assert remind(company.wave, moment)
     assert not remind(company.wave, moment)
     monkeypatch.setattr(desk, "now", lambda: moment)
-    assert "Reminders: done." in seen(mira, company)
+    assert "Reminders: going out." in seen(mira, company)
+    with open_postbox() as box:
+        assert (deliver(box).lines(), box.kept) == (("reminder: going out",), [])
+    assert "Reminders: going out." in seen(mira, company)
+
+
+@pytest.mark.parametrize(
+    ("reminders", "expected"),
+    [
+        (0, ["Nobody is reminded; the survey was planned so."]),
+        (1, ["one reminder to those who have not answered"]),
+        (2, ["the first reminder to those who have not answered", "the second reminder to those who have not answered"]),
+    ],
+)
+def test_the_page_says_how_often_the_silent_are_reminded(company: Company, mira: Browser, reminders: int, expected: list[str]) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE wave SET reminders = :number WHERE id = :id"), {"number": reminders, "id": company.wave.id})
+    page = seen(mira, company)
+    assert [one for one in expected if one not in page] == []
+    assert page.count("How many they are is told nowhere") == reminders
+    item = waves.wave(company.wave.slug)
+    assert len(sending.reminds_from(item, now())) == reminders
+    assert len(sending.reminds_from(item, reminder_window(item)[0])) == max(0, reminders - 1)
+    assert sending.told_words(item, reminder_window(item)[0]) == ({"reminder": "going out"} if reminders else {})
 
 
 # Pause, resume, cancel
@@ -465,6 +498,47 @@ def test_what_waits_at_the_close_is_shown_as_not_reached(company: Company, box: 
     assert "Retry" not in page
 
 
+def test_what_waits_is_taken_back_by_the_close_itself(company: Company, box: Postbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is in a wave that waits long for its count."""
+    box.answers = {"RCPT": ["250 ok"] * 15 + ["451 4.3.0 later"] * 5}
+    deliver(box)
+    answer_all(company, company.codes[:9])
+    monkeypatch.setattr(counting, "_count", lambda *_: None)
+    item = close_wave(company.wave.slug, now(), company.config.key_dir, actor="test", early="a flood")
+    assert (item.state, counts(company)) == (WaveState.CLOSED, Counts(sent=15, failed=2, cancelled=5))
+    assert sending.unreached(item) == "7 of 22 were not reached"
+    assert deliver(box) == Report()
+    monkeypatch.undo()
+    item = close_wave(company.wave.slug, now(), company.config.key_dir, actor="test")
+    assert (item.state, sending.unreached(item)) == (WaveState.COUNTED, "7 of 22 were not reached")
+
+
+@pytest.mark.parametrize("is_void", [True, False])
+def test_a_pause_ends_with_its_wave(company: Company, mira: Browser, *, is_void: bool) -> None:
+    with open_postbox() as box:
+        deliver(box)
+    sending.pause(company.wave.slug, now(), actor="test")
+    answer_all(company, company.codes[: 2 if is_void else 9])
+    close_company(company)
+    assert mail.paused_waves() == {}
+    assert "paused" not in said(mira.get("/"))
+
+
+def test_the_pause_of_a_wave_that_is_not_open_any_more_is_shown_and_ended(company: Company, mira: Browser, candour: Candour) -> None:
+    with open_postbox() as box:
+        deliver(box)
+    answer_all(company, company.codes[:9])
+    close_company(company)
+    mail.pause_wave(company.wave.slug, "five letters in a row could not be written: no address")
+    assert "its mail is paused" in said(mira.get("/"))
+    page = said(mira.get(f"/waves/{company.wave.slug}/mail"))
+    assert "The mail of this wave is paused: five letters in a row could not be written: no address. Nothing is lost." in page
+    assert ("its dates do not move" in page, "Resume the mail of this wave" in page) == (False, True)
+    assert f"The mail of {company.wave.slug} is paused: five letters" in candour("doctor").out
+    press(mira, company, "resume")
+    assert mail.paused_waves() == {}
+
+
 @pytest.mark.parametrize("verb", ["pause", "cancel"])
 def test_steering_the_mail_of_a_wave_that_is_not_open_is_refused(company: Company, mira: Browser, verb: str) -> None:
     other = waves.list_waves("Noise")[0]
@@ -547,6 +621,8 @@ def test_a_findings_mail_that_was_refused_is_on_the_first_page_and_can_be_sent_a
         box.refused = {"otto@brightline.example": "550 5.7.1 blocked"}
         assert deliver(box).failed == 1
         assert "Letters of the kind “findings” did not arrive: 1." in said(mira.get("/"))
+        ended = waves.wave(company.wave.slug).closes_at
+        assert [len(sending.notices(ended + timedelta(days=days))) for days in (29, 30)] == [1, 0]
         page = f"/waves/{company.wave.slug}/mail"
         assert "findings: waiting 0, sent 0, failed 1, bounced 0 1 × The mail server refuses this address (550 5.7.1)" in said(
             mira.get(page)

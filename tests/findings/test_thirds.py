@@ -87,6 +87,15 @@ def test_the_quarter_is_the_plain_sum_of_its_thirds_with_range_and_verdict(app: 
     assert [entry.facts["thirds"] for entry in entries() if entry.what == "thirds added up"] == [[third.slug for third in quarter.thirds]]
 
 
+def test_nobody_was_written_to_by_a_quarter(app: Flask) -> None:
+    planned_thirds()
+    quarter = counted_quarter(app)
+    page = browser(app, "manager").get(f"/waves/{quarter.pool.slug}/mail").text
+    assert "It adds up the three thirds of its quarter" in page
+    assert "Everybody was written to" not in page
+    assert "handed over" not in page
+
+
 def test_a_void_third_stays_out_of_the_answers_and_its_people_in_the_number(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app, WITH_A_VOID_THIRD)

@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from sqlalchemy import text
 
+from survey.answering import commands, desk
 from survey.answering.service import Outcome
 from survey.database import db, transaction
 from survey.invitations import kinds
@@ -83,7 +84,7 @@ def handed_over(moment: datetime, kind: str, number: int = 1, only: str = "%") -
 
 
 def reminded(number: int) -> set[str]:
-    query = text("SELECT recipient FROM outbox WHERE dedupe_key LIKE :key")
+    query = text("SELECT recipient FROM outbox WHERE dedupe_key LIKE :key AND recipient <> ''")
     return set(db.session.execute(query, {"key": f"%:reminder:{number}:%"}).scalars())
 
 
@@ -196,6 +197,7 @@ def test_a_fresh_invitation_that_came_lately_needs_no_reminder(company: Company,
 def test_a_machine_away_over_both_sends_one(twice: Company, tmp_path: Path) -> None:
     back = reminder_window(twice.wave, 2)[0] + timedelta(hours=1)
     assert remind(twice.wave, back)
+    assert not remind(twice.wave, back)
     assert (len(reminded(1)), len(reminded(2))) == (22, 0)
     assert len(sent_letters(tmp_path / "late")) == 22
     handed_over(back, "reminder")
@@ -285,7 +287,7 @@ def worker(database_url: str, folder: Path, box: Postbox) -> subprocess.Popen[st
 
 
 def test_a_reminder_in_flight_when_its_process_is_killed_is_never_sent_again(
-    company: Company, database_url: str, box: Postbox, tmp_path: Path, candour: Candour
+    company: Company, database_url: str, box: Postbox, tmp_path: Path, candour: Candour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server keeps the third reminder, kills the sender before it reads the answer, and the reminder counts as unknown."""
     answer_all(company, company.codes[:12])
@@ -313,6 +315,7 @@ def test_a_reminder_in_flight_when_its_process_is_killed_is_never_sent_again(
     assert (second.returncode, "unknown" in out + errors) == (0, False), errors
     assert len(box.recipients) == len(set(box.recipients)) == 10
     assert (reminders("sent"), reminders("unknown")) == (9, 1)
+    monkeypatch.setattr(commands, "now", lambda: reminder_window(company.wave)[1])
     assert candour("mail", "status", company.wave.slug).out.splitlines()[-1] == "reminder: done"
     close_company(company)
     assert (
@@ -381,8 +384,10 @@ def test_one_of_which_nobody_knows_whether_it_arrived_is_not_sent_again(company:
     assert len(set(box.recipients)) == 21
 
 
-@pytest.mark.parametrize("answers", [3, 19])
-def test_no_page_and_no_command_tells_how_many_are_reminded(app: Flask, candour: Candour, company: Company, answers: int) -> None:
+@pytest.mark.parametrize("answers", [3, 19, 22])
+def test_no_page_and_no_command_tells_how_many_are_reminded(
+    app: Flask, candour: Candour, company: Company, monkeypatch: pytest.MonkeyPatch, answers: int
+) -> None:
     answer_all(company, company.codes[:answers])
     moment, slug, mira = halfway(company.wave), company.wave.slug, browser(app, "manager")
 
@@ -396,6 +401,8 @@ def test_no_page_and_no_command_tells_how_many_are_reminded(app: Flask, candour:
     mail.pause("a test")
     assert [line for line in tick(app.config["CANDOUR"], moment) if "paused" not in line] == [f"{slug}: reminders are queued"]
     mail.resume()
+    for module in (desk, commands):
+        monkeypatch.setattr(module, "now", lambda: moment)
     waiting = seen()
     for words in ("reminder: going out\n", "<p>Reminders: going out.</p>"):
         assert words in waiting
@@ -405,6 +412,8 @@ def test_no_page_and_no_command_tells_how_many_are_reminded(app: Flask, candour:
         server.answers = {"RCPT": ["550 5.1.1 unknown"]}
         report = mail.deliver(channel=Connection(server.url, None, Limits(2.0, 4.0)))
     assert report.lines() == ("reminder: going out",)
+    assert seen() == waiting  # by the clock: when the last has left says how many there were
+    moment = reminder_window(company.wave)[1]
     assert seen() == waiting.replace("going out", "done")
     assert mail.status(slug).failures == ()
     assert candour("mail", "retry", slug).out == "0 letters queued again.\n"
