@@ -88,6 +88,7 @@ def test_the_quarter_is_the_plain_sum_of_its_thirds_with_range_and_verdict(app: 
 
 
 def test_nobody_was_written_to_by_a_quarter(app: Flask) -> None:
+    planned_thirds()
     quarter = counted_quarter(app)
     page = browser(app, "manager").get(f"/waves/{quarter.pool.slug}/mail").text
     assert "It adds up the three thirds of its quarter" in page
