@@ -29,6 +29,7 @@ from survey.findings import commands as findings
 from survey.followups import commands as followups
 from survey.invitations import commands as invitations
 from survey.jobs.engine import Engine, Job
+from survey.jobs.pulse import last_pass
 from survey.kernel import ending
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
@@ -83,6 +84,7 @@ def tick(moment: str | None) -> None:
     Example: candour tick
     """
     config, progress = current_app.config["CANDOUR"], Progress("Sending letters")
+    last_pass()  # a database that is away or not set up ends it here, in one line, not each piece of work in one of its own
     stopped = "Stopped. Nothing is lost: what has not left waits, and what was on its way is settled within a minute. Go on: candour tick"
     with interruptible(stopped):
         lines = do_what_is_due(config, _moment(moment), real=None if moment else now(), channel=Watched(channel_for(config), progress))

@@ -161,7 +161,7 @@ class Engine:
         )
         try:
             with database.begin() as connection:
-                connection.execute(drop, {"moment": int(time.time() * 1000), "job": job.name, "before": _key(job.name, before)})
+                connection.execute(drop, {"moment": int(now().timestamp() * 1000), "job": job.name, "before": _key(job.name, before)})
         except SQLAlchemyError as error:  # they are skipped one by one, or dropped the next time
             log.warning("times that passed could not be taken back (%s)", type(error).__name__)
 
