@@ -40,7 +40,7 @@ from survey.organisation import commands as organisation
 from survey.people import commands as people
 from survey.providers import commands as providers
 from survey.questionnaires import commands as questionnaires
-from survey.schedule import letters
+from survey.schedule import letters, long_works
 from survey.schedule import tick as do_what_is_due
 from survey.waves import commands as waves
 
@@ -207,8 +207,18 @@ def _engine() -> Iterator[None]:
         with app.app_context():
             letters()
 
+    def works() -> None:
+        with app.app_context():
+            for line in long_works(config):
+                log.warning(line)
+
+    jobs = (
+        Job("timetable", EVERY_30_SECONDS, timetable),
+        Job("letters", EVERY_5_SECONDS, outbox),
+        Job("works", EVERY_5_SECONDS, works),
+    )
     db.session.remove()
-    engine = Engine(config.engine_url, (Job("timetable", EVERY_30_SECONDS, timetable), Job("letters", EVERY_5_SECONDS, outbox)))
+    engine = Engine(config.engine_url, jobs)
     engine.start()
     try:
         yield

@@ -7,12 +7,13 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from survey.answering.counting import close_wave, finish, pool_thirds, unfinished
+from survey.answering.counting import COUNT, LEFT, close_wave, count_left, finish, how_far, pool_thirds, unfinished
 from survey.config import Config
 from survey.database import db
 from survey.invitations.reminding import due_to_remind, remind
 from survey.invitations.service import open_wave
-from survey.jobs import pulse
+from survey.jobs import pulse, works
+from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.bounce_service import read_bounces_if_due
@@ -42,7 +43,7 @@ def tick(
     It finishes counts, makes up for days when the service was down, closes and counts, gives up what was missed, opens, reminds, then
     hands over letters until none is due, over the channel that the settings name, unless another one is given. `moment` is the time of
     the timetable. `real` is what the clock says: without it the time is pretended, so the pass neither counts as a sign of life nor
-    takes a jump for an outage. No seconds: no letters, for whoever sends them beside it.
+    takes a jump for an outage. No seconds: no letters and no long works, for whoever does them beside it.
     """
     lines: list[str] = []
     for item in unfinished(config.key_dir):
@@ -61,6 +62,7 @@ def tick(
     _probe_keys(config, moment, lines)
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     if seconds:
+        lines += long_works(config)
         lines += letters(seconds, channel)
     return tuple(line for line in lines if line)
 
@@ -70,6 +72,19 @@ def letters(seconds: float = LONGEST_DRAIN, channel: Channel | None = None) -> t
     lines: list[str] = []
     _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))
     return tuple(line for line in lines if line)
+
+
+def long_works(config: Config) -> tuple[str, ...]:
+    """Goes on with every long work that waits or was left behind by a process that is gone; says what it did."""
+    lines: list[str] = []
+    for work in works.waiting():
+        if work.kind == COUNT and config.key_dir is not None:  # else another process has the keys
+            _attempt(lines, "", partial(_count_left, work, config))
+    return tuple(line for line in lines if line)
+
+
+def _count_left(work: Work, config: Config) -> str:
+    return f"{work.subject} counted" if count_left(work.subject, config.key_dir, actor=work.actor) else ""
 
 
 def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:
@@ -113,7 +128,9 @@ def _probe(item: Wave, config: Config, moment: datetime) -> str:
 
 
 def _close(config: Config, moment: datetime, item: Wave) -> str | None:
-    ended = close_wave(item.slug, moment, config.key_dir, actor=ACTOR)
+    ended = close_wave(item.slug, moment, config.key_dir, actor=ACTOR, leave_large=True)
+    if left := how_far(ended):
+        return LEFT.format(wave=ended.slug, ballots=left.total)
     return WAITS.format(wave=ended.slug) if ended.state is WaveState.CLOSED else None
 
 
