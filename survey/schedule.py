@@ -18,6 +18,7 @@ from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.bounce_service import read_bounces_if_due
 from survey.mail.sender import Channel
+from survey.people.service import IMPORT, continue_import
 from survey.waves import service as waves
 from survey.waves.custody import probe_key
 from survey.waves.rules import NOT_OPENED, WAITS, Wave, WaveState
@@ -80,11 +81,18 @@ def long_works(config: Config) -> tuple[str, ...]:
     for work in works.waiting():
         if work.kind == COUNT and config.key_dir is not None:  # else another process has the keys
             _attempt(lines, "", partial(_count_left, work, config))
+        if work.kind == IMPORT:
+            _attempt(lines, "", partial(_import_left, work))
     return tuple(line for line in lines if line)
 
 
 def _count_left(work: Work, config: Config) -> str:
     return f"{work.subject} counted" if count_left(work.subject, config.key_dir, actor=work.actor) else ""
+
+
+def _import_left(work: Work) -> str:
+    done = continue_import(work.actor)
+    return f"{done.added:,} people added, {done.changed:,} changed, {done.removed:,} removed" if done else ""
 
 
 def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:

@@ -27,7 +27,19 @@ def upgrade():
         sa.CheckConstraint("done BETWEEN 0 AND total", name=op.f("ck_work_done")),
         sa.PrimaryKeyConstraint("kind", "subject", name=op.f("pk_work")),
     )
+    op.create_table(
+        "staff_file",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("roster", sa.Text(), nullable=False),
+        sa.Column("remove_missing", sa.Boolean(), nullable=False),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("added", "changed", "unchanged", "removed", "moved", "people")),
+        sa.CheckConstraint("number = 1", name=op.f("ck_staff_file_only_one")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_staff_file")),
+    )
 
 
 def downgrade():
+    op.drop_table("staff_file")
     op.drop_table("work")

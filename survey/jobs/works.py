@@ -60,6 +60,10 @@ class Hold:
         """Inside the last transaction or after it: the work is done."""
         self._change(state=WorkState.DONE.value, done=WorkRow.total, says=says, lease_token=None, lease_until=None)
 
+    def give_back(self) -> None:
+        """Leaves the rest to the next process that looks."""
+        self._change(state=WorkState.WAITING.value, lease_token=None, lease_until=None)
+
     def _report(self, until: timedelta, **numbers: int) -> None:
         self.reported = monotonic()
         try:
@@ -75,12 +79,11 @@ class Hold:
             return bool(session.connection().execute(query.values(**facts)).rowcount)
 
 
-def queue(kind: str, subject: str, total: int, *, actor: str) -> None:
-    """Leaves a work to the next process that looks; harmless when it waits or is done already by a living one."""
+def queue(kind: str, subject: str, total: int, *, actor: str) -> bool:
+    """Leaves a work to the next process that looks; False, and harmless, when it is under way already."""
     with transaction():
         found = db.session.get(WorkRow, (kind, subject), with_for_update=True, populate_existing=True)
-        if found is None or found.state not in UNFINISHED:
-            _put(kind, subject, total, actor)
+        return (found is None or found.state not in UNFINISHED) and _put(kind, subject, total, actor)
 
 
 def take(kind: str, subject: str) -> Hold | None:
@@ -145,14 +148,14 @@ def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> Hold | None:
     return Hold(kind, subject, lease) if is_ours else None
 
 
-def _put(kind: str, subject: str, total: int, actor: str) -> None:
+def _put(kind: str, subject: str, total: int, actor: str) -> bool:
     moment = now()
     facts = {"state": WorkState.WAITING.value, "done": 0, "total": total, "says": "", "actor": actor, "lease_token": None}
     facts |= {"lease_until": None, "begun_at": moment, "changed_at": moment}
     insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert  # another process may be as fast
     row = insert(WorkRow).values(kind=kind, subject=subject, **facts)
     again = row.on_conflict_do_update(index_elements=["kind", "subject"], set_=facts, where=WorkRow.state.not_in(UNFINISHED))
-    db.session.connection().execute(again)
+    return bool(db.session.connection().execute(again).rowcount)
 
 
 def _leave(hold: Hold, state: WorkState, says: str = "", until: datetime | None = None) -> None:
