@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 
-from tests.load import idle
+from tests.load import idle, importing
 from tests.load.intervals import run
 from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, resting, timed
 from tests.statistics.simulations import CHECKS, Check
@@ -27,6 +27,9 @@ def main() -> int:
     for line in idle.run():
         print(json.dumps(line), flush=True)
         idles.append(line)
+        broken += [line["id"]] if line["median"] > line["most"] else []
+    for line in importing.run():
+        print(json.dumps(line), flush=True)
         broken += [line["id"]] if line["median"] > line["most"] else []
     for name, check in CHECKS.items():
         small, large = check("small"), check("large")
