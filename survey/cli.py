@@ -41,7 +41,7 @@ from survey.organisation import commands as organisation
 from survey.people import commands as people
 from survey.providers import commands as providers
 from survey.questionnaires import commands as questionnaires
-from survey.schedule import is_usual, letters
+from survey.schedule import is_usual, letters, long_works
 from survey.schedule import tick as do_what_is_due
 from survey.waves import commands as waves
 
@@ -206,8 +206,18 @@ def _engine() -> Iterator[None]:
         if lines:  # else nothing was due or tried, as between two tries of a server that is away: what was said still holds
             of_letters(tuple(line for line in lines if not is_usual(line)))
 
+    def works() -> None:
+        with app.app_context():
+            for line in long_works(config):
+                log.warning(line)
+
+    jobs = (
+        Job("timetable", EVERY_30_SECONDS, timetable),
+        Job("letters", EVERY_5_SECONDS, outbox),
+        Job("works", EVERY_5_SECONDS, works),
+    )
     db.session.remove()
-    engine = Engine(config.engine_url, (Job("timetable", EVERY_30_SECONDS, timetable), Job("letters", EVERY_5_SECONDS, outbox)))
+    engine = Engine(config.engine_url, jobs)
     engine.start()
     try:
         yield

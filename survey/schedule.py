@@ -8,16 +8,18 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from survey.answering.counting import close_wave, finish, pool_thirds, unfinished
+from survey.answering.counting import COUNT, LEFT, close_wave, count_left, finish, how_far, pool_thirds, unfinished
 from survey.config import Config
 from survey.database import db
 from survey.invitations.reminding import due_to_remind, remind
 from survey.invitations.service import open_wave
-from survey.jobs import pulse
+from survey.jobs import pulse, works
+from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.bounce_service import read_bounces_if_due
 from survey.mail.sender import Channel
+from survey.people.service import IMPORT, continue_import
 from survey.waves import service as waves
 from survey.waves.custody import probe_key
 from survey.waves.rules import NOT_OPENED, WAITS, Wave, WaveState
@@ -45,7 +47,7 @@ def tick(
     It finishes counts, makes up for days when the service was down, closes and counts, gives up what was missed, opens, reminds, then
     hands over letters until none is due, over the channel that the settings name, unless another one is given. `moment` is the time of
     the timetable. `real` is what the clock says: without it the time is pretended, so the pass neither counts as a sign of life nor
-    takes a jump for an outage. No seconds: no letters, for whoever sends them beside it.
+    takes a jump for an outage. No seconds: no letters and no long works, for whoever does them beside it.
     """
     lines: list[str] = []
     for item in _due(lines, lambda: unfinished(config.key_dir)):
@@ -64,6 +66,7 @@ def tick(
     _probe_keys(config, moment, lines)
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     if seconds:
+        lines += long_works(config)
         lines += letters(seconds, channel)
     return tuple(line for line in lines if line)
 
@@ -77,7 +80,27 @@ def letters(seconds: float = LONGEST_DRAIN, channel: Channel | None = None) -> t
 
 def is_usual(line: str) -> bool:
     """Whether a line of handing over says no more than that letters left."""
-    return line.startswith("letters: ") or line.endswith(mail.GOING_OUT)
+    return line.startswith("letters: ")
+
+
+def long_works(config: Config) -> tuple[str, ...]:
+    """Goes on with every long work that waits or was left behind by a process that is gone; says what it did."""
+    lines: list[str] = []
+    for work in _due(lines, works.waiting):
+        if work.kind == COUNT and config.key_dir is not None:  # else another process has the keys
+            _attempt(lines, "", partial(_count_left, work, config))
+        if work.kind == IMPORT:
+            _attempt(lines, "", partial(_import_left, work))
+    return tuple(line for line in lines if line)
+
+
+def _count_left(work: Work, config: Config) -> str:
+    return f"{work.subject} counted" if count_left(work.subject, config.key_dir, actor=work.actor) else ""
+
+
+def _import_left(work: Work) -> str:
+    done = continue_import(work.actor)
+    return f"{done.added:,} people added, {done.changed:,} changed, {done.removed:,} removed" if done else ""
 
 
 def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:
@@ -128,7 +151,9 @@ def _probe(item: Wave, config: Config, moment: datetime) -> str:
 
 
 def _close(config: Config, moment: datetime, item: Wave) -> str | None:
-    ended = close_wave(item.slug, moment, config.key_dir, actor=ACTOR)
+    ended = close_wave(item.slug, moment, config.key_dir, actor=ACTOR, leave_large=True)
+    if left := how_far(ended):
+        return LEFT.format(wave=ended.slug, ballots=left.total)
     return WAITS.format(wave=ended.slug) if ended.state is WaveState.CLOSED else None
 
 

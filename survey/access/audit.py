@@ -7,9 +7,9 @@ itself, so that a change in the middle breaks the chain; the newest digest, kept
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, TextIO
 
 from sqlalchemy import event, func, select, text
 
@@ -80,6 +80,25 @@ def entries(*, what: str = "", who: str = "", before: int | None = None, limit: 
     if before is not None:
         query = query.where(AuditRow.number < before)
     return tuple(Entry(row.number, row.at, row.who, row.what, row.facts) for row in db.session.scalars(query))
+
+
+def export(file: TextIO, progress: Callable[[int, int], None] | None = None) -> str:
+    """Writes the whole log, oldest first, one JSON document a line with all that its digest is made of; gives the newest digest.
+
+    Entries are written as they are read, so that the memory it needs does not grow with the log.
+    """
+    total, number, newest = length(), 0, START
+    query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
+    with closing(db.session.scalars(query)) as rows:
+        for number, row in enumerate(rows, start=1):
+            entry = {"number": row.number, "at": row.at.isoformat(), "who": row.who, "what": row.what, "facts": row.facts}
+            file.write(json.dumps(entry | {"previous": row.previous, "digest": row.digest}, ensure_ascii=False) + "\n")
+            newest = row.digest
+            if progress and number % _AT_ONCE == 0:
+                progress(number, max(number, total))
+    if progress:
+        progress(number, number)
+    return newest
 
 
 def kinds() -> tuple[str, ...]:

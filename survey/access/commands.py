@@ -1,13 +1,16 @@
 """Accounts and the audit log on the command line."""
 
 import json
+from pathlib import Path
 
 import click
 from flask import current_app
 
 from survey.access import audit, service
 from survey.access.open_to import ROLES
-from survey.kernel.errors import Refused
+from survey.kernel.errors import Refused, interruptible
+from survey.kernel.ids import random_id
+from survey.kernel.progress import Progress
 
 ACTOR = "command line"
 
@@ -74,6 +77,30 @@ def verify(*, as_json: bool) -> None:
         raise Refused(f"The chain is broken at entry {broken}: that entry or the one before was changed. Compare with a backup.")
     if not as_json:
         click.echo("The chain is unbroken.")
+
+
+@audit_group.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export(file: Path) -> None:
+    """Write the whole log to FILE for an auditor: one JSON document a line, oldest first, with every digest of the chain.
+
+    Example: candour audit export audit-2027.jsonl
+    """
+    if file.exists():
+        raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
+    fresh = file.with_name(f".{file.name}.{random_id()}")
+    try:
+        with (
+            interruptible(f"Stopped. Nothing was written. Again: candour audit export {file}"),
+            fresh.open("x", encoding="utf-8") as target,
+        ):
+            newest = audit.export(target, Progress("Writing entries"))
+        fresh.replace(file)
+    except OSError as error:
+        raise Refused(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    click.echo(f"{file} holds the log up to now. Its newest digest, to be kept elsewhere: {newest}")
 
 
 COMMANDS = (users_group, audit_group)

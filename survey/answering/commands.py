@@ -7,7 +7,7 @@ import click
 from flask import current_app
 
 from survey.answering import sending
-from survey.answering.counting import close_wave, count_returned, hand_over, void_wave
+from survey.answering.counting import close_wave, count_returned, hand_over, how_far, void_wave
 from survey.findings.service import findings
 from survey.invitations.commands import waves_group
 from survey.invitations.service import number_answered
@@ -103,6 +103,8 @@ def status(wave: str, *, as_json: bool) -> None:
     click.echo(
         f"{item.slug}: {item.state}, {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M} ({item.timezone}), {item.invited} invited"
     )
+    if (left := how_far(item)) and left.is_under_way:
+        click.echo(f"Counting: {left.done:,} of {left.total:,} ballots opened")
     if item.state is WaveState.OPEN:
         click.echo(f"Answers so far: {f'at least {at_least}' if at_least else f'fewer than {item.minimum_group}'} of {item.invited}")
     _say_letters(item, letters)

@@ -8,6 +8,8 @@ from survey.access.audit import record
 from survey.database import scrub, transaction
 from survey.findings.service import freeze_findings, freeze_pool, questions_of
 from survey.invitations import service as invitations
+from survey.jobs import works
+from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.people.service import name_words
@@ -16,9 +18,12 @@ from survey.waves import handover, keys, sealing
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState, check_ceremony, check_closes
 
+COUNT = "count"  # the kind of work
+COUNTED_AT_ONCE = 2_000  # ballots; what is more takes its time, and whoever looks is told how far it is
+LEFT = "{wave} is closed. Its {ballots:,} ballots are opened and counted by the timed work; how far it is: candour waves status {wave}"
 _ENDED = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
 _MOVED = ("comment",)
-_SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code")
+_SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code", "work")
 
 
 def close_wave(
@@ -29,10 +34,12 @@ def close_wave(
     actor: str,
     early: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    leave_large: bool = False,
 ) -> Wave:
     """Closes a wave and counts it; before its date only with a reason. Repeating it is harmless and finishes what was begun.
 
-    A wave of the strict tier waits in `closed` for what its representative opens, unless too few answered to open anything.
+    `leave_large`: a wave of many ballots is only closed here, and counted by whatever does the timed work. A wave of the strict
+    tier waits in `closed` for what its representative opens, unless too few answered to open anything.
     Refused without any change: a wave that is not open yet, an early close without a reason, a lost or wrong key.
     """
     item = waves.wave(name)
@@ -40,14 +47,54 @@ def close_wave(
     if item.state in {WaveState.OPEN, WaveState.CLOSED}:
         private = _working_key(item, key_dir)
         closed = _closed(item, now, early, actor)
-        if not closed.is_strict:
+        ballots = responses.number_of_ballots(item.id)
+        if closed.is_strict:
+            if ballots < item.minimum_group:
+                _count(closed, responses.Opened(ballots, ()), actor)
+        elif ballots <= COUNTED_AT_ONCE:
             _count(closed, responses.open_ballots(item.id, private, progress), actor)
-        elif (waiting := responses.number_of_ballots(item.id)) < item.minimum_group:
-            _count(closed, responses.Opened(waiting, ()), actor)
+        elif not leave_large:
+            _count_large(closed, private, works.take_over(COUNT, item.slug, ballots, actor=actor), actor, progress)
+    return _after(item, key_dir, actor)
+
+
+def count_left(name: str, key_dir: Path | None, *, actor: str) -> Wave | None:
+    """Counts a wave of many ballots that was closed before, unless another process does it: None then."""
+    hold = works.take(COUNT, name)
+    if hold is None:
+        return None
+    with works.held(hold):
+        item = waves.wave(name)
+        if item.state is WaveState.CLOSED and not item.is_strict:
+            _count_large(item, _working_key(item, key_dir), hold, actor)
+        works.forget(COUNT, name)
+    return _after(item, key_dir, actor)
+
+
+def how_far(item: Wave) -> Work | None:
+    """How far the counting of a closed wave of many ballots is."""
+    return works.work(COUNT, item.slug) if item.state is WaveState.CLOSED else None
+
+
+def _count_large(item: Wave, private: bytes, hold: works.Hold, actor: str, progress: Callable[[int, int], None] | None = None) -> None:
+    """In steps that others see: opening is reported as it goes; then one transaction, which cannot be."""
+
+    def report(done: int, total: int) -> None:
+        if progress:
+            progress(done, total)
+        hold.report(done, total)
+
+    with works.held(hold):
+        opened = responses.open_ballots(item.id, private, report)
+        hold.falls_silent()
+        _count(item, opened, actor)
+
+
+def _after(item: Wave, key_dir: Path | None, actor: str) -> Wave:
     finish(item, key_dir)
     if item.is_third:
         pool_thirds(actor=actor)
-    return waves.wave(name)
+    return waves.wave_by_id(item.id)
 
 
 def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
@@ -67,6 +114,9 @@ def _closed(item: Wave, now: datetime, early: str | None, actor: str) -> Wave:
             mail.cancel(closed.slug, kind)
         if item.state is WaveState.OPEN:
             record("wave closed", {"wave": closed.slug, "early": closed.closed_early}, actor)
+        ballots = responses.number_of_ballots(item.id)
+        if not closed.is_strict and closed.state is WaveState.CLOSED and ballots > COUNTED_AT_ONCE:
+            works.queue(COUNT, closed.slug, ballots, actor=actor)
     return closed
 
 
@@ -100,10 +150,7 @@ def count_returned(name: str, content: bytes, key_dir: Path | None, *, actor: st
             "nothing was changed. Ask the representative for the file that candour cokey open wrote."
         )
     _count(item, opened, actor, returned.header.keys[0])
-    finish(item, key_dir)
-    if item.is_third:
-        pool_thirds(actor=actor)
-    return waves.wave(name)
+    return _after(item, key_dir, actor)
 
 
 def _check_returned(item: Wave, header: handover.Header, ballots: int) -> None:
@@ -129,10 +176,7 @@ def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wa
         _void(item, " ".join(reason.split())[:300], actor)
     if not keys.has_key(key_dir, item.id):  # whose presence tells finish() that there is something to clean
         scrub(*_SCRUBBED)
-    finish(item, key_dir)
-    if item.is_third:
-        pool_thirds(actor=actor)
-    return waves.wave(name)
+    return _after(item, key_dir, actor)
 
 
 def finish(item: Wave, key_dir: Path | None) -> None:
@@ -161,6 +205,7 @@ def _count(item: Wave, opened: responses.Opened, actor: str, co_key: str | None 
     with transaction():
         if not waves.hold_for_counting(item):
             return  # another process has counted it meanwhile
+        works.forget(COUNT, item.slug)
         used, ballots = invitations.number_answered(item.id), responses.number_of_ballots(item.id)
         if not used == ballots == opened.ballots:
             raise Refused(
@@ -180,6 +225,7 @@ def _count(item: Wave, opened: responses.Opened, actor: str, co_key: str | None 
 
 
 def _void(item: Wave, reason: str, actor: str) -> None:
+    works.forget(COUNT, item.slug)
     responses.forget_ballots(item.id)
     invitations.forget_answering(item)
     waves.mark(item, WaveState.VOID, reason=reason)

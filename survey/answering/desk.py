@@ -7,11 +7,12 @@ from werkzeug.wrappers import Response
 
 from survey.access.current import current_actor, manages
 from survey.access.open_to import open_to
-from survey.answering.counting import close_wave
+from survey.answering.counting import close_wave, how_far
 from survey.answering.sending import not_reached, notices, reminds_from, says_no_reminder, sending, unreached
 from survey.findings.service import findings
 from survey.findings.wording import prospect
 from survey.invitations.service import notes_on_mail, number_answered, open_wave, preview_wave
+from survey.jobs.pulse import is_beating
 from survey.kernel.clock import now
 from survey.mail import progress as mail
 from survey.mail.wording import SENT_MEANS
@@ -59,11 +60,12 @@ def progress(wave: str) -> str | Response:
     facts = {"wave": item, "manages": manages(), "provider": provider_by_id(item.provider_id), "says": _says(item)}
     facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else (), "export": EXPORT.format(item.slug)}
     facts |= {"sending": sending(item, now()), "sent_means": SENT_MEANS}
+    facts |= {"counting": how_far(item), "is_beating": is_beating(now()), "at": now()}
     if item.state is WaveState.OPEN:
         facts |= {"reminds_from": reminds_from(item, now()), "no_reminder": says_no_reminder(item)}
         facts |= {"missing": not_reached(item) if manages() else None}
         at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
-        facts |= {"at_least": at_least, "closes": printed(item.closes, item.timezone), "at": now()}
+        facts |= {"at_least": at_least, "closes": printed(item.closes, item.timezone)}
     return render_template("desk/progress.html", **facts)
 
 
@@ -89,7 +91,8 @@ def close_by_hand(wave: str) -> str | Response:
     item = waves.wave(wave)
     if request.method == "POST":
         reason = request.form.get("reason", "")
-        closed = close_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor(), early=reason)
+        key_dir = current_app.config["CANDOUR"].key_dir
+        closed = close_wave(wave, now(), key_dir, actor=current_actor(), early=reason, leave_large=True)
         flash(f"{closed.slug} is {closed.state}.")
         return redirect(url_for("findings.results", wave=closed.slug), 303)
     return render_template("desk/close_by_hand.html", wave=item, closes=printed(item.closes, item.timezone))

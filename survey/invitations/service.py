@@ -26,7 +26,7 @@ from survey.mail.checks import notes_before_launch
 from survey.mail.kinds import NotNow
 from survey.mail.progress import level
 from survey.people.rules import Person
-from survey.people.service import list_people, people_in, person
+from survey.people.service import check_whole, list_people, people_in, person
 from survey.people.stopping import level_stop_secrets, reachable_at, store_stop_secrets
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
@@ -108,6 +108,7 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
 
     The key is made and its probe opened before anything is stored or sent; opening twice is refused by the state.
     """
+    directory = check_whole()
     plan = preview_wave(name)
     if told := indiscretions():
         raise Refused(f"PostgreSQL would write down who answers. Nothing was sent. Change it, reload and open again: {' '.join(told)}")
@@ -118,6 +119,8 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
         raise Refused("The key that was just made does not open what it sealed. Nothing was sent. Check CANDOUR_KEY_DIR.")
     with transaction() as session:
         waves.hold_for_opening(plan.wave)
+        if check_whole() != directory:
+            raise Refused(f"A staff list was imported meanwhile. Nothing was sent. Open {plan.wave.slug} once more.")
         launch = waves.Launch(freeze(plan.questionnaire), plan.groups, public, probe, cokeys.hold_for_launch())
         opened = waves.freeze(plan.wave, now, launch)
         group_of = {member: group.name for group in plan.groups for member in group.members}

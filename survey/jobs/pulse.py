@@ -17,6 +17,7 @@ from survey.jobs.tables import OutageRow, PulseRow
 log = logging.getLogger(__name__)
 OUTAGE = timedelta(days=1)  # only whole days are made up for
 BETWEEN_BEATS = timedelta(minutes=1)  # no write with every pass
+SILENT = timedelta(minutes=5)
 UNSTEADY = timedelta(minutes=2)  # clocks of several machines differ a little
 WENT_BACK = "the clock went back by {minutes} minutes; nothing is undone and nothing is sent again"
 
@@ -97,6 +98,12 @@ def beat(real: datetime) -> str:
 def last_pass() -> datetime | None:
     """When the timetable was last seen at work, to a minute; None before its first pass."""
     return db.session.scalar(select(PulseRow.seen_at))
+
+
+def is_beating(real: datetime) -> bool:
+    """Whether something does the timed work at present, as far as its last pass tells."""
+    seen = last_pass()
+    return seen is not None and real - seen < SILENT
 
 
 def outages(after: datetime) -> tuple[Outage, ...]:

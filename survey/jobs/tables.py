@@ -1,11 +1,14 @@
-"""What is stored of the timetable's own passes."""
+"""What is stored of the timetable's own passes, and of long works."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Integer
+from sqlalchemy import CheckConstraint, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base, Instant
+from survey.jobs.rules import WorkState
+
+_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
 
 
 class PulseRow(Base):
@@ -25,3 +28,27 @@ class OutageRow(Base):
     __table_args__ = (CheckConstraint("until > since", name="until_after_since"),)
     since: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     until: Mapped[datetime] = mapped_column(Instant)
+
+
+class WorkRow(Base):
+    """A long work, the last of its kind about its subject: how far it is, and until when the process that does it may be silent.
+
+    No name, no address, no score; numbers of answers only of closed waves so large that they tell of nobody.
+    """
+
+    __tablename__ = "work"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_STATES})", name="state"),
+        CheckConstraint("done BETWEEN 0 AND total", name="done"),
+    )
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    state: Mapped[str] = mapped_column(Text)
+    done: Mapped[int] = mapped_column(Integer)
+    total: Mapped[int] = mapped_column(Integer)
+    says: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+    lease_token: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    begun_at: Mapped[datetime] = mapped_column(Instant)
+    changed_at: Mapped[datetime] = mapped_column(Instant)

@@ -24,13 +24,15 @@ def people_group() -> None:
 def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
     """Add and update people from a CSV: email,name,department[,site,language,leader].
 
-    The file is taken whole or not at all; people are matched by address. Nobody leaves unless --remove-missing says so.
+    One bad row and nothing is taken; people are matched by address. Nobody leaves unless --remove-missing says so. More than
+    5,000 are stored in steps: if they are cut off, the same command goes on.
 
     Example: candour people import staff.csv --dry-run
     """
     if file.stat().st_size > LARGEST:
         raise Refused(f"{file} is larger than {LARGEST // 1024**2} MiB. Split it.")
-    with interruptible(f"Stopped. Nothing was changed: a file is taken whole or not at all. Again: candour people import {file}"):
+    again = f"candour people import {file}{' --remove-missing' if remove_missing else ''}"
+    with interruptible(f"Stopped. Of up to {service.AT_ONCE:,} people nothing was stored; more go on where they stopped. Again: {again}"):
         progress = Progress("Importing people")
         result = service.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=progress)
     would = "would be " if dry_run else ""

@@ -1,6 +1,6 @@
 """The staff directory."""
 
-from sqlalchemy import CheckConstraint, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Integer, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
@@ -34,3 +34,21 @@ class StopCodeRow(Base):
     __table_args__ = (CheckConstraint("length(hash) = 32", name="hash"),)
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     person_id: Mapped[str] = mapped_column(Text, index=True)
+
+
+class StaffFileRow(Base):
+    """The only row: a long staff list, compressed, until it is stored, with the numbers of all it changes. Emptied at the end."""
+
+    __tablename__ = "staff_file"
+    __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[str] = mapped_column(Text)
+    roster: Mapped[str] = mapped_column(Text)
+    remove_missing: Mapped[bool]
+    added: Mapped[int] = mapped_column(Integer)
+    changed: Mapped[int] = mapped_column(Integer)
+    unchanged: Mapped[int] = mapped_column(Integer)
+    removed: Mapped[int] = mapped_column(Integer)
+    moved: Mapped[int] = mapped_column(Integer)
+    people: Mapped[int] = mapped_column(Integer)

@@ -5,6 +5,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.current import current_actor
 from survey.access.open_to import open_to
+from survey.jobs.pulse import is_beating
+from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.people import service
 from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
@@ -32,7 +34,8 @@ def list_people() -> str:
     departments = service.departments()
     total, chosen = sum(departments.values()), request.args.get("department")
     people = service.list_people(chosen) if chosen in departments else service.list_people() if total <= LISTED_AT_ONCE else ()
-    return render_template("people/list_people.html", departments=departments, total=total, chosen=chosen, people=people)
+    facts = {"importing": service.importing(), "is_beating": is_beating(now()), "at": now()}
+    return render_template("people/list_people.html", departments=departments, total=total, chosen=chosen, people=people, **facts)
 
 
 @blueprint.route("/people/import", methods=["GET", "POST"])
@@ -70,9 +73,12 @@ def missing() -> str:
 @blueprint.post("/people/import/confirm")
 @open_to("manager")
 def confirm() -> BaseResponse:
-    """Takes the file that the preview showed, whole or not at all."""
+    """Takes the file that the preview showed: a short one whole or not at all, a long one beside, in steps."""
     form = CarriedFile()
-    done = service.import_people(form.content(), remove_missing=form.remove_missing.data, actor=current_actor())
+    done = service.import_people(form.content(), remove_missing=form.remove_missing.data, actor=current_actor(), wait=False)
+    if (under_way := service.importing()) and under_way.is_under_way:
+        flash(f"The file is taken. {done.added:,} people are to be added, {done.changed:,} changed, {done.removed:,} removed.")
+        return redirect(url_for("people.list_people"), 303)
     flash(f"{done.added:,} people added, {done.changed:,} changed, {done.unchanged:,} unchanged, {done.removed:,} removed.")
     return redirect(url_for("people.list_people"), 303)
 

@@ -1,8 +1,12 @@
 """The audit log: one unbroken chain that only grows, and never an employee's event."""
 
+import hashlib
+import io
 import json
 import threading
 from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 from flask import Flask
@@ -10,14 +14,17 @@ from sqlalchemy import select, text
 
 from survey.access import audit
 from survey.access.audit import record, verify
+from survey.access.commands import audit_group
 from survey.access.tables import AuditRow
 from survey.answering import views
 from survey.database import db, transaction
 from survey.invitations.rules import draw_code
+from survey.kernel.errors import Refused
 from tests.cast import open_company
 from tests.outside import Browser, browser
 
 WRITERS, EACH = 8, 10
+LONG = 5_000
 
 
 @pytest.fixture
@@ -204,3 +211,53 @@ def test_facts_are_shown_as_text_whatever_they_hold(mira: Browser) -> None:
     record("<b>deed</b>", {"<i>": "<script>alert(1)</script>", "list": ["<u>"]}, "<em>")
     page = mira.get("/audit").text
     assert not [tag for tag in ("<b>", "<i>", "<script", "<u>", "<em>") if tag in page.partition("<h1>")[2]]
+
+
+def test_the_whole_log_is_written_for_an_auditor_who_can_check_its_chain_without_candour(six: Flask, tmp_path: Path) -> None:
+    target, heard = tmp_path / "log.jsonl", []
+    with target.open("w") as file:
+        newest = audit.export(file, lambda *numbers: heard.append(numbers))
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert ([line["number"] for line in lines], newest, heard) == ([1, 2, 3, 4, 5, 6], audit.head(), [(6, 6)])
+    previous = "sha256:" + "0" * 64
+    for line in lines:
+        plain = [line[name] for name in ("number", "at", "who", "what", "facts", "previous")]
+        digest = hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        assert (line["previous"], line["digest"]) == (previous, f"sha256:{digest}")
+        previous = line["digest"]
+
+
+def test_a_long_log_is_written_as_it_is_read(app: Flask) -> None:
+    with transaction() as session:
+        rows = [forged(number, f"sha256:{number}") | {"digest": f"sha256:x{number}"} for number in range(1, LONG + 1)]
+        session.connection().execute(AuditRow.__table__.insert(), rows)
+    written: list[int] = []
+    heard: list[tuple[int, int, int]] = []
+
+    class Target(io.StringIO):
+        def write(self, line: str) -> int:
+            written.append(len(line))
+            return len(line)
+
+    audit.export(Target(), lambda done, total: heard.append((done, total, len(written))))
+    assert heard == [(number, LONG, number) for number in range(1000, LONG + 1, 1000)] + [(LONG, LONG, LONG)]
+    assert len(written) == LONG
+
+
+def test_an_export_that_cannot_be_finished_leaves_no_half_of_a_file(
+    six: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(file: TextIO, _: object) -> str:
+        file.write("half")
+        raise OSError(28, "No space left on device")
+
+    export = audit_group.commands["export"].callback
+    assert export
+    with monkeypatch.context() as disk:
+        disk.setattr(audit, "export", full)
+        with pytest.raises(Refused, match="No space left on device"):
+            export(tmp_path / "log.jsonl")
+    assert list(tmp_path.glob("*log.jsonl*")) == []
+    export(tmp_path / "log.jsonl")
+    assert audit.head() in capsys.readouterr().out
+    assert [path.name for path in tmp_path.glob("*log.jsonl*")] == ["log.jsonl"]

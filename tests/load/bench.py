@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 
-from tests.load import idle, mailing
+from tests.load import idle, importing, mailing
 from tests.load.intervals import run
 from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, resting, sent, timed
 from tests.statistics.simulations import CHECKS, Check
@@ -33,6 +33,9 @@ def main() -> int:
     for line in idle.run():
         print(json.dumps(line), flush=True)
         idles.append(line)
+        broken += [line["id"]] if line["median"] > line["most"] else []
+    for line in importing.run():
+        print(json.dumps(line), flush=True)
         broken += [line["id"]] if line["median"] > line["most"] else []
     for name, check in CHECKS.items():
         small, large = check("small"), check("large")

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from survey.people.rules import LARGEST_UPLOAD
-from survey.people.service import import_people, list_people, remove_person
+from survey.people.service import continue_import, import_people, list_people, remove_person
 from tests.cast import staff_csv
 from tests.outside import Browser, browser, hidden_fields, signed_in
 
@@ -101,7 +101,17 @@ def test_a_large_honest_file_survives_the_preview(mira: Browser) -> None:
     assert len(content) > LARGEST_UPLOAD * 3 // 4
     done = mira.post("/people/import/confirm", data=hidden_fields(upload(mira, content)))
     assert done.status_code == 303
+    assert list_people() == ()
+    page = mira.get("/people").text
+    assert "60,000 people are to be added" in page
+    assert '<progress max="60000" value="0" aria-labelledby="importing">0 of 60,000</progress>' in page
+    assert "Nothing does the timed work at present" in page
+    assert mira.post("/people/import/confirm", data=hidden_fields(upload(mira, GOOD))).status_code == 409
+    assert continue_import("mira") is not None
     assert len(list_people()) == 60_000
+    page = mira.get("/people").text
+    assert "60,000 people can be invited" in page
+    assert "Import a staff list" in page
 
 
 def test_a_file_that_spells_a_department_otherwise_is_refused_on_the_form(mira: Browser) -> None:

@@ -34,6 +34,7 @@ REFUSED = {
     "tick": "--now yesterday",
     "users add": "mira --role admin",
     "users remove": "nobody@northwind.example",
+    "audit export": "list.json",
     "people import": "staff.csv",
     "people remove": "nobody@northwind.example",
     "people export": "nobody@northwind.example",

@@ -1,0 +1,44 @@
+"""Closes or counts a wave of many ballots in a process of its own that kills itself with SIGKILL at a chosen moment.
+
+What counts as many is 20 here, and every report is stored, so that a moment is a number.
+"""
+
+import json
+import os
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from survey.answering import counting
+from survey.app import create_app
+from survey.config import Config
+from survey.database import db
+from survey.jobs import works
+
+
+def main() -> None:
+    """Reads one job: settings, folder, wave, the time, and after how many opened ballots to die; -1: before the commit of the count."""
+    job = json.loads(sys.stdin.read())
+    counting.COUNTED_AT_ONCE, works.SECONDS_BETWEEN_REPORTS = 20, 0.0
+
+    def heard(done: int, _total: int) -> None:
+        if done == job["dies_after"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def before(session: Session) -> None:
+        if session.execute(text("SELECT count(*) FROM response")).scalar():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    app = create_app(Config.from_environment(job["settings"], Path(job["folder"])))
+    with app.app_context():
+        if job["dies_after"] == -1:
+            event.listen(db.session(), "before_commit", before)
+        counting.close_wave(job["wave"], datetime.fromisoformat(job["now"]), app.config["CANDOUR"].key_dir, actor="mira", progress=heard)
+
+
+if __name__ == "__main__":
+    main()
