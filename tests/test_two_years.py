@@ -153,7 +153,7 @@ def test_two_years_with_outages_and_restarts_hold_every_wave_once_and_at_its_ful
         ours = sorted((item for item in held if item.survey == name), key=lambda item: item.opens_at)
         assert all(earlier.closes_at <= later.opens_at for earlier, later in pairwise(ours))
     assert [(one.since, one.until) for one in pulse.outages(datetime(2027, 1, 1, tzinfo=UTC))] == OUTAGES
-    invited = "SELECT wave, count(*), count(DISTINCT recipient) FROM outbox WHERE kind = 'invitation' GROUP BY wave"
+    invited = "SELECT wave, count(*), count(DISTINCT dedupe_key) FROM outbox WHERE kind = 'invitation' GROUP BY wave"
     assert {tuple(row) for row in db.session.execute(text(invited))} == {(item.slug, 8, 8) for item in held}
 
 

@@ -162,7 +162,9 @@ def _preview(item: Wave) -> tuple[Edition | None, str]:
 
 
 def _standing_of(slug: str) -> Standing | None:
-    return service.standing(waves.wave(slug), now())
+    """For the page of results, which may also show a document whose wave is not here."""
+    found = next((item for item in waves.list_waves() if item.slug == slug), None)
+    return service.standing(found, now()) if found else None
 
 
 def _today(found: Standing | None) -> str:

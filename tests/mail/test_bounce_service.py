@@ -300,8 +300,8 @@ def test_a_mailbox_that_is_away_is_a_line_of_the_tick_and_stops_no_letter(app: F
     lines = tick(config, now())
     reason = "its server does not take connections; check host and port in CANDOUR_BOUNCE_URL"
     assert lines == (
-        "letters: 58 sent",
         f"The bounce mailbox was not read: {reason}. Letters go out all the same; it is tried again in ten minutes.",
+        "letters: 58 sent",
     )
     assert box_state().problem == reason
     assert tick(config, now()) == (), "not with every tick"
@@ -391,4 +391,4 @@ def test_where_the_server_can_it_is_asked_to_return_no_body(post: Post) -> None:
     service.deliver(channel=Connection(f"smtp://127.0.0.1:{listener.getsockname()[1]}"))
     thread.join(timeout=15)
     listener.close()
-    assert [line for line in heard if line.lower().startswith(b"mail")] == [b"mail FROM:<feedback@northwind.example> RET=HDRS\r\n"]
+    assert [line for line in heard if line.lower().startswith(b"mail")] == [b"MAIL FROM:<feedback@northwind.example> RET=HDRS\r\n"]

@@ -31,7 +31,7 @@ def test_what_is_over_in_time_is_let_be_and_a_later_one_is_still_watched() -> No
 
 
 def test_after_a_rest_it_watches_again_and_one_thread_does_it() -> None:
-    bitten = threading.Event()
+    bitten, before = threading.Event(), set(threading.enumerate())
     dog = Watchdog(bitten.set)
     for _ in range(50):
         with dog.watch(LONG):
@@ -40,7 +40,6 @@ def test_after_a_rest_it_watches_again_and_one_thread_does_it() -> None:
     with dog.watch(0.05):
         assert bitten.wait(LONG)
     dog.rest()
-    for thread in threading.enumerate():
-        if thread.name == "mail watchdog":
-            thread.join(LONG)
-    assert not [thread for thread in threading.enumerate() if thread.name == "mail watchdog"]
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LONG)
+    assert set(threading.enumerate()) <= before
