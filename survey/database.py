@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import flask_sqlalchemy.session
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, MetaData, event, func, inspect, select, text
@@ -47,7 +48,17 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_NAMES)
 
 
-db = SQLAlchemy(model_class=Base, engine_options={"hide_parameters": True})  # neither a log nor an error may hold who or what
+class _Session(flask_sqlalchemy.session.Session):
+    """Joins the transaction that is running: a session that began its own would cost a letter more than its statements do."""
+
+    def get_bind(self, *args: Any, **more: Any) -> Engine | Connection:  # noqa: ANN401 - SQLAlchemy's signature
+        """The connection of the running transaction, else the engine."""
+        found: Engine | Connection = self.info.get(_WRITE) or super().get_bind(*args, **more)
+        return found
+
+
+# neither a log nor an error may hold who or what
+db = SQLAlchemy(model_class=Base, engine_options={"hide_parameters": True}, session_options={"class_": _Session})
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.
 MIGRATIONS = next(path for path in (_HERE / "migrations", _HERE.parent / "migrations") if path.is_dir())
@@ -102,16 +113,28 @@ class Instant(TypeDecorator[datetime]):
         """Turns an aware moment into UTC."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError(f"a moment needs a time zone: {value!r}")
-        value = value.astimezone(UTC)
+        value = _utc(value)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's signature
+        """The same, and on SQLite its text at once: SQLAlchemy's own way to it takes seven times as long, five times a letter."""
+        return _sqlite_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Gives the moment back in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"a moment needs a time zone: {value!r}")
+    return value.astimezone(UTC)
+
+
+def _sqlite_text(value: datetime | None) -> str | None:
+    return None if value is None else _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 @contextmanager
@@ -125,19 +148,36 @@ def transaction() -> Iterator[Session]:
     if session.info.get(_WRITE):
         yield session
         return
-    if session.new or session.dirty or session.deleted:
-        raise RuntimeError("rows were changed outside transaction()")
-    session.rollback()  # ends a read that was under way: its snapshot is older than the lock
-    session.info[_WRITE] = True
-    try:
-        session.connection(execution_options={_WRITE: True})
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        session.info[_WRITE] = False
+    if session.in_transaction():
+        if session.new or session.dirty or session.deleted:
+            raise RuntimeError("rows were changed outside transaction()")
+        session.rollback()  # ends a read that was under way: its snapshot is older than the lock
+    with db.engine.connect() as server:
+        begun = server.execution_options(**{_WRITE: True}).begin()
+        session.info[_WRITE] = server
+        try:
+            yield session
+            session.flush()
+            begun.commit()
+            if session.in_transaction():
+                session.commit()  # of its objects only, after the commit: one that fails must leave none behind as stored
+        except BaseException:
+            if begun.is_active:
+                session.rollback()
+            else:  # the commit itself failed
+                session.close()
+            if server.get_transaction() is begun:  # the session had nothing to roll back, or the commit is to be undone
+                begun.rollback()
+            raise
+        finally:
+            session.info[_WRITE] = None
+
+
+def connection() -> Connection:
+    """The connection of the transaction that is running, or else of a read: for statements that need no rows as objects."""
+    session = db.session()
+    found: Connection = session.info.get(_WRITE) or session.connection()
+    return found
 
 
 @event.listens_for(Engine, "connect")

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from survey.access.open_to import open_to
-from survey.database import db, revision_of, revisions
+from survey.database import connection, db, revision_of, revisions
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
 from survey.mail import progress
@@ -50,7 +50,7 @@ def readyz() -> tuple[dict[str, str], int]:
     """
     try:
         db.session.execute(text("SELECT 1"))
-        if revision_of(db.session.connection()) != revisions()[-1]:
+        if revision_of(connection()) != revisions()[-1]:
             return {"status": "not ready", "migrations": "run: candour init"}, 503
         told = {"timetable": _timetable(), "mail": "paused" if mail.channel_pause() else "goes out"}
     except SQLAlchemyError:

@@ -84,8 +84,7 @@ def offered(translations: Path | None = None) -> tuple[str, ...]:
     >>> offered()[0]
     'en'
     """
-    found = sorted((translations or TRANSLATIONS).glob(f"*/{CATALOG}"))
-    return (BASE, *(path.parents[1].name.replace("_", "-") for path in found))
+    return _offered(translations or TRANSLATIONS)
 
 
 def is_spoken(wanted: str) -> bool:
@@ -136,6 +135,12 @@ def faults(language: str) -> tuple[str, ...]:
     except Refused as refused:
         return (refused.message,)
     return tuple(f"{_shown(path)}, {fault}" for fault in _faults(catalog, _sentences(TRANSLATIONS)))
+
+
+@lru_cache(maxsize=8)
+def _offered(translations: Path) -> tuple[str, ...]:
+    found = sorted(translations.glob(f"*/{CATALOG}"))
+    return (BASE, *(path.parents[1].name.replace("_", "-") for path in found))
 
 
 @lru_cache(maxsize=64)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import Column, MetaData, String, Table, func, insert, select, text
+from sqlalchemy import Column, MetaData, String, Table, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Mapped, mapped_column, registry
 
-from survey.database import Instant, db, scrub, transaction
+from survey.database import Instant, connection, db, scrub, transaction
 
 entries = Table("entry", MetaData(), Column("name", String(40), primary_key=True), Column("at", Instant))
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -83,6 +83,51 @@ def test_after_a_failed_transaction_the_next_one_works(shelf: Flask) -> None:
     with transaction() as session:
         session.execute(insert(entries).values(name="Mira"))
     assert count() == 2
+
+
+def test_a_commit_that_fails_leaves_nothing_behind(shelf: Flask) -> None:
+    def add() -> None:
+        with transaction() as session:
+            row = Entry()
+            row.name = "Ada"
+            session.add(row)
+
+    def disk_is_full(_: object) -> None:
+        raise OSError("no space left on the device")
+
+    event.listen(db.engine, "commit", disk_is_full)
+    with pytest.raises(OSError, match="no space"):
+        add()
+    event.remove(db.engine, "commit", disk_is_full)
+    assert (list(db.session), db.session.get(Entry, "Ada"), count()) == ([], None, 0)
+    add()
+    assert count() == 1
+
+
+def test_objects_and_statements_see_each_other_inside_a_transaction(shelf: Flask) -> None:
+    def add_and_fail() -> None:
+        with transaction() as session:
+            row = Entry()
+            row.name = "Ada"
+            session.add(row)
+            session.flush()
+            assert connection().scalar(select(func.count()).select_from(entries)) == 1
+            connection().execute(insert(entries).values(name="Mira"))
+            assert session.get(Entry, "Mira") is not None
+            raise ValueError("after all")
+
+    with pytest.raises(ValueError, match="after all"):
+        add_and_fail()
+    assert (list(db.session), count()) == ([], 0)
+
+
+def test_a_change_of_an_object_is_stored_at_the_end(shelf: Flask) -> None:
+    with transaction() as session:
+        session.execute(insert(entries).values(name="Ada"))
+    with transaction() as session:
+        session.get_one(Entry, "Ada").at = NOON
+    db.session.remove()
+    assert db.session.get_one(Entry, "Ada").at == NOON
 
 
 def test_rows_changed_outside_a_transaction_are_an_error(shelf: Flask) -> None:

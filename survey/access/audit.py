@@ -16,7 +16,7 @@ from sqlalchemy import event, func, select, text
 from survey.access.current import current_actor
 from survey.access.rules import Entry
 from survey.access.tables import AuditRow
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.kernel.clock import now
 
 START = "sha256:" + "0" * 64
@@ -32,7 +32,7 @@ def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
     """
     plain = json.loads(json.dumps(dict(facts), allow_nan=False))
     with transaction() as session:
-        if session.connection().dialect.name == "postgresql":
+        if connection().dialect.name == "postgresql":
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         last = session.execute(select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)).first()
         entry = AuditRow(

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from survey.config import Config
 from survey.invitations import service
-from survey.invitations.letters import INVITES, REMINDS, Facts, Means, facts_of, language_of, staff_letter, template_for
+from survey.invitations.letters import INVITES, REMINDS, Means, facts_of, language_of, staff_letter, template_for
 from survey.invitations.rules import Invitation, draw_code, reminder_window
 from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
 from survey.languages import voice_for
 from survey.mail.kinds import Draft, Item, Kind, NotNow, Reader, Writer
+from survey.mail.template import Template
 from survey.organisation.rules import Organisation
 from survey.organisation.service import organisation
 from survey.people import service as people
@@ -47,56 +48,63 @@ def _may_still_remind(item: Wave, moment: datetime) -> bool:
 
 @dataclass(slots=True)
 class _Batch:
-    """What the letters of one batch share, read once."""
+    """What the letters of one batch share, read once, and what each of them carries."""
 
     config: Config
     template: str
-    is_due: Callable[[Wave, datetime], bool]
+    may_leave: Callable[[Wave, datetime], bool]
     invitations: dict[str, Invitation]
     people: dict[str, Person]
     organisation: Organisation
     waves: dict[str, Wave] = field(default_factory=dict)
-    stated: dict[tuple[str, str], Facts] = field(default_factory=dict)
+    means: dict[str, Means] = field(default_factory=dict)
+    templates: dict[tuple[str, str, str], Template] = field(default_factory=dict)
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Draws what the letters carry and stores its hashes: one commit for all, because a commit costs more than a letter."""
+        moment = now()
+        for slug in sorted({item.wave for item in items}):
+            wave = self.waves[slug] = waves.wave(slug)
+            if self.may_leave(wave, moment):
+                theirs = (item.recipient for item in items if item.wave == slug and self._reader(item))
+                drawn = {recipient: Means(draw_code(), draw_stop_secret(), draw_stop_secret()) for recipient in theirs}
+                self.means |= service.store_means(wave.id, drawn)
 
     def write(self, item: Item) -> Draft | None:
         """One letter; None when it is not due any more.
 
         One of a wave that takes no answers any more is left for the close to take back, so that it counts as not sent.
         """
-        moment, wave = now(), self._wave(item.wave)
+        moment, wave = now(), self.waves[item.wave]
         if not wave.takes_answers(moment):
             raise NotNow
+        person, means = self._reader(item), self.means.get(item.recipient)
+        if person is None or means is None or not self.may_leave(wave, moment):
+            return None
+        letter = staff_letter(self._template(wave, item, language_of(person, self.organisation)), person, means)
+        return Draft(letter, lambda: service.is_due(item.recipient, person.email, wave))
+
+    def _reader(self, item: Item) -> Person | None:
         found = self.invitations.get(item.recipient)
-        person = self.people.get(found.person_id or "") if found else None
-        if found is None or person is None or found.answered:
-            return None
-        if not self.is_due(wave, moment) or wave.questionnaire_version is None:
-            return None
-        means = Means(draw_code(), draw_stop_secret(), draw_stop_secret())
-        voice = voice_for(language_of(person, self.organisation))
-        letter = staff_letter(template_for(self.template, voice, self._facts(wave, found.group)), person, means)
-        due = (found.id, means.code, person.email, (means.stop, means.one_click))
-        return Draft(letter, lambda: service.store_code_if_due(*due, wave=wave))
+        return self.people.get(found.person_id or "") if found and not found.answered else None
 
-    def _wave(self, slug: str) -> Wave:
-        if slug not in self.waves:
-            self.waves[slug] = waves.wave(slug)
-        return self.waves[slug]
-
-    def _facts(self, wave: Wave, named: str) -> Facts:
-        key = (wave.id, named)
-        if key not in self.stated:
+    def _template(self, wave: Wave, item: Item, language: str) -> Template:
+        named = self.invitations[item.recipient].group
+        key = (wave.id, named, language)
+        if key not in self.templates:
             group = next(group for group in wave.groups if group.name == named)
-            asked = frozen(wave.questionnaire_version or "")
-            provider = provider_by_id(wave.provider_id)
-            self.stated[key] = facts_of(wave, group, self.organisation, provider, asked, self.config.base_url)
-        return self.stated[key]
+            asked, provider = frozen(wave.questionnaire_version or ""), provider_by_id(wave.provider_id)
+            facts = facts_of(wave, group, self.organisation, provider, asked, self.config.base_url)
+            self.templates[key] = template_for(self.template, voice_for(language), facts)
+        return self.templates[key]
 
 
-def _reader(config: Config, template: str, is_due: Callable[[Wave, datetime], bool]) -> Reader:
+def _reader(config: Config, template: str, may_leave: Callable[[Wave, datetime], bool]) -> Reader:
     def read(items: Sequence[Item]) -> Writer:
         found = service.invitations_by_id([item.recipient for item in items])
         known = people.people_by_id([one.person_id for one in found.values() if one.person_id])
-        return _Batch(config, template, is_due, found, known, organisation(config.mail_from)).write
+        batch = _Batch(config, template, may_leave, found, known, organisation(config.mail_from))
+        batch.prepare(items)
+        return batch.write
 
     return read

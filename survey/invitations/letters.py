@@ -56,6 +56,11 @@ class Means:
     stop: str
     one_click: str
 
+    @property
+    def ways_out(self) -> tuple[str, str]:
+        """Both secrets that stop survey mails."""
+        return self.stop, self.one_click
+
 
 @dataclass(slots=True)
 class _Desk:

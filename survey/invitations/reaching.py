@@ -45,7 +45,7 @@ def store_ways_out(invitation_id: str, to: str, stop_secrets: Sequence[str]) -> 
         reader = reader_of(invitation_id)
         if reader is None or reader.email != to:
             return False
-        store_stop_secrets(reader.id, stop_secrets)
+        store_stop_secrets([(reader.id, secret) for secret in stop_secrets])
     return True
 
 

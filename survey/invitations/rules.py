@@ -11,6 +11,7 @@ from survey.waves.rules import Wave, instant
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: without I, L, O and U
 LENGTH = 24
+_SPREAD = ALPHABET.encode() * (256 // len(ALPHABET))
 _FORM = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
 _IGNORED = re.compile(r"[\s\u00ad\u200b\u2010-\u2015\u2212-]")  # word processors have hyphens of their own
 _FORGIVEN = str.maketrans("OIL", "011")
@@ -44,7 +45,7 @@ def _before_close(wave: Wave, working_days: int) -> datetime:
 
 def draw_code() -> str:
     """A fresh code: 24 characters, 120 bits from the system's random source."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    return secrets.token_bytes(LENGTH).translate(_SPREAD).decode()  # 256 values of a byte fall evenly on 32 characters
 
 
 def grouped(code: str) -> str:

@@ -13,10 +13,10 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from survey.access.audit import record
 from survey.config import Config
-from survey.database import db, indiscretions, transaction
+from survey.database import connection, db, indiscretions, transaction
 from survey.invitations import rules
 from survey.invitations.dealing import deal
-from survey.invitations.letters import rehearse
+from survey.invitations.letters import Means, rehearse
 from survey.invitations.rules import Invitation
 from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.kernel.errors import Refused
@@ -182,33 +182,42 @@ def store_code(invitation_id: str, code: str) -> None:
         session.flush()
 
 
-def store_code_if_due(invitation_id: str, code: str, to: str = "", stop_secrets: Sequence[str] = (), *, wave: Wave | None = None) -> bool:
-    """Inside the commit before a letter leaves: keeps the hashes of its code and of its secrets for stopping, if it is still due.
+def store_means(wave_id: str, means: Mapping[str, Means]) -> dict[str, Means]:
+    """Before letters leave, in one commit: keeps the hashes of their codes and of their secrets for stopping.
+
+    By invitation; gives those that are still due: none once the wave takes no answers, nor of whom has answered or left meanwhile.
+    """
+    with transaction():
+        if waves.hold_open(wave_id) is None:
+            return {}
+        wanted = {"invitations": sorted(means)}
+        held = {row.id: row.person_id for row in connection().execute(_HOLD_ALL, wanted) if row.person_id and not row.answered}
+        if held:
+            codes = [{"hash": rules.digest(means[found].code), "invitation_id": found} for found in held]
+            connection().execute(insert(TokenRow), codes)
+            store_stop_secrets((person, secret) for found, person in held.items() for secret in means[found].ways_out)
+    return {found: means[found] for found in held}
+
+
+def is_due(invitation_id: str, to: str, wave: Wave) -> bool:
+    """Inside the commit before a letter leaves: whether it is still due.
 
     It is not when the person has answered, left, stopped survey mails, or got another address than `to` meanwhile. When the
     wave closes at another time than that of `wave`, which the letter prints, it is to be written anew: not now.
     """
-    found = None if wave else invitation(invitation_id)
-    wave_id = wave.id if wave else found.wave_id if found else ""
-    closes = waves.hold_open(wave_id)
+    closes = waves.hold_open(wave.id)
     if closes is None:
         return False
-    if wave and closes != wave.closes:
+    if closes != wave.closes:
         raise NotNow
-    connection = db.session.connection()
-    held = connection.execute(_HOLD, {"invitation": invitation_id}).one_or_none()  # no correction meanwhile
-    address = reachable_at(held.person_id) if held and held.person_id and not held.answered else None
-    if held is None or address is None or to not in {"", address}:
-        return False
-    connection.execute(_KEEP, {"hash": rules.digest(code), "invitation_id": invitation_id})
-    store_stop_secrets(held.person_id, stop_secrets)
-    return True
+    held = connection().execute(_HOLD, {"invitation": invitation_id}).first()  # no correction meanwhile
+    return bool(held and held.person_id and not held.answered and reachable_at(held.person_id) == to)
 
 
 def burn(invitation_id: str) -> bool:
     """Uses up an invitation, inside the transaction that stores its ballot; False when that was done already."""
     query = update(InvitationRow).where(InvitationRow.id == invitation_id, InvitationRow.answered == 0).values(answered=1)
-    return db.session.connection().execute(query).rowcount == 1
+    return connection().execute(query).rowcount == 1
 
 
 def unanswered(wave_id: str) -> list[str]:
@@ -246,7 +255,12 @@ def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
 
 
 _HOLD = select(InvitationRow.person_id, InvitationRow.answered).where(InvitationRow.id == bindparam("invitation")).with_for_update()
-_KEEP = insert(TokenRow)
+_HOLD_ALL = (
+    select(InvitationRow.id, InvitationRow.person_id, InvitationRow.answered)
+    .where(InvitationRow.id.in_(bindparam("invitations", expanding=True)))
+    .order_by(InvitationRow.id)  # so that no two senders wait for each other
+    .with_for_update()
+)
 
 
 def _invitation(row: InvitationRow) -> Invitation:

@@ -11,7 +11,7 @@ from enum import Enum
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.jobs.tables import OutageRow, PulseRow
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def beat(real: datetime) -> str:
         if row is None:
             insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
             first = insert(PulseRow).values(number=1, seen_at=real, highest_at=real)
-            session.connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
+            connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
             return ""
         found = judge(row.seen_at, row.highest_at, real)
         if found.reading is Reading.TOO_SOON:

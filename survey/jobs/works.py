@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.jobs.rules import Work, WorkState
 from survey.jobs.tables import WorkRow
 from survey.kernel.clock import now
@@ -75,8 +75,8 @@ class Hold:
         moment = now()
         facts = {"changed_at": moment, "lease_until": moment + LEASE, **values}
         query = update(WorkRow).where(WorkRow.kind == self.kind, WorkRow.subject == self.subject, WorkRow.lease_token == self.lease)
-        with transaction() as session:
-            return bool(session.connection().execute(query.values(**facts)).rowcount)
+        with transaction():
+            return bool(connection().execute(query.values(**facts)).rowcount)
 
 
 def queue(kind: str, subject: str, total: int, *, actor: str) -> bool:
@@ -118,8 +118,8 @@ def held(hold: Hold) -> Iterator[Hold]:
 
 def forget(kind: str, subject: str) -> None:
     """Leaves nothing of a work, so that no number of it outlives what it was about."""
-    with transaction() as session:
-        session.connection().execute(delete(WorkRow).where(WorkRow.kind == kind, WorkRow.subject == subject))
+    with transaction():
+        connection().execute(delete(WorkRow).where(WorkRow.kind == kind, WorkRow.subject == subject))
 
 
 def waiting() -> tuple[Work, ...]:
@@ -143,8 +143,8 @@ def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> Hold | None:
     lease, moment = random_id(), now()
     facts = {"state": WorkState.RUNNING.value, "lease_token": lease, "lease_until": moment + LEASE, "changed_at": moment}
     query = update(WorkRow).where(WorkRow.kind == kind, WorkRow.subject == subject, WorkRow.state.in_(UNFINISHED), where)
-    with transaction() as session:
-        is_ours = session.connection().execute(query.values(**facts)).rowcount == 1
+    with transaction():
+        is_ours = connection().execute(query.values(**facts)).rowcount == 1
     return Hold(kind, subject, lease) if is_ours else None
 
 
@@ -155,7 +155,7 @@ def _put(kind: str, subject: str, total: int, actor: str) -> bool:
     insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert  # another process may be as fast
     row = insert(WorkRow).values(kind=kind, subject=subject, **facts)
     again = row.on_conflict_do_update(index_elements=["kind", "subject"], set_=facts, where=WorkRow.state.not_in(UNFINISHED))
-    return bool(db.session.connection().execute(again).rowcount)
+    return bool(connection().execute(again).rowcount)
 
 
 def _leave(hold: Hold, state: WorkState, says: str = "", until: datetime | None = None) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import or_, select, text, update
 
 from survey.config import Config
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.kernel.clock import now
 from survey.mail.bounces import Notice, read_notice
 from survey.mail.kinds import is_told
@@ -143,7 +143,7 @@ def _taken(some: Iterable[Arrived], config: Config) -> list[tuple[Arrived, Taken
 def _note(letter_id: str, notice: Notice) -> bool:
     query = update(OutboxRow).where(OutboxRow.id == letter_id, OutboxRow.state == State.SENT.value)
     facts = {"state": State.BOUNCED.value, "bounced_at": now(), "last_code": notice.code, "last_reason": notice.reason}
-    return bool(db.session.connection().execute(query.values(**facts)).rowcount == 1)
+    return bool(connection().execute(query.values(**facts)).rowcount == 1)
 
 
 def _claim(pause: timedelta) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parseaddr
+from functools import lru_cache
 
 from survey.config import Config
 from survey.mail.letter import wire_address
@@ -67,8 +68,13 @@ class Notice:
 
 def envelope_sender(config: Config, message_id: str) -> str:
     """The address to which a letter comes back; a `*` in it stands for the random part of the letter's Message-ID (VERP)."""
-    address = config.bounce_address or parseaddr(config.mail_from)[1]
-    return wire_address(address).replace("*", message_id.strip("<>").partition("@")[0])
+    pattern = _envelope_pattern(config.bounce_address or "", config.mail_from)
+    return pattern.replace("*", message_id.strip("<>").partition("@")[0])
+
+
+@lru_cache(maxsize=8)
+def _envelope_pattern(bounce_address: str, mail_from: str) -> str:
+    return wire_address(bounce_address or parseaddr(mail_from)[1])
 
 
 def reason(code: str) -> str:

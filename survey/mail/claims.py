@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.kernel import clock
 from survey.kernel.ids import random_id
 from survey.mail import pace
@@ -17,7 +17,7 @@ from survey.mail.rules import State
 from survey.mail.tables import MailBudgetRow, MailChannelRow, MailPauseRow, OutboxRow
 
 LEASE = timedelta(seconds=60)
-BATCH = 20
+BATCH = 100
 NOT_NOW = timedelta(seconds=30)
 NOISE = timedelta(seconds=0.1)  # a question to the database takes its time
 HOURS_A_DAY = 25  # a day is the hour under way and the 24 before it, so that no 24 hours see more
@@ -84,17 +84,17 @@ def _honest(next_turn: datetime | None, moment: datetime, space: timedelta) -> d
 
 
 def _lease(lease: str, moment: datetime, turn: datetime | None, most: int) -> list[Claim]:
-    session = db.session()
     query = (
-        select(OutboxRow)
+        select(*_NEEDED)
         .where(*_is_due(moment))
         .order_by(OutboxRow.priority, OutboxRow.next_at, OutboxRow.id)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
-    rows = session.scalars(query).all()
-    for row in rows:
-        row.state, row.lease_token, row.lease_until = State.LEASED.value, lease, moment + LEASE
+    rows = connection().execute(query).all()
+    if rows:
+        ours = update(OutboxRow).where(OutboxRow.id.in_([row.id for row in rows]))
+        connection().execute(ours.values(state=State.LEASED.value, lease_token=lease, lease_until=moment + LEASE))
     return [
         Claim(
             Item(row.id, row.kind, row.wave, row.recipient, row.letter_version, row.attempts), lease, row.message_id, row.date_header, turn
@@ -126,8 +126,8 @@ def _debit(channel: MailChannelRow, number: int, limits: Pace, next_turn: dateti
     if limits.per_day is not None:
         row = upsert(MailBudgetRow).values(hour=_hour(), used=number)
         added = row.on_conflict_do_update(index_elements=["hour"], set_={"used": MailBudgetRow.used + number})
-        db.session.connection().execute(added)
-        db.session.connection().execute(delete(MailBudgetRow).where(MailBudgetRow.hour <= _hour() - HOURS_A_DAY))
+        connection().execute(added)
+        connection().execute(delete(MailBudgetRow).where(MailBudgetRow.hour <= _hour() - HOURS_A_DAY))
 
 
 def _hour() -> int:
@@ -151,7 +151,7 @@ def refund(number: int, limits: Pace) -> None:
     """Inside a transaction: letters that did not leave do not count for the day."""
     if limits.per_day is not None and number:
         query = update(MailBudgetRow).where(MailBudgetRow.hour == _hour(), MailBudgetRow.used >= number)
-        db.session.connection().execute(query.values(used=MailBudgetRow.used - number))
+        connection().execute(query.values(used=MailBudgetRow.used - number))
 
 
 def take_back(ahead: timedelta, *, all_of_them: bool = False) -> None:
@@ -161,11 +161,11 @@ def take_back(ahead: timedelta, *, all_of_them: bool = False) -> None:
     """
     again = [name for name, kind in known_kinds().items() if kind.again]
     over = OutboxRow.lease_until.is_not(None) if all_of_them else OutboxRow.lease_until < clock.now() + ahead
-    with transaction() as session:
+    with transaction():
 
         def move(state: State, where: ColumnElement[bool], to: State) -> None:
             query = update(OutboxRow).where(OutboxRow.state == state.value, over, where)
-            session.connection().execute(query.values(state=to.value, lease_token=None, lease_until=None))
+            connection().execute(query.values(state=to.value, lease_token=None, lease_until=None))
 
         move(State.LEASED, OutboxRow.id.is_not(None), State.READY)
         move(State.SENDING, OutboxRow.kind.in_(again), State.READY)
@@ -179,10 +179,14 @@ def give_up() -> list[tuple[str, str]]:
         return []
     with transaction() as session:
         found = session.execute(select(OutboxRow.kind, OutboxRow.wave).where(*late).distinct()).all()
-        session.connection().execute(update(OutboxRow).where(*late).values(state=State.FAILED.value, last_reason=GIVEN_UP))
+        connection().execute(update(OutboxRow).where(*late).values(state=State.FAILED.value, last_reason=GIVEN_UP))
         return [(kind, wave) for kind, wave in found]
 
 
+_NEEDED = (
+    *(OutboxRow.id, OutboxRow.kind, OutboxRow.wave, OutboxRow.recipient, OutboxRow.letter_version, OutboxRow.attempts),
+    *(OutboxRow.message_id, OutboxRow.date_header),
+)
 _OURS = (OutboxRow.id == bindparam("row"), OutboxRow.lease_token == bindparam("lease"))
 _FREE = {"lease_token": None, "lease_until": None}
 RELEASE = update(OutboxRow).where(*_OURS, OutboxRow.state == State.LEASED.value).values(state=State.READY.value, **_FREE)
@@ -220,4 +224,4 @@ SETTLE = (
 def change(claim: Claim, statement: object, facts: Mapping[str, object]) -> bool:
     """Changes a row that is still leased to us; False when it is not."""
     given = {"row": claim.item.id, "lease": claim.lease, **facts}
-    return bool(db.session.connection().execute(statement, given).rowcount == 1)  # type: ignore[call-overload]
+    return bool(connection().execute(statement, given).rowcount == 1)  # type: ignore[call-overload]

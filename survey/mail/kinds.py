@@ -57,7 +57,7 @@ class Kind:
     read: "Reader | None" = None
 
     def writer(self, items: Sequence[Item]) -> "Writer":
-        """Who writes these letters: `write`, or whom `read` gives, after it has read at once what a batch of them needs."""
+        """Who writes these letters: `write`, or whom `read` gives, after it has read and stored at once what a batch of them needs."""
         found = self.read(items) if self.read else self.write
         assert found, f"nobody writes letters of the kind {self.name!r}"
         return found

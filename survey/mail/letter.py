@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from unicodedata import normalize
 
 from survey.kernel.errors import Refused
@@ -97,4 +98,9 @@ def wire_address(address: str) -> str:
     'ada@xn--mller-kva.example'
     """
     local, _, domain = address.rpartition("@")
-    return f"{local}@{domain.encode('idna').decode('ascii')}"
+    return f"{local}@{_wire_domain(domain)}"
+
+
+@lru_cache(maxsize=256)  # the codec takes longer than the rest of an address, and a company has few domains
+def _wire_domain(domain: str) -> str:
+    return domain.encode("idna").decode("ascii")

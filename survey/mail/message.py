@@ -6,6 +6,7 @@ the standard library's: `email.header` for headers (RFC 2047), `binascii` for th
 
 import binascii
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from email import policy
@@ -20,6 +21,8 @@ import flask_mail
 from survey.mail.letter import Attachment, Letter, wire_address
 
 LONGEST_LINE = 76
+_ATOM = "[A-Za-z0-9!#$%&'*+/^_`{|}~-]+"  # RFC 5322, 3.2.3, without = and ?, which may stand for encoded words
+_PLAIN_NAME, _PLAIN_LOCAL_PART = re.compile(rf"{_ATOM}(?: {_ATOM})*"), re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _FILE_POLICY = policy.EmailPolicy(linesep="\r\n", max_line_length=LONGEST_LINE, cte_type="7bit")
 _SET_HERE = frozenset({"from", "to", "subject", "date", "message-id", "reply-to", "auto-submitted", "x-auto-response-suppress"})
 _AUTOMATIC = (
@@ -42,7 +45,7 @@ class Message(flask_mail.Message):
             _known_address_line("From", name, address),
             _address_line("To", letter.to_name, letter.to_address),
             _subject_line(letter.subject),
-            f"Date: {format_datetime(date)}",
+            _date_line(date),
             f"Message-ID: {message_id}",
         ]
         if letter.reply_to:
@@ -99,6 +102,11 @@ def _parsed(sender: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=64)
+def _date_line(date: datetime) -> str:
+    return f"Date: {format_datetime(date)}"
+
+
+@lru_cache(maxsize=64)
 def _known_address_line(header: str, name: str, address: str) -> str:
     return _address_line(header, name, address)
 
@@ -109,7 +117,11 @@ def _subject_line(subject: str) -> str:
 
 
 def _address_line(header: str, name: str, address: str) -> str:
-    local, _, domain = wire_address(address).rpartition("@")
+    on_the_wire = wire_address(address)
+    local, _, domain = on_the_wire.rpartition("@")
+    short = len(header) + len(name) + len(on_the_wire) + len(":  <>") <= LONGEST_LINE
+    if short and _PLAIN_NAME.fullmatch(name) and _PLAIN_LOCAL_PART.fullmatch(local):
+        return f"{header}: {name} <{on_the_wire}>"  # nothing to quote; the library takes its time to find that out
     found = Address(name, local, domain)
     whole = f"{header}: {found}"
     if not name.isascii() or "=?" in whole or (len(whole) > LONGEST_LINE and name):

@@ -6,7 +6,7 @@ from email.utils import parseaddr
 from flask import current_app
 from sqlalchemy import func, select
 
-from survey.database import transaction
+from survey.database import connection, transaction
 from survey.kernel import clock
 from survey.kernel.ids import random_id
 from survey.mail.kinds import known_kinds
@@ -38,10 +38,10 @@ def queue(kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, l
         }
         for recipient in recipients
     ]
-    with transaction() as session:
+    with transaction():
         for at in range(0, len(rows), 500):
             statement = upsert(OutboxRow).values(rows[at : at + 500]).on_conflict_do_nothing(index_elements=["dedupe_key"])
-            session.connection().execute(statement)
+            connection().execute(statement)
 
 
 def queue_another(kind: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]) -> None:

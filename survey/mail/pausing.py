@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.kernel import clock
 from survey.mail import pace
 from survey.mail.rules import State
@@ -32,17 +32,17 @@ def resume() -> None:
 
 def pause_wave(wave: str, reason: str) -> None:
     """No letter of this wave goes out until somebody resumes; its dates do not move."""
-    with transaction() as session:
+    with transaction():
         channel_row()  # no claim meanwhile
         row = {"wave": wave, "reason": reason, "at": clock.now()}
-        session.connection().execute(upsert(MailPauseRow).values(**row).on_conflict_do_nothing())
+        connection().execute(upsert(MailPauseRow).values(**row).on_conflict_do_nothing())
         _release_all(wave)
 
 
 def resume_wave(wave: str) -> None:
     """Lets the letters of this wave go out again."""
-    with transaction() as session:
-        session.connection().execute(delete(MailPauseRow).where(MailPauseRow.wave == wave))
+    with transaction():
+        connection().execute(delete(MailPauseRow).where(MailPauseRow.wave == wave))
 
 
 def paused_waves() -> dict[str, tuple[str, datetime]]:
@@ -75,7 +75,7 @@ def channel_row() -> MailChannelRow:
     row = _locked_channel()
     if row is None:
         first = upsert(MailChannelRow).values(number=1, away_times=0, share=1.0)
-        db.session.connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
+        connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
         row = _locked_channel()
     assert row
     return row
@@ -91,7 +91,7 @@ def _release_all(wave: str | None) -> None:
     query = update(OutboxRow).where(OutboxRow.state == State.LEASED.value)
     if wave is not None:
         query = query.where(OutboxRow.wave == wave)
-    db.session.connection().execute(query.values(state=State.READY.value, lease_token=None, lease_until=None))
+    connection().execute(query.values(state=State.READY.value, lease_token=None, lease_until=None))
 
 
 def _locked_channel() -> MailChannelRow | None:

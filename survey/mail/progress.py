@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from survey.access.audit import record
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.kernel.clock import now
 from survey.mail import pausing, wording
 from survey.mail.delivery import DONE, GOING_OUT
@@ -168,9 +168,9 @@ def retry(wave: str, kind: str, letter: str | None = None, *, actor: str) -> int
     which = update(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_(_NOT_ARRIVED))
     if letter is not None:
         which = which.where(OutboxRow.id == letter)
-    with transaction() as session:
+    with transaction():
         again = {"state": State.READY.value, "next_at": now(), "give_up_at": None, "bounced_at": None}
-        number = int(session.connection().execute(which.values(**again)).rowcount)
+        number = int(connection().execute(which.values(**again)).rowcount)
         if number:
             record("mail queued again", {"wave": wave, "kind": kind, "letters": number}, actor)
     return number
@@ -178,19 +178,19 @@ def retry(wave: str, kind: str, letter: str | None = None, *, actor: str) -> int
 
 def supersede(kind: str, recipient: str) -> None:
     """Inside the transaction that sends somebody another letter instead: the one that failed or came back is settled."""
-    with transaction() as session:
+    with transaction():
         query = update(OutboxRow).where(OutboxRow.recipient == recipient, OutboxRow.kind == kind, OutboxRow.state.in_(_NOT_ARRIVED))
-        session.connection().execute(query.values(state=State.CANCELLED.value, last_reason=None, last_code=None))
+        connection().execute(query.values(state=State.CANCELLED.value, last_reason=None, last_code=None))
 
 
 def take_back(wave: str, kinds: Sequence[str], *, actor: str) -> int:
     """Takes back what waits of these kinds, for good; what is being handed over runs its course. Says how many of the told ones."""
     number = 0
-    with transaction() as session:
+    with transaction():
         for kind in kinds:
             query = update(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_((State.READY.value, State.LEASED.value)))
             facts = {"state": State.CANCELLED.value, "last_reason": TAKEN_BACK, "last_code": None, "lease_token": None, "lease_until": None}
-            found = int(session.connection().execute(query.values(**facts)).rowcount)
+            found = int(connection().execute(query.values(**facts)).rowcount)
             number += found if is_told(kind) else 0
         record("waiting mail cancelled", {"wave": wave, "letters": number}, actor)
     return number
@@ -204,14 +204,14 @@ def level(wave: str) -> None:
     ours = (OutboxRow.wave == wave, OutboxRow.kind.in_(told_to_staff()))
     needless = (OutboxRow.state == State.CANCELLED.value, func.coalesce(OutboxRow.last_reason, "") != TAKEN_BACK)
     facts = {"sent_at": None, "date_header": None, "attempts": 1, "last_code": None, "last_reason": None}
-    with transaction() as session:
-        connection = session.connection()
-        connection.execute(update(OutboxRow).where(*ours, *needless).values(state=State.SENT.value))
-        connection.execute(update(OutboxRow).where(*ours, OutboxRow.state == State.SENT.value).values(**facts))
-        rows = connection.execute(select(OutboxRow.__table__).where(*ours).order_by(OutboxRow.id)).mappings().all()
-        connection.execute(delete(OutboxRow).where(*ours))  # and in anew: the order in which rows lie would tell which were needless
+    with transaction():
+        server = connection()
+        server.execute(update(OutboxRow).where(*ours, *needless).values(state=State.SENT.value))
+        server.execute(update(OutboxRow).where(*ours, OutboxRow.state == State.SENT.value).values(**facts))
+        rows = server.execute(select(OutboxRow.__table__).where(*ours).order_by(OutboxRow.id)).mappings().all()
+        server.execute(delete(OutboxRow).where(*ours))  # and in anew: the order in which rows lie would tell which were needless
         if rows:
-            connection.execute(insert(OutboxRow), [dict(row) for row in rows])
+            server.execute(insert(OutboxRow), [dict(row) for row in rows])
 
 
 def totals_of_quiet(wave: str, kind: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Select, and_, case, delete, func, insert, literal, or_, select, update
 
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.kernel import clock
 from survey.mail.delivery import DONE, GOING_OUT, Report, deliver
 from survey.mail.kinds import Draft, Item, Kind, known_kinds, quiet_kinds, register
@@ -74,7 +74,7 @@ def cancel(wave: str, kind: str | None = None, recipient: str | None = None) -> 
         query = query.where(OutboxRow.kind == kind)
     if recipient:
         query = query.where(OutboxRow.recipient == recipient)
-    with transaction() as session:
+    with transaction():
         facts = {
             "state": State.CANCELLED.value,
             "last_reason": None if recipient else TAKEN_BACK,
@@ -82,7 +82,7 @@ def cancel(wave: str, kind: str | None = None, recipient: str | None = None) -> 
             "lease_token": None,
             "lease_until": None,
         }
-        session.connection().execute(query.values(**facts))
+        connection().execute(query.values(**facts))
 
 
 def status(wave: str | None = None) -> Status:
@@ -115,11 +115,9 @@ def retry(wave: str) -> int:
     """Puts what failed back in the queue, but for kinds that are not told; says how many."""
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_([State.FAILED.value, State.BOUNCED.value]))
     query = query.where(OutboxRow.kind.not_in(quiet_kinds()))
-    with transaction() as session:
+    with transaction():
         return int(
-            session.connection()
-            .execute(query.values(state=State.READY.value, next_at=clock.now(), give_up_at=None, bounced_at=None))
-            .rowcount
+            connection().execute(query.values(state=State.READY.value, next_at=clock.now(), give_up_at=None, bounced_at=None)).rowcount
         )
 
 
@@ -142,10 +140,10 @@ def lately(wave: str, since: datetime, until: datetime) -> frozenset[str]:
 
 def forget_quiet(wave: str, *, sum_up: bool = False) -> None:
     """Inside the counting transaction: letters that only those who had not answered got leave no row behind, at most totals."""
-    with transaction() as session:
+    with transaction():
         if sum_up:
             _sum_up(wave)
-        session.connection().execute(delete(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.kind.in_(quiet_kinds())))
+        connection().execute(delete(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.kind.in_(quiet_kinds())))
 
 
 def _sum_up(wave: str) -> None:
@@ -168,9 +166,9 @@ def _totals(wave: str | None) -> Select[str, str, int]:
 
 def blank(recipients: Sequence[str]) -> None:
     """Takes the recipients out of their letters' rows, for whoever is erased; what waits for them is not due any more."""
-    with transaction() as session:
+    with transaction():
         query = update(OutboxRow).where(OutboxRow.recipient.in_(list(recipients)))
-        session.connection().execute(query.values(recipient="", dedupe_key=literal("erased:").concat(OutboxRow.id)))
+        connection().execute(query.values(recipient="", dedupe_key=literal("erased:").concat(OutboxRow.id)))
 
 
 def blank_old(wave: str, closed_at: datetime, moment: datetime) -> None:
@@ -182,6 +180,6 @@ def blank_old(wave: str, closed_at: datetime, moment: datetime) -> None:
     old = or_(OutboxRow.kind.in_(bound), and_(OutboxRow.kind.not_in(bound), last < moment - KEPT))
     theirs = (OutboxRow.wave == wave, OutboxRow.recipient != "", old)
     if db.session.scalar(select(OutboxRow.id).where(*theirs).limit(1)) is not None:
-        with transaction() as session:
+        with transaction():
             query = update(OutboxRow).where(*theirs)
-            session.connection().execute(query.values(recipient="", dedupe_key=literal("ended:").concat(OutboxRow.id)))
+            connection().execute(query.values(recipient="", dedupe_key=literal("ended:").concat(OutboxRow.id)))

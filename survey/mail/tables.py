@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, Index, Integer, Text
+from sqlalchemy import BigInteger, CheckConstraint, Float, Index, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base, Instant
 from survey.mail.rules import State
 
+_HAS_A_LAST_DAY = text("give_up_at IS NOT NULL")
 _STATES = ", ".join(f"'{state.value}'" for state in State)
 
 
@@ -18,8 +19,9 @@ class OutboxRow(Base):
     __table_args__ = (
         CheckConstraint(f"state IN ({_STATES})", name="state"),
         CheckConstraint("attempts >= 0", name="attempts"),
-        Index("ix_outbox_state_next_at", "state", "next_at"),
+        Index("ix_outbox_state_priority_next_at_id", "state", "priority", "next_at", "id"),  # in which letters leave
         Index("ix_outbox_state_lease_until", "state", "lease_until"),
+        Index("ix_outbox_give_up_at", "give_up_at", sqlite_where=_HAS_A_LAST_DAY, postgresql_where=_HAS_A_LAST_DAY),
     )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(Text, unique=True)

@@ -18,7 +18,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Executable, Table, bindparam, delete, func, insert, select, update
 
 from survey.access.audit import record
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.jobs import works
 from survey.jobs.rules import Work
 from survey.kernel import ending
@@ -129,7 +129,7 @@ def store_at_once(changes: Changes, result: ImportResult, columns: Sequence[str]
     """Stores all changes inside the caller's transaction."""
     done = 0
     for statement, chunk in _steps(changes, columns, is_removing=bool(result.removed)):
-        db.session.connection().execute(statement, chunk)
+        connection().execute(statement, chunk)
         done += len(chunk)
         if progress:
             progress(done, result.changes)
@@ -184,7 +184,7 @@ def store_in_steps(hold: works.Hold, actor: str, progress: Progress | None = Non
             done = min(done + len(chunk), total)
             with transaction() as session:
                 hold.step(done)
-                session.connection().execute(statement, chunk)
+                connection().execute(statement, chunk)
             if progress:
                 progress(done, total)
             if _rest():

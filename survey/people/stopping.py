@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from survey.database import db, transaction
+from survey.database import connection, db, transaction
 from survey.people.rules import secret_digest, secret_in
 from survey.people.tables import PersonRow, StopCodeRow, StopRow
 
@@ -20,12 +20,12 @@ def draw_stop_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def store_stop_secrets(person_id: str, stop_secrets: Iterable[str]) -> None:
-    """Keeps the hashes of secrets that are about to be handed over, in the commit before their letter leaves."""
-    rows = [{"hash": secret_digest(secret), "person_id": person_id} for secret in stop_secrets]
-    with transaction() as session:
+def store_stop_secrets(found: Iterable[tuple[str, str]]) -> None:
+    """Keeps the hashes of secrets that are about to be handed over, each with its person, in a commit before their letter leaves."""
+    rows = [{"hash": secret_digest(secret), "person_id": person_id} for person_id, secret in found]
+    with transaction():
         if rows:
-            session.connection().execute(_KEEP, rows)
+            connection().execute(_KEEP, rows)
 
 
 def stop_mails(pasted: str) -> None:
@@ -54,7 +54,7 @@ def has_stopped(person_id: str) -> bool:
 
 def reachable_at(person_id: str) -> str | None:
     """The address of somebody who is still in the directory and wants survey mails; None otherwise. For the sender."""
-    return db.session.connection().execute(_REACHABLE, {"person": person_id}).scalar()
+    return connection().execute(_REACHABLE, {"person": person_id}).scalar()
 
 
 def level_stop_secrets(person_ids: Sequence[str]) -> None:

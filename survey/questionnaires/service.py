@@ -74,6 +74,7 @@ def freeze(asked: Questionnaire) -> str:
     return _store(asked, saved=False)
 
 
+@lru_cache(maxsize=64)  # it never changes, and reading it takes longer than ten letters
 def frozen(version_id: str) -> Questionnaire:
     """The questionnaire that a wave froze."""
     return rules.read_document(db.session.scalars(select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)).one())

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from survey.access.audit import record
-from survey.database import transaction
+from survey.database import connection, transaction
 from survey.kernel.errors import Refused
 from survey.waves import keys, sealing
 from survey.waves import service as waves
@@ -92,8 +92,8 @@ def _note(item: Wave, missing_since: datetime | None) -> bool:
     """Whether this changed anything: another process may have noticed first."""
     otherwise = WaveRow.key_missing_since.is_(None) if missing_since else WaveRow.key_missing_since.is_not(None)
     query = update(WaveRow).where(WaveRow.id == item.id, WaveRow.state == item.state.value, otherwise)
-    with transaction() as session:
-        return session.connection().execute(query.values(key_missing_since=missing_since)).rowcount == 1
+    with transaction():
+        return connection().execute(query.values(key_missing_since=missing_since)).rowcount == 1
 
 
 def _purpose(item: Wave) -> str:

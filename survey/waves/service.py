@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, bindparam, select, text, update
 
 from survey.access.audit import record
-from survey.database import BUSY_SECONDS, db, transaction
+from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
 from survey.providers.service import provider
@@ -462,10 +462,10 @@ def hold_for_answer(wave_id: str) -> bool:
 
 def hold_open(wave_id: str) -> datetime | None:
     """The same for a letter: the closing time of a wave that is open, on its wall clock; None when it is not."""
-    connection = db.session.connection()
-    if connection.dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
-        connection.execute(_WAIT)
-    held = connection.execute(_HOLD, {"wave": wave_id}).one_or_none()
+    server = connection()
+    if server.dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
+        server.execute(_WAIT)
+    held = server.execute(_HOLD, {"wave": wave_id}).first()
     return held.closes if held is not None and held.state == WaveState.OPEN.value else None
 
 

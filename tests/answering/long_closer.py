@@ -10,8 +10,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import event, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, event, text
 
 from survey.answering import counting
 from survey.app import create_app
@@ -29,14 +28,14 @@ def main() -> None:
         if done == job["dies_after"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def before(session: Session) -> None:
-        if session.execute(text("SELECT count(*) FROM response")).scalar():
+    def before(server: Connection) -> None:
+        if server.execute(text("SELECT count(*) FROM response")).scalar():
             os.kill(os.getpid(), signal.SIGKILL)
 
     app = create_app(Config.from_environment(job["settings"], Path(job["folder"])))
     with app.app_context():
         if job["dies_after"] == -1:
-            event.listen(db.session(), "before_commit", before)
+            event.listen(db.engine, "commit", before)
         counting.close_wave(job["wave"], datetime.fromisoformat(job["now"]), app.config["CANDOUR"].key_dir, actor="mira", progress=heard)
 
 

@@ -274,7 +274,7 @@ def test_who_answered_or_stopped_meanwhile_leaves_the_list_as_if_sent_and_nobody
 
         answer(company, code_of(addresses[0], company), {"OVR1": "4"})
         secret = draw_stop_secret()
-        store_stop_secrets(person_at(addresses[1]).id, [secret])
+        store_stop_secrets([(person_at(addresses[1]).id, secret)])
         stop_mails(secret)
         looks = []
         for email in addresses:

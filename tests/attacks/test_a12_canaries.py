@@ -10,8 +10,9 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.answering import service as answering
-from survey.database import db
+from survey.database import db, transaction
 from survey.invitations import service as invitations
+from survey.invitations.letters import Means
 from survey.invitations.rules import digest
 from survey.responses import service as responses
 from tests.answering.today import open_today
@@ -62,16 +63,18 @@ def attempt(world: World) -> Evidence:
 @contextmanager
 def body_kept_in_the_outbox(app: Flask) -> Iterator[None]:
     """The code of each letter stays in the outbox."""
-    real = invitations.store_code_if_due
+    real = invitations.store_means
 
-    def kept(invitation_id: str, code: str, *facts: object, **more: object) -> bool:
-        is_due: bool = real(invitation_id, code, *facts, **more)
-        body = f"Dear colleague, your code is {code.lower()}"
-        keep = text("UPDATE outbox SET dedupe_key = dedupe_key || :body WHERE recipient = :recipient")
-        db.session.execute(keep, {"body": body, "recipient": invitation_id})
-        return is_due
+    def kept(wave_id: str, means: dict[str, Means]) -> dict[str, Means]:
+        with transaction() as session:
+            found = real(wave_id, means)
+            for invitation_id, carried in found.items():
+                body = f"Dear colleague, your code is {carried.code.lower()}"
+                keep = text("UPDATE outbox SET dedupe_key = dedupe_key || :body WHERE recipient = :recipient")
+                session.execute(keep, {"body": body, "recipient": invitation_id})
+        return found
 
-    with patched(invitations, "store_code_if_due", kept):
+    with patched(invitations, "store_means", kept):
         yield
 
 

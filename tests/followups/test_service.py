@@ -65,7 +65,7 @@ def rows(table: str) -> int:
 
 def stop(email: str) -> None:
     secret = draw_stop_secret()
-    store_stop_secrets(person_at(email).id, [secret])
+    store_stop_secrets([(person_at(email).id, secret)])
     stop_mails(secret)
 
 

@@ -116,7 +116,7 @@ def test_only_the_silent_get_it_with_a_new_code_and_the_old_one_stays_good(compa
     answer_all(company, company.codes[:9])
     [stopped, gone] = [person for _, person in invitations_of(company.wave.id)][9:11]
     secret = draw_stop_secret()
-    store_stop_secrets(stopped.id, [secret])
+    store_stop_secrets([(stopped.id, secret)])
     assert remind(company.wave, halfway(company.wave))
     stop_mails(secret)
     remove_person(gone.email)
@@ -252,7 +252,7 @@ def test_what_was_taken_back_tells_neither_why_nor_when(company: Company, tmp_pa
     """Answered, stopped, removed, another address: the rows of those who get no reminder are alike."""
     people = [person for _, person in invitations_of(company.wave.id)]
     secret = draw_stop_secret()
-    store_stop_secrets(people[1].id, [secret])
+    store_stop_secrets([(people[1].id, secret)])
     assert remind(company.wave, halfway(company.wave))
     ids = [invitation.id for invitation, _ in invitations_of(company.wave.id)]
     answer(company, company.codes[0], {"OVR1": "4"})

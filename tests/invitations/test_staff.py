@@ -18,7 +18,8 @@ from survey.database import db
 from survey.findings.service import findings
 from survey.invitations import kinds
 from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
-from survey.invitations.service import invitation_for, invitations_of, store_code_if_due
+from survey.invitations.letters import Means
+from survey.invitations.service import invitation_for, invitations_of, is_due, store_means
 from survey.invitations.staff import correct_address, erase_person, export_person
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
@@ -171,7 +172,7 @@ def test_the_print_out_holds_everything_but_whether_somebody_has_answered(candou
         "thirds": {},
         "survey_mails_stopped": False,
     }
-    store_stop_secrets(person_at(ADA).id, [secret])
+    store_stop_secrets([(person_at(ADA).id, secret)])
     stop_mails(secret)
     assert export_person(ADA)["survey_mails_stopped"] is True
     refused = candour("people", "export", "nobody@northwind.example")
@@ -194,7 +195,7 @@ def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     ada, code = person_at(ADA), code_of(company, ADA)
     held = item_for(company, ADA).recipient
     secret = draw_stop_secret()
-    store_stop_secrets(ada.id, [secret])
+    store_stop_secrets([(ada.id, secret)])
     stop_mails(secret)
     if has_answered:
         answer(company, code, {"OVR1": "4"})
@@ -207,7 +208,8 @@ def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     assert tuple(bare) == (None, "Sales", int(has_answered))
     assert answer(company, code, {"OVR1": "4"}).outcome is Outcome.CODE_REFUSED
     assert (audit.entries()[0].what, audit.entries()[0].facts) == ("person erased", {})
-    assert not store_code_if_due(held, "x" * 24)
+    assert store_means(company.wave.id, {held: Means("x" * 24, "s" * 43, "t" * 43)}) == {}
+    assert not is_due(held, ADA, waves.wave(company.wave.slug))
     answer_all(company, [one for one in company.codes if one != code][:10])
     close_company(company)
     document = findings(company.wave.slug).document
@@ -236,7 +238,7 @@ def test_who_comes_back_after_being_erased_is_somebody_new(company: Company) -> 
     from survey.people.service import import_people
 
     secret = draw_stop_secret()
-    store_stop_secrets(person_at(ADA).id, [secret])
+    store_stop_secrets([(person_at(ADA).id, secret)])
     stop_mails(secret)
     erase_person(ADA)
     import_people(staff_csv({"Sales": 14, "Service": 8}))

@@ -27,7 +27,7 @@ def main() -> int:
     for line in mailing.run():
         print(json.dumps(line), flush=True)
         posts.append(line)
-        is_slow, is_busy = line["ratio"] < line["bound"], line["most"] and line["processor_ratio"] > line["most"]
+        is_slow, is_busy = line["ratio"] < line["bound"], line["most"] and line["processor_by_hand"] > line["most"]
         broken += [f"{line['id']}, {line['what']}"] if is_slow or is_busy else []
     idles = []
     for line in idle.run():

@@ -65,13 +65,15 @@ def resting(page: str, lines: Iterable[Json]) -> str:
 
 def sent(page: str, lines: Iterable[Json]) -> str:
     """The page about benchmarks with the table of letters handed over."""
-    titles = ("what", "letters a second", "bare loop", "share", "must be", "loop that commits", "processor, times the loop’s", "must be")
+    titles = ("what", "letters a second", "bare loop", "share", "must be", "loop that commits", "by hand")
+    titles += ("processor: times the bare loop’s", "times that by hand", "must be")
     rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for line in lines:
         share = f"at least {line['bound']:.2f}" if line["bound"] else "not judged"
         most = f"at most {line['most']}" if line["most"] else "not judged"
-        ours, floor, committing = (f"{line[key]:,.0f}" for key in ("value", "floor", "committing_floor"))
-        cells = (line["what"], ours, floor, f"{line['ratio']:.2f}", share, committing, f"{line['processor_ratio']:.1f}", most)
+        ours, floor, *others = (f"{line[key]:,.0f}" for key in ("value", "floor", "committing_floor", "hand_rate"))
+        processor = (f"{line[key]:.1f}" for key in ("processor_ratio", "processor_by_hand"))
+        cells = (line["what"], ours, floor, f"{line['ratio']:.2f}", share, *others, *processor, most)
         rows.append(f"| {' | '.join(cells)} |")
         last = line
     versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())

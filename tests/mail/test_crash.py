@@ -23,6 +23,7 @@ from survey.answering.service import Outcome, submit
 from survey.database import db, transaction
 from survey.invitations.service import open_wave
 from survey.mail import service as mail
+from survey.mail.claims import BATCH
 from survey.waves import service as waves
 from survey.waves.rules import Wave
 from tests.cast import form, found_company
@@ -180,17 +181,17 @@ def process(code: str, settings: Mapping[str, str], folder: Path, *words: str) -
 
 
 def test_killed_between_claim_and_hand_over_nothing_is_lost_and_nothing_sent_twice(app: Flask, database_url: str, tmp_path: Path) -> None:
-    opened(app, 40)
+    opened(app, 2 * BATCH)
     with sink(tmp_path) as (port, log):
         settings = settings_of(database_url, tmp_path, CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}")
         for _ in range(2):
             assert process(DIES_AFTER_CLAIMING, settings, tmp_path, "tick").wait(timeout=120) == -signal.SIGKILL
         db.session.rollback()
-        assert mail.status().counts("invitation").get("leased", 0) >= 20
+        assert mail.status().counts("invitation").get("leased", 0) >= BATCH
         db.session.rollback()
         time_passes()
         ticks(1, settings, tmp_path, tmp_path / "pids")
-    assert sorted(Counter(letter["to"] for letter in taken(log)).values()) == [1] * 40
+    assert sorted(Counter(letter["to"] for letter in taken(log)).values()) == [1] * 2 * BATCH
 
 
 @pytest.mark.parametrize("when", ["late", "later"])

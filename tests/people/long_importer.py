@@ -6,8 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, event
 
 from survey.app import create_app
 from survey.config import Config
@@ -27,13 +26,13 @@ def main() -> None:
         if done == job["dies_after"] and not job["in_commit"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def before(_: Session) -> None:
+    def before(_: Connection) -> None:
         if stored and stored[-1] == job["dies_after"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     app = create_app(Config.from_environment(job["settings"], Path(job["folder"])))
     with app.app_context():
-        event.listen(db.session(), "before_commit", before)
+        event.listen(db.engine, "commit", before)
         import_people(Path(job["file"]).read_bytes(), remove_missing=True, progress=heard)
 
 

@@ -99,7 +99,7 @@ def who_was_here() -> dict[str, str]:
     """The first list, and one of those who will leave has stopped survey mails; ids by address."""
     import_people(BEFORE)
     leaving = person_at("p95@northwind.example")
-    store_stop_secrets(leaving.id, [secret := draw_stop_secret()])
+    store_stop_secrets([(leaving.id, secret := draw_stop_secret())])
     stop_mails(secret)
     assert number("stop") == 1
     return {person.email: person.id for person in list_people()}

@@ -40,7 +40,7 @@ def test_a_secret_is_found_in_what_was_pasted(pasted: str, found: bool) -> None:
 def test_twenty_posts_at_once_stop_once_and_taking_up_ends_it(app: Flask) -> None:
     import_people(staff_csv({"Sales": 3}))
     ada, secret = list_people()[0].id, draw_stop_secret()
-    store_stop_secrets(ada, [secret])
+    store_stop_secrets([(ada, secret)])
     start, faults = threading.Barrier(20), []
 
     def post() -> None:
@@ -64,7 +64,7 @@ def test_twenty_posts_at_once_stop_once_and_taking_up_ends_it(app: Flask) -> Non
 def test_an_unknown_secret_changes_nothing_and_nothing_is_logged(app: Flask) -> None:
     import_people(staff_csv({"Sales": 3}))
     ada, secret = list_people()[0].id, draw_stop_secret()
-    store_stop_secrets(ada, [secret])
+    store_stop_secrets([(ada, secret)])
     logged, before = len(entries()), everything_stored()
     for wrong in (draw_stop_secret(), "", "\0", secret[:-1], secret.swapcase()):
         stop_mails(wrong)
@@ -79,7 +79,7 @@ def test_who_leaves_takes_the_wish_and_the_secrets_along(app: Flask, how: str) -
     import_people(staff_csv({"Sales": 3}))
     secrets = {person.email: draw_stop_secret() for person in list_people()}
     for person in list_people():
-        store_stop_secrets(person.id, [secrets[person.email]])
+        store_stop_secrets([(person.id, secrets[person.email])])
         stop_mails(secrets[person.email])
     if how == "removed":
         remove_person("c3@northwind.example")
@@ -95,7 +95,7 @@ def test_levelled_everybody_has_as_many_secrets_and_all_still_work(app: Flask) -
     ids = [person.id for person in list_people()]
     secrets = {one: [draw_stop_secret() for _ in range(number)] for one, number in zip(ids, (1, 4, 0), strict=True)}
     for one, theirs in secrets.items():
-        store_stop_secrets(one, theirs)
+        store_stop_secrets((one, secret) for secret in theirs)
     level_stop_secrets(ids)
     assert sorted(db.session.execute(text("SELECT count(*) FROM stop_code GROUP BY person_id")).scalars()) == [4, 4, 4]
     for one, theirs in secrets.items():
