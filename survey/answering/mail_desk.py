@@ -1,6 +1,7 @@
 """The manager's hand on the mail: retry, pause, resume and cancel, each on a page of its own that says what it does to how many."""
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -8,7 +9,6 @@ from werkzeug.wrappers import Response
 from survey.access.current import current_actor, manages
 from survey.access.open_to import open_to
 from survey.answering import sending
-from survey.invitations.service import INVITATION
 from survey.kernel.clock import now
 from survey.mail import progress as mail
 from survey.waves import service as waves
@@ -45,12 +45,12 @@ def retry(wave: str) -> Response:
 def cancel(wave: str) -> str | Response:
     """Takes back what waits, for good."""
     item = waves.wave(wave)
-    sending.check_sends(item, now())
+    found = sending.waiting(item, now())
     if request.method == "POST":
         number = sending.cancel_waiting(item.slug, now(), actor=current_actor())
-        flash(f"{_letters(number)} cancelled." if number else "No invitation waited.")
+        flash(f"{_letters(number)} cancelled." if number else f"No {found.noun} waited.")
         return _back(item.slug)
-    return render_template("desk/cancel_mail.html", wave=item, counts=mail.letters(item.slug).of(INVITATION))
+    return render_template("desk/cancel_mail.html", wave=item, waiting=found)
 
 
 @blueprint.route("/waves/<wave>/mail/pause", methods=["GET", "POST"])
@@ -58,14 +58,9 @@ def cancel(wave: str) -> str | Response:
 def pause(wave: str) -> str | Response:
     """Lets the letters of one wave wait."""
     item = waves.wave(wave)
-    sending.check_sends(item, now())
-    return _steer(
-        lambda: sending.pause(item.slug, now(), actor=current_actor()),
-        "The mail of this wave is paused.",
-        wave=item,
-        counts=mail.letters(item.slug).of(INVITATION),
-        pausing=True,
-    )
+    found = sending.waiting(item, now())
+    act = partial(sending.pause, item.slug, now(), actor=current_actor())
+    return _steer(act, "The mail of this wave is paused.", wave=item, waiting=found, pausing=True)
 
 
 @blueprint.route("/waves/<wave>/mail/resume", methods=["GET", "POST"])
@@ -73,14 +68,8 @@ def pause(wave: str) -> str | Response:
 def resume(wave: str) -> str | Response:
     """Lets the letters of one wave leave again."""
     item = waves.wave(wave)
-    return _steer(
-        lambda: sending.resume(item.slug, actor=current_actor()),
-        "The mail of this wave goes on.",
-        wave=item,
-        held=mail.pause_of(item.slug),
-        counts=mail.letters(item.slug).of(INVITATION),
-        pausing=False,
-    )
+    act = partial(sending.resume, item.slug, actor=current_actor())
+    return _steer(act, "The mail of this wave goes on.", wave=item, held=mail.pause_of(item.slug), pausing=False)
 
 
 @blueprint.route("/sending/pause", methods=["GET", "POST"])

@@ -11,7 +11,7 @@ from survey.invitations.service import INVITATION, REMINDER, TO_STAFF
 from survey.invitations.service import invitation as invitation_by_id
 from survey.kernel.errors import Refused
 from survey.mail import progress as mail
-from survey.mail.kinds import is_told
+from survey.mail.kinds import ALARM, is_told
 from survey.mail.progress import Channel, NotArrived
 from survey.mail.service import DONE, GOING_OUT, KEPT, paused_waves
 from survey.mail.wording import Counts, Pace, Pause, headline, rate, unreached_words
@@ -38,6 +38,11 @@ class Sending:
     others: dict[str, Counts]
 
     @property
+    def others_wait(self) -> int:
+        """Of the other letters that anybody may know of, how many wait to leave."""
+        return sum(counts.waiting for kind, counts in self.others.items() if kind not in {*TO_STAFF, ALARM})
+
+    @property
     def is_held(self) -> bool:
         """Whether nothing of it leaves at present."""
         return bool(self.pause or self.channel.pause or self.channel.away_until)
@@ -56,6 +61,24 @@ class Sending:
     def unreached(self) -> str:
         """After the close: how many were not reached, in words; nothing for a void wave."""
         return unreached_words(self.counts) if self.wave.state in {*_OVER, WaveState.CLOSED} else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Letters of a wave that wait: how many may be told, what they are called, and of which kinds all of them are."""
+
+    number: int
+    noun: str
+    kinds: tuple[str, ...]
+
+    @property
+    def says(self) -> str:
+        """How many, in words.
+
+        >>> Waiting(1, "invitation", ()).says, Waiting(1200, "letter", ()).says
+        ('1 invitation', '1,200 letters')
+        """
+        return f"{self.number:,} {self.noun}{'' if self.number == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +151,33 @@ def retry(name: str, moment: datetime, letter: str | None = None, *, actor: str)
     return sum(mail.retry(item.slug, kind, actor=actor) for kind in kinds)
 
 
+def waiting(item: Wave, moment: datetime) -> Waiting:
+    """What can be paused or taken back; refuses a wave that has no mail to steer."""
+    counts = mail.letters(item.slug).counts
+    if item.takes_answers(moment):  # reminders too, whose number is told nowhere
+        return Waiting(counts.get(INVITATION, Counts()).waiting, "invitation", TO_STAFF)
+    kinds = tuple(kind for kind, found in counts.items() if found.waiting and kind not in {*TO_STAFF, ALARM})
+    if not kinds:
+        raise Refused(f"{item.slug} is not open, and nothing about it waits to leave.")
+    return Waiting(sum(counts[kind].waiting for kind in kinds), "letter", kinds)
+
+
 def cancel_waiting(name: str, moment: datetime, *, actor: str) -> int:
-    """Takes back whatever waits to be written to staff about an open wave; says how many invitations that were."""
+    """Takes back whatever waits to be written about a wave; says how many letters of told kinds that were."""
     item = waves.wave(name)
-    check_sends(item, moment)
-    return mail.take_back(item.slug, TO_STAFF, actor=actor)
+    return mail.take_back(item.slug, waiting(item, moment).kinds, actor=actor)
 
 
 def pause(name: str, moment: datetime, *, actor: str) -> None:
-    """The mail of an open wave waits until it is resumed; its dates do not move."""
+    """The mail of a wave waits until it is resumed; its dates do not move."""
     item = waves.wave(name)
-    check_sends(item, moment)
+    waiting(item, moment)
     mail.pause_wave(item.slug, actor=actor)
 
 
 def resume(name: str, *, actor: str) -> None:
     """The mail of a wave goes on."""
     mail.resume_wave(waves.wave(name).slug, actor=actor)
-
-
-def check_sends(item: Wave, moment: datetime) -> None:
-    """Refuses a wave that has no mail to steer, because it is not open."""
-    if not item.takes_answers(moment):
-        raise Refused(f"{item.slug} is not open, so none of its mail waits.")
 
 
 def told_words(item: Wave | None, moment: datetime) -> dict[str, str]:

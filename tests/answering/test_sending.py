@@ -18,6 +18,7 @@ from survey.answering.counting import close_wave, void_wave
 from survey.answering.service import Outcome
 from survey.database import db, transaction
 from survey.findings.service import recipients, share
+from survey.followups.service import FOLLOW_UP
 from survey.invitations.reminding import remind
 from survey.invitations.rules import reminder_window
 from survey.invitations.service import INVITATION, invitations_of
@@ -543,9 +544,33 @@ def test_the_pause_of_a_wave_that_is_not_open_any_more_is_shown_and_ended(compan
 def test_steering_the_mail_of_a_wave_that_is_not_open_is_refused(company: Company, mira: Browser, verb: str) -> None:
     other = waves.list_waves("Noise")[0]
     page = mira.get(f"/waves/{other.slug}/mail/{verb}")
-    assert (page.status_code, "is not open, so none of its mail waits" in said(page)) == (409, True)
+    assert (page.status_code, "is not open, and nothing about it waits to leave." in said(page)) == (409, True)
     with pytest.raises(Refused):
         sending.cancel_waiting(other.slug, now(), actor="test")
+
+
+def test_other_letters_of_a_wave_that_has_ended_are_paused_and_taken_back(company: Company, mira: Browser, candour: Candour) -> None:
+    """Whoever finds a mistake in the mail to staff right after sending it can stop what has not left."""
+    with open_postbox() as box:
+        deliver(box)
+    answer_all(company, company.codes[:9])
+    close_company(company)
+    slug = company.wave.slug
+    mail.queue(FOLLOW_UP, slug, [invitation.id for invitation, _ in invitations_of(company.wave.id)])
+    page = said(mira.get(f"/waves/{slug}/mail"))
+    assert ("Pause the mail of this wave" in page, "Cancel what waits" in page) == (True, True)
+    assert "22 letters wait. Nothing more about this wave leaves" in said(mira.get(f"/waves/{slug}/mail/pause"))
+    press(mira, company, "pause")
+    with open_postbox() as box:
+        assert deliver(box) == Report()
+    assert candour("mail", "resume", slug).code == 0
+    page = said(mira.get(f"/waves/{slug}/mail/cancel"))
+    assert "Cancel 22 letters that wait?" in page
+    assert "not asked in this wave" not in page
+    assert "22 letters are cancelled." in press(mira, company, "cancel")
+    with open_postbox() as box:
+        assert deliver(box) == Report()
+    assert mira.get(f"/waves/{slug}/mail/cancel").status_code == 409
 
 
 @pytest.mark.parametrize("role", ["viewer", None])
