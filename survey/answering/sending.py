@@ -14,7 +14,7 @@ from survey.mail import progress as mail
 from survey.mail.kinds import ALARM, is_told
 from survey.mail.progress import Channel, NotArrived
 from survey.mail.service import DONE, GOING_OUT, KEPT, paused_waves
-from survey.mail.wording import Counts, Pace, Pause, headline, rate, unreached_words
+from survey.mail.wording import Counts, Pause, StatedPace, headline, rate, unreached_words
 from survey.people.rules import Person
 from survey.people.service import person as person_by_id
 from survey.waves import service as waves
@@ -33,7 +33,7 @@ class Sending:
     later: int
     channel: Channel
     pause: Pause | None
-    pace: Pace
+    pace: StatedPace
     reminders: str
     others: dict[str, Counts]
 

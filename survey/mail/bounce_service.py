@@ -18,7 +18,7 @@ from survey.mail.oauth import NoToken, token_source
 from survey.mail.rules import State
 from survey.mail.tables import BounceBoxRow, OutboxRow
 
-KEPT = "The bounce mailbox lets nothing be deleted, so what was read stays in it. Give its user the right to delete."
+STAYS = "The bounce mailbox lets nothing be deleted, so what was read stays in it. Give its user the right to delete."
 BETWEEN_READINGS = timedelta(minutes=10)
 
 
@@ -130,7 +130,7 @@ def _read(box: Mailbox, config: Config, reading: Reading) -> None:
             elif taken is not Taken.FOREIGN:
                 done.append(arrived.uid)
         if not box.delete(done):
-            reading.problem = KEPT
+            reading.problem = STAYS
         with transaction():
             kept = _box()
             kept.mark, kept.next_uid = box.mark, min([some[-1].uid + 1, *early])

@@ -23,7 +23,7 @@ from survey.mail.pausing import channel_row, paused_waves
 from survey.mail.presets import pace_for
 from survey.mail.rules import State
 from survey.mail.tables import LetterTotalRow, MailChannelRow, OutboxRow
-from survey.mail.wording import BY_HAND, TAKEN_BACK, Counts, Pace, Pause
+from survey.mail.wording import BY_HAND, TAKEN_BACK, Counts, Pause, StatedPace
 
 _MOVING = (State.READY.value, State.LEASED.value, State.SENDING.value)
 _NOT_ARRIVED = (State.FAILED.value, State.BOUNCED.value)
@@ -99,17 +99,17 @@ def channel() -> Channel:
     return Channel(pause, row.away_until if row.away_until and row.away_until > now() else None)
 
 
-def pace() -> Pace:
+def pace() -> StatedPace:
     """How fast letters may leave, and who says so."""
     config = current_app.config["CANDOUR"]
     limits = pace_for(config.mail_url, config.mail_per_minute)
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
     share = recovered(row.share, row.slowed_at, now()) if row else 1.0
     if share < 1:
-        return Pace(max(1, round((limits.per_minute or ASSUMED) * share)), limits.per_day, "the mail server asked for fewer")
+        return StatedPace(max(1, round((limits.per_minute or ASSUMED) * share)), limits.per_day, "the mail server asked for fewer")
     if config.mail_per_minute:
-        return Pace(limits.per_minute, limits.per_day, "as CANDOUR_MAIL_PER_MINUTE says")
-    return Pace(limits.per_minute, limits.per_day, "what this mail server allows" if limits.per_minute else "")
+        return StatedPace(limits.per_minute, limits.per_day, "as CANDOUR_MAIL_PER_MINUTE says")
+    return StatedPace(limits.per_minute, limits.per_day, "what this mail server allows" if limits.per_minute else "")
 
 
 def not_arrived(wave: str, kind: str) -> tuple[NotArrived, ...]:

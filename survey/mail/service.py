@@ -1,4 +1,4 @@
-"""Mail, for the other rooms: queue, cancel, retry, look, pause; and hand over what is due."""
+"""Mail, for the other rooms: queue, cancel, look, pause; and hand over what is due."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,6 @@ __all__ = [
     "register",
     "resume",
     "resume_wave",
-    "retry",
     "status",
     "waits_since",
 ]
@@ -109,16 +108,6 @@ def waits_since() -> datetime | None:
     query = select(func.min(OutboxRow.next_at)).where(OutboxRow.state == State.READY.value, OutboxRow.kind.not_in(quiet_kinds()))
     found: datetime | None = db.session.scalar(query)
     return found if found and found <= clock.now() else None
-
-
-def retry(wave: str) -> int:
-    """Puts what failed back in the queue, but for kinds that are not told; says how many."""
-    query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_([State.FAILED.value, State.BOUNCED.value]))
-    query = query.where(OutboxRow.kind.not_in(quiet_kinds()))
-    with transaction():
-        return int(
-            connection().execute(query.values(state=State.READY.value, next_at=clock.now(), give_up_at=None, bounced_at=None)).rowcount
-        )
 
 
 def is_queued(wave: str, kind: str, number: int = 1) -> bool:

@@ -78,7 +78,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StatedPace:
     """How many letters may leave, and why not more; None: as many as the server takes."""
 
     per_minute: int | None = None
@@ -140,10 +140,10 @@ def advice(state: str, code: str | None) -> str:
     return "Check the address. If it is right, retry; if it fails again, ask whoever runs the mail server."
 
 
-def time_left(waiting: int, pace: Pace) -> str:
+def time_left(waiting: int, pace: StatedPace) -> str:
     """About how long it takes until nothing waits; nothing where no limit tells.
 
-    >>> [time_left(waiting, Pace(25, 9_500)) for waiting in (10, 581, 9_000, 12_000)], time_left(9, Pace())
+    >>> [time_left(waiting, StatedPace(25, 9_500)) for waiting in (10, 581, 9_000, 12_000)], time_left(9, StatedPace())
     (['less than a minute', 'about 23 minutes', 'about 6 hours', 'about 2 days'], '')
     """
     if not waiting:
@@ -160,22 +160,22 @@ def time_left(waiting: int, pace: Pace) -> str:
     return f"about {round(minutes / 60)} hours"
 
 
-def rate(pace: Pace) -> str:
+def rate(pace: StatedPace) -> str:
     """The pace in words; nothing where there is none.
 
-    >>> rate(Pace(25, None, "CANDOUR_MAIL_PER_MINUTE says so")), rate(Pace(25, 8_000)), rate(Pace())
+    >>> rate(StatedPace(25, None, "CANDOUR_MAIL_PER_MINUTE says so")), rate(StatedPace(25, 8_000)), rate(StatedPace())
     ('25 a minute', '25 a minute and 8,000 a day', '')
     """
     parts = [f"{number:,} a {unit}" for number, unit in ((pace.per_minute, "minute"), (pace.per_day, "day")) if number]
     return " and ".join(parts)
 
 
-def headline(counts: Counts, noun: str, pace: Pace, *, is_held: bool) -> str:
+def headline(counts: Counts, noun: str, pace: StatedPace, *, is_held: bool) -> str:
     """How far one kind of letter has come, in one line; without a forecast while it is held.
 
-    >>> headline(Counts(waiting=588, sent=405, bounced=7), "invitation", Pace(25), is_held=False)
+    >>> headline(Counts(waiting=588, sent=405, bounced=7), "invitation", StatedPace(25), is_held=False)
     '412 of 1,000 invitations handed over, 25 a minute, about 24 minutes left'
-    >>> headline(Counts(sent=8), "invitation", Pace(25), is_held=False)
+    >>> headline(Counts(sent=8), "invitation", StatedPace(25), is_held=False)
     '8 of 8 invitations handed over'
     """
     told = f"{counts.handed_over:,} of {counts.total:,} {noun}s handed over"

@@ -23,7 +23,7 @@ from survey.invitations.service import FRESH, INVITATION, REMINDER
 from survey.invitations.staff import export_person
 from survey.kernel.clock import now
 from survey.mail import bounce_service, service
-from survey.mail.bounce_service import KEPT, Reading, Taken, box_state, read_bounces, read_bounces_if_due, take
+from survey.mail.bounce_service import STAYS, Reading, Taken, box_state, read_bounces, read_bounces_if_due, take
 from survey.mail.mailbox import Mailbox
 from survey.mail.sender import Connection
 from survey.schedule import tick
@@ -32,6 +32,7 @@ from tests.answering.today import everything_stored, open_today
 from tests.cast import Company
 from tests.mail.imap import open_imap, put, url
 from tests.mail.postbox import Postbox, open_postbox
+from tests.mail.retrying import retry
 from tests.mail.returned import exchange, out_of_office, qmail, report
 from tests.outside import Browser, Candour, browser, command_line
 from tests.ports import free_port
@@ -199,7 +200,7 @@ def test_a_letter_that_was_sent_again_can_come_back_again(post: Post) -> None:
     assert take(exchange(ada), post.config) is Taken.NOTED
     assert post.row(INVITATION)[:3] == ("bounced", "5.1.10", "this mailbox does not exist")
     assert take(exchange(ada), post.config) is Taken.UNCHANGED
-    assert service.retry(post.company.wave.slug) == 1
+    assert retry(post.company.wave.slug) == 1
     post.deliver()
     assert post.row(INVITATION)[0] == "sent"
     assert take(report(ada, status="5.2.2"), post.config) is Taken.NOTED
@@ -230,7 +231,7 @@ def test_a_mailbox_that_lets_nothing_be_deleted_is_read_to_its_end(post: Post, m
     real = Mailbox.delete
     monkeypatch.setattr(Mailbox, "delete", lambda box, uids: real(box, uids) and False)
     reading = read_bounces(post.config)
-    assert (reading.came_back, reading.problem) == (2, KEPT)
+    assert (reading.came_back, reading.problem) == (2, STAYS)
 
 
 def test_every_letter_has_an_envelope_sender_of_its_own_and_comes_back_by_it_alone(post: Post, app: Flask) -> None:
@@ -239,7 +240,7 @@ def test_every_letter_has_an_envelope_sender_of_its_own_and_comes_back_by_it_alo
     app.config["CANDOUR"] = post.config
     set_state(post.ids[INVITATION, "ada@northwind.example"], "failed")
     set_state(post.ids[INVITATION, "c2@northwind.example"], "failed")
-    service.retry(post.company.wave.slug)
+    retry(post.company.wave.slug)
     post.deliver()
     senders = post.box.senders[-2:]
     assert len(set(senders)) == 2
@@ -386,7 +387,7 @@ def test_where_the_server_can_it_is_asked_to_return_no_body(post: Post) -> None:
 
     thread = threading.Thread(target=talk, daemon=True)
     thread.start()
-    service.retry(post.company.wave.slug)
+    retry(post.company.wave.slug)
     set_state(post.ids[INVITATION, "ada@northwind.example"], "ready")
     service.deliver(channel=Connection(f"smtp://127.0.0.1:{listener.getsockname()[1]}"))
     thread.join(timeout=15)

@@ -39,10 +39,10 @@ from survey.mail.service import (
     register,
     resume,
     resume_wave,
-    retry,
     status,
 )
 from tests.mail.postbox import DROP, Postbox, open_postbox
+from tests.mail.retrying import retry
 from tests.ports import free_port
 
 AT = datetime(2027, 1, 11, 9, 0, 30, tzinfo=UTC)

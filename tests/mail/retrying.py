@@ -1,0 +1,9 @@
+"""Queueing again whatever may be."""
+
+from survey.mail import progress
+from survey.mail.kinds import known_kinds
+
+
+def retry(wave: str) -> int:
+    """What a manager does who presses Retry for each kind of letter; says how many letters that were."""
+    return sum(progress.retry(wave, kind, actor="test") for kind in known_kinds())
