@@ -1,14 +1,15 @@
 """The timetable: which service function runs when. No logic of its own."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
-from survey.answering.counting import COUNT, LEFT, close_wave, count_left, finish, how_far, pool_thirds, unfinished
+from survey.answering.counting import COUNT, LEFT, close_wave, count_left, finish, how_far, pool_quarter, unfinished
 from survey.config import Config
 from survey.database import db
 from survey.invitations.reminding import due_to_remind, remind
@@ -60,7 +61,8 @@ def tick(
         _attempt(lines, f"{item.slug} opened", partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR))
     for item in _due(lines, lambda: due_to_remind(moment)):
         _attempt(lines, "", partial(_remind, item, moment, lines))
-    _attempt(lines, "", lambda: lines.extend(f"{item.slug} added up from its thirds" for item in pool_thirds(actor=ACTOR)))
+    for thirds in _due(lines, waves.due_to_pool):
+        _attempt(lines, "", partial(_add_up, thirds))
     for item in _due(lines, waves.list_waves):
         _attempt(lines, "", partial(mail.blank_old, item.slug, item.closes_at, moment))
     _probe_keys(config, moment, lines)
@@ -92,6 +94,11 @@ def long_works(config: Config) -> tuple[str, ...]:
         if work.kind == IMPORT:
             _attempt(lines, "", partial(_import_left, work))
     return tuple(line for line in lines if line)
+
+
+def _add_up(thirds: Sequence[Wave]) -> str:
+    pool = pool_quarter(thirds, actor=ACTOR)
+    return f"{pool.slug} added up from its thirds" if pool else ""
 
 
 def _count_left(work: Work, config: Config) -> str:
@@ -192,7 +199,7 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
         said = work()
     except Refused as refused:
         lines.append(refused.message)
-    except SQLAlchemyError as error:
+    except (DBAPIError, NoConnection) as error:
         _note(error)
         db.session.rollback()
         lines.append(f"the database was busy ({type(error).__name__}); it is tried again with the next pass")

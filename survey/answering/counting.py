@@ -1,6 +1,6 @@
 """Closing and counting a wave: the one transaction that touches both sides of the wall."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -99,18 +99,21 @@ def _after(item: Wave, key_dir: Path | None, actor: str) -> Wave:
 
 def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
     """Adds up every quarter whose thirds have all ended, once; done when a third has ended, and taken up again after a crash."""
-    found = [freeze_pool(thirds, name_words(), actor=actor) for thirds in waves.due_to_pool()]
-    if found:
-        scrub(*_MOVED)
-    return tuple(one.wave for one in found if one)
+    return tuple(pool for thirds in waves.due_to_pool() if (pool := pool_quarter(thirds, actor=actor)))
+
+
+def pool_quarter(thirds: Sequence[Wave], *, actor: str) -> Wave | None:
+    """Adds up one quarter whose thirds have all ended; None when another process was first."""
+    found = freeze_pool(thirds, name_words(), actor=actor)
+    scrub(*_MOVED)
+    return found.wave if found else None
 
 
 def _closed(item: Wave, now: datetime, early: str | None, actor: str) -> Wave:
     with transaction():
         closed = waves.close(item, now, early)
-        for (
-            kind
-        ) in invitations.TO_STAFF:  # here, not at the count: a wave of the strict tier may wait for that, and tells who was not reached
+        # here, not at the count: a wave of the strict tier may wait for that, and tells who was not reached
+        for kind in invitations.TO_STAFF:
             mail.cancel(closed.slug, kind)
         if item.state is WaveState.OPEN:
             record("wave closed", {"wave": closed.slug, "early": closed.closed_early}, actor)

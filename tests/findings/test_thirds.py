@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -432,3 +433,17 @@ def test_a_quarter_that_would_tell_what_a_third_hides_is_not_published(app: Flas
 def everything_together(pool: Any, question: Any, cells: Any) -> Any:
     first, *rest = cells
     return sum(rest, first)
+
+
+def test_a_quarter_that_cannot_be_added_up_keeps_no_other_from_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor the rest of the pass."""
+    planned_thirds()
+    with monkeypatch.context() as patched:
+        patched.setattr(counting, "pool_thirds", lambda *, actor: ())
+        last = counted_quarter(app).thirds[-1]
+    ((*thirds,),) = waves.due_to_pool()
+    broken = tuple(replace(third, id=f"{third.id}x") for third in thirds)
+    monkeypatch.setattr(waves, "due_to_pool", lambda: (broken, tuple(thirds)))
+    said = tick(app.config["CANDOUR"], last.closes_at)
+    assert [line.partition(" (")[0] for line in said if "not done" in line] == ["not done: part of the pass"]
+    assert "desk-2027-q1 added up from its thirds" in said
