@@ -1,1 +1,6 @@
 """Sign-in, roles, the audit log, and who may open which page."""
+
+import sys
+
+# Flask-Security takes in authlib's web client wherever authlib is installed, which holds 35 MiB; nobody signs in through others here.
+sys.modules.setdefault("authlib.integrations.flask_client", None)  # type: ignore[arg-type]

@@ -14,9 +14,9 @@ from survey.kernel.clock import now
 from survey.mail.bounces import Notice, read_notice
 from survey.mail.kinds import is_told
 from survey.mail.mailbox import Arrived, Away, Mailbox, TokenSource
-from survey.mail.oauth import NoToken, token_source
 from survey.mail.rules import State
 from survey.mail.tables import BounceBoxRow, OutboxRow
+from survey.mail.tokens import NoToken, token_source
 
 STAYS = "The bounce mailbox lets nothing be deleted, so what was read stays in it. Give its user the right to delete."
 BETWEEN_READINGS = timedelta(minutes=10)

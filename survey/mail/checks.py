@@ -5,15 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
+from importlib import import_module
 from urllib.parse import unquote, urlsplit
-
-from requests import RequestException, Session
-from requests.exceptions import SSLError
 
 from survey.config import Config
 from survey.kernel.patience import within
 from survey.keyfile import read_key_file
-from survey.mail.oauth import Verified
 from survey.mail.presets import pace_for, slow_opening
 from survey.mail.rules import Attempt, Outcome
 from survey.mail.sender import Limits, connection_for
@@ -139,20 +136,13 @@ def _links(config: Config) -> Iterator[Finding]:
     if config.is_local:
         return
     name, elsewhere = "links in mails", "Open it from a colleague's machine; if it opens there, all is well."
+    web = import_module("survey.mail.web")
     try:
-        good = within(8.0, lambda: _is_here(config))
-    except SSLError:
+        good = within(8.0, lambda: web.leads_here(config))
+    except web.Untrusted:
         yield Finding(name, None, f"{config.base_url} has a certificate that this machine does not trust.", elsewhere)
-    except (RequestException, OSError):
+    except OSError:
         yield Finding(name, None, f"{config.base_url} cannot be reached from this machine.", elsewhere)
     else:
         says = f"{config.base_url} {'leads here' if good else 'leads to something that is not Candour'}."
         yield Finding(name, False if good else None, says, "" if good else "Correct CANDOUR_BASE_URL, or what stands before Candour.")
-
-
-def _is_here(config: Config) -> bool:
-    with Session() as session:
-        session.trust_env = False
-        session.mount("https://", Verified(config.mail_ca_file))
-        with session.get(f"{config.base_url}/healthz", timeout=5.0, allow_redirects=False, stream=True) as answer:
-            return answer.status_code == 200 and b'"alive"' in answer.raw.read(1000)

@@ -24,9 +24,9 @@ from survey.config import Config, is_loopback
 from survey.mail.catcher import Catcher
 from survey.mail.letter import needs_utf8, wire_address
 from survey.mail.message import Message
-from survey.mail.oauth import NoToken, TokenSource, token_source, xoauth2
 from survey.mail.rules import Attempt, Outcome, Phase, judge
 from survey.mail.steps import Certificate, Step, certificate_fault, quoted, seen_certificate
+from survey.mail.tokens import NoToken, TokenSource, token_source, xoauth2
 from survey.mail.watchdog import Watchdog
 
 COMMAND_SECONDS, LETTER_SECONDS = 20.0, 45.0

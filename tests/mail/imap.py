@@ -1,6 +1,7 @@
 """IMAP servers on loopback: Twisted's as a process, and before it, where wanted, one that speaks TLS."""
 
 import json
+import select
 import socket
 import ssl
 import subprocess
@@ -77,10 +78,7 @@ def open_front(to: int, context: ssl.SSLContext, *, starttls: bool = False, offe
             with context.wrap_socket(connection, server_side=True) as secure, socket.create_connection(("127.0.0.1", to), 10) as back:
                 if starttls:
                     back.recv(65536)  # its greeting was said already
-                other = threading.Thread(target=_copy, args=(back, secure), daemon=True)
-                other.start()
-                _copy(secure, back)
-                other.join(timeout=10)
+                _pass_on(secure, back)
 
     threads.append(threading.Thread(target=serve, daemon=True))
     threads[0].start()
@@ -108,9 +106,15 @@ def _clear(connection: socket.socket, front: Front, offers: bytes) -> bool:
     return False
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while octets := source.recv(65536):
-            sink.sendall(octets)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+def _pass_on(secure: ssl.SSLSocket, back: socket.socket) -> None:
+    """Both ways from one thread: two threads on one encrypted socket spoil its records (before Python 3.13)."""
+    while True:
+        ready = [secure] if secure.pending() else select.select([secure, back], [], [], 10)[0]
+        for source, sink in ((secure, back), (back, secure)):
+            if source in ready:
+                octets = source.recv(65536)
+                if not octets:
+                    return
+                sink.sendall(octets)
+        if not ready:
+            return

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import load_pem_x509_certificate
 from joserfc.jwk import RSAKey
 
-from survey.mail import oauth
-from survey.mail.oauth import Grant, NoToken, TokenSource, token_source
+from survey.mail import tokens
+from survey.mail.tokens import Grant, NoToken, TokenSource, token_source
 from tests.conftest import settings
 from tests.mail.tokens import ACCOUNT, APPLICATION, MAILBOX, SECRET, TokenServer, open_token_server
 from tests.ports import free_port
@@ -139,7 +139,7 @@ def test_without_settings_there_is_no_source(tmp_path: Path) -> None:
 
 def test_a_token_is_used_until_five_minutes_before_its_end(server: TokenServer, grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
     source, clock = TokenSource(grant), [1000.0]
-    monkeypatch.setattr(oauth.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(tokens.time, "monotonic", lambda: clock[0])
     first = source.token()
     clock[0] += 3600 - 301
     assert source.token() == first

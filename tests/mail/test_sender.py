@@ -14,9 +14,9 @@ import trustme
 from survey.mail import sender
 from survey.mail.letter import Letter
 from survey.mail.message import Message
-from survey.mail.oauth import Grant, TokenSource
 from survey.mail.rules import Attempt, Outcome
 from survey.mail.sender import Connection, Limits
+from survey.mail.tokens import Grant, TokenSource
 from tests.mail.postbox import DROP, HANG, Postbox, TokenBox, open_impostor, open_postbox, open_script
 from tests.mail.tokens import APPLICATION, MAILBOX, TokenServer, open_token_server
 from tests.mail.tokens import SECRET as TOKEN_SECRET
