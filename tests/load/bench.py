@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from tests.load import idle, importing, mailing
 from tests.load.intervals import run
-from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, resting, sent, timed
+from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, imported, resting, sent, timed
 from tests.statistics.simulations import CHECKS, Check
 
 
@@ -34,8 +34,10 @@ def main() -> int:
         print(json.dumps(line), flush=True)
         idles.append(line)
         broken += [line["id"]] if line["median"] > line["most"] else []
+    lists = []
     for line in importing.run():
         print(json.dumps(line), flush=True)
+        lists.append(line)
         broken += [line["id"]] if line["median"] > line["most"] else []
     for name, check in CHECKS.items():
         small, large = check("small"), check("large")
@@ -46,7 +48,8 @@ def main() -> int:
     found = {"written_by": "make bench", "versions": {name: version(name) for name in ("numpy", "scipy")}, "checks": checks}
     MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     STATISTICS.write_text(filled(STATISTICS.read_text(), found))
-    BENCHMARKS.write_text(sent(resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles), posts))
+    page = resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles)
+    BENCHMARKS.write_text(imported(sent(page, posts), lists))
     for name in broken:
         print(f"{name} does not hold", file=sys.stderr)
     return 1 if broken else 0

@@ -63,6 +63,19 @@ def resting(page: str, lines: Iterable[Json]) -> str:
     return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "idle" else part[0], page)
 
 
+def imported(page: str, lines: Iterable[Json]) -> str:
+    """The page about benchmarks with the table of staff lists."""
+    rows = ["| what | Candour | csv and executemany | times as long | at most | longest that others waited |", "|---|---|---|---|---|---|"]
+    for line in lines:
+        most = _short(line["most"]) if line["most"] else "not judged"
+        times = (_short(line["median"]), _short(line["floor"]), f"{line['ratio']:.1f}", most, _short(line["longest wait of others"]))
+        rows.append(f"| {line['what']} | {' | '.join(times)} |")
+        last = line
+    versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
+    table = "\n".join(rows) + f"\n\nMedians of {last['n']} rounds, {versions}; load of the machine {last['load']}.\n"
+    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "import" else part[0], page)
+
+
 def sent(page: str, lines: Iterable[Json]) -> str:
     """The page about benchmarks with the table of letters handed over."""
     titles = ("what", "letters a second", "bare loop", "share", "must be", "loop that commits", "by hand")
