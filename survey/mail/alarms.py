@@ -39,7 +39,7 @@ def alarm_kind(config: Config) -> Kind:
         reason = _reason(item.wave)
         if to is None or reason is None:
             return None
-        facts = {"wave": item.wave, "reason": reason, "base_url": config.base_url}
+        facts = {"wave": item.wave, "reason": reason, "is_paused": item.wave in paused_waves(), "base_url": config.base_url}
         subject, text, html = (render_template(f"letters/alarm.{part}", **facts) for part in ("subject.txt", "txt", "html"))
         return Draft(Letter("", to.email, subject.strip(), text, inline(html)), lambda: True)
 

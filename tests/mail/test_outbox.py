@@ -519,10 +519,25 @@ def test_administrators_hear_of_a_paused_wave_once(app: Flask, desk: Desk, box: 
     )
     assert deliver(box.url) == Report()
     assert box.recipients == ["dana@northwind.example"]
-    assert f"Mail about {WAVE} is paused: a test." in box.letters()[0].get_body(("plain",)).get_content()
+    said = box.letters()[0].get_body(("plain",)).get_content()
+    assert f"Mail about {WAVE} is paused: a test." in said
+    assert ("what has not left waits" in said, f"candour mail resume {WAVE}" in said) == (True, True)
     assert rows("state, last_reason")["otto"] == ("failed", "not delivered in time, so it was given up")
     resume_wave(WAVE)
     assert (retry(WAVE), deliver(box.url).sent) == (1, 1)
+
+
+def test_administrators_hear_of_letters_that_were_given_up_and_how_to_send_them_all_the_same(
+    app: Flask, desk: Desk, box: Postbox, clock: Clock
+) -> None:
+    add_user("dana@northwind.example", "admin")
+    register(app, Kind("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3)))
+    queue("brief", WAVE, ["otto"])
+    clock.move(days=3, seconds=1)
+    deliver(box.url)
+    said = " ".join(box.letters()[0].get_body(("plain",)).get_content().split())
+    assert f"Mail about {WAVE} could not be delivered in time. It is not tried any more." in said
+    assert (f"/waves/{WAVE}/mail" in said, f"candour mail retry {WAVE}" in said) == (True, True)
 
 
 def test_what_was_mended_meanwhile_alarms_nobody(app: Flask, desk: Desk, box: Postbox) -> None:
