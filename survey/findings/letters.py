@@ -1,6 +1,5 @@
 """The findings mail to the provider."""
 
-from css_inline import inline
 from flask import current_app, render_template
 
 from survey.charts.drawings import range_cells
@@ -9,7 +8,7 @@ from survey.findings import wording
 from survey.findings.presentation import named_date, present
 from survey.findings.rules import Sharing
 from survey.kernel.errors import Refused
-from survey.mail.letter import Letter
+from survey.mail.letter import Letter, styled
 from survey.organisation.service import organisation
 from survey.providers.rules import Contact, Provider
 
@@ -43,7 +42,7 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
         to_address=to.address,
         subject=render_template("letters/findings.subject.txt", **facts).strip()[:200],
         text=render_template("letters/findings.txt", **facts),
-        html=inline(render_template("letters/findings.html", **facts)),
+        html=styled(render_template("letters/findings.html", **facts)),
         reply_to=client.contact_email,
     )
 

@@ -2,14 +2,13 @@
 
 from datetime import date
 
-from css_inline import inline
 from flask import current_app, render_template
 
 from survey.config import Config
 from survey.findings.letters import LARGEST
 from survey.followups.rules import Edition, Side, named_day, no_reply_by
 from survey.kernel.errors import Refused
-from survey.mail.letter import Letter
+from survey.mail.letter import Letter, styled
 from survey.organisation.rules import Organisation
 from survey.organisation.service import organisation
 from survey.people.rules import Person
@@ -42,7 +41,7 @@ def follow_up_letter(edition: Edition, reader: Person, ways_out: tuple[str, str]
         to_address=reader.email,
         subject=render_template("letters/follow_up.subject.txt", **facts).strip(),
         text=render_template("letters/follow_up.txt", **facts),
-        html=inline(render_template("letters/follow_up.html", **facts)),
+        html=styled(render_template("letters/follow_up.html", **facts)),
         reply_to=asks.contact_email,
         headers=(("List-Unsubscribe", f"<{stop}/{one_click}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")),  # RFC 8058
     )

@@ -7,14 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from traceback import extract_tb
 
-from css_inline import inline
 from flask import current_app
 from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError
 
 from survey.invitations.rules import LENGTH, grouped
 from survey.kernel.errors import Refused
 from survey.languages import BASE, Voice, faults, is_spoken, language_for, named, voice_for
-from survey.mail.letter import Letter
+from survey.mail.letter import Letter, styled
 from survey.mail.template import Marks, Template
 from survey.organisation.promise import Terms, in_the_mail
 from survey.organisation.rules import Organisation
@@ -187,7 +186,7 @@ def _template(environment: Environment, kind: str, voice: Voice, facts: Facts) -
         marks,
         subject=written("subject.txt").strip(),
         text=written("txt"),
-        html=inline(written("html")),
+        html=styled(written("html")),
         reply_to=facts.organisation.contact_email,
         headers=one_click,
     )

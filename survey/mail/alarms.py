@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from css_inline import inline
 from flask import render_template
 from sqlalchemy import func, select
 
@@ -11,7 +10,7 @@ from survey.config import Config
 from survey.database import db, transaction
 from survey.mail.claims import GIVEN_UP
 from survey.mail.kinds import ALARM, Draft, Item, Kind, known_kinds
-from survey.mail.letter import Letter
+from survey.mail.letter import Letter, styled
 from survey.mail.outbox import queue
 from survey.mail.pausing import paused_waves
 from survey.mail.rules import State
@@ -41,7 +40,7 @@ def alarm_kind(config: Config) -> Kind:
             return None
         facts = {"wave": item.wave, "reason": reason, "is_paused": item.wave in paused_waves(), "base_url": config.base_url}
         subject, text, html = (render_template(f"letters/alarm.{part}", **facts) for part in ("subject.txt", "txt", "html"))
-        return Draft(Letter("", to.email, subject.strip(), text, inline(html)), lambda: True)
+        return Draft(Letter("", to.email, subject.strip(), text, styled(html)), lambda: True)
 
     return Kind(ALARM, PRIORITY, again=True, write=write, lasts=NO_LONGER_OF_USE, to_staff=False)
 

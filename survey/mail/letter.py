@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from unicodedata import normalize
 
 from survey.kernel.errors import Refused
@@ -48,6 +49,11 @@ class Letter:
                 raise Refused(f"The letter was not written: its {name} holds a line break or control character. Remove it.")
         if len(self.subject) > LONGEST_SUBJECT:
             raise Refused(f"The letter was not written: its subject has {len(self.subject)} characters, {LONGEST_SUBJECT} are the limit.")
+
+
+def styled(html: str) -> str:
+    """HTML with its styles written into each element, for mail programs read no style sheets."""
+    return str(import_module("css_inline").inline(html))  # loaded with the first letter that is designed
 
 
 def address_fault(address: str) -> str | None:

@@ -1,10 +1,9 @@
 """The mail that only tests the way."""
 
-from css_inline import inline
 from flask import render_template
 
 from survey.config import Config
-from survey.mail.letter import Letter
+from survey.mail.letter import Letter, styled
 
 
 def trial_letter(address: str, config: Config) -> Letter:
@@ -15,5 +14,5 @@ def trial_letter(address: str, config: Config) -> Letter:
         to_address=address,
         subject=render_template("letters/test.subject.txt", **facts).strip(),
         text=render_template("letters/test.txt", **facts),
-        html=inline(render_template("letters/test.html", **facts)),
+        html=styled(render_template("letters/test.html", **facts)),
     )
