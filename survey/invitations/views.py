@@ -16,7 +16,7 @@ from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.waves import service as waves
 from survey.waves.rounds import usual_questionnaire
-from survey.waves.rules import Wave, WaveState, check_state_change, printed
+from survey.waves.rules import Wave, WaveState, check_skips, check_state_change, printed
 
 CHANGES = {
     "pause": ("paused", waves.pause_survey),
@@ -67,6 +67,26 @@ def change_survey(survey: str, change: str) -> str | Response:
     planned = [item for item in ours if item.state is WaveState.PLANNED]
     facts = {"survey": found, "change": change, "running": running, "planned": planned, "printed": printed}
     return render_template("invitations/change_survey.html", **facts)
+
+
+@blueprint.route("/waves/<wave>/skip", methods=["GET", "POST"])
+@open_to("manager")
+def skip_wave(wave: str) -> str | Response | tuple[str, int]:
+    """A page of its own that says what skipping a planned wave does; the button does it."""
+    item = waves.wave(wave)
+    check_skips(item)
+    problem = None
+    if request.method == "POST":
+        try:
+            skipped = waves.skip(item.slug, request.form.get("reason", ""), actor=current_actor())
+        except Refused as refused:
+            problem = refused.message
+        else:
+            flash(f"{skipped.slug} is skipped.")
+            return redirect(url_for("invitations.surveys"), 303)
+    facts = {"wave": item, "opens": printed(item.opens, item.timezone), "problem": problem, "reason": request.form.get("reason", "")}
+    page = render_template("invitations/skip_wave.html", **facts)
+    return (page, 400) if problem else page
 
 
 @blueprint.route("/people/<person_id>/address", methods=["GET", "POST"])

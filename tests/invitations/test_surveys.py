@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from survey.access import audit
 from survey.invitations.service import open_wave
 from survey.waves import service as waves
 from survey.waves.rules import WaveState
+from tests.answering.test_desk import said
 from tests.answering.today import open_today
 from tests.cast import OPENS, found_company
 from tests.outside import Browser, Candour, browser, command_line
@@ -192,3 +194,43 @@ def test_an_extension_and_its_reason_stand_where_the_wave_stands(app: Flask, mir
     )
     assert "2027-01-11 to 2027-01-28 (extended by 3 days)" in mira.get("/surveys").text
     assert waves.wave(item.slug).state is WaveState.OPEN
+
+
+# As a manager presses buttons: skipping a wave, and the holidays
+
+
+def test_a_manager_skips_a_planned_wave_and_says_why(app: Flask, mira: Browser) -> None:
+    slug, address = "it-support-2027-q1", "/waves/it-support-2027-q1/skip"
+    assert f'href="{address}"' in mira.get(f"/waves/{slug}", follow_redirects=True).text
+    assert "planned for Monday 11 January, 09:00" in said(mira.get(address))
+    empty = mira.press(address, address, {"reason": " "})
+    assert (empty.status_code, "Say why, in a line" in said(empty)) == (400, True)
+    assert mira.press(address, address, {"reason": "the office moves"}).status_code == 303
+    assert "void, 2027-01-11 to 2027-01-25, skipped: the office moves" in said(mira.get("/surveys"))
+    assert [item.slug for item in waves.list_waves("IT support") if item.state is WaveState.PLANNED] == ["it-support-2027-q2"]
+    assert [(entry.what, entry.who) for entry in audit.entries(limit=5) if entry.what == "wave skipped"] == [
+        ("wave skipped", "manager@northwind.example")
+    ]
+    again = mira.get(address)
+    assert (again.status_code, "only a planned wave can be skipped" in said(again)) == (409, True)
+    assert browser(app, "viewer").get("/waves/it-support-2027-q2/skip").status_code == 403
+
+
+def test_a_manager_lists_holidays_by_hand_and_from_a_file_and_takes_them_back(app: Flask, mira: Browser) -> None:
+    address = "/organisation/holidays"
+    waves.skip("it-support-2027-q1", "the office moves")
+    assert f'href="{address}"' in mira.get("/surveys").text
+    assert "None. Saturdays and Sundays are never working days." in said(mira.get(address))
+    page = mira.press(address, address, {"day": "2027-04-12", "name": "Works outing"})
+    assert page.status_code == 303
+    shown = said(mira.get(address))
+    assert "1 day listed. it-support-2027-q2 now opens on Tuesday 13 April, 09:00." in shown
+    assert "Monday 12 April 2027: Works outing" in shown
+    bad = mira.press(address, address, {"file": (BytesIO(b"2027-13-01,Never\n"), "days.csv")})
+    assert (bad.status_code, "line 1: &#39;2027-13-01&#39; is not a date" in bad.text) == (400, True)
+    assert mira.press(address, address, {"file": (BytesIO(b"2027-04-13,Day after\n"), "days.csv")}).status_code == 303
+    assert "now opens on Wednesday 14 April, 09:00" in said(mira.get(address))
+    assert mira.press(address, f"{address}/remove", {"day": "2027-04-12"}).status_code == 303
+    assert "1 day removed. it-support-2027-q2 now opens on Monday 12 April, 09:00." in said(mira.get(address))
+    assert mira.press(address, f"{address}/remove", {"day": "2027-04-12"}).status_code == 409
+    assert browser(app, "viewer").get(address).status_code == 403
