@@ -66,7 +66,7 @@ class _Batch:
         for slug in sorted({item.wave for item in items}):
             wave = self.waves[slug] = waves.wave(slug)
             if self.may_leave(wave, moment):
-                theirs = (item.recipient for item in items if item.wave == slug and self._reader(item))
+                theirs = (item.recipient for item in items if item.wave == slug and self._addressee(item))
                 drawn = {recipient: Means(draw_code(), draw_stop_secret(), draw_stop_secret()) for recipient in theirs}
                 self.means |= service.store_means(wave.id, drawn)
 
@@ -78,13 +78,13 @@ class _Batch:
         moment, wave = now(), self.waves[item.wave]
         if not wave.takes_answers(moment):
             raise NotNow
-        person, means = self._reader(item), self.means.get(item.recipient)
+        person, means = self._addressee(item), self.means.get(item.recipient)
         if person is None or means is None or not self.may_leave(wave, moment):
             return None
         letter = staff_letter(self._template(wave, item, language_of(person, self.organisation)), person, means)
         return Draft(letter, lambda: service.is_due(item.recipient, person.email, wave))
 
-    def _reader(self, item: Item) -> Person | None:
+    def _addressee(self, item: Item) -> Person | None:
         found = self.invitations.get(item.recipient)
         return self.people.get(found.person_id or "") if found and not found.answered else None
 
