@@ -13,11 +13,11 @@ help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: .venv/.runtime  ## start the sample organisation and say where to look (PORT=5050 make demo changes the port)
-	@exec $(BIN)/python -m survey.demo
+	@exec $(BIN)/python -m survey.demo.commands
 
 demo-reset: .venv/.runtime  ## forget the sample organisation's data and start it anew
 	@rm -rf instance/demo && echo "instance/demo is deleted; starting over."
-	@exec $(BIN)/python -m survey.demo
+	@exec $(BIN)/python -m survey.demo.commands
 
 test: lint chromium  ## run everything: lint, types, floors, units, both databases, browser, attacks
 	@$(BIN)/python -m pytest -p tests.complete -n 2 --dist worksteal

@@ -4,26 +4,31 @@ from pathlib import Path
 
 from flask import Flask
 
-from survey import health
-from survey.access import views as access
-from survey.access.setup import init_access
-from survey.answering import ceremony_desk, desk, mail_desk, review_desk
+from survey.access.views import pages as access
+from survey.access.views.setup import init_access
+from survey.accountability import views as accountability
 from survey.answering import views as answering
 from survey.config import Config
+from survey.console.views import comments, wave_mail
+from survey.console.views import waves as console
+from survey.counting import views as counting
 from survey.database import db, migrate
 from survey.findings import views as findings
-from survey.findings.kinds import findings_kind
+from survey.findings.service.letter_types import findings_kind
 from survey.followups import views as followups
-from survey.followups.kinds import follow_up_kind
+from survey.followups.service.letter_types import follow_up_kind
+from survey.health import views as health
 from survey.invitations import views as invitations
-from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
+from survey.invitations.service.letter_types import fresh_invitation_kind, invitation_kind, reminder_kind
+from survey.launching import views as launching
 from survey.mail import views as mail
-from survey.mail.alarms import alarm_kind
-from survey.mail.service import register
+from survey.mail.outbox.service.alarms import alarm_kind
+from survey.mail.outbox.service.letters import register
 from survey.organisation import views as organisation
 from survey.people import views as people
 from survey.providers import views as providers
 from survey.questionnaires import views as questionnaires
+from survey.vault import views as vault
 from survey.waves import views as waves
 
 CONCEPTS = (
@@ -34,15 +39,18 @@ CONCEPTS = (
     providers,
     organisation,
     questionnaires,
-    invitations,
-    findings,
-    followups,
-    answering,
-    desk,
-    mail_desk,
-    review_desk,
-    ceremony_desk,
     waves,
+    vault,
+    invitations,
+    launching,
+    answering,
+    counting,
+    findings,
+    accountability,
+    followups,
+    console,
+    wave_mail,
+    comments,
 )
 LETTERS = (invitation_kind, fresh_invitation_kind, reminder_kind, findings_kind, follow_up_kind, alarm_kind)
 LARGEST_FORM = 64 * 1024

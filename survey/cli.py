@@ -18,14 +18,16 @@ from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
 from survey.access import commands as access
-from survey.answering import commands as answering
 from survey.app import LETTERS, create_app
-from survey.backup import back_up
-from survey.backup import restore as put_back
+from survey.backup.service import back_up
+from survey.backup.service import restore as put_back
 from survey.config import Config
+from survey.console import commands as console
+from survey.counting import commands as counting
 from survey.database import db
-from survey.doctor import examine, settings
+from survey.doctor.service import examine, settings
 from survey.findings import commands as findings
+from survey.findings.history import commands as history
 from survey.followups import commands as followups
 from survey.invitations import commands as invitations
 from survey.jobs.engine import Engine, Job
@@ -34,18 +36,21 @@ from survey.kernel import ending
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.progress import Progress
+from survey.launching import commands as launching
 from survey.mail import commands as mail
-from survey.mail.sender import channel_for
-from survey.mail.watched import Watched
+from survey.mail.outbox.service.watched import Watched
+from survey.mail.smtp.service.sender import channel_for
 from survey.organisation import commands as organisation
 from survey.people import commands as people
 from survey.providers import commands as providers
 from survey.questionnaires import commands as questionnaires
 from survey.schedule import is_usual, letters, long_works
 from survey.schedule import tick as do_what_is_due
+from survey.vault import commands as vault
 from survey.waves import commands as waves
 
-CONCEPTS = (access, people, organisation, providers, questionnaires, invitations, answering, waves, findings, followups, mail)
+CONCEPTS = (access, people, organisation, providers, questionnaires, waves, vault, counting, findings, history, followups, mail)
+CONTRIBUTORS = (invitations, launching, console)  # they add to the groups of others
 log = logging.getLogger(__name__)
 WEB_THREADS = 8
 REMEDY = "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has room: CANDOUR_DATABASE_URL."

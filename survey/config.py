@@ -1,6 +1,5 @@
 """Settings: read once from the environment and `.env`, checked all together, frozen."""
 
-import ipaddress
 import os
 import re
 import secrets
@@ -16,7 +15,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from survey.kernel.errors import Refused
-from survey.keyfile import read_key_file
+from survey.kernel.hosts import is_loopback
+from survey.kernel.sign_in_key import read_key_file
 
 PREFIX = "CANDOUR_"
 MICROSOFT_SCOPE, GOOGLE_SCOPE = "https://outlook.office365.com/.default", "https://mail.google.com/"
@@ -82,16 +82,6 @@ class Config:
         file = {k: v for k, v in dotenv_values(cwd / ".env").items() if v is not None} if environ is None else {}
         environ = os.environ if environ is None else environ
         return _Reader(file | {k: v for k, v in environ.items() if k.startswith(PREFIX)}, cwd, set(file)).read()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this very machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _split(address: str) -> SplitResult:

@@ -15,9 +15,11 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, MetaData, event, func, inspect, select, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+from survey.kernel.errors import Refused
 
 BUSY_SECONDS = 10
 REWRITE_SECONDS = 3
@@ -171,6 +173,14 @@ def transaction() -> Iterator[Session]:
             raise
         finally:
             session.info[_WRITE] = None
+
+
+def flush_or_refuse(otherwise: str) -> None:
+    """Writes what was added; refuses in these words when another process was as fast."""
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise Refused(otherwise) from error
 
 
 def connection() -> Connection:

@@ -9,21 +9,21 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from survey.answering.counting import COUNT, LEFT, close_wave, count_left, finish, how_far, pool_quarter, unfinished
 from survey.config import Config
+from survey.counting.service import COUNT, LEFT, close_wave, count_left, finish, how_far, pool_quarter, unfinished
 from survey.database import db
-from survey.invitations.reminding import due_to_remind, remind
-from survey.invitations.service import open_wave
+from survey.invitations.service.reminders import due_to_remind, remind
 from survey.jobs import pulse, works
 from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.bounce_service import read_bounces_if_due
-from survey.mail.sender import Channel
-from survey.people.service import IMPORT, continue_import
+from survey.launching.service.opening import open_wave
+from survey.mail.bounces.service.returned import read_bounces_if_due
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.sender import Channel
+from survey.people.service.directory import IMPORT, continue_import
+from survey.vault.service.safe_keeping import probe_key
 from survey.waves import service as waves
-from survey.waves.custody import probe_key
-from survey.waves.rules import NOT_OPENED, WAITS, Wave, WaveState
+from survey.waves.rules.waves import NOT_OPENED, WAITS, Wave, WaveState
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

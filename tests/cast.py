@@ -8,17 +8,18 @@ from random import Random
 
 from flask import Flask
 
-from survey.answering.counting import close_wave
 from survey.answering.service import Submission, submit
 from survey.config import Config
-from survey.findings.service import questions_of
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.counting.service import close_wave
+from survey.findings.service.documents import questions_of
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitations_of, store_code
+from survey.launching.service.opening import open_wave
 from survey.organisation.service import set_organisation
-from survey.people.service import import_people
+from survey.people.service.directory import import_people
 from survey.providers.service import add_provider
 from survey.waves import service as waves
-from survey.waves.rules import Target, Wave
+from survey.waves.rules.waves import Target, Wave
 
 DEPARTMENTS = {"Sales": 14, "Service": 12, "Warehouse": 11, "Finance": 8, "Production": 8, "Legal": 5}
 OPENS = datetime(2027, 1, 11, 9, 0)  # noqa: DTZ001 - a wall-clock time

@@ -14,7 +14,7 @@ from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from survey.access.service import add_user, sign_in_link
+from survey.access.service.accounts import add_user, sign_in_link
 from survey.cli import main
 from survey.database import db
 from tests.conftest import settings_of

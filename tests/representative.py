@@ -6,8 +6,9 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from flask import Flask
 
-from survey.answering.counting import hand_over
-from survey.waves import cokeys, handover, sealing
+from survey.counting.service import hand_over
+from survey.vault.rules import ceremony_files, sealing
+from survey.vault.service import co_keys
 from tests.cast import Company, answer_all, close_company, open_company
 
 
@@ -24,15 +25,15 @@ class Representative:
 
     @property
     def text(self) -> str:
-        return handover.as_text(self.public)
+        return ceremony_files.as_text(self.public)
 
     @property
     def fingerprint(self) -> str:
-        return handover.fingerprint(self.public)
+        return ceremony_files.fingerprint(self.public)
 
     def opens(self, sealed: bytes, now: datetime) -> bytes:
         """The file that comes back."""
-        return handover.write_returned(handover.open_layer(handover.read_outgoing(sealed), self.private, now))
+        return ceremony_files.write_returned(ceremony_files.open_layer(ceremony_files.read_outgoing(sealed), self.private, now))
 
 
 def representative(name: str) -> Representative:
@@ -43,7 +44,7 @@ def representative(name: str) -> Representative:
 def register(*people: Representative) -> None:
     """Their public halves, registered for the next wave."""
     for one in people:
-        cokeys.register(one.name, one.text, actor="test")
+        co_keys.register(one.name, one.text, actor="test")
 
 
 def strict_company(app: Flask, *people: Representative, answers: int = 12, comment: str = "") -> Company:

@@ -18,8 +18,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.database import db, transaction
-from survey.people.service import list_people
-from survey.responses.service import number_of_ballots
+from survey.people.service.directory import list_people
+from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
 from tests.answering.today import open_today
 from tests.cast import Company, close_company, found_company
@@ -234,7 +234,7 @@ def test_an_older_schema_comes_back_and_is_upgraded_by_init(candour: Candour, tm
 
 
 def db_state() -> str:
-    from survey.health import readyz
+    from survey.health.views import readyz
 
     return str(readyz()[0].get("migrations"))
 

@@ -11,22 +11,22 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from survey.access import audit
+from survey.access.service import audit
 from survey.answering import views
-from survey.answering.counting import close_wave
+from survey.counting.service import close_wave
 from survey.database import db
-from survey.invitations import kinds
-from survey.invitations.rules import reminder_window
-from survey.invitations.service import open_wave
+from survey.invitations.rules.codes import reminder_window
+from survey.invitations.service import letter_types
 from survey.jobs import pulse
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.catcher import Catcher
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.catcher import Catcher
 from survey.schedule import tick
-from survey.waves import holidays
 from survey.waves import service as waves
-from survey.waves.calendars import Holiday
-from survey.waves.rules import WaveState
+from survey.waves.rules.holidays import Holiday
+from survey.waves.rules.waves import WaveState
+from survey.waves.service import holidays
 from tests.answering.today import everything_stored
 from tests.cast import OPENS, Company, found_company, open_company
 from tests.conftest import settings_of
@@ -40,7 +40,7 @@ PLAN = waves.Plan("Desk", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14
 def letters_look_at_the_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters look at the real clock; and on PostgreSQL the catcher keeps them below the working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(kinds, "now", lambda: OPENS.replace(tzinfo=UTC))
+    monkeypatch.setattr(letter_types, "now", lambda: OPENS.replace(tzinfo=UTC))
 
 
 def at(said: str) -> datetime:

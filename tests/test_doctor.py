@@ -12,14 +12,14 @@ from flask import Flask
 from flask_migrate import downgrade
 from sqlalchemy import text
 
-from survey import doctor
 from survey.config import Config
 from survey.database import db, transaction
-from survey.doctor import Check, examine, settings
+from survey.doctor import service as doctor
+from survey.doctor.service import Check, examine, settings
 from survey.kernel.clock import now
-from survey.mail import service as mail
-from survey.waves.copies import confirm_destroyed
-from survey.waves.custody import export_key
+from survey.mail.outbox.service import letters as mail
+from survey.vault.service.safe_keeping import export_key
+from survey.vault.service.spare_copies import confirm_destroyed
 from tests.answering.today import everything_stored, open_today
 from tests.cast import Company, close_company, found_company
 from tests.conftest import settings as installation

@@ -9,12 +9,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text, update
 
 from survey.database import db, transaction
-from survey.doctor import examine
-from survey.invitations.kinds import REMINDS
+from survey.doctor.service import examine
+from survey.invitations.service.letter_types import REMINDS
 from survey.jobs.pulse import last_pass
 from survey.jobs.tables import PulseRow
 from survey.kernel.clock import now
-from survey.mail import service as mail
+from survey.mail.outbox.service import letters as mail
 from survey.schedule import tick
 from tests.conftest import settings
 from tests.jobs.engines import candour, runs, until

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from survey import languages
 from survey.kernel.errors import Refused
 from survey.languages import ENGLISH, faults, is_spoken, language_for, offered, voice_for
-from survey.waves.rules import printed
+from survey.waves.rules.waves import printed
 from tests.pseudo import BACKWARDS, LONGER, invented
 
 ROOT = Path(__file__).parents[1]

@@ -13,16 +13,16 @@ from sqlalchemy import text
 from survey import schedule
 from survey.cli import _said_once
 from survey.database import db
-from survey.invitations import kinds
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, store_code
-from survey.mail import delivery
-from survey.mail.catcher import Catcher
-from survey.mail.sender import channel_for
-from survey.mail.service import pause
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service import letter_types
+from survey.invitations.service.invitations import invitations_of, store_code
+from survey.mail.outbox.service import delivery
+from survey.mail.outbox.service.letters import pause
+from survey.mail.smtp.service.catcher import Catcher
+from survey.mail.smtp.service.sender import channel_for
 from survey.schedule import is_usual, tick
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored
 from tests.cast import OPENS, Company, answer_all, found_company, open_company
 from tests.conftest import settings_of
@@ -34,7 +34,7 @@ EARLY = timedelta(days=-1)
 def its_own_folder_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On PostgreSQL the catcher keeps its letters below the working directory; and letters look at the real clock."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(kinds, "now", lambda: OPENS.replace(tzinfo=UTC))
+    monkeypatch.setattr(letter_types, "now", lambda: OPENS.replace(tzinfo=UTC))
 
 
 def stored() -> dict[str, list[str]]:

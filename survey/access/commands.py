@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from survey.access import audit, service
-from survey.access.open_to import ROLES
+from survey.access.rules.open_to import ROLES
+from survey.access.service import accounts, audit
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.ids import random_id
 from survey.kernel.progress import Progress
@@ -28,8 +28,8 @@ def add(email: str, role: str) -> None:
 
     Example: candour users add mira@northwind.example --role admin
     """
-    account = service.add_user(email, role, actor=ACTOR)
-    click.echo(service.sign_in_link(account.email, current_app.config["CANDOUR"]))
+    account = accounts.add_user(email, role, actor=ACTOR)
+    click.echo(accounts.sign_in_link(account.email, current_app.config["CANDOUR"]))
 
 
 @users_group.command("list")
@@ -39,7 +39,7 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour users list
     """
-    found = service.list_users()
+    found = accounts.list_users()
     if as_json:
         click.echo(json.dumps({"users": [{"email": u.email, "role": u.role, "has_password": u.has_password} for u in found]}))
         return
@@ -54,7 +54,7 @@ def remove(email: str) -> None:
 
     Example: candour users remove mira@northwind.example
     """
-    service.remove_user(email, actor=ACTOR)
+    accounts.remove_user(email, actor=ACTOR)
     click.echo(f"{email} may not sign in any more.")
 
 

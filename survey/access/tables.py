@@ -7,7 +7,7 @@ from flask_security import RoleMixin, UserMixin
 from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Integer, LargeBinary, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from survey.access.open_to import ROLES
+from survey.access.rules.open_to import ROLES
 from survey.database import Base, Instant
 
 user_role = Table(

@@ -5,23 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from survey.answering.page import PageQuestion, SurveyPage
-from survey.answering.rules import CODE_MISSING, read_form, shorten_all
+from survey.answering.rules.form import CODE_MISSING, read_form, shorten_all
+from survey.answering.rules.survey_page import PageQuestion, SurveyPage
 from survey.database import transaction
-from survey.findings.service import questions_of
-from survey.invitations import service as invitations
-from survey.invitations.rules import code_in
+from survey.findings.service.documents import questions_of
+from survey.invitations.rules.codes import code_in
+from survey.invitations.service import invitations
 from survey.kernel.workdays import add_working_days
-from survey.organisation.promise import Terms, on_the_form
-from survey.organisation.rules import Organisation
+from survey.organisation.rules.organisation import Organisation
+from survey.organisation.rules.promise import Terms, on_the_form
 from survey.organisation.service import organisation
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Question, ScaleKind
-from survey.responses import service as responses
 from survey.responses.rules import Answers, pack
-from survey.waves import rounds, sealing
+from survey.responses.service import responses
+from survey.vault.rules import sealing
 from survey.waves import service as waves
-from survey.waves.rules import Wave, printed
+from survey.waves.rules import thirds
+from survey.waves.rules.waves import Wave, printed
 
 LONGEST_CODE_FIELD = 200
 
@@ -88,7 +89,7 @@ def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
     provider = page.provider
     if item.third:
-        last = rounds.last_closing(item.closes.date(), item.third)
+        last = thirds.last_closing(item.closes.date(), item.third)
         shared, replied = add_working_days(last, 5, item.holidays), add_working_days(last, 15, item.holidays)
         return (
             (page.closes, "this part of the survey closes and its answers are counted together."),

@@ -7,22 +7,22 @@ from flask import Blueprint, Response, abort, current_app, make_response, redire
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from survey.access.limits import failed_codes
-from survey.access.open_to import open_to
-from survey.access.setup import csrf
-from survey.answering.page import SurveyPage
+from survey.access.rules.open_to import open_to
+from survey.access.service.limits import failed_codes
+from survey.access.views.setup import csrf
+from survey.answering.rules.survey_page import SurveyPage
 from survey.answering.service import Outcome, Submission, next_steps, submit, survey_page, terms
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.organisation.promise import Terms, on_the_form
+from survey.organisation.rules.promise import Terms, on_the_form
 from survey.organisation.service import latest_attacks, organisation
-from survey.people.stopping import stop_mails, take_up_mails
+from survey.people.service.stopping import stop_mails, take_up_mails
 from survey.providers.service import list_providers, provider_by_id
-from survey.waves import cokeys
+from survey.vault.rules.ceremony_files import fingerprint
+from survey.vault.service import co_keys
 from survey.waves import service as waves
-from survey.waves.handover import fingerprint
-from survey.waves.rules import MINIMUM_GROUP, Wave, WaveState, printed
+from survey.waves.rules.waves import MINIMUM_GROUP, Wave, WaveState, printed
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("answering", __name__)
@@ -113,7 +113,7 @@ def promise() -> str:
     """What is stored about an employee, what is not, who could learn what."""
     facts = organisation(_sender())
     running = [w for w in waves.list_waves() if w.state is WaveState.OPEN or (w.state is WaveState.CLOSED and w.is_strict)]
-    upcoming = cokeys.announced()
+    upcoming = co_keys.announced()
     if running:
         item = running[-1]
         provider = provider_by_id(item.provider_id).name

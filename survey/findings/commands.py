@@ -1,22 +1,21 @@
-"""Findings and imported history on the command line."""
+"""Findings on the command line."""
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from flask import current_app
 
-from survey.findings import history, reading, wording
-from survey.findings.export import as_csv
+from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import check_length, findings_letter
-from survey.findings.service import check_publication, findings, preview_sharing, recipients, share
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import check_publication, preview_sharing, recipients, share
+from survey.findings.words.rules import wording
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
 ACTOR = "command line"
-READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("findings")
@@ -81,53 +80,12 @@ def share_findings(wave: str, audience: str, *, dry_run: bool, **extra: bool) ->
     click.echo(f"Shared with {len(new)} at {provider.name}: {addresses}. The mail leaves with the next tick.")
 
 
-@click.group("responses")
-def responses_group() -> None:
-    """Bring in answers that another tool collected."""
-
-
-@responses_group.command("import")
-@click.argument("wave")
-@click.argument("file", type=READABLE)
-@click.option("--groups", "groups_file", type=READABLE, required=True, help="JSON: number invited per group.")
-@click.option("--map", "map_file", type=READABLE, help="JSON: columns, values, ignore.")
-@click.option("--scale", type=click.IntRange(2, 11), help="Points of the scale of columns that the questionnaire lacks.")
-@click.option("--survey", help="The survey that the wave belongs to, when the wave does not exist yet.")
-@click.option("--opened", type=click.DateTime(["%Y-%m-%d"]))
-@click.option("--closed", type=click.DateTime(["%Y-%m-%d"]))
-@click.option("--dry-run", is_flag=True, help="Print what would be stored; store nothing.")
-def import_responses(wave: str, file: Path, groups_file: Path, map_file: Path | None, **options: Any) -> None:  # noqa: ANN401
-    """Import one past wave.
-
-    Example: candour responses import it-2026 answers.csv --groups groups.json --survey "IT support" --opened 2026-10-01 --closed 2026-10-15
-    """
-    invited = reading.read_groups(_json(groups_file))
-    mapped = reading.read_mapping(_json(map_file)) if map_file else reading.Mapped()
-    base = history.base_questionnaire(wave, options["survey"])
-    found = reading.read_history(file.read_bytes(), invited, base, mapped, options["scale"], f"history-{wave}")
-    if options["dry_run"]:
-        history.check_import(wave, found, survey=options["survey"], opened=_day(options["opened"]), closed=_day(options["closed"]))
-        click.echo(json.dumps({"responses": len(found.responses), "groups": found.counts()}, ensure_ascii=False, indent=1))
-        return
-    stored = history.import_history(
-        wave, found, survey=options["survey"], opened=_day(options["opened"]), closed=_day(options["closed"]), actor=ACTOR
-    )
-    click.echo(f"{stored.wave.slug}: {len(found.responses)} responses imported. Read them: candour findings show {stored.wave.slug}")
-
-
 def _line(measure: dict[str, Any]) -> str:
     head = f"{measure['question']:<12} {measure['statistic']:<6}"
     if not measure["shown"]:
         return f"{head} {measure['words']}"
     target = f", target {measure['target']:.0%}: {measure['verdict']}" if measure.get("target") else ""
     return f"{head} {measure['estimate']:.4f} ({measure['low']:.4f} to {measure['high']:.4f}), {measure['answers']} answers{target}"
-
-
-def _json(path: Path) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise Refused(f"{path} cannot be read as JSON: {error}") from error
 
 
 def _write(path: Path, text: str) -> None:
@@ -137,8 +95,4 @@ def _write(path: Path, text: str) -> None:
         raise Refused(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
 
 
-def _day(moment: datetime | None) -> Any:  # noqa: ANN401
-    return moment.date() if moment else None
-
-
-COMMANDS = (findings_group, responses_group)
+COMMANDS = (findings_group,)

@@ -4,11 +4,11 @@ from flask import current_app, render_template
 
 from survey.charts.drawings import range_cells
 from survey.config import Config
-from survey.findings import wording
-from survey.findings.presentation import named_date, present
 from survey.findings.rules import Sharing
+from survey.findings.words.rules import wording
+from survey.findings.words.rules.presentation import named_date, present
 from survey.kernel.errors import Refused
-from survey.mail.letter import Letter, styled
+from survey.mail.rules.letter import Letter, styled
 from survey.organisation.service import organisation
 from survey.providers.rules import Contact, Provider
 
@@ -40,9 +40,9 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
     return Letter(
         to_name=to.name,
         to_address=to.address,
-        subject=render_template("letters/findings.subject.txt", **facts).strip()[:200],
-        text=render_template("letters/findings.txt", **facts),
-        html=styled(render_template("letters/findings.html", **facts)),
+        subject=render_template("findings/letters/findings.subject.txt", **facts).strip()[:200],
+        text=render_template("findings/letters/findings.txt", **facts),
+        html=styled(render_template("findings/letters/findings.html", **facts)),
         reply_to=client.contact_email,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from survey.questionnaires.rules import Questionnaire
 from survey.responses.rules import Tally
-from survey.waves.rules import MINIMUM_DETAIL, MINIMUM_GROUP, Wave
+from survey.waves.rules.waves import MINIMUM_DETAIL, MINIMUM_GROUP, Wave
 
 
 @dataclass(frozen=True, slots=True)

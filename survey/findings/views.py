@@ -6,31 +6,22 @@ from typing import Any
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from survey.access.current import current_actor, manages
-from survey.access.headers import POLICY
-from survey.access.open_to import open_to
+from survey.access.rules.open_to import open_to
+from survey.access.service.current import current_actor, manages
+from survey.access.views.headers import POLICY
 from survey.charts import drawings
-from survey.findings.explained import example, measured
-from survey.findings.export import as_csv
+from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import findings_letter, length_fault
-from survey.findings.presentation import named_date, present
 from survey.findings.rules import Findings, Sharing
-from survey.findings.service import (
-    comments_of,
-    earlier_findings,
-    findings,
-    has_groups,
-    number_released,
-    preview_sharing,
-    recipients,
-    share,
-    shared_with,
-)
-from survey.findings.trends import is_third
+from survey.findings.service.documents import comments_of, earlier_findings, findings
+from survey.findings.service.sharing import has_groups, number_released, preview_sharing, recipients, share, shared_with
+from survey.findings.words.rules.presentation import named_date, present
+from survey.findings.words.rules.trends import is_third
+from survey.findings.words.rules.worked_example import example, measured
 from survey.kernel.clock import now
-from survey.mail.letter import Letter
+from survey.mail.rules.letter import Letter
+from survey.vault.service.spare_copies import copies_to_destroy
 from survey.waves import service as waves
-from survey.waves.copies import copies_to_destroy
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
@@ -42,7 +33,7 @@ def results(wave: str) -> str | BaseResponse:
     """The results of a counted wave, rendered from its frozen document; before that, how far it has come."""
     item = waves.wave(wave)
     if not item.is_published:
-        return redirect(url_for("desk.progress", wave=item.slug))
+        return redirect(url_for("console.progress", wave=item.slug))
     found, before = findings(item.slug), earlier_findings(item)
     may_act = manages()
     if item.is_third:

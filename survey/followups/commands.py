@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from survey.followups import service
+from survey.accountability import service
+from survey.accountability.rules.replies import Line, Side, named_day, read_commitments
 from survey.followups.letters import sample_letter
-from survey.followups.rules import Line, Side, Standing, named_day, read_commitments, read_draft
+from survey.followups.rules.closing_mail import Standing, read_draft
+from survey.followups.service import closing_mail
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 
 ACTOR = "command line"
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -65,7 +67,7 @@ def write(wave: str, *, opening: str, changes_file: Path | None, strengths: tupl
     if len(strengths) > 2 or len(problems) > 2:
         raise Refused("The mail names two strengths and two problems at most. Choose fewer.")
     changes = _text(changes_file) if changes_file else ""
-    service.save_draft(wave, read_draft(opening, changes, strengths, problems))
+    closing_mail.save_draft(wave, read_draft(opening, changes, strengths, problems))
     click.echo(f"Saved. Look at the mail to staff: candour followups preview {waves.wave(wave).slug}")
 
 
@@ -94,9 +96,11 @@ def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
         _print(wave, correction)
         return
     reason = None if correction is None else read_draft("", "", (), (), correction).correction
-    edition = service.send(wave, now(), actor=ACTOR, correction=reason)
+    edition = closing_mail.send(wave, now(), actor=ACTOR, correction=reason)
     item = waves.wave(wave)
-    click.echo(f"Version {edition.version} is on its way to everybody who was invited: {len(service.readers(item))} letters are queued.")
+    click.echo(
+        f"Version {edition.version} is on its way to everybody who was invited: {len(closing_mail.readers(item))} letters are queued."
+    )
     click.echo("Whoever has stopped survey mails gets none. The mails leave with the next tick.")
 
 
@@ -107,7 +111,7 @@ def list_followups(*, as_json: bool) -> None:
 
     Example: candour followups list --json
     """
-    found = service.standings(now())
+    found = closing_mail.standings(now())
     if as_json:
         click.echo(json.dumps({"followups": [_facts(item, standing) for item, standing in found]}, ensure_ascii=False))
         return
@@ -117,11 +121,13 @@ def list_followups(*, as_json: bool) -> None:
 
 def _print(wave: str, correction: str | None) -> None:
     item, moment = waves.wave(wave), now()
-    letter = sample_letter(service.preview(wave, moment, correction=correction))
-    standing = service.standing(item, moment)
-    click.echo(f"To: {len(service.readers(item))} who were invited, except whoever has stopped survey mails\nSubject: {letter.subject}\n")
+    letter = sample_letter(closing_mail.preview(wave, moment, correction=correction))
+    standing = closing_mail.standing(item, moment)
+    click.echo(
+        f"To: {len(closing_mail.readers(item))} who were invited, except whoever has stopped survey mails\nSubject: {letter.subject}\n"
+    )
     click.echo(letter.text)
-    if standing and (reason := service.why_not(item, standing)):
+    if standing and (reason := closing_mail.why_not(item, standing)):
         click.echo(f"It cannot go yet. {reason}", err=True)
 
 

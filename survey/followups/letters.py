@@ -4,14 +4,15 @@ from datetime import date
 
 from flask import current_app, render_template
 
+from survey.accountability.rules.replies import Side, named_day, no_reply_by
 from survey.config import Config
 from survey.findings.letters import LARGEST
-from survey.followups.rules import Edition, Side, named_day, no_reply_by
+from survey.followups.rules.closing_mail import Edition
 from survey.kernel.errors import Refused
-from survey.mail.letter import Letter, styled
-from survey.organisation.rules import Organisation
+from survey.mail.rules.letter import Letter, styled
+from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import organisation
-from survey.people.rules import Person
+from survey.people.rules.staff_list import Person
 
 SAMPLE = ("w" * 43, "w" * 43)  # as long as the secrets that stand here in a letter
 READER = Person("", "staff@example.invalid", "Everybody invited", "")
@@ -39,9 +40,9 @@ def follow_up_letter(edition: Edition, reader: Person, ways_out: tuple[str, str]
     return Letter(
         to_name=reader.name,
         to_address=reader.email,
-        subject=render_template("letters/follow_up.subject.txt", **facts).strip(),
-        text=render_template("letters/follow_up.txt", **facts),
-        html=styled(render_template("letters/follow_up.html", **facts)),
+        subject=render_template("followups/letters/follow_up.subject.txt", **facts).strip(),
+        text=render_template("followups/letters/follow_up.txt", **facts),
+        html=styled(render_template("followups/letters/follow_up.html", **facts)),
         reply_to=asks.contact_email,
         headers=(("List-Unsubscribe", f"<{stop}/{one_click}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")),  # RFC 8058
     )

@@ -1,26 +1,9 @@
-"""Replies as recorded, what a manager is writing, and the mails that went out."""
+"""What a manager is writing, and the closing mails that went out."""
 
-from datetime import date
-
-from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Integer, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
-
-
-class ReplyRow(Base):
-    """One version of what is known of the provider's reply, with the commitments of both sides; never changed."""
-
-    __tablename__ = "reply"
-    __table_args__ = (
-        CheckConstraint("version >= 1", name="version"),
-        CheckConstraint("(text IS NULL) = (received_on IS NULL)", name="received"),
-    )
-    wave_id: Mapped[str] = mapped_column(ForeignKey("wave.id"), primary_key=True)
-    version: Mapped[int] = mapped_column(Integer, primary_key=True)
-    text: Mapped[str | None] = mapped_column(Text)
-    received_on: Mapped[date | None] = mapped_column(Date)
-    commitments: Mapped[list[dict[str, str]]] = mapped_column(JSON)
 
 
 class DraftRow(Base):

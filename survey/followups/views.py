@@ -1,4 +1,4 @@
-"""Recording the provider's reply, writing and sending the follow-up, and reading what was sent."""
+"""Writing and sending the closing mail, and reading what was sent."""
 
 import re
 from collections.abc import Callable
@@ -7,74 +7,25 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from survey.access.current import current_actor, manages
-from survey.access.headers import POLICY
-from survey.access.open_to import open_to
-from survey.findings.service import findings
-from survey.followups import service
-from survey.followups.composition import choices
-from survey.followups.forms import LARGEST_REPLY, MailForm, ReplyForm, as_saved, filled_in, mail_form, reply_form
+from survey.access.rules.open_to import open_to
+from survey.access.service.current import current_actor, manages
+from survey.access.views.headers import POLICY
+from survey.accountability.rules.replies import named_day, no_reply_by
+from survey.findings.service.documents import findings
+from survey.followups.forms import MailForm, as_saved, mail_form
 from survey.followups.letters import length_fault, sample_letter
-from survey.followups.rules import (
-    LONGEST_REPLY,
-    MOST_COMMITMENTS,
-    Edition,
-    Standing,
-    named_day,
-    no_reply_by,
-    read_commitments,
-    read_day,
-    read_draft,
-)
+from survey.followups.rules.closing_mail import Edition, Standing, read_draft
+from survey.followups.rules.composition import choices
+from survey.followups.service import closing_mail
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
+from survey.mail.outbox.service import letters as mail
 from survey.providers.service import provider_by_id
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 
 blueprint = Blueprint("followups", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
-
-
-@blueprint.url_value_preprocessor
-def allow_long_replies(endpoint: str | None, values: object) -> None:
-    """Raises the limit of a request before anything (the CSRF check, too) reads the form."""
-    del values
-    if endpoint == "followups.reply":
-        request.max_content_length = request.max_form_memory_size = LARGEST_REPLY
-
-
-@blueprint.route("/findings/<wave>/reply", methods=["GET", "POST"])
-@open_to("manager", largest=LARGEST_REPLY)
-def reply(wave: str) -> str | BaseResponse:
-    """Keeps what the provider replied; whatever is wrong, the page comes back with everything still on it."""
-    item = waves.wave(wave)
-    found = findings(item.slug).wave
-    standing, problem = service.standing(item, now()), None
-    form = filled_in(standing.record if standing else None)
-    if request.method == "POST":
-        form = reply_form(request.form)
-        try:
-            kept = _record(item, form)
-        except Refused as refused:
-            problem = refused
-        else:
-            flash(f"Recorded, version {kept.version}.")
-            return redirect(url_for("followups.write", wave=item.slug), 303)
-    facts = {"wave": found, "provider": provider_by_id(item.provider_id).name, "standing": standing, "form": form}
-    faults = [(_field(line), line) for line in problem.details or (problem.message,)] if problem else []
-    page = render_template(
-        "followups/reply.html",
-        problem=problem,
-        faults=faults,
-        longest=LONGEST_REPLY,
-        most=MOST_COMMITMENTS,
-        named=named_day,
-        today=_today(standing),
-        **facts,
-    )
-    return make_response(page, 400 if problem else 200)
 
 
 @blueprint.route("/findings/<wave>/follow-up", methods=["GET", "POST"])
@@ -82,8 +33,8 @@ def reply(wave: str) -> str | BaseResponse:
 def write(wave: str) -> str | BaseResponse:
     """The mail as it will go, what a manager adds, and the button that sends it to everybody who was invited."""
     item = waves.wave(wave)
-    found, standing = findings(item.slug), service.standing(item, now())
-    form, problem = as_saved(service.draft_of(item)), None
+    found, standing = findings(item.slug), closing_mail.standing(item, now())
+    form, problem = as_saved(closing_mail.draft_of(item)), None
     if request.method == "POST":
         form = mail_form(request.form)
         try:
@@ -94,8 +45,8 @@ def write(wave: str) -> str | BaseResponse:
     letter = sample_letter(edition) if edition else None
     facts: dict[str, Any] = {"found": found, "wave": item, "provider": provider_by_id(item.provider_id).name, "standing": standing}
     facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter) if letter else None, "refusal": refusal}
-    facts |= {"why_not": service.why_not(item, standing) if standing else None, "measures": choices(found), "form": form}
-    facts |= {"readers": len(service.readers(item)), "named": named_day, "no_reply": no_reply_by, "problem": problem}
+    facts |= {"why_not": closing_mail.why_not(item, standing) if standing else None, "measures": choices(found), "form": form}
+    facts |= {"readers": len(closing_mail.readers(item)), "named": named_day, "no_reply": no_reply_by, "problem": problem}
     facts["faults"] = [(_part(line), line) for line in problem.details or (problem.message,)] if problem else []
     return _with_frame(render_template("followups/write.html", **facts), 400 if problem else 200)
 
@@ -113,50 +64,44 @@ def letter(wave: str) -> Response:
 def sent(wave: str) -> Response:
     """What was sent to staff, as it was frozen; before that, when it is due."""
     item = waves.wave(wave)
-    edition = service.edition(item, _version())
-    facts = {"wave": item, "edition": edition, "standing": service.standing(item, now()), "named": named_day, "manages": manages()}
-    letters = mail.status(item.slug).counts(service.FOLLOW_UP)
+    edition = closing_mail.edition(item, _version())
+    facts = {"wave": item, "edition": edition, "standing": closing_mail.standing(item, now()), "named": named_day, "manages": manages()}
+    letters = mail.status(item.slug).counts(closing_mail.FOLLOW_UP)
     facts["paused"] = mail.channel_pause() is not None or item.slug in mail.paused_waves()
     shown = sample_letter(edition) if edition else None
-    return _with_frame(render_template("followups/sent.html", letter=shown, letters=letters, versions=service.editions(item), **facts))
+    return _with_frame(render_template("followups/sent.html", letter=shown, letters=letters, versions=closing_mail.editions(item), **facts))
 
 
 @blueprint.get("/waves/<wave>/follow-up/letter")
 @open_to("viewer")
 def sent_letter(wave: str) -> Response:
     """The HTML part of what was sent, for the frame."""
-    return _framed(service.edition(waves.wave(wave), _version()))
+    return _framed(closing_mail.edition(waves.wave(wave), _version()))
 
 
 @blueprint.app_context_processor
 def notices() -> dict[str, Callable[..., object]]:
     """What pages below this room say about follow-ups: the dashboard which are due, the results page how far one is."""
-    return {"follow_ups_waiting": lambda: service.waiting(now()), "follow_up_of": _standing_of, "named_day": named_day}
+    return {"follow_ups_waiting": lambda: closing_mail.waiting(now()), "follow_up_of": _standing_of, "named_day": named_day}
 
 
 def _act(item: Wave, form: MailForm) -> BaseResponse:
     """Whatever is on the page is kept first, so that nothing typed is lost and only what was looked at is sent."""
-    service.save_draft(item.slug, read_draft(form.opening, form.changes, form.strengths, form.problems, form.correction))
+    closing_mail.save_draft(item.slug, read_draft(form.opening, form.changes, form.strengths, form.problems, form.correction))
     if request.form.get("do") != "send":
         flash("Saved. Below is the mail as it would go now; nothing was sent.")
         return redirect(url_for("followups.write", wave=item.slug), 303)
-    edition = service.send(item.slug, now(), actor=current_actor(), seen=request.form.get("seen", ""))
+    edition = closing_mail.send(item.slug, now(), actor=current_actor(), seen=request.form.get("seen", ""))
     flash(f"On its way to everybody who was invited, version {edition.version}.")
     return redirect(url_for("followups.sent", wave=item.slug), 303)
-
-
-def _record(item: Wave, form: ReplyForm) -> Any:  # noqa: ANN401 - a record, whose class the rules name
-    text = None if form.has_none and not form.text.strip() else form.text
-    lines = read_commitments(form.lines)
-    return service.record_reply(item.slug, text, read_day(form.received), lines, now(), actor=current_actor())
 
 
 def _preview(item: Wave) -> tuple[Edition | None, str]:
     """The mail as it would go now, or why there is none; after one went out, only a correction that says what it corrects."""
     try:
-        if service.editions(item) and not service.draft_of(item).correction:
+        if closing_mail.editions(item) and not closing_mail.draft_of(item).correction:
             return None, ""
-        return service.preview(item.slug, now()), ""
+        return closing_mail.preview(item.slug, now()), ""
     except Refused as refused:
         return None, refused.message
 
@@ -164,22 +109,12 @@ def _preview(item: Wave) -> tuple[Edition | None, str]:
 def _standing_of(slug: str) -> Standing | None:
     """For the page of results, which may also show a document whose wave is not here."""
     found = next((item for item in waves.list_waves() if item.slug == slug), None)
-    return service.standing(found, now()) if found else None
-
-
-def _today(found: Standing | None) -> str:
-    return found.today.isoformat() if found else ""
+    return closing_mail.standing(found, now()) if found else None
 
 
 def _version() -> int | None:
     asked = request.args.get("version", "")
     return int(asked) if re.fullmatch(r"[1-9]\d{0,4}", asked, re.ASCII) else None
-
-
-def _field(fault: str) -> str:
-    """The id of the field that a fault is about."""
-    line = re.match(r"Line (\d+):", fault)
-    return f"what-{line[1]}" if line else "received" if "day" in fault or "arrived on" in fault else "reply"
 
 
 def _part(fault: str) -> str:

@@ -10,19 +10,19 @@ from traceback import extract_tb
 from flask import current_app
 from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError
 
-from survey.invitations.rules import LENGTH, grouped
+from survey.invitations.rules.codes import LENGTH, grouped
 from survey.kernel.errors import Refused
 from survey.languages import BASE, Voice, faults, is_spoken, language_for, named, voice_for
-from survey.mail.letter import Letter, styled
-from survey.mail.template import Marks, Template
-from survey.organisation.promise import Terms, in_the_mail
-from survey.organisation.rules import Organisation
+from survey.mail.rules.letter import Letter, styled
+from survey.mail.rules.template import Marks, Template
+from survey.organisation.rules.organisation import Organisation
+from survey.organisation.rules.promise import Terms, in_the_mail
 from survey.organisation.service import organisation
-from survey.people.rules import Person
+from survey.people.rules.staff_list import Person
 from survey.providers.rules import Provider
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
-from survey.waves.rules import Group, Wave
+from survey.waves.rules.waves import Group, Wave
 
 INVITES, REMINDS = "invitation", "reminder"
 MOST_KEPT = 1024
@@ -152,7 +152,7 @@ def _place(error: Exception) -> str:
     if isinstance(error, TemplateSyntaxError):
         return f"templates/{error.name}, line {error.lineno}"
     frames = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent.name == "letters"]
-    return f"templates/letters/{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "letters"
+    return f"templates/invitations/letters/{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "letters"
 
 
 def _reason(error: Exception) -> str:
@@ -176,7 +176,7 @@ def _template(environment: Environment, kind: str, voice: Voice, facts: Facts) -
     said = {**_said(voice, facts), **_addresses(facts, marks), "_": voice.gettext, "voice": voice, "facts": facts}
 
     def written(ending: str) -> str:
-        return environment.get_template(f"letters/{kind}.{ending}").render(said)
+        return environment.get_template(f"invitations/letters/{kind}.{ending}").render(said)
 
     one_click = (  # RFC 8058
         ("List-Unsubscribe", f"<{stop}/{marks['one_click']}>"),

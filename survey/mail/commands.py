@@ -10,14 +10,14 @@ from flask import current_app
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
-from survey.mail.bounce_commands import bounces
-from survey.mail.bounces import envelope_sender
-from survey.mail.letter import wire_address
+from survey.mail.bounces.commands import bounces
 from survey.mail.letters import trial_letter
-from survey.mail.message import Message
-from survey.mail.rules import Attempt, Outcome
-from survey.mail.sender import channel_for
-from survey.mail.steps import Step, remedy
+from survey.mail.rules.letter import wire_address
+from survey.mail.rules.return_address import envelope_sender
+from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.smtp.rules.message import Message
+from survey.mail.smtp.rules.steps import Step, remedy
+from survey.mail.smtp.service.sender import channel_for
 
 
 @click.group("mail")
@@ -41,7 +41,9 @@ def test(address: str, *, as_json: bool) -> None:
     steps: list[Step] = []
     line = channel_for(config, steps.append if as_json else _print_step)
     try:
-        attempt = line.connect() or line.deliver(Message(letter, config.mail_from, message_id, now(), envelope_sender(config, message_id)))
+        attempt = line.connect() or line.deliver(
+            Message(letter, config.mail_from, message_id, now(), envelope_sender(config.mail_from, config.bounce_address, message_id))
+        )
     finally:
         line.close()
     is_accepted = attempt.outcome is Outcome.SENT

@@ -3,7 +3,7 @@
 from flask import render_template
 
 from survey.config import Config
-from survey.mail.letter import Letter, styled
+from survey.mail.rules.letter import Letter, styled
 
 
 def trial_letter(address: str, config: Config) -> Letter:
@@ -12,7 +12,7 @@ def trial_letter(address: str, config: Config) -> Letter:
     return Letter(
         to_name="",
         to_address=address,
-        subject=render_template("letters/test.subject.txt", **facts).strip(),
-        text=render_template("letters/test.txt", **facts),
-        html=styled(render_template("letters/test.html", **facts)),
+        subject=render_template("mail/letters/test.subject.txt", **facts).strip(),
+        text=render_template("mail/letters/test.txt", **facts),
+        html=styled(render_template("mail/letters/test.html", **facts)),
     )

@@ -2,9 +2,9 @@
 
 from flask import Blueprint, Response, abort, current_app, make_response, render_template
 
-from survey.access.headers import POLICY
-from survey.access.open_to import open_to
-from survey.mail.catcher import Catcher, Caught
+from survey.access.rules.open_to import open_to
+from survey.access.views.headers import POLICY
+from survey.mail.smtp.service.catcher import Catcher, Caught
 
 blueprint = Blueprint("mail", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"

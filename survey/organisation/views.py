@@ -3,8 +3,8 @@
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from survey.access.current import current_actor
-from survey.access.open_to import open_to
+from survey.access.rules.open_to import open_to
+from survey.access.service.current import current_actor
 from survey.kernel.errors import Refused
 from survey.organisation.forms import OrganisationForm
 from survey.organisation.service import organisation as facts_now

@@ -8,8 +8,8 @@ import click
 
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.progress import Progress
-from survey.people import service
-from survey.people.rules import LARGEST
+from survey.people.rules.staff_list import LARGEST
+from survey.people.service import directory
 
 
 @click.group("people")
@@ -32,9 +32,9 @@ def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
     if file.stat().st_size > LARGEST:
         raise Refused(f"{file} is larger than {LARGEST // 1024**2} MiB. Split it.")
     again = f"candour people import {file}{' --remove-missing' if remove_missing else ''}"
-    with interruptible(f"Stopped. Of up to {service.AT_ONCE:,} people nothing was stored; more go on where they stopped. Again: {again}"):
+    with interruptible(f"Stopped. Of up to {directory.AT_ONCE:,} people nothing was stored; more go on where they stopped. Again: {again}"):
         progress = Progress("Importing people")
-        result = service.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=progress)
+        result = directory.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=progress)
     would = "would be " if dry_run else ""
     click.echo(
         f"{result.added} {would}added, {result.changed} {would}changed, {result.unchanged} unchanged, {result.removed} {would}removed."
@@ -50,7 +50,7 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour people list --json
     """
-    found = service.list_people()
+    found = directory.list_people()
     if as_json:
         rows = [{key: value for key, value in asdict(person).items() if key != "id"} for person in found]
         click.echo(json.dumps({"people": rows}, ensure_ascii=False))
@@ -66,7 +66,7 @@ def remove(email: str) -> None:
 
     Example: candour people remove ada@northwind.example
     """
-    click.echo(f"{service.remove_person(email).email} removed.")
+    click.echo(f"{directory.remove_person(email).email} removed.")
 
 
 COMMANDS = (people_group,)

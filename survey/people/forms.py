@@ -12,7 +12,7 @@ from wtforms import BooleanField, HiddenField, ValidationError
 from wtforms.validators import DataRequired
 
 from survey.kernel.errors import Refused
-from survey.people.rules import LARGEST_UPLOAD, StaffList, read_staff_list, shortened
+from survey.people.rules.staff_list import LARGEST_UPLOAD, StaffList, read_staff_list, shortened
 
 _SIGNED_FOR = "staff list in a form"
 # A file that does not compress grows by a third as text, and the form's other fields come on top.

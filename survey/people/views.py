@@ -3,15 +3,15 @@
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from survey.access.current import current_actor
-from survey.access.open_to import open_to
+from survey.access.rules.open_to import open_to
+from survey.access.service.current import current_actor
 from survey.jobs.pulse import is_beating
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.people import service
 from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
-from survey.people.presentation import refused_rows
-from survey.people.rules import Person, read_staff_list
+from survey.people.rules.refused_rows import refused_rows
+from survey.people.rules.staff_list import Person, read_staff_list
+from survey.people.service import directory
 
 blueprint = Blueprint("people", __name__)
 LISTED_AT_ONCE = 200
@@ -31,10 +31,10 @@ def allow_uploads(endpoint: str | None, values: object) -> None:
 @open_to("manager")
 def list_people() -> str:
     """Departments with their numbers; people of one department, or all where they are few."""
-    departments = service.departments()
+    departments = directory.departments()
     total, chosen = sum(departments.values()), request.args.get("department")
-    people = service.list_people(chosen) if chosen in departments else service.list_people() if total <= LISTED_AT_ONCE else ()
-    facts = {"importing": service.importing(), "is_beating": is_beating(now()), "at": now()}
+    people = directory.list_people(chosen) if chosen in departments else directory.list_people() if total <= LISTED_AT_ONCE else ()
+    facts = {"importing": directory.importing(), "is_beating": is_beating(now()), "at": now()}
     return render_template("people/list_people.html", departments=departments, total=total, chosen=chosen, people=people, **facts)
 
 
@@ -47,15 +47,15 @@ def preview() -> str | tuple[str, int]:
         return render_template("people/preview.html", form=form, staff=None, correction=""), 400 if form.is_submitted() else 200
     staff = form.staff
     try:
-        result = service.preview_import(staff)
+        result = directory.preview_import(staff)
     except Refused as refused:
         form.file.errors = [" ".join((refused.message, *refused.details))]
         return render_template("people/preview.html", form=form, staff=None, correction=""), 400
     facts = {
         "staff": staff,
         "result": result,
-        "shown": staff.faults[: service.FAULTS_LISTED],
-        "correction": service.correction_of(staff) if staff.faults else "",
+        "shown": staff.faults[: directory.FAULTS_LISTED],
+        "correction": directory.correction_of(staff) if staff.faults else "",
     }
     page = render_template("people/preview.html", form=form, carried=carry(form.content), **facts)
     return page, 400 if staff.faults else 200
@@ -66,7 +66,7 @@ def preview() -> str | tuple[str, int]:
 def missing() -> str:
     """The page before people are removed: who, and how many."""
     content = CarriedFile().content()
-    result = service.preview_import(read_staff_list(content))
+    result = directory.preview_import(read_staff_list(content))
     return render_template("people/missing.html", carried=carry(content), result=result, listed=result.missing[:LISTED_AT_ONCE])
 
 
@@ -75,8 +75,8 @@ def missing() -> str:
 def confirm() -> BaseResponse:
     """Takes the file that the preview showed: a short one whole or not at all, a long one beside, in steps."""
     form = CarriedFile()
-    done = service.import_people(form.content(), remove_missing=form.remove_missing.data, actor=current_actor(), wait=False)
-    if (under_way := service.importing()) and under_way.is_under_way:
+    done = directory.import_people(form.content(), remove_missing=form.remove_missing.data, actor=current_actor(), wait=False)
+    if (under_way := directory.importing()) and under_way.is_under_way:
         flash(f"The file is taken. {done.added:,} people are to be added, {done.changed:,} changed, {done.removed:,} removed.")
         return redirect(url_for("people.list_people"), 303)
     flash(f"{done.added:,} people added, {done.changed:,} changed, {done.unchanged:,} unchanged, {done.removed:,} removed.")
@@ -98,11 +98,11 @@ def remove_person(person_id: str) -> str | BaseResponse:
     """A page of its own that says what removing means; the button does it."""
     person = _person(person_id)
     if request.method == "POST":
-        service.remove_person(person.email, actor=current_actor())
+        directory.remove_person(person.email, actor=current_actor())
         flash(f"{person.name} is no longer in the directory.")
         return redirect(url_for("people.list_people"), 303)
     return render_template("people/remove_person.html", person=person)
 
 
 def _person(person_id: str) -> Person:
-    return service.person(person_id) or abort(404)
+    return directory.person(person_id) or abort(404)

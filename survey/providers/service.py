@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from survey.access.audit import record
+from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
-from survey.mail.letter import address_fault
+from survey.mail.rules.letter import address_fault
 from survey.providers.rules import LONGEST_NAME, Contact, Provider, name_fault, tidy
 from survey.providers.tables import ContactRow, ProviderRow
 

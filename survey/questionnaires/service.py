@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from survey.access.audit import record
+from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, render_template
 
-from survey.access.open_to import open_to
+from survey.access.rules.open_to import open_to
 from survey.questionnaires import service
 
 blueprint = Blueprint("questionnaires", __name__)

@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
-from survey.waves.sealing import SEALED
+from survey.vault.rules.sealing import SEALED
 
 _KIND = {"sqlite_strict": True, "sqlite_with_rowid": False}
 

@@ -90,18 +90,6 @@ class WaveGroupRow(Base):
     members: Mapped[list[str]] = mapped_column(JSON)
 
 
-class CoKeyRow(Base):
-    """The public half of an employee representative's key; without an end it seals the waves to come."""
-
-    __tablename__ = "co_key"
-    __table_args__ = (CheckConstraint("length(public_key) = 32", name="public_key"),)
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    public_key: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    registered_at: Mapped[datetime] = mapped_column(Instant)
-    ended_at: Mapped[datetime | None] = mapped_column(Instant)
-
-
 class HolidayRow(Base):
     """A day on which nobody works: the cadence opens no wave on it, and it is no working day."""
 

@@ -1,17 +1,19 @@
-"""What an organisation sets for all its waves: its holidays and, under Advanced, who holds a second key (the strict tier)."""
+"""Pausing, resuming and ending a survey, skipping a planned wave, and the listed holidays."""
 
 from collections.abc import Iterator, Sequence
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from survey.access.current import current_actor
-from survey.access.open_to import open_to
+from survey.access.rules.open_to import open_to
+from survey.access.service.current import current_actor
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.waves import cokeys, holidays
-from survey.waves.calendars import Holiday, read_file, read_holiday
-from survey.waves.rules import printed
+from survey.waves import service as waves
+from survey.waves.rules.checks import check_skips, check_state_change
+from survey.waves.rules.holidays import Holiday, read_file, read_holiday
+from survey.waves.rules.waves import WaveState, printed
+from survey.waves.service import holidays
 
 blueprint = Blueprint("waves", __name__)
 
@@ -29,7 +31,7 @@ def list_holidays() -> str | tuple[str, int] | Response:
         else:
             flash(" ".join(_changes(change, "listed")))
             return redirect(url_for("waves.list_holidays"), 303)
-    page = render_template("organisation/holidays.html", holidays=holidays.list_holidays(), problem=problem)
+    page = render_template("waves/holidays.html", holidays=holidays.list_holidays(), problem=problem)
     return (page, 400) if problem else page
 
 
@@ -40,32 +42,6 @@ def remove_holiday() -> Response:
     day = read_holiday(request.form.get("day", "")).day
     flash(" ".join(_changes(holidays.remove_holidays([day], now(), actor=current_actor()), "removed")))
     return redirect(url_for("waves.list_holidays"), 303)
-
-
-@blueprint.route("/organisation/cokey", methods=["GET", "POST"])
-@open_to("admin")
-def cokey() -> str | Response | tuple[str, int]:
-    """What a second key means, who holds one, and registering one."""
-    problem = None
-    if request.method == "POST":
-        try:
-            found = cokeys.register(request.form.get("name", ""), request.form.get("public", ""), actor=current_actor())
-        except Refused as refused:
-            problem = refused.message
-        else:
-            flash(f"The next wave is sealed to the key of {found.key.name} as well. Compare the fingerprint by voice: {found.fingerprint}")
-            return redirect(url_for("waves.cokey"), 303)
-    page = render_template("organisation/cokey.html", keys=cokeys.list_registered(), most=cokeys.MOST, problem=problem)
-    return (page, 400) if problem else page
-
-
-@blueprint.post("/organisation/cokey/end")
-@open_to("admin")
-def end_cokey() -> Response:
-    """Ends a key for the waves to come."""
-    found = cokeys.end(request.form.get("name", ""), actor=current_actor())
-    flash(f"The key of {found.key.name} is ended.{f' {found.seals} still needs it.' if found.seals else ''}")
-    return redirect(url_for("waves.cokey"), 303)
 
 
 def _given() -> Sequence[Holiday]:
@@ -80,3 +56,48 @@ def _changes(change: holidays.Change, done: str) -> Iterator[str]:
     yield f"{number} {'day' if number == 1 else 'days'} {done}." if number else "Nothing changed: that is listed already."
     for item in change.moved:
         yield f"{item.slug} now opens on {printed(item.opens, item.timezone)}."
+
+
+CHANGES = {
+    "pause": ("paused", waves.pause_survey),
+    "resume": ("active", waves.resume_survey),
+    "end": ("ended", waves.end_survey),
+}
+
+
+@blueprint.route("/surveys/<survey>/<change>", methods=["GET", "POST"])
+@open_to("manager")
+def change_survey(survey: str, change: str) -> str | Response:
+    """A page of its own that says what pausing, resuming or ending a survey does; the button does it."""
+    to, make_it = CHANGES.get(change) or abort(404)
+    found = waves.survey(survey)
+    if request.method == "POST":
+        changed = make_it(survey, actor=current_actor())
+        flash(f"{changed.name} is {'taken up again' if to == 'active' else changed.state}.")
+        return redirect(url_for("launching.surveys"), 303)
+    check_state_change(found, to)
+    ours = waves.list_waves(found.slug)
+    running = next((item for item in ours if item.state is WaveState.OPEN), None)
+    planned = [item for item in ours if item.state is WaveState.PLANNED]
+    facts = {"survey": found, "change": change, "running": running, "planned": planned, "printed": printed}
+    return render_template("waves/change_survey.html", **facts)
+
+
+@blueprint.route("/waves/<wave>/skip", methods=["GET", "POST"])
+@open_to("manager")
+def skip_wave(wave: str) -> str | Response | tuple[str, int]:
+    """A page of its own that says what skipping a planned wave does; the button does it."""
+    item = waves.wave(wave)
+    check_skips(item)
+    problem = None
+    if request.method == "POST":
+        try:
+            skipped = waves.skip(item.slug, request.form.get("reason", ""), actor=current_actor())
+        except Refused as refused:
+            problem = refused.message
+        else:
+            flash(f"{skipped.slug} is skipped.")
+            return redirect(url_for("launching.surveys"), 303)
+    facts = {"wave": item, "opens": printed(item.opens, item.timezone), "problem": problem, "reason": request.form.get("reason", "")}
+    page = render_template("waves/skip_wave.html", **facts)
+    return (page, 400) if problem else page

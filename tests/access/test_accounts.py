@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access import audit
-from survey.access.service import add_user, change_role, list_users, remove_user, sign_in_link, user
+from survey.access.service import audit
+from survey.access.service.accounts import add_user, change_role, list_users, remove_user, sign_in_link, user
 from survey.database import db
 from survey.kernel.errors import Refused
 from tests.outside import Browser, browser

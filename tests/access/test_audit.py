@@ -12,13 +12,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from survey.access import audit
-from survey.access.audit import record, verify
 from survey.access.commands import audit_group
+from survey.access.service import audit
+from survey.access.service.audit import record, verify
 from survey.access.tables import AuditRow
 from survey.answering import views
 from survey.database import db, transaction
-from survey.invitations.rules import draw_code
+from survey.invitations.rules.codes import draw_code
 from survey.kernel.errors import Refused
 from tests.cast import open_company
 from tests.outside import Browser, browser

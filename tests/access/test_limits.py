@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from survey.access.limits import FORGOTTEN_AFTER, MOST_KEPT, FailureLimit
+from survey.access.service.limits import FORGOTTEN_AFTER, MOST_KEPT, FailureLimit
 
 HERE = "203.0.113.7"
 

@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.rules import IDLE_LASTS, SESSION_LASTS
-from survey.access.service import add_user, change_role, end_sessions, list_users, remove_user, sign_in_link
-from survey.access.sessions import number_of
+from survey.access.rules.accounts import IDLE_LASTS, SESSION_LASTS
+from survey.access.service.accounts import add_user, change_role, end_sessions, list_users, remove_user, sign_in_link
+from survey.access.service.sessions import number_of
 from survey.database import db
 from survey.kernel.clock import now
 from tests.outside import Browser, browser

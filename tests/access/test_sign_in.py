@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from survey.access import audit
-from survey.access.rules import LINK_LASTS, checked_address, password_fault
-from survey.access.service import add_user, sign_in_link
+from survey.access.rules.accounts import LINK_LASTS, checked_address, password_fault
+from survey.access.service import audit
+from survey.access.service.accounts import add_user, sign_in_link
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db

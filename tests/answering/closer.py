@@ -4,9 +4,9 @@ import json
 import sys
 from datetime import datetime
 
-from survey.answering.counting import close_wave
 from survey.app import create_app
 from survey.config import Config
+from survey.counting.service import close_wave
 
 
 def main() -> None:

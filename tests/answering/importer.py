@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, event, text
 
-from survey.answering.counting import count_returned
 from survey.app import create_app
 from survey.config import Config
+from survey.counting.service import count_returned
 from survey.database import db
 
 

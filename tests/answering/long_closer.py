@@ -12,9 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, event, text
 
-from survey.answering import counting
 from survey.app import create_app
 from survey.config import Config
+from survey.counting import service as counting
 from survey.database import db
 from survey.jobs import works
 

@@ -15,20 +15,21 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
-from survey.access.audit import entries
-from survey.answering.counting import count_returned, hand_over, unfinished, void_wave
+from survey.access.service.audit import entries
 from survey.answering.service import Outcome
+from survey.counting.service import count_returned, hand_over, unfinished, void_wave
 from survey.database import db
-from survey.findings.service import findings
-from survey.invitations.service import number_answered
+from survey.findings.service.documents import findings
+from survey.invitations.service.invitations import number_answered
 from survey.kernel.errors import Refused
-from survey.organisation.promise import Terms, on_the_form
-from survey.responses.service import comments, number_of_ballots
+from survey.organisation.rules.promise import Terms, on_the_form
+from survey.responses.service.responses import comments, number_of_ballots
 from survey.schedule import tick
-from survey.waves import handover, keys, sealing
+from survey.vault.rules import ceremony_files, sealing
+from survey.vault.rules.ceremony_files import Returned, read_outgoing, read_returned, write_returned
+from survey.vault.service import key_files
 from survey.waves import service as waves
-from survey.waves.handover import Returned, read_outgoing, read_returned, write_returned
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import Company, answer, answer_all, close_company, files_under, open_company
 from tests.conftest import settings_of
@@ -80,7 +81,7 @@ def test_no_key_at_rest_opens_a_ballot_and_neither_key_does_alone(app: Flask, tm
     (tmp_path / "out").write_bytes(sealed_file(company)[:2000])
     publics = {company.wave.public_key or b"", rosa.public, piet.public}
     assert secrets_at_rest(tmp_path, publics) == {company.wave.public_key}, "the server holds its own key and no other"
-    own = keys.load_key(company.config.key_dir, company.wave.id)
+    own = key_files.load_key(company.config.key_dir, company.wave.id)
     for ballot in [one for row in ballots_stored() for one in row]:
         assert ballot is not None
         assert len(ballot) == 8288
@@ -107,10 +108,10 @@ def test_with_both_keys_the_wave_is_counted_whole(app: Flask, holders: int, open
     document = findings(company.wave.slug).document
     assert (document["answered"], document["unreadable"]) == (42, 0)
     assert (number_of_ballots(company.wave.id), number_answered(company.wave.id)) == (0, 0)
-    assert not keys.has_key(company.config.key_dir, company.wave.id)
+    assert not key_files.has_key(company.config.key_dir, company.wave.id)
     noted = json.dumps([entry.facts for entry in entries()])
     assert people[opener].fingerprint in noted
-    assert handover.file_hash(sealed) in noted
+    assert ceremony_files.file_hash(sealed) in noted
 
 
 def test_the_strict_tier_counts_what_the_default_tier_counts(app: Flask, rosa: Representative) -> None:
@@ -153,7 +154,7 @@ def test_a_strict_wave_ends_answering_and_waits_however_often_it_is_looked_at(ap
 def test_fewer_than_five_ballots_void_a_strict_wave_without_a_ceremony(app: Flask, rosa: Representative) -> None:
     company = strict_company(app, rosa, answers=4)
     assert (company.wave.state, company.wave.void_reason) == (WaveState.VOID, "fewer than 5 people answered")
-    assert (ballots_stored(), keys.has_key(company.config.key_dir, company.wave.id)) == ([], False)
+    assert (ballots_stored(), key_files.has_key(company.config.key_dir, company.wave.id)) == ([], False)
     with pytest.raises(Refused, match="nothing to open"):
         sealed_file(company)
 
@@ -221,7 +222,7 @@ def test_a_file_that_is_not_the_right_one_changes_nothing(app: Flask, rosa: Repr
         take_back(company, bad)
     db.session.rollback()
     assert everything_stored() == before
-    assert keys.has_key(company.config.key_dir, company.wave.id)
+    assert key_files.has_key(company.config.key_dir, company.wave.id)
     assert take_back(company, good) is WaveState.COUNTED
 
 
@@ -273,14 +274,14 @@ def test_a_kill_between_import_and_count_leaves_all_as_it_was_or_all_done(
     script = Path(__file__).with_name("importer.py")
     done = subprocess.run([sys.executable, str(script)], input=json.dumps(job), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert keys.has_key(company.config.key_dir, company.wave.id)
+    assert key_files.has_key(company.config.key_dir, company.wave.id)
     if moment == "before the commit":
         assert everything_stored() == before
         assert take_back(company, (tmp_path / "back").read_bytes()) is WaveState.COUNTED
     assert waves.wave(company.wave.slug).state is WaveState.COUNTED
     tick(company.config, company.wave.closes_at)
     assert unfinished(company.config.key_dir) == ()
-    assert not keys.has_key(company.config.key_dir, company.wave.id)
+    assert not key_files.has_key(company.config.key_dir, company.wave.id)
     assert db.session.execute(text("SELECT count(*) FROM response")).scalar() == 12
 
 
@@ -325,7 +326,7 @@ def test_the_commands_lead_through_the_ceremony(
     assert (closed.code, closed.out) == (0, f"{slug} is closed and waits for its representative: candour ceremony export {slug} FILE\n")
     out = candour("ceremony", "export", slug, tmp_path / "out")
     content = (tmp_path / "out").read_bytes()
-    assert (out.code, handover.file_hash(content) in out.out) == (0, True)
+    assert (out.code, ceremony_files.file_hash(content) in out.out) == (0, True)
     bad = candour("ceremony", "import", slug, tmp_path / "out")
     assert (bad.code, "not the right file" in bad.err) == (1, True)
     (tmp_path / "back").write_bytes(rosa.opens(content, waves.wave(slug).closes_at))

@@ -7,15 +7,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering.counting import close_wave, unfinished, void_wave
+from survey.counting.service import close_wave, unfinished, void_wave
 from survey.database import db
-from survey.findings.service import findings
-from survey.invitations.service import number_answered
+from survey.findings.service.documents import findings
+from survey.invitations.service.invitations import number_answered
 from survey.kernel.errors import Refused
-from survey.responses.service import comments, number_of_ballots
-from survey.waves import keys
+from survey.responses.service.responses import comments, number_of_ballots
+from survey.vault.service import key_files
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.cast import answer, answer_all, close_company, open_company
 
 
@@ -30,7 +30,7 @@ def test_counting_keeps_responses_and_forgets_everything_that_leads_to_people(ap
     assert closed.state is WaveState.COUNTED
     assert (count("response"), count("comment"), count("ballot"), count("token")) == (42, 42, 0, 0)
     assert number_answered(closed.id) == 0
-    assert not keys.has_key(company.config.key_dir, closed.id)
+    assert not key_files.has_key(company.config.key_dir, closed.id)
     assert sorted(comments(closed, "OPN1")) == sorted(f"canary {n}" for n in range(42))
 
 
@@ -50,7 +50,7 @@ def test_fewer_than_five_answers_void_the_wave_unread(app: Flask) -> None:
     closed = close_company(company)
     assert closed.state is WaveState.VOID
     assert (count("response"), count("comment"), count("ballot"), count("findings")) == (0, 0, 0, 0)
-    assert not keys.has_key(company.config.key_dir, closed.id)
+    assert not key_files.has_key(company.config.key_dir, closed.id)
     with pytest.raises(Refused, match="fewer than 5 people answered"):
         findings(closed.slug)
 

@@ -10,10 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from survey.answering.counting import void_wave
-from survey.mail import service as mail
+from survey.counting.service import void_wave
+from survey.mail.outbox.service import letters as mail
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.today import open_today
 from tests.cast import answer_all, found_company
 from tests.outside import signed_in

@@ -20,7 +20,7 @@ from survey.app import create_app
 from survey.config import Config
 from survey.database import db
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.cast import Company, answer_all, open_company
 from tests.conftest import settings_of
 

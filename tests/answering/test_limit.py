@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from survey.access.limits import CODES_PER_ADDRESS, MOST_KEPT, CodeLimit
+from survey.access.service.limits import CODES_PER_ADDRESS, MOST_KEPT, CodeLimit
 
 OFFICE = "192.0.2.1"
 

@@ -13,15 +13,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from survey import schedule
-from survey.access import audit
-from survey.answering import counting
-from survey.answering.counting import COUNT, close_wave, count_left, void_wave
+from survey.access.service import audit
+from survey.counting import service as counting
+from survey.counting.service import COUNT, close_wave, count_left, void_wave
 from survey.database import db
 from survey.jobs import works
 from survey.jobs.rules import WorkState
 from survey.kernel.clock import now
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.test_desk import press, said
 from tests.answering.today import open_today
 from tests.cast import Company, answer_all, open_company

@@ -11,17 +11,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from survey import schedule
-from survey.access import audit
+from survey.access.service import audit
 from survey.database import db
-from survey.invitations.rules import draw_code
-from survey.invitations.service import number_answered, open_wave
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import number_answered
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.responses.service import number_of_ballots
+from survey.launching.service.opening import open_wave
+from survey.responses.service.responses import number_of_ballots
 from survey.schedule import NO_KEYS, tick
-from survey.waves import sealing
+from survey.vault.rules import sealing
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored, open_today
 from tests.cast import Company, close_company, found_company
 from tests.outside import browser

@@ -8,10 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from survey.answering.review_desk import AT_ONCE
-from survey.findings.comments import review_desk
-from survey.responses.comments import Comment, released
-from survey.waves.rules import Wave
+from survey.console.views.comments import AT_ONCE
+from survey.findings.comments.service import review_desk
+from survey.responses.service.comments import Comment, released
+from survey.waves.rules.waves import Wave
 from tests.cast import answer_all, close_company, open_company
 from tests.findings.company import CANARY, small_company
 from tests.findings.test_comments import all_comments, rewrite

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.answering.rules import NOTHING, OFF_SCALE, clean, read_form, shorten_all
+from survey.answering.rules.form import NOTHING, OFF_SCALE, clean, read_form, shorten_all
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank
 from survey.responses.rules import pack, unpack

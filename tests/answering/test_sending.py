@@ -12,28 +12,32 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from survey.access import audit
-from survey.answering import commands, counting, desk, mail_desk, sending
-from survey.answering.counting import close_wave, void_wave
+from survey.access.service import audit
 from survey.answering.service import Outcome
+from survey.console import commands
+from survey.console.service import wave_mail
+from survey.console.views import wave_mail as wave_mail_pages
+from survey.console.views import waves as wave_pages
+from survey.counting import service as counting
+from survey.counting.service import close_wave, void_wave
 from survey.database import db, transaction
-from survey.findings.service import recipients, share
-from survey.followups.service import FOLLOW_UP
-from survey.invitations.reminding import remind
-from survey.invitations.rules import reminder_window
-from survey.invitations.service import INVITATION, invitations_of
-from survey.invitations.staff import correct_address
+from survey.findings.service.sharing import recipients, share
+from survey.followups.service.closing_mail import FOLLOW_UP
+from survey.invitations.rules.codes import reminder_window
+from survey.invitations.service.invitations import INVITATION, invitations_of
+from survey.invitations.service.personal_data import correct_address
+from survey.invitations.service.reminders import remind
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.mail import progress
-from survey.mail import service as mail
-from survey.mail.sender import Connection, Limits
-from survey.mail.service import Report
-from survey.mail.wording import Counts
-from survey.people.service import person_at, remove_person
-from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
+from survey.mail.outbox.service import letters as mail
+from survey.mail.outbox.service import progress
+from survey.mail.outbox.service.letters import Report
+from survey.mail.rules.wording import Counts
+from survey.mail.smtp.service.sender import Connection, Limits
+from survey.people.service.directory import person_at, remove_person
+from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.today import open_today
 from tests.cast import Company, answer, answer_all, close_company
 from tests.mail.postbox import DROP, Postbox, open_postbox
@@ -124,7 +128,7 @@ def test_the_page_says_how_far_how_fast_and_how_long_and_that_it_does_not_update
     assert re.search(r"As of \d\d:\d\d UTC\. Leave or close this page: sending goes on\. Update", said(page))
     assert not re.search(r"<script|http-equiv|refresh", page.text, re.IGNORECASE)
     answers = [True, True, False]  # two turns are waited for, then somebody stops us
-    monkeypatch.setattr("survey.mail.delivery._wait", lambda _: answers.pop(0))
+    monkeypatch.setattr("survey.mail.outbox.service.delivery._wait", lambda _: answers.pop(0))
     with open_postbox() as box:
         assert deliver(box).sent == 3
     assert "3 of 22 invitations handed over, 5 a minute, about 4 minutes left" in seen(mira, company)
@@ -242,7 +246,7 @@ def test_retry_after_the_close_is_refused_and_sends_nothing(
     deliver(box)
     before = counts(company)
     with monkeypatch.context() as later:
-        for module in (desk, mail_desk):
+        for module in (wave_pages, wave_mail_pages):
             later.setattr(module, "now", lambda: company.wave.closes_at)
         for fields in ({}, {"letter": letter_of(ADA, company)}):
             assert "takes no answers any more, so its invitations are not sent again" in press(mira, company, "retry", **fields)
@@ -298,7 +302,7 @@ def test_after_the_count_no_row_tells_whose_retried_letter_was_needless(company:
         with transaction() as session:
             for email in (emails[0], emails[20]):  # one has answered, one has not
                 session.execute(text("UPDATE outbox SET state = 'bounced' WHERE id = :id"), {"id": ids[email]})
-        sending.retry(company.wave.slug, now(), actor="test")
+        wave_mail.retry(company.wave.slug, now(), actor="test")
         deliver(box)
     query = text("SELECT state, attempts, sent_at, date_header, last_code, last_reason, bounced_at FROM outbox WHERE id = :id")
     before = {email: db.session.execute(query, {"id": ids[email]}).one() for email in emails}
@@ -341,12 +345,12 @@ def test_reminders_are_words_while_open_and_numbers_only_once_counted(
     with open_postbox() as box:
         deliver(box)
         remind(company.wave, moment)
-        monkeypatch.setattr(desk, "now", lambda: moment)
+        monkeypatch.setattr(wave_pages, "now", lambda: moment)
         assert "Reminders: going out." in seen(mira, company)
         box.answers = {"DATA": [DROP], "RCPT": ["250 ok", "550 5.1.1 gone"]}
         deliver(box)
     assert "Reminders: going out." in seen(mira, company)
-    for module in (desk, commands):
+    for module in (wave_pages, commands):
         monkeypatch.setattr(module, "now", lambda: last)
     page = seen(mira, company)
     assert "Reminders: done." in page
@@ -356,8 +360,8 @@ def test_reminders_are_words_while_open_and_numbers_only_once_counted(
     assert "Reminders 1 failed, 11 sent, 1 unknown." in said(mira.get(f"/waves/{company.wave.slug}/mail"))
     assert "Everybody was written to" in said(mira.get(f"/waves/{company.wave.slug}/mail"))
     assert "Retry" not in said(mira.get(f"/waves/{company.wave.slug}/mail"))
-    assert sending.sending(waves.wave(company.wave.slug), now()).others == {}
-    assert sending.retry(company.wave.slug, now(), actor="test") == 0
+    assert wave_mail.sending(waves.wave(company.wave.slug), now()).others == {}
+    assert wave_mail.retry(company.wave.slug, now(), actor="test") == 0
 
 
 def test_of_a_void_wave_no_number_is_told_and_none_is_kept(company: Company, box: Postbox, mira: Browser, candour: Candour) -> None:
@@ -382,7 +386,7 @@ def test_that_nobody_is_left_to_remind_looks_like_reminders_that_go_out(
     moment = reminder_window(company.wave)[0]
     assert remind(company.wave, moment)
     assert not remind(company.wave, moment)
-    monkeypatch.setattr(desk, "now", lambda: moment)
+    monkeypatch.setattr(wave_pages, "now", lambda: moment)
     assert "Reminders: going out." in seen(mira, company)
     with open_postbox() as box:
         assert (deliver(box).lines(), box.kept) == ((), [])
@@ -404,9 +408,9 @@ def test_the_page_says_how_often_the_silent_are_reminded(company: Company, mira:
     assert [one for one in expected if one not in page] == []
     assert page.count("How many they are is told nowhere") == reminders
     item = waves.wave(company.wave.slug)
-    assert len(sending.reminds_from(item, now())) == reminders
-    assert len(sending.reminds_from(item, reminder_window(item)[0])) == max(0, reminders - 1)
-    assert sending.told_words(item, reminder_window(item)[0]) == ({"reminder": "going out"} if reminders else {})
+    assert len(wave_mail.reminds_from(item, now())) == reminders
+    assert len(wave_mail.reminds_from(item, reminder_window(item)[0])) == max(0, reminders - 1)
+    assert wave_mail.told_words(item, reminder_window(item)[0]) == ({"reminder": "going out"} if reminders else {})
 
 
 # Pause, resume, cancel
@@ -507,18 +511,18 @@ def test_what_waits_is_taken_back_by_the_close_itself(company: Company, box: Pos
     monkeypatch.setattr(counting, "_count", lambda *_: None)
     item = close_wave(company.wave.slug, now(), company.config.key_dir, actor="test", early="a flood")
     assert (item.state, counts(company)) == (WaveState.CLOSED, Counts(sent=15, failed=2, cancelled=5))
-    assert sending.unreached(item) == "7 of 22 were not reached"
+    assert wave_mail.unreached(item) == "7 of 22 were not reached"
     assert deliver(box) == Report()
     monkeypatch.undo()
     item = close_wave(company.wave.slug, now(), company.config.key_dir, actor="test")
-    assert (item.state, sending.unreached(item)) == (WaveState.COUNTED, "7 of 22 were not reached")
+    assert (item.state, wave_mail.unreached(item)) == (WaveState.COUNTED, "7 of 22 were not reached")
 
 
 @pytest.mark.parametrize("is_void", [True, False])
 def test_a_pause_ends_with_its_wave(company: Company, mira: Browser, *, is_void: bool) -> None:
     with open_postbox() as box:
         deliver(box)
-    sending.pause(company.wave.slug, now(), actor="test")
+    wave_mail.pause(company.wave.slug, now(), actor="test")
     answer_all(company, company.codes[: 2 if is_void else 9])
     close_company(company)
     assert mail.paused_waves() == {}
@@ -546,7 +550,7 @@ def test_steering_the_mail_of_a_wave_that_is_not_open_is_refused(company: Compan
     page = mira.get(f"/waves/{other.slug}/mail/{verb}")
     assert (page.status_code, "is not open, and nothing about it waits to leave." in said(page)) == (409, True)
     with pytest.raises(Refused):
-        sending.cancel_waiting(other.slug, now(), actor="test")
+        wave_mail.cancel_waiting(other.slug, now(), actor="test")
 
 
 def test_other_letters_of_a_wave_that_has_ended_are_paused_and_taken_back(company: Company, mira: Browser, candour: Candour) -> None:
@@ -647,7 +651,7 @@ def test_a_findings_mail_that_was_refused_is_on_the_first_page_and_can_be_sent_a
         assert deliver(box).failed == 1
         assert "Letters of the kind “findings” did not arrive: 1." in said(mira.get("/"))
         ended = waves.wave(company.wave.slug).closes_at
-        assert [len(sending.notices(ended + timedelta(days=days))) for days in (29, 30)] == [1, 0]
+        assert [len(wave_mail.notices(ended + timedelta(days=days))) for days in (29, 30)] == [1, 0]
         page = f"/waves/{company.wave.slug}/mail"
         assert "findings: waiting 0, sent 0, failed 1, bounced 0 1 × The mail server refuses this address (550 5.7.1)" in said(
             mira.get(page)

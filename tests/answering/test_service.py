@@ -7,13 +7,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering.rules import CODE_MISSING, NOTHING, OFF_SCALE
+from survey.answering.rules.form import CODE_MISSING, NOTHING, OFF_SCALE
 from survey.answering.service import Outcome, submit
 from survey.database import db
-from survey.invitations.rules import draw_code, grouped
-from survey.invitations.service import number_answered
-from survey.responses.service import number_of_ballots
-from survey.waves.sealing import SEALED
+from survey.invitations.rules.codes import draw_code, grouped
+from survey.invitations.service.invitations import number_answered
+from survey.responses.service.responses import number_of_ballots
+from survey.vault.rules.sealing import SEALED
 from tests.cast import answer, form, open_company
 
 

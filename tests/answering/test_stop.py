@@ -9,13 +9,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.audit import entries
+from survey.access.service.audit import entries
 from survey.answering.service import Outcome
 from survey.database import db
-from survey.invitations.service import invitations_of, open_wave
+from survey.invitations.service.invitations import invitations_of
 from survey.kernel.clock import now
-from survey.mail import service as mail
-from survey.people.stopping import has_stopped
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.people.service.stopping import has_stopped
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import DEPARTMENTS, Company, answer

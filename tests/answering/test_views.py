@@ -17,17 +17,17 @@ from sqlalchemy import create_engine, make_url, text
 from werkzeug.test import TestResponse
 
 from survey import database
-from survey.access.limits import CODES_PER_ADDRESS
+from survey.access.service.limits import CODES_PER_ADDRESS
 from survey.answering import views
-from survey.answering.counting import void_wave
+from survey.counting.service import void_wave
 from survey.database import db
-from survey.invitations.rules import draw_code, grouped
-from survey.invitations.service import invitations_of, number_answered
+from survey.invitations.rules.codes import draw_code, grouped
+from survey.invitations.service.invitations import invitations_of, number_answered
 from survey.organisation.service import set_organisation
-from survey.people.service import remove_person
+from survey.people.service.directory import remove_person
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, save_questionnaire
-from survey.responses.service import number_of_ballots
+from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import OPENS, Company, close_company, found_company

@@ -10,17 +10,18 @@ from flask import Flask
 from sqlalchemy import delete, event, insert, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from survey.access.audit import record
+from survey.access.service.audit import record
 from survey.answering import service as answering
 from survey.database import db
-from survey.findings.service import questions_of
+from survey.findings.service.documents import questions_of
 from survey.kernel.clock import now
 from survey.kernel.ids import random_bytes
-from survey.responses import rules, service
+from survey.responses import rules
 from survey.responses.rules import Answers, Tally
-from survey.responses.service import Opened
+from survey.responses.service.responses import Opened
+from survey.responses.service.responses import responses as service
 from survey.responses.tables import BallotRow, CommentRow, ResponseRow
-from survey.waves import sealing
+from survey.vault.rules import sealing
 from survey.waves import service as waves
 from tests.attacks.world import patched
 
@@ -222,7 +223,7 @@ def drafts_deleted_plainly(app: Flask) -> Iterator[None]:
 @contextmanager
 def nothing_scrubbed(app: Flask) -> Iterator[None]:
     """After counting, what was deleted is left as it lies."""
-    from survey.answering import counting
+    from survey.counting import service as counting
 
     with patched(counting, "scrub", lambda *_: None):
         yield

@@ -26,10 +26,10 @@ from flask_migrate import upgrade
 from scipy.stats import mannwhitneyu
 from sqlalchemy import create_engine, text
 
-from survey.access import limits
+from survey.access.service import limits
 from survey.app import create_app
 from survey.database import db
-from survey.invitations.rules import draw_code
+from survey.invitations.rules.codes import draw_code
 from tests.answering.today import open_today
 from tests.attacks.attack import Attack
 from tests.attacks.metric import Evidence, Verdict, finds, judge, worst

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from survey.invitations.rules import digest
+from survey.invitations.rules.codes import digest
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
 from tests.attacks.faults import drafts_deleted_plainly, nothing_scrubbed
 from tests.attacks.files import free_pages, heap_gaps, sqlite_pages, words_in

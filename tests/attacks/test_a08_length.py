@@ -1,6 +1,6 @@
 """A8: the length of the sealed ballots."""
 
-from survey.waves.sealing import SEALED
+from survey.vault.rules.sealing import SEALED
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
 from tests.attacks.faults import ballots_without_padding
 from tests.attacks.metric import Evidence

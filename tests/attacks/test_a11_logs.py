@@ -16,11 +16,11 @@ from flask import Flask
 from sqlalchemy import make_url, text
 
 from survey.database import db
-from survey.invitations import service as invitations
-from survey.invitations.rules import digest
-from survey.invitations.service import open_wave
+from survey.invitations.rules.codes import digest
 from survey.kernel.errors import Refused
-from survey.responses.service import number_of_ballots
+from survey.launching.service import opening
+from survey.launching.service.opening import open_wave
+from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
 from tests.answering.today import open_today, sent_letters
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
@@ -70,7 +70,7 @@ def sql_echo(app: Flask) -> Iterator[None]:
 def statements_logged(app: Flask) -> Iterator[None]:
     """The server logs every statement, and nothing keeps the wave from being launched."""
     _set_on_server("log_statement", "all")
-    with patched(invitations, "indiscretions", tuple):
+    with patched(opening, "indiscretions", tuple):
         yield
 
 

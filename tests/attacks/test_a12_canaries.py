@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from survey.answering import service as answering
 from survey.database import db, transaction
-from survey.invitations import service as invitations
 from survey.invitations.letters import Means
-from survey.invitations.rules import digest
-from survey.responses import service as responses
+from survey.invitations.rules.codes import digest
+from survey.invitations.service import invitations
+from survey.responses.service import responses
 from tests.answering.today import open_today
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
 from tests.attacks.metric import Evidence

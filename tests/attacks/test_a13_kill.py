@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering import counting
 from survey.app import create_app
 from survey.config import Config
+from survey.counting import service as counting
 from survey.database import db
 from survey.kernel.errors import Refused
-from survey.waves import keys
+from survey.vault.service import key_files
 from tests.answering.test_kill import ANSWERS, CANARY, _copy, _state, closer
 from tests.attacks.metric import by_order, finds, judge
 from tests.attacks.world import patched
@@ -66,7 +66,7 @@ def key_destroyed_first(app: Flask) -> Iterator[None]:
 
     def opened(wave_id: str, private: bytes, _progress: object = None) -> object:
         found = real(wave_id, private)
-        keys.destroy_key(app.config["CANDOUR"].key_dir, wave_id)
+        key_files.destroy_key(app.config["CANDOUR"].key_dir, wave_id)
         return found
 
     with patched(counting.responses, "open_ballots", opened):

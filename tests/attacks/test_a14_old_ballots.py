@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from flask import Flask
 
-from survey.access.audit import record
-from survey.answering import counting
-from survey.waves import keys, sealing
+from survey.access.service.audit import record
+from survey.counting import service as counting
+from survey.vault.rules import sealing
+from survey.vault.service import key_files
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
 from tests.attacks.metric import Evidence
 from tests.attacks.world import World, patched
@@ -56,7 +57,7 @@ def keys_left(paths: list[Path], public: bytes, ballots: list[bytes]) -> set[byt
         for ballot in ballots:
             content = content.replace(ballot, b"")
         tried |= set(candidates(content))
-    return {one for one in tried if len(one) == LENGTH and keys.public_half(one) == public}
+    return {one for one in tried if len(one) == LENGTH and key_files.public_half(one) == public}
 
 
 def attempt(world: World) -> Evidence:
@@ -80,14 +81,14 @@ def key_file_left(app: Flask) -> Iterator[None]:
 @contextmanager
 def key_in_the_database(app: Flask) -> Iterator[None]:
     """The launch notes the key in the audit log."""
-    make = keys.make_key
+    make = key_files.make_key
 
     def noted(folder: Path | None, wave_id: str) -> bytes:
         private = make(folder, wave_id)
         record("key made", {"key": private.hex()})
         return private
 
-    with patched(keys, "make_key", noted):
+    with patched(key_files, "make_key", noted):
         yield
 
 
@@ -111,7 +112,7 @@ def test_a_key_that_is_left_is_caught(worlds: Worlds, database: str, fault: str)
 
 def test_a_key_is_found_in_whatever_form_it_lies(tmp_path: Path) -> None:
     private = bytes(range(100, 164, 2))
-    public = keys.public_half(private)
+    public = key_files.public_half(private)
     for form in (private, private.hex().encode(), base64.b64encode(private), base64.urlsafe_b64encode(private)):
         (tmp_path / "file").write_bytes(bytes(5000) + b"said: " + form + b" and more")
         assert keys_left([tmp_path / "file"], public, []) == {private}

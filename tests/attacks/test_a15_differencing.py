@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from survey import statistics as st
-from survey.findings import cells as product_cells
-from survey.findings import compute as product_compute
-from survey.findings.cells import Cells, Statistic, statistics_of
-from survey.findings.compute import canonical, compute
-from survey.findings.publication import check, published
+from survey.findings.document.rules import cells as product_cells
+from survey.findings.document.rules import compute as product_compute
+from survey.findings.document.rules.cells import Cells, Statistic, statistics_of
+from survey.findings.document.rules.compute import canonical, compute
+from survey.findings.document.rules.publication import check, published
 from survey.findings.rules import Earlier, Evidence
-from survey.findings.wording import FROM_TEN, HIDDEN, MOST_OR_ALL, ONE_OR_NONE
+from survey.findings.words.rules.wording import FROM_TEN, HIDDEN, MOST_OR_ALL, ONE_OR_NONE
 from survey.questionnaires.rules import Question, Questionnaire, Scale, ScaleKind
 from survey.responses.rules import Cell, PublishedGroup, Tally
 from survey.statistics.differencing import Fact, Space, narrowed

@@ -9,15 +9,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering import commands, desk
 from survey.answering.service import Outcome, submit
+from survey.console import commands
+from survey.console.views import waves as wave_pages
 from survey.database import db, transaction
-from survey.invitations.service import number_answered
+from survey.invitations.service.invitations import number_answered
 from survey.kernel.clock import now
-from survey.responses.service import open_ballots
-from survey.waves import keys
+from survey.responses.service.responses import open_ballots
+from survey.vault.service import key_files
 from survey.waves import service as waves
-from survey.waves.rules import Wave, WaveState
+from survey.waves.rules.waves import Wave, WaveState
 from tests.attacks.world import patched
 from tests.cast import SCALES, form
 from tests.outside import Candour, browser, command_line
@@ -77,7 +78,7 @@ def watcher(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.M
     """An open wave beside a counted, a planned and a void one, watched at one moment of the clock."""
     world = build_world(app, with_mail=True)
     moment = now()
-    for module in (desk, commands):
+    for module in (wave_pages, commands):
         monkeypatch.setattr(module, "now", lambda: moment)
     return Watcher(world, command_line(app, database_url, tmp_path, monkeypatch, capsys))
 
@@ -105,16 +106,16 @@ def live_mean(app: Flask) -> Iterator[None]:
         return f"{sum(score or 0 for score in found) / max(1, len(found)):.2f}"
 
     def _key(item: Wave) -> bytes:
-        return keys.load_key(app.config["CANDOUR"].key_dir, item.id)
+        return key_files.load_key(app.config["CANDOUR"].key_dir, item.id)
 
-    with patched(desk, "_says", says):
+    with patched(wave_pages, "_says", says):
         yield
 
 
 @contextmanager
 def live_number(app: Flask) -> Iterator[None]:
     """The list of waves shows how many have answered, to the last one."""
-    with patched(desk, "_says", lambda item: str(number_answered(item.id))):
+    with patched(wave_pages, "_says", lambda item: str(number_answered(item.id))):
         yield
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from survey.findings import compute
-from survey.findings.compute import canonical
-from survey.findings.service import findings
-from survey.findings.wording import MOST_OR_ALL, ONE_OR_NONE
-from survey.invitations.service import invitations_of
+from survey.findings.document.rules import compute
+from survey.findings.document.rules.compute import canonical
+from survey.findings.service.documents import findings
+from survey.findings.words.rules.wording import MOST_OR_ALL, ONE_OR_NONE
+from survey.invitations.service.invitations import invitations_of
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, save_questionnaire
 from tests.attacks.world import patched

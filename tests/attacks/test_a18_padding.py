@@ -10,17 +10,19 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from survey.access.audit import entries
+from survey.access.service.audit import entries
 from survey.database import db, transaction
-from survey.findings.service import findings, questions_of
-from survey.invitations.service import invitations_of, open_wave, preview_wave
+from survey.findings.service.documents import findings, questions_of
+from survey.invitations.service.invitations import invitations_of
 from survey.kernel.errors import Refused
-from survey.people import service as people
+from survey.launching.service.opening import open_wave
+from survey.launching.service.preview import preview_wave
+from survey.people.service import directory
 from survey.providers.service import add_contacts, remove_contact
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, save_questionnaire
 from survey.waves import service as waves
-from survey.waves.rules import Target
+from survey.waves.rules.waves import Target
 from tests.attacks.world import patched
 from tests.cast import Company, answer_all, close_company, found_company, open_company, staff_csv
 
@@ -35,15 +37,15 @@ TAKEN, REFUSED = "taken, for the waves to come", "refused"
 def moved() -> None:
     """Ada's accomplices all move to another department, and she stays nearly alone."""
     lines = staff_csv().decode().splitlines()
-    people.import_people("\n".join(line.replace(",Sales", ",Padding") if "ada@" not in line else line for line in lines).encode())
+    directory.import_people("\n".join(line.replace(",Sales", ",Padding") if "ada@" not in line else line for line in lines).encode())
 
 
 def joined() -> None:
-    people.import_people(staff_csv() + b"\nnew@northwind.example,New One,Sales")
+    directory.import_people(staff_csv() + b"\nnew@northwind.example,New One,Sales")
 
 
 def left() -> None:
-    people.remove_person("c2@northwind.example")
+    directory.remove_person("c2@northwind.example")
 
 
 def other_questions() -> None:
@@ -140,14 +142,14 @@ def test_a_wave_of_seven_is_not_opened(app: Flask) -> None:
 @contextmanager
 def groups_follow_the_directory(app: Flask) -> Iterator[None]:
     """An import moves people between the groups of the open wave."""
-    real = people.import_people
+    real = directory.import_people
     follow = "UPDATE invitation SET group_name = (SELECT department FROM person WHERE person.id = invitation.person_id)"
 
     def imported(content: bytes) -> None:
         real(content)
         set_in_database(follow)()
 
-    with patched(people, "import_people", imported):
+    with patched(directory, "import_people", imported):
         yield
 
 

@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from survey.access import limits
+from survey.access.service import limits
 from survey.answering import service, views
 from survey.answering.service import Outcome, Submission
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of
-from survey.people.service import remove_person
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitations_of
+from survey.people.service.directory import remove_person
 from tests.answering.today import open_today
 from tests.attacks.world import patched
 from tests.cast import Company

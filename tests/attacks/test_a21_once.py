@@ -13,14 +13,14 @@ import waitress
 from flask import Flask
 from sqlalchemy import update
 
-from survey.access import limits
+from survey.access.service import limits
 from survey.answering import service
 from survey.cli import WEB_THREADS
 from survey.database import db
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, number_answered, store_code
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitations_of, number_answered, store_code
 from survey.invitations.tables import InvitationRow
-from survey.responses.service import number_of_ballots
+from survey.responses.service.responses import number_of_ballots
 from tests.answering.today import open_today
 from tests.attacks.world import patched
 from tests.cast import Company

@@ -11,15 +11,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering.counting import close_wave
 from survey.config import Config
+from survey.counting.service import close_wave
 from survey.database import db
-from survey.invitations.service import FRESH, INVITATION, REMINDER, invitations_of
-from survey.invitations.staff import correct_address
+from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER, invitations_of
+from survey.invitations.service.personal_data import correct_address
 from survey.kernel.clock import now
-from survey.mail import bounce_service, service
-from survey.mail.bounce_service import Reading, read_bounces
-from survey.mail.sender import Connection
+from survey.mail.bounces.service import returned
+from survey.mail.bounces.service.returned import Reading, read_bounces
+from survey.mail.outbox.service import letters
+from survey.mail.smtp.service.sender import Connection
 from survey.schedule import tick
 from tests.answering.today import everything_stored, open_today
 from tests.attacks.needles import Finder
@@ -67,8 +68,8 @@ def secrets_in(box: Postbox) -> list[str]:
 
 
 def send(config: Config, kind: str, recipients: list[str], number: int = 1) -> None:
-    service.queue(kind, "it-support-2027-q1", recipients, number=number)
-    assert service.deliver(channel=Connection(config.mail_url)).problem == ""
+    letters.queue(kind, "it-support-2027-q1", recipients, number=number)
+    assert letters.deliver(channel=Connection(config.mail_url)).problem == ""
 
 
 def test_after_reading_no_code_is_in_any_table_log_or_file_or_in_the_bounce_mailbox(app: Flask, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_no_page_and_no_command_tells_how_many_reminders_went_or_came_back(
 ) -> None:
     candour, manager = command_line(app, database_url, tmp_path, monkeypatch, capsys), browser(app, "manager")
     at = now()
-    monkeypatch.setattr(bounce_service, "now", lambda: at)
+    monkeypatch.setattr(returned, "now", lambda: at)
     folder = tmp_path / "box"
     folder.mkdir()
     with open_postbox() as box, open_imap(folder) as port:

@@ -37,17 +37,18 @@ from unittest.mock import patch
 from flask import Flask
 from sqlalchemy import create_engine, inspect, make_url, text
 
-from survey.answering import counting
 from survey.app import create_app
 from survey.config import Config
+from survey.counting import service as counting
 from survey.database import db
-from survey.findings.service import questions_of
-from survey.invitations.service import invitations_of, open_wave
+from survey.findings.service.documents import questions_of
+from survey.invitations.service.invitations import invitations_of
 from survey.kernel.clock import now
-from survey.mail import service as mail
-from survey.mail.catcher import Catcher
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.catcher import Catcher
 from survey.responses.rules import Answers, score_string
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 from tests.cast import SCALES, found_company
 from tests.conftest import settings_of
 from tests.outside import browser

@@ -66,7 +66,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     environment = {"PATH": os.environ["PATH"], "PORT": str(port), "PYTHONUNBUFFERED": "1"}
     log = place / "printed"
     with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "survey.demo"], cwd=place, env=environment, stdout=out, stderr=out)
+        process = subprocess.Popen([sys.executable, "-m", "survey.demo.commands"], cwd=place, env=environment, stdout=out, stderr=out)
     try:
         base = f"http://127.0.0.1:{port}"
         _await(f"{base}/readyz", process, log)

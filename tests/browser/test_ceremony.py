@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from survey.access.service import add_user, sign_in_link
+from survey.access.service.accounts import add_user, sign_in_link
 from survey.answering.service import Outcome, submit
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitations_of, store_code
 from survey.kernel.clock import now
+from survey.launching.service.opening import open_wave
 from tests.browser.conftest import Open, _await
 from tests.browser.test_employee import faults, rate, send
 from tests.cast import form, found_company

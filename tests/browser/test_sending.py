@@ -13,14 +13,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 from sqlalchemy import text
 
-from survey.access.service import add_user, sign_in_link
+from survey.access.service.accounts import add_user, sign_in_link
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db, transaction
-from survey.invitations.service import open_wave
 from survey.kernel.clock import now
-from survey.mail import service as mail
-from survey.mail.sender import Connection, Limits
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.sender import Connection, Limits
 from tests.browser.conftest import Open, _await
 from tests.browser.test_employee import WIDTHS, faults
 from tests.cast import found_company

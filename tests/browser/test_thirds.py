@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
-from survey.access.service import add_user, sign_in_link
+from survey.access.service.accounts import add_user, sign_in_link
 from survey.database import db
 from tests.browser.conftest import Open
 from tests.findings.quarter import WITH_A_VOID_THIRD, counted_quarter, planned_thirds

@@ -5,7 +5,7 @@ from collections import defaultdict
 from flask import Flask
 
 from survey.database import db, transaction
-from survey.invitations.service import invitations_of
+from survey.invitations.service.invitations import invitations_of
 from tests.cast import Company, answer, close_company, open_company
 
 DEPARTMENTS = {"Sales": 14, "Service": 12, "Finance": 9, "Legal": 8, "Board": 8}

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from flask import Flask
 
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitations_of, store_code
+from survey.launching.service.opening import open_wave
 from survey.waves import service as waves
-from survey.waves.rules import Target, Wave
+from survey.waves.rules.waves import Target, Wave
 from tests.cast import OPENS, Company, answer, close_company, found_company
 
 DEPARTMENTS = {"Sales": 22, "Service": 20, "Warehouse": 12, "Legal": 7}

@@ -11,14 +11,14 @@ from sqlalchemy import text
 
 from survey.database import db, transaction
 from survey.findings.commands import findings_group
-from survey.findings.comments import decide, review_desk
-from survey.findings.export import as_csv
-from survey.findings.service import findings
+from survey.findings.comments.service import decide, review_desk
+from survey.findings.exports.rules.csv_file import as_csv
+from survey.findings.service.documents import findings
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
+from survey.mail.outbox.service import letters as mail
 from survey.providers.service import remove_contact
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.cast import answer_all, open_company
 from tests.findings.company import CANARY, MERGED, small_company
 

@@ -10,16 +10,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.audit import entries
+from survey.access.service.audit import entries
 from survey.database import db, transaction
-from survey.findings.comments import decide, review_desk
-from survey.findings.export import as_csv
-from survey.findings.service import findings, preview_sharing, recipients, share, sharing
+from survey.findings.comments.service import decide, review_desk
+from survey.findings.exports.rules.csv_file import as_csv
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import preview_sharing, recipients, share, sharing
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.catcher import Catcher
-from survey.responses.comments import Comment, released
-from survey.waves.rules import Wave, WaveState
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.catcher import Catcher
+from survey.responses.service.comments import Comment, released
+from survey.waves.rules.waves import Wave, WaveState
 from tests.cast import answer_all, close_company, counted_company, open_company
 from tests.findings.company import CANARY, small_company
 

@@ -14,10 +14,10 @@ from flask import Flask
 from scipy.optimize import brentq
 from scipy.stats import false_discovery_control, norm
 
-from survey.findings.comparisons import mix_changed, moved
-from survey.findings.compute import compute
+from survey.findings.document.rules.comparisons import mix_changed, moved
+from survey.findings.document.rules.compute import compute
 from survey.findings.rules import Earlier, Evidence
-from survey.findings.service import findings
+from survey.findings.service.documents import findings
 from survey.providers.service import add_provider
 from survey.questionnaires.rules import Questionnaire, numeric_scale
 from survey.responses.rules import Cell, PublishedGroup

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from survey.findings.compute import FROM_TEN, HIDDEN
-from survey.findings.service import findings
+from survey.findings.document.rules.compute import FROM_TEN, HIDDEN
+from survey.findings.service.documents import findings
 from tests.cast import SCALES, answer, close_company, open_company
 from tests.findings.company import MERGED, small_company
 

@@ -3,8 +3,8 @@
 import re
 from random import Random
 
-from survey.findings.drivers import drivers
-from survey.findings.wording import FROM_A_HUNDRED
+from survey.findings.document.rules.drivers import drivers
+from survey.findings.words.rules.wording import FROM_A_HUNDRED
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank
 

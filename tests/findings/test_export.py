@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from survey.findings.export import COLUMNS, as_csv
-from survey.findings.history import import_history
-from survey.findings.reading import Mapped, read_history
+from survey.findings.exports.rules.csv_file import COLUMNS, as_csv
+from survey.findings.history.rules import Mapped, read_history
+from survey.findings.history.service import import_history
 from survey.findings.rules import Findings
-from survey.findings.service import findings
+from survey.findings.service.documents import findings
 from survey.questionnaires.service import questionnaire
 from tests.cast import OPENS, found_company
 from tests.findings.company import CANARY, MERGED, small_company

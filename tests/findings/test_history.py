@@ -16,12 +16,12 @@ from sqlalchemy import text
 
 from survey import statistics as st
 from survey.database import db
-from survey.findings.commands import responses_group
-from survey.findings.service import findings
+from survey.findings.history.commands import responses_group
+from survey.findings.service.documents import findings
 from survey.kernel.errors import Refused
 from survey.providers.service import add_provider
 from survey.waves import service as waves
-from survey.waves.service import Plan
+from survey.waves.service.surveys import Plan
 from tests.cast import OPENS, counted_company, found_company
 from tests.conftest import settings_of
 from tests.test_one_wave import holders

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from flask import Flask, current_app
 
-from survey.findings.compute import HIDDEN
-from survey.findings.history import import_history
+from survey.findings.document.rules.compute import HIDDEN
+from survey.findings.history.rules import Mapped, read_history
+from survey.findings.history.service import import_history
 from survey.findings.letters import LARGEST, findings_letter, length_fault
-from survey.findings.presentation import named_date, present
-from survey.findings.reading import Mapped, read_history
 from survey.findings.rules import Findings
-from survey.findings.service import findings, preview_sharing, recipients
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import preview_sharing, recipients
+from survey.findings.words.rules.presentation import named_date, present
 from survey.kernel.clock import now
-from survey.mail.letter import Letter
+from survey.mail.rules.letter import Letter
 from survey.questionnaires.service import questionnaire
 from tests.cast import found_company
 from tests.findings.company import CANARY, DEPARTMENTS, MERGED, small_company

@@ -12,14 +12,14 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from survey.charts.drawings import range_cells
-from survey.findings import wording
-from survey.findings.comparisons import moved
-from survey.findings.compute import compute
-from survey.findings.presentation import Presentation, present
+from survey.findings.document.rules.comparisons import moved
+from survey.findings.document.rules.compute import compute
+from survey.findings.words.rules import wording
+from survey.findings.words.rules.presentation import Presentation, present
 from survey.questionnaires.rules import Question, Scale, ScaleKind, numeric_scale
 from survey.questionnaires.rules import Questionnaire as Asked
 from survey.responses.rules import Cell, PublishedGroup, Tally
-from survey.waves.rules import Target, Wave, WaveState
+from survey.waves.rules.waves import Target, Wave, WaveState
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 GROUPS = (("Sales", 14, 10), ("Service", 15, 12), ("Warehouse", 15, 11), ("Finance and Legal", 14, 9))
@@ -315,7 +315,7 @@ def mail(shown: Presentation, name: str) -> str:
     facts = {"client": "Northwind", "response": "72%", "opened": "11 January 2027", "closed": "25 January 2027", "version": 1}
     facts |= {"how": "https://feedback.northwind.example/how-we-count", "reply_by": "11 February 2027", "contact": "Dana Reyes"}
     asks = [m for m in shown.measures if m.look == "misses"]
-    return loader.get_template(f"letters/{name}").render(shown=shown, asks=asks, digest="4f1c92ab", cells=range_cells, **facts)
+    return loader.get_template(f"findings/letters/{name}").render(shown=shown, asks=asks, digest="4f1c92ab", cells=range_cells, **facts)
 
 
 @pytest.mark.parametrize("facts", [{}, {"targets": {}}, {"closed_early": "moved", "unreadable": 2}, {"imported": True}], ids=str)

@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from survey.findings import cells, service
-from survey.findings.compute import canonical, compute
-from survey.findings.publication import check, hidden_further, leaks
+from survey.findings.document.rules import cells
+from survey.findings.document.rules.compute import canonical, compute
+from survey.findings.document.rules.publication import check, hidden_further, leaks
 from survey.findings.rules import Earlier, Evidence, Withheld
-from survey.findings.service import check_publication, findings, recipients, share
-from survey.findings.wording import HIDDEN, ONE_OR_NONE
+from survey.findings.service import sharing
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import check_publication, recipients, share
+from survey.findings.words.rules.wording import HIDDEN, ONE_OR_NONE
 from survey.kernel.errors import Refused
 from survey.questionnaires.rules import Question, Questionnaire, Scale, ScaleKind
 from survey.responses.rules import Cell
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.cast import counted_company
 from tests.findings.company import MERGED, small_company
 from tests.findings.test_presentation import five, questions, tally, wave
@@ -176,7 +178,7 @@ def test_a_leak_across_waves_ends_the_comparison_and_hides_no_group() -> None:
 def test_a_version_that_leaks_is_not_sent_and_the_reasons_are_named(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     company = counted_company(app)
     otto = recipients(company.wave)[1][0]
-    monkeypatch.setattr(service, "check", lambda document, earlier, *, with_groups: ("OVR1: something follows.",) if with_groups else ())
+    monkeypatch.setattr(sharing, "check", lambda document, earlier, *, with_groups: ("OVR1: something follows.",) if with_groups else ())
     with pytest.raises(Refused, match=r"nothing was sent\. Share it without groups") as refusal:
         share(company.wave.slug, [otto.id], company.wave.closes_at, actor="test", with_groups=True)
     assert refusal.value.details == ("OVR1: something follows.",)

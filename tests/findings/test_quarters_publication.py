@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from survey.findings import pooling
-from survey.findings.compute import canonical, compute
-from survey.findings.pooling import add_up
-from survey.findings.publication import check, leaks
+from survey.findings.document.rules import pooling
+from survey.findings.document.rules.compute import canonical, compute
+from survey.findings.document.rules.pooling import add_up
+from survey.findings.document.rules.publication import check, leaks
 from survey.findings.rules import Evidence, Third
-from survey.findings.wording import HIDDEN, TOO_WIDE
+from survey.findings.words.rules.wording import HIDDEN, TOO_WIDE
 from survey.questionnaires.rules import Question
 from survey.responses.rules import Cell, PublishedGroup, Tally
 from survey.statistics.differencing import Fact, Space
-from survey.waves.rounds import ALL_THIRDS, ONE_THIRD
-from survey.waves.rules import Group, Wave
+from survey.waves.rules.thirds import ALL_THIRDS, ONE_THIRD
+from survey.waves.rules.waves import Group, Wave
 from tests.attacks.test_a15_differencing import ASKED, cell_of
 from tests.findings.test_presentation import wave
 

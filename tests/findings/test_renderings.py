@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from survey.charts import drawings
 from survey.database import transaction
-from survey.findings.compute import canonical, compute
-from survey.findings.export import as_csv
+from survey.findings.document.rules.compute import canonical, compute
+from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import findings_letter
-from survey.findings.presentation import present
 from survey.findings.rules import Evidence
-from survey.findings.service import findings, preview_sharing, recipients
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import preview_sharing, recipients
 from survey.findings.tables import FindingsRow
+from survey.findings.words.rules.presentation import present
 from survey.kernel.clock import now
 from survey.responses.rules import Cell, PublishedGroup, Tally
 from tests.cast import counted_company

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.findings.review import (
+from survey.findings.comments.rules import (
     ADDRESS,
     COLLEAGUES_ADDRESS,
     DATE,

@@ -10,19 +10,21 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.audit import entries
-from survey.answering.counting import void_wave
+from survey.access.service.audit import entries
+from survey.counting.service import void_wave
 from survey.database import db, transaction
-from survey.findings.service import findings, preview_sharing, recipients, share, shared_with, sharing
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import preview_sharing, recipients, share, shared_with, sharing
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitations_of, store_code
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.catcher import Catcher, Caught
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.catcher import Catcher, Caught
 from survey.providers.rules import Contact
 from survey.providers.service import add_contacts, list_providers, remove_contact
 from survey.waves import service as waves
-from survey.waves.rules import Wave, WaveState
+from survey.waves.rules.waves import Wave, WaveState
 from tests.cast import Company, answer_all, close_company, counted_company, open_company
 
 Sent = Callable[[], list[Caught]]

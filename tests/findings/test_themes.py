@@ -2,8 +2,8 @@
 
 import pytest
 
-from survey.findings.themes import themes
-from survey.findings.wording import NO_THEME
+from survey.findings.document.rules.themes import themes
+from survey.findings.words.rules.wording import NO_THEME
 
 VPN = ["The VPN drops", "vpn again!", "Slow VPN in the afternoon", "My vpn died", "VPN", "Fix the printer"]
 

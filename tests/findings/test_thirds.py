@@ -13,25 +13,26 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.audit import entries
-from survey.answering import counting
-from survey.answering.counting import pool_thirds, void_wave
+from survey.access.service.audit import entries
 from survey.charts import drawings
+from survey.counting import service as counting
+from survey.counting.service import pool_thirds, void_wave
 from survey.database import db
-from survey.findings import pooling
 from survey.findings.commands import findings_group
-from survey.findings.comments import decide, review_desk
-from survey.findings.export import as_csv
-from survey.findings.presentation import present
-from survey.findings.service import comments_of, earlier_findings, findings, recipients, share
+from survey.findings.comments.service import decide, review_desk
+from survey.findings.document.rules import pooling
+from survey.findings.exports.rules.csv_file import as_csv
+from survey.findings.service.documents import comments_of, earlier_findings, findings
+from survey.findings.service.sharing import recipients, share
+from survey.findings.words.rules.presentation import present
 from survey.kernel.errors import Refused
-from survey.mail.catcher import Catcher
-from survey.mail.service import deliver
-from survey.responses.comments import released
+from survey.mail.outbox.service.letters import deliver
+from survey.mail.smtp.service.catcher import Catcher
+from survey.responses.service.comments import released
 from survey.schedule import tick
 from survey.statistics import proportion_interval
 from survey.waves import service as waves
-from survey.waves.rules import Target, WaveState
+from survey.waves.rules.waves import Target, WaveState
 from tests.answering.today import everything_stored
 from tests.cast import OPENS, answer, close_company
 from tests.findings.quarter import (

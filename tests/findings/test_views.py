@@ -12,14 +12,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from survey.database import db, transaction
-from survey.findings.comments import decide, review_desk
-from survey.findings.compute import FROM_TEN, HIDDEN
-from survey.findings.export import as_csv
-from survey.findings.service import findings, recipients
+from survey.findings.comments.service import decide, review_desk
+from survey.findings.document.rules.compute import FROM_TEN, HIDDEN
+from survey.findings.exports.rules.csv_file import as_csv
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import recipients
 from survey.providers.service import remove_contact
-from survey.responses.comments import released
+from survey.responses.service.comments import released
 from survey.waves import service as waves
-from survey.waves.rules import Wave, WaveState
+from survey.waves.rules.waves import Wave, WaveState
 from tests.cast import answer_all, open_company
 from tests.findings.company import CANARY, MERGED, emptied, small_company
 from tests.outside import signed_in

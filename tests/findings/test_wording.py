@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from survey.findings import wording
+from survey.findings.words.rules import wording
 from survey.statistics.values import Interval
 from survey.statistics.verdicts import Verdict, verdict
 

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, time
 
 from flask import Flask
 
-from survey.findings.service import recipients, share
-from survey.followups.rules import Commitment, Side
+from survey.accountability.rules.replies import Commitment, Side
+from survey.findings.service.sharing import recipients, share
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 from tests.findings.company import small_company
 
 ACTOR = "test"

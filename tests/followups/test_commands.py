@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from survey.accountability import service
 from survey.database import db
-from survey.followups import service
-from survey.mail import service as mail
-from survey.waves.rules import Wave
+from survey.followups.service import closing_mail
+from survey.mail.outbox.service import letters as mail
+from survey.waves.rules.waves import Wave
 from tests.followups.company import FROM_DAY, REPLY, REPLY_DUE, at_noon, shared_company
 from tests.outside import Candour, command_line
 
@@ -48,10 +49,10 @@ def test_record_write_look_and_send(wave: Wave, candour: Candour, tmp_path: Path
     assert "Petra Holm, by 31 March 2027" in shown.out
     dry = candour("followups", "send", wave.slug, "--dry-run")
     assert (dry.out, dry.code) == (shown.out, 0)
-    assert mail.status(wave.slug).counts(service.FOLLOW_UP) == {}
+    assert mail.status(wave.slug).counts(closing_mail.FOLLOW_UP) == {}
     said = candour("followups", "send", wave.slug)
     assert "51 letters are queued" in said.out
-    assert mail.status(wave.slug).counts(service.FOLLOW_UP) == {"ready": 51}
+    assert mail.status(wave.slug).counts(closing_mail.FOLLOW_UP) == {"ready": 51}
     again = candour("followups", "send", wave.slug)
     assert (again.code, again.out) == (1, "")
     assert "goes out once" in again.err
@@ -90,7 +91,7 @@ def test_the_list_says_how_far_each_wave_has_come(wave: Wave, candour: Candour, 
     assert "OVERDUE since 18 February 2027" in candour("followups", "list").out
     assert candour("followups", "send", wave.slug).code == 0
     [found] = json.loads(candour("followups", "list", "--json").out)["followups"]
-    edition = service.edition(wave)
+    edition = closing_mail.edition(wave)
     assert edition
     assert (found["overdue"], found["sent"], found["digest"]) == (False, "2027-02-19", edition.digest)
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from survey.findings.presentation import present
+from survey.accountability.rules.replies import Record
 from survey.findings.rules import Findings
-from survey.findings.service import findings
-from survey.followups.composition import Occasion, check_choice, choices, compose, digest
-from survey.followups.rules import Draft, Record, Standing
+from survey.findings.service.documents import findings
+from survey.findings.words.rules.presentation import present
+from survey.followups.rules.closing_mail import Draft, Standing
+from survey.followups.rules.composition import Occasion, check_choice, choices, compose, digest
 from survey.kernel.errors import Refused
 from tests.followups.company import COMMITMENTS, FROM_DAY, REPLY, REPLY_DUE, SHARED_AT, shared_company
 

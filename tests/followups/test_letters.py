@@ -8,18 +8,20 @@ from html import unescape
 import pytest
 from flask import Flask, current_app
 
+from survey.accountability.rules.replies import LONGEST_CHANGES, LONGEST_REPLY
+from survey.accountability.service import record_reply
 from survey.findings.letters import LARGEST
-from survey.findings.presentation import present
-from survey.findings.service import findings
-from survey.followups.kinds import follow_up_kind
+from survey.findings.service.documents import findings
+from survey.findings.words.rules.presentation import present
 from survey.followups.letters import follow_up_letter, length_fault, sample_letter
-from survey.followups.rules import LONGEST_CHANGES, LONGEST_REPLY, Edition, read_draft
-from survey.followups.service import preview, record_reply, save_draft, send
+from survey.followups.rules.closing_mail import Edition, read_draft
+from survey.followups.service.closing_mail import preview, save_draft, send
+from survey.followups.service.letter_types import follow_up_kind
 from survey.kernel.errors import Refused
-from survey.mail.letter import Letter
-from survey.mail.presets import Pace, time_needed
-from survey.people.service import person_at
-from survey.waves.rules import Wave
+from survey.mail.rules.letter import Letter
+from survey.mail.smtp.rules.presets import Pace, time_needed
+from survey.people.service.directory import person_at
+from survey.waves.rules.waves import Wave
 from tests.findings.company import CANARY, DEPARTMENTS, MERGED
 from tests.findings.test_letters import SCORE, Seen
 from tests.followups.company import ACTOR, COMMITMENTS, FROM_DAY, REPLY, at_noon, shared_company

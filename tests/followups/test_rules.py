@@ -4,20 +4,19 @@ from datetime import date, timedelta
 
 import pytest
 
-from survey.followups.rules import (
+from survey.accountability.rules.replies import (
     LONGEST_REPLY,
     MOST_COMMITMENTS,
     Commitment,
     Line,
     Record,
     Side,
-    Standing,
     check_received,
     read_commitments,
     read_day,
-    read_draft,
     read_reply,
 )
+from survey.followups.rules.closing_mail import Standing, read_draft
 from survey.kernel.errors import Refused
 
 SHARED, DUE = date(2027, 1, 28), date(2027, 2, 11)

@@ -12,24 +12,26 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.audit import entries, verify
+from survey.access.service.audit import entries, verify
+from survey.accountability.service import record_of, record_reply
 from survey.database import db, transaction
-from survey.findings.service import findings, recipients, share
-from survey.followups import service
-from survey.followups.composition import choices, digest
-from survey.followups.kinds import follow_up_kind
-from survey.followups.rules import Draft, Edition, read_draft
-from survey.followups.service import FOLLOW_UP, record_of, record_reply, save_draft, send
-from survey.invitations.service import invitations_of
-from survey.invitations.staff import correct_address, erase_person, export_person
+from survey.findings.service.documents import findings
+from survey.findings.service.sharing import recipients, share
+from survey.followups.rules.closing_mail import Draft, Edition, read_draft
+from survey.followups.rules.composition import choices, digest
+from survey.followups.service import closing_mail
+from survey.followups.service.closing_mail import FOLLOW_UP, save_draft, send
+from survey.followups.service.letter_types import follow_up_kind
+from survey.invitations.service.invitations import invitations_of
+from survey.invitations.service.personal_data import correct_address, erase_person, export_person
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.sender import Connection, Limits
-from survey.people.service import import_people, list_people, person_at, remove_person
-from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.sender import Connection, Limits
+from survey.people.service.directory import import_people, list_people, person_at, remove_person
+from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.providers.service import add_contacts
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 from tests.cast import OPENS
 from tests.findings.company import small_company
 from tests.followups.company import ACTOR, COMMITMENTS, FROM_DAY, REPLY, REPLY_DUE, SHARED_AT, at_noon, shared_company
@@ -120,7 +122,7 @@ def test_a_bad_reply_is_refused_and_nothing_is_kept(wave: Wave, text_: str, day:
 
 def test_before_the_findings_are_shared_there_is_nothing_to_reply_to_and_nothing_to_send(app: Flask) -> None:
     item = small_company(app).wave
-    for act in (lambda: reply(item), lambda: service.preview(item.slug, SHARED_AT), lambda: send(item.slug, SHARED_AT, actor=ACTOR)):
+    for act in (lambda: reply(item), lambda: closing_mail.preview(item.slug, SHARED_AT), lambda: send(item.slug, SHARED_AT, actor=ACTOR)):
         with pytest.raises(Refused, match="not been shared with Brightline IT yet"):
             act()
     assert rows("reply") + rows("follow_up") == 0
@@ -169,12 +171,12 @@ def test_a_reason_without_anything_to_correct_is_refused(wave: Wave) -> None:
 
 def test_what_was_not_looked_at_is_not_sent(wave: Wave) -> None:
     reply(wave)
-    seen = service.preview(wave.slug, at_noon(REPLIED)).digest
+    seen = closing_mail.preview(wave.slug, at_noon(REPLIED)).digest
     reply(wave, "Changed our mind.")
     with pytest.raises(Refused, match="changed since you looked"):
         send(wave.slug, at_noon(REPLIED), actor=ACTOR, seen=seen)
     assert rows("follow_up") == 0
-    seen = service.preview(wave.slug, at_noon(REPLIED)).digest
+    seen = closing_mail.preview(wave.slug, at_noon(REPLIED)).digest
     assert send(wave.slug, at_noon(REPLIED), actor=ACTOR, seen=seen).digest == seen
 
 
@@ -317,7 +319,7 @@ def test_what_was_sent_is_frozen_whole_and_the_log_names_its_digest(wave: Wave) 
     edition = send(wave.slug, at_noon(REPLIED), actor="mira@northwind.example")
     reply(wave, "Something else.")
     save_draft(wave.slug, Draft("Other words.", "Nothing."))
-    kept = service.edition(wave)
+    kept = closing_mail.edition(wave)
     assert kept == edition
     assert kept.document == edition.document
     assert digest(kept.document) == edition.digest
@@ -337,24 +339,24 @@ def test_a_mail_changed_in_the_database_is_neither_shown_nor_sent(wave: Wave, bo
         document["reply"]["text"] = "We are the best."
         session.execute(text("UPDATE follow_up SET document = :changed"), {"changed": json.dumps(document)})
     with pytest.raises(Refused, match="was changed in the database"):
-        service.edition(wave)
+        closing_mail.edition(wave)
     deliver(box)
     assert box.recipients == []
-    assert service.waiting(at_noon(FROM_DAY)) == ()  # the dashboard still works
+    assert closing_mail.waiting(at_noon(FROM_DAY)) == ()  # the dashboard still works
 
 
 def test_the_same_facts_give_the_same_document(wave: Wave) -> None:
     reply(wave)
-    one, other = (service.preview(wave.slug, at_noon(REPLIED)) for _ in range(2))
+    one, other = (closing_mail.preview(wave.slug, at_noon(REPLIED)) for _ in range(2))
     assert one == other
-    assert service.preview(wave.slug, at_noon(REPLY_DUE)).digest != one.digest
+    assert closing_mail.preview(wave.slug, at_noon(REPLY_DUE)).digest != one.digest
 
 
 # What it says
 
 
 def preview(wave: Wave) -> Edition:
-    return service.preview(wave.slug, at_noon(FROM_DAY))
+    return closing_mail.preview(wave.slug, at_noon(FROM_DAY))
 
 
 def test_a_chosen_measure_stands_there_and_the_mail_says_who_chose(wave: Wave) -> None:
@@ -388,7 +390,7 @@ def test_the_next_wave_is_named_and_a_void_one_is_passed_over(wave: Wave) -> Non
     planned = [item for item in waves.list_waves() if item.survey_id == wave.survey_id and item.opens > OPENS]
     assert preview(wave).document["following"] == {"wave": planned[0].slug, "opens": "2027-04-12", "is_open": False}
     late = planned[0].opens_at + timedelta(days=1)
-    assert service.preview(wave.slug, late).document["following"]["is_open"]
+    assert closing_mail.preview(wave.slug, late).document["following"]["is_open"]
     with transaction() as session:
         session.execute(text("UPDATE wave SET state = 'void' WHERE id = :id"), {"id": planned[0].id})
     assert preview(wave).document["following"] is None
@@ -405,18 +407,18 @@ def test_nothing_of_groups_people_or_comments_is_in_the_document(wave: Wave) -> 
 
 
 def test_only_the_newest_shared_wave_waits_until_staff_have_heard(wave: Wave) -> None:
-    [(item, found)] = service.waiting(at_noon(FROM_DAY))
+    [(item, found)] = closing_mail.waiting(at_noon(FROM_DAY))
     assert (item.slug, found.is_overdue, found.is_replied) == (wave.slug, False, False)
-    assert service.waiting(at_noon(date(2027, 2, 19)))[0][1].is_overdue
+    assert closing_mail.waiting(at_noon(date(2027, 2, 19)))[0][1].is_overdue
     send(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
-    assert service.waiting(at_noon(date(2027, 2, 19))) == ()
-    assert [standing.edition is not None for _, standing in service.standings(at_noon(FROM_DAY))] == [True]
+    assert closing_mail.waiting(at_noon(date(2027, 2, 19))) == ()
+    assert [standing.edition is not None for _, standing in closing_mail.standings(at_noon(FROM_DAY))] == [True]
 
 
 def test_a_second_contact_who_gets_the_findings_later_moves_no_date(wave: Wave) -> None:
     add_contacts("Brightline IT", [("Petra Holm", "petra@brightline.example")])
     later = [contact.id for contact in recipients(wave)[1] if contact.name == "Petra Holm"]
     share(wave.slug, later, at_noon(date(2027, 2, 5)), actor=ACTOR)
-    found = service.standing(wave, at_noon(FROM_DAY))
+    found = closing_mail.standing(wave, at_noon(FROM_DAY))
     assert found
     assert (found.shared, found.reply_due) == (SHARED_AT.date(), REPLY_DUE)

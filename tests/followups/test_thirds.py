@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from survey.findings.service import recipients, share
-from survey.followups import service
-from survey.followups.service import FOLLOW_UP, send
-from survey.mail import service as mail
-from survey.mail.sender import Connection, Limits
-from survey.people.service import list_people, person_at
-from survey.people.stopping import has_stopped
+from survey.findings.service.sharing import recipients, share
+from survey.followups.service import closing_mail
+from survey.followups.service.closing_mail import FOLLOW_UP, send
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.sender import Connection, Limits
+from survey.people.service.directory import list_people, person_at
+from survey.people.service.stopping import has_stopped
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 from tests.findings.quarter import THIRDS, counted_quarter, planned_thirds
 from tests.followups.company import ACTOR
 from tests.mail.postbox import open_postbox
@@ -33,7 +33,7 @@ def pool(app: Flask) -> Wave:
 
 
 def test_everybody_in_its_thirds_gets_it_once_and_can_stop(app: Flask, pool: Wave) -> None:
-    assert len(service.readers(pool)) == len(list_people()) == 61
+    assert len(closing_mail.readers(pool)) == len(list_people()) == 61
     late = pool.closes_at + timedelta(days=30)
     send(pool.slug, late, actor=ACTOR)
     with open_postbox() as box:
@@ -52,5 +52,5 @@ def test_everybody_in_its_thirds_gets_it_once_and_can_stop(app: Flask, pool: Wav
 
 
 def test_the_next_wave_is_the_first_third_of_the_next_quarter(pool: Wave) -> None:
-    following = service.preview(pool.slug, pool.closes_at).document["following"]
+    following = closing_mail.preview(pool.slug, pool.closes_at).document["following"]
     assert following["wave"] == next(item.slug for item in waves.list_waves(THIRDS) if item.state == "planned")

@@ -8,11 +8,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from survey.accountability.service import record_of, record_reply
 from survey.database import db, transaction
-from survey.followups import service
-from survey.followups.service import record_of, record_reply, send
-from survey.mail import service as mail
-from survey.waves.rules import Wave
+from survey.followups.service import closing_mail
+from survey.followups.service.closing_mail import send
+from survey.mail.outbox.service import letters as mail
+from survey.waves.rules.waves import Wave
 from tests.answering.today import everything_stored
 from tests.followups.company import ACTOR, COMMITMENTS, FROM_DAY, REPLY, REPLY_DUE, at_noon, shared_company
 from tests.outside import Browser, browser
@@ -178,8 +179,8 @@ def test_what_a_manager_writes_is_kept_shown_in_the_mail_and_sent_to_everybody(w
     assert framed.headers["Content-Security-Policy"].endswith("sandbox")
     code, page = send_page(wave, manager, do="send", opening="Good news & bad.", changes="We call <sooner>.")
     assert code == 303, words_on(page)
-    assert mail.status(wave.slug).counts(service.FOLLOW_UP) == {"ready": 51}
-    edition = service.edition(wave)
+    assert mail.status(wave.slug).counts(closing_mail.FOLLOW_UP) == {"ready": 51}
+    edition = closing_mail.edition(wave)
     assert edition
     shown = manager.get(f"/waves/{wave.slug}/follow-up")
     assert edition.digest[7:23] in shown.text

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from survey.answering import commands as answering
-from survey.invitations.commands import surveys_group, targets_group, waves_group
+from survey.counting import commands as answering
 from survey.kernel.errors import Refused
+from survey.waves.commands import surveys_group, targets_group, waves_group
 from tests.answering.today import open_today
 from tests.cast import OPENS, answer_all, found_company
 from tests.ports import free_port

@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from survey.access.audit import entries
+from survey.access.service.audit import entries
 from survey.database import db
-from survey.findings.service import findings
-from survey.invitations.dealing import deal
-from survey.invitations.service import invitations_of, preview_wave
-from survey.invitations.staff import erase_person, export_person
+from survey.findings.service.documents import findings
+from survey.invitations.rules.thirds import deal
+from survey.invitations.service.invitations import invitations_of
+from survey.invitations.service.personal_data import erase_person, export_person
 from survey.kernel.errors import Refused
-from survey.people.service import import_people, list_people, person_at, remove_person
+from survey.launching.service.preview import preview_wave
+from survey.people.service.directory import import_people, list_people, person_at, remove_person
 from survey.waves import service as waves
 from tests.answering.today import everything_stored
 from tests.cast import close_company

@@ -15,22 +15,23 @@ from sqlalchemy import text
 from survey.app import TEMPLATES
 from survey.database import db, transaction
 from survey.invitations.letters import INVITES, REMINDS, Facts, Means, staff_letter, template_for
-from survey.invitations.rules import draw_code
-from survey.invitations.service import open_wave, preview_wave
+from survey.invitations.rules.codes import draw_code
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.languages import Voice, voice_for
-from survey.mail import service as mail
-from survey.mail.letter import wire_address
-from survey.mail.sender import Connection, Limits
-from survey.organisation.rules import Organisation
+from survey.launching.service.opening import open_wave
+from survey.launching.service.preview import preview_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.rules.letter import wire_address
+from survey.mail.smtp.service.sender import Connection, Limits
+from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import set_organisation
-from survey.people.rules import Person
-from survey.people.service import import_people
-from survey.people.stopping import draw_stop_secret
+from survey.people.rules.staff_list import Person
+from survey.people.service.directory import import_people
+from survey.people.service.stopping import draw_stop_secret
 from survey.schedule import tick
 from survey.waves import service as waves
-from survey.waves.rules import Group, Wave, WaveState
+from survey.waves.rules.waves import Group, Wave, WaveState
 from tests.cast import OPENS, found_company
 from tests.mail.postbox import Postbox, open_postbox
 from tests.mail.test_letter import raw_header
@@ -265,17 +266,17 @@ def _template_with(folder: Path, app: Flask, name: str, line: str) -> int:
 
 def spoil_slot(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
     line = _template_with(folder, app, "invitation.txt", "{{ surprise }}")
-    return f"templates/letters/invitation.txt, line {line}: 'surprise' is undefined."
+    return f"templates/invitations/letters/invitation.txt, line {line}: 'surprise' is undefined."
 
 
 def spoil_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
     line = _template_with(folder, app, "invitation.html", '{{ _("Until {then}.", closes=closes) }}')
-    return f"templates/letters/invitation.html, line {line}: the slot {{then}} is not filled."
+    return f"templates/invitations/letters/invitation.html, line {line}: the slot {{then}} is not filled."
 
 
 def spoil_form(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
     line = _template_with(folder, app, "invitation.txt", "{% if %}")
-    return f"templates/letters/invitation.txt, line {line}: "
+    return f"templates/invitations/letters/invitation.txt, line {line}: "
 
 
 def spoil_subject(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:

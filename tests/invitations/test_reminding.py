@@ -15,23 +15,25 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering import commands, desk
 from survey.answering.service import Outcome
+from survey.console import commands
+from survey.console.views import waves as wave_pages
 from survey.database import db, transaction
-from survey.invitations import kinds
-from survey.invitations.reminding import due_to_remind, remind
-from survey.invitations.rules import draw_code, reminder_window
-from survey.invitations.service import invitations_of, open_wave, store_code
-from survey.invitations.staff import correct_address
+from survey.invitations.rules.codes import draw_code, reminder_window
+from survey.invitations.service import letter_types
+from survey.invitations.service.invitations import invitations_of, store_code
+from survey.invitations.service.personal_data import correct_address
+from survey.invitations.service.reminders import due_to_remind, remind
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.sender import Connection, Limits
-from survey.people.service import remove_person
-from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.sender import Connection, Limits
+from survey.people.service.directory import remove_person
+from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.schedule import tick
 from survey.waves import service as waves
-from survey.waves.rules import Wave, WaveState
+from survey.waves.rules.waves import Wave, WaveState
 from tests.answering.today import open_today, sent_letters
 from tests.cast import OPENS, Company, answer, answer_all, close_company, found_company
 from tests.conftest import settings_of
@@ -356,7 +358,7 @@ def test_it_is_queued_once_at_its_time_and_not_on_the_last_working_day(company: 
 
 def test_one_that_still_waits_on_the_last_working_day_is_dropped(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remind(company.wave, halfway(company.wave))
-    monkeypatch.setattr(kinds, "now", lambda: reminder_window(company.wave)[1])
+    monkeypatch.setattr(letter_types, "now", lambda: reminder_window(company.wave)[1])
     assert sent_letters(tmp_path / "reminders") == []
     assert reminders("cancelled") == 22
 
@@ -401,7 +403,7 @@ def test_no_page_and_no_command_tells_how_many_are_reminded(
     mail.pause("a test")
     assert [line for line in tick(app.config["CANDOUR"], moment) if "paused" not in line] == [f"{slug}: reminders are queued"]
     mail.resume()
-    for module in (desk, commands):
+    for module in (wave_pages, commands):
         monkeypatch.setattr(module, "now", lambda: moment)
     waiting = seen()
     for words in ("reminder: going out\n", "<p>Reminders: going out.</p>"):

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.invitations.rules import ALPHABET, LENGTH, code_in, digest, draw_code, grouped
+from survey.invitations.rules.codes import ALPHABET, LENGTH, code_in, digest, draw_code, grouped
 
 CODES = st.text(ALPHABET, min_size=LENGTH, max_size=LENGTH)
 BETWEEN = st.text(" \t\n-\u00a0\u2010\u2011\u2013", max_size=2)

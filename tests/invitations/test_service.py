@@ -12,18 +12,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.audit import entries
+from survey.access.service.audit import entries
 from survey.answering.service import Outcome
 from survey.database import db
-from survey.findings.service import findings, questions_of
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitation_for, invitations_of, notes_on_mail, open_wave, preview_wave, store_code
+from survey.findings.service.documents import findings, questions_of
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitation_for, invitations_of, store_code
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.people.service import correct_address, import_people, list_people, remove_person
-from survey.waves import keys
+from survey.launching.service.opening import open_wave
+from survey.launching.service.preview import notes_on_mail, preview_wave
+from survey.people.service.directory import correct_address, import_people, list_people, remove_person
+from survey.vault.service import key_files
 from survey.waves import service as waves
-from survey.waves.rules import Wave, WaveState
+from survey.waves.rules.waves import Wave, WaveState
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import OPENS, answer, answer_all, close_company, found_company, open_company, staff_csv
 from tests.conftest import settings_of
@@ -187,7 +189,7 @@ def test_the_database_holds_the_digest_of_a_code_and_never_the_code_or_the_key(a
     company = open_company(app)
     stored = str(everything_stored())
     assert not any(code in stored or code.encode().hex() in stored for code in company.codes)
-    assert keys.load_key(company.config.key_dir, company.wave.id).hex() not in stored
+    assert key_files.load_key(company.config.key_dir, company.wave.id).hex() not in stored
     assert rows("token") == 58
 
 

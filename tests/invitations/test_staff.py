@@ -10,25 +10,25 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access import audit
-from survey.answering import sending
+from survey.access.service import audit
 from survey.answering.service import Outcome
 from survey.config import Config
+from survey.console.service import wave_mail
 from survey.database import db
-from survey.findings.service import findings
-from survey.invitations import kinds
-from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
+from survey.findings.service.documents import findings
 from survey.invitations.letters import Means
-from survey.invitations.service import invitation_for, invitations_of, is_due, store_means
-from survey.invitations.staff import correct_address, erase_person, export_person
+from survey.invitations.service import letter_types
+from survey.invitations.service.invitations import invitation_for, invitations_of, is_due, store_means
+from survey.invitations.service.letter_types import fresh_invitation_kind, invitation_kind, reminder_kind
+from survey.invitations.service.personal_data import correct_address, erase_person, export_person
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.catcher import Catcher
-from survey.mail.kinds import Kind, NotNow
-from survey.mail.service import Item
-from survey.people.service import list_people, person_at
-from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
+from survey.mail.outbox.service import letters as mail
+from survey.mail.outbox.service.letter_types import Kind, NotNow
+from survey.mail.outbox.service.letters import Item
+from survey.mail.smtp.service.catcher import Catcher
+from survey.people.service.directory import list_people, person_at
+from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import Company, answer, answer_all, close_company, staff_csv
@@ -127,7 +127,7 @@ def test_an_invitation_that_still_waits_goes_once_to_the_new_address(app: Flask,
 
 def test_an_invitation_that_was_cancelled_stays_so_when_its_address_is_corrected(app: Flask, tmp_path: Path) -> None:
     company = open_today(app, {"Sales": 8})
-    sending.cancel_waiting(company.wave.slug, now(), actor="test")
+    wave_mail.cancel_waiting(company.wave.slug, now(), actor="test")
     correct_address(ADA, NEW)
     assert sent_letters(tmp_path / "out") == []
     assert set(db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars()) == {"invitation"}
@@ -141,9 +141,9 @@ def test_a_letter_of_a_wave_that_takes_no_answers_any_more_waits_for_the_close(
     answer(company, code_of(company, BOB), {"OVR1": "4"})
     items = [item_for(company, email) for email in (ADA, BOB)]
     write = kind(app.config["CANDOUR"]).writer(items)
-    monkeypatch.setattr(kinds, "now", lambda: company.wave.closes_at - timedelta(seconds=1))
+    monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at - timedelta(seconds=1))
     assert [write(item) is not None for item in items] == [kind is not reminder_kind, False]
-    monkeypatch.setattr(kinds, "now", lambda: company.wave.closes_at)
+    monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at)
     for item in items:
         with pytest.raises(NotNow):
             write(item)
@@ -235,7 +235,7 @@ def test_erasing_after_the_count_touches_no_answer_and_blanks_every_reference(co
 
 
 def test_who_comes_back_after_being_erased_is_somebody_new(company: Company) -> None:
-    from survey.people.service import import_people
+    from survey.people.service.directory import import_people
 
     secret = draw_stop_secret()
     store_stop_secrets([(person_at(ADA).id, secret)])

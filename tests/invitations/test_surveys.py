@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from survey.access import audit
-from survey.invitations.service import open_wave
+from survey.access.service import audit
+from survey.launching.service.opening import open_wave
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.test_desk import said
 from tests.answering.today import open_today
 from tests.cast import OPENS, found_company

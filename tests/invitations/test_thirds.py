@@ -9,14 +9,14 @@ from sqlalchemy import text
 
 from survey.answering.service import next_steps, survey_page
 from survey.database import db
-from survey.invitations import kinds
-from survey.invitations.commands import surveys_group, waves_group
-from survey.invitations.service import invitations_of
+from survey.invitations.service import letter_types
+from survey.invitations.service.invitations import invitations_of
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
-from survey.mail.catcher import Catcher
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.catcher import Catcher
 from survey.schedule import tick
 from survey.waves import service as waves
+from survey.waves.commands import surveys_group, waves_group
 from tests.answering.test_desk import said
 from tests.cast import close_company, found_company
 from tests.findings.quarter import EXAMPLE, answered, next_planned, opened, planned_thirds
@@ -59,7 +59,7 @@ def test_fewer_people_are_refused_with_what_to_do_and_nothing_is_planned(app: Fl
 
 
 def found_more_and_ask_sales(app: Flask) -> None:
-    from survey.people.service import import_people
+    from survey.people.service.directory import import_people
     from tests.cast import staff_csv
 
     import_people(staff_csv(NINETY))
@@ -103,7 +103,7 @@ def test_opening_says_that_a_third_is_asked_and_invites_no_more(app: Flask) -> N
 
 def test_the_invitation_names_the_third_as_the_group_that_an_answer_is_counted_under(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     first = planned_thirds()
-    monkeypatch.setattr(kinds, "now", lambda: first.opens_at)
+    monkeypatch.setattr(letter_types, "now", lambda: first.opens_at)
     tick(app.config["CANDOUR"], first.opens_at)
     item = waves.wave(first.slug)
     letters = [one for one in Catcher(app.config["CANDOUR"].folder / "mail").letters() if f"/s/{item.slug}#" in one.text]

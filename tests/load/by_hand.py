@@ -16,7 +16,7 @@ from email import message_from_bytes, policy
 from hashlib import sha256
 from pathlib import Path
 
-from survey.invitations.rules import draw_code, grouped
+from survey.invitations.rules.codes import draw_code, grouped
 
 BATCH = 100
 SENDER = "feedback@northwind.example"

@@ -20,7 +20,7 @@ from flask_migrate import upgrade
 
 from survey.app import create_app
 from survey.database import db, transaction
-from survey.people.service import import_people
+from survey.people.service.directory import import_people
 from survey.people.tables import StopRow
 from tests.conftest import settings
 

@@ -1,7 +1,7 @@
 """Queueing again whatever may be."""
 
-from survey.mail import progress
-from survey.mail.kinds import known_kinds
+from survey.mail.outbox.service import progress
+from survey.mail.outbox.service.letter_types import known_kinds
 
 
 def retry(wave: str) -> int:

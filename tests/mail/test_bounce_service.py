@@ -19,13 +19,14 @@ from sqlalchemy import text
 
 from survey.config import Config
 from survey.database import db, transaction
-from survey.invitations.service import FRESH, INVITATION, REMINDER
-from survey.invitations.staff import export_person
+from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
+from survey.invitations.service.personal_data import export_person
 from survey.kernel.clock import now
-from survey.mail import bounce_service, service
-from survey.mail.bounce_service import STAYS, Reading, Taken, box_state, read_bounces, read_bounces_if_due, take
-from survey.mail.mailbox import Mailbox
-from survey.mail.sender import Connection
+from survey.mail.bounces.service import returned
+from survey.mail.bounces.service.mailbox import Mailbox
+from survey.mail.bounces.service.returned import STAYS, Reading, Taken, box_state, read_bounces, read_bounces_if_due, take
+from survey.mail.outbox.service import letters
+from survey.mail.smtp.service.sender import Connection
 from survey.schedule import tick
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today
@@ -54,12 +55,12 @@ class Post:
         """Queues a letter of this kind for the first people, and hands over what waits."""
         query = "SELECT i.id FROM invitation i JOIN person p ON p.id = i.person_id WHERE p.email IN (:one, :two)"
         recipients = db.session.execute(text(query), {"one": "ada@northwind.example", "two": "c2@northwind.example"}).scalars()
-        service.queue(kind, self.company.wave.slug, list(recipients), number=number)
+        letters.queue(kind, self.company.wave.slug, list(recipients), number=number)
         self.deliver()
 
     def deliver(self) -> None:
         before = len(self.box.kept)
-        assert service.deliver(channel=Connection(self.box.url)).problem == ""
+        assert letters.deliver(channel=Connection(self.box.url)).problem == ""
         kinds = dict(db.session.execute(text("SELECT message_id, kind FROM outbox")).all())
         db.session.rollback()
         for letter in self.box.letters()[before:]:
@@ -111,7 +112,7 @@ def test_a_letter_that_comes_back_is_noted_and_its_notice_deleted_and_foreign_ma
     assert {number: (post.folder / f"{number:04}.eml").read_bytes() for number in foreign} == foreign
     assert list(post.folder.glob("*.flags")) == []
     assert read_bounces(post.config) == Reading(), "what is not ours is not read again"
-    shown = service.status(post.company.wave.slug)
+    shown = letters.status(post.company.wave.slug)
     assert shown.numbers == {INVITATION: {"sent": 57, "bounced": 1}}
     assert [reason for _, reason in shown.failures] == ["this mailbox does not exist (5.1.1)"]
     assert waves.wave(post.company.wave.slug).invited == 58
@@ -125,7 +126,7 @@ def told(post: Post, candour: Candour, manager: Browser) -> list[object]:
     pages = [
         re.sub(r"\d\d:\d\d|(csrf_token|carried)\S* value=\S+", "", manager.get(page).text) for page in ("/", f"/waves/{wave}/progress")
     ]
-    return [service.status(wave), people, commands, candour("mail", "retry", wave), pages]
+    return [letters.status(wave), people, commands, candour("mail", "retry", wave), pages]
 
 
 @pytest.mark.parametrize("kind", [REMINDER, FRESH])
@@ -140,7 +141,7 @@ def test_nothing_tells_that_a_letter_came_back_that_only_those_get_who_have_not_
 ) -> None:
     candour, manager = command_line(app, database_url, tmp_path, monkeypatch, capsys), browser(app, "manager")
     at = now()
-    monkeypatch.setattr(bounce_service, "now", lambda: at)
+    monkeypatch.setattr(returned, "now", lambda: at)
     post.send(kind)
     assert read_bounces(post.config) == Reading()
     before = told(post, candour, manager)
@@ -224,7 +225,7 @@ def test_a_mailbox_that_was_numbered_anew_is_read_from_the_start(post: Post, tmp
 
 
 def test_a_mailbox_that_lets_nothing_be_deleted_is_read_to_its_end(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("survey.mail.mailbox.AT_ONCE", 1)
+    monkeypatch.setattr("survey.mail.bounces.service.mailbox.AT_ONCE", 1)
     for number, name in enumerate(("ada", "c2"), start=1):
         put(post.folder, number, report(post.ids[INVITATION, f"{name}@northwind.example"]))
     post.folder.chmod(0o755)
@@ -262,12 +263,12 @@ def test_every_letter_has_an_envelope_sender_of_its_own_and_comes_back_by_it_alo
 
 def test_it_is_read_every_ten_minutes_by_the_real_clock_by_whoever_asks_first(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     at = now()
-    monkeypatch.setattr(bounce_service, "now", lambda: at)
+    monkeypatch.setattr(returned, "now", lambda: at)
     read = [read_bounces_if_due(post.config).foreign]
     for number, later in enumerate((0, 599, 600, 601, 1200, -60, -60, 540), start=1):
         put(post.folder, number, out_of_office(UNKNOWN))
         moment = at + timedelta(seconds=later)
-        monkeypatch.setattr(bounce_service, "now", lambda moment=moment: moment)
+        monkeypatch.setattr(returned, "now", lambda moment=moment: moment)
         read.append(read_bounces_if_due(post.config).foreign)
     assert read == [0, 0, 0, 3, 0, 2, 1, 0, 2]
 
@@ -362,7 +363,7 @@ def test_a_mail_servers_pipe_hands_one_message_over(post: Post, candour: Candour
     assert piped() == (0, "")
     (tmp_path / "message").write_bytes(b"\0" * 2_000_000)
     assert piped() == (0, "")
-    monkeypatch.setattr("survey.mail.bounce_commands.take", lambda *_: db.session.execute(text("SELECT nothing FROM nowhere")))
+    monkeypatch.setattr("survey.mail.bounces.commands.take", lambda *_: db.session.execute(text("SELECT nothing FROM nowhere")))
     code, err = piped()
     assert (code, err[:36]) == (75, "The database did not do what was ask")
 
@@ -389,7 +390,7 @@ def test_where_the_server_can_it_is_asked_to_return_no_body(post: Post) -> None:
     thread.start()
     retry(post.company.wave.slug)
     set_state(post.ids[INVITATION, "ada@northwind.example"], "ready")
-    service.deliver(channel=Connection(f"smtp://127.0.0.1:{listener.getsockname()[1]}"))
+    letters.deliver(channel=Connection(f"smtp://127.0.0.1:{listener.getsockname()[1]}"))
     thread.join(timeout=15)
     listener.close()
     assert [line for line in heard if line.lower().startswith(b"mail")] == [b"MAIL FROM:<feedback@northwind.example> RET=HDRS\r\n"]

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey.config import Config
-from survey.mail.bounces import LARGEST, Notice, envelope_sender, is_report, read_notice, reason
+from survey.mail.bounces.rules import LARGEST, Notice, is_report, read_notice, reason
+from survey.mail.rules.return_address import envelope_sender
 from tests.conftest import settings as installation
 from tests.mail import returned
 from tests.mail.returned import TEXT, headers_of, multipart, report
@@ -19,6 +20,14 @@ from tests.mail.returned import TEXT, headers_of, multipart, report
 MARK = "0123456789abcdef0123456789abcdef"
 OURS = f"<{MARK}@northwind.example>"
 FAILED = Notice(frozenset({MARK}), is_ours=True, code="5.1.1")
+
+
+def read(raw: bytes, config: Config) -> Notice | None:
+    return read_notice(raw, config.mail_from, config.bounce_address)
+
+
+def sender_of(config: Config) -> str:
+    return envelope_sender(config.mail_from, config.bounce_address, OURS)
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +44,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 def test_a_notice_in_the_shape_of_a_real_server_names_the_letter_and_the_code(
     config: Config, shape: Callable[[str], bytes], code: str
 ) -> None:
-    found = read_notice(shape(OURS), config)
+    found = read(shape(OURS), config)
     assert found == Notice(frozenset({MARK}), is_ours=True, code=code)
-    assert read_notice(shape(OURS).replace(b"\r\n", b"\n"), config) == found
+    assert read(shape(OURS).replace(b"\r\n", b"\n"), config) == found
 
 
 @pytest.mark.parametrize("shape", [returned.qmail, returned.old_exim, returned.out_of_office, returned.read_receipt])
 def test_what_is_no_delivery_status_notification_is_none(config: Config, shape: Callable[[str], bytes]) -> None:
-    assert read_notice(shape(OURS), config) is None
+    assert read(shape(OURS), config) is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,7 @@ def test_what_is_no_delivery_status_notification_is_none(config: Config, shape: 
     ],
 )
 def test_only_a_failure_with_a_code_is_final(config: Config, action: str, status: str, code: str) -> None:
-    found = read_notice(report(OURS, action=action, status=status), config)
+    found = read(report(OURS, action=action, status=status), config)
     assert found == replace(FAILED, code=code)
 
 
@@ -79,7 +88,7 @@ def test_a_letter_that_reached_one_of_two_mailboxes_has_not_failed(config: Confi
         f"Content-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\n{two}",
         f"Content-Type: message/rfc822\n\n{headers_of(OURS)}",
     ]
-    coded = {action: read_notice(multipart([part.replace("{}", action) for part in parts]), config) for action in ("relayed", "delayed")}
+    coded = {action: read(multipart([part.replace("{}", action) for part in parts]), config) for action in ("relayed", "delayed")}
     assert {action: found.code for action, found in coded.items() if found} == {"relayed": "", "delayed": "5.1.1"}
 
 
@@ -90,39 +99,39 @@ def test_an_encoded_part_is_decoded(config: Config, encoding: str) -> None:
         "quoted-printable": "Action: fail=\ned\nStatus: 5=2E1.1\n",
     }[encoding]
     parts = [TEXT, f"Content-Type: message/delivery-status\nContent-Transfer-Encoding: {encoding}\n\n{status}"]
-    assert read_notice(multipart([*parts, f"Content-Type: text/rfc822-headers\n\n{headers_of(OURS)}"]), config) == FAILED
+    assert read(multipart([*parts, f"Content-Type: text/rfc822-headers\n\n{headers_of(OURS)}"]), config) == FAILED
 
 
 def test_neither_words_nor_bodies_are_read_for_an_id(config: Config) -> None:
     other = "<ffffffffffffffffffffffffffffffff@northwind.example>"
     raw = report(OURS, kind="message/rfc822", returned=f"{headers_of(OURS)}\nMessage-ID: {other}\nX-Original-Message-ID: {other}\n")
-    assert read_notice(raw.replace(b"could not be delivered", f"Message-ID: {other}".encode()), config) == FAILED
+    assert read(raw.replace(b"could not be delivered", f"Message-ID: {other}".encode()), config) == FAILED
 
 
 def test_a_foreign_letters_notice_is_not_ours(config: Config) -> None:
-    assert read_notice(report("<CAF+x@mail.gmail.com>"), config) == Notice(frozenset(), is_ours=False, code="5.1.1")
-    assert read_notice(report(f"<{MARK}@elsewhere.example>"), config) == replace(FAILED, is_ours=False)
-    assert read_notice(report(OURS.upper()), config) == FAILED
+    assert read(report("<CAF+x@mail.gmail.com>"), config) == Notice(frozenset(), is_ours=False, code="5.1.1")
+    assert read(report(f"<{MARK}@elsewhere.example>"), config) == replace(FAILED, is_ours=False)
+    assert read(report(OURS.upper()), config) == FAILED
 
 
 def test_an_address_of_its_own_for_each_letter_names_it_without_any_returned_header(config: Config) -> None:
     one_each = replace(config, bounce_address="bounces+*@northwind.example")
     raw = report("", returned="Subject: x\n", to=f"<bounces+{MARK}@northwind.example>")
-    assert read_notice(raw, one_each) == FAILED
-    assert read_notice(raw, config) == Notice(frozenset(), is_ours=False, code="5.1.1")
+    assert read(raw, one_each) == FAILED
+    assert read(raw, config) == Notice(frozenset(), is_ours=False, code="5.1.1")
     for stranger in (
         f"xbounces+{MARK}@northwind.example",
         f"bounces+{MARK}0@northwind.example",
         f"bounces+{MARK}@northwind.example.evil.example",
     ):
-        found = read_notice(report("", returned="Subject: x\n", to=stranger), one_each)
+        found = read(report("", returned="Subject: x\n", to=stranger), one_each)
         assert found == Notice(frozenset(), is_ours=False, code="5.1.1"), stranger
 
 
 def test_the_envelope_sender_is_the_senders_own_address_or_one_for_bounces_or_one_for_each_letter(config: Config) -> None:
-    assert envelope_sender(config, OURS) == "feedback@northwind.example"
-    assert envelope_sender(replace(config, bounce_address="bounces@northwind.example"), OURS) == "bounces@northwind.example"
-    assert envelope_sender(replace(config, bounce_address="bounces+*@northwind.example"), OURS) == f"bounces+{MARK}@northwind.example"
+    assert sender_of(config) == "feedback@northwind.example"
+    assert sender_of(replace(config, bounce_address="bounces@northwind.example")) == "bounces@northwind.example"
+    assert sender_of(replace(config, bounce_address="bounces+*@northwind.example")) == f"bounces+{MARK}@northwind.example"
 
 
 def test_reasons_are_our_own_words() -> None:
@@ -155,7 +164,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_broken_is_none(config: Config, name: str) -> None:
-    assert read_notice(BROKEN[name], config) is None
+    assert read(BROKEN[name], config) is None
 
 
 def nested(depth: int) -> bytes:
@@ -180,7 +189,7 @@ HOSTILE = {
 def test_what_is_hostile_is_read_within_bounds(config: Config, name: str) -> None:
     tracemalloc.start()
     try:
-        found = read_notice(HOSTILE[name][:LARGEST], config)
+        found = read(HOSTILE[name][:LARGEST], config)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -190,7 +199,7 @@ def test_what_is_hostile_is_read_within_bounds(config: Config, name: str) -> Non
 
 def test_a_notice_that_is_cut_off_says_what_it_still_holds(config: Config) -> None:
     raw = report(OURS)
-    found = [read_notice(raw[:length], config) for length in range(0, len(raw), 7)]
+    found = [read(raw[:length], config) for length in range(0, len(raw), 7)]
     assert {one for one in found if one and one.code and one.marks} == {FAILED}
     assert found[0] is None
 
@@ -212,7 +221,7 @@ def test_whatever_is_put_together_is_read_without_falling_over(lines: list[str],
     config = CONFIG
     body = "\n".join(lines).encode("utf-8", "surrogateescape")
     raw = b"Content-Type: multipart/report; boundary=b\n\n" + body[:at] + noise + body[at:]
-    found = read_notice(raw, config)
+    found = read(raw, config)
     assert found is None or re.fullmatch(r"([45]\.\d{1,3}\.\d{1,3})?", found.code)
     assert found is None or all(re.fullmatch("[0-9a-f]{32}", mark) for mark in found.marks)
 
@@ -220,7 +229,7 @@ def test_whatever_is_put_together_is_read_without_falling_over(lines: list[str],
 @settings(max_examples=200, deadline=None)
 @given(raw=st.binary(max_size=3000))
 def test_rubbish_is_none(raw: bytes) -> None:
-    assert read_notice(raw, CONFIG) is None
+    assert read(raw, CONFIG) is None
 
 
 CONFIG = Config(

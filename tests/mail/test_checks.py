@@ -13,9 +13,9 @@ import trustme
 
 from survey.config import Config
 from survey.kernel.clock import now
-from survey.mail import checks
-from survey.mail.checks import look_at_mail, notes_before_launch
-from survey.mail.sender import Limits
+from survey.mail.smtp.service import checks
+from survey.mail.smtp.service.checks import look_at_mail, notes_before_launch
+from survey.mail.smtp.service.sender import Limits
 from tests.conftest import settings
 from tests.mail.postbox import TokenBox, open_postbox, open_script
 from tests.mail.tokens import APPLICATION, MAILBOX, SECRET, open_token_server

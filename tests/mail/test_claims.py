@@ -6,10 +6,10 @@ from flask import Flask
 from sqlalchemy import event, text
 
 from survey.database import connection, db, transaction
-from survey.mail import claims
-from survey.mail.kinds import Kind, register
-from survey.mail.outbox import queue
-from survey.mail.presets import Pace
+from survey.mail.outbox.service import leases
+from survey.mail.outbox.service.letter_types import Kind, register
+from survey.mail.outbox.service.queue import queue
+from survey.mail.smtp.rules.presets import Pace
 
 
 def test_the_next_letters_are_found_without_sorting_all_that_wait(app: Flask) -> None:
@@ -22,9 +22,9 @@ def test_the_next_letters_are_found_without_sorting_all_that_wait(app: Flask) ->
             asked.append((statement, parameters))
 
     event.listen(db.engine, "before_cursor_execute", heard)
-    found = claims.claim(Pace(None, None), timedelta(0)).claims
+    found = leases.claim(Pace(None, None), timedelta(0)).claims
     event.remove(db.engine, "before_cursor_execute", heard)
-    assert len(found) == claims.BATCH
+    assert len(found) == leases.BATCH
     ((statement, parameters),) = asked
     with transaction():
         if db.engine.dialect.name == "postgresql":  # of so few rows it would read all, were it not told otherwise

@@ -21,11 +21,11 @@ from sqlalchemy import text
 
 from survey.answering.service import Outcome, submit
 from survey.database import db, transaction
-from survey.invitations.service import open_wave
-from survey.mail import service as mail
-from survey.mail.claims import BATCH
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.outbox.service.leases import BATCH
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 from tests.cast import form, found_company
 from tests.conftest import settings_of
 from tests.ports import free_port

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
-from survey.mail.letter import Attachment, Letter, address_fault, needs_utf8, wire_address
-from survey.mail.message import Message
-from survey.mail.rules import Outcome, Phase, delay, judge
+from survey.mail.rules.letter import Attachment, Letter, address_fault, needs_utf8, wire_address
+from survey.mail.rules.states import Outcome, Phase, delay, judge
+from survey.mail.smtp.rules.message import Message
 
 SENDER = "Dana Reyes <dana@northwind.example>"
 MESSAGE_ID = f"<{'5' * 32}@northwind.example>"

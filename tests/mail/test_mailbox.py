@@ -12,9 +12,9 @@ import trustme
 
 from survey.config import Config
 from survey.kernel.errors import Refused
-from survey.mail import mailbox
-from survey.mail.bounces import LARGEST
-from survey.mail.mailbox import Away, Mailbox
+from survey.mail.bounces.rules import LARGEST
+from survey.mail.bounces.service import mailbox
+from survey.mail.bounces.service.mailbox import Away, Mailbox
 from tests.mail.imap import open_front, open_imap, put, url
 from tests.mail.returned import out_of_office, report
 from tests.ports import free_port

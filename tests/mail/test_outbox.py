@@ -11,18 +11,14 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from survey.access.service import add_user
+from survey.access.service.accounts import add_user
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
-from survey.mail import delivery, sender, service
-from survey.mail.claims import BATCH
-from survey.mail.kinds import NotNow
-from survey.mail.letter import Letter
-from survey.mail.lock import among_senders
-from survey.mail.message import Message
-from survey.mail.rules import Attempt, Outcome
-from survey.mail.sender import Connection, Limits
-from survey.mail.service import (
+from survey.mail.outbox.service import delivery
+from survey.mail.outbox.service import letters as service
+from survey.mail.outbox.service.leases import BATCH
+from survey.mail.outbox.service.letter_types import NotNow
+from survey.mail.outbox.service.letters import (
     Draft,
     Item,
     Kind,
@@ -41,6 +37,12 @@ from survey.mail.service import (
     resume_wave,
     status,
 )
+from survey.mail.outbox.service.senders import among_senders
+from survey.mail.rules.letter import Letter
+from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.smtp.rules.message import Message
+from survey.mail.smtp.service import sender
+from survey.mail.smtp.service.sender import Connection, Limits
 from tests.mail.postbox import DROP, Postbox, open_postbox
 from tests.mail.retrying import retry
 from tests.ports import free_port
@@ -740,8 +742,8 @@ def turns(clock: Clock, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[dat
             found.append(moment)  # now, for another thread may move the clock before the server hears of it
         return is_good
 
-    monkeypatch.setattr("survey.mail.delivery._wait", wait)
-    monkeypatch.setattr("survey.mail.delivery._is_punctual", punctual)
+    monkeypatch.setattr("survey.mail.outbox.service.delivery._wait", wait)
+    monkeypatch.setattr("survey.mail.outbox.service.delivery._is_punctual", punctual)
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.mail.presets import Pace, pace_for, slow_opening, time_needed
+from survey.mail.smtp.rules.presets import Pace, pace_for, slow_opening, time_needed
 
 FORTNIGHT = timedelta(days=14)
 

@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.database import db
-from survey.mail.letter import Letter
-from survey.mail.service import Draft, Kind, deliver, queue, register, resume, status
+from survey.mail.outbox.service.letters import Draft, Kind, deliver, queue, register, resume, status
+from survey.mail.rules.letter import Letter
 from tests.answering.today import everything_stored
 from tests.mail.postbox import TokenBox, open_postbox
 from tests.mail.tokens import APPLICATION, MAILBOX, SECRET, TokenServer, open_token_server

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
-from survey.mail.letter import Letter
-from survey.mail.template import Marks, Template
+from survey.mail.rules.letter import Letter
+from survey.mail.rules.template import Marks, Template
 
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=40)
 

@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from survey.access.headers import POLICY
+from survey.access.views.headers import POLICY
 from survey.app import create_app
-from survey.mail.catcher import Catcher
-from survey.mail.letter import Letter
-from survey.mail.message import Message
-from survey.mail.rules import Attempt, Outcome
+from survey.mail.rules.letter import Letter
+from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.smtp.rules.message import Message
+from survey.mail.smtp.service.catcher import Catcher
 from tests.conftest import settings
 
 HTML = "<html><head><title>t</title></head><body><a href='http://localhost/s/w#CODE'>Answer</a><script>alert(1)</script></body></html>"

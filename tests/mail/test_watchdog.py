@@ -2,7 +2,7 @@
 
 import threading
 
-from survey.mail.watchdog import Watchdog
+from survey.mail.smtp.service.watchdog import Watchdog
 
 LONG = 30.0
 

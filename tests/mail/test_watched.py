@@ -12,13 +12,13 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.database import db, transaction
-from survey.invitations.reminding import remind
-from survey.invitations.rules import reminder_window
+from survey.invitations.rules.codes import reminder_window
+from survey.invitations.service.reminders import remind
 from survey.kernel import progress
-from survey.mail import service as mail
-from survey.mail import watched
-from survey.mail.sender import Connection, Limits
-from survey.mail.watched import Watched
+from survey.mail.outbox.service import letters as mail
+from survey.mail.outbox.service import watched
+from survey.mail.outbox.service.watched import Watched
+from survey.mail.smtp.service.sender import Connection, Limits
 from tests.answering.today import open_today
 from tests.conftest import settings_of
 from tests.mail.postbox import HANG, Postbox, open_postbox

@@ -13,10 +13,10 @@ from sqlalchemy import text
 from survey.database import db, transaction
 from survey.kernel.clock import now
 from survey.organisation import service
-from survey.organisation.promise import THRESHOLDS, Terms, in_the_mail, on_the_form
+from survey.organisation.rules.promise import THRESHOLDS, Terms, in_the_mail, on_the_form
 from survey.organisation.service import set_organisation
 from survey.waves import service as waves
-from survey.waves.rules import MINIMUM_DETAIL, MINIMUM_GROUP, printed
+from survey.waves.rules.waves import MINIMUM_DETAIL, MINIMUM_GROUP, printed
 from tests.answering.today import open_today, sent_letters
 from tests.cast import Company, answer
 from tests.outside import browser

@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey.organisation.rules import Organisation, from_sender
+from survey.organisation.rules.organisation import Organisation, from_sender
 
 
 @pytest.mark.parametrize(

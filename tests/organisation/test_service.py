@@ -3,9 +3,9 @@
 import pytest
 from flask import Flask
 
-from survey.access import audit
+from survey.access.service import audit
 from survey.kernel.errors import Refused
-from survey.organisation.rules import from_sender
+from survey.organisation.rules.organisation import from_sender
 from survey.organisation.service import organisation, set_organisation
 
 SENDER = "Dana Reyes <feedback@northwind.example>"

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from survey.organisation.rules import from_sender
+from survey.organisation.rules.organisation import from_sender
 from survey.organisation.service import organisation
 from tests.outside import Browser, browser, signed_in
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, event
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db
-from survey.people import changes
-from survey.people.service import import_people
+from survey.people.service import changes
+from survey.people.service.directory import import_people
 
 
 def main() -> None:

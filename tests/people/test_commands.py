@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from survey.kernel import progress
-from survey.people.service import import_people, list_people
+from survey.people.service.directory import import_people, list_people
 from tests.cast import staff_csv
 from tests.outside import Candour, command_line
 

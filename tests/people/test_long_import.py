@@ -11,14 +11,14 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey import schedule
-from survey.access import audit
+from survey.access.service import audit
 from survey.database import db
-from survey.invitations.service import open_wave
 from survey.jobs import works
 from survey.jobs.rules import WorkState
 from survey.kernel.errors import Refused
-from survey.people import changes
-from survey.people.service import (
+from survey.launching.service.opening import open_wave
+from survey.people.service import changes
+from survey.people.service.directory import (
     IMPORT,
     ImportResult,
     continue_import,
@@ -29,9 +29,9 @@ from survey.people.service import (
     person_at,
     remove_person,
 )
-from survey.people.stopping import draw_stop_secret, stop_mails, store_stop_secrets
+from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.cast import found_company, staff_csv
 from tests.conftest import settings_of
 

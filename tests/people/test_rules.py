@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
-from survey.people.presentation import refused_rows
-from survey.people.rules import Row, StaffList, address_fault, read_staff_list
+from survey.people.rules.refused_rows import refused_rows
+from survey.people.rules.staff_list import Row, StaffList, address_fault, read_staff_list
 
 HEADING = "email,name,department\n"
 ADA = Row("ada@northwind.example", "Ada Berg", "Sales")

@@ -3,10 +3,10 @@
 import pytest
 from flask import Flask
 
-from survey.access import audit
+from survey.access.service import audit
 from survey.kernel.errors import Refused
-from survey.people.rules import read_staff_list
-from survey.people.service import (
+from survey.people.rules.staff_list import read_staff_list
+from survey.people.service.directory import (
     FAULTS_LISTED,
     ImportResult,
     correct_address,

@@ -6,11 +6,18 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.audit import entries
+from survey.access.service.audit import entries
 from survey.database import db
-from survey.people.rules import secret_in
-from survey.people.service import import_people, list_people, remove_person
-from survey.people.stopping import draw_stop_secret, has_stopped, level_stop_secrets, stop_mails, store_stop_secrets, take_up_mails
+from survey.people.rules.staff_list import secret_in
+from survey.people.service.directory import import_people, list_people, remove_person
+from survey.people.service.stopping import (
+    draw_stop_secret,
+    has_stopped,
+    level_stop_secrets,
+    stop_mails,
+    store_stop_secrets,
+    take_up_mails,
+)
 from tests.answering.today import everything_stored
 from tests.cast import staff_csv
 

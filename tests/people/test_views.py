@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from survey.people.rules import LARGEST_UPLOAD
-from survey.people.service import continue_import, import_people, list_people, remove_person
+from survey.people.rules.staff_list import LARGEST_UPLOAD
+from survey.people.service.directory import continue_import, import_people, list_people, remove_person
 from tests.cast import staff_csv
 from tests.outside import Browser, browser, hidden_fields, signed_in
 

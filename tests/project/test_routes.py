@@ -19,18 +19,19 @@ from sqlalchemy import select, text
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from survey.access import audit
-from survey.access.open_to import LARGEST_REQUEST, ROLES, Opening, open_to, opening_of
-from survey.access.setup import FOREIGN, undeclared
-from survey.answering.counting import void_wave
+from survey.access.rules.open_to import LARGEST_REQUEST, ROLES, Opening, open_to, opening_of
+from survey.access.service import audit
+from survey.access.views.setup import FOREIGN, undeclared
 from survey.app import create_app
+from survey.counting.service import void_wave
 from survey.database import Base, db
-from survey.invitations.rules import draw_code
-from survey.invitations.service import invitations_of, open_wave, store_code
+from survey.invitations.rules.codes import draw_code
+from survey.invitations.service.invitations import invitations_of, store_code
 from survey.kernel.clock import now
-from survey.mail import service as mail
-from survey.mail.catcher import Catcher
-from survey.people.service import list_people
+from survey.launching.service.opening import open_wave
+from survey.mail.outbox.service import letters as mail
+from survey.mail.smtp.service.catcher import Catcher
+from survey.people.service.directory import list_people
 from survey.providers.service import list_providers
 from survey.waves import service as waves
 from tests.cast import answer_all, close_company, open_company
@@ -57,8 +58,8 @@ EMPLOYEE = {
     "answering.promise",
     "findings.how_we_count",
 }
-WITH_A_FILE = {"people.preview", "people.confirm", "people.missing", "people.faults", "ceremony.count"}
-WITH_A_LONG_TEXT = {"followups.reply"}  # word for word, so that one far too long comes back with a sentence
+WITH_A_FILE = {"people.preview", "people.confirm", "people.missing", "people.faults", "counting.count"}
+WITH_A_LONG_TEXT = {"accountability.reply"}  # word for word, so that one far too long comes back with a sentence
 BY_ANY_NAME = {"health.healthz", "health.readyz", "health.metrics"}
 # What the browser is told, beyond the policy of every page.
 PLAIN = {
@@ -207,7 +208,7 @@ def test_everybody_gets_exactly_what_each_view_declares(world: World, visits: li
 def test_every_view_shows_its_page_to_whom_it_declares(world: World, visits: list[Visit]) -> None:
     good = {(visit.endpoint, visit.role) for visit in visits if visit.response.status_code == 200}
     due = {(rule.endpoint, role) for rule in routes(world.app, "GET") for role in AS if opening(world.app, rule.endpoint).admits(role)}
-    elsewhere = {"desk.list_waves", "security.login"}  # for whoever is signed in, the first page
+    elsewhere = {"console.list_waves", "security.login"}  # for whoever is signed in, the first page
     assert due - good == {(endpoint, role) for endpoint in elsewhere for role in ROLES}
 
 
@@ -284,7 +285,7 @@ def test_an_audience_that_does_not_exist_cannot_be_declared(audiences: tuple[str
 def test_comments_are_shown_to_those_the_promise_names_and_to_no_viewer(visits: list[Visit]) -> None:
     reading = {visit.role for visit in visits if CANARY in visit.response.text}
     assert reading == {"manager", "admin"}
-    assert {visit.endpoint for visit in visits if CANARY in visit.response.text} == {"findings.results", "review_desk.comments"}
+    assert {visit.endpoint for visit in visits if CANARY in visit.response.text} == {"findings.results", "comments.comments"}
 
 
 class Page(HTMLParser):

@@ -13,8 +13,9 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.config import Config, is_loopback, kept_secret
+from survey.config import Config, kept_secret
 from survey.kernel.errors import Refused
+from survey.kernel.hosts import is_loopback
 
 SERVER = {
     "CANDOUR_DATABASE_URL": "postgresql://candour:hush-hush@db.example/candour",

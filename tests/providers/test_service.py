@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from survey.access import audit
+from survey.access.service import audit
 from survey.kernel.errors import Refused
 from survey.providers.service import add_contacts, add_provider, contact, is_known, list_providers, provider, remove_contact
 

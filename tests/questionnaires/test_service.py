@@ -10,7 +10,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.access import audit
+from survey.access.service import audit
 from survey.kernel.errors import Refused
 from survey.questionnaires import rules, service
 from survey.questionnaires.rules import ScaleKind

@@ -9,11 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from survey.database import db, transaction
-from survey.findings.service import questions_of
-from survey.invitations.service import invitations_of
-from survey.responses import service as responses
+from survey.findings.service.documents import questions_of
+from survey.invitations.service.invitations import invitations_of
 from survey.responses.rules import Answers, Tally, pack
-from survey.waves import keys, sealing
+from survey.responses.service import responses
+from survey.vault.rules import sealing
+from survey.vault.service import key_files
 from tests.cast import Company, answer, open_company
 
 SIZES = {"Sales": 20, "Service": 15, "Finance": 9, "Legal": 8}
@@ -29,7 +30,7 @@ def counted(app: Flask) -> tuple[Company, Tally, dict[str, Counter[str]]]:
             score = str(1 + number % 5)
             truth[invitation.group][score] += 1
             answer(company, code, {"OVR1": score, "OPN1": f"word{number}"})
-    opened = responses.open_ballots(company.wave.id, keys.load_key(company.config.key_dir, company.wave.id))
+    opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
     return company, responses.store_counted(company.wave, questions_of(company.wave), opened), truth
 
 
@@ -62,7 +63,7 @@ def test_counted_rows_share_no_id_or_order_with_the_ballots(app: Flask) -> None:
     for number, code in enumerate(company.codes):
         answer(company, code, {"OVR1": str(1 + number % 5), "OPN1": f"{number:02}"})
     ballots = set(db.session.execute(text("SELECT id FROM ballot")).scalars())
-    opened = responses.open_ballots(company.wave.id, keys.load_key(company.config.key_dir, company.wave.id))
+    opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
     responses.store_counted(company.wave, questions_of(company.wave), opened)
     ids = [*db.session.execute(text("SELECT id FROM response")).scalars(), *db.session.execute(text("SELECT id FROM comment")).scalars()]
     assert len({bytes(one) for one in ids} | {bytes(one) for one in ballots}) == 90
@@ -82,7 +83,7 @@ def test_a_ballot_that_says_nothing_is_unreadable_and_stops_nothing(app: Flask, 
     with transaction():
         responses.store_ballot(company.wave.id, bad)
         responses.store_ballot(company.wave.id, good)
-    opened = responses.open_ballots(company.wave.id, keys.load_key(company.config.key_dir, company.wave.id))
+    opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
     assert (opened.ballots, opened.unreadable, opened.answers) == (2, 1, (("Sales", Answers({"OVR1": 5})),))
 
 

@@ -10,13 +10,13 @@ from flask_migrate import upgrade
 
 from survey.app import create_app
 from survey.database import db
-from survey.invitations.service import open_wave
 from survey.kernel.clock import now
+from survey.launching.service.opening import open_wave
 from survey.organisation.service import set_organisation
-from survey.people.service import import_people
+from survey.people.service.directory import import_people
 from survey.providers.service import add_provider
 from survey.waves import service as waves
-from survey.waves.rules import Wave
+from survey.waves.rules.waves import Wave
 from tests.cast import staff_csv
 from tests.conftest import settings
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from survey.kernel.errors import Refused
-from survey.waves.calendars import MOST, Holiday, read_file, read_holiday
+from survey.waves.rules.holidays import MOST, Holiday, read_file, read_holiday
 
 CALENDAR = b"""BEGIN:VCALENDAR\r
 VERSION:2.0\r

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from survey.invitations.service import open_wave, preview_wave
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
-from survey.waves import cokeys, handover, lockbox
-from survey.waves import service as waves
-from survey.waves.handover import (
+from survey.launching.service.opening import open_wave
+from survey.launching.service.preview import preview_wave
+from survey.vault.rules import ceremony_files, passphrases
+from survey.vault.rules.ceremony_files import (
     Header,
     Outgoing,
     as_text,
@@ -30,7 +30,9 @@ from survey.waves.handover import (
     read_returned,
     write_outgoing,
 )
-from survey.waves.sealing import SEALED, SEALED_TWICE, Unreadable, open_outer, open_sealed, seal, seal_again
+from survey.vault.rules.sealing import SEALED, SEALED_TWICE, Unreadable, open_outer, open_sealed, seal, seal_again
+from survey.vault.service import co_keys
+from survey.waves import service as waves
 from tests.cast import OPENS, found_company
 from tests.outside import command_line
 from tests.representative import Representative, register, representative
@@ -88,10 +90,10 @@ def test_a_public_half_is_read_back_however_it_is_typed_and_every_slip_is_refuse
 
 
 def test_a_key_under_a_passphrase_comes_back_with_it_alone() -> None:
-    box = lockbox.lock(ROSA.private, PASSPHRASE, PURPOSE)
-    assert lockbox.unlock(box, PASSPHRASE, PURPOSE) == ROSA.private
+    box = passphrases.lock(ROSA.private, PASSPHRASE, PURPOSE)
+    assert passphrases.unlock(box, PASSPHRASE, PURPOSE) == ROSA.private
     assert not any(form in box for form in (ROSA.private, ROSA.private.hex().encode(), b64encode(ROSA.private)))
-    assert box != lockbox.lock(ROSA.private, PASSPHRASE, PURPOSE)
+    assert box != passphrases.lock(ROSA.private, PASSPHRASE, PURPOSE)
     facts = json.loads(box)
     for content, passphrase, purpose, message in (
         (box, PASSPHRASE + "x", PURPOSE, "passphrase"),
@@ -103,9 +105,9 @@ def test_a_key_under_a_passphrase_comes_back_with_it_alone() -> None:
         (ROSA.private, PASSPHRASE, PURPOSE, "not a key file"),
     ):
         with pytest.raises(Refused, match=message):
-            lockbox.unlock(content, passphrase, purpose)
+            passphrases.unlock(content, passphrase, purpose)
     with pytest.raises(Refused, match="at least 15 characters"):
-        lockbox.lock(ROSA.private, "fourteen chars", PURPOSE)
+        passphrases.lock(ROSA.private, "fourteen chars", PURPOSE)
 
 
 def test_the_representative_takes_off_one_layer_and_shuffles() -> None:
@@ -195,7 +197,7 @@ def test_a_file_that_goes_the_wrong_way_or_holds_a_ballot_twice_is_refused() -> 
         read_outgoing(write_outgoing(doubled))
     one = read_returned(back)
     with pytest.raises(Refused, match="twice"):
-        read_returned(handover.write_returned(replace(one, ballots=(*one.ballots[:11], one.ballots[0]))))
+        read_returned(ceremony_files.write_returned(replace(one, ballots=(*one.ballots[:11], one.ballots[0]))))
 
 
 def offline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -235,7 +237,7 @@ def test_a_key_is_made_and_used_without_settings_and_leaves_nothing_when_destroy
     opened = offline(tmp_path, "cokey", "open", "wave.sealed", "rosa.key", "opened", "--passphrase-file", "-", "--destroy")
     assert opened.returncode == 0, opened.stderr
     assert "6 sealed ballots of 58 invited, closed 2026-01-25 17:00 UTC" in opened.stdout
-    assert handover.file_hash(content) in opened.stdout
+    assert ceremony_files.file_hash(content) in opened.stdout
     for name in ("kept", "opened"):
         ballots = read_returned((tmp_path / name).read_bytes()).ballots
         assert sorted(read_all(ballots)) == sorted(b"answer %d" % number for number in range(6))
@@ -253,7 +255,7 @@ def test_a_refused_opening_writes_nothing_and_keeps_the_key(tmp_path: Path, faul
     content = write_outgoing(found)
     (tmp_path / "wave.sealed").write_bytes(content[:-1] if fault == "damaged" else content)
     key = (PIET if fault == "foreign" else ROSA).private
-    (tmp_path / "key").write_bytes(lockbox.lock(key, "another passphrase" if fault == "passphrase" else PASSPHRASE, PURPOSE))
+    (tmp_path / "key").write_bytes(passphrases.lock(key, "another passphrase" if fault == "passphrase" else PASSPHRASE, PURPOSE))
     if fault == "there already":
         (tmp_path / "opened").write_bytes(b"mine")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -270,11 +272,11 @@ def test_two_keys_are_the_most_and_a_fresh_one_replaces_the_same_persons(app: Fl
         register(ROSA)
     fresh = representative("Rosa Marin")
     register(fresh)
-    assert {key.public for key in cokeys.for_launch()} == {PIET.public, fresh.public}
-    cokeys.end("Piet Smit", actor="test")
-    assert [key.public for key in cokeys.for_launch()] == [fresh.public]
+    assert {key.public for key in co_keys.for_launch()} == {PIET.public, fresh.public}
+    co_keys.end("Piet Smit", actor="test")
+    assert [key.public for key in co_keys.for_launch()] == [fresh.public]
     with pytest.raises(Refused, match="holds no registered key"):
-        cokeys.end("Piet Smit", actor="test")
+        co_keys.end("Piet Smit", actor="test")
 
 
 @pytest.mark.parametrize(
@@ -290,8 +292,8 @@ def test_two_keys_are_the_most_and_a_fresh_one_replaces_the_same_persons(app: Fl
 )
 def test_a_key_that_could_lose_a_wave_is_not_registered(app: Flask, name: str, public: str, message: str) -> None:
     with pytest.raises(Refused, match=message):
-        cokeys.register(name, public, actor="test")
-    assert cokeys.list_registered() == ()
+        co_keys.register(name, public, actor="test")
+    assert co_keys.list_registered() == ()
 
 
 def test_opening_freezes_the_keys_and_a_key_is_good_for_one_wave(app: Flask) -> None:
@@ -301,7 +303,7 @@ def test_opening_freezes_the_keys_and_a_key_is_good_for_one_wave(app: Flask) -> 
     assert any("the key of Rosa Marin or Piet Smit as well" in warning for warning in preview_wave(first.slug).warnings)
     opened = open_wave(first.slug, first.opens_at, key_dir, actor="test")
     assert [(key.name, key.public) for key in opened.co_keys] == [("Rosa Marin", ROSA.public), ("Piet Smit", PIET.public)]
-    cokeys.end("Piet Smit", actor="test")
+    co_keys.end("Piet Smit", actor="test")
     other = waves.add_survey(waves.Plan("Second", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14, "UTC", "all"))[1]
     for refused in (lambda: preview_wave(other.slug), lambda: open_wave(other.slug, other.opens_at, key_dir, actor="test")):
         with pytest.raises(Refused, match=f"Rosa Marin seals {first.slug} already"):
@@ -315,7 +317,7 @@ def test_opening_freezes_the_keys_and_a_key_is_good_for_one_wave(app: Flask) -> 
 
 def test_without_a_registered_key_a_wave_opens_as_ever(app: Flask) -> None:
     register(ROSA)
-    cokeys.end("Rosa Marin", actor="test")
+    co_keys.end("Rosa Marin", actor="test")
     first = found_company()
     assert not open_wave(first.slug, first.opens_at, app.config["CANDOUR"].key_dir, actor="test").is_strict
 

@@ -9,16 +9,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access import audit
-from survey.answering.counting import close_wave, void_wave
+from survey.access.service import audit
+from survey.counting.service import close_wave, void_wave
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.waves import keys
+from survey.vault.service import key_files
+from survey.vault.service.safe_keeping import export_key, import_key, probe_key
+from survey.vault.service.spare_copies import confirm_destroyed, copies_to_destroy, spare_copies
 from survey.waves import service as waves
-from survey.waves.copies import confirm_destroyed, copies_to_destroy, spare_copies
-from survey.waves.custody import export_key, import_key, probe_key
-from survey.waves.rules import WaveState
+from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored, open_today
 from tests.cast import Company, answer_all, close_company, found_company, open_company
 from tests.outside import Candour, Said, browser, command_line
@@ -94,8 +94,8 @@ def test_a_copy_that_does_not_fit_is_refused_and_changes_nothing(
     other = next(item for item in waves.list_waves() if item.survey == "Noise")
     export_key((other if spoil == "another wave's" else first).slug, copy, PASSPHRASE, config.key_dir, actor="test")
     if spoil == "a key made anew":
-        keys.destroy_key(config.key_dir, first.id)
-    from survey.invitations.service import open_wave
+        key_files.destroy_key(config.key_dir, first.id)
+    from survey.launching.service.opening import open_wave
 
     company = Company(open_wave(first.slug, first.opens_at, config.key_dir, actor="test"), (), config)
     key_file(company).write_bytes(b"damaged")
@@ -156,19 +156,19 @@ def test_a_key_that_does_not_open_its_probe_is_not_copied(app: Flask, tmp_path: 
 def test_a_copy_made_before_the_opening_is_of_the_key_that_the_wave_gets(app: Flask, candour: Candour, tmp_path: Path) -> None:
     first, config = found_company(), app.config["CANDOUR"]
     export_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
-    private = keys.load_key(config.key_dir, first.id)
+    private = key_files.load_key(config.key_dir, first.id)
     said = candour("waves", "open", first.slug)
     opened = waves.wave(first.slug)
     assert said.code == 0
     assert "no spare copy" not in said.err
-    assert opened.public_key == keys.public_half(private)
+    assert opened.public_key == key_files.public_half(private)
     assert [copy.file for copy in spare_copies(opened)] == [str(tmp_path / "spare.key")]
 
 
 def test_a_copy_of_a_key_that_was_made_anew_is_no_spare_copy(app: Flask, candour: Candour, tmp_path: Path) -> None:
     first, config = found_company(), app.config["CANDOUR"]
     export_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
-    keys.destroy_key(config.key_dir, first.id)
+    key_files.destroy_key(config.key_dir, first.id)
     said = candour("waves", "open", first.slug)
     assert said.code == 0
     assert str(config.key_dir) in said.out

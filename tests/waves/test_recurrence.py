@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
-from survey.waves.recurrence import Rule, read_rule
-from survey.waves.rules import Survey, following, half_period, instant, named_period, opening_of, openings
+from survey.waves.rules.recurrence import Rule, read_rule
+from survey.waves.rules.surveys import Survey, following, half_period, opening_of, openings
+from survey.waves.rules.waves import instant, named_period
 
 ANCHOR = datetime(2027, 1, 11, 9, 0)  # noqa: DTZ001 - a wall-clock time, a Monday
 LONDON = "Europe/London"

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from survey.waves.rounds import complete, everybody, part, usual_questionnaire
-from survey.waves.rules import Group, Wave, WaveState
+from survey.waves.rules.thirds import complete, everybody, part, usual_questionnaire
+from survey.waves.rules.waves import Group, Wave, WaveState
 from tests.findings.test_presentation import wave
 
 FIRST = datetime(2027, 1, 11, 9)  # noqa: DTZ001 - a wall-clock time

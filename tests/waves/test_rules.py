@@ -7,20 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
-from survey.waves.rules import (
-    Cadence,
-    Survey,
-    Target,
-    check_audience,
-    check_length,
-    check_zone,
-    closing_time,
-    instant,
-    opening,
-    period_key,
-    printed,
-    times_when_opened,
-)
+from survey.waves.rules.checks import check_audience, check_length, check_zone
+from survey.waves.rules.surveys import Cadence, Survey, opening, period_key
+from survey.waves.rules.waves import Target, closing_time, instant, printed, times_when_opened
 
 LONDON = "Europe/London"
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from flask import Flask
 
-from survey.answering.counting import close_wave, void_wave
-from survey.invitations.service import open_wave
+from survey.counting.service import close_wave, void_wave
 from survey.kernel.errors import Refused
+from survey.launching.service.opening import open_wave
 from survey.waves import service as waves
-from survey.waves.rules import Target, WaveState, instant
+from survey.waves.rules.waves import Target, WaveState, instant
 from tests.cast import OPENS, Company, found_company, open_company
 
 PLAN = waves.Plan("Second", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14, "Europe/London", "all")

@@ -1,0 +1,180 @@
+"""Accounts: add, change, remove, one-time links, passwords."""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from flask_security import hash_password, verify_password
+from flask_security.proxies import _security
+from sqlalchemy import delete, func, select, update
+
+from survey.access.rules.accounts import LINK_LASTS, Account, checked_address, normal_address, password_fault
+from survey.access.rules.open_to import ROLES
+from survey.access.service import sessions
+from survey.access.service.audit import record
+from survey.access.tables import RoleRow, SignInLinkRow, UserRow
+from survey.config import Config
+from survey.database import db, transaction
+from survey.kernel.clock import now as present
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id
+
+_LAST_ADMIN = "{} is the last administrator. Make somebody else one first."
+
+
+def add_user(email: str, role: str, *, actor: str | None = None) -> Account:
+    """Creates an account, or gives a known one this role."""
+    email = checked_address(email)
+    _check_role(role)
+    with transaction() as session:
+        user = session.scalar(select(UserRow).where(UserRow.email == email))
+        if user is not None:
+            return change_role(user.id, role, actor=actor)
+        user = UserRow(id=random_id(), email=email, password=None, active=True, fs_uniquifier=random_id(), roles=[_role_row(role)])
+        session.add(user)
+        session.flush()
+        record("user added", {"user": email, "role": role}, actor)
+        return _account(user)
+
+
+def change_role(user_id: str, role: str, *, actor: str | None = None) -> Account:
+    """Gives an account another role and ends its sessions; the last administrator stays one."""
+    _check_role(role)
+    with transaction() as session:
+        user = _by_id(user_id)
+        before = _role(user)
+        if before != role:
+            _keep_an_admin(user)
+            user.roles = [_role_row(role)]
+            session.flush()
+            sessions.end_all(user.id)
+            record("role changed", {"user": user.email, "from": before, "to": role}, actor)
+        return _account(user)
+
+
+def remove_user(email: str, *, actor: str | None = None) -> None:
+    """Ends an account and its sessions; the last administrator stays."""
+    with transaction() as session:
+        user = _by_address(email)
+        _keep_an_admin(user)
+        session.delete(user)
+        record("user removed", {"user": user.email}, actor)
+
+
+def end_sessions(user_id: str, *, actor: str | None = None) -> None:
+    """Signs an account out in every browser."""
+    with transaction():
+        user = _by_id(user_id)
+        sessions.end_all(user.id)
+        record("sessions ended", {"user": user.email}, actor)
+
+
+def list_users() -> tuple[Account, ...]:
+    """All accounts by address."""
+    return tuple(_account(user) for user in db.session.scalars(select(UserRow).order_by(UserRow.email)))
+
+
+def user(user_id: str) -> Account:
+    """The account with this id; refused when it is gone."""
+    return _account(_by_id(user_id))
+
+
+def sign_in_link(email: str, config: Config, now: datetime | None = None, *, actor: str | None = None) -> str:
+    """A fresh link that signs this person in once within a day; earlier ones end. The secret stands behind the #."""
+    secret = secrets.token_urlsafe(32)
+    now = now or present()
+    with transaction() as session:
+        user = _by_address(email)
+        session.execute(delete(SignInLinkRow).where((SignInLinkRow.user_id == user.id) | (SignInLinkRow.expires_at < now)))
+        session.add(SignInLinkRow(hash=_hash(secret), user_id=user.id, expires_at=now + LINK_LASTS, used_at=None))
+        record("sign-in link made", {"user": user.email}, actor)
+    return f"{config.base_url}/sign-in/link#{secret}"
+
+
+def use_link(secret: str, now: datetime) -> UserRow | None:
+    """Uses a one-time link up; None when it is unknown, used or too old. For the sign-in page alone."""
+    with transaction() as session:
+        query = update(SignInLinkRow).where(
+            SignInLinkRow.hash == _hash(secret.strip()), SignInLinkRow.used_at.is_(None), SignInLinkRow.expires_at > now
+        )
+        user_id = session.scalar(query.values(used_at=now).returning(SignInLinkRow.user_id))
+        return session.get(UserRow, user_id) if user_id else None
+
+
+def check_same(new: str, again: str) -> None:
+    """Refuses two new passwords that differ."""
+    if new != again:
+        raise Refused("The two new passwords differ. Type the same one twice.")
+
+
+def choose_password(user_id: str, new: str, *, current: str | None, now_known: bool) -> None:
+    """Sets an account's password and ends its sessions in other browsers.
+
+    Refused when the current one is wrong (not asked after a sign-in by link: `now_known`), or the new one is too short or
+    too easy.
+    """
+    user = _by_id(user_id)
+    if user.password and not now_known and not verify_password(_normal(current or ""), user.password):
+        raise Refused("The present password is not right. If you have forgotten it, ask an administrator for a sign-in link.")
+    fault = password_fault(new, user.email)
+    if fault:
+        raise Refused(fault)
+    hashed = hash_password(_normal(new))  # slow, so before the write lock is taken
+    with transaction():
+        user = _by_id(user_id)
+        user.password = hashed
+        sessions.end_all(user.id, but_this=True)
+        record("password changed", {"user": user.email})
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode(errors="replace")).digest()
+
+
+def _normal(password: str) -> str:
+    return str(_security.password_util.normalize(password))
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise Refused(f"{role!r} is no role. Use admin, manager or viewer.")
+
+
+def _by_address(email: str) -> UserRow:
+    found: UserRow | None = db.session.scalar(select(UserRow).where(UserRow.email == normal_address(email)))
+    if found is None:
+        raise Refused(f"Nobody with the address {email} may sign in. See who may: candour users list")
+    return found
+
+
+def _by_id(user_id: str) -> UserRow:
+    found = db.session.get(UserRow, user_id)
+    if found is None:
+        raise Refused("This account has been removed meanwhile.")
+    return found
+
+
+def _keep_an_admin(user: UserRow) -> None:
+    """Locks the administrators, so that two who remove each other at once do not both succeed."""
+    if _role(user) != "admin":
+        return
+    admins = select(UserRow.id).where(UserRow.roles.any(RoleRow.name == "admin"))
+    db.session.execute(select(RoleRow.id).where(RoleRow.name == "admin").with_for_update())
+    if db.session.scalar(select(func.count()).select_from(admins.subquery())) == 1:
+        raise Refused(_LAST_ADMIN.format(user.email))
+
+
+def _role_row(name: str) -> RoleRow:
+    row = db.session.scalar(select(RoleRow).where(RoleRow.name == name))
+    if row is None:
+        row = RoleRow(id=random_id(), name=name)
+        db.session.add(row)
+    return row
+
+
+def _role(user: UserRow) -> str:
+    return user.roles[0].name if user.roles else ""
+
+
+def _account(user: UserRow) -> Account:
+    return Account(user.id, user.email, _role(user), bool(user.password), user.last_signed_in)

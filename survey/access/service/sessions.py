@@ -1,0 +1,78 @@
+"""Who is signed in, in which browser: kept on the server, so that it can be ended from there.
+
+The signed cookie holds a 256-bit secret and the time of the last page; the table holds the secret's SHA-256 and the end.
+A session lasts 12 hours at most and 30 minutes without a page (OWASP ASVS 5.0, 7.3.1, 7.3.2).
+"""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from flask import session
+from sqlalchemy import delete, func, select
+
+from survey.access.rules.accounts import IDLE_LASTS, SESSION_LASTS
+from survey.access.tables import SessionRow, UserRow
+from survey.database import db, transaction
+
+_SECRET, _SEEN = "secret", "seen"
+_SEEN_EVERY = 60  # seconds: the cookie is not written anew with every page
+
+
+def begin(user_id: str, now: datetime, *, by_link: bool) -> None:
+    """Starts a session of this browser under a fresh secret, and clears away those that have ended."""
+    end_this()
+    secret = secrets.token_urlsafe(32)
+    with transaction() as store:
+        store.execute(delete(SessionRow).where(SessionRow.ends_at < now))
+        store.add(SessionRow(hash=_hash(secret), user_id=user_id, ends_at=now + SESSION_LASTS, by_link=by_link))
+        user = store.get_one(UserRow, user_id)
+        user.last_signed_in = now.date()
+    session[_SECRET], session[_SEEN] = secret, int(now.timestamp())
+
+
+def is_valid(user_id: str, now: datetime) -> bool:
+    """Whether this browser's session belongs to this user, has not ended and was not left idle; notes the visit."""
+    row, idle = _row(), now.timestamp() - session.get(_SEEN, 0)
+    if row is None or row.user_id != user_id or row.ends_at <= now or idle > IDLE_LASTS.total_seconds():
+        return False
+    if idle > _SEEN_EVERY:
+        session[_SEEN] = int(now.timestamp())
+    return True
+
+
+def is_by_link() -> bool:
+    """Whether this session was begun with a one-time link: then a forgotten password may be replaced without knowing it."""
+    row = _row()
+    return row is not None and row.by_link
+
+
+def end_this() -> None:
+    """Ends the session of this browser."""
+    secret = session.pop(_SECRET, None)
+    if secret:
+        with transaction() as store:
+            store.execute(delete(SessionRow).where(SessionRow.hash == _hash(secret)))
+
+
+def end_all(user_id: str, *, but_this: bool = False) -> None:
+    """Ends a user's sessions in all browsers, or in all but this one."""
+    query = delete(SessionRow).where(SessionRow.user_id == user_id)
+    if but_this:
+        query = query.where(SessionRow.hash != _hash(session.get(_SECRET, "")))
+    with transaction() as store:
+        store.execute(query)
+
+
+def number_of(user_id: str, now: datetime) -> int:
+    """In how many browsers a user is signed in."""
+    query = select(func.count()).select_from(SessionRow).where(SessionRow.user_id == user_id, SessionRow.ends_at > now)
+    return db.session.scalar(query) or 0
+
+
+def _row() -> SessionRow | None:
+    return db.session.get(SessionRow, _hash(session.get(_SECRET, "")))
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

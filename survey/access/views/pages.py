@@ -1,0 +1,120 @@
+"""Sign-in by link, accounts, users, the audit log."""
+
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
+from flask_security import login_user, logout_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from survey.access.rules.open_to import ROLES, open_to
+from survey.access.service import audit
+from survey.access.service.accounts import add_user, check_same, choose_password, end_sessions, list_users, sign_in_link, use_link
+from survey.access.service.current import current_actor, current_role
+from survey.access.service.limits import failures
+from survey.access.service.sessions import is_by_link
+from survey.access.views.headers import WITH_SCRIPT
+from survey.access.views.setup import csrf
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+
+blueprint = Blueprint("access", __name__)
+_LINK_ENDED = "This link has been used or is too old. Ask an administrator for a new one: candour users add ADDRESS --role ROLE"
+
+
+@blueprint.get("/sign-in/link")
+@open_to("everyone")
+def link() -> Response:
+    """A static page with a box for the secret; a small script fills it from the address."""
+    return _with_script(render_template("access/link.html", problem=None))
+
+
+@blueprint.post("/sign-in/link")
+@csrf.exempt  # type: ignore[untyped-decorator]  # the secret is the authority, and the page sets no cookie
+@open_to("everyone")
+def use() -> BaseResponse:
+    """Uses the link up and signs in."""
+    address = request.remote_addr or ""
+    wait = failures().attempt(f"link from {address}", address)
+    if wait:
+        return _link_refused(f"Too many failed tries. Try again in {wait} seconds; the link has not been used up.", 429)
+    user = use_link(request.form.get("token", "")[:200], now())
+    if user is None:
+        return _link_refused(_LINK_ENDED, 410)
+    failures().forgive(f"link from {address}", address)
+    login_user(user, authn_via=["link"])
+    if not user.password and not current_app.config["CANDOUR"].is_demo:
+        return redirect(url_for("access.account"), 303)
+    return redirect("/", 303)
+
+
+@blueprint.get("/account")
+@open_to("viewer")
+def account() -> str:
+    """Own address, role and password."""
+    return render_template("access/account.html", email=current_actor(), role=current_role(), has_password=bool(current_user.password))
+
+
+@blueprint.route("/account/password", methods=["GET", "POST"])
+@open_to("viewer")
+def password() -> str | BaseResponse | tuple[str, int]:
+    """Choose or change one's own password; after a sign-in by link the present one is not asked."""
+    known = is_by_link() or not current_user.password
+    problem = None
+    if request.method == "POST":
+        new, again = request.form.get("new_password", ""), request.form.get("again", "")
+        try:
+            check_same(new, again)
+            choose_password(current_user.id, new, current=request.form.get("password"), now_known=known)
+        except Refused as refused:
+            problem = refused.message
+        else:
+            flash("Your new password is set.")
+            return redirect(url_for("access.account"), 303)
+    page = render_template("access/password.html", known=known, problem=problem)
+    return (page, 400) if problem else page
+
+
+@blueprint.post("/account/sign-out-everywhere")
+@open_to("viewer")
+def sign_out_everywhere() -> BaseResponse:
+    """Ends one's own sessions in all browsers, this one included."""
+    end_sessions(current_user.id, actor=current_actor())
+    logout_user()
+    return redirect(url_for("security.login"), 303)
+
+
+@blueprint.route("/users", methods=["GET", "POST"])
+@open_to("admin")
+def users() -> str | tuple[str, int]:
+    """Who may sign in; adding somebody shows their one-time link once."""
+    made = problem = None
+    if request.method == "POST":
+        try:
+            added = add_user(request.form.get("email", ""), request.form.get("role", ""), actor=current_actor())
+            made = sign_in_link(added.email, current_app.config["CANDOUR"])
+        except Refused as refused:
+            problem = refused.message
+        else:
+            flash(f"{added.email} may sign in as {added.role}.")
+    page = render_template("access/users.html", users=list_users(), roles=ROLES, made=made, problem=problem)
+    return (page, 400) if problem else page
+
+
+@blueprint.get("/audit")
+@open_to("manager")
+def audit_log() -> str:
+    """What was done, by whom, when; never an event of a respondent."""
+    what = request.args.get("what", "")
+    return render_template("access/audit_log.html", entries=audit.entries(what=what), broken=audit.verify(), what=what)
+
+
+def _link_refused(problem: str, code: int) -> Response:
+    response = _with_script(render_template("access/link.html", problem=problem))
+    response.status_code = code
+    return response
+
+
+def _with_script(body: str) -> Response:
+    response = make_response(body)
+    response.headers["Content-Security-Policy"] = WITH_SCRIPT
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

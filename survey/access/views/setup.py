@@ -1,0 +1,196 @@
+"""Wires sign-in, the guard, the headers and the error pages into an application."""
+
+import logging
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask_login import current_user, logout_user, user_logged_out
+from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
+from flask_security.forms import LoginForm
+from flask_security.utils import validate_redirect_url
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from survey.access.rules.accounts import normal_address
+from survey.access.rules.open_to import Opening, opening_of
+from survey.access.service import sessions
+from survey.access.service.audit import record
+from survey.access.service.current import current_role
+from survey.access.service.limits import failures
+from survey.access.tables import RoleRow, UserRow
+from survey.access.views.headers import init_headers
+from survey.config import Config
+from survey.database import db
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+
+log = logging.getLogger(__name__)
+csrf = CSRFProtect()
+# Views that libraries bring, and who may open them.
+FOREIGN = {
+    "static": Opening(frozenset({"everyone"})),
+    "security.login": Opening(frozenset({"everyone"})),
+    "security.logout": Opening(frozenset({"viewer"})),
+}
+
+
+class SignInForm(LoginForm):
+    """The library's form, with a limit on failures and one answer for unknown accounts and wrong passwords."""
+
+    remember = None  # no cookie may outlive a session
+
+    def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
+        """Whether these are the right address and password, and another try is allowed."""
+        account, address = normal_address(self.email.data or ""), request.remote_addr or ""
+        wait = failures().attempt(account, address)
+        if wait:
+            self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
+            return False
+        self.email.data = account  # as it is stored: phones begin an address with a capital
+        if not validate_redirect_url(self.next.data):
+            self.next.data = ""  # a way back to another host is dropped, and the sign-in goes on
+        if not super().validate(**kwargs):
+            return False
+        failures().forgive(account, address)
+        return True
+
+
+def init_access(app: Flask, config: Config) -> None:
+    """Sign-in with argon2 passwords, sessions of 12 hours at most, CSRF on every form, deny by default."""
+    secure = not config.is_local
+    app.config.update(
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of a method
+        SECURITY_PASSWORD_SALT=config.secret_key[:32],
+        SECURITY_PASSWORD_LENGTH_MIN=15,
+        SECURITY_PASSWORD_COMPLEXITY_CHECKER=None,
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_LOGOUT_METHODS=["POST"],
+        SECURITY_LOGIN_URL="/sign-in",
+        SECURITY_LOGOUT_URL="/sign-out",
+        SECURITY_POST_LOGIN_VIEW="/",
+        SECURITY_POST_LOGOUT_VIEW="/sign-in",
+        SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
+        SECURITY_LOGIN_USER_TEMPLATE="access/sign_in.html",
+        SECURITY_DEFAULT_REMEMBER_ME=False,
+        SECURITY_REGISTERABLE=False,
+        SECURITY_STATIC_FOLDER=None,  # what the library brings and no page here uses
+        SECURITY_FRESHNESS=timedelta(-1),
+        SESSION_COOKIE_NAME="__Host-candour" if secure else "candour",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=None,  # a form left open over lunch is still good while the session lasts
+    )
+    csrf.init_app(app)
+    Security(app, SQLAlchemyUserDatastore(db, UserRow, RoleRow), login_form=SignInForm)
+    app.login_manager.request_loader(lambda _: None)  # type: ignore[attr-defined]  # no token in a header, address or body signs in
+    if config.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
+    init_headers(app, config)
+    app.before_request(_guard)
+    app.register_error_handler(Refused, _show_refusal)
+    app.register_error_handler(CSRFError, _show_stale_form)
+    app.register_error_handler(HTTPException, _show_error)
+    app.register_error_handler(Exception, _show_fault)
+    user_authenticated.connect(_begin_session, app)
+    user_logged_out.connect(_end_session, app)
+
+
+def undeclared(app: Flask) -> list[str]:
+    """Views that do not say who may open them."""
+    return sorted(
+        f"{endpoint} lacks @open_to(...): say who may read it"
+        for endpoint, view in app.view_functions.items()
+        if endpoint not in FOREIGN and opening_of(view) is None
+    )
+
+
+def _guard() -> Any:  # noqa: ANN401 - a response or nothing
+    endpoint = request.endpoint
+    if endpoint is None:
+        return None  # no such page: the error page answers
+    opening = FOREIGN.get(endpoint) or opening_of(current_app.view_functions[endpoint])
+    if opening is None:
+        log.error("%s lacks @open_to(...): say who may read it", endpoint)
+        return _page(403)
+    request.max_content_length = request.max_form_memory_size = opening.largest
+    if request.is_json:
+        return _page(415)
+    if _holds_nul(with_form=opening.needs_sign_in or endpoint in FOREIGN):
+        return _page(400)
+    return _ask_who(opening) if opening.needs_sign_in else None
+
+
+def _ask_who(opening: Opening) -> Any:  # noqa: ANN401 - a response or nothing
+    if current_user.is_authenticated and not sessions.is_valid(current_user.id, now()):
+        sessions.end_this()
+        logout_user()
+    role = current_role()
+    if role is None:
+        return redirect(url_for("security.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+    return None if opening.admits(role) else _page(403)
+
+
+def _holds_nul(*, with_form: bool) -> bool:
+    """Whether the request holds a character that nobody types and PostgreSQL refuses; an employee's form is cleaned instead."""
+    fields = [request.args, request.form] if with_form else [request.args]
+    return "\0" in request.path or any("\0" in value for values in fields for _, value in values.items(multi=True))
+
+
+def _page(code: int) -> tuple[str, int]:
+    texts = {
+        400: ("This request was not understood", "Go back, reload the page and try again."),
+        413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
+        415: ("This request was not understood", "No page takes JSON. Send the form that the page shows."),
+        405: ("Not in this way", "Go back and use the button on the page."),
+    }
+    title, message = texts.get(
+        code, ("Not found, or not open to you", "The address may be mistyped, or your role does not reach this page.")
+    )
+    return render_template("errors/page.html", title=title, message=message), code
+
+
+def _show_refusal(refused: Refused) -> tuple[str, int]:
+    db.session.rollback()
+    return render_template("errors/refused.html", refused=refused), 409
+
+
+def _show_stale_form(error: CSRFError) -> tuple[str, int]:
+    del error
+    message = "The form is too old, or you were signed out meanwhile. Go back, reload the page and send it again."
+    return render_template("errors/page.html", title="Please send the form again", message=message), 400
+
+
+def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass through
+    code = error.code or 500
+    if error.response is not None or code < 400:
+        return error.get_response()
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return *_page(code), {"Allow": ", ".join(sorted(error.valid_methods))}
+    return _page(code)
+
+
+def _show_fault(error: Exception) -> tuple[str, int]:
+    db.session.rollback()
+    reference = secrets.token_hex(4)
+    log.error("fault %s in %s: %s", reference, request.endpoint, type(error).__name__)
+    message = f"Something went wrong on our side. Nothing was lost. If it stays, tell whoever runs this server: {reference}."
+    return render_template("errors/page.html", title="That did not work", message=message), 500
+
+
+def _begin_session(app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object) -> None:
+    del app
+    by_link = "link" in (authn_via or [])
+    sessions.begin(user.id, now(), by_link=by_link)
+    record("signed in by link" if by_link else "signed in", {"user": user.email}, user.email)
+
+
+def _end_session(app: Flask, **_: object) -> None:
+    del app
+    sessions.end_this()

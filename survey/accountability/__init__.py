@@ -1,0 +1,1 @@
+"""What the provider replied, and what both sides committed to."""

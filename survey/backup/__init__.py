@@ -1,0 +1,1 @@
+"""Copies of an SQLite database, made while it is in use."""

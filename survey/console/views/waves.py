@@ -1,0 +1,93 @@
+"""The manager's list of waves, and one wave in whatever state it is in."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from survey.access.rules.open_to import open_to
+from survey.access.service.current import current_actor, manages
+from survey.console.service.wave_mail import not_reached, notices, reminds_from, says_no_reminder, sending, unreached
+from survey.counting.service import how_far
+from survey.findings.service.documents import findings
+from survey.invitations.service.invitations import number_answered
+from survey.jobs.pulse import is_beating
+from survey.kernel.clock import now
+from survey.mail.outbox.service import progress as mail
+from survey.mail.rules.wording import SENT_MEANS
+from survey.providers.service import provider_by_id
+from survey.vault.service.spare_copies import EXPORT, confirm_destroyed, copies_to_destroy, spare_copies
+from survey.waves import service as waves
+from survey.waves.rules.waves import Wave, WaveState, printed
+
+blueprint = Blueprint("console", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One wave in the list."""
+
+    wave: Wave
+    provider: str
+    says: str
+    unreached: str
+
+
+@blueprint.get("/")
+@open_to("viewer")
+def dashboard() -> str:
+    """All waves, newest first, each with what it says or when it will."""
+    lines = [Line(item, provider_by_id(item.provider_id).name, _says(item), unreached(item)) for item in reversed(waves.list_waves())]
+    return render_template("console/dashboard.html", lines=lines, notices=notices(now()), channel=mail.channel(), manages=manages())
+
+
+@blueprint.get("/waves")
+@open_to("viewer")
+def list_waves() -> Response:
+    """The list stands on the first page."""
+    return redirect(url_for("console.dashboard"))
+
+
+@blueprint.get("/waves/<wave>/progress")
+@open_to("viewer")
+def progress(wave: str) -> str | Response:
+    """Before a wave is counted: counts and dates only."""
+    item = waves.wave(wave)
+    if item.is_published:
+        return redirect(url_for("findings.results", wave=item.slug))
+    facts = {"wave": item, "manages": manages(), "provider": provider_by_id(item.provider_id), "says": _says(item)}
+    facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else (), "export": EXPORT.format(item.slug)}
+    facts |= {"sending": sending(item, now()), "sent_means": SENT_MEANS}
+    facts |= {"counting": how_far(item), "is_beating": is_beating(now()), "at": now()}
+    if item.state is WaveState.OPEN:
+        facts |= {"reminds_from": reminds_from(item, now()), "no_reminder": says_no_reminder(item)}
+        facts |= {"missing": not_reached(item) if manages() else None}
+        at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
+        facts |= {"at_least": at_least, "closes": printed(item.closes, item.timezone)}
+    return render_template("console/progress.html", **facts)
+
+
+@blueprint.post("/waves/<wave>/copies")
+@open_to("manager")
+def confirm_copies(wave: str) -> Response:
+    """A manager says that every exported copy of an ended wave's key is destroyed."""
+    item = waves.wave(wave)
+    confirmed = confirm_destroyed(item, actor=current_actor())
+    flash("Recorded: all copies of the key are destroyed." if confirmed else "No copy of the key waits to be confirmed.")
+    return redirect(url_for("findings.results", wave=item.slug), 303)
+
+
+def _says(item: Wave) -> str:
+    if item.is_published:
+        return str(findings(item.slug).document["headline"])
+    match item.state:
+        case WaveState.PLANNED:
+            if waves.survey(item.survey).state == "paused":
+                return "Planned, but the survey is paused"
+            return f"Opens on {item.opens.day} {item.opens:%B %Y}"
+        case WaveState.OPEN:
+            return f"Open until {item.closes.day} {item.closes:%B %Y}"
+        case WaveState.CLOSED:
+            doing = f"waiting for {' or '.join(key.name for key in item.co_keys)}" if item.is_strict else "counting"
+            return f"Closed on {item.closes.day} {item.closes:%B %Y}, {doing}"
+    return "Too few answers to show anything" if (item.void_reason or "").startswith("fewer than") else f"Void: {item.void_reason}"

@@ -1,0 +1,83 @@
+"""Closing a wave by hand, and the ceremony of the strict tier: sealed ballots out, once opened ones back."""
+
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from survey.access.rules.open_to import LARGEST_REQUEST, open_to
+from survey.access.service.current import current_actor
+from survey.counting.service import close_wave, count_returned, hand_over
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+from survey.responses.service.responses import number_of_ballots
+from survey.vault.rules.ceremony_files import fingerprint
+from survey.waves import service as waves
+from survey.waves.rules.waves import WaveState, printed
+
+LARGEST_UPLOAD = 32 * 1024**2  # about 4,000 answers
+_LARGEST_FORM = LARGEST_UPLOAD + LARGEST_REQUEST
+blueprint = Blueprint("counting", __name__)
+
+
+@blueprint.url_value_preprocessor
+def allow_uploads(endpoint: str | None, values: object) -> None:
+    """Raises the limit of a request before anything (the CSRF check, too) reads the form."""
+    del values
+    if endpoint == "counting.count":
+        request.max_content_length = request.max_form_memory_size = _LARGEST_FORM
+
+
+@blueprint.get("/waves/<wave>/ceremony")
+@open_to("manager")
+def ceremony(wave: str) -> str:
+    """Where the wave stands, and what the representative does."""
+    return _page(wave)
+
+
+@blueprint.post("/waves/<wave>/ceremony/sealed")
+@open_to("manager")
+def sealed(wave: str) -> Response:
+    """The file for the representative; a POST, because the audit log notes it."""
+    content = hand_over(wave, actor=current_actor())
+    headers = {"Content-Disposition": f"attachment; filename={waves.wave(wave).slug}.sealed"}
+    return Response(content, mimetype="application/octet-stream", headers=headers)
+
+
+@blueprint.post("/waves/<wave>/ceremony")
+@open_to("manager", largest=_LARGEST_FORM)
+def count(wave: str) -> BaseResponse | tuple[str, int]:
+    """Takes the file that came back and counts."""
+    file = request.files.get("file")
+    try:
+        counted = count_returned(wave, file.read() if file else b"", current_app.config["CANDOUR"].key_dir, actor=current_actor())
+    except Refused as refused:
+        return _page(wave, refused.message), 400
+    flash(f"{counted.slug} is {counted.state}.")
+    return redirect(url_for("findings.results", wave=counted.slug), 303)
+
+
+def _page(name: str, problem: str | None = None) -> str:
+    item = waves.wave(name)
+    return render_template(
+        "counting/ceremony.html",
+        wave=item,
+        problem=problem,
+        closes=printed(item.closes, item.timezone),
+        ballots=number_of_ballots(item.id) if item.state is WaveState.CLOSED else None,
+        holders=" or ".join(key.name for key in item.co_keys),
+        fingerprint=fingerprint,
+        most=LARGEST_UPLOAD // 1024**2,
+    )
+
+
+@blueprint.route("/waves/<wave>/close", methods=["GET", "POST"])
+@open_to("manager")
+def close_by_hand(wave: str) -> str | BaseResponse:
+    """A page of its own: closing early needs a reason and keeps the wave out of the ladder."""
+    item = waves.wave(wave)
+    if request.method == "POST":
+        reason = request.form.get("reason", "")
+        key_dir = current_app.config["CANDOUR"].key_dir
+        closed = close_wave(wave, now(), key_dir, actor=current_actor(), early=reason, leave_large=True)
+        flash(f"{closed.slug} is {closed.state}.")
+        return redirect(url_for("findings.results", wave=closed.slug), 303)
+    return render_template("counting/close_by_hand.html", wave=item, closes=printed(item.closes, item.timezone))

@@ -1,0 +1,1 @@
+"""The sample organisation behind make demo."""

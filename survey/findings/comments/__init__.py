@@ -1,0 +1,1 @@
+"""Reviewing what people wrote before any of it leaves."""

@@ -1,0 +1,1 @@
+"""The findings document: computed once from publishable cells, and audited."""

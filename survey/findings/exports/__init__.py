@@ -1,0 +1,1 @@
+"""The findings document as files."""

@@ -1,0 +1,1 @@
+"""Past answers from another tool."""

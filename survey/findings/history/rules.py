@@ -1,0 +1,240 @@
+"""A file of answers from another tool as it comes: read whole, every fault with its row; nothing is stored here."""
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from survey.kernel.errors import Refused
+from survey.kernel.ids import slug
+from survey.questionnaires.rules import Question, Questionnaire, ScaleKind, numeric_scale
+from survey.responses.rules import Answers
+from survey.statistics.suppression import merge_small, merge_to_invited
+from survey.waves.rules.checks import MINIMUM_INVITED
+from survey.waves.rules.waves import MINIMUM_GROUP, Group
+
+MOST_FAULTS = 10_000
+LARGEST = 50 * 1024 * 1024
+LONGEST_GROUP = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """How the file's columns become questions: renamed, ignored, words turned into points."""
+
+    group: str = "group"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A file as read: the questions it holds, one entry per response, people invited per group."""
+
+    questionnaire: Questionnaire
+    responses: tuple[tuple[str, Answers], ...]
+    invited: Mapping[str, int]
+    digest: str
+
+    @property
+    def partition(self) -> tuple[Group, ...]:
+        """The groups to freeze: those of the file, small ones together."""
+        merged = merge_to_invited(sorted(self.invited.items()), minimum=MINIMUM_INVITED)
+        return tuple(Group(group.name, group.invited, group.members) for group in merged)
+
+    def counts(self) -> dict[str, Any]:
+        """Answers per group and question as they would be stored, groups with few answers together."""
+        name_of = {member: group.name for group in self.partition for member in group.members}
+        groups = Counter(name_of[group] for group, _ in self.responses)
+        answers = Counter((name_of[group], question) for group, sent in self.responses for question in sent.scores)
+        names = [q.id for q in self.questionnaire.questions]
+        published = merge_small([(group.name, group.invited, groups[group.name]) for group in self.partition], MINIMUM_GROUP)
+        return {
+            group.name: {"responses": group.answers} | {q: sum(answers[member, q] for member in group.members) for q in names}
+            for group in published
+        }
+
+
+def read_mapping(content: Any) -> Mapped:  # noqa: ANN401 - whatever JSON held
+    """A mapping file's content; refuses anything that is not of its form."""
+    if not isinstance(content, dict) or set(content) - {"group", "columns", "values", "ignore"}:
+        raise Refused("The mapping must be a JSON object with group, columns, values and ignore, and nothing else.")
+    found = Mapped(**content)
+    faults = [words for words, good in _mapping_rules(found) if not good]
+    if faults:
+        raise Refused("The mapping file is not of the right form. Nothing was stored.", details=tuple(faults))
+    return replace(found, ignore=tuple(found.ignore))
+
+
+def read_groups(content: Any) -> dict[str, int]:  # noqa: ANN401 - whatever JSON held
+    """A groups file's content: number invited per group; refuses anything but positive whole numbers."""
+    good = isinstance(content, dict) and content and all(type(n) is int and n > 0 for n in content.values())
+    if not good or not all(_is_plain(name) for name in content):
+        raise Refused('The groups file must be a JSON object of names and numbers invited, for example {"Sales": 20, "Service": 15}.')
+    return dict(content)
+
+
+def read_history(content: bytes, invited: Mapping[str, int], base: Questionnaire, mapped: Mapped, scale: int | None, title: str) -> History:
+    """Reads a file whole; refuses it whole with all bad rows listed.
+
+    Cells are whole numbers on the question's scale, words listed under `values`, or empty for no answer. With `scale`
+    every further column is a question of so many points.
+    """
+    if len(content) > LARGEST:
+        raise Refused("The file is larger than 50 MiB. Split it by wave.")
+    rows = _rows(content)
+    if mapped.group not in rows[0]:
+        raise Refused(f"The file has no column {mapped.group!r} that names the reporting group. Columns: {', '.join(rows[0])}")
+    questions = _questions(rows, base, mapped, scale)
+    faults: list[str] = []
+    responses = [
+        _response(number, dict(zip(rows[0], (cell.strip() for cell in row), strict=True)), questions, mapped, invited, faults)
+        for number, row in _full_rows(rows, faults)
+    ]
+    _check(faults, responses, invited)
+    asked = Questionnaire.of(slug=slug(title)[:64], title=title, language=base.language, preamble="", questions=tuple(questions.values()))
+    return History(asked, tuple(responses), invited, _digest(content, invited))
+
+
+def _mapping_rules(found: Mapped) -> Iterator[tuple[str, bool]]:
+    """What each part of a mapping must be, and whether it is."""
+    yield 'group: the name of a column, for example "Department".', isinstance(found.group, str)
+    yield (
+        'columns: an object of column names and question ids, for example {"Q1 overall": "OVR1"}.',
+        isinstance(found.columns, dict) and all(isinstance(question, str) for question in found.columns.values()),
+    )
+    yield (
+        'values: an object of words and points for each question id, for example {"OVR1": {"Satisfied": 4, "n/a": null}}.',
+        isinstance(found.values, dict) and all(_is_points(words) for words in found.values.values()),
+    )
+    yield (
+        'ignore: a list of column names, for example ["Email", "IP"].',
+        isinstance(found.ignore, list | tuple) and all(isinstance(column, str) for column in found.ignore),
+    )
+
+
+def _is_points(words: object) -> bool:
+    return isinstance(words, dict) and all(code is None or type(code) is int for code in words.values())
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and name == name.strip() and name.isprintable() and len(name) <= LONGEST_GROUP
+
+
+def _rows(content: bytes) -> list[list[str]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    if "\x00" in text or "\ufffd" in text:
+        raise Refused("This is not a CSV text file. Save it as CSV (UTF-8) and try again.")
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise Refused(f"The file cannot be read as CSV: {error}. Save it as CSV (UTF-8) and try again.") from error
+    if len(rows) < 2:
+        raise Refused("The file needs a heading and at least one row.")
+    rows[0] = [cell.strip() for cell in rows[0]]
+    twice = sorted(name for name, times in Counter(rows[0]).items() if times > 1)
+    if twice:
+        raise Refused(f"The heading names a column twice: {', '.join(twice)}. Rename one of them.")
+    if "" in rows[0]:
+        raise Refused(f"Column {rows[0].index('') + 1} has no name in the heading. Name it, or remove it.")
+    return rows
+
+
+def _questions(rows: Sequence[Sequence[str]], base: Questionnaire, mapped: Mapped, scale: int | None) -> dict[str, Question]:
+    known = {q.id: q for q in base.questions if q.scale.kind is not ScaleKind.TEXT}
+    found: dict[str, Question] = {}
+    unknown = []
+    for at, column in enumerate(rows[0]):
+        if column == mapped.group or column in mapped.ignore:
+            continue
+        wanted = mapped.columns.get(column, column)
+        if wanted in known:
+            found[column] = known[wanted]
+        elif scale is not None:
+            found[column] = Question.numeric(wanted, numeric_scale(scale))
+        else:
+            first = next((number for number, row in enumerate(rows[1:], 2) if len(row) > at and row[at].strip()), None)
+            unknown.append(f"{column} (first filled in row {first})" if first else f"{column} (empty)")
+    if unknown:
+        raise Refused(
+            f"Unknown column{'s' if len(unknown) > 1 else ''}: {', '.join(unknown)}. Map to a question (--map), list under ignore, "
+            "or say how many points the scale has (--scale 7)."
+        )
+    if not found:
+        raise Refused("No column of the file is a question.")
+    times = Counter(question.id for question in found.values())
+    twice = [f"{column} ({question.id})" for column, question in found.items() if times[question.id] > 1]
+    if twice:
+        raise Refused(f"Several columns stand for one question: {', '.join(twice)}. Map one of them, and list the others under ignore.")
+    return found
+
+
+def _full_rows(rows: Sequence[Sequence[str]], faults: list[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """The rows that hold anything, with their number in a spreadsheet; one of another length than the heading is a fault."""
+    for number, row in enumerate(rows[1:], 2):
+        if len(faults) > MOST_FAULTS:
+            return
+        if len(row) != len(rows[0]):
+            if row:
+                faults.append(f"row {number}: {len(row)} cells where the heading has {len(rows[0])}")
+        elif any(cell.strip() for cell in row):
+            yield number, row
+
+
+def _response(
+    number: int, cells: Mapping[str, str], questions: Mapping[str, Question], mapped: Mapped, invited: Mapping[str, int], faults: list[str]
+) -> tuple[str, Answers]:
+    group = cells[mapped.group]
+    if group not in invited:
+        faults.append(f"row {number}, {mapped.group}: {group[:60]!r} is not in the groups file")
+    scores: dict[str, int | None] = {}
+    for column, question in questions.items():
+        try:
+            code = _code(cells[column], question, mapped)
+        except ValueError as error:
+            faults.append(f"row {number}, {column}: {error}")
+        else:
+            if code is not None:
+                scores[question.id] = code
+    return group, Answers(scores)
+
+
+def _code(cell: str, question: Question, mapped: Mapped) -> int | None:
+    words = mapped.values.get(question.id, {})
+    if cell in words:
+        code = words[cell]
+        if code is None:
+            return None
+        cell = str(code)
+    if not cell:
+        return None
+    if not (cell.isascii() and cell.isdigit() and len(cell) <= 9) or int(cell) not in question.scale.codes:
+        codes = question.scale.codes
+        raise ValueError(f"{cell[:40]!r} is not a whole number from {codes[0]} to {codes[-1]}")
+    return int(cell)
+
+
+def _check(faults: list[str], responses: Sequence[tuple[str, Answers]], invited: Mapping[str, int]) -> None:
+    answered = Counter(group for group, _ in responses)
+    faults += [
+        f"{name}: {answered[name]} responses but only {number} invited" for name, number in invited.items() if answered[name] > number
+    ]
+    if len(faults) > MOST_FAULTS:
+        raise Refused(
+            f"The file holds more than {MOST_FAULTS:,} faults; these are the first. Nothing was stored.", details=tuple(faults[:100])
+        )
+    if faults:
+        raise Refused(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in the file. Nothing was stored.", details=tuple(faults))
+
+
+def _digest(content: bytes, invited: Mapping[str, int]) -> str:
+    return hashlib.sha256(content + repr(sorted(invited.items())).encode()).hexdigest()

@@ -1,0 +1,141 @@
+"""Findings: freeze them once, read them."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from survey.access.service.audit import record
+from survey.database import db, transaction
+from survey.findings.document.rules.comparisons import YEAR
+from survey.findings.document.rules.compute import canonical, compute
+from survey.findings.document.rules.pooling import add_up
+from survey.findings.document.rules.publication import hidden_further, leaks
+from survey.findings.rules import Earlier, Evidence, Findings, Third, Withheld
+from survey.findings.tables import FindingsRow
+from survey.kernel.errors import Refused
+from survey.providers.service import provider_by_id
+from survey.questionnaires.rules import Questionnaire, ScaleKind
+from survey.questionnaires.service import frozen
+from survey.responses.rules import PublishedGroup, Tally
+from survey.responses.service import responses
+from survey.responses.service.responses import comments
+from survey.waves import service as waves
+from survey.waves.rules.waves import Wave, WaveState
+
+ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
+
+
+def freeze_findings(item: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
+    """Computes and keeps the document of a wave, inside the transaction that counts it; `names` are words that no theme may hold."""
+    questionnaire = questions_of(item)
+    document = _audited(item, questionnaire, tally, _evidence(item, questionnaire, names))
+    with transaction() as session:
+        session.add(FindingsRow(wave_id=item.id, version=1, digest=document["digest"], document=canonical(document)))
+        session.flush()
+    return Findings(item, 1, document["digest"], document)
+
+
+def freeze_pool(thirds: Sequence[Wave], names: frozenset[str] = frozenset(), *, actor: str) -> Findings | None:
+    """Adds up the thirds of a quarter and keeps the document; what people wrote moves there, shuffled. None when somebody was faster."""
+    with transaction():
+        pool = waves.add_pool(thirds)
+        if pool is None:
+            return None
+        written = responses.move_comments(thirds, pool)
+        found = freeze_findings(pool, _added_up(pool, questions_of(pool), written), names)
+        document = found.document
+        facts = {"wave": pool.slug, "answered": document["answered"], "invited": document["invited"], "digest": found.digest}
+        record("thirds added up", facts | {"thirds": [third.slug for third in thirds]}, actor)
+        return found
+
+
+def findings(name: str) -> Findings:
+    """The newest findings of a wave; refuses a wave that has none, saying when they come."""
+    item = waves.wave(name)
+    if item.state is WaveState.VOID:
+        raise Refused(f"{item.slug} is void: {item.void_reason}. Nothing is shown and nothing was kept.")
+    if not item.is_published:
+        raise Refused(f"Scores of {item.slug} appear once it has closed ({item.closes:%Y-%m-%d %H:%M} {item.timezone}) and been counted.")
+    query = select(FindingsRow).where(FindingsRow.wave_id == item.id).order_by(FindingsRow.version.desc())
+    return _findings(item, db.session.scalars(query.limit(1)).one())
+
+
+def earlier_findings(item: Wave) -> tuple[dict[str, Any], ...]:
+    """The documents of the same survey's earlier published waves, oldest first."""
+    return tuple(findings(w.slug).document for w in _before(item))
+
+
+def questions_of(item: Wave) -> Questionnaire:
+    """The questionnaire that the wave froze."""
+    if item.questionnaire_version is None:
+        raise Refused(f"{item.slug} has not been opened, so it has no questionnaire yet.")
+    return frozen(item.questionnaire_version)
+
+
+def comments_of(found: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What people wrote, by question, in random order; nothing where fewer than ten answered."""
+    texts = [q for q in found.document["questions"] if q["kind"] == "text"]
+    pairs = [(q["text"].replace("{provider}", found.document["provider"]), comments(found.wave, q["id"])) for q in texts]
+    return tuple(pair for pair in pairs if pair[1])
+
+
+def _audited(item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence) -> dict[str, Any]:
+    """The document of a wave, with as much hidden on top of the rules as it takes to give nothing away."""
+    provider, earlier, withheld = provider_by_id(item.provider_id).name, earlier_findings(item), Withheld()
+    for _ in range(len(tally.groups) + 2):
+        document = compute(item, provider, questionnaire, tally, evidence, withheld)
+        found = leaks(document, earlier)
+        if not found:
+            return document
+        withheld = hidden_further(withheld, found)
+    raise Refused(f"Hidden answers of {item.slug} could be worked out, so nothing was counted. Keep the database and ask for help.")
+
+
+def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
+    """What the findings of a wave are made of beside its own cells; a third is compared with nothing."""
+    if item.is_third:
+        return Evidence()
+    before, thirds = [w for w in _before(item) if not w.is_third], waves.thirds_of(item)
+    remembered = [w for at, w in enumerate(reversed(before)) if at < ALWAYS_REMEMBERED or item.opens - w.opens <= 2 * YEAR]
+    texts = {q.id: comments(item, q.id) for q in questionnaire.questions if q.scale.kind is ScaleKind.TEXT}
+    return Evidence(tuple(map(_earlier, remembered)), responses.score_strings(item), texts, names, tuple(map(_third, thirds)))
+
+
+def _earlier(item: Wave) -> Earlier:
+    """An earlier wave with its cells, counted again from its responses in the groups that were published."""
+    document, asked = findings(item.slug).document, questions_of(item)
+    tally = _added_up(item, asked) if item.is_pool else _counted_again(item, document)
+    minimums = document["minimum_group"], document["minimum_detail"]
+    return Earlier(item.slug, item.opens.date(), item.imported, asked, tally, *minimums, document.get("hidden_further", {}), item.quarter)
+
+
+def _before(item: Wave) -> list[Wave]:
+    """The same survey's earlier published waves, oldest first."""
+    return [w for w in waves.list_waves() if w.survey_id == item.survey_id and w.stands_at < item.stands_at and w.is_published]
+
+
+def _counted_again(item: Wave, document: dict[str, Any]) -> Tally:
+    groups = [
+        PublishedGroup(g["name"], tuple(g["members"]), g["invited"], g["answered"], tuple(g["departments"]))
+        for g in document["groups"]
+        if g["shown"]
+    ]
+    return responses.tally(item, questions_of(item), groups, document["unreadable"])
+
+
+def _added_up(pool: Wave, asked: Questionnaire, comments: int = 0) -> Tally:
+    counted = [third for third in waves.thirds_of(pool) if third.is_published]
+    return add_up(pool, asked, [_counted_again(third, findings(third.slug).document) for third in counted], comments)
+
+
+def _third(item: Wave) -> Third:
+    answered = findings(item.slug).document["answered"] if item.is_published else None
+    return Third(item.slug, item.period, item.opens.date(), item.invited, answered, item.void_reason)
+
+
+def _findings(item: Wave, row: FindingsRow) -> Findings:
+    document = json.loads(row.document)
+    document["wave"]["state"] = item.state.value
+    return Findings(item, row.version, row.digest, document)

@@ -1,0 +1,1 @@
+"""How the findings document is put into words and drawings."""

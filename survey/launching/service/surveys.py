@@ -1,0 +1,18 @@
+"""Adding a survey, whose audience is counted before."""
+
+from survey.kernel.errors import Refused
+from survey.people.service.directory import people_in
+from survey.waves import service as waves
+from survey.waves.rules.surveys import Cadence, Survey
+from survey.waves.rules.thirds import OFFERED_FROM
+from survey.waves.rules.waves import Wave
+
+
+def add_survey(plan: waves.Plan) -> tuple[Survey, Wave]:
+    """Records a survey and plans its first wave; refuses monthly thirds of so few people that a third would tell nothing."""
+    if plan.cadence == Cadence.MONTHLY_THIRDS.value and (size := len(people_in(plan.audience))) < OFFERED_FROM:
+        raise Refused(
+            f"Monthly thirds are offered from {OFFERED_FROM} people, and this survey would ask {size}. Import the staff first, or choose "
+            "quarterly or monthly."
+        )
+    return waves.add_survey(plan)

@@ -1,0 +1,1 @@
+"""The queue of letters: leases, delivery, pace, pausing."""

@@ -1,0 +1,98 @@
+"""Whether mail goes out at all, and that of one wave: paused by hand or by faults, away for a while, slowed down."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from survey.database import connection, db, transaction
+from survey.kernel import clock
+from survey.mail.outbox.rules import pace
+from survey.mail.outbox.tables import MailBudgetRow, MailChannelRow, MailPauseRow, OutboxRow
+from survey.mail.rules.states import State
+
+FIRST_ABSENCE, LONGEST_ABSENCE = 30, 900
+
+
+def pause(reason: str) -> None:
+    """Nothing goes out until somebody resumes; a letter that is being handed over runs its course."""
+    with transaction():
+        channel = channel_row()
+        channel.paused_because, channel.paused_at = reason, clock.now()
+        _release_all(None)
+
+
+def resume() -> None:
+    """Lets letters go out again."""
+    with transaction():
+        channel = channel_row()
+        channel.paused_because = channel.paused_at = channel.away_until = None
+        channel.away_times = 0
+
+
+def pause_wave(wave: str, reason: str) -> None:
+    """No letter of this wave goes out until somebody resumes; its dates do not move."""
+    with transaction():
+        channel_row()  # no claim meanwhile
+        row = {"wave": wave, "reason": reason, "at": clock.now()}
+        connection().execute(upsert(MailPauseRow).values(**row).on_conflict_do_nothing())
+        _release_all(wave)
+
+
+def resume_wave(wave: str) -> None:
+    """Lets the letters of this wave go out again."""
+    with transaction():
+        connection().execute(delete(MailPauseRow).where(MailPauseRow.wave == wave))
+
+
+def paused_waves() -> dict[str, tuple[str, datetime]]:
+    """The waves whose mail is paused: why, and since when."""
+    return {row.wave: (row.reason, row.at) for row in db.session.scalars(select(MailPauseRow).order_by(MailPauseRow.wave))}
+
+
+def channel_pause() -> tuple[str, datetime] | None:
+    """Why nothing goes out at all, and since when; None while it does."""
+    row = db.session.get(MailChannelRow, 1, populate_existing=True)
+    return (row.paused_because, row.paused_at) if row and row.paused_because and row.paused_at else None
+
+
+def slow_down() -> None:
+    """Inside a transaction: the server asked for fewer letters, so we halve the pace."""
+    channel, moment = channel_row(), clock.now()
+    channel.share = pace.slowed(pace.recovered(channel.share, channel.slowed_at, moment))
+    channel.slowed_at = moment
+
+
+def go_away(*, reached_before: bool) -> None:
+    """Inside a transaction: the server is not there; the next try follows after 30 s, then twice as long, at most 15 minutes."""
+    row = channel_row()
+    row.away_times = 1 if reached_before else min(row.away_times + 1, 10)
+    row.away_until = clock.now() + timedelta(seconds=min(FIRST_ABSENCE * 2 ** (row.away_times - 1), LONGEST_ABSENCE))
+
+
+def channel_row() -> MailChannelRow:
+    """Inside a transaction: the one row that all senders share, locked until the commit."""
+    row = _locked_channel()
+    if row is None:
+        first = upsert(MailChannelRow).values(number=1, away_times=0, share=1.0)
+        connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
+        row = _locked_channel()
+    assert row
+    return row
+
+
+def upsert(table: type[MailChannelRow | OutboxRow | MailPauseRow | MailBudgetRow]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT of the dialect in use, for `on_conflict_...`."""
+    return (postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert)(table)
+
+
+def _release_all(wave: str | None) -> None:
+    """What was claimed but not begun waits again: its holder finds the lease gone."""
+    query = update(OutboxRow).where(OutboxRow.state == State.LEASED.value)
+    if wave is not None:
+        query = query.where(OutboxRow.wave == wave)
+    connection().execute(query.values(state=State.READY.value, lease_token=None, lease_until=None))
+
+
+def _locked_channel() -> MailChannelRow | None:
+    return db.session.get(MailChannelRow, 1, with_for_update=True, populate_existing=True)

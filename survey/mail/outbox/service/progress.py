@@ -1,0 +1,266 @@
+"""What people may see of the outbox, and what they may do about it: how far the letters are, which failed, retry, take back, pause.
+
+Nothing here tells a number or a recipient of a kind that is not told, or of a kind that this version does not know; and a
+letter that was not due any more is told as if sent.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+
+from survey.access.service.audit import record
+from survey.database import connection, db, transaction
+from survey.kernel.clock import now
+from survey.mail.outbox.rules.pace import ASSUMED, recovered
+from survey.mail.outbox.service import pausing
+from survey.mail.outbox.service.delivery import DONE, GOING_OUT
+from survey.mail.outbox.service.letter_types import is_told, known_kinds, told_to_staff
+from survey.mail.outbox.service.pausing import channel_row, paused_waves
+from survey.mail.outbox.tables import LetterTotalRow, MailChannelRow, OutboxRow
+from survey.mail.rules import wording
+from survey.mail.rules.states import State
+from survey.mail.rules.wording import BY_HAND, TAKEN_BACK, Counts, Pause, StatedPace
+from survey.mail.smtp.rules.presets import pace_for
+
+_MOVING = (State.READY.value, State.LEASED.value, State.SENDING.value)
+_NOT_ARRIVED = (State.FAILED.value, State.BOUNCED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """How far the letters are: counts by kind, words for kinds whose numbers are not told, names of kinds nobody here can write."""
+
+    counts: dict[str, Counts]
+    quiet: dict[str, str]
+    unknown_kinds: tuple[str, ...]
+    later: int = 0  # of those that wait, how many were put off by the server
+
+    def of(self, kind: str) -> Counts:
+        """The counts of one kind."""
+        return self.counts.get(kind, Counts())
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Whether anything leaves at all: paused, or until when the server is away."""
+
+    pause: Pause | None = None
+    away_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotArrived:
+    """One letter that did not arrive; whom it was for is a reference."""
+
+    id: str
+    kind: str
+    recipient: str
+    state: str
+    why: str
+    advice: str
+
+
+def letters(wave: str | None = None) -> Letters:
+    """How far the letters of a wave, or all letters, are."""
+    taken_back = (OutboxRow.state == State.CANCELLED.value) & (func.coalesce(OutboxRow.last_reason, "") == TAKEN_BACK)
+    later = (OutboxRow.state == State.READY.value) & (OutboxRow.next_at > now())
+    columns = (OutboxRow.kind, OutboxRow.state, taken_back.label("back"), later.label("later"))
+    query = select(*columns, func.count()).group_by(*columns)
+    found = db.session.execute(query.where(OutboxRow.wave == wave) if wave else query).all()
+    kinds = known_kinds()
+    numbers: dict[str, dict[str, int]] = {}
+    moving: dict[str, bool] = {}
+    for kind, state, is_back, _, number in found:
+        if kind in kinds and kinds[kind].told:
+            name = wording.told_state(state, TAKEN_BACK if is_back or not kinds[kind].to_staff else None)
+            numbers.setdefault(kind, {}).setdefault(name, 0)
+            numbers[kind][name] += number
+        elif kind in kinds:
+            moving[kind] = moving.get(kind, False) or state in _MOVING
+    if wave:
+        numbers |= {kind: totals for kind in kinds if (totals := totals_of_quiet(wave, kind))}
+    return Letters(
+        {kind: wording.counted(states) for kind, states in sorted(numbers.items())},
+        {kind: GOING_OUT if is_moving else DONE for kind, is_moving in sorted(moving.items())},
+        tuple(sorted({row[0] for row in found if row[0] not in kinds and row[1] in _MOVING})),
+        sum(number for kind, _, _, is_later, number in found if is_later and kind in kinds and kinds[kind].told),
+    )
+
+
+def channel() -> Channel:
+    """The mail channel: paused, away, or in order."""
+    row = db.session.get(MailChannelRow, 1, populate_existing=True)
+    if row is None:
+        return Channel()
+    pause = Pause(row.paused_because, row.paused_at) if row.paused_because else None
+    return Channel(pause, row.away_until if row.away_until and row.away_until > now() else None)
+
+
+def pace() -> StatedPace:
+    """How fast letters may leave, and who says so."""
+    config = current_app.config["CANDOUR"]
+    limits = pace_for(config.mail_url, config.mail_per_minute)
+    row = db.session.get(MailChannelRow, 1, populate_existing=True)
+    share = recovered(row.share, row.slowed_at, now()) if row else 1.0
+    if share < 1:
+        return StatedPace(max(1, round((limits.per_minute or ASSUMED) * share)), limits.per_day, "the mail server asked for fewer")
+    if config.mail_per_minute:
+        return StatedPace(limits.per_minute, limits.per_day, "as CANDOUR_MAIL_PER_MINUTE says")
+    return StatedPace(limits.per_minute, limits.per_day, "what this mail server allows" if limits.per_minute else "")
+
+
+def not_arrived(wave: str, kind: str) -> tuple[NotArrived, ...]:
+    """The letters of a told kind that failed or came back, in no order that tells a time."""
+    if not is_told(kind):
+        return ()
+    query = select(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_(_NOT_ARRIVED)).order_by(OutboxRow.id)
+    return tuple(
+        NotArrived(
+            row.id,
+            row.kind,
+            row.recipient,
+            row.state,
+            wording.why(row.last_reason, row.last_code),
+            wording.advice(row.state, row.last_code),
+        )
+        for row in db.session.scalars(query)
+    )
+
+
+def told_states(recipients: Sequence[str], kind: str) -> dict[str, str]:
+    """By recipient: the state of their letter of a told kind, as it may be told."""
+    found: dict[str, str] = {}
+    for at in range(0, len(recipients) if is_told(kind) else 0, 500):
+        query = select(OutboxRow.recipient, OutboxRow.state, OutboxRow.last_reason)
+        query = query.where(OutboxRow.recipient.in_(recipients[at : at + 500]), OutboxRow.kind == kind)
+        query = query.order_by(OutboxRow.letter_version)  # of several the newest
+        found |= {recipient: wording.told_state(state, reason) for recipient, state, reason in db.session.execute(query)}
+    return found
+
+
+def reasons(wave: str, kind: str) -> dict[str, int]:
+    """Why letters of a told kind did not arrive, and how many for each reason; no name, no address."""
+    return dict(Counter(letter.why for letter in not_arrived(wave, kind)).most_common())
+
+
+def faults() -> dict[str, dict[str, int]]:
+    """By wave and told kind: how many letters failed or came back."""
+    columns = (OutboxRow.wave, OutboxRow.kind)
+    found: dict[str, dict[str, int]] = {}
+    for wave, kind, number in db.session.execute(
+        select(*columns, func.count()).where(OutboxRow.state.in_(_NOT_ARRIVED)).group_by(*columns).order_by(*columns)
+    ):
+        if is_told(kind):
+            found.setdefault(wave, {})[kind] = number
+    return found
+
+
+def retry(wave: str, kind: str, letter: str | None = None, *, actor: str) -> int:
+    """Puts what failed or came back in the queue again, one letter or all of a told kind; says how many that were.
+
+    Pressed twice, the second finds nothing. Whether a letter is still due is looked at when it leaves, and tells nobody.
+    """
+    if not is_told(kind):
+        return 0
+    which = update(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_(_NOT_ARRIVED))
+    if letter is not None:
+        which = which.where(OutboxRow.id == letter)
+    with transaction():
+        again = {"state": State.READY.value, "next_at": now(), "give_up_at": None, "bounced_at": None}
+        number = int(connection().execute(which.values(**again)).rowcount)
+        if number:
+            record("mail queued again", {"wave": wave, "kind": kind, "letters": number}, actor)
+    return number
+
+
+def supersede(kind: str, recipient: str) -> None:
+    """Inside the transaction that sends somebody another letter instead: the one that failed or came back is settled."""
+    with transaction():
+        query = update(OutboxRow).where(OutboxRow.recipient == recipient, OutboxRow.kind == kind, OutboxRow.state.in_(_NOT_ARRIVED))
+        connection().execute(query.values(state=State.CANCELLED.value, last_reason=None, last_code=None))
+
+
+def take_back(wave: str, kinds: Sequence[str], *, actor: str) -> int:
+    """Takes back what waits of these kinds, for good; what is being handed over runs its course. Says how many of the told ones."""
+    number = 0
+    with transaction():
+        for kind in kinds:
+            query = update(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_((State.READY.value, State.LEASED.value)))
+            facts = {"state": State.CANCELLED.value, "last_reason": TAKEN_BACK, "last_code": None, "lease_token": None, "lease_until": None}
+            found = int(connection().execute(query.values(**facts)).rowcount)
+            number += found if is_told(kind) else 0
+        record("waiting mail cancelled", {"wave": wave, "letters": number}, actor)
+    return number
+
+
+def level(wave: str) -> None:
+    """Inside the counting transaction: sent letters keep nothing that one which was not needed any more would lack.
+
+    Else such a letter, which its person's answer may have made needless, could be told by its state for ever.
+    """
+    ours = (OutboxRow.wave == wave, OutboxRow.kind.in_(told_to_staff()))
+    needless = (OutboxRow.state == State.CANCELLED.value, func.coalesce(OutboxRow.last_reason, "") != TAKEN_BACK)
+    facts = {"sent_at": None, "date_header": None, "attempts": 1, "last_code": None, "last_reason": None}
+    with transaction():
+        server = connection()
+        server.execute(update(OutboxRow).where(*ours, *needless).values(state=State.SENT.value))
+        server.execute(update(OutboxRow).where(*ours, OutboxRow.state == State.SENT.value).values(**facts))
+        rows = server.execute(select(OutboxRow.__table__).where(*ours).order_by(OutboxRow.id)).mappings().all()
+        server.execute(delete(OutboxRow).where(*ours))  # and in anew: the order in which rows lie would tell which were needless
+        if rows:
+            server.execute(insert(OutboxRow), [dict(row) for row in rows])
+
+
+def totals_of_quiet(wave: str, kind: str) -> dict[str, int]:
+    """What became of letters whose numbers were told nowhere while their wave was open; nothing of a void wave."""
+    query = select(LetterTotalRow.state, LetterTotalRow.number).where(LetterTotalRow.wave == wave, LetterTotalRow.kind == kind)
+    return dict(sorted((state, number) for state, number in db.session.execute(query)))
+
+
+def pause_channel(*, actor: str) -> None:
+    """Nothing leaves until somebody resumes, for now by hand; a pause that is there already keeps its reason."""
+    with transaction():
+        if channel_row().paused_because is None:
+            pausing.pause(BY_HAND)
+            record("mail paused", {}, actor)
+
+
+def resume_channel(*, actor: str) -> None:
+    """Letters leave again with the next pass; harmless when nothing is paused."""
+    with transaction():
+        because = channel_row().paused_because
+        if because is not None:
+            record("mail resumed", {"was paused because": because}, actor)
+            pausing.resume()
+
+
+def pause_of(wave: str) -> Pause | None:
+    """Why and since when the mail of one wave is paused, if it is."""
+    found = paused_waves().get(wave)
+    return Pause(*found) if found else None
+
+
+def pause_wave(wave: str, reason: str = BY_HAND, *, actor: str) -> None:
+    """The letters of one wave wait until somebody resumes them; its dates do not move. Harmless when repeated."""
+    with transaction():
+        channel_row()  # one pause at a time
+        if pause_of(wave) is None:
+            pausing.pause_wave(wave, reason)
+            record("mail of a wave paused", {"wave": wave, "reason": reason}, actor)
+
+
+def resume_wave(wave: str, *, actor: str) -> None:
+    """The letters of one wave leave again with the next pass; harmless when they were not paused."""
+    with transaction():
+        channel_row()
+        if pause_of(wave) is not None:
+            pausing.resume_wave(wave)
+            record("mail of a wave resumed", {"wave": wave}, actor)
+
+
+def _theirs(wave: str, kind: str) -> ColumnElement[bool]:
+    return (OutboxRow.wave == wave) & (OutboxRow.kind == kind)

@@ -1,0 +1,90 @@
+"""The outbox: the only truth about mail. No code, no link, no body, no address is ever stored here."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Float, Index, Integer, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from survey.database import Base, Instant
+from survey.mail.rules.states import State
+
+_HAS_A_LAST_DAY = text("give_up_at IS NOT NULL")
+_STATES = ", ".join(f"'{state.value}'" for state in State)
+
+
+class OutboxRow(Base):
+    """One letter to one recipient (a reference; the address is looked up when it is written)."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_STATES})", name="state"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index("ix_outbox_state_priority_next_at_id", "state", "priority", "next_at", "id"),  # in which letters leave
+        Index("ix_outbox_state_lease_until", "state", "lease_until"),
+        Index("ix_outbox_give_up_at", "give_up_at", sqlite_where=_HAS_A_LAST_DAY, postgresql_where=_HAS_A_LAST_DAY),
+    )
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    dedupe_key: Mapped[str] = mapped_column(Text, unique=True)
+    kind: Mapped[str] = mapped_column(Text)
+    wave: Mapped[str] = mapped_column(Text, index=True)
+    recipient: Mapped[str] = mapped_column(Text)
+    letter_version: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(Integer)
+    next_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(Integer)
+    lease_token: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    message_id: Mapped[str] = mapped_column(Text, unique=True)
+    date_header: Mapped[datetime | None] = mapped_column(Instant)
+    last_code: Mapped[str | None] = mapped_column(Text)
+    last_reason: Mapped[str | None] = mapped_column(Text)
+    give_up_at: Mapped[datetime | None] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    bounced_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LetterTotalRow(Base):
+    """How many letters of a quiet kind came to what, kept from a counted wave when their rows are forgotten."""
+
+    __tablename__ = "letter_total"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_STATES})", name="state"),
+        CheckConstraint("number > 0", name="number"),
+    )
+    wave: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    state: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+
+
+class MailChannelRow(Base):
+    """Whether anything goes out at all: one row, number 1, written when the channel pauses."""
+
+    __tablename__ = "mail_channel"
+    __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    paused_because: Mapped[str | None] = mapped_column(Text)
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)
+    away_until: Mapped[datetime | None] = mapped_column(Instant)
+    away_times: Mapped[int] = mapped_column(Integer)
+    next_turn: Mapped[datetime | None] = mapped_column(Instant)  # pace: when the next letter may leave, on whichever machine
+    share: Mapped[float] = mapped_column(Float)  # of the pace: less than 1 after the server asked to slow down
+    slowed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class MailBudgetRow(Base):
+    """How many letters were handed over in one hour since the epoch: for limits a day."""
+
+    __tablename__ = "mail_budget"
+    hour: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    used: Mapped[int] = mapped_column(Integer)
+
+
+class MailPauseRow(Base):
+    """A wave whose mail waits until somebody resumes it."""
+
+    __tablename__ = "mail_pause"
+    wave: Mapped[str] = mapped_column(Text, primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,20 @@
+"""The address to which a letter that cannot be delivered comes back."""
+
+from email.utils import parseaddr
+from functools import lru_cache
+
+from survey.mail.rules.letter import wire_address
+
+
+def envelope_sender(mail_from: str, bounce_address: str | None, message_id: str) -> str:
+    """Where a letter comes back to: the bounce address, or without one the sender's own.
+
+    A `*` in the bounce address stands for the random part of the letter's Message-ID (VERP).
+    """
+    pattern = _pattern(bounce_address or "", mail_from)
+    return pattern.replace("*", message_id.strip("<>").partition("@")[0])
+
+
+@lru_cache(maxsize=8)
+def _pattern(bounce_address: str, mail_from: str) -> str:
+    return wire_address(bounce_address or parseaddr(mail_from)[1])

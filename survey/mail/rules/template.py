@@ -1,0 +1,91 @@
+"""A letter written once for many: what differs from person to person stands in slots, filled for each part as it needs it."""
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from markupsafe import escape
+
+from survey.mail.rules.letter import Letter
+
+_NAME = re.compile(r"[a-z_]+")
+
+
+class Marks:
+    """What stands for each slot while a letter is written: a word that nobody can guess, so that no fact can be taken for one."""
+
+    def __init__(self, *names: str) -> None:
+        if not all(_NAME.fullmatch(name) for name in names):
+            raise ValueError("a slot is named in small letters")
+        self._names, self._nonce = frozenset(names), f"slot{secrets.token_hex(8)}"
+
+    def __getitem__(self, name: str) -> str:
+        """The word for one slot; it passes unchanged through templates, HTML and folding."""
+        if name not in self._names:
+            raise KeyError(name)
+        return f"{self._nonce}{name}x{self._nonce}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All slots."""
+        return self._names
+
+    def cut(self, text: str) -> "Part":
+        """A text as what stands between its slots, and which slot comes where."""
+        pieces = re.split(f"{self._nonce}([a-z_]+)x{self._nonce}", text)
+        return Part(tuple(pieces[::2]), tuple(pieces[1::2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a template: fixed texts, and between each two of them a slot."""
+
+    fixed: tuple[str, ...]
+    slots: tuple[str, ...]
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """The part with these values in its slots, as they are."""
+        filled = [self.fixed[0]]
+        for slot, text in zip(self.slots, self.fixed[1:], strict=True):
+            filled += (values[slot], text)
+        return "".join(filled)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A letter to many: written, styled and cut at its slots once, then only filled. Encoding for the wire comes after filling."""
+
+    names: frozenset[str]
+    subject: Part
+    text: Part
+    html: Part
+    reply_to: str | None
+    headers: tuple[tuple[str, Part], ...]
+
+    @classmethod
+    def of(
+        cls, marks: Marks, *, subject: str, text: str, html: str, reply_to: str | None = None, headers: Iterable[tuple[str, str]] = ()
+    ) -> "Template":
+        """A template from a letter that was written with marks where its slots are."""
+        parts = (marks.cut(subject), marks.cut(text), marks.cut(html))
+        return cls(marks.names, *parts, reply_to, tuple((name, marks.cut(value)) for name, value in headers))
+
+    def fill(self, to_name: str, to_address: str, values: Mapping[str, str]) -> Letter:
+        """One person's letter: each value escaped for HTML and as it is elsewhere.
+
+        Refuses as `Letter` does; a value that is missing, unknown, or not one printable line is a mistake of the caller's.
+        """
+        if values.keys() != self.names:
+            raise ValueError(f"the slots are {', '.join(sorted(self.names))}; given were {', '.join(sorted(values))}")
+        if not all(map(str.isprintable, values.values())):
+            raise ValueError("what fills a slot is one printable line")
+        return Letter(
+            to_name=to_name,
+            to_address=to_address,
+            subject=self.subject.fill(values),
+            text=self.text.fill(values),
+            html=self.html.fill({name: str(escape(value)) for name, value in values.items()}),
+            reply_to=self.reply_to,
+            headers=tuple((name, part.fill(values)) for name, part in self.headers),
+        )

@@ -1,0 +1,194 @@
+"""What people are told about letters: how many are where, how long it takes, why one failed and what to do about it.
+
+A letter that was not due any more when its turn came (answered, stopped, moved, gone) counts as sent wherever numbers are
+shown: a number of its own, or a letter that fails to turn up, would say who has answered or stopped these mails.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from survey.mail.rules.states import State
+
+BY_HAND = "paused by hand"
+TAKEN_BACK = "taken back before it was sent"
+SENT_MEANS = (
+    "“Sent” also counts letters that were not needed any more when their turn came; which those are is shown nowhere and "
+    "forgotten at the count, so that nobody can tell who answered or stopped these mails."
+)
+NOTHING_IS_LOST = "Nothing is lost."
+_WAITING = frozenset({State.READY, State.LEASED, State.SENDING})
+_ADVICE = {
+    "5.1.1": "Ask how the address is spelled, then correct it.",
+    "5.1.2": "The part after the @ is wrong: correct the address.",
+    "5.1.6": "The mailbox has moved: correct the address.",
+    "5.2.1": "The mailbox is switched off: ask whether the person has another one, or has left.",
+    "5.2.2": "Ask the person to make room, then retry.",
+    "5.7.1": "The mail server does not let our letters through to this mailbox: ask whoever runs it, then retry.",
+}
+_BY_REASON = (
+    ("sign-in", "Check user and password in CANDOUR_MAIL_URL; try them with: candour mail test ADDRESS. Then resume."),
+    ("our sender", "CANDOUR_MAIL_FROM must be an address that this sign-in may send from. Try: candour mail test ADDRESS. Then resume."),
+    ("certificate", "CANDOUR_MAIL_URL must hold the name that the certificate is for. Try: candour mail test ADDRESS. Then resume."),
+    ("in a row", "See below or with candour mail status which letters failed and why; mend that, then resume and retry."),
+    ("CANDOUR_", "Correct the setting, start Candour again, try: candour mail test ADDRESS. Then resume."),
+    ("by hand", "Resume when it may go on."),
+)
+_OTHERWISE = "Try what the mail server says: candour mail test ADDRESS. Then resume."
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Letters of one kind, as they may be told."""
+
+    waiting: int = 0
+    sent: int = 0
+    failed: int = 0
+    bounced: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.waiting + self.sent + self.failed + self.bounced + self.unknown + self.cancelled
+
+    @property
+    def handed_over(self) -> int:
+        """Letters that the mail server took, whatever became of them afterwards."""
+        return self.sent + self.bounced + self.unknown
+
+    @property
+    def unreached(self) -> int:
+        """Letters that reached nobody as far as is known, what still waits included."""
+        return self.total - self.sent - self.unknown
+
+    def named(self) -> dict[str, int]:
+        """The numbers by name: those that every wave has, and the rare ones where there are any."""
+        always = {"waiting": self.waiting, "sent": self.sent, "failed": self.failed, "bounced": self.bounced}
+        return always | {name: number for name in ("unknown", "cancelled") if (number := getattr(self, name))}
+
+    def words(self) -> str:
+        """The numbers in one line.
+
+        >>> Counts(waiting=581, sent=405, failed=5, bounced=7, cancelled=2).words()
+        'waiting 581, sent 405, failed 5, bounced 7, cancelled 2'
+        """
+        return ", ".join(f"{name} {number:,}" for name, number in self.named().items())
+
+
+@dataclass(frozen=True, slots=True)
+class StatedPace:
+    """How many letters may leave, and why not more; None: as many as the server takes."""
+
+    per_minute: int | None = None
+    per_day: int | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why nothing leaves, since when, and what mends it."""
+
+    because: str
+    since: datetime | None
+
+    @property
+    def says(self) -> str:
+        """The sentence for pages and commands."""
+        return f"Sending is paused: {self.because}. {NOTHING_IS_LOST}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return next((advice for part, advice in _BY_REASON if part in self.because), _OTHERWISE)
+
+
+def told_state(state: str, reason: str | None) -> str:
+    """The state of a letter as it may be told, see above.
+
+    >>> told_state("cancelled", None), told_state("cancelled", TAKEN_BACK), told_state("ready", None), told_state("bounced", "full")
+    ('sent', 'cancelled', 'waiting', 'bounced')
+    """
+    if state in _WAITING:
+        return "waiting"
+    return "sent" if state == State.CANCELLED and reason != TAKEN_BACK else state
+
+
+def counted(states: Mapping[str, int]) -> Counts:
+    """Counts from numbers by state as it is told."""
+    return Counts(**dict(states))
+
+
+def why(reason: str | None, code: str | None) -> str:
+    """Our reason as a sentence, with the server's code.
+
+    >>> why("this mailbox does not exist", "550 5.1.1"), why(None, None)
+    ('This mailbox does not exist (550 5.1.1)', 'The reason is not known')
+    """
+    text = reason or "the reason is not known"
+    return text[0].upper() + text[1:].removesuffix(".") + (f" ({code})" if code else "")
+
+
+def advice(state: str, code: str | None) -> str:
+    """What to do about one letter that did not arrive."""
+    enhanced = (code or "").rpartition(" ")[2]
+    if enhanced in _ADVICE:
+        return _ADVICE[enhanced]
+    if not code and state == State.FAILED:
+        return "Correct what the reason names, then retry."
+    return "Check the address. If it is right, retry; if it fails again, ask whoever runs the mail server."
+
+
+def time_left(waiting: int, pace: StatedPace) -> str:
+    """About how long it takes until nothing waits; nothing where no limit tells.
+
+    >>> [time_left(waiting, StatedPace(25, 9_500)) for waiting in (10, 581, 9_000, 12_000)], time_left(9, StatedPace())
+    (['less than a minute', 'about 23 minutes', 'about 6 hours', 'about 2 days'], '')
+    """
+    if not waiting:
+        return ""
+    if pace.per_day and waiting > pace.per_day:
+        return f"about {-(-waiting // pace.per_day)} days"
+    if not pace.per_minute:
+        return ""
+    minutes = waiting / pace.per_minute
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 90:
+        return f"about {round(minutes)} minute{'s' if round(minutes) > 1 else ''}"
+    return f"about {round(minutes / 60)} hours"
+
+
+def rate(pace: StatedPace) -> str:
+    """The pace in words; nothing where there is none.
+
+    >>> rate(StatedPace(25, None, "CANDOUR_MAIL_PER_MINUTE says so")), rate(StatedPace(25, 8_000)), rate(StatedPace())
+    ('25 a minute', '25 a minute and 8,000 a day', '')
+    """
+    parts = [f"{number:,} a {unit}" for number, unit in ((pace.per_minute, "minute"), (pace.per_day, "day")) if number]
+    return " and ".join(parts)
+
+
+def headline(counts: Counts, noun: str, pace: StatedPace, *, is_held: bool) -> str:
+    """How far one kind of letter has come, in one line; without a forecast while it is held.
+
+    >>> headline(Counts(waiting=588, sent=405, bounced=7), "invitation", StatedPace(25), is_held=False)
+    '412 of 1,000 invitations handed over, 25 a minute, about 24 minutes left'
+    >>> headline(Counts(sent=8), "invitation", StatedPace(25), is_held=False)
+    '8 of 8 invitations handed over'
+    """
+    told = f"{counts.handed_over:,} of {counts.total:,} {noun}s handed over"
+    left = time_left(counts.waiting, pace)
+    if is_held or not counts.waiting:
+        return told
+    return ", ".join(part for part in (told, rate(pace), f"{left} left" if left else "") if part)
+
+
+def unreached_words(counts: Counts) -> str:
+    """After the close: how many nobody knows to have been reached.
+
+    >>> unreached_words(Counts(sent=80, failed=5, bounced=7, cancelled=28)), unreached_words(Counts(sent=3))
+    ('40 of 120 were not reached', '')
+    """
+    return f"{counts.unreached:,} of {counts.total:,} were not reached" if counts.unreached else ""

@@ -1,0 +1,1 @@
+"""Handing one letter over: connection, message, sign-in, checks."""

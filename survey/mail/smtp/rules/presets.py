@@ -1,0 +1,84 @@
+"""How fast each mail server takes letters: presets by host name, and how long an opening then takes."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from survey.kernel.hosts import is_loopback
+
+LONG = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The most letters in a minute and in a day, all machines together; None: no limit."""
+
+    per_minute: int | None
+    per_day: int | None
+
+
+UNLIMITED, ANY_SERVER = Pace(None, None), Pace(300, None)
+MICROSOFT = Pace(25, 8_000)  # its own limits: 30 a minute, 10,000 recipients a day
+GOOGLE, GOOGLE_RELAY = Pace(60, 1_800), Pace(60, 9_000)  # its own limits: 2,000 and 10,000 a day
+
+
+def pace_for(mail_url: str, per_minute: int | None = None) -> Pace:
+    """The pace of a mail server; a number that somebody set replaces the one for a minute.
+
+    >>> pace_for("smtp+starttls://smtp.office365.com:587"), pace_for("smtps://mail.northwind.example", 40), pace_for("smtp://localhost")
+    (Pace(per_minute=25, per_day=8000), Pace(per_minute=40, per_day=None), Pace(per_minute=None, per_day=None))
+    """
+    preset = _preset(mail_url)
+    return preset if per_minute is None else Pace(per_minute, preset.per_day)
+
+
+def time_needed(letters: int, pace: Pace) -> timedelta:
+    """How long so many letters take: full days first, then minutes.
+
+    >>> time_needed(1_000, MICROSOFT), time_needed(12_000, MICROSOFT)
+    (datetime.timedelta(seconds=2400), datetime.timedelta(days=1, seconds=9600))
+    """
+    daily = _daily(pace)
+    days, rest = divmod(max(letters - 1, 0), daily) if daily else (0, letters - 1)
+    return timedelta(days=days, minutes=(rest + 1) / pace.per_minute if pace.per_minute and letters else 0)
+
+
+def slow_opening(letters: int, pace: Pace, stays_open: timedelta) -> str | None:
+    """What to say before a launch whose letters take long: over a day, or over a quarter of the time that the wave stays open.
+
+    >>> slow_opening(12_000, MICROSOFT, timedelta(days=14))
+    '12,000 letters at 8,000 a day need 2 days; the last people get theirs that much later.'
+    """
+    needed = time_needed(letters, pace)
+    if needed <= min(LONG, stays_open / 4):
+        return None
+    daily = _daily(pace)
+    said = (
+        f"{letters:,} letters at {f'{daily:,} a day' if daily and needed >= LONG else f'{pace.per_minute} a minute'} need {_spoken(needed)}"
+    )
+    if needed >= stays_open:
+        return f"{said}, but the wave closes after {_spoken(stays_open)}: some people would never be asked. Let it stay open longer."
+    return f"{said}; the last people get theirs that much later."
+
+
+def _preset(mail_url: str) -> Pace:
+    parts = urlsplit(mail_url)
+    host = parts.hostname or ""
+    if parts.scheme == "catcher" or is_loopback(host):
+        return UNLIMITED
+    if host.endswith((".office365.com", ".office365.us")):
+        return MICROSOFT
+    return {"smtp.gmail.com": GOOGLE, "smtp-relay.gmail.com": GOOGLE_RELAY}.get(host, ANY_SERVER)
+
+
+def _daily(pace: Pace) -> int | None:
+    """The most in a day, where it is reached before the day ends."""
+    return pace.per_day if pace.per_day and (pace.per_minute is None or pace.per_day < pace.per_minute * 24 * 60) else None
+
+
+def _spoken(needed: timedelta) -> str:
+    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
+        if needed >= unit:
+            number = -(-needed // unit)  # rounded up
+            return f"{number} {name}{'s' if number > 1 else ''}"
+    return "less than a minute"

@@ -1,0 +1,101 @@
+"""The steps of a conversation with a mail server, for whoever looks after it."""
+
+import re
+import socket
+import ssl
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from survey.mail.rules.states import REFUSES_LETTER, REFUSES_SENDER, REFUSES_SIGN_IN, Attempt, Outcome
+
+SOON = timedelta(days=14)
+LONGEST_QUOTE = 200
+_FAULTS = {  # OpenSSL's numbers (X509_V_ERR_*)
+    10: "the mail server's certificate has expired; have it renewed",
+    18: "the mail server's certificate is signed by itself; name its authority in CANDOUR_MAIL_CA_FILE",
+    19: "the mail server's certificate comes from an unknown authority; name that in CANDOUR_MAIL_CA_FILE",
+    20: "the mail server's certificate comes from an unknown authority; name that in CANDOUR_MAIL_CA_FILE",
+    62: "the mail server's certificate is not valid for its name; check the host in CANDOUR_MAIL_URL",
+    64: "the mail server's certificate is not valid for its address; write its name in CANDOUR_MAIL_URL",
+}
+_REMEDIES = {
+    REFUSES_SIGN_IN: "Check user and password in CANDOUR_MAIL_URL.",
+    REFUSES_SENDER: "Check CANDOUR_MAIL_FROM: whoever signs in must be allowed to send with this address.",
+    REFUSES_LETTER: "Ask the mail server's owner what it has against the letter.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, and what the server said to it."""
+
+    name: str
+    says: str
+    is_good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Who the server proved to be, until when, and how the connection is encrypted."""
+
+    names: tuple[str, ...]
+    ends_at: datetime
+    encryption: str
+
+    def says(self) -> str:
+        """The same in a line."""
+        return f"{self.encryption}, certificate of {', '.join(self.names[:3])}, valid until {self.ends_at:%Y-%m-%d}"
+
+
+def seen_certificate(connection: socket.socket | None) -> Certificate | None:
+    """The verified certificate of an encrypted connection; None of one in clear."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    found = connection.getpeercert() or {}
+    names = [str(pair[1]) for pair in found.get("subjectAltName", ()) if pair[0] in {"DNS", "IP Address"}]
+    ends_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
+    return Certificate(tuple(names), ends_at, connection.version() or "TLS")
+
+
+def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
+    """What is wrong with a certificate, and what to do.
+
+    >>> certificate_fault(ssl.SSLCertVerificationError())
+    "the mail server's certificate cannot be verified"
+    """
+    return _FAULTS.get(getattr(error, "verify_code", 0), "the mail server's certificate cannot be verified")
+
+
+def remedy(attempt: Attempt, *, by_token: bool) -> str:
+    """What to do about an attempt that came to nothing; empty when its reason says so itself.
+
+    >>> remedy(Attempt(Outcome.FAILED, "550 5.1.1", "this mailbox does not exist"), by_token=False)
+    'Check the address.'
+    """
+    if "CANDOUR_" in attempt.reason:
+        return ""
+    if attempt.code.endswith("5.7.30"):
+        return "This server takes no passwords any more: sign in by token, CANDOUR_MAIL_OAUTH_*."
+    if attempt.reason == REFUSES_SIGN_IN and by_token:
+        return "Check CANDOUR_MAIL_OAUTH_*, and whether the application may send for the mailbox in CANDOUR_MAIL_URL."
+    by_outcome = {
+        Outcome.FAILED: "Check the address.",
+        Outcome.LATER: "Try again in some minutes; Candour's own letters wait and do the same.",
+    }
+    general = "Check CANDOUR_MAIL_URL, and whether this machine may reach the server."
+    return _REMEDIES.get(attempt.reason, by_outcome.get(attempt.outcome, general))
+
+
+def quoted(code: int, text: bytes | str, *secrets: str) -> str:
+    r"""A server's reply as a person may read it: one line, printable, without what signs us in.
+
+    >>> quoted(550, b"5.7.60 no\x1b[2J hush", "hush"), quoted(0, b"")
+    ('(550 5.7.60 no [2J (secret))', '')
+    """
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    for secret in filter(None, secrets):
+        said = said.replace(secret, "(secret)").replace(b64encode(secret.encode()).decode(), "(secret)")
+    said = " ".join(re.sub(r"[^\w!-~ ]", " ", said).split())
+    shown = f"{said[:LONGEST_QUOTE]}…" if len(said) > LONGEST_QUOTE else said
+    return f"({code} {shown})".replace(" )", ")") if code > 0 else f"({shown})" if shown else ""

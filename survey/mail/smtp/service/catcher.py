@@ -1,0 +1,96 @@
+"""The demo's mail catcher: keeps letters as files on this machine instead of sending them. The only place that keeps bodies."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Protocol
+
+from survey.kernel.ids import random_id
+from survey.mail.rules.states import Attempt, Outcome
+
+_NAME = re.compile(r"[0-9a-f]{32}")
+
+
+class Finished(Protocol):
+    """A letter ready to go."""
+
+    def as_bytes(self) -> bytes:
+        """Its octets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """A letter in the catcher."""
+
+    id: str
+    at: datetime
+    to: str
+    sender: str
+    subject: str
+    text: str
+    html: str
+
+
+class Catcher:
+    """A channel that always takes letters."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    name = "the demo's mail catcher"
+
+    @property
+    def is_ready(self) -> bool:
+        """Always."""
+        return True
+
+    def connect(self) -> Attempt | None:
+        """Makes the folder."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return None
+
+    def deliver(self, message: Finished) -> Attempt:
+        """Keeps one letter as a file that its owner alone can read."""
+        begun = self.folder / f"{random_id()}.part"
+        with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(message.as_bytes())
+        begun.rename(begun.with_suffix(".eml"))  # a page never reads half a letter
+        return Attempt(Outcome.SENT, "250")
+
+    def close(self) -> None:
+        """Nothing to say."""
+
+    def letters(self) -> list[Caught]:
+        """All letters, newest first."""
+        return sorted(self._read(), key=lambda letter: (letter.at, letter.to), reverse=True)
+
+    def letter(self, letter_id: str) -> Caught | None:
+        """One letter, or None."""
+        path = self.folder / f"{letter_id}.eml"
+        return _caught(path) if _NAME.fullmatch(letter_id) and path.is_file() else None
+
+    def _read(self) -> Iterator[Caught]:
+        for path in self.folder.glob("*.eml"):
+            yield _caught(path)
+
+
+def _caught(path: Path) -> Caught:
+    message = message_from_bytes(path.read_bytes(), policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
+    contents = {kind: str(part.get_content()) if part else "" for kind, part in parts.items()}
+    return Caught(
+        path.stem,
+        parsedate_to_datetime(str(message["Date"])),
+        str(message["To"]),
+        str(message["From"]),
+        str(message["Subject"]),
+        contents["plain"],
+        contents["html"],
+    )

@@ -1,0 +1,89 @@
+"""Signing in by token (OAuth 2.0), for sending and for reading bounces. Tokens are kept in memory only, and renewed before they end."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from survey.config import Config
+
+EARLY_SECONDS, REQUEST_SECONDS = 300.0, 20.0
+
+
+class NoToken(Exception):
+    """There is no token; `reason` says why and what to do, `must_look` whether trying again is of no use until somebody looks."""
+
+    def __init__(self, reason: str, *, must_look: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.must_look = reason, must_look
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Whom we ask for tokens, for which mailbox, and how we prove who we are."""
+
+    token_url: str
+    scope: str
+    user: str
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    key_file: Path | None = None
+    ca_file: Path | None = None
+
+
+class TokenSource:
+    """Access tokens for one mailbox: the one in memory until five minutes before its end, then another."""
+
+    def __init__(self, grant: Grant, seconds: float = REQUEST_SECONDS) -> None:
+        self.grant, self.seconds = grant, seconds
+        self._lock = threading.Lock()
+        self._token, self._until = "", 0.0
+
+    def token(self, fresh: bool = False) -> str:  # noqa: FBT001, FBT002 - source.token(fresh=True) reads well
+        """An access token; a `fresh` one when the last was refused. Raises `NoToken`."""
+        with self._lock:
+            if fresh or time.monotonic() >= self._until:
+                self._token, self._until = "", 0.0
+                self._token, lifetime = import_module("survey.mail.smtp.service.oauth").renewed(self)
+                self._until = time.monotonic() + lifetime - min(EARLY_SECONDS, lifetime / 2)
+            return self._token
+
+    @property
+    def server(self) -> str:
+        """Whom we ask, and through which proxy, as a person may read it."""
+        proxy = import_module("survey.mail.smtp.service.web").proxies_for(self.grant.token_url).get(urlsplit(self.grant.token_url).scheme)
+        host = urlsplit(self.grant.token_url).hostname or ""
+        return f"{host} through the proxy {urlsplit(proxy).hostname}" if proxy else host
+
+
+def token_source(config: Config, user: str = "") -> TokenSource | None:
+    """The tokens for a mailbox, the one in `CANDOUR_MAIL_URL` unless another is named; None when nothing is set for them.
+
+    One source per mailbox and process, so that all connections share its token.
+    """
+    if not config.mail_oauth_token_url:
+        return None
+    grant = Grant(
+        config.mail_oauth_token_url,
+        config.mail_oauth_scope,
+        user or unquote(urlsplit(config.mail_url).username or ""),
+        config.mail_oauth_client_id,
+        config.mail_oauth_client_secret,
+        config.mail_oauth_key_file,
+        config.mail_ca_file,
+    )
+    return _SOURCES.setdefault(grant, TokenSource(grant))
+
+
+_SOURCES: dict[Grant, TokenSource] = {}
+
+
+def xoauth2(user: str, token: str) -> str:
+    r"""What XOAUTH2 sends, before it is put into base64.
+
+    >>> xoauth2("dana@northwind.example", "abc")
+    'user=dana@northwind.example\x01auth=Bearer abc\x01\x01'
+    """
+    return f"user={user}\x01auth=Bearer {token}\x01\x01"

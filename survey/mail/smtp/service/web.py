@@ -1,0 +1,64 @@
+"""Asking web servers. Loaded when somebody asks, because its library holds some MiB that sending does without."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, RequestException, Session
+from requests.adapters import HTTPAdapter
+from requests.exceptions import SSLError
+from requests.utils import get_environ_proxies
+
+from survey.config import Config
+from survey.kernel.hosts import is_loopback
+from survey.mail.smtp.service.tokens import NoToken
+
+
+class Untrusted(Exception):
+    """The server has a certificate that this machine does not trust."""
+
+
+def leads_here(config: Config) -> bool:
+    """Whether the address in mails leads to this program; raises `Untrusted`, or OSError where it cannot be reached."""
+    try:
+        with Session() as session:
+            session.trust_env = False
+            session.mount("https://", Verified(config.mail_ca_file))
+            with session.get(f"{config.base_url}/healthz", timeout=5.0, allow_redirects=False, stream=True) as answer:
+                return answer.status_code == 200 and b'"alive"' in answer.raw.read(1000)
+    except SSLError:
+        raise Untrusted from None
+    except (RequestException, NoToken) as error:
+        raise OSError("cannot be reached") from error
+
+
+def proxies_for(url: str) -> dict[str, str]:
+    """The proxy that the system names for this address; none for this very machine."""
+    return {} if is_loopback(urlsplit(url).hostname or "") else dict(get_environ_proxies(url))
+
+
+class Verified(HTTPAdapter):
+    """Certificates are checked against the system's authorities and an own one, as for mail, not against a list of the library's."""
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self.context = ssl.create_default_context()
+        try:
+            if ca_file:
+                self.context.load_verify_locations(ca_file)
+        except OSError:
+            raise NoToken("CANDOUR_MAIL_CA_FILE holds no certificate that can be read", must_look=True) from None
+        super().__init__()
+
+    def build_connection_pool_key_attributes(
+        self,
+        request: PreparedRequest,
+        verify: bool | str,  # noqa: FBT001 - the library's own
+        cert: str | tuple[str, str] | None = None,
+    ) -> tuple[Any, Any]:
+        """Puts our context in."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self.context, "cert_reqs": "CERT_REQUIRED"}
+
+    def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
+        """Leaves our context as it is."""

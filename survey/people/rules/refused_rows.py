@@ -1,0 +1,30 @@
+"""The faulty rows of a staff list as a file to correct."""
+
+import csv
+import io
+
+from survey.people.rules.staff_list import StaffList
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def refused_rows(staff: StaffList) -> str:
+    """Every faulty row with its number and what to do, as CSV; no cell can act as a formula (OWASP, CSV injection)."""
+    remedies: dict[int, list[str]] = {}
+    for fault in staff.faults:
+        remedies.setdefault(fault.row, []).append(f"{fault.column}: {fault.remedy}")
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["row", "what to do", *staff.columns])
+    for row, cells in staff.refused.items():
+        writer.writerow([row, " ".join(remedies[row]), *map(harmless, cells)])
+    return out.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """A text cell that a spreadsheet will not calculate: a leading formula sign gets an apostrophe before it.
+
+    >>> harmless("=1+1"), harmless("Ada")
+    ("'=1+1", 'Ada')
+    """
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -1,0 +1,203 @@
+"""The staff directory: import, look up, correct, remove."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import delete, func, select, update
+
+from survey.access.service.audit import record
+from survey.database import db, transaction
+from survey.jobs import works
+from survey.kernel.errors import Refused
+from survey.people.rules.staff_list import ALL, Person, StaffList, address_fault, read_staff_list, shortened, tidy_address
+from survey.people.service.changes import (
+    AT_ONCE,
+    IMPORT,
+    STAFF_LIST,
+    ImportResult,
+    Progress,
+    begin,
+    changes_of,
+    check_whole,
+    importing,
+    is_long,
+    people,
+    result_of,
+    store_at_once,
+    store_in_steps,
+    take_up,
+)
+from survey.people.service.stopping import forget_stops_of_the_gone
+from survey.people.tables import PersonRow
+
+__all__ = ["AT_ONCE", "IMPORT", "ImportResult", "check_whole", "importing"]  # what others take from here
+COMMAND_LINE = "command line"
+FAULTS_LISTED = 200
+LEFT = "Stopped. What is stored stays, and the rest goes on with the same file once more, or with: candour tick"
+_NAME_WORD = re.compile(r"[^\W\d_]+")
+
+
+def preview_import(staff: StaffList) -> ImportResult:
+    """What the good rows of a staff list would do; stores nothing."""
+    return result_of(staff, changes_of(staff, remove_missing=False), remove_missing=False)
+
+
+def import_people(
+    content: bytes,
+    *,
+    dry_run: bool = False,
+    remove_missing: bool = False,
+    actor: str = COMMAND_LINE,
+    progress: Progress | None = None,
+    wait: bool = True,
+) -> ImportResult:
+    """Takes a staff list (CSV), matching people by address; columns that it lacks stay as they are.
+
+    Refused with every faulty row, and then nothing is stored. Nobody leaves by an import unless `remove_missing` says so. The same file
+    a second time changes nothing. A short list is stored whole or not at all; a long one in steps, which the same file, or the timed
+    work, goes on with wherever they were cut off: here, or, unless `wait`, beside. `progress` hears how many of how many are stored.
+    """
+    staff = read_staff_list(content)
+    if staff.faults:
+        raise Refused(f"{correction_of(staff)} Nothing has been changed.", details=_listed(staff))
+    if dry_run:
+        return result_of(staff, changes_of(staff, remove_missing=remove_missing), remove_missing=remove_missing)
+    if is_long(staff, remove_missing=remove_missing):
+        return _import_in_steps(content, staff, actor, progress, remove_missing=remove_missing, wait=wait)
+    with transaction():
+        check_whole()
+        changes = changes_of(staff, remove_missing=remove_missing)
+        result = result_of(staff, changes, remove_missing=remove_missing)
+        if result.changes:
+            store_at_once(changes, result, staff.columns, actor, progress)
+    return result
+
+
+def continue_import(actor: str) -> ImportResult | None:
+    """Goes on with a long import that waits or was left behind; None when there is none, or another process does it."""
+    hold = works.take(IMPORT, STAFF_LIST)
+    return store_in_steps(hold, actor) if hold else None
+
+
+def _import_in_steps(
+    content: bytes, staff: StaffList, actor: str, progress: Progress | None, *, remove_missing: bool, wait: bool
+) -> ImportResult:
+    hold = take_up(content, remove_missing=remove_missing, actor=actor) if wait else None
+    missing: tuple[Person, ...] = ()
+    if hold is None:
+        check_whole()
+        changes = changes_of(staff, remove_missing=remove_missing)
+        result = result_of(staff, changes, remove_missing=remove_missing)
+        if not result.changes:
+            return result
+        hold, missing = begin(content, changes, result, remove_missing=remove_missing, actor=actor, wait=wait), result.missing
+        if hold is None:
+            return result
+    done = store_in_steps(hold, actor, progress, staff)
+    if done is None:
+        raise Refused(LEFT)
+    return replace(done, missing=missing)
+
+
+def correction_of(staff: StaffList) -> str:
+    """How many rows of a staff list keep it from being taken, in a sentence."""
+    bad = len(staff.refused)
+    return f"{bad:,} of {staff.size:,} rows need{'s' if bad == 1 else ''} a correction."
+
+
+def list_people(department: str | None = None) -> tuple[Person, ...]:
+    """Everybody, or everybody in one department, by department and name."""
+    return people() if department is None else people(PersonRow.department == department)
+
+
+def departments() -> dict[str, int]:
+    """Departments by name, with how many people each has."""
+    found = db.session.execute(select(PersonRow.department, func.count()).group_by(PersonRow.department))
+    return dict(sorted((name, size) for name, size in found))
+
+
+def people_in(audience: str) -> tuple[Person, ...]:
+    """The people that an audience label means now: `all`, or departments separated by commas (quoted where a name holds one).
+
+    Departments are found in any case; one that nobody belongs to is refused by naming those there are.
+    """
+    label = " ".join(audience.split())
+    if label.casefold() == ALL:
+        return people()
+    known = departments()
+    spelled = {name.casefold(): [other for other in known if other.casefold() == name.casefold()] for name in known}
+    wanted = [label] if label.casefold() in spelled else [name for name in next(csv.reader([label], skipinitialspace=True), []) if name]
+    unknown = [shortened(name.strip()) for name in wanted if name.strip().casefold() not in spelled]
+    if unknown or not wanted:
+        listed = ", ".join(known) or "none yet; import people first"
+        raise Refused(f"The audience names {', '.join(unknown) or 'nobody'}, which is no department. Departments: {listed}. Or write all.")
+    return people(PersonRow.department.in_({name for one in wanted for name in spelled[one.strip().casefold()]}))
+
+
+def person(person_id: str) -> Person | None:
+    """The person with this id, if still in the directory."""
+    return next(iter(people(PersonRow.id == person_id)), None)
+
+
+def people_by_id(person_ids: Sequence[str]) -> dict[str, Person]:
+    """Those of these people who are still in the directory."""
+    return {one.id: one for one in people(PersonRow.id.in_(person_ids))}
+
+
+def person_at(email: str) -> Person:
+    """The person with this address; refused when nobody has it."""
+    found = people(PersonRow.email == tidy_address(email))
+    if not found:
+        raise Refused(f"Nobody in the directory has the address {shortened(email)}.")
+    return found[0]
+
+
+def name_words() -> frozenset[str]:
+    """The words that everybody's names are made of, in small letters: what no published text may hold."""
+    names = db.session.scalars(select(PersonRow.name).distinct().execution_options(yield_per=AT_ONCE))
+    return frozenset(word for name in names for word in _NAME_WORD.findall(name.casefold()))
+
+
+def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
+    """Takes somebody out of the directory; what they answered stays, for nothing links to it."""
+    with transaction() as session:
+        check_whole()
+        gone = person_at(email)
+        session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
+        forget_stops_of_the_gone()
+        record("person removed", {"department": gone.department}, actor)
+    return gone
+
+
+def erase_person(gone: Person, *, actor: str = COMMAND_LINE) -> None:
+    """Inside the transaction that erases somebody: the directory row and their wish about mails; the log names nobody."""
+    with transaction() as session:
+        check_whole()
+        session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
+        forget_stops_of_the_gone()
+        record("person erased", {}, actor)
+
+
+def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
+    """Gives somebody another address; refused when it is malformed or somebody else's.
+
+    Ends no code and sends nothing: that is for the correction in `invitations`, which calls this.
+    """
+    address = tidy_address(new)
+    if not address.isprintable() or (remedy := address_fault(address)):
+        raise Refused(f"{shortened(new)}: {remedy if address.isprintable() else 'Remove the line break or control character.'}")
+    with transaction() as session:
+        check_whole()
+        before = person_at(old)
+        if before.email != address and people(PersonRow.email == address):
+            raise Refused(f"{address} is somebody else's address already. Remove that person first, or correct the other address.")
+        session.execute(update(PersonRow).where(PersonRow.id == before.id).values(email=address))
+        record("address corrected", {"department": before.department}, actor)
+        return person_at(address)
+
+
+def _listed(staff: StaffList) -> tuple[str, ...]:
+    more = len(staff.faults) - FAULTS_LISTED
+    return (*map(str, staff.faults[:FAULTS_LISTED]), *([f"and {more:,} more"] if more > 0 else []))

@@ -1,0 +1,237 @@
+"""Spare copies of the waves' keys, and the representative's key: made and used offline, registered on the server."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from flask import current_app
+
+from survey.kernel.clock import now
+from survey.kernel.errors import Refused
+from survey.vault.rules import ceremony_files, sealing
+from survey.vault.rules.passphrases import lock, unlock
+from survey.vault.service import co_keys, safe_keeping, spare_copies
+from survey.waves import service as waves
+
+ACTOR = "command line"
+PURPOSE = "key of an employee representative"
+PASSPHRASE = click.option(
+    "--passphrase-file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Read the passphrase from the first line of this file; - is standard input.",
+)
+PASSPHRASE_STDIN = click.option("--passphrase-stdin", is_flag=True, help="Read the passphrase from the first line of standard input.")
+
+
+class Offline(click.Command):
+    """A command that needs neither settings nor a database: it runs on the representative's own machine."""
+
+    offline = True
+
+
+@click.group("cokey")
+def cokey_group() -> None:
+    """Strict tier: a second key, held by an employee representative, without which nobody opens a wave."""
+
+
+@cokey_group.command("make", cls=Offline)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@PASSPHRASE
+def make(file: Path, passphrase_file: BinaryIO | None) -> None:
+    """Make a key, on the representative's own machine: the secret half under a passphrase in FILE, the public half printed.
+
+    Needs no settings, no database and no network. A key is good for one wave.
+
+    Example: candour cokey make rosa-2027-q1.key
+    """
+    if file.exists():
+        raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
+    click.echo("Losing this file or its passphrase loses the wave that is sealed to it: nobody can restore either.", err=True)
+    private = X25519PrivateKey.generate().private_bytes_raw()
+    _write_new(file, lock(private, _passphrase(passphrase_file, fresh=True), PURPOSE))
+    public = sealing.public_half(private)
+    click.echo(f"The key is in {file}. Keep it with you, and a copy in another safe place; never on the server of the survey.")
+    click.echo("Hand over this line, the public half:")
+    click.echo(f"  {ceremony_files.as_text(public)}")
+    click.echo("Its fingerprint, which the page What happens to your answers must show beside your name:")
+    click.echo(f"  {ceremony_files.fingerprint(public)}")
+
+
+@cokey_group.command("open", cls=Offline)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("keyfile", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@PASSPHRASE
+@click.option("--destroy/--keep", default=None, help="What becomes of the key file afterwards; without either, it is asked.")
+def open_(file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None, *, destroy: bool | None) -> None:
+    """Open the outer layer of a closed wave's ballots, shuffle them, and write them to OUT for the server. Offline.
+
+    What comes out is still sealed to the wave's own key: neither this command nor whoever runs it can read an answer.
+
+    Example: candour cokey open ceremony.bin rosa-2027-q1.key opened.bin
+    """
+    if out.exists():
+        raise Refused(f"{out} is there already. Nothing was opened; choose another name.")
+    content = file.read_bytes()
+    found = ceremony_files.read_outgoing(content)
+    head = found.header
+    click.echo(f"{head.name}: {head.count} sealed ballots of {head.invited} invited, closed {found.closes_at:%Y-%m-%d %H:%M} UTC.")
+    click.echo(f"Hash of the file: {ceremony_files.file_hash(content)}. The page or command that wrote it recorded the same one.")
+    private = unlock(keyfile.read_bytes(), _passphrase(passphrase_file), PURPOSE)
+    returned = ceremony_files.open_layer(found, private, now())
+    _write_new(out, ceremony_files.write_returned(returned))
+    click.echo(f"Opened and shuffled: {out}. Give this file back; whoever runs the server counts it with the wave’s own key.")
+    if returned.header.unreadable:
+        click.echo(f"{returned.header.unreadable} of them could not be opened and will be reported as unreadable.")
+    question = (
+        "Destroy the key file now? Without it, these ballots can never be opened again from any copy. Keep it until the wave is counted"
+    )
+    if destroy if destroy is not None else click.confirm(question, default=False):
+        _destroy(keyfile)
+        click.echo(f"{keyfile} is destroyed. Destroy its copies too.")
+    else:
+        click.echo(f"{keyfile} is still there. Destroy it and its copies as soon as the wave is counted.")
+
+
+@cokey_group.command("register")
+@click.argument("name")
+@click.argument("public")
+def register(name: str, public: str) -> None:
+    """Register a representative's public key: the next wave to open is sealed to it as well.
+
+    Compare the fingerprint with the representative, by voice. At most two keys; either of the two can open.
+
+    Example: candour cokey register "Rosa Marin" aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaagm2d2
+    """
+    found = co_keys.register(name, public, actor=ACTOR)
+    click.echo(f"The next wave is sealed to the key of {found.key.name} as well: {found.fingerprint}")
+    click.echo("Losing that key loses the wave; a second representative can be registered, and then either key opens.")
+
+
+@cokey_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_(*, as_json: bool) -> None:
+    """List the registered keys.
+
+    Example: candour cokey list --json
+    """
+    found = co_keys.list_registered()
+    if as_json:
+        click.echo(json.dumps({"cokeys": [_facts(one) for one in found]}, ensure_ascii=False))
+        return
+    for one in found:
+        use = f"seals {one.seals}" if one.seals else "ended unused" if one.ended_at else "for the next wave"
+        click.echo(f"{one.key.name}  {one.fingerprint}  {use}")
+
+
+@cokey_group.command("end")
+@click.argument("name")
+def end(name: str) -> None:
+    """End a representative's key: waves that open from now on are not sealed to it. Waves sealed to it still need it.
+
+    Example: candour cokey end "Rosa Marin"
+    """
+    found = co_keys.end(name, actor=ACTOR)
+    click.echo(f"The key of {found.key.name} is ended.{f' {found.seals} still needs it.' if found.seals else ''}")
+
+
+def _facts(one: co_keys.Registered) -> dict[str, object]:
+    ended = one.ended_at.isoformat() if one.ended_at else None
+    return {"name": one.key.name, "fingerprint": one.fingerprint, "seals": one.seals, "ended": ended}
+
+
+def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
+    if file is None:
+        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=fresh, err=True))
+    try:
+        return file.readline().decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise Refused("The passphrase file is not text in UTF-8.") from error
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise Refused(f"{path} cannot be written ({error.strerror}). Choose another place.") from error
+
+
+def _destroy(path: Path) -> None:
+    try:
+        with path.open("r+b") as file:
+            file.write(os.urandom(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+    except OSError as error:
+        raise Refused(
+            f"The key file {path} could not be destroyed ({error.strerror}). The opened file is written; destroy the key yourself."
+        ) from error
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """Look after the wave keys: spare copies, kept apart from the database and from the server."""
+
+
+@keys_group.command("export")
+@click.argument("wave")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@PASSPHRASE_STDIN
+def export_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
+    """Write a spare copy of a wave's key to FILE, under a passphrase that is asked twice. Best before the wave opens.
+
+    Take FILE to a place that neither the server nor a backup of its database reaches, and the passphrase to another.
+
+    Example: candour keys export it-support-2027-q1 /media/stick/it-support-2027-q1.key
+    """
+    config, item = current_app.config["CANDOUR"], waves.wave(wave)
+    passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None, fresh=True)
+    safe_keeping.export_key(wave, file, passphrase, config.key_dir, actor=ACTOR)
+    if config.database_file and file.resolve().is_relative_to(config.database_file.parent):
+        click.echo("Note: this file lies in the database's folder, so a backup of one would hold both. Take it elsewhere.", err=True)
+    click.echo(f"A spare copy of the key of {item.slug} is in {file}. Without the passphrase nobody can use it.")
+    click.echo(f"When the wave has been counted, destroy it and say so: candour keys confirm-destroyed {item.slug}")
+
+
+@keys_group.command("import")
+@click.argument("wave")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@PASSPHRASE_STDIN
+def import_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
+    """Put a wave's key back from a spare copy. Answers are taken again at once.
+
+    Example: candour keys import it-support-2027-q1 /media/stick/it-support-2027-q1.key
+    """
+    key_dir, item = current_app.config["CANDOUR"].key_dir, waves.wave(wave)
+    passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None)
+    safe_keeping.import_key(wave, file, passphrase, key_dir, actor=ACTOR)
+    click.echo(f"The key of {item.slug} is back in {key_dir}, and it opens what was sealed. The wave goes on.")
+
+
+@keys_group.command("confirm-destroyed")
+@click.argument("wave")
+def confirm_destroyed(wave: str) -> None:
+    """Say that every exported copy of a counted or void wave's key is destroyed. Safe to repeat.
+
+    A copy of the key and an old backup of the database together open all ballots of that wave.
+
+    Example: candour keys confirm-destroyed it-support-2027-q1
+    """
+    item = waves.wave(wave)
+    confirmed = spare_copies.confirm_destroyed(item, actor=ACTOR)
+    for copy in confirmed:
+        click.echo(f"Confirmed as destroyed: {copy.file} (exported {copy.at:%Y-%m-%d %H:%M} UTC by {copy.by})")
+    if not confirmed:
+        click.echo(f"No exported copy of the key of {item.slug} waits to be confirmed.")
+
+
+COMMANDS = (cokey_group, keys_group)

@@ -1,0 +1,127 @@
+"""Looking after wave keys: a spare copy out and back, and the question whether each open wave's key is still there."""
+
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import update
+
+from survey.access.service.audit import record
+from survey.database import connection, transaction
+from survey.kernel.errors import Refused
+from survey.vault.rules import sealing
+from survey.vault.rules.ceremony_files import fingerprint
+from survey.vault.rules.passphrases import lock, unlock
+from survey.vault.service import key_files
+from survey.vault.service.spare_copies import ENDED, EXPORTED
+from survey.waves import service as waves
+from survey.waves.rules.waves import Wave, WaveState
+from survey.waves.tables import WaveRow
+
+_LARGEST_COPY = 10_000
+
+
+def export_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str) -> Wave:
+    """Writes a spare copy of a wave's key under a passphrase, for its owner alone, and lists it in the audit log.
+
+    For a planned wave the key is made now and used when the wave opens, so that the copy can be in safety before any mail goes out.
+    """
+    item = waves.wave(name)
+    if item.state in ENDED:
+        raise Refused(f"{item.slug} is {item.state}: its key is destroyed, and nothing needs it any more.")
+    if item.state is not WaveState.PLANNED and (fault := key_fault(item, key_dir)):
+        raise Refused(f"The key of {item.slug} cannot be copied. {fault} {remedy(item)}")
+    private = (key_files.make_key if item.state is WaveState.PLANNED else key_files.load_key)(key_dir, item.id)
+    if key_dir is not None and file.resolve().is_relative_to(key_dir.resolve()):
+        raise Refused(
+            f"{file} lies in the key folder, so one accident would take both. Nothing was written. Choose a place on another disk."
+        )
+    content = lock(private, passphrase, _purpose(item))
+    with transaction():
+        record(EXPORTED, {"wave": item.slug, "file": str(file.resolve()), "key": fingerprint(key_files.public_half(private))}, actor)
+        _write_new(file, content)
+    return item
+
+
+def import_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str) -> Wave:
+    """Puts a wave's key back from its spare copy; its probe is opened with it before anything is written. Answers are taken at once."""
+    item = waves.wave(name)
+    if item.state is WaveState.PLANNED:
+        raise Refused(f"{item.slug} is not open yet, so nothing is sealed to its key. Opening makes a key by itself.")
+    if item.state in ENDED:
+        raise Refused(f"{item.slug} is {item.state}: nothing needs its key any more. Destroy this copy.")
+    private = unlock(_content(file), passphrase, _purpose(item))
+    if not sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b""):
+        raise Refused(f"The key in {file} does not open what was sealed for {item.slug}. Nothing was changed. Take another copy.")
+    key_files.put_back(key_dir, item.id, private)
+    with transaction():
+        _note(item, None)
+        record("key imported", {"wave": item.slug, "key": fingerprint(key_files.public_half(private))}, actor)
+    return waves.wave(name)
+
+
+def key_fault(item: Wave, key_dir: Path | None) -> str | None:
+    """Why this wave's answers could not be opened now; None when its key opens its probe."""
+    try:
+        private = key_files.load_key(key_dir, item.id)
+    except Refused:
+        if key_dir is None:
+            raise
+        return f"It is not in {key_dir}, cannot be read, or is damaged."
+    return None if sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b"") else f"The file in {key_dir} is another key."
+
+
+def remedy(item: Wave) -> str:
+    """What to do about a key that cannot be read."""
+    return f'Put it back: candour keys import {item.slug} FILE. If it is gone for good: candour waves void {item.slug} --reason "..."'
+
+
+def probe_key(item: Wave, key_dir: Path | None, moment: datetime, *, actor: str) -> str | None:
+    """Opens an open wave's probe; without its key no answer is taken from now on, with it they are again. Gives the alarm, if any."""
+    fault = key_fault(item, key_dir)
+    alarm = f"ALARM: the key of {item.slug} cannot be read, so no answer is taken. {fault} {remedy(item)}" if fault else None
+    if (fault is None) is (item.key_missing_since is None):
+        return alarm
+    with transaction():
+        if _note(item, moment if fault else None):
+            record("key missing" if fault else "key found", {"wave": item.slug}, actor)
+    return alarm
+
+
+def _note(item: Wave, missing_since: datetime | None) -> bool:
+    """Whether this changed anything: another process may have noticed first."""
+    otherwise = WaveRow.key_missing_since.is_(None) if missing_since else WaveRow.key_missing_since.is_not(None)
+    query = update(WaveRow).where(WaveRow.id == item.id, WaveRow.state == item.state.value, otherwise)
+    with transaction():
+        return connection().execute(query.values(key_missing_since=missing_since)).rowcount == 1
+
+
+def _purpose(item: Wave) -> str:
+    return f"key of the wave {item.slug}"
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as copy:
+            return copy.read(_LARGEST_COPY)
+    except OSError as error:
+        raise Refused(
+            f"{file} cannot be read ({error.strerror}). Nothing was changed. Name the file that candour keys export wrote."
+        ) from error
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refused(f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another name or place.") from error
+    try:
+        with os.fdopen(descriptor, "wb") as copy:
+            copy.write(content)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            file.unlink()
+        raise Refused(f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another place.") from error

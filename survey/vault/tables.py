@@ -1,0 +1,20 @@
+"""The registered keys of employee representatives."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from survey.database import Base, Instant
+
+
+class CoKeyRow(Base):
+    """The public half of an employee representative's key; without an end it seals the waves to come."""
+
+    __tablename__ = "co_key"
+    __table_args__ = (CheckConstraint("length(public_key) = 32", name="public_key"),)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    registered_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,0 +1,37 @@
+"""Who holds a second key (the strict tier)."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from survey.access.rules.open_to import open_to
+from survey.access.service.current import current_actor
+from survey.kernel.errors import Refused
+from survey.vault.service import co_keys
+
+blueprint = Blueprint("vault", __name__)
+
+
+@blueprint.route("/organisation/cokey", methods=["GET", "POST"])
+@open_to("admin")
+def cokey() -> str | Response | tuple[str, int]:
+    """What a second key means, who holds one, and registering one."""
+    problem = None
+    if request.method == "POST":
+        try:
+            found = co_keys.register(request.form.get("name", ""), request.form.get("public", ""), actor=current_actor())
+        except Refused as refused:
+            problem = refused.message
+        else:
+            flash(f"The next wave is sealed to the key of {found.key.name} as well. Compare the fingerprint by voice: {found.fingerprint}")
+            return redirect(url_for("vault.cokey"), 303)
+    page = render_template("vault/cokey.html", keys=co_keys.list_registered(), most=co_keys.MOST, problem=problem)
+    return (page, 400) if problem else page
+
+
+@blueprint.post("/organisation/cokey/end")
+@open_to("admin")
+def end_cokey() -> Response:
+    """Ends a key for the waves to come."""
+    found = co_keys.end(request.form.get("name", ""), actor=current_actor())
+    flash(f"The key of {found.key.name} is ended.{f' {found.seals} still needs it.' if found.seals else ''}")
+    return redirect(url_for("vault.cokey"), 303)

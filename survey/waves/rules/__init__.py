@@ -1,0 +1,1 @@
+"""Surveys and waves as values, and what may be decided about them."""

@@ -1,0 +1,106 @@
+"""What is refused of surveys and waves, and why."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from survey.kernel.errors import Refused
+from survey.waves.rules.surveys import Survey
+from survey.waves.rules.waves import Wave, WaveState
+
+MINIMUM_INVITED = 8
+FIRST_YEAR, LAST_YEAR = 1990, 2990
+
+
+def is_zone(name: str) -> bool:
+    """Whether somebody knows this time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def check_zone(name: str) -> None:
+    """Refuses a time zone that nobody knows."""
+    if not is_zone(name):
+        raise Refused(f"{name[:64]!r} is not a time zone. Write one like Europe/London or UTC.")
+
+
+def check_year(opens: datetime) -> None:
+    """Refuses an opening date that can only be a slip of the pen."""
+    if not FIRST_YEAR <= opens.year <= LAST_YEAR:
+        raise Refused(f"The wave would open in the year {opens.year}. Check the opening date.")
+
+
+def check_length(opens: datetime, closes: datetime) -> None:
+    """Refuses a wave that would close before it opens, or stay open for longer than a quarter."""
+    check_year(opens)
+    if closes <= opens:
+        raise Refused(
+            f"The wave would close ({closes:%Y-%m-%d %H:%M}) before it opens ({opens:%Y-%m-%d %H:%M}). Give a later closing date."
+        )
+    if closes - opens > timedelta(days=92):
+        raise Refused("A wave may be open for 92 days at most. Give an earlier closing date.")
+
+
+def check_state_change(survey: Survey, to: str) -> None:
+    """Refuses to pause, resume or end a survey that is there already, or that was ended for good."""
+    if survey.state == "ended":
+        raise Refused(f"{survey.name} was ended, and that is for good; its record stays. Plan a new survey: candour surveys add")
+    if survey.state == to:
+        undo = {"paused": f"To take it up again: candour surveys resume {survey.slug}", "active": "There is nothing to resume."}
+        raise Refused(f"{survey.name} is {to} already. {undo[to]}")
+
+
+def check_not_ended(survey: Survey) -> None:
+    """Refuses to plan anything more for a survey that was ended."""
+    if survey.state == "ended":
+        raise Refused(f"{survey.name} was ended, and that is for good; no wave can be planned. Plan a new survey: candour surveys add")
+
+
+def check_skips(wave: Wave) -> None:
+    """Refuses to skip a wave that has opened: only what is planned can be left out."""
+    if wave.state is WaveState.OPEN:
+        raise Refused(
+            f'{wave.slug} is open already, so it cannot be skipped. Close it early (candour waves close {wave.slug} --early "REASON") or '
+            f'give it up unread (candour waves void {wave.slug} --reason "REASON").'
+        )
+    if wave.state is not WaveState.PLANNED:
+        raise Refused(f"{wave.slug} is {wave.state} already; only a planned wave can be skipped. See: candour waves list")
+
+
+def check_opens(wave: Wave) -> None:
+    """Refuses to open a wave that is not planned any more."""
+    if wave.state is not WaveState.PLANNED:
+        raise Refused(f"{wave.slug} is {wave.state} already; a wave opens once. See: candour waves list")
+
+
+def check_closes(wave: Wave, now: datetime, reason: str | None) -> None:
+    """Refuses to close a wave that is not open, or before its date without a reason."""
+    if wave.state is WaveState.PLANNED:
+        raise Refused(f"{wave.slug} is not open yet, so it cannot be closed. Open it first: candour waves open {wave.slug}")
+    if wave.state is WaveState.VOID:
+        raise Refused(f"{wave.slug} is void; there is nothing to count.")
+    if now < wave.closes_at and wave.state is WaveState.OPEN and not (reason or "").strip():
+        raise Refused(
+            f'{wave.slug} is open until {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone}). To close it now, say why: --early "REASON". '
+            "The reason is printed in the findings, and the wave will not count for the ladder."
+        )
+
+
+def check_ceremony(wave: Wave) -> None:
+    """Refuses a ceremony for a wave that needs none, or not now."""
+    if wave.state in {WaveState.COUNTED, WaveState.SHARED}:
+        raise Refused(f"{wave.slug} is counted; there is nothing left to open.")
+    if wave.state is WaveState.VOID:
+        raise Refused(f"{wave.slug} is void; there is nothing to open.")
+    if wave.state is WaveState.OPEN and wave.is_strict:
+        raise Refused(f"{wave.slug} still takes answers. Its ballots are handed over when it has closed: candour waves close {wave.slug}")
+    if not wave.is_strict:
+        raise Refused(f"{wave.slug} is not sealed to a representative’s key, so there is no ceremony: it is counted when it closes.")
+
+
+def check_audience(invited: int) -> None:
+    """Refuses a wave so small that nobody could hide in it."""
+    if invited < MINIMUM_INVITED:
+        raise Refused(f"Only {invited} people would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.")

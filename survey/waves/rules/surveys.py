@@ -1,0 +1,163 @@
+"""Survey programmes: cadence, openings and periods."""
+
+import calendar
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import count, islice, pairwise
+
+from survey.kernel.errors import Refused
+from survey.kernel.workdays import NONE_LISTED, next_working_day
+from survey.waves.rules.recurrence import PREFIX, Rule, read_rule
+from survey.waves.rules.waves import REMINDERS, Wave
+
+BASELINE_WAVES = 2
+NEAR = timedelta(days=30)
+FURTHEST = 10_000  # openings of a survey: more than anybody will hold
+
+
+class Cadence(StrEnum):
+    """How often a survey asks."""
+
+    QUARTERLY = "quarterly"
+    MONTHLY = "monthly"
+    MONTHLY_THIRDS = "monthly-thirds"
+
+    @property
+    def months(self) -> int:
+        """Months from one planned opening to the next."""
+        return 3 if self is Cadence.QUARTERLY else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A standing programme: provider, questionnaire, audience, cadence."""
+
+    id: str
+    slug: str
+    name: str
+    provider_id: str
+    questionnaire: str
+    cadence: Cadence | Rule
+    opens: datetime  # wall clock, no zone: the anchor of all later openings
+    days: int
+    timezone: str
+    audience: str
+    baseline_waves: int
+    state: str
+    reminders: int = REMINDERS
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One planned opening of a survey: its number, the key of its period, the date that the cadence names, and when it really opens."""
+
+    number: int
+    period: str
+    nominal: datetime
+    opens: datetime
+
+
+def read_cadence(text: str) -> Cadence | Rule:
+    """A cadence as somebody typed it; refuses an unknown one, and all faults of a rule at once.
+
+    >>> read_cadence("monthly"), str(read_cadence("RRULE:FREQ=YEARLY"))
+    (<Cadence.MONTHLY: 'monthly'>, 'RRULE:FREQ=YEARLY')
+    """
+    if text.strip().upper().startswith(PREFIX):
+        return read_rule(text)
+    if text not in {one.value for one in Cadence}:
+        known = f"{', '.join(Cadence)}, or a rule such as {PREFIX}FREQ=MONTHLY;INTERVAL=6"
+        raise Refused(f"The cadence {text[:80]!r} is not offered. Use {known}")
+    return Cadence(text)
+
+
+def half_period(survey: Survey, period: str | None) -> timedelta:
+    """Half of the time from the opening of this period to the next, or, where a rule ends, from the one before to it.
+
+    A wave outside the cadence (no period) takes the survey's first; a survey of a single wave, a quarter.
+
+    >>> rule = read_rule("RRULE:FREQ=WEEKLY;INTERVAL=4")
+    >>> half_period(Survey("", "", "", "", "", rule, datetime(2027, 1, 11, 9), 14, "UTC", "all", 2, "active"), "2027-02-08").days
+    14
+    """
+    if isinstance(survey.cadence, Cadence):
+        return timedelta(days=15 * survey.cadence.months)
+    dates: list[datetime] = []
+    found = False
+    for one in islice(openings(survey), FURTHEST if period else 2):
+        dates.append(one.nominal)
+        if found:
+            break
+        found = one.period == period
+    gaps = [later - earlier for earlier, later in pairwise(dates)] or [timedelta(days=90)]
+    return gaps[-1] / 2
+
+
+def is_missed(wave: Wave, survey: Survey, now: datetime) -> bool:
+    """Whether an opening is late by more than half its period, so that the wave is not held any more."""
+    late = now - wave.opens_at
+    return late > timedelta(0) and late > half_period(survey, None if wave.one_off else wave.period)
+
+
+def openings(survey: Survey, holidays: AbstractSet[date] = NONE_LISTED) -> Iterator[Opening]:
+    """All planned openings in order, computed from the anchor, never from the last wave, so nothing drifts.
+
+    A missing day means the month's last; a weekend or a listed holiday moves to the next working day. The anchor itself is kept as
+    typed. A rule may end; without one there is always a next opening.
+    """
+    for number, nominal in enumerate(_nominal(survey)):
+        day = next_working_day(nominal.date(), holidays) if number else nominal.date()
+        yield Opening(number, _period(survey.cadence, nominal), nominal, datetime.combine(day, survey.opens.time()))
+
+
+def _nominal(survey: Survey) -> Iterator[datetime]:
+    if isinstance(survey.cadence, Rule):
+        yield from survey.cadence.occurrences(survey.opens, survey.timezone)
+        return
+    for number in count():
+        months = survey.opens.month - 1 + number * survey.cadence.months
+        year, month = survey.opens.year + months // 12, months % 12 + 1
+        day = date(year, month, min(survey.opens.day, calendar.monthrange(year, month)[1]))
+        yield datetime.combine(day, survey.opens.time())
+
+
+def _period(cadence: Cadence | Rule, nominal: datetime) -> str:
+    if isinstance(cadence, Rule):
+        return f"{nominal:%Y-%m-%d}"
+    return f"{nominal.year}-q{(nominal.month + 2) // 3}" if cadence is Cadence.QUARTERLY else f"{nominal:%Y-%m}"
+
+
+def opening(survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> datetime:
+    """The planned opening number 0, 1, 2 ... of a survey.
+
+    >>> from survey.waves.rules import Survey, Cadence
+    >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2026, 1, 31, 9), 14, "UTC", "all", 2, "active")
+    >>> [str(opening(plan, n).date()) for n in range(4)]
+    ['2026-01-31', '2026-04-30', '2026-07-31', '2026-11-02']
+    >>> str(opening(plan, 1, {date(2026, 4, 30), date(2026, 5, 1)}).date())
+    '2026-05-04'
+    """
+    return next(islice(openings(survey, holidays), number, None)).opens
+
+
+def period_key(survey: Survey, number: int) -> str:
+    """The name of the period that opening number `number` belongs to: `2027-q1`, `2027-01` for a monthly survey, a date for a rule.
+
+    >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2027, 1, 11, 9), 14, "UTC", "all", 2, "active")
+    >>> period_key(plan, 0), period_key(plan, 5)
+    ('2027-q1', '2028-q2')
+    """
+    return next(islice(openings(survey), number, None)).period
+
+
+def following(survey: Survey, after: datetime, holidays: AbstractSet[date] = NONE_LISTED) -> Opening | None:
+    """The first planned opening later than this wall-clock time; None when the survey's rule has ended."""
+    return next((one for one in islice(openings(survey, holidays), FURTHEST) if one.opens > after), None)
+
+
+def opening_of(survey: Survey, period: str, holidays: AbstractSet[date] = NONE_LISTED) -> Opening | None:
+    """The planned opening of this period; None for a wave outside the cadence."""
+    return next((one for one in islice(openings(survey, holidays), FURTHEST) if one.period == period), None)

@@ -1,0 +1,235 @@
+"""Surveys and waves as values, and what may be decided about them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from survey.kernel.errors import Refused
+from survey.kernel.workdays import NONE_LISTED
+
+MINIMUM_GROUP = 5
+MINIMUM_DETAIL = 10
+CONFIDENCE = 0.95
+CLOSING_TIME = time(17, 0)
+LONGEST_EXTENSION = 7
+REMINDERS, MOST_REMINDERS = 1, 2
+WAITS = "{wave} is closed and waits for its representative: candour ceremony export {wave} FILE"
+NOT_OPENED = "not opened in time"
+ENDED = "the survey was ended"
+
+
+class WaveState(StrEnum):
+    """The life of a wave, in order; `VOID` is its other end."""
+
+    PLANNED = "planned"
+    OPEN = "open"
+    CLOSED = "closed"
+    COUNTED = "counted"
+    SHARED = "shared"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a measure is held to, as shares from 0 to 1: aimed for, inadequate below, excellent above."""
+
+    target: float
+    minimum: float | None = None
+    stretch: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses shares outside 0..1 and an order other than minimum < target < stretch."""
+        for name in ("target", "minimum", "stretch"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise Refused(f"The {name} is {value:g}; write a share between 0 and 1, for example 0.8 for 80%.")
+        if self.minimum is not None and self.minimum >= self.target:
+            raise Refused(f"The minimum ({self.minimum:g}) must lie below the target ({self.target:g}).")
+        if self.stretch is not None and self.stretch <= self.target:
+            raise Refused(f"The stretch ({self.stretch:g}) must lie above the target ({self.target:g}).")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One reporting group of the frozen partition: the departments it holds and how many people were invited."""
+
+    name: str
+    invited: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoKey:
+    """The public half of an employee representative's key, and who holds the other half."""
+
+    name: str
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """One dated run of a survey; what launching froze is empty while it is planned."""
+
+    id: str
+    slug: str
+    survey_id: str
+    survey: str
+    provider_id: str
+    period: str
+    state: WaveState
+    opens: datetime  # wall clock in `timezone`
+    closes: datetime
+    timezone: str
+    audience: str
+    invited: int
+    questionnaire_version: str | None
+    minimum_group: int
+    minimum_detail: int
+    targets: dict[str, Target]
+    groups: tuple[Group, ...]
+    public_key: bytes | None
+    imported: bool
+    baseline: bool
+    one_off: bool
+    closed_early: str | None
+    void_reason: str | None
+    extended_days: int
+    co_keys: tuple[CoKey, ...] = ()
+    key_missing_since: datetime | None = None
+    reminders: int = REMINDERS
+    quarter: str | None = None  # of monthly thirds: the period that the third belongs to, or that the pool is the result of
+    third: int | None = None
+
+    @property
+    def is_third(self) -> bool:
+        """Whether it asks one third of the staff, so that it carries a score and no verdict."""
+        return self.third is not None
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether nobody was asked by it: it is what the three thirds of a quarter come to."""
+        return self.quarter is not None and self.third is None
+
+    @property
+    def stands_at(self) -> datetime:
+        """Its place among the waves of its survey: the opening, but of a pool the closing, so that it follows its thirds."""
+        return self.closes if self.is_pool else self.opens
+
+    holidays: frozenset[date] = NONE_LISTED  # as listed now, near its dates
+
+    @property
+    def named(self) -> str:
+        """Survey and period as a person names them: `IT support, Q1 2027`."""
+        return f"{self.survey}, {named_period(self.period, self.opens.date())}"
+
+    @property
+    def opens_at(self) -> datetime:
+        """The instant of opening."""
+        return instant(self.opens, self.timezone)
+
+    @property
+    def closes_at(self) -> datetime:
+        """The instant after which no answer is taken."""
+        return instant(self.closes, self.timezone)
+
+    def takes_answers(self, now: datetime) -> bool:
+        """Whether an answer sent now counts: by the clock, not by the state alone, so that a late tick lengthens nothing."""
+        return self.state is WaveState.OPEN and now < self.closes_at
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a representative's key is needed beside the wave's own to open its answers."""
+        return bool(self.co_keys)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its findings may be read."""
+        return self.state in {WaveState.COUNTED, WaveState.SHARED}
+
+
+def instant(wall: datetime, zone: str) -> datetime:
+    """A wall-clock time as an instant; one that does not exist takes the offset before the gap, one that comes twice
+    means the first (RFC 5545; `zoneinfo` with fold=0).
+
+    >>> instant(datetime(2027, 4, 12, 9, 0), "Europe/London").isoformat()
+    '2027-04-12T08:00:00+00:00'
+    >>> instant(datetime(2027, 3, 28, 1, 30), "Europe/London").isoformat()
+    '2027-03-28T01:30:00+00:00'
+    """  # noqa: D205
+    return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(ZoneInfo("UTC"))
+
+
+def wall_clock(moment: datetime, zone: str) -> datetime:
+    """An instant as the clock on the wall shows it, to the minute."""
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
+
+
+def printed(wall: datetime, zone: str, *, several_zones: bool = False) -> str:
+    """A moment as an employee reads it: weekday, date and hour, and the zone where staff sit in several.
+
+    >>> printed(datetime(2027, 1, 25, 17, 0), "Europe/London", several_zones=True)
+    'Monday 25 January, 17:00 GMT'
+    """
+    text = f"{wall:%A} {wall.day} {wall:%B}, {wall:%H:%M}"
+    return f"{text} {wall.replace(tzinfo=ZoneInfo(zone)):%Z}" if several_zones else text
+
+
+def closing_time(opens: datetime, days: int) -> datetime:
+    """17:00 on the last day, which is the opening day plus the length; a day later when it opened after 17:00.
+
+    >>> closing_time(datetime(2027, 1, 11, 9, 0), 14)
+    datetime.datetime(2027, 1, 25, 17, 0)
+    """
+    late = opens.time() > CLOSING_TIME
+    return datetime.combine(opens.date() + timedelta(days=days + late), CLOSING_TIME)
+
+
+def times_when_opened(opens: datetime, closes: datetime, wall: datetime) -> tuple[datetime, datetime]:
+    """Opening and closing of a wave planned for these times that really opens at `wall`: its length in days is kept.
+
+    Some late hours of the planned day move nothing.
+
+    >>> [str(time) for time in times_when_opened(datetime(2027, 1, 11, 9), datetime(2027, 1, 25, 17), datetime(2027, 1, 14, 8))]
+    ['2027-01-14 08:00:00', '2027-01-28 17:00:00']
+    """
+    days = (closes.date() - opens.date()).days - (opens.time() > CLOSING_TIME)
+    usual = closes == closing_time(opens, days)
+    moved = closing_time(wall, days) if usual else wall + (closes - opens)
+    if opens <= wall < closes and (moved == closes if usual else wall.date() == opens.date()):
+        return opens, closes
+    return wall, moved if moved > wall else wall + (closes - opens)
+
+
+def days_lost(wave: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime) -> int:
+    """By how many days an open wave is to be extended because the service was down: the whole days of outages that began while it
+    was open, or were under way when it opened; at most 7, and none when that would be too late or it was extended before.
+
+    What lies behind the closing time counts as well, else whoever meant to answer on the last day could not.
+    """  # noqa: D205
+    if wave.state is not WaveState.OPEN or wave.extended_days:
+        return 0
+    during = [(begun, ended) for begun, ended in outages if begun < wave.closes_at and ended > wave.opens_at]
+    lost = sum((ended - max(begun, wave.opens_at)) // timedelta(days=1) for begun, ended in during)
+    days = min(lost, LONGEST_EXTENSION)
+    return days if instant(wave.closes + timedelta(days=days), wave.timezone) > now else 0
+
+
+def named_period(key: str, opened: date) -> str:
+    """A wave's period as a person names it; one of a rule, or planned beside the cadence, by its day; any other by its month.
+
+    >>> named_period("2027-q1", date(2027, 1, 11)), named_period("2027-02", date(2027, 2, 1)), named_period("x", date(2026, 11, 30))
+    ('Q1 2027', 'February 2027', 'November 2026')
+    >>> named_period("2027-03-01", date(2027, 3, 2))
+    '1 March 2027'
+    """
+    quarter = re.fullmatch(r"(\d{4})-q([1-4])", key)
+    if quarter:
+        return f"Q{quarter[2]} {quarter[1]}"
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", key):
+        day = date.fromisoformat(key)
+        return f"{day.day} {day:%B %Y}"
+    month = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
+    return f"{date(int(month[1]), int(month[2]), 1) if month else opened:%B %Y}"

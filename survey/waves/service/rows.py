@@ -1,0 +1,126 @@
+"""Rows of surveys and waves: found, locked, and turned into values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from sqlalchemy import select
+
+from survey.database import db
+from survey.kernel.errors import Refused
+from survey.waves.rules import surveys
+from survey.waves.rules.surveys import Survey
+from survey.waves.rules.waves import CoKey, Group, Target, Wave, WaveState
+from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
+
+
+def listed_holidays() -> frozenset[date]:
+    """The days on which nobody works, as listed for this installation."""
+    return frozenset(db.session.scalars(select(HolidayRow.day)))
+
+
+def waves_in_state(*states: WaveState) -> tuple[Wave, ...]:
+    """Waves in one of these states by opening; planned ones of active surveys only."""
+    query = select(WaveRow).where(WaveRow.state.in_([s.value for s in states])).order_by(WaveRow.opens)
+    rows = db.session.scalars(query).all()
+    return waves_of(row for row in rows if row.survey.state == "active" or row.state != WaveState.PLANNED.value)
+
+
+def locked_survey_row(name: str) -> SurveyRow:
+    """The survey's row, locked until the end of the transaction."""
+    query = select(SurveyRow).where(SurveyRow.id == survey_row(name).id).with_for_update(of=SurveyRow)
+    return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def row_held_with_survey(item: Wave) -> WaveRow:
+    """The wave's row, with its survey's locked before it: whatever plans, opens or drops waves of one survey does so one at a time."""
+    query = select(SurveyRow).where(SurveyRow.id == item.survey_id).with_for_update(of=SurveyRow)
+    db.session.scalars(query.execution_options(populate_existing=True)).one()
+    return locked_row(item.id)
+
+
+def locked_row(wave_id: str) -> WaveRow:
+    """The wave's row, locked until the end of the transaction."""
+    query = select(WaveRow).where(WaveRow.id == wave_id).with_for_update(of=WaveRow).execution_options(populate_existing=True)
+    return db.session.scalars(query).one()
+
+
+def survey_row(name: str) -> SurveyRow:
+    """The survey's row by name or slug; refuses an unknown one by naming those there are."""
+    row: SurveyRow | None = db.session.scalar(select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name)))
+    if row is None:
+        known = ", ".join(db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name))) or "none yet"
+        raise Refused(f"There is no survey {name!r}. Known: {known}")
+    return row
+
+
+def targets_of(stored: Mapping[str, Mapping[str, float]]) -> dict[str, Target]:
+    """Targets by question, as they are stored."""
+    return {question: Target(**values) for question, values in stored.items()}
+
+
+def survey_of(row: SurveyRow) -> Survey:
+    """A survey as a value."""
+    return Survey(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        provider_id=row.provider_id,
+        questionnaire=row.questionnaire,
+        cadence=surveys.read_cadence(row.cadence),
+        opens=row.opens,
+        days=row.days,
+        timezone=row.timezone,
+        audience=row.audience,
+        baseline_waves=row.baseline_waves,
+        state=row.state,
+        reminders=row.reminders,
+    )
+
+
+def waves_of(rows: Iterable[WaveRow]) -> tuple[Wave, ...]:
+    """Waves as values."""
+    holidays = listed_holidays()
+    return tuple(wave_of(row, holidays) for row in rows)
+
+
+def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
+    """A wave as a value; `holidays` as listed now unless they are given."""
+    groups = tuple(Group(g.name, g.invited, tuple(g.members)) for g in row.groups)
+    return Wave(
+        id=row.id,
+        slug=row.slug,
+        survey_id=row.survey_id,
+        survey=row.survey.name,
+        provider_id=row.survey.provider_id,
+        period=row.period,
+        state=WaveState(row.state),
+        opens=row.opens,
+        closes=row.closes,
+        timezone=row.timezone,
+        audience=row.audience,
+        invited=sum(g.invited for g in groups),
+        questionnaire_version=row.questionnaire_version,
+        minimum_group=row.k_group,
+        minimum_detail=row.k_comment,
+        targets=targets_of(row.targets),
+        groups=groups,
+        public_key=row.public_key,
+        imported=row.imported,
+        baseline=row.baseline,
+        one_off=row.one_off,
+        closed_early=row.closed_early,
+        void_reason=row.void_reason,
+        extended_days=row.extended_days,
+        co_keys=tuple(CoKey(key["name"], bytes.fromhex(key["public"])) for key in row.co_keys),
+        key_missing_since=row.key_missing_since,
+        reminders=row.reminders,
+        quarter=row.quarter,
+        third=row.third,
+        holidays=listed_holidays() if holidays is None else holidays,
+    )
+
+
+def store_groups(wave_id: str, groups: Sequence[Group]) -> None:
+    """Keeps the frozen partition of a wave."""
+    for group in groups:
+        db.session.add(WaveGroupRow(wave_id=wave_id, name=group.name, invited=group.invited, members=list(group.members)))

@@ -1,0 +1,169 @@
+"""Survey programmes: add, pause, resume, end, and the targets that the next wave freezes."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from survey.access.service.audit import record
+from survey.database import transaction
+from survey.kernel.errors import Refused
+from survey.kernel.ids import random_id, slug
+from survey.providers.service import provider
+from survey.questionnaires.service import questionnaire
+from survey.waves.rules import checks, surveys, waves
+from survey.waves.rules.recurrence import Rule
+from survey.waves.rules.surveys import Survey
+from survey.waves.rules.waves import Target, Wave, WaveState
+from survey.waves.service.planning import plan_row
+from survey.waves.service.rows import locked_survey_row, survey_of, survey_row, targets_of, wave_of
+from survey.waves.tables import SurveyRow, WaveRow
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a manager says when planning a survey; dates are wall-clock times in `timezone`."""
+
+    name: str
+    provider: str
+    questionnaire: str
+    cadence: str
+    opens: datetime
+    days: int
+    timezone: str
+    audience: str
+    closes: datetime | None = None
+    baseline_waves: int = surveys.BASELINE_WAVES
+    reminders: int = waves.REMINDERS
+
+
+def add_survey(plan: Plan) -> tuple[Survey, Wave]:
+    """Records a survey and plans its first wave; refuses what could never run, all faults at once."""
+    name = " ".join(plan.name.split())
+    _check_all(
+        lambda: _check_name(name),
+        lambda: checks.check_zone(plan.timezone),
+        lambda: _check_days(plan.days),
+        lambda: _check_reminders(plan.reminders),
+        lambda: _check_dates(plan),
+        lambda: _check_cadence(plan),
+        lambda: _check_questions(plan.questionnaire),
+        lambda: provider(plan.provider),
+    )
+    owner = provider(plan.provider)
+    with transaction() as session:
+        if session.scalar(select(SurveyRow.id).where((SurveyRow.slug == slug(name)) | (SurveyRow.name == name))):
+            raise Refused(f"There is a survey named {name} already. Give this one another name.")
+        row = SurveyRow(
+            id=random_id(),
+            slug=slug(name),
+            name=name,
+            provider_id=owner.id,
+            questionnaire=plan.questionnaire,
+            cadence=str(surveys.read_cadence(plan.cadence)),
+            opens=plan.opens,
+            days=plan.days,
+            timezone=plan.timezone,
+            audience=plan.audience,
+            baseline_waves=plan.baseline_waves,
+            state="active",
+            targets={},
+            reminders=plan.reminders,
+        )
+        session.add(row)
+        session.flush()
+        closes = plan.closes or waves.closing_time(plan.opens, plan.days)
+        first = plan_row(row, surveys.period_key(survey_of(row), 0), plan.opens, closes)
+        record("survey planned", {"survey": row.slug, "provider": owner.name, "first wave": first.slug})
+        return survey_of(row), wave_of(first)
+
+
+def pause_survey(name: str, *, actor: str | None = None) -> Survey:
+    """Lets no further wave open until the survey is taken up again; an open one runs to its close."""
+    return _change_survey(name, "paused", "survey paused", actor)
+
+
+def resume_survey(name: str, *, actor: str | None = None) -> Survey:
+    """Takes a paused survey up again; what it missed meanwhile is caught up with as after any time away."""
+    return _change_survey(name, "active", "survey resumed", actor)
+
+
+def end_survey(name: str, *, actor: str | None = None) -> Survey:
+    """The same as pausing, for good: planned waves are given up, an open one runs to its close, the record stays."""
+    return _change_survey(name, "ended", "survey ended", actor)
+
+
+def _change_survey(name: str, to: str, deed: str, actor: str | None) -> Survey:
+    with transaction() as session:
+        row = locked_survey_row(name)
+        checks.check_state_change(survey_of(row), to)
+        row.state = to
+        record(deed, {"survey": row.slug}, actor)
+        if to == "ended":
+            ours = (WaveRow.survey_id == row.id, WaveRow.state == WaveState.PLANNED.value)
+            session.execute(update(WaveRow).where(*ours).values(state=WaveState.VOID.value, void_reason=waves.ENDED))
+        session.flush()
+        return survey_of(row)
+
+
+def set_target(survey_name: str, question: str, target: Target) -> None:
+    """Sets what a question is held to, for the waves not yet opened."""
+    with transaction():
+        row = survey_row(survey_name)
+        known = [q.id for q in questionnaire(row.questionnaire).questions if q.scale.top]
+        if question not in known:
+            raise Refused(f"{question} is not a question of this survey that can have a target. It has: {', '.join(known)}")
+        row.targets = {**row.targets, question: asdict(target)}
+        record("target set", {"survey": row.slug, "question": question, **asdict(target)})
+
+
+def targets(survey_name: str) -> dict[str, Target]:
+    """The targets that the next wave will freeze."""
+    return targets_of(survey_row(survey_name).targets)
+
+
+def _check_all(*checks: Callable[[], object]) -> None:
+    """Refuses everything that is wrong at once, in the words of each check."""
+    refused: list[Refused] = []
+    for check in checks:
+        try:
+            check()
+        except Refused as fault:
+            refused.append(fault)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise Refused("The survey was not planned.", details=tuple(line for one in refused for line in one.details or (one.message,)))
+
+
+def _check_name(name: str) -> None:
+    if not name.isprintable() or not slug(name):
+        raise Refused("Give the survey a name with at least one letter or digit, for example: IT support")
+
+
+def _check_days(days: int) -> None:
+    if not 1 <= days <= 92:
+        raise Refused(f"A wave of {days} days is not possible. Give 1 to 92 days; 14 is usual.")
+
+
+def _check_reminders(number: int) -> None:
+    if not 0 <= number <= waves.MOST_REMINDERS:
+        raise Refused(f"{number} reminders are not possible. Give 0, 1 or 2; 1 is usual.")
+
+
+def _check_dates(plan: Plan) -> None:
+    checks.check_year(plan.opens)
+    if plan.closes:
+        checks.check_length(plan.opens, plan.closes)
+
+
+def _check_cadence(plan: Plan) -> None:
+    cadence = surveys.read_cadence(plan.cadence)
+    if isinstance(cadence, Rule) and checks.is_zone(plan.timezone) and checks.FIRST_YEAR <= plan.opens.year <= checks.LAST_YEAR:
+        cadence.check(plan.opens, plan.timezone, plan.days)
+
+
+def _check_questions(name: str) -> None:
+    if questionnaire(name).scale_questions < 1:
+        raise Refused(f"The questionnaire {name} has no question that can be scored. Choose another.")
