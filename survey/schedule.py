@@ -21,7 +21,7 @@ from survey.mail.bounces.service.returned import read_bounces_if_due
 from survey.mail.outbox.service import letters as mail
 from survey.mail.smtp.service.sender import Channel
 from survey.people.service.directory import IMPORT, continue_import
-from survey.vault.service.safe_keeping import probe_key
+from survey.vault.keys.service.safe_keeping import probe_key
 from survey.waves import service as waves
 from survey.waves.rules.waves import NOT_OPENED, WAITS, Wave, WaveState
 

@@ -18,7 +18,7 @@ from survey.doctor import service as doctor
 from survey.doctor.service import Check, examine, settings
 from survey.kernel.clock import now
 from survey.mail.outbox.service import letters as mail
-from survey.vault.service.safe_keeping import export_key
+from survey.vault.keys.service.safe_keeping import export_key
 from survey.vault.service.spare_copies import confirm_destroyed
 from tests.answering.today import everything_stored, open_today
 from tests.cast import Company, close_company, found_company

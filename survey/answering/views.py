@@ -8,8 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
+from survey.access.service.csrf import csrf
 from survey.access.service.limits import failed_codes
-from survey.access.views.setup import csrf
 from survey.answering.rules.survey_page import SurveyPage
 from survey.answering.service import Outcome, Submission, next_steps, submit, survey_page, terms
 from survey.database import db

@@ -14,8 +14,8 @@ from survey.kernel.errors import Refused
 from survey.mail.outbox.service import letters as mail
 from survey.people.service.directory import name_words
 from survey.responses.service import responses
+from survey.vault.keys.service import key_files
 from survey.vault.rules import ceremony_files, sealing
-from survey.vault.service import key_files
 from survey.waves import service as waves
 from survey.waves.rules.checks import check_ceremony, check_closes
 from survey.waves.rules.waves import Wave, WaveState

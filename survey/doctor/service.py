@@ -22,7 +22,7 @@ from survey.mail.bounces.service.returned import box_state
 from survey.mail.outbox.service import letters as mail
 from survey.mail.outbox.service import progress
 from survey.mail.smtp.service.checks import look_at_mail
-from survey.vault.service.safe_keeping import key_fault, remedy
+from survey.vault.keys.service.safe_keeping import key_fault, remedy
 from survey.vault.service.spare_copies import EXPORT, copies_to_destroy, spare_copies
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState

@@ -7,8 +7,8 @@ from flask import Blueprint, Response, current_app, flash, make_response, redire
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
+from survey.access.rules.policy import POLICY
 from survey.access.service.current import current_actor, manages
-from survey.access.views.headers import POLICY
 from survey.charts import drawings
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import findings_letter, length_fault

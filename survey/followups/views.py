@@ -8,8 +8,8 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
+from survey.access.rules.policy import POLICY
 from survey.access.service.current import current_actor, manages
-from survey.access.views.headers import POLICY
 from survey.accountability.rules.replies import named_day, no_reply_by
 from survey.findings.service.documents import findings
 from survey.followups.forms import MailForm, as_saved, mail_form

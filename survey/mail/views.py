@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, abort, current_app, make_response, render_template
 
 from survey.access.rules.open_to import open_to
-from survey.access.views.headers import POLICY
+from survey.access.rules.policy import POLICY
 from survey.mail.smtp.service.catcher import Catcher, Caught
 
 blueprint = Blueprint("mail", __name__)

@@ -12,9 +12,10 @@ from flask import current_app
 
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.vault.keys.service import safe_keeping
 from survey.vault.rules import ceremony_files, sealing
 from survey.vault.rules.passphrases import lock, unlock
-from survey.vault.service import co_keys, safe_keeping, spare_copies
+from survey.vault.service import co_keys, spare_copies
 from survey.waves import service as waves
 
 ACTOR = "command line"

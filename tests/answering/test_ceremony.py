@@ -25,9 +25,9 @@ from survey.kernel.errors import Refused
 from survey.organisation.rules.promise import Terms, on_the_form
 from survey.responses.service.responses import comments, number_of_ballots
 from survey.schedule import tick
+from survey.vault.keys.service import key_files
 from survey.vault.rules import ceremony_files, sealing
 from survey.vault.rules.ceremony_files import Returned, read_outgoing, read_returned, write_returned
-from survey.vault.service import key_files
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored, open_today, sent_letters

@@ -13,7 +13,7 @@ from survey.findings.service.documents import findings
 from survey.invitations.service.invitations import number_answered
 from survey.kernel.errors import Refused
 from survey.responses.service.responses import comments, number_of_ballots
-from survey.vault.service import key_files
+from survey.vault.keys.service import key_files
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.cast import answer, answer_all, close_company, open_company

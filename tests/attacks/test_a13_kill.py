@@ -17,7 +17,7 @@ from survey.config import Config
 from survey.counting import service as counting
 from survey.database import db
 from survey.kernel.errors import Refused
-from survey.vault.service import key_files
+from survey.vault.keys.service import key_files
 from tests.answering.test_kill import ANSWERS, CANARY, _copy, _state, closer
 from tests.attacks.metric import by_order, finds, judge
 from tests.attacks.world import patched

@@ -12,8 +12,8 @@ from flask import Flask
 
 from survey.access.service.audit import record
 from survey.counting import service as counting
+from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
-from survey.vault.service import key_files
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
 from tests.attacks.metric import Evidence
 from tests.attacks.world import World, patched

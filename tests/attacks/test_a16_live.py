@@ -16,7 +16,7 @@ from survey.database import db, transaction
 from survey.invitations.service.invitations import number_answered
 from survey.kernel.clock import now
 from survey.responses.service.responses import open_ballots
-from survey.vault.service import key_files
+from survey.vault.keys.service import key_files
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 from tests.attacks.world import patched

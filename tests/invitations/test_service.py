@@ -23,7 +23,7 @@ from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
 from survey.launching.service.preview import notes_on_mail, preview_wave
 from survey.people.service.directory import correct_address, import_people, list_people, remove_person
-from survey.vault.service import key_files
+from survey.vault.keys.service import key_files
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 from tests.answering.today import everything_stored, open_today, sent_letters

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from survey.access.views.headers import POLICY
+from survey.access.rules.policy import POLICY
 from survey.app import create_app
 from survey.mail.rules.letter import Letter
 from survey.mail.rules.states import Attempt, Outcome

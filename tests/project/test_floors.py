@@ -27,7 +27,7 @@ PROVOCATIONS = [
     ("wall", "findings/service.py", "import survey.people.rules.staff_list"),
     ("wall", "waves/rules.py", "import survey.people.rules.staff_list"),
     ("floors", "answering/service.py", "import survey.followups.rules"),
-    ("keys", "findings/service.py", "import survey.vault.service.key_files"),
+    ("keys", "findings/service.py", "import survey.vault.keys.service.key_files"),
     ("private", "answering/service.py", "import survey.responses.tables"),
     ("private", "answering/commands.py", "import survey.people.forms"),
     ("acyclic", "kernel/errors.py", "import survey.kernel.provoked"),

@@ -13,8 +13,8 @@ from survey.findings.service.documents import questions_of
 from survey.invitations.service.invitations import invitations_of
 from survey.responses.rules import Answers, Tally, pack
 from survey.responses.service import responses
+from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
-from survey.vault.service import key_files
 from tests.cast import Company, answer, open_company
 
 SIZES = {"Sales": 20, "Service": 15, "Finance": 9, "Legal": 8}

@@ -14,8 +14,8 @@ from survey.counting.service import close_wave, void_wave
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.vault.service import key_files
-from survey.vault.service.safe_keeping import export_key, import_key, probe_key
+from survey.vault.keys.service import key_files
+from survey.vault.keys.service.safe_keeping import export_key, import_key, probe_key
 from survey.vault.service.spare_copies import confirm_destroyed, copies_to_destroy, spare_copies
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState

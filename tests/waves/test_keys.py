@@ -8,7 +8,7 @@ import pytest
 
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
-from survey.vault.service.key_files import destroy_key, has_key, load_key, make_key, public_half
+from survey.vault.keys.service.key_files import destroy_key, has_key, load_key, make_key, public_half
 
 WAVE = random_id()
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.ids import random_id
+from survey.vault.keys.service.key_files import public_half
 from survey.vault.rules import sealing
 from survey.vault.rules.sealing import SEALED, TooLong, Unreadable, open_sealed, opens_probe, probe, seal
-from survey.vault.service.key_files import public_half
 
 PRIVATE, OTHER = bytes(range(1, 33)), bytes(range(2, 34))
 WAVE = random_id()

@@ -4,13 +4,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 
+from survey.access.rules.policy import POLICY
 from survey.config import Config
 
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-WITH_SCRIPT = POLICY + "; script-src 'self'"
 _ANY_HOST = {"/healthz", "/readyz", "/metrics"}
+
+
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
 

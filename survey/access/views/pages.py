@@ -6,13 +6,13 @@ from flask_security import login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import ROLES, open_to
+from survey.access.rules.policy import WITH_SCRIPT
 from survey.access.service import audit
 from survey.access.service.accounts import add_user, check_same, choose_password, end_sessions, list_users, sign_in_link, use_link
+from survey.access.service.csrf import csrf
 from survey.access.service.current import current_actor, current_role
 from survey.access.service.limits import failures
 from survey.access.service.sessions import is_by_link
-from survey.access.views.headers import WITH_SCRIPT
-from survey.access.views.setup import csrf
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 

@@ -10,7 +10,6 @@ from flask_login import current_user, logout_user, user_logged_out
 from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
 from flask_security.forms import LoginForm
 from flask_security.utils import validate_redirect_url
-from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -19,6 +18,7 @@ from survey.access.rules.accounts import normal_address
 from survey.access.rules.open_to import Opening, opening_of
 from survey.access.service import sessions
 from survey.access.service.audit import record
+from survey.access.service.csrf import csrf
 from survey.access.service.current import current_role
 from survey.access.service.limits import failures
 from survey.access.tables import RoleRow, UserRow
@@ -29,7 +29,8 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
 log = logging.getLogger(__name__)
-csrf = CSRFProtect()
+
+
 # Views that libraries bring, and who may open them.
 FOREIGN = {
     "static": Opening(frozenset({"everyone"})),

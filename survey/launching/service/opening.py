@@ -12,9 +12,10 @@ from survey.kernel.errors import Refused
 from survey.launching.service.preview import Preview, preview_wave
 from survey.people.service.directory import check_whole
 from survey.questionnaires.service import freeze
+from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint
-from survey.vault.service import co_keys, key_files
+from survey.vault.service import co_keys
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 

@@ -10,10 +10,10 @@ from sqlalchemy import update
 from survey.access.service.audit import record
 from survey.database import connection, transaction
 from survey.kernel.errors import Refused
+from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint
 from survey.vault.rules.passphrases import lock, unlock
-from survey.vault.service import key_files
 from survey.vault.service.spare_copies import ENDED, EXPORTED
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState

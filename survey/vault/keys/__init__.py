@@ -1,0 +1,1 @@
+"""The private halves of the waves' keys: nothing else may read them."""

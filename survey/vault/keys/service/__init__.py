@@ -1,0 +1,1 @@
+"""Use cases of this room: each public function is one, in one transaction."""
