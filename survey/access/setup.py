@@ -21,10 +21,10 @@ from survey.access.current import current_role
 from survey.access.headers import init_headers
 from survey.access.limits import failures
 from survey.access.open_to import Opening, opening_of
-from survey.access.rules import normal_address
 from survey.access.tables import RoleRow, UserRow
 from survey.config import Config
 from survey.database import db
+from survey.kernel.addresses import tidy_address
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
@@ -45,7 +45,7 @@ class SignInForm(LoginForm):
 
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
         """Whether these are the right address and password, and another try is allowed."""
-        account, address = normal_address(self.email.data or ""), request.remote_addr or ""
+        account, address = tidy_address(self.email.data or ""), request.remote_addr or ""
         wait = failures().attempt(account, address)
         if wait:
             self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]

@@ -5,7 +5,7 @@ from wtforms import DateTimeLocalField, EmailField, IntegerField, SelectField, S
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from survey.people.rules import LONGEST_ADDRESS
+from survey.kernel.addresses import LONGEST_ADDRESS
 from survey.waves.recurrence import LONGEST, PREFIX
 
 _GIVEN = InputRequired("This is missing.")

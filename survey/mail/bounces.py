@@ -14,7 +14,7 @@ from email.utils import parseaddr
 from functools import lru_cache
 
 from survey.config import Config
-from survey.mail.letter import wire_address
+from survey.kernel.addresses import wire_address, wire_domain
 
 LARGEST = 1024 * 1024
 _LARGEST_HEAD, _LONGEST_FIELD, _LONGEST_BOUNDARY, _MOST_PARTS, _MOST_RECIPIENTS = 256 * 1024, 2000, 200, 20, 50
@@ -99,7 +99,7 @@ def read_notice(raw: bytes, config: Config) -> Notice | None:
     if kind != "multipart/report" or parameters.get("report-type", "delivery-status").lower() != "delivery-status" or not boundary:
         return None
     code: str | None = None
-    domain = wire_address(parseaddr(config.mail_from)[1]).rpartition("@")[2].lower()
+    domain = wire_domain(parseaddr(config.mail_from)[1])
     marks = _came_to(fields, config.bounce_address)
     ours = bool(marks)
     for part_kind, content in _parts(body, boundary):

@@ -21,8 +21,8 @@ from urllib.parse import unquote, urlsplit
 import flask_mail
 
 from survey.config import Config, is_loopback
+from survey.kernel.addresses import needs_utf8, wire_address
 from survey.mail.catcher import Catcher
-from survey.mail.letter import needs_utf8, wire_address
 from survey.mail.message import Message
 from survey.mail.rules import Attempt, Outcome, Phase, judge
 from survey.mail.steps import Certificate, Step, certificate_fault, quoted, seen_certificate

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from survey.access.audit import record
 from survey.database import db, transaction
+from survey.kernel.addresses import plain_address_fault
 from survey.kernel.errors import Refused
 from survey.languages import BASE, offered
-from survey.mail.letter import plain_address_fault
 from survey.organisation.promise import Attack, attacks_in
 from survey.organisation.rules import Organisation, from_sender
 from survey.organisation.tables import OrganisationRow

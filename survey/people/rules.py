@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from survey.kernel.addresses import address_fault, tidy_address, wire_address
 from survey.kernel.errors import Refused
 
 REQUIRED = ("email", "name", "department")
@@ -17,16 +18,12 @@ ALL = "all"
 LARGEST = 256 * 1024 * 1024
 LARGEST_UPLOAD = 10 * 1024 * 1024
 LONGEST_CELL = 120
-LONGEST_ADDRESS, LONGEST_LOCAL_PART = 254, 64  # RFC 5321, section 4.5.3.1
 MOST_FAULTS = 10_000
 SHOWN = 60
 
 _HEADING = f"The first row must name the columns {', '.join(REQUIRED)} and may name {', '.join(COLUMNS[3:])}."
 # Line breaks and other control characters, what nobody sees (soft hyphen, zero-width space), text that runs backwards, lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff-]+"  # with letters of any language (RFC 6531)
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _YES, _NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"", "no", "n", "false", "0"})
@@ -34,17 +31,6 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 _Checks = tuple[tuple[Callable[[str], object], str], ...]
-_ADDRESS_FAULTS: _Checks = (
-    (lambda address: not address, "Fill in the address."),
-    (lambda address: {"<", ">"} & set(address), "Keep the address alone, without name and brackets."),
-    (lambda address: address.count("@") > 1, "More than one address. Keep one."),
-    (lambda address: " " in address, "Remove the space."),
-    (lambda address: "@" not in address, "Not a mail address: it has no “@”. Write it like name@company.example."),
-    (
-        lambda address: _octets(address) > LONGEST_ADDRESS or _octets(address.partition("@")[0]) > LONGEST_LOCAL_PART,
-        "Longer than a mail address can be. Shorten it.",
-    ),
-)
 _CELL_FAULTS: Mapping[str, _Checks] = {
     "name": ((lambda cell: not cell, "Fill in the name."),),
     "department": (
@@ -133,31 +119,6 @@ def read_staff_list(content: bytes) -> StaffList:
     return StaffList(reading.columns, tuple(reading.rows), tuple(reading.faults), reading.refused)
 
 
-def address_fault(address: str) -> str | None:
-    """What to do about an address, in lower case, that mail cannot reach; None if its form is good (RFC 5321 and 6531, dot-atoms only).
-
-    >>> address_fault("m.ito@northwind")
-    'Not a complete address. Add the part after “northwind”.'
-    """
-    for is_wrong, remedy in _ADDRESS_FAULTS:
-        if is_wrong(address):
-            return remedy
-    local, _, domain = address.rpartition("@")
-    if local and domain and "." not in domain:
-        return f"Not a complete address. Add the part after “{shortened(domain)}”."
-    is_good = address.isprintable() and _ADDRESS.fullmatch(f"{local}@{_in_ascii(domain)}")
-    return None if is_good else "Not a mail address. Look for a typing error."
-
-
-def tidy_address(address: str) -> str:
-    """An address as it is stored: no blanks around it, no capitals, an accent in one piece with its letter.
-
-    >>> tidy_address(" U\u0308nal@Northwind.example") == "\u00fcnal@northwind.example"
-    True
-    """
-    return unicodedata.normalize("NFC", address.strip().lower())
-
-
 def spelling_key(department: str) -> str:
     """What two spellings of one department share: capitals and the width of letters make no other department.
 
@@ -222,7 +183,7 @@ class _Reading:
 
     def _repeats(self, number: int, column: str, cell: str) -> str | None:
         if column == "email":
-            first = self.rows_of.setdefault(tidy_address(cell), number)
+            first = self.rows_of.setdefault(wire_address(tidy_address(cell)), number)
             return None if first == number else f"The same address is in row {first}. Keep one of the two."
         name = " ".join(cell.split())
         spelling, row = self.spellings.setdefault(spelling_key(name), (name, number))
@@ -311,17 +272,5 @@ def secret_digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def _octets(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
-
-
 def _plain(cell: str) -> str:
     return " ".join(cell.split()).casefold()
-
-
-def _in_ascii(domain: str) -> str:
-    """A domain in the form that travels (IDNA); what has no such form comes back as it is, and fails the check."""
-    try:
-        return domain if domain.isascii() else domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain

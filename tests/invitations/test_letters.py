@@ -17,11 +17,11 @@ from survey.database import db, transaction
 from survey.invitations.letters import INVITES, REMINDS, Facts, Means, staff_letter, template_for
 from survey.invitations.rules import draw_code
 from survey.invitations.service import open_wave, preview_wave
+from survey.kernel.addresses import wire_address
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.languages import Voice, voice_for
 from survey.mail import service as mail
-from survey.mail.letter import wire_address
 from survey.mail.sender import Connection, Limits
 from survey.organisation.rules import Organisation
 from survey.organisation.service import set_organisation
@@ -159,7 +159,7 @@ def test_a_changed_date_or_fact_stands_in_the_next_letter(app: Flask, box: Postb
         assert any(moment in " ".join(part.split()) for moment in closes)
 
 
-@pytest.mark.parametrize("domain", ["northwind.example", "müller.example"])
+@pytest.mark.parametrize("domain", ["northwind.example", "müller.example", "fußball.example"])
 def test_every_name_arrives_whole_in_short_plain_lines(app: Flask, box: Postbox, domain: str) -> None:
     languages = ("de", BACKWARDS, "en", "de", LONGER, "de")
     contact = ("Zoë “Zz” Ångström & <Söhne>", "zoe@müller.example")
