@@ -51,7 +51,14 @@ def contact_of_organisation(address: str) -> None:
     set_organisation("Northwind", "Dana", address, "Works council", "northwind.example", several_zones=False)
 
 
-DOORS = (staff_list, correction, contact_of_provider, further_contact, contact_of_organisation, checked_address)
+DOORS = (
+    staff_list,
+    correction,
+    contact_of_provider,
+    further_contact,
+    contact_of_organisation,
+    checked_address,
+)
 
 
 @pytest.mark.parametrize("door", DOORS)

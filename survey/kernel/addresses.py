@@ -1,7 +1,8 @@
-"""The one rule for a mail address: what has no fault here can be put on the wire, and comes back as the same address.
+"""The one rule for a mail address: what has no fault here goes over the wire and comes back.
 
-Names: RFC 5321 (mailboxes of dot-atoms, no quoted strings, no address literals) and RFC 6531 (letters of any language).
-Domains: IDNA 2008 (RFC 5891), so that straße.example is itself and never strasse.example, as IDNA 2003 had it.
+Before the @: dot-atoms (RFC 5321), with letters of any language (RFC 6531); no quoted strings.
+Behind it: domains by IDNA 2008 (RFC 5891), no address literals. So straße.example is itself, and
+never strasse.example, which IDNA 2003 made of it.
 """
 
 import re
@@ -27,7 +28,10 @@ _FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
         lambda address: not (address.isprintable() or all(map(_is_seen_or_blank, address))),
         "Remove the line break or control character.",
     ),
-    (lambda address: {"<", ">"} & set(address), "Keep the address alone, without name and brackets."),
+    (
+        lambda address: {"<", ">"} & set(address),
+        "Keep the address alone, without name and brackets.",
+    ),
     (lambda address: address.count("@") > 1, "More than one address. Keep one."),
     (lambda address: " " in address or not address.isprintable(), "Remove the space."),
     (
@@ -38,7 +42,7 @@ _FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
 
 
 def address_fault(address: str) -> str | None:
-    """What to do about an address that mail cannot reach, as a sentence; None if the sender can use it.
+    """What to do about an address that mail cannot reach, as a sentence; None if it can.
 
     >>> address_fault("m.ito@northwind")
     'Not a complete address. Add the part after “northwind”.'
@@ -50,7 +54,9 @@ def address_fault(address: str) -> str | None:
 
 
 def plain_address_fault(address: str) -> str | None:
-    """What to do about an address that stands in everybody's letter; not every mail server takes accents before the @.
+    """What to do about an address that must stand in everybody's letter, or None.
+
+    Not every mail server takes accents before the @.
 
     >>> plain_address_fault("ünal@northwind.example")
     'Only plain letters can stand before the @, no accents.'
@@ -61,9 +67,10 @@ def plain_address_fault(address: str) -> str | None:
 
 
 def tidy_address(address: str) -> str:
-    """An address as it is stored and compared: no blanks around it, no capitals, an accent in one piece with its letter.
+    """An address as it is stored and compared.
 
-    Wide letters and stops in the domain, as Japanese input methods write them, become the ordinary ones.
+    Without blanks around it and without capitals, each accent in one piece with its letter. Wide
+    letters and stops in the domain, as Japanese input methods write them, become ordinary ones.
 
     >>> tidy_address(" U\u0308nal@Northwind.example") == "\u00fcnal@northwind.example"
     True
@@ -73,7 +80,7 @@ def tidy_address(address: str) -> str:
 
 
 def needs_utf8(address: str) -> bool:
-    """Whether only a mail server with SMTPUTF8 (RFC 6531) can take this address: it has accents before the @.
+    """Whether only a mail server with SMTPUTF8 (RFC 6531) takes this address: accents before the @.
 
     >>> needs_utf8("ünal@northwind.example"), needs_utf8("ada@müller.example")
     (True, False)
@@ -82,7 +89,7 @@ def needs_utf8(address: str) -> bool:
 
 
 def wire_address(address: str) -> str:
-    """The address as SMTP takes it: the domain in its ASCII form, what stands before the @ as it is.
+    """The address as SMTP takes it: the domain in its ASCII form, what stands before it as it is.
 
     Raises `ValueError` for a domain that has no such form.
 
@@ -97,7 +104,9 @@ def wire_address(address: str) -> str:
 
 
 def wire_domain(address: str) -> str:
-    """The domain of an address as DNS and mail servers know it, in small letters; raises `ValueError` if it is none.
+    """The domain of an address as DNS and mail servers know it, in small letters.
+
+    Raises `ValueError` if it is none.
 
     >>> wire_domain("Ada@Müller.example")
     'xn--mller-kva.example'
@@ -124,7 +133,7 @@ def _parts(address: str) -> tuple[str, str]:
 
 
 def _composed(domain: str) -> str:
-    """A domain in small letters, as input methods and browsers have it before it is encoded (RFC 5895)."""
+    """A domain in small letters, as browsers have it before it is encoded (RFC 5895)."""
     if domain.isascii():
         return domain.lower()
     return unicodedata.normalize("NFKC", domain.lower()).lower().replace("\u3002", ".")
@@ -142,7 +151,7 @@ def _shortened(domain: str) -> str:
     return f"{domain[:SHOWN]}…" if len(domain) > SHOWN else domain
 
 
-@lru_cache(maxsize=256)  # a company has few domains, and their encoding takes longer than the rest of an address
+@lru_cache(maxsize=256)  # a company has few domains, and encoding takes longer than all the rest
 def _encoded(domain: str) -> str | None:
     """The composed domain in its ASCII form; None if it has none."""
     encoded = ".".join(_encoded_label(label) or "" for label in domain.split("."))

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.kernel.addresses import address_fault, needs_utf8, plain_address_fault, tidy_address, wire_address, wire_domain
+from survey.kernel.addresses import (
+    address_fault,
+    needs_utf8,
+    plain_address_fault,
+    tidy_address,
+    wire_address,
+    wire_domain,
+)
 
 LETTERS = "abcxyz0189-_.@ßςσéñüİıſ例え用户שםمثال１。．\u200c\u200d\u200b\u0301\u3000 \xad·❤️\U0001f600'+=\"<>()[],;:\\\\\n\ud800"
 
@@ -114,7 +121,10 @@ def test_an_address_that_cannot_go_is_refused_with_a_remedy(address: str, remedy
     assert remedy in (plain_address_fault(address) or "good")
 
 
-@pytest.mark.parametrize("address", ["ada@", "ada@a..example", "ada@❤.example", "ada@xn--zzzz.example", "ada@north_wind.example"])
+@pytest.mark.parametrize(
+    "address",
+    ["ada@", "ada@a..example", "ada@❤.example", "ada@xn--zzzz.example", "ada@north_wind.example"],
+)
 def test_what_has_no_form_on_the_wire_is_never_written_there(address: str) -> None:
     with pytest.raises(ValueError, match="no domain name"):
         wire_address(address)
