@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from survey.kernel.addresses import address_fault, needs_utf8
 from survey.kernel.errors import Refused
 from survey.kernel.hosts import is_loopback
 from survey.kernel.sign_in_key import read_key_file
@@ -285,16 +286,16 @@ class _Reader:
         value = self.text("mail_from", "Candour <candour@localhost.example>" if local else "")
         if not value:
             self.fault("mail_from", 'missing. Example: "Dana Reyes <it-feedback@example.com>", a person whose mailbox is read.')
-        elif "@" not in parseaddr(value)[1] or not value.isprintable():
+        elif not value.isprintable() or address_fault(parseaddr(value)[1]):
             self.fault("mail_from", f"{value!r} is not an address. Example: Dana Reyes <it-feedback@example.com>.")
-        elif not parseaddr(value)[1].rpartition("@")[0].isascii():
+        elif needs_utf8(parseaddr(value)[1]):
             self.fault("mail_from", f"{value!r} has accents before the @, which many mail servers do not take. Use plain letters there.")
         return value
 
     def bounce_address(self) -> str:
         value = self.text("bounce_address")
-        local = value.replace("*", "0" * 32).partition("@")[0]
-        if value and (not _BOUNCE_ADDRESS.fullmatch(value) or len(local) > 64):
+        filled = value.replace("*", "0" * 32)
+        if value and (not _BOUNCE_ADDRESS.fullmatch(value) or address_fault(filled)):
             self.fault("bounce_address", f"{value!r} is not an address. Examples: bounces@example.com, bounces+*@example.com.")
         return value
 

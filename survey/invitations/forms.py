@@ -4,7 +4,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField
 from wtforms.validators import DataRequired, Length
 
-from survey.people.rules.staff_list import LONGEST_ADDRESS
+from survey.kernel.addresses import LONGEST_ADDRESS
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc]

@@ -7,12 +7,12 @@ from email.utils import parseaddr
 import click
 from flask import current_app
 
+from survey.kernel.addresses import wire_domain
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.mail.bounces.commands import bounces
 from survey.mail.letters import trial_letter
-from survey.mail.rules.letter import wire_address
 from survey.mail.rules.return_address import envelope_sender
 from survey.mail.rules.states import Attempt, Outcome
 from survey.mail.smtp.rules.message import Message
@@ -37,7 +37,7 @@ def test(address: str, *, as_json: bool) -> None:
     """
     config = current_app.config["CANDOUR"]
     letter = trial_letter(address, config)
-    message_id = f"<{random_id()}@{wire_address(parseaddr(config.mail_from)[1]).partition('@')[2]}>"
+    message_id = f"<{random_id()}@{wire_domain(parseaddr(config.mail_from)[1])}>"
     steps: list[Step] = []
     line = channel_for(config, steps.append if as_json else _print_step)
     try:

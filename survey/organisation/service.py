@@ -6,9 +6,9 @@ from pathlib import Path
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
+from survey.kernel.addresses import plain_address_fault
 from survey.kernel.errors import Refused
 from survey.languages import BASE, offered
-from survey.mail.rules.letter import plain_address_fault
 from survey.organisation.rules.organisation import Organisation, from_sender
 from survey.organisation.rules.promise import Attack, attacks_in
 from survey.organisation.tables import OrganisationRow

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
+from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
-from survey.mail.rules.letter import address_fault
 from survey.providers.rules import LONGEST_NAME, Contact, Provider, name_fault, tidy
 from survey.providers.tables import ContactRow, ProviderRow
 
@@ -22,7 +22,7 @@ def add_provider(name: str, contacts: Sequence[tuple[str, str]], *, actor: str =
     fault = name_fault(name) or (None if slug(name) else "Give it a name with at least one letter from A to Z or digit.")
     faults = [f"{_shown(name)}: {fault}"] if fault else []
     faults += [found for person, address in contacts for found in _contact_faults(person, address)]
-    repeated = sorted(address for address, times in Counter(address.lower() for _, address in contacts).items() if times > 1)
+    repeated = sorted(address for address, times in Counter(tidy_address(address) for _, address in contacts).items() if times > 1)
     faults += [f"{_shown(address)} stands twice. Keep one." for address in repeated]
     if faults:
         raise Refused("The provider was not added.", details=tuple(faults))
@@ -46,7 +46,7 @@ def add_contacts(provider_name: str, contacts: Sequence[tuple[str, str]], *, act
     with transaction() as session:
         row = _row(provider_name)
         for name, address in contacts:
-            known = next((contact for contact in row.contacts if contact.address.lower() == address.lower()), None)
+            known = next((contact for contact in row.contacts if tidy_address(contact.address) == tidy_address(address)), None)
             if known:
                 known.name = tidy(name) or known.name
             else:
@@ -65,7 +65,7 @@ def remove_contact(provider_name: str, address: str, *, actor: str = COMMAND_LIN
     """Removes a person at a provider: nothing more is sent to them, and their links end."""
     with transaction() as session:
         row = _row(provider_name)
-        known = next((contact for contact in row.contacts if contact.address.lower() == address.lower()), None)
+        known = next((contact for contact in row.contacts if tidy_address(contact.address) == tidy_address(address)), None)
         if known is None:
             raise Refused(f"{row.name} has no contact with the address {address}.")
         row.contacts.remove(known)

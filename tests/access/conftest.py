@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from flask import Flask
 
+from survey.access.views import setup
 from survey.kernel.clock import now
 from tests.outside import Browser, browser
 

@@ -49,9 +49,7 @@ def test_a_known_address_gets_a_new_link_and_the_role_that_was_said(mira: Browse
     assert roles() == {ADMIN: "admin", "nils@northwind.example": "manager"}
 
 
-@pytest.mark.parametrize(
-    ("email", "role", "says"), [("nils", "viewer", "is not a mail address"), ("nils@x.example", "owner", "is no role")]
-)
+@pytest.mark.parametrize(("email", "role", "says"), [("nils", "viewer", "Not a mail address"), ("nils@x.example", "owner", "is no role")])
 def test_a_form_that_cannot_be_taken_comes_back_filled_in(mira: Browser, email: str, role: str, says: str) -> None:
     status, page = add(mira, email, role)
     assert status == 400

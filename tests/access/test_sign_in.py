@@ -251,11 +251,22 @@ def test_a_good_password_is_taken(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "mira", "@x.example", "a@b", "a b@x.example", "a@x..example", "a@x.example\nBcc: b@x.example", "a@b@x.example"]
+    ("address", "says"),
+    [
+        ("", "Fill in the address"),
+        ("mira", "it has no “@”"),
+        ("@x.example", "Not a mail address"),
+        ("a@b", "Not a complete address"),
+        ("a b@x.example", "Remove the space"),
+        ("a@x..example", "no domain name"),
+        ("a@x.example\nBcc: b@x.example", "Remove the line break"),
+        ("a@b@x.example", "More than one address"),
+    ],
 )
-def test_what_is_no_address_gets_no_account(address: str) -> None:
-    with pytest.raises(Refused, match="is not a mail address"):
+def test_what_is_no_address_gets_no_account(address: str, says: str) -> None:
+    with pytest.raises(Refused, match=says) as refused:
         checked_address(address)
+    assert refused.value.message.isprintable()
 
 
 def landing(response: TestResponse) -> str:

@@ -18,8 +18,8 @@ from survey.kernel.clock import now
 from survey.kernel.ids import random_bytes
 from survey.responses import rules
 from survey.responses.rules import Answers, Tally
+from survey.responses.service import responses as service
 from survey.responses.service.responses import Opened
-from survey.responses.service.responses import responses as service
 from survey.responses.tables import BallotRow, CommentRow, ResponseRow
 from survey.vault.rules import sealing
 from survey.waves import service as waves

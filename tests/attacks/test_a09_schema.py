@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import inspect, text
 
 from survey.database import db
-from survey.responses.service.responses import responses as service
+from survey.responses.service import responses as service
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
 from tests.attacks.metric import Evidence, Matching, by_order
 from tests.attacks.world import World, patched

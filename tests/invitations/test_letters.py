@@ -16,13 +16,13 @@ from survey.app import TEMPLATES
 from survey.database import db, transaction
 from survey.invitations.letters import INVITES, REMINDS, Facts, Means, staff_letter, template_for
 from survey.invitations.rules.codes import draw_code
+from survey.kernel.addresses import wire_address
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.languages import Voice, voice_for
 from survey.launching.service.opening import open_wave
 from survey.launching.service.preview import preview_wave
 from survey.mail.outbox.service import letters as mail
-from survey.mail.rules.letter import wire_address
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import set_organisation
@@ -160,7 +160,7 @@ def test_a_changed_date_or_fact_stands_in_the_next_letter(app: Flask, box: Postb
         assert any(moment in " ".join(part.split()) for moment in closes)
 
 
-@pytest.mark.parametrize("domain", ["northwind.example", "müller.example"])
+@pytest.mark.parametrize("domain", ["northwind.example", "müller.example", "fußball.example"])
 def test_every_name_arrives_whole_in_short_plain_lines(app: Flask, box: Postbox, domain: str) -> None:
     languages = ("de", BACKWARDS, "en", "de", LONGER, "de")
     contact = ("Zoë “Zz” Ångström & <Söhne>", "zoe@müller.example")

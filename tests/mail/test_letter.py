@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey.kernel.addresses import address_fault, needs_utf8, wire_address
 from survey.kernel.errors import Refused
-from survey.mail.rules.letter import Attachment, Letter, address_fault, needs_utf8, wire_address
+from survey.mail.rules.letter import Attachment, Letter
 from survey.mail.rules.states import Outcome, Phase, delay, judge
 from survey.mail.smtp.rules.message import Message
 
@@ -172,21 +173,21 @@ def test_a_subject_over_200_characters_is_refused() -> None:
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("", "not a complete"),
-        ("ada", "not a complete"),
-        ("ada@northwind", "not a complete"),
-        ("ada b@northwind.example", "not a complete"),
-        ("ada@a.example,eve@b.example", "not a complete"),
-        ("Ada <ada@northwind.example>", "not a complete"),
-        ("ada..b@northwind.example", "not a complete"),
-        (".ada@northwind.example", "not a complete"),
-        ("ada.@northwind.example", "not a complete"),
-        (f"{'a' * 65}@northwind.example", "not a complete"),
+        ("", "Fill in the address"),
+        ("ada", "it has no “@”"),
+        ("ada@northwind", "Not a complete address"),
+        ("ada b@northwind.example", "Remove the space"),
+        ("ada@a.example,eve@b.example", "More than one address"),
+        ("Ada <ada@northwind.example>", "without name and brackets"),
+        ("ada..b@northwind.example", "typing error"),
+        (".ada@northwind.example", "typing error"),
+        ("ada.@northwind.example", "typing error"),
+        (f"{'a' * 65}@northwind.example", "Longer than"),
         (f"ada@{'b' * 64}.example", "no domain name"),
-        (f"ada@{'.'.join(['b' * 60] * 4)}.example", "at most 254"),
-        (f"ada@{'.'.join(['ü' * 25] * 8)}.example", "at most 254"),
-        (f"{'ü' * 33}@northwind.example", "before the @"),
-        ("ada@straße.example", "ASCII form"),
+        (f"ada@{'.'.join(['b' * 60] * 4)}.example", "Longer than"),
+        (f"ada@{'.'.join(['ü' * 25] * 8)}.example", "Longer than"),
+        (f"{'ü' * 33}@northwind.example", "Longer than"),
+        ("ada@xn--zzzz.example", "no domain name"),
     ],
 )
 def test_an_address_that_no_server_takes_is_refused_with_its_reason(address: str, says: str) -> None:
@@ -200,6 +201,7 @@ def test_an_address_that_no_server_takes_is_refused_with_its_reason(address: str
     [
         ("ada@müller.example", "ada@xn--mller-kva.example"),
         ("ada@MÜLLER.example", "ada@xn--mller-kva.example"),
+        ("ada@straße.example", "ada@xn--strae-oqa.example"),
         ("ada@例え.example", "ada@xn--r8jz45g.example"),
         ("ünal@müller.example", "ünal@xn--mller-kva.example"),
         ("a'!#$%&*+/=?^_`{|}~-b@northwind.example", "a'!#$%&*+/=?^_`{|}~-b@northwind.example"),

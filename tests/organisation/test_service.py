@@ -32,7 +32,7 @@ def test_all_faults_come_at_once_and_nothing_is_changed(app: Flask) -> None:
         "Remove the line break or control character: the contact's name.",
         "Shorten to 200 characters: who reads comments.",
         "Say who runs the server.",
-        "'dana@northwind': not a complete mail address, like name@company.example.",
+        "'dana@northwind': Not a complete address. Add the part after “northwind”.",
     )
     assert organisation(SENDER) == before
 

@@ -41,7 +41,7 @@ def test_a_refused_form_lists_all_faults_and_keeps_its_input(mira: Browser) -> N
     assert page.status_code == 400
     assert "<title>Error: " in page.text
     assert "Say the organisation&#39;s name." in page.text
-    assert "not a complete mail address" in page.text
+    assert "Keep the address alone" in page.text
     assert 'value="kept.example"' in page.text
     assert "<script>" not in page.text
     assert organisation(SENDER) == from_sender(SENDER)

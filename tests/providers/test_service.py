@@ -40,9 +40,9 @@ def test_all_faults_of_a_new_provider_come_at_once(app: Flask) -> None:
         add_provider("Bright\nline", wrong)
     assert refused.value.details == (
         "'Bright\\nline': Remove the line break or control character.",
-        "'otto@brightline': not a complete mail address, like name@company.example.",
+        "'otto@brightline': Not a complete address. Add the part after “brightline”.",
         "'Otto\\r\\nBcc: all@x.example': Remove the line break or control character.",
-        "empty address: not a complete mail address, like name@company.example.",
+        "empty address: Fill in the address.",
         "'pia@x.example' stands twice. Keep one.",
     )
     assert list_providers() == ()

@@ -37,10 +37,10 @@ def test_a_provider_is_named_and_its_people_added_one_by_one(mira: Browser) -> N
     ("fields", "message"),
     [
         (("", "", ""), "letter from A to Z or digit"),
-        (("Brightline IT", "Otto", "otto@brightline"), "not a complete mail address"),
+        (("Brightline IT", "Otto", "otto@brightline"), "Not a complete address"),
         (("Brightline IT", "Otto", ""), "empty address"),
         (("Known", "", ""), "a provider named Known already"),
-        (("Known", "<i>Otto</i>", '"><script>'), "not a complete mail address"),
+        (("Known", "<i>Otto</i>", '"><script>'), "Keep the address alone"),
         (("Brightline IT", "Otto\r\nBcc: x@y.example", "otto@brightline.example"), "Remove the line break"),
     ],
 )

@@ -34,11 +34,24 @@ END:VCALENDAR\r
     [
         b"2027-12-27,Christmas\n2027-03-26,Good Friday\n",
         b"date,name\r\n2027-03-26,Good Friday\r\n2027-12-27,Christmas\r\n",
+        b"date;name\r\n2027-03-26;Good Friday\r\n2027-12-27;Christmas\r\n",
+        b"2027-03-26\tGood Friday\n2027-12-27\tChristmas\n",
+        b"DAY, NAME\n2027-03-26, Good Friday\n2027-12-27, Christmas\n",
         b"\xef\xbb\xbfdate,name\n\n2027-03-26,Good Friday\n2027-12-27 , Christmas ,more\n2027-12-27,Christmas\n",
     ],
 )
 def test_a_table_of_days_is_read(content: bytes) -> None:
     assert read_file(content) == (Holiday(date(2027, 3, 26), "Good Friday"), Holiday(date(2027, 12, 27), "Christmas"))
+
+
+def test_a_name_may_hold_another_separator_and_letters_of_windows() -> None:
+    found = read_file("2027-12-27,Noël; à la maison\n".encode("cp1252"))
+    assert found == (Holiday(date(2027, 12, 27), "Noël; à la maison"),)
+
+
+def test_a_quotation_mark_that_never_ends_swallows_no_day() -> None:
+    with pytest.raises(Refused, match="Line 2 of the file cannot be read: a quotation mark is missing"):
+        read_file(b'2027-03-26,Good Friday\n2027-05-03,"Early May\n2027-12-27,Christmas\n')
 
 
 def test_days_alone_are_enough() -> None:

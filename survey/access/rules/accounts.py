@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import Refused
 
 LINK_LASTS = timedelta(hours=24)  # an administrator passes it on by hand, so the minutes of a mailed link are too few
 SESSION_LASTS = timedelta(hours=12)
 IDLE_LASTS = timedelta(minutes=30)
-LONGEST_ADDRESS = 254
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 15, 256
 _UNGUESSED = 6  # so many characters must remain when common words and runs are taken out
 _AS_LETTERS = str.maketrans("013457@$!", "oieastasi")
@@ -48,18 +48,11 @@ class Entry:
     facts: Mapping[str, Any]
 
 
-def normal_address(text: str) -> str:
-    """A mail address as accounts are found by: composed, without spaces around it, in small letters."""
-    return unicodedata.normalize("NFC", text).strip().lower()
-
-
 def checked_address(text: str) -> str:
-    """The normal form of a mail address; anything that is none is refused."""
-    email = normal_address(text)
-    local, at, domain = email.rpartition("@")
-    plain = email.isprintable() and not re.search(r"[\s<>,;:\"()\[\]\\]", email) and len(email) <= LONGEST_ADDRESS
-    if not (local and at and plain and "@" not in local and re.fullmatch(r"[^.]+(\.[^.]+)+", domain)):
-        raise Refused(f"{text.strip()!r} is not a mail address. Write it like name@company.example.")
+    """The address as accounts are found by; one that mail cannot reach is refused."""
+    email = tidy_address(text)
+    if fault := address_fault(email):
+        raise Refused(f"{text.strip()[:80]!r}: {fault}")
     return email
 
 

@@ -8,13 +8,14 @@ from flask_security import hash_password, verify_password
 from flask_security.proxies import _security
 from sqlalchemy import delete, func, select, update
 
-from survey.access.rules.accounts import LINK_LASTS, Account, checked_address, normal_address, password_fault
+from survey.access.rules.accounts import LINK_LASTS, Account, checked_address, password_fault
 from survey.access.rules.open_to import ROLES
 from survey.access.service import sessions
 from survey.access.service.audit import record
 from survey.access.tables import RoleRow, SignInLinkRow, UserRow
 from survey.config import Config
 from survey.database import db, transaction
+from survey.kernel.addresses import tidy_address
 from survey.kernel.clock import now as present
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -141,7 +142,7 @@ def _check_role(role: str) -> None:
 
 
 def _by_address(email: str) -> UserRow:
-    found: UserRow | None = db.session.scalar(select(UserRow).where(UserRow.email == normal_address(email)))
+    found: UserRow | None = db.session.scalar(select(UserRow).where(UserRow.email == tidy_address(email)))
     if found is None:
         raise Refused(f"Nobody with the address {email} may sign in. See who may: candour users list")
     return found

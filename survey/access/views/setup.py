@@ -14,7 +14,6 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from survey.access.rules.accounts import normal_address
 from survey.access.rules.open_to import Opening, opening_of
 from survey.access.service import sessions
 from survey.access.service.audit import record
@@ -25,6 +24,7 @@ from survey.access.tables import RoleRow, UserRow
 from survey.access.views.headers import init_headers
 from survey.config import Config
 from survey.database import db
+from survey.kernel.addresses import tidy_address
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
@@ -46,7 +46,7 @@ class SignInForm(LoginForm):
 
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
         """Whether these are the right address and password, and another try is allowed."""
-        account, address = normal_address(self.email.data or ""), request.remote_addr or ""
+        account, address = tidy_address(self.email.data or ""), request.remote_addr or ""
         wait = failures().attempt(account, address)
         if wait:
             self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]

@@ -1,8 +1,6 @@
 """A file of answers from another tool as it comes: read whole, every fault with its row; nothing is stored here."""
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +8,7 @@ from typing import Any
 
 from survey.kernel.errors import Refused
 from survey.kernel.ids import slug
+from survey.kernel.tabular import Record, plain, read_table
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind, numeric_scale
 from survey.responses.rules import Answers
 from survey.statistics.suppression import merge_small, merge_to_invited
@@ -84,16 +83,15 @@ def read_history(content: bytes, invited: Mapping[str, int], base: Questionnaire
     Cells are whole numbers on the question's scale, words listed under `values`, or empty for no answer. With `scale`
     every further column is a question of so many points.
     """
-    if len(content) > LARGEST:
-        raise Refused("The file is larger than 50 MiB. Split it by wave.")
-    rows = _rows(content)
-    if mapped.group not in rows[0]:
-        raise Refused(f"The file has no column {mapped.group!r} that names the reporting group. Columns: {', '.join(rows[0])}")
-    questions = _questions(rows, base, mapped, scale)
+    heading, *rows = _rows(content, base, mapped)
+    columns = heading.cells
+    if mapped.group not in columns:
+        raise Refused(f"The file has no column {mapped.group!r} that names the reporting group. Columns: {', '.join(columns)}")
+    questions = _questions(columns, rows, base, mapped, scale)
     faults: list[str] = []
     responses = [
-        _response(number, dict(zip(rows[0], (cell.strip() for cell in row), strict=True)), questions, mapped, invited, faults)
-        for number, row in _full_rows(rows, faults)
+        _response(row.number, dict(zip(columns, (cell.strip() for cell in row.cells), strict=True)), questions, mapped, invited, faults)
+        for row in _full_rows(len(columns), rows, faults)
     ]
     _check(faults, responses, invited)
     asked = Questionnaire.of(slug=slug(title)[:64], title=title, language=base.language, preamble="", questions=tuple(questions.values()))
@@ -125,35 +123,33 @@ def _is_plain(name: str) -> bool:
     return bool(name) and name == name.strip() and name.isprintable() and len(name) <= LONGEST_GROUP
 
 
-def _rows(content: bytes) -> list[list[str]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    if "\x00" in text or "\ufffd" in text:
-        raise Refused("This is not a CSV text file. Save it as CSV (UTF-8) and try again.")
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise Refused(f"The file cannot be read as CSV: {error}. Save it as CSV (UTF-8) and try again.") from error
+def _rows(content: bytes, base: Questionnaire, mapped: Mapped) -> list[Record]:
+    """The heading and the records below it; refuses what cannot be read and a heading that names no column, or one twice."""
+    known = {plain(name) for name in (mapped.group, *mapped.columns, *mapped.ignore, *(q.id for q in base.questions))}
+    table = read_table(content, known.__contains__, largest=LARGEST, advice="Split it by wave.")
+    if "\x00" in table.content or "\ufffd" in table.content:
+        raise Refused("Letters were lost when the file was saved. Save it as “CSV UTF-8” and try again.")
+    rows = list(table.records())
+    if broken := next((record for record in rows if record.fault), None):
+        raise Refused(f"Row {broken.number} cannot be read: {broken.fault}. Correct it, here or just above.")
     if len(rows) < 2:
         raise Refused("The file needs a heading and at least one row.")
-    rows[0] = [cell.strip() for cell in rows[0]]
-    twice = sorted(name for name, times in Counter(rows[0]).items() if times > 1)
+    heading = [cell.strip() for cell in rows[0].cells]
+    twice = sorted(name for name, times in Counter(heading).items() if times > 1)
     if twice:
         raise Refused(f"The heading names a column twice: {', '.join(twice)}. Rename one of them.")
-    if "" in rows[0]:
-        raise Refused(f"Column {rows[0].index('') + 1} has no name in the heading. Name it, or remove it.")
-    return rows
+    if "" in heading:
+        raise Refused(f"Column {heading.index('') + 1} has no name in the heading. Name it, or remove it.")
+    return [rows[0]._replace(cells=tuple(heading)), *rows[1:]]
 
 
-def _questions(rows: Sequence[Sequence[str]], base: Questionnaire, mapped: Mapped, scale: int | None) -> dict[str, Question]:
+def _questions(
+    columns: Sequence[str], rows: Sequence[Record], base: Questionnaire, mapped: Mapped, scale: int | None
+) -> dict[str, Question]:
     known = {q.id: q for q in base.questions if q.scale.kind is not ScaleKind.TEXT}
     found: dict[str, Question] = {}
     unknown = []
-    for at, column in enumerate(rows[0]):
+    for at, column in enumerate(columns):
         if column == mapped.group or column in mapped.ignore:
             continue
         wanted = mapped.columns.get(column, column)
@@ -162,7 +158,7 @@ def _questions(rows: Sequence[Sequence[str]], base: Questionnaire, mapped: Mappe
         elif scale is not None:
             found[column] = Question.numeric(wanted, numeric_scale(scale))
         else:
-            first = next((number for number, row in enumerate(rows[1:], 2) if len(row) > at and row[at].strip()), None)
+            first = next((row.number for row in rows if len(row.cells) > at and row.cells[at].strip()), None)
             unknown.append(f"{column} (first filled in row {first})" if first else f"{column} (empty)")
     if unknown:
         raise Refused(
@@ -178,16 +174,15 @@ def _questions(rows: Sequence[Sequence[str]], base: Questionnaire, mapped: Mappe
     return found
 
 
-def _full_rows(rows: Sequence[Sequence[str]], faults: list[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    """The rows that hold anything, with their number in a spreadsheet; one of another length than the heading is a fault."""
-    for number, row in enumerate(rows[1:], 2):
+def _full_rows(width: int, rows: Sequence[Record], faults: list[str]) -> Iterator[Record]:
+    """The rows that hold anything; one of another length than the heading is a fault."""
+    for row in rows:
         if len(faults) > MOST_FAULTS:
             return
-        if len(row) != len(rows[0]):
-            if row:
-                faults.append(f"row {number}: {len(row)} cells where the heading has {len(rows[0])}")
-        elif any(cell.strip() for cell in row):
-            yield number, row
+        if len(row.cells) != width:
+            faults.append(f"row {row.number}: {len(row.cells)} cells where the heading has {width}")
+        elif any(cell.strip() for cell in row.cells):
+            yield row
 
 
 def _response(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parseaddr
 
-from survey.mail.rules.letter import wire_address
+from survey.kernel.addresses import wire_domain
 
 LARGEST = 1024 * 1024
 _LARGEST_HEAD, _LONGEST_FIELD, _LONGEST_BOUNDARY, _MOST_PARTS, _MOST_RECIPIENTS = 256 * 1024, 2000, 200, 20, 50
@@ -86,7 +86,7 @@ def read_notice(raw: bytes, mail_from: str, bounce_address: str | None) -> Notic
     if kind != "multipart/report" or parameters.get("report-type", "delivery-status").lower() != "delivery-status" or not boundary:
         return None
     code: str | None = None
-    domain = wire_address(parseaddr(mail_from)[1]).rpartition("@")[2].lower()
+    domain = wire_domain(parseaddr(mail_from)[1])
     marks = _came_to(fields, bounce_address or "")
     ours = bool(marks)
     for part_kind, content in _parts(body, boundary):

@@ -3,7 +3,7 @@
 from email.utils import parseaddr
 from functools import lru_cache
 
-from survey.mail.rules.letter import wire_address
+from survey.kernel.addresses import wire_address
 
 
 def envelope_sender(mail_from: str, bounce_address: str | None, message_id: str) -> str:

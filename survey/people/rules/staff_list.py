@@ -1,15 +1,14 @@
 """A staff list as people send it: read whole, every fault with its row and its remedy."""
 
-import csv
 import hashlib
-import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
+from survey.kernel.addresses import address_fault, tidy_address, wire_address
 from survey.kernel.errors import Refused
+from survey.kernel.tabular import Record, plain, read_table
 
 REQUIRED = ("email", "name", "department")
 COLUMNS = (*REQUIRED, "site", "language", "leader")
@@ -17,34 +16,17 @@ ALL = "all"
 LARGEST = 256 * 1024 * 1024
 LARGEST_UPLOAD = 10 * 1024 * 1024
 LONGEST_CELL = 120
-LONGEST_ADDRESS, LONGEST_LOCAL_PART = 254, 64  # RFC 5321, section 4.5.3.1
 MOST_FAULTS = 10_000
 SHOWN = 60
 
+_TOO_LARGE = "A staff list of 500,000 people needs about 30."
 _HEADING = f"The first row must name the columns {', '.join(REQUIRED)} and may name {', '.join(COLUMNS[3:])}."
 # Line breaks and other control characters, what nobody sees (soft hyphen, zero-width space), text that runs backwards, lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff-]+"  # with letters of any language (RFC 6531)
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _YES, _NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"", "no", "n", "false", "0"})
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-
 _Checks = tuple[tuple[Callable[[str], object], str], ...]
-_ADDRESS_FAULTS: _Checks = (
-    (lambda address: not address, "Fill in the address."),
-    (lambda address: {"<", ">"} & set(address), "Keep the address alone, without name and brackets."),
-    (lambda address: address.count("@") > 1, "More than one address. Keep one."),
-    (lambda address: " " in address, "Remove the space."),
-    (lambda address: "@" not in address, "Not a mail address: it has no “@”. Write it like name@company.example."),
-    (
-        lambda address: _octets(address) > LONGEST_ADDRESS or _octets(address.partition("@")[0]) > LONGEST_LOCAL_PART,
-        "Longer than a mail address can be. Shorten it.",
-    ),
-)
 _CELL_FAULTS: Mapping[str, _Checks] = {
     "name": ((lambda cell: not cell, "Fill in the name."),),
     "department": (
@@ -119,43 +101,18 @@ def read_staff_list(content: bytes) -> StaffList:
     Faults of single rows come back in the list. A cell that begins like a formula is
     taken as it is, because "-" and "+1 team" are honest entries; whatever writes a spreadsheet makes it harmless.
     """
-    records = _records(_text(content))
-    number, heading = next(records, (1, "the file is empty"))
-    if isinstance(heading, str):
-        raise Refused(f"{_HEADING} Row {number} cannot be read: {heading}.")
-    reading = _Reading(_columns(heading))
-    for number, cells in records:
-        reading.take(number, cells)
+    records = read_table(content, COLUMNS.__contains__, largest=LARGEST, advice=_TOO_LARGE).records()
+    heading = next(records, Record(1, 1, (), "the file is empty"))
+    if heading.fault:
+        raise Refused(f"{_HEADING} Row {heading.number} cannot be read: {heading.fault}.")
+    reading = _Reading(_columns(heading.cells))
+    for record in records:
+        reading.take(record)
         if len(reading.faults) > MOST_FAULTS:
-            raise Refused(f"The first {number:,} rows hold more than {MOST_FAULTS:,} faults: this does not look like a staff list.")
+            raise Refused(f"The first {record.number:,} rows hold more than {MOST_FAULTS:,} faults: this does not look like a staff list.")
     if not reading.rows and not reading.faults:
         raise Refused("The file names its columns but has no person in it. Add one row per person.")
     return StaffList(reading.columns, tuple(reading.rows), tuple(reading.faults), reading.refused)
-
-
-def address_fault(address: str) -> str | None:
-    """What to do about an address, in lower case, that mail cannot reach; None if its form is good (RFC 5321 and 6531, dot-atoms only).
-
-    >>> address_fault("m.ito@northwind")
-    'Not a complete address. Add the part after “northwind”.'
-    """
-    for is_wrong, remedy in _ADDRESS_FAULTS:
-        if is_wrong(address):
-            return remedy
-    local, _, domain = address.rpartition("@")
-    if local and domain and "." not in domain:
-        return f"Not a complete address. Add the part after “{shortened(domain)}”."
-    is_good = address.isprintable() and _ADDRESS.fullmatch(f"{local}@{_in_ascii(domain)}")
-    return None if is_good else "Not a mail address. Look for a typing error."
-
-
-def tidy_address(address: str) -> str:
-    """An address as it is stored: no blanks around it, no capitals, an accent in one piece with its letter.
-
-    >>> tidy_address(" U\u0308nal@Northwind.example") == "\u00fcnal@northwind.example"
-    True
-    """
-    return unicodedata.normalize("NFC", address.strip().lower())
 
 
 def spelling_key(department: str) -> str:
@@ -188,13 +145,14 @@ class _Reading:
     rows_of: dict[str, int] = field(default_factory=dict)
     spellings: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def take(self, number: int, cells: Sequence[str] | str) -> None:
-        """Adds a row to the good or to the bad ones; rows without any text are passed over. A string says why it has no cells."""
-        if isinstance(cells, str):
-            self.faults.append(Fault(number, "row", "not readable", f"{cells.capitalize()}. Correct it, here or just above."))
+    def take(self, record: Record) -> None:
+        """Adds a row to the good or to the bad ones; rows without any text are passed over."""
+        number = record.number
+        if record.fault:
+            self.faults.append(Fault(number, "row", "not readable", f"{record.fault.capitalize()}. Correct it, here or just above."))
             self.refused[number] = ()
             return
-        raw = [unicodedata.normalize("NFC", cell).strip() for cell in cells]
+        raw = [unicodedata.normalize("NFC", cell).strip() for cell in record.cells]
         if not any(raw):
             return
         found = self._faults(number, raw)
@@ -222,52 +180,15 @@ class _Reading:
 
     def _repeats(self, number: int, column: str, cell: str) -> str | None:
         if column == "email":
-            first = self.rows_of.setdefault(tidy_address(cell), number)
+            first = self.rows_of.setdefault(wire_address(tidy_address(cell)), number)
             return None if first == number else f"The same address is in row {first}. Keep one of the two."
         name = " ".join(cell.split())
         spelling, row = self.spellings.setdefault(spelling_key(name), (name, number))
         return None if spelling == name else f"Row {row} spells it “{spelling}”. Use one spelling, or they would be two departments."
 
 
-def _text(content: bytes) -> str:
-    if len(content) > LARGEST:
-        raise Refused(f"The file is larger than {LARGEST // 1024**2} MiB. A staff list of 500,000 people needs about 30.")
-    if content.startswith(_WORKBOOKS):
-        raise Refused("This is a spreadsheet file, not a CSV. Save it as “CSV UTF-8” and try again.")
-    has_mark = content.startswith(b"\xef\xbb\xbf")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = "\x00" if has_mark else content.decode("cp1252")
-        except UnicodeDecodeError:
-            text = "\x00"
-    if content.startswith(_UTF_16) or "\x00" in text[:1000]:
-        raise Refused("The file is not text in UTF-8 or Windows-1252. Save it as “CSV UTF-8” and try again.")
-    return text
-
-
-def _records(text: str) -> Iterator[tuple[int, Sequence[str] | str]]:
-    """Each record that is not blank, or why it cannot be read, by its number; blank ones count too, as in a spreadsheet."""
-    source = io.StringIO(text, newline="")
-    first = next((line for line in source if line.strip()), "")[:1000]
-    separator = max(",;\t", key=lambda mark: sum(_plain(cell) in COLUMNS for cell in first.replace('"', "").split(mark)))
-    source.seek(0)
-    reader = csv.reader(source, delimiter=separator, skipinitialspace=separator != "\t", strict=True)
-    for number in count(1):
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield number, "a cell is far too long" if "limit" in str(error) else "a quotation mark is missing or out of place"
-        else:
-            if cells:
-                yield number, cells
-
-
 def _columns(heading: Sequence[str]) -> tuple[str, ...]:
-    names = [_plain(cell) for cell in heading]
+    names = [plain(cell) for cell in heading]
     given = [name for name in names if name]
     faults = []
     if missing := [name for name in REQUIRED if name not in names]:
@@ -309,19 +230,3 @@ def secret_in(pasted: str) -> str | None:
 def secret_digest(secret: str) -> bytes:
     """What is stored of a secret: its SHA-256. 256 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2)."""
     return hashlib.sha256(secret.encode()).digest()
-
-
-def _octets(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
-
-
-def _plain(cell: str) -> str:
-    return " ".join(cell.split()).casefold()
-
-
-def _in_ascii(domain: str) -> str:
-    """A domain in the form that travels (IDNA); what has no such form comes back as it is, and fails the check."""
-    try:
-        return domain if domain.isascii() else domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain

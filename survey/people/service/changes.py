@@ -22,9 +22,10 @@ from survey.database import connection, db, transaction
 from survey.jobs import works
 from survey.jobs.rules import Work
 from survey.kernel import ending
+from survey.kernel.addresses import tidy_address
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
-from survey.people.rules.staff_list import Person, Row, StaffList, read_staff_list, spelling_key, tidy_address
+from survey.people.rules.staff_list import Person, Row, StaffList, read_staff_list, spelling_key
 from survey.people.service.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow, StaffFileRow
 

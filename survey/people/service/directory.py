@@ -10,8 +10,9 @@ from sqlalchemy import delete, func, select, update
 from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.jobs import works
+from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import Refused
-from survey.people.rules.staff_list import ALL, Person, StaffList, address_fault, read_staff_list, shortened, tidy_address
+from survey.people.rules.staff_list import ALL, Person, StaffList, read_staff_list, shortened
 from survey.people.service.changes import (
     AT_ONCE,
     IMPORT,
@@ -186,8 +187,8 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
     Ends no code and sends nothing: that is for the correction in `invitations`, which calls this.
     """
     address = tidy_address(new)
-    if not address.isprintable() or (remedy := address_fault(address)):
-        raise Refused(f"{shortened(new)}: {remedy if address.isprintable() else 'Remove the line break or control character.'}")
+    if remedy := address_fault(address):
+        raise Refused(f"{shortened(new)}: {remedy}")
     with transaction() as session:
         check_whole()
         before = person_at(old)

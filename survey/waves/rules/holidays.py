@@ -1,19 +1,21 @@
 """Holidays as somebody hands them in: one date, or a file of them (a table `date,name`, or a calendar of RFC 5545)."""
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from io import StringIO
 
 from survey.kernel.errors import Refused
+from survey.kernel.tabular import Table, as_table, plain, read_text
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2990, 12, 31)
 LONGEST_NAME = 80
 MOST = 2000
+LARGEST = 10 * 1024 * 1024
 MOST_SHOWN = 20
 EXAMPLE = "2027-04-26,Spring holiday"
+_HEADINGS = ("date", "day")
+_DAY = r"\d{4}-\d{2}-\d{2}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +40,7 @@ def read_holiday(day: str, name: str = "") -> Holiday:
     """
     text = day.strip()
     try:
-        found = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else None
+        found = date.fromisoformat(text) if re.fullmatch(_DAY, text, re.ASCII) else None
     except ValueError:
         found = None
     if found is None or not EARLIEST <= found <= LATEST:
@@ -51,11 +53,9 @@ def read_holiday(day: str, name: str = "") -> Holiday:
 
 def read_file(content: bytes) -> tuple[Holiday, ...]:
     """The holidays in a file, by day; refuses a file with any fault, naming each line and what is wrong with it."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Refused(f"The file is not text in UTF-8. Save it as UTF-8, one day a line, for example: {EXAMPLE}") from error
-    rows = _of_calendar(text) if text.lstrip().upper().startswith("BEGIN:VCALENDAR") else _of_table(text)
+    text = read_text(content, largest=LARGEST, advice="Leave out what is long past or far away.")
+    is_calendar = text.content.lstrip().upper().startswith("BEGIN:VCALENDAR")
+    rows = _of_calendar(text.content) if is_calendar else _of_table(as_table(text, _is_expected))
     found: dict[date, Holiday] = {}
     faults: list[str] = []
     for line, day, name in rows:
@@ -75,18 +75,20 @@ def read_file(content: bytes) -> tuple[Holiday, ...]:
     return tuple(sorted(found.values()))
 
 
-def _of_table(text: str) -> Iterator[tuple[int, str, str]]:
-    reader = csv.reader(StringIO(text, newline=""))
-    try:
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            is_header = reader.line_num == 1 and cells[:1] in (["date"], ["day"], ["Date"], ["Day"])
-            if any(cells) and not is_header:
-                yield reader.line_num, cells[0], cells[1] if len(cells) > 1 else ""
-    except csv.Error as error:
-        raise Refused(
-            f"Line {reader.line_num} of the file cannot be read ({error}). Write one day a line, for example: {EXAMPLE}"
-        ) from error
+def _is_expected(cell: str) -> bool:
+    return cell in {*_HEADINGS, "name"} or re.fullmatch(_DAY, cell, re.ASCII) is not None
+
+
+def _of_table(table: Table) -> Iterator[tuple[int, str, str]]:
+    is_first = True
+    for record in table.records():
+        if record.fault:
+            raise Refused(f"Line {record.line} of the file cannot be read: {record.fault}. Write one day a line, for example: {EXAMPLE}")
+        cells = [cell.strip() for cell in record.cells]
+        is_heading = is_first and plain(cells[0]) in _HEADINGS
+        is_first = False
+        if any(cells) and not is_heading:
+            yield record.line, cells[0], cells[1] if len(cells) > 1 else ""
 
 
 def _of_calendar(text: str) -> Iterator[tuple[int, str, str]]:

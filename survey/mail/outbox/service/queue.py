@@ -8,18 +8,18 @@ from sqlalchemy import func, select
 
 from survey.database import connection, transaction
 from survey.kernel import clock
+from survey.kernel.addresses import wire_domain
 from survey.kernel.ids import random_id
 from survey.mail.outbox.service.letter_types import known_kinds
 from survey.mail.outbox.service.pausing import upsert
 from survey.mail.outbox.tables import OutboxRow
-from survey.mail.rules.letter import wire_address
 from survey.mail.rules.states import State
 
 
 def queue(kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, letter_version: int = 1) -> None:
     """Queues one letter per recipient inside the caller's transaction; one that is queued already is left as it is."""
     known = known_kinds()[kind]
-    domain = wire_address(parseaddr(current_app.config["CANDOUR"].mail_from)[1]).partition("@")[2]
+    domain = wire_domain(parseaddr(current_app.config["CANDOUR"].mail_from)[1])
     moment = clock.now()
     rows = [
         {

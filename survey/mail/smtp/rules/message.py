@@ -18,7 +18,8 @@ from functools import lru_cache
 
 import flask_mail
 
-from survey.mail.rules.letter import Attachment, Letter, wire_address
+from survey.kernel.addresses import wire_address
+from survey.mail.rules.letter import Attachment, Letter
 
 LONGEST_LINE = 76
 _ATOM = "[A-Za-z0-9!#$%&'*+/^_`{|}~-]+"  # RFC 5322, 3.2.3, without = and ?, which may stand for encoded words

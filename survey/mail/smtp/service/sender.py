@@ -21,8 +21,8 @@ from urllib.parse import unquote, urlsplit
 import flask_mail
 
 from survey.config import Config
+from survey.kernel.addresses import needs_utf8, wire_address
 from survey.kernel.hosts import is_loopback
-from survey.mail.rules.letter import needs_utf8, wire_address
 from survey.mail.rules.states import Attempt, Outcome, Phase, judge
 from survey.mail.smtp.rules.message import Message
 from survey.mail.smtp.rules.steps import Certificate, Step, certificate_fault, quoted, seen_certificate

@@ -1,0 +1,146 @@
+"""The one reader of tables that people save as text (CSV, RFC 4180).
+
+Staff lists, answers of other tools and lists of holidays are read by it. It says what stands
+where; what the columns mean is for its callers.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+from survey.kernel.errors import Refused
+
+SEPARATORS = ",;\t"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_MARK = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_WORKBOOK = "This is a spreadsheet file, not a CSV. Save it as “CSV UTF-8” and try again."
+_NO_TEXT = "The file is not text in UTF-8 or Windows-1252. Save it as “CSV UTF-8” and try again."
+IsKnown = Callable[[str], bool]
+_LOOKED_AT = 1000  # characters at the beginning, by which we see what a file is
+_QUOTED = re.compile(r'"[^"]*"')
+
+
+class Record(NamedTuple):
+    """One row of a table.
+
+    `number` is its row in a spreadsheet, `line` the line of the file on which it begins. Cells are
+    as they stand in the file. A record that cannot be read has none, and `fault` says why.
+    """
+
+    number: int
+    line: int
+    cells: tuple[str, ...]
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file as text, and in which encoding it was."""
+
+    content: str = field(repr=False)
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A text, and what separates its cells."""
+
+    content: str = field(repr=False)
+    encoding: str
+    separator: str
+
+    def records(self) -> Iterator[Record]:
+        """All records, one at a time; a broken one hides none of the others.
+
+        Blank lines are left out, but count, as in a spreadsheet.
+        """
+        source = io.StringIO(self.content, newline="")
+        blanks = self.separator != "\t"  # a tab is a blank itself
+        reader = csv.reader(source, delimiter=self.separator, skipinitialspace=blanks, strict=True)
+        for number in count(1):
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Record(number, line, (), _reason(error))
+            else:
+                if cells:
+                    yield Record(number, line, tuple(cells))
+
+
+def read_text(content: bytes, *, largest: int, advice: str) -> Text:
+    """A file as text, in UTF-8 with or without a byte order mark, else in Windows-1252.
+
+    Refuses what has more than `largest` octets (`advice` says what to do then), workbooks, UTF-16
+    and anything else that is no text.
+    """
+    if len(content) > largest:
+        raise Refused(f"The file is larger than {largest // 1024**2} MiB. {advice}")
+    if content.startswith(_WORKBOOKS):
+        raise Refused(_WORKBOOK)
+    if content.startswith(_UTF_16):
+        raise Refused(_NO_TEXT)
+    for encoding in ("utf-8-sig",) if content.startswith(_MARK) else ("utf-8", "windows-1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if _is_half_empty(text):
+            break
+        return Text(text, encoding.removesuffix("-sig"))
+    raise Refused(_NO_TEXT)
+
+
+def read_table(content: bytes, is_known: IsKnown, *, largest: int, advice: str) -> Table:
+    """A file as a table: see `read_text` and `as_table`."""
+    return as_table(read_text(content, largest=largest, advice=advice), is_known)
+
+
+def as_table(text: Text, is_known: IsKnown) -> Table:
+    """A text as a table whose separator is the one that makes most cells of the first line known.
+
+    `is_known` is asked about cells in `plain` form. Where none or several separators do, the most
+    frequent one outside quotation marks counts; without any, it is the comma.
+    """
+    first = _first_line(text.content)
+
+    def fits(separator: str) -> tuple[int, int]:
+        cells = first.replace('"', "").split(separator)
+        return sum(is_known(plain(cell)) for cell in cells), _QUOTED.sub("", first).count(separator)
+
+    return Table(text.content, text.encoding, max(SEPARATORS, key=fits))
+
+
+def plain(cell: str) -> str:
+    """A heading as it is compared: spaces and capitals make no difference.
+
+    >>> plain("  Reporting   GROUP ")
+    'reporting group'
+    """
+    return " ".join(cell.split()).casefold()
+
+
+def _first_line(content: str) -> str:
+    lines = io.StringIO(content, newline="")
+    return next((line for line in lines if line.strip()), "")[:_LOOKED_AT]
+
+
+def _is_half_empty(text: str) -> bool:
+    """Whether so many characters are NUL that this is another encoding.
+
+    A single one is for whoever reads its cell.
+    """
+    beginning = text[:_LOOKED_AT]
+    return beginning.count("\x00") * 10 > len(beginning)
+
+
+def _reason(error: csv.Error) -> str:
+    is_long = "limit" in str(error)
+    return "a cell is far too long" if is_long else "a quotation mark is missing or out of place"
