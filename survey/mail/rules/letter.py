@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from unicodedata import normalize
 
 from survey.kernel.errors import Refused
@@ -53,7 +52,9 @@ class Letter:
 
 def styled(html: str) -> str:
     """HTML with its styles written into each element, for mail programs read no style sheets."""
-    return str(import_module("css_inline").inline(html))  # loaded with the first letter that is designed
+    import css_inline
+
+    return str(css_inline.inline(html))
 
 
 def address_fault(address: str) -> str | None:
