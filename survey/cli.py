@@ -1,4 +1,4 @@
-"""The `candour` command: gathers every concept's commands."""
+"""The `candour` command: gathers every concept's commands, and loads each when it is asked for."""
 
 import json
 import logging
@@ -9,48 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import waitress
-from flask import current_app
-from sqlalchemy.exc import DBAPIError
 
-from survey.access import commands as access
-from survey.app import LETTERS, create_app
-from survey.backup.service import back_up
-from survey.backup.service import restore as put_back
-from survey.config import Config
-from survey.console import commands as console
-from survey.counting import commands as counting
-from survey.database import db
-from survey.doctor.service import examine, settings
-from survey.findings import commands as findings
-from survey.findings.history import commands as history
-from survey.followups import commands as followups
-from survey.invitations import commands as invitations
-from survey.jobs.engine import Engine, Job
-from survey.jobs.pulse import last_pass
 from survey.kernel import ending
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.progress import Progress
-from survey.launching import commands as launching
-from survey.mail import commands as mail
-from survey.mail.outbox.service.watched import Watched
-from survey.mail.smtp.service.sender import channel_for
-from survey.organisation import commands as organisation
-from survey.people import commands as people
-from survey.providers import commands as providers
-from survey.questionnaires import commands as questionnaires
-from survey.schedule import is_usual, letters, long_works
-from survey.schedule import tick as do_what_is_due
-from survey.vault import commands as vault
-from survey.waves import commands as waves
 
-CONCEPTS = (access, people, organisation, providers, questionnaires, waves, vault, counting, findings, history, followups, mail)
-CONTRIBUTORS = (invitations, launching, console)  # they add to the groups of others
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from survey.config import Config
+
 log = logging.getLogger(__name__)
 WEB_THREADS = 8
 REMEDY = "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has room: CANDOUR_DATABASE_URL."
@@ -58,12 +31,159 @@ EVERY_30_SECONDS, EVERY_5_SECONDS = "*/30 * * * * *", "*/5 * * * * *"
 RESUME = "Stopped. Nothing is lost: what was under way has ended, what waits goes on with: candour"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# One function for each name: it imports the group, and every other module that adds commands to it.
+def _audit() -> click.Group:
+    from survey.access.commands import audit_group
+
+    return audit_group
+
+
+def _ceremony() -> click.Group:
+    from survey.counting.commands import ceremony_group
+
+    return ceremony_group
+
+
+def _cokey() -> click.Group:
+    from survey.vault.commands import cokey_group
+
+    return cokey_group
+
+
+def _findings() -> click.Group:
+    from survey.findings.commands import findings_group
+
+    return findings_group
+
+
+def _followups() -> click.Group:
+    from survey.followups.commands import followups_group
+
+    return followups_group
+
+
+def _keys() -> click.Group:
+    from survey.vault.commands import keys_group
+
+    return keys_group
+
+
+def _mail() -> click.Group:
+    import survey.console.commands  # adds status, retry, pause, resume
+    import survey.mail.commands
+
+    return survey.mail.commands.mail_group
+
+
+def _organisation() -> click.Group:
+    import survey.organisation.commands
+    import survey.waves.commands  # adds holidays
+
+    return survey.organisation.commands.organisation_group
+
+
+def _people() -> click.Group:
+    import survey.invitations.commands  # adds correct, export, erase
+    import survey.people.commands
+
+    return survey.people.commands.people_group
+
+
+def _providers() -> click.Group:
+    from survey.providers.commands import providers_group
+
+    return providers_group
+
+
+def _questionnaires() -> click.Group:
+    from survey.questionnaires.commands import questionnaires_group
+
+    return questionnaires_group
+
+
+def _responses() -> click.Group:
+    from survey.findings.history.commands import responses_group
+
+    return responses_group
+
+
+def _surveys() -> click.Group:
+    import survey.launching.commands  # adds add
+    import survey.waves.commands
+
+    return survey.waves.commands.surveys_group
+
+
+def _targets() -> click.Group:
+    from survey.waves.commands import targets_group
+
+    return targets_group
+
+
+def _users() -> click.Group:
+    from survey.access.commands import users_group
+
+    return users_group
+
+
+def _waves() -> click.Group:
+    import survey.console.commands  # adds status
+    import survey.counting.commands  # adds close, void
+    import survey.launching.commands  # adds plan, open
+    import survey.waves.commands
+
+    return survey.waves.commands.waves_group
+
+
+# The concepts' commands: what `candour --help` says of them, and what loads them.
+CONCEPTS: dict[str, tuple[str, Callable[[], click.Group]]] = {
+    "audit": ("Look after the audit log.", _audit),
+    "ceremony": ("Strict tier: sealed ballots out to the representative, once opened ones back.", _ceremony),
+    "cokey": ("Strict tier: a second key, held by an employee representative, without which nobody opens a wave.", _cokey),
+    "findings": ("Read and share what a wave found.", _findings),
+    "followups": ("Record what the provider replied, and tell staff what changes.", _followups),
+    "keys": ("Look after the wave keys: spare copies, kept apart from the database and from the server.", _keys),
+    "mail": ("See what waits, went and failed; test the mail server.", _mail),
+    "organisation": ("Say who asks: mails and the promise to employees print it.", _organisation),
+    "people": ("Import and correct the staff directory.", _people),
+    "providers": ("Name the managed service providers and whom to write to there.", _providers),
+    "questionnaires": ("List, show, export and import what is asked.", _questionnaires),
+    "responses": ("Bring in answers that another tool collected.", _responses),
+    "surveys": ("Plan the standing programmes that ask.", _surveys),
+    "targets": ("Say what a measure is held to.", _targets),
+    "users": ("Say who may sign in.", _users),
+    "waves": ("Open, close and watch the waves of a survey.", _waves),
+}
+
+
+class Commands(click.Group):
+    """All commands. A concept's are loaded when its name is asked for; its line of help stands here."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name; None where there is none."""
+        if cmd_name in CONCEPTS:
+            _, load = CONCEPTS[cmd_name]
+            return load()
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists all commands and loads none."""
+        click.Group(commands=self.commands).format_commands(ctx, formatter)
+
+
+@click.group(
+    cls=Commands,
+    commands=[click.Group(name, help=line) for name, (line, _) in CONCEPTS.items()],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="candour")
 def candour() -> None:
     """Ask your own staff how well the IT provider serves them, and hold both sides to their word."""
     ctx = click.get_current_context()
-    if not {"-h", "--help"} & set(sys.argv[1:]) and not getattr(_asked(), "offline", False):
+    if not {"-h", "--help"} & set(sys.argv[1:]) and not getattr(_asked(ctx), "offline", False):
+        from survey.app import create_app
+        from survey.config import Config
+
         ctx.with_resource(create_app(Config.from_environment()).app_context())
 
 
@@ -73,11 +193,13 @@ def init() -> None:
 
     Example: candour init
     """
-    file = current_app.config["CANDOUR"].database_file
+    from flask_migrate import upgrade
+
+    file = _config().database_file
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    import_module("flask_migrate").upgrade()  # it holds 16 MiB that no other command needs
+    upgrade()
     click.echo("The database is ready.")
 
 
@@ -88,7 +210,12 @@ def tick(moment: str | None) -> None:
 
     Example: candour tick
     """
-    config, progress = current_app.config["CANDOUR"], Progress("Sending letters")
+    from survey.jobs.pulse import last_pass
+    from survey.mail.outbox.service.watched import Watched
+    from survey.mail.smtp.service.sender import channel_for
+    from survey.schedule import tick as do_what_is_due
+
+    config, progress = _config(), Progress("Sending letters")
     last_pass()  # a database that is away or not set up ends it here, in one line, not each piece of work in one of its own
     stopped = "Stopped. Nothing is lost: what has not left waits, and what was on its way is settled within a minute. Go on: candour tick"
     with interruptible(stopped):
@@ -107,8 +234,10 @@ def backup(file: Path) -> None:
 
     Example: candour backup /backup/candour-2027-01-11.db
     """
+    from survey.backup.service import back_up
+
     with interruptible(f"Stopped. Nothing of the copy was kept, and the database is as it was. Again: candour backup {file}"):
-        size = back_up(current_app.config["CANDOUR"], file)
+        size = back_up(_config(), file)
     click.echo(f"{file}: {size:,} bytes. Not in it, and never to be kept beside it: the wave keys.")
 
 
@@ -121,9 +250,12 @@ def restore(file: Path) -> None:
 
     Example: candour restore /backup/candour-2027-01-11.db
     """
+    from survey.backup.service import restore as put_back
+    from survey.database import db
+
     db.session.remove()
     db.engine.dispose()
-    kept = put_back(current_app.config["CANDOUR"], file, now())
+    kept = put_back(_config(), file, now())
     click.echo(f"The database is that of {file}." + (f" What was there before is kept: {kept}" if kept else ""))
     click.echo("Letters that left after the copy was made may leave again; to look first: candour mail pause")
     click.echo("Then: candour init, candour doctor, and start the service.")
@@ -138,7 +270,10 @@ def doctor(*, as_json: bool) -> None:
 
     Example: candour doctor --json
     """
-    config = current_app.config["CANDOUR"]
+    from survey.app import LETTERS
+    from survey.doctor.service import examine, settings
+
+    config = _config()
     checks, named = examine(config, frozenset(kind(config).name for kind in LETTERS)), settings(config)
     wrong = sum(check.verdict == "wrong" for check in checks)
     if as_json:
@@ -180,7 +315,9 @@ def worker() -> None:
 
 def run(host: str, port: int, *, with_jobs: bool = True) -> None:
     """Serves until interrupted or told to end; the timed work runs beside it."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the documented way to hand an app to a thread
+    import waitress
+
+    app = _app()
     try:
         server = waitress.create_server(app, host=host, port=port, threads=WEB_THREADS, ident=None)
     except OSError as error:
@@ -197,8 +334,12 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
 @contextmanager
 def _engine() -> Iterator[None]:
     """The engine, running until the end of the block; it ends what is under way."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    config = app.config["CANDOUR"]
+    from survey.database import db
+    from survey.jobs.engine import Engine, Job
+    from survey.schedule import is_usual, letters, long_works
+    from survey.schedule import tick as do_what_is_due
+
+    app, config = _app(), _config()
     of_timetable, of_letters = _said_once(), _said_once()
 
     def timetable() -> None:
@@ -266,12 +407,26 @@ def _until_told() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _asked() -> click.Command:
+def _asked(ctx: click.Context) -> click.Command:
     """The command that was typed; one marked `offline` runs without settings and database."""
-    found: click.Command = candour
+    command: click.Command = candour
     for word in sys.argv[1:]:
-        found = found.commands.get(word, found) if isinstance(found, click.Group) else found
-    return found
+        if isinstance(command, click.Group):
+            command = command.get_command(ctx, word) or command
+    return command
+
+
+def _app() -> "Flask":
+    """The application itself, as one may hand it to a thread."""
+    from flask import current_app
+
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the documented way
+    return app
+
+
+def _config() -> "Config":
+    config: Config = _app().config["CANDOUR"]
+    return config
 
 
 def _moment(text: str | None) -> datetime:
@@ -286,11 +441,6 @@ def _moment(text: str | None) -> datetime:
     return moment
 
 
-for concept in CONCEPTS:
-    for command in concept.COMMANDS:
-        candour.add_command(command)
-
-
 def main() -> None:
     """Runs the command line: exit 0 on success, 1 on a refusal, 2 on wrong usage."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -301,9 +451,13 @@ def main() -> None:
         for line in refused.details:
             click.echo(f"  {line}", err=True)
         sys.exit(1)
-    except DBAPIError as error:
-        click.echo(f"The database did not do what was asked ({type(error).__name__}). Nothing half done was kept. {REMEDY}", err=True)
-        sys.exit(1)
     except Exception as error:  # noqa: BLE001 - whatever it was, no traceback reaches a person
-        click.echo(f"Something went wrong that Candour did not foresee ({type(error).__name__}). Nothing half done was kept.", err=True)
+        from sqlalchemy.exc import DBAPIError
+
+        kind = type(error).__name__
+        if isinstance(error, DBAPIError):
+            says = f"The database did not do what was asked ({kind}). Nothing half done was kept. {REMEDY}"
+        else:
+            says = f"Something went wrong that Candour did not foresee ({kind}). Nothing half done was kept."
+        click.echo(says, err=True)
         sys.exit(1)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,9 @@ class Migrations:
     @cached_property
     def migrate(self) -> Any:  # noqa: ANN401 - without the library, its class has no name here
         """Flask-Migrate's own object."""
-        return import_module("flask_migrate").Migrate(db=db, directory=self.directory, render_as_batch=True, compare_type=True)
+        from flask_migrate import Migrate
+
+        return Migrate(db=db, directory=self.directory, render_as_batch=True, compare_type=True)
 
     def init_app(self, app: Flask) -> None:
         """Lets `upgrade` and `downgrade` find the schema's history."""

@@ -82,7 +82,7 @@ def command_line(
     """Runs `candour` as its entry point does, on the test's database; settings are read, only the application is the test's own."""
     for name, value in settings_of(database_url, folder).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("survey.cli.create_app", lambda config: app)
+    monkeypatch.setattr("survey.app.create_app", lambda config: app)
 
     def run(*arguments: object) -> Said:
         db.session.remove()

@@ -101,6 +101,3 @@ def export(file: Path) -> None:
     finally:
         fresh.unlink(missing_ok=True)
     click.echo(f"{file} holds the log up to now. Its newest digest, to be kept elsewhere: {newest}")
-
-
-COMMANDS = (users_group, audit_group)

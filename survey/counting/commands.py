@@ -97,6 +97,3 @@ def import_(wave: str, file: Path) -> None:
     Example: candour ceremony import it-support-2027-q1 ceremony.opened
     """
     _say_counted(count_returned(wave, file.read_bytes(), current_app.config["CANDOUR"].key_dir, actor=ACTOR))
-
-
-COMMANDS = (ceremony_group,)

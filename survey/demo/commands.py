@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 from flask import Flask
-from flask_migrate import upgrade
 
 from survey.access.service.accounts import add_user, sign_in_link
 from survey.accountability.rules.replies import Commitment, Side
@@ -140,6 +139,8 @@ def settings(port: str) -> dict[str, str]:
 
 def prepare(app: Flask, config: Config) -> None:
     """Creates or upgrades the demo's database and fills it once."""
+    from flask_migrate import upgrade
+
     del app
     upgrade()
     if list_providers():

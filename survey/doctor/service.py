@@ -15,7 +15,6 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from survey.config import PREFIX, Config
 from survey.database import db, indiscretions, revision_of, revisions
 from survey.invitations.service.invitations import TO_STAFF
-from survey.jobs.engine import SCHEMA, engine_database, scheduled
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
 from survey.mail.bounces.service.returned import box_state
@@ -274,6 +273,8 @@ def _timetable() -> Iterator[Check]:
 
 
 def _engine(config: Config) -> Iterator[Check]:
+    from survey.jobs.engine import SCHEMA, engine_database, scheduled
+
     name, place = "engine's database", "engine.db beside the database" if config.database_file else f"the schema {SCHEMA}"
     if config.database_file and not config.database_file.with_name("engine.db").is_file():
         yield Check(name, None, f"There is none yet; candour serve or candour worker makes it: {place}.")

@@ -93,6 +93,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
-
-
-COMMANDS = (findings_group,)

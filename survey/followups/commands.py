@@ -165,6 +165,3 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{path} cannot be read as text in UTF-8. Save it as plain text and try again.") from error
-
-
-COMMANDS = (followups_group,)

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from flask import Blueprint, Response
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -63,6 +61,9 @@ def readyz() -> tuple[dict[str, str], int]:
 @open_to("everyone")
 def metrics() -> Response:
     """Figures for Prometheus: nothing about answers, and nothing that counts who has not answered."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+    from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
     registry = CollectorRegistry()
     try:
         for figure in _figures():

@@ -39,6 +39,3 @@ def erase(email: str) -> None:
     """
     personal_data.erase_person(email)
     click.echo("Erased. Numbers of those invited stay as they were.")
-
-
-COMMANDS = ()

@@ -67,4 +67,3 @@ def _shown(attempt: Attempt) -> str:
 
 
 mail_group.add_command(bounces)
-COMMANDS = (mail_group,)

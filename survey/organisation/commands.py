@@ -48,6 +48,3 @@ def show() -> None:
         f"language: {facts.language}",
     )
     click.echo("\n".join(lines))
-
-
-COMMANDS = (organisation_group,)

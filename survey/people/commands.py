@@ -67,6 +67,3 @@ def remove(email: str) -> None:
     Example: candour people remove ada@northwind.example
     """
     click.echo(f"{directory.remove_person(email).email} removed.")
-
-
-COMMANDS = (people_group,)

@@ -53,6 +53,3 @@ def list_(*, as_json: bool) -> None:
         click.echo('There is no provider yet. Add one: candour providers add NAME --contact "Name <mail>"', err=True)
     for item in found:
         click.echo(f"{item.name}: {', '.join(c.address for c in item.contacts) or 'no contact yet'}")
-
-
-COMMANDS = (providers_group,)

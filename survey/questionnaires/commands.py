@@ -68,6 +68,3 @@ def import_(file: Path) -> None:
         raise Refused(f"{file} is not a text file in UTF-8.") from error
     saved = service.save_questionnaire(service.read_text(text))
     click.echo(f"{saved.slug}: {len(saved.questions)} questions saved. Waves opened from now on ask them.")
-
-
-COMMANDS = (questionnaires_group,)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from importlib import import_module, resources
+from importlib import resources
 from typing import Any
 
 from sqlalchemy import func, select
@@ -96,7 +96,8 @@ def read_text(text: str) -> Questionnaire:
         raise Refused("The questionnaire file is larger than 1 MiB.")
     if text.lstrip().startswith("{"):
         return rules.read_document(_json(text))
-    yaml = import_module("yaml")
+    import yaml
+
     try:
         _check_yaml(text)
         content = yaml.safe_load(text)
@@ -109,13 +110,17 @@ def as_text(asked: Questionnaire, form: str) -> str:
     """A questionnaire as JSON or YAML, as `read_text` takes it."""
     content = rules.document(asked)
     if form == "yaml":
-        return str(import_module("yaml").safe_dump(content, allow_unicode=True, sort_keys=False))
+        import yaml
+
+        return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
 def _check_yaml(text: str) -> None:
     """Refuses what could blow up a small file: anchors, and nesting so deep that reading it would take minutes."""
-    depth, yaml = 0, import_module("yaml")
+    import yaml
+
+    depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise Refused("The file uses YAML anchors (&, *). Write the parts out.")

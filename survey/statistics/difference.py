@@ -7,7 +7,6 @@ correction, for a change says something about the provider, not about who works 
 from collections.abc import Sequence
 
 import numpy as np
-import scipy  # its parts are loaded when first used: a process that counts nothing needs none
 from numpy.typing import ArrayLike
 
 from survey.statistics.stratified import as_arrays, checked_strata
@@ -94,13 +93,15 @@ def _ends(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats, Floats
 
 def _p_values(one: Summary, two: Summary, distance: Floats) -> Floats:
     """2 Phi(-z) at the z where the limit that faces zero reaches it; bisected, for the limit is monotone in z."""
+    from scipy.special import ndtr
+
     inside, outside = np.zeros_like(distance), np.full_like(distance, WIDEST)
     for _ in range(STEPS):
         z = (inside + outside) / 2
         low, high = _ends(one, two, np.maximum(z, 1e-12))
         excludes_zero = np.where(distance > 0, low > 0, high < 0)
         inside, outside = np.where(excludes_zero, z, inside), np.where(excludes_zero, outside, z)
-    p: Floats = np.where(distance == 0, 1.0, 2 * scipy.special.ndtr(-inside))
+    p: Floats = np.where(distance == 0, 1.0, 2 * ndtr(-inside))
     return p
 
 

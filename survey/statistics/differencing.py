@@ -15,7 +15,6 @@ from itertools import combinations
 from math import ceil, floor, inf, isfinite
 
 import numpy as np
-import scipy  # its optimize part is loaded when first used: only an audit's bounds need it
 
 MOST_ROWS = 12  # that share cells: all their subsets are tried; beyond, singles, pairs and threes
 NARROW = 0.5
@@ -199,11 +198,13 @@ def _range(facts: Sequence[Fact], cell: str) -> tuple[float, float]:
 
 def _extreme(names: Sequence[str], cell: str, limits: tuple[object, ...], most: Mapping[str, float], sign: int) -> float:
     """The lowest (sign 1) or highest (-1) value of a cell; a bound that is never too tight where the time ran out."""
+    from scipy.optimize import Bounds, milp
+
     goal = np.array([float(sign * (name == cell)) for name in names])
-    found = scipy.optimize.milp(
+    found = milp(
         goal,
         integrality=np.ones(len(names)),
-        bounds=scipy.optimize.Bounds(np.zeros(len(names)), [most[name] for name in names]),
+        bounds=Bounds(np.zeros(len(names)), [most[name] for name in names]),
         constraints=limits,
         options={"time_limit": _SECONDS},
     )

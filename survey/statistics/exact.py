@@ -7,7 +7,6 @@ for the hypergeometric distribution.
 from functools import lru_cache
 
 import numpy as np
-import scipy  # its parts are loaded when first used
 
 from survey.statistics.values import Floats, Whole
 
@@ -80,7 +79,9 @@ def _lowest(successes: int, answers: int, population: int, alpha: float) -> int:
 
 def _mass(satisfied: Whole, answers: int, population: int) -> Floats:
     """P(X = k) for each count (rows) and each k = 0..n (columns)."""
-    log = scipy.special.gammaln(np.arange(population + 2) + 1.0)  # of every factorial that can occur
+    from scipy.special import gammaln
+
+    log = gammaln(np.arange(population + 2) + 1.0)  # of every factorial that can occur
     k = np.arange(answers + 1)
     rows = satisfied[:, None]
     others = population - rows

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy  # its parts are loaded when first used
 
 from survey.statistics.difference import mover
 from survey.statistics.levels import proportion_interval
@@ -65,5 +64,7 @@ def chance_of_answers(invited: int, at_least: int = DETAIL_FROM, rate: float = 0
     >>> [round(100 * chance_of_answers(n)) for n in (10, 12, 15, 19)]
     [1, 15, 56, 91]
     """
+    from scipy.special import bdtrc
+
     people, fewest = int(whole("invited", invited, lowest=1)), int(whole("at_least", at_least))
-    return float(scipy.special.bdtrc(fewest - 1, people, fraction("rate", rate))) if people >= fewest else 0.0
+    return float(bdtrc(fewest - 1, people, fraction("rate", rate))) if people >= fewest else 0.0

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import scipy  # its parts are loaded when first used
 from numpy.typing import ArrayLike, NDArray
 
 EVERYONE = "everyone answered"
@@ -92,7 +91,9 @@ def quantile(confidence: float) -> float:
     """The two-sided normal quantile; refuses anything not strictly between 0 and 1, so 95 too."""
     if not 0 < number("confidence", confidence) < 1:
         raise ValueError(f"confidence must lie strictly between 0 and 1: {confidence!r}")
-    return float(-scipy.special.ndtri((1 - confidence) / 2))
+    from scipy.special import ndtri
+
+    return float(-ndtri((1 - confidence) / 2))
 
 
 def real(name: str, values: ArrayLike) -> Floats:

@@ -233,6 +233,3 @@ def confirm_destroyed(wave: str) -> None:
         click.echo(f"Confirmed as destroyed: {copy.file} (exported {copy.at:%Y-%m-%d %H:%M} UTC by {copy.by})")
     if not confirmed:
         click.echo(f"No exported copy of the key of {item.slug} waits to be confirmed.")
-
-
-COMMANDS = (cokey_group, keys_group)

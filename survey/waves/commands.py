@@ -240,6 +240,3 @@ def extend(wave: str, days: int) -> None:
 
 def _line(item: Wave) -> str:
     return f"{item.slug}  {item.state}  {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M}  {item.invited} invited"
-
-
-COMMANDS = (surveys_group, targets_group, waves_group)

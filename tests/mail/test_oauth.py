@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import load_pem_x509_certificate
 from joserfc.jwk import RSAKey
 
+from survey.mail.smtp.rules.grants import Grant, NoToken
 from survey.mail.smtp.service import tokens
-from survey.mail.smtp.service.tokens import Grant, NoToken, TokenSource, token_source
+from survey.mail.smtp.service.tokens import TokenSource, token_source
 from tests.conftest import settings
 from tests.mail.tokens import ACCOUNT, APPLICATION, MAILBOX, SECRET, TokenServer, open_token_server
 from tests.ports import free_port

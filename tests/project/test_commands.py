@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 from sqlalchemy import create_engine, text
 
-from survey.cli import candour, main
+from survey.cli import CONCEPTS, candour, main
 from survey.database import db
 from tests.conftest import settings_of
 
@@ -23,12 +24,19 @@ def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Comm
     if not isinstance(command, click.Group):
         yield " ".join(path), command
         return
-    for name, child in command.commands.items():
+    for name, child in children(command).items():
         yield from leaves(child, *path, name)
+
+
+def children(group: click.Group) -> dict[str, click.Command]:
+    """The commands of a group by name, loaded."""
+    context = click.Context(group)
+    return {name: child for name in group.list_commands(context) if (child := group.get_command(context, name))}
 
 
 COMMANDS = dict(leaves(candour))
 GROUPS = sorted({path.rpartition(" ")[0] for path in COMMANDS} - {""})
+ROOT = Path(__file__).parents[2]
 # What each command refuses on a new installation with one provider, one survey, and the files of `installation`.
 REFUSED = {
     "tick": "--now yesterday",
@@ -180,6 +188,75 @@ def rows(folder: Path) -> list[list[object]]:
 
 def test_every_command_is_walked() -> None:
     assert set(REFUSED) | set(NEVER_REFUSED) | ELSEWHERE == set(COMMANDS), "give a new command a line above"
+
+
+def every_command(group: click.Group) -> Iterator[click.Command]:
+    for child in children(group).values():
+        yield child
+        if isinstance(child, click.Group):
+            yield from every_command(child)
+
+
+def test_no_command_of_any_module_is_left_out() -> None:
+    files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "survey").rglob("*commands.py")]
+    written = [value for file in files for value in vars(import_module(".".join(file.parts))).values() if isinstance(value, click.Command)]
+    reached = {id(command) for command in every_command(candour)}
+    assert len(written) > len(CONCEPTS)
+    assert [command.name for command in written if id(command) not in reached] == []
+
+
+@pytest.mark.parametrize("name", CONCEPTS)
+def test_the_line_of_help_is_that_of_the_command_itself(name: str) -> None:
+    line, load = CONCEPTS[name]
+    group = load()
+    assert (group.name, group.get_short_help_str(limit=1000)) == (name, line)
+
+
+def home(command: click.Command) -> str:
+    """The module that a command is written in."""
+    assert command.callback
+    return command.callback.__module__
+
+
+JOINED = [name for name, (_, load) in CONCEPTS.items() if {home(load())} != {home(child) for child in load().commands.values()}]
+
+
+def in_a_fresh_process(code: str, *arguments: str) -> set[str]:
+    """The words that a program prints."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_a_group_is_whole_when_nothing_but_its_name_was_asked_for(name: str) -> None:
+    code = "import sys; from survey.cli import CONCEPTS; print(*CONCEPTS[sys.argv[1]][1]().commands)"
+    assert in_a_fresh_process(code, name) == set(CONCEPTS[name][1]().commands)
+
+
+def test_several_concepts_add_to_one_group() -> None:
+    assert JOINED == ["mail", "organisation", "people", "waves"]
+
+
+LOADED = """
+import contextlib, io, sys
+from survey.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("option", ["--help", "-h", "--version", ""])
+def test_to_list_the_commands_nothing_is_loaded_but_what_lists_them(option: str) -> None:
+    loaded = in_a_fresh_process(LOADED, *option.split())
+    assert {name.split(".")[1] for name in loaded if name.startswith("survey.")} == {"cli", "kernel"}
+    assert not loaded & {"sqlalchemy", "flask", "werkzeug", "jinja2", "scipy", "numpy", "cryptography", "dbos", "babel", "waitress"}
+
+
+@pytest.mark.parametrize("line", ["init --help", "serve --help", "tick --help", "doctor --help"])
+def test_the_help_of_a_command_of_the_house_loads_no_concept(line: str) -> None:
+    loaded = in_a_fresh_process(LOADED, *line.split())
+    assert {name.split(".")[1] for name in loaded if name.startswith("survey.")} == {"cli", "kernel"}
 
 
 @pytest.mark.parametrize("path", [*COMMANDS, *GROUPS, ""])

@@ -58,6 +58,3 @@ def _json(path: Path) -> Any:  # noqa: ANN401
 
 def _day(moment: datetime | None) -> Any:  # noqa: ANN401
     return moment.date() if moment else None
-
-
-COMMANDS = (responses_group,)

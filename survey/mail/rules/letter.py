@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from importlib import import_module
 
 from survey.kernel.addresses import address_fault, plain_address_fault
 from survey.kernel.errors import Refused
@@ -49,4 +48,6 @@ class Letter:
 
 def styled(html: str) -> str:
     """HTML with its styles written into each element, for mail programs read no style sheets."""
-    return str(import_module("css_inline").inline(html))  # loaded with the first letter that is designed
+    import css_inline
+
+    return str(css_inline.inline(html))

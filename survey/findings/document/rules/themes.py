@@ -6,7 +6,6 @@ Words are compared by their stem (Porter 2 and its sisters, Snowball). A theme h
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -63,8 +62,10 @@ def themes(comments: Iterable[str], language: str, names: frozenset[str]) -> dic
 
 def _stems(comments: Iterable[str], language: str, names: frozenset[str]) -> tuple[list[set[tuple[str, ...]]], dict[str, Counter[str]]]:
     """For each comment its stems alone and in neighbouring pairs; for each stem the forms it came in."""
+    import snowballstemmer
+
     code = language.partition("-")[0]
-    stemmer, dull = _snowball().stemmer(_algorithm(code)), _DULL.get(code, frozenset()) | names
+    stemmer, dull = snowballstemmer.stemmer(_algorithm(code)), _DULL.get(code, frozenset()) | names
     forms: dict[str, Counter[str]] = defaultdict(Counter)
     found: list[set[tuple[str, ...]]] = []
     for comment in comments:
@@ -80,15 +81,12 @@ def _form(stems: Sequence[str], forms: dict[str, Counter[str]]) -> str:
     return " ".join(min(forms[stem].items(), key=lambda item: (-item[1], item[0]))[0] for stem in stems)
 
 
-def _snowball() -> Any:  # noqa: ANN401 - a module
-    """The stemmers of all languages hold 3 MiB, and only counting needs one."""
-    return import_module("snowballstemmer")
-
-
 def _algorithm(code: str) -> str:
     """Snowball names its stemmers by the English name of the language."""
+    import snowballstemmer
+
     try:
         name = (Locale.parse(code).get_language_name("en") or "").lower()
     except (UnknownLocaleError, ValueError):
         name = ""
-    return name if name in _snowball().algorithms() else "english"
+    return name if name in snowballstemmer.algorithms() else "english"

@@ -17,7 +17,8 @@ from survey.mail.bounces.tables import BounceBoxRow
 from survey.mail.outbox.service.letter_types import is_told
 from survey.mail.outbox.tables import OutboxRow
 from survey.mail.rules.states import State
-from survey.mail.smtp.service.tokens import NoToken, token_source
+from survey.mail.smtp.rules.grants import NoToken
+from survey.mail.smtp.service.tokens import token_source
 
 STAYS = "The bounce mailbox lets nothing be deleted, so what was read stays in it. Give its user the right to delete."
 BETWEEN_READINGS = timedelta(minutes=10)

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from importlib import import_module
 from urllib.parse import unquote, urlsplit
 
 from survey.config import Config
@@ -135,11 +134,12 @@ def _links(config: Config) -> Iterator[Finding]:
     """Whether the address in mails leads here; seen from this machine, so that a fault is worth knowing, not more."""
     if config.is_local:
         return
+    from survey.mail.smtp.service.web import Untrusted, leads_here
+
     name, elsewhere = "links in mails", "Open it from a colleague's machine; if it opens there, all is well."
-    web = import_module("survey.mail.smtp.service.web")
     try:
-        good = within(8.0, lambda: web.leads_here(config))
-    except web.Untrusted:
+        good = within(8.0, lambda: leads_here(config))
+    except Untrusted:
         yield Finding(name, None, f"{config.base_url} has a certificate that this machine does not trust.", elsewhere)
     except OSError:
         yield Finding(name, None, f"{config.base_url} cannot be reached from this machine.", elsewhere)

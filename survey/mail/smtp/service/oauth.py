@@ -19,7 +19,7 @@ from requests.exceptions import ConnectTimeout, ReadTimeout, SSLError
 
 from survey.kernel.patience import within
 from survey.kernel.sign_in_key import KeyFile, read_key_file
-from survey.mail.smtp.service.tokens import Grant, NoToken, TokenSource
+from survey.mail.smtp.rules.grants import Grant, NoToken
 from survey.mail.smtp.service.web import Verified, proxies_for
 
 COMMAND_SECONDS, USUAL_SECONDS = 10.0, 3600.0
@@ -36,11 +36,11 @@ _REFUSALS = {  # RFC 6749, 5.2
 }
 
 
-def renewed(source: TokenSource) -> tuple[str, float]:
-    """A new token and its lifetime, or `NoToken`, after so many seconds at most."""
-    host = urlsplit(source.grant.token_url).hostname
+def renewed(grant: Grant, seconds: float) -> tuple[str, float]:
+    """A new token and its lifetime in seconds, or `NoToken`, after so many seconds at most."""
+    host = urlsplit(grant.token_url).hostname
     try:
-        return within(source.seconds, lambda: _asked(source.grant))
+        return within(seconds, lambda: _asked(grant))
     except (TimeoutError, ConnectTimeout, ReadTimeout):
         raise NoToken(f"the sign-in server {host} does not answer in time", must_look=False) from None
     except SSLError as error:

@@ -2,35 +2,12 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
-from importlib import import_module
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from survey.config import Config
+from survey.mail.smtp.rules.grants import Grant
 
 EARLY_SECONDS, REQUEST_SECONDS = 300.0, 20.0
-
-
-class NoToken(Exception):
-    """There is no token; `reason` says why and what to do, `must_look` whether trying again is of no use until somebody looks."""
-
-    def __init__(self, reason: str, *, must_look: bool) -> None:
-        super().__init__(reason)
-        self.reason, self.must_look = reason, must_look
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Whom we ask for tokens, for which mailbox, and how we prove who we are."""
-
-    token_url: str
-    scope: str
-    user: str
-    client_id: str = ""
-    client_secret: str = field(default="", repr=False)
-    key_file: Path | None = None
-    ca_file: Path | None = None
 
 
 class TokenSource:
@@ -45,16 +22,20 @@ class TokenSource:
         """An access token; a `fresh` one when the last was refused. Raises `NoToken`."""
         with self._lock:
             if fresh or time.monotonic() >= self._until:
+                from survey.mail.smtp.service.oauth import renewed
+
                 self._token, self._until = "", 0.0
-                self._token, lifetime = import_module("survey.mail.smtp.service.oauth").renewed(self)
+                self._token, lifetime = renewed(self.grant, self.seconds)
                 self._until = time.monotonic() + lifetime - min(EARLY_SECONDS, lifetime / 2)
             return self._token
 
     @property
     def server(self) -> str:
         """Whom we ask, and through which proxy, as a person may read it."""
-        proxy = import_module("survey.mail.smtp.service.web").proxies_for(self.grant.token_url).get(urlsplit(self.grant.token_url).scheme)
-        host = urlsplit(self.grant.token_url).hostname or ""
+        from survey.mail.smtp.service.web import proxies_for
+
+        asked = urlsplit(self.grant.token_url)
+        host, proxy = asked.hostname or "", proxies_for(self.grant.token_url).get(asked.scheme)
         return f"{host} through the proxy {urlsplit(proxy).hostname}" if proxy else host
 
 

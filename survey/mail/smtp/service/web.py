@@ -12,7 +12,7 @@ from requests.utils import get_environ_proxies
 
 from survey.config import Config
 from survey.kernel.hosts import is_loopback
-from survey.mail.smtp.service.tokens import NoToken
+from survey.mail.smtp.rules.grants import NoToken
 
 
 class Untrusted(Exception):
