@@ -22,8 +22,7 @@ from survey.invitations import views as invitations
 from survey.invitations.service.letter_types import fresh_invitation_kind, invitation_kind, reminder_kind
 from survey.launching import views as launching
 from survey.mail import views as mail
-from survey.mail.outbox.service.alarms import alarm_kind
-from survey.mail.outbox.service.letters import register
+from survey.mail.service import alarm_kind, register
 from survey.organisation import views as organisation
 from survey.people import views as people
 from survey.providers import views as providers

@@ -211,8 +211,7 @@ def tick(moment: str | None) -> None:
     Example: candour tick
     """
     from survey.jobs.pulse import last_pass
-    from survey.mail.outbox.service.watched import Watched
-    from survey.mail.smtp.service.sender import channel_for
+    from survey.mail.service import Watched, channel_for
     from survey.schedule import tick as do_what_is_due
 
     config, progress = _config(), Progress("Sending letters")

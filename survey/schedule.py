@@ -17,9 +17,8 @@ from survey.jobs import pulse, works
 from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
-from survey.mail.bounces.service.returned import read_bounces_if_due
-from survey.mail.outbox.service import letters as mail
-from survey.mail.smtp.service.sender import Channel
+from survey.mail import service as mail
+from survey.mail.service import Transport, read_bounces_if_due
 from survey.people.service.directory import IMPORT, continue_import
 from survey.vault.keys.service.safe_keeping import probe_key
 from survey.waves import service as waves
@@ -41,7 +40,7 @@ def tick(
     seconds: float = LONGEST_DRAIN,
     *,
     real: datetime | None = None,
-    channel: Channel | None = None,
+    channel: Transport | None = None,
 ) -> tuple[str, ...]:
     """One pass of all due work; says what it did.
 
@@ -73,7 +72,7 @@ def tick(
     return tuple(line for line in lines if line)
 
 
-def letters(seconds: float = LONGEST_DRAIN, channel: Channel | None = None) -> tuple[str, ...]:
+def letters(seconds: float = LONGEST_DRAIN, channel: Transport | None = None) -> tuple[str, ...]:
     """Hands over letters until none is due, for at most so many seconds; says what it did."""
     lines: list[str] = []
     _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))

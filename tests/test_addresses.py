@@ -12,7 +12,7 @@ from survey.kernel.addresses import needs_utf8, wire_address
 from survey.kernel.errors import Refused
 from survey.mail.letters import trial_letter
 from survey.mail.rules.states import Attempt, Outcome
-from survey.mail.smtp.rules.message import Message
+from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Connection
 from survey.organisation.service import LONGEST, set_organisation
 from survey.people.rules.staff_list import read_staff_list

@@ -20,7 +20,8 @@ from survey.invitations.service import letter_types
 from survey.jobs import pulse
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
+from survey.mail.outbox.service import pausing
 from survey.mail.smtp.service.catcher import Catcher
 from survey.schedule import tick
 from survey.waves import service as waves
@@ -59,7 +60,7 @@ def real_tick(company: Company, moment: datetime) -> tuple[str, ...]:
 def company(app: Flask) -> Company:
     """Northwind with its first wave open from 11 to 25 January, and a pass at its opening."""
     found = open_company(app, {"Sales": 8})
-    mail.pause("nobody is written to here")
+    pausing.pause("nobody is written to here")
     real_tick(found, found.wave.opens_at)
     return found
 
@@ -114,7 +115,7 @@ def test_it_is_the_one_extension_and_one_by_hand_leaves_no_other(company: Compan
 
 def test_an_outage_before_the_opening_extends_nothing_but_the_wave_keeps_its_length(app: Flask) -> None:
     config, first = app.config["CANDOUR"], found_company({"Sales": 8})
-    mail.pause("nobody is written to here")
+    pausing.pause("nobody is written to here")
     tick(config, at("2027-01-08T09:00"), real=at("2027-01-08T09:00"))
     tick(config, at("2027-01-14T09:00"), real=at("2027-01-14T09:00"))
     found = waves.wave(first.slug)
@@ -172,7 +173,7 @@ def test_page_and_unsent_mails_print_the_new_date(company: Company, app: Flask, 
     page = browser(app).get(f"/s/{company.wave.slug}").text
     assert "Friday 29 January, 17:00" in page
     assert "25 January" not in page
-    mail.resume()
+    pausing.resume()
     catcher = Catcher(tmp_path / "letters")
     mail.deliver(channel=catcher)
     assert len(catcher.letters()) == 8
@@ -184,7 +185,7 @@ def test_page_and_unsent_mails_print_the_new_date(company: Company, app: Flask, 
 def test_a_clock_that_goes_back_undoes_nothing_and_sends_nothing_again(company: Company, caplog: pytest.LogCaptureFixture) -> None:
     half = reminder_window(company.wave)[0]
     monday = company.wave.opens_at
-    mail.resume()
+    pausing.resume()
     while monday < half:
         monday = min(monday + 23 * HOUR, half)
         real_tick(company, monday)
@@ -286,7 +287,7 @@ def test_a_missed_opening_is_not_given_up_once_somebody_has_opened_it(company: C
 def test_of_two_due_waves_of_one_survey_two_processes_open_one(app: Flask, database_url: str, tmp_path: Path) -> None:
     first = found_company({"Sales": 8})
     waves.plan_wave("IT support", OPENS + HOUR, OPENS + 8 * HOUR)
-    mail.pause("nobody is written to here")
+    pausing.pause("nobody is written to here")
     db.session.remove()
     moment = f"{first.opens_at + HOUR:%Y-%m-%dT%H:%MZ}"
     command = [str(Path(sys.executable).with_name("candour")), "tick", "--now", moment]
@@ -361,7 +362,7 @@ def ruled(rule: str, days: int = 14) -> str:
 
 def test_a_survey_with_a_rule_goes_from_wave_to_wave_until_the_rule_ends(app: Flask) -> None:
     found_company({"Sales": 8})
-    mail.pause("nobody is written to here")
+    pausing.pause("nobody is written to here")
     first = ruled("RRULE:FREQ=MONTHLY;INTERVAL=6;BYMONTHDAY=11;COUNT=3")
     config = app.config["CANDOUR"]
     waves.end_survey("IT support")
@@ -389,7 +390,7 @@ def test_a_survey_with_a_rule_goes_from_wave_to_wave_until_the_rule_ends(app: Fl
 )
 def test_half_a_period_is_what_the_rule_says(app: Flask, rule: str, late: int, state: str) -> None:
     found_company({"Sales": 8})
-    mail.pause("nobody is written to here")
+    pausing.pause("nobody is written to here")
     ruled(rule)
     tick(app.config["CANDOUR"], OPENS.replace(tzinfo=UTC) + late * DAY)
     assert states("Desk")["2027-01-11"] == state

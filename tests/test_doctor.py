@@ -17,7 +17,8 @@ from survey.database import db, transaction
 from survey.doctor import service as doctor
 from survey.doctor.service import Check, examine, settings
 from survey.kernel.clock import now
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
+from survey.mail.outbox.service import pausing
 from survey.vault.keys.service.safe_keeping import export_key
 from survey.vault.service.spare_copies import confirm_destroyed
 from tests.answering.today import everything_stored, open_today
@@ -92,7 +93,7 @@ def test_every_setting_is_listed_with_its_source_and_no_secret(config: Config, t
 
 
 def test_a_fault_ends_with_1_and_is_counted_in_one_line(app: Flask, candour: Candour) -> None:
-    mail.pause("the server refused the password")
+    pausing.pause("the server refused the password")
     said, as_json = candour("doctor"), candour("doctor", "--json")
     assert (said.code, as_json.code) == (1, 1)
     assert said.err == as_json.err == "1 thing is wrong; each says above what to do.\n"

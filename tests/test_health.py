@@ -14,7 +14,8 @@ from survey.invitations.service.letter_types import REMINDS
 from survey.jobs.pulse import last_pass
 from survey.jobs.tables import PulseRow
 from survey.kernel.clock import now
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
+from survey.mail.outbox.service import pausing
 from survey.schedule import tick
 from tests.conftest import settings
 from tests.jobs.engines import candour, runs, until
@@ -82,7 +83,7 @@ def test_the_last_pass_is_told_and_a_late_one_is_a_fault_for_the_doctor_alone(ap
 
 def test_a_paused_channel_is_told_without_its_reason(app: Flask) -> None:
     assert (ready(app)["mail"], figures(app)["mail_paused",]) == ("goes out", 0)
-    mail.pause("somebody@northwind.example wants it")
+    pausing.pause("somebody@northwind.example wants it")
     assert (ready(app)["mail"], figures(app)["mail_paused",]) == ("paused", 1)
     assert "northwind" not in browser(app).get("/metrics").text + browser(app).get("/readyz").text
 

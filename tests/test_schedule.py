@@ -17,7 +17,7 @@ from survey.invitations.rules.codes import draw_code
 from survey.invitations.service import letter_types
 from survey.invitations.service.invitations import invitations_of, store_code
 from survey.mail.outbox.service import delivery
-from survey.mail.outbox.service.letters import pause
+from survey.mail.outbox.service.pausing import pause
 from survey.mail.smtp.service.catcher import Catcher
 from survey.mail.smtp.service.sender import channel_for
 from survey.schedule import is_usual, tick

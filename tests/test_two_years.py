@@ -16,7 +16,7 @@ from survey import schedule
 from survey.app import create_app
 from survey.database import db
 from survey.jobs import pulse
-from survey.mail.outbox.service.letters import pause
+from survey.mail.outbox.service.pausing import pause
 from survey.organisation.service import set_organisation
 from survey.people.service.directory import import_people
 from survey.providers.service import add_provider

@@ -9,11 +9,10 @@ from survey.counting.commands import ACTOR
 from survey.counting.service import how_far
 from survey.invitations.service.invitations import number_answered
 from survey.kernel.clock import now
-from survey.mail.bounces.service.returned import box_state
+from survey.mail import service as mail
 from survey.mail.commands import mail_group
-from survey.mail.outbox.service import progress as mail
-from survey.mail.outbox.service.progress import Letters
 from survey.mail.rules.wording import Pause, rate, time_left
+from survey.mail.service import Letters, box_state
 from survey.waves import service as waves
 from survey.waves.commands import waves_group
 from survey.waves.rules.waves import Wave, WaveState

@@ -11,7 +11,7 @@ from survey.invitations.service import invitations
 from survey.jobs import works
 from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.people.service.directory import name_words
 from survey.responses.service import responses
 from survey.vault.keys.service import key_files

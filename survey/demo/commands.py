@@ -29,10 +29,9 @@ from survey.invitations.service.invitations import INVITATION, invitations_of, s
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.rules.states import Attempt, Outcome
-from survey.mail.smtp.rules.message import Message
-from survey.mail.smtp.service.catcher import Catcher
+from survey.mail.service import Catcher, Message
 from survey.organisation.service import set_organisation
 from survey.people.service.directory import import_people
 from survey.providers.service import add_provider, list_providers

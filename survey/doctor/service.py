@@ -17,10 +17,8 @@ from survey.database import db, indiscretions, revision_of, revisions
 from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
-from survey.mail.bounces.service.returned import box_state
-from survey.mail.outbox.service import letters as mail
-from survey.mail.outbox.service import progress
-from survey.mail.smtp.service.checks import look_at_mail
+from survey.mail import service as mail
+from survey.mail.service import box_state, look_at_mail
 from survey.vault.keys.service.safe_keeping import key_fault, remedy
 from survey.vault.service.spare_copies import EXPORT, copies_to_destroy, spare_copies
 from survey.waves import service as waves
@@ -229,15 +227,15 @@ def _copies() -> Iterator[Check]:
 
 
 def _letters(kinds: frozenset[str]) -> Iterator[Check]:
-    channel = progress.channel()
+    channel = mail.channel()
     checks = []
     if channel.pause:
         checks.append(Check("mail", True, channel.pause.says, f"{channel.pause.remedy} To resume: candour mail resume"))
-    for kind in {*progress.letters().unknown_kinds} - kinds:  # without a number, which might be one that is told nowhere
+    for kind in {*mail.letters().unknown_kinds} - kinds:  # without a number, which might be one that is told nowhere
         says = f"Letters of the kind {kind!r} wait, which this version cannot write."
         checks.append(Check("mail", True, says, "Install the version that queued them."))
     for item in waves.list_waves():
-        if pause := progress.pause_of(item.slug):
+        if pause := mail.pause_of(item.slug):
             says = f"The mail of {item.slug} is paused: {pause.because}.{' Its dates do not move.' if item.takes_answers(now()) else ''}"
             checks.append(Check("mail", True, says, f"{pause.remedy} To resume: candour mail resume {item.slug}"))
         letters = mail.status(item.slug)

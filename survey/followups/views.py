@@ -19,7 +19,7 @@ from survey.followups.rules.composition import choices
 from survey.followups.service import closing_mail
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.providers.service import provider_by_id
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave

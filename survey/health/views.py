@@ -13,8 +13,7 @@ from survey.access.rules.open_to import open_to
 from survey.database import connection, db, revision_of, revisions
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
-from survey.mail.outbox.service import letters as mail
-from survey.mail.outbox.service import progress
+from survey.mail import service as mail
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 
@@ -85,7 +84,7 @@ def _figures() -> Iterator[Figure]:
     oldest = (moment - waits).total_seconds() if waits else 0.0
     yield Figure("oldest_due_letter_age_seconds", "For how long the oldest letter that could go has waited.", (), {(): oldest})
     letters: dict[tuple[str, ...], float] = {
-        (kind, state): float(number) for kind, counts in progress.letters().counts.items() for state, number in asdict(counts).items()
+        (kind, state): float(number) for kind, counts in mail.letters().counts.items() for state, number in asdict(counts).items()
     }
     yield Figure("letters", "Letters by kind and state, but for kinds whose number would say who has answered.", ("kind", "state"), letters)
     states = Counter(item.state for item in waves.list_waves())

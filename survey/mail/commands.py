@@ -15,8 +15,8 @@ from survey.mail.bounces.commands import bounces
 from survey.mail.letters import trial_letter
 from survey.mail.rules.return_address import envelope_sender
 from survey.mail.rules.states import Attempt, Outcome
-from survey.mail.smtp.rules.message import Message
 from survey.mail.smtp.rules.steps import Step, remedy
+from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import channel_for
 
 

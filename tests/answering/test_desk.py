@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from survey.counting.service import void_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail.outbox.service import pausing
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.answering.today import open_today
@@ -79,7 +79,7 @@ def test_what_is_wrong_with_mail_is_said_before_a_launch_and_refuses_nothing(app
     assert "cannot be used now: the mail server does not take connections; check host and port in CANDOUR_MAIL_URL." in told
     assert "Mails come from brightline.example, the provider's own domain" in told
     assert "which opens on this machine only" in told
-    mail.pause("the mail server refused our sign-in")
+    pausing.pause("the mail server refused our sign-in")
     assert "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is resumed" in said(client.get(address))
     assert "58 invitations are on their way" in said(press(client, address))
 

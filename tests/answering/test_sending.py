@@ -29,9 +29,9 @@ from survey.invitations.service.personal_data import correct_address
 from survey.invitations.service.reminders import remind
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
-from survey.mail.outbox.service import progress
-from survey.mail.outbox.service.letters import Report
+from survey.mail import service as mail
+from survey.mail.outbox.service import pausing, progress
+from survey.mail.outbox.service.delivery import Report
 from survey.mail.rules.wording import Counts
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.people.service.directory import person_at, remove_person
@@ -534,7 +534,7 @@ def test_the_pause_of_a_wave_that_is_not_open_any_more_is_shown_and_ended(compan
         deliver(box)
     answer_all(company, company.codes[:9])
     close_company(company)
-    mail.pause_wave(company.wave.slug, "five letters in a row could not be written: no address")
+    pausing.pause_wave(company.wave.slug, "five letters in a row could not be written: no address")
     assert "its mail is paused" in said(mira.get("/"))
     page = said(mira.get(f"/waves/{company.wave.slug}/mail"))
     assert "The mail of this wave is paused: five letters in a row could not be written: no address. Nothing is lost." in page
@@ -617,7 +617,7 @@ def test_a_channel_that_the_server_refuses_is_shown_at_once_with_why_since_when_
 def test_the_channel_is_paused_by_hand_and_a_better_reason_is_not_overwritten(app: Flask, company: Company, mira: Browser) -> None:
     mira.press("/sending/pause", "/sending/pause", {})
     assert "Sending is paused: paused by hand. Nothing is lost." in said(mira.get("/"))
-    mail.pause("the mail server refused our sign-in (535)")
+    pausing.pause("the mail server refused our sign-in (535)")
     mira.press("/sending/pause", "/sending/pause", {})
     assert "the mail server refused our sign-in (535)" in said(mira.get("/"))
     assert audited() == ["mail paused"]

@@ -15,7 +15,7 @@ from survey.database import db
 from survey.invitations.service.invitations import invitations_of
 from survey.kernel.clock import now
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.people.service.stopping import has_stopped
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters

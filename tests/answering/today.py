@@ -11,7 +11,7 @@ from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import invitations_of, store_code
 from survey.kernel.clock import now
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher, Caught
 from tests.cast import DEPARTMENTS, Company, found_company
 

@@ -45,7 +45,7 @@ from survey.findings.service.documents import questions_of
 from survey.invitations.service.invitations import invitations_of
 from survey.kernel.clock import now
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher
 from survey.responses.rules import Answers, score_string
 from survey.waves.rules.waves import Wave

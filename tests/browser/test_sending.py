@@ -19,7 +19,8 @@ from survey.config import Config
 from survey.database import db, transaction
 from survey.kernel.clock import now
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
+from survey.mail.outbox.service import pausing
 from survey.mail.smtp.service.sender import Connection, Limits
 from tests.browser.conftest import Open, _await
 from tests.browser.test_employee import WIDTHS, faults
@@ -48,12 +49,12 @@ class Server:
 
     def pause(self, reason: str) -> None:
         with create_app(self.config).app_context():
-            mail.pause(reason)
+            pausing.pause(reason)
             db.engine.dispose()
 
     def resume(self) -> None:
         with create_app(self.config).app_context():
-            mail.resume()
+            pausing.resume()
             db.engine.dispose()
 
 

@@ -15,7 +15,7 @@ from survey.findings.comments.service import decide, review_desk
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service.documents import findings
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.providers.service import remove_contact
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState

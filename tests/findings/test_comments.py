@@ -17,7 +17,7 @@ from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service.documents import findings
 from survey.findings.service.sharing import preview_sharing, recipients, share, sharing
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher
 from survey.responses.service.comments import Comment, released
 from survey.waves.rules.waves import Wave, WaveState

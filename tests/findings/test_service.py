@@ -19,7 +19,7 @@ from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import invitations_of, store_code
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher, Caught
 from survey.providers.rules import Contact
 from survey.providers.service import add_contacts, list_providers, remove_contact

@@ -26,7 +26,7 @@ from survey.findings.service.documents import comments_of, earlier_findings, fin
 from survey.findings.service.sharing import recipients, share
 from survey.findings.words.rules.presentation import present
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service.letters import deliver
+from survey.mail.outbox.service.delivery import deliver
 from survey.mail.smtp.service.catcher import Catcher
 from survey.responses.service.comments import released
 from survey.schedule import tick

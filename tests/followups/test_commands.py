@@ -10,7 +10,7 @@ from flask import Flask
 from survey.accountability import service
 from survey.database import db
 from survey.followups.service import closing_mail
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.waves.rules.waves import Wave
 from tests.followups.company import FROM_DAY, REPLY, REPLY_DUE, at_noon, shared_company
 from tests.outside import Candour, command_line

@@ -25,7 +25,7 @@ from survey.followups.service.letter_types import follow_up_kind
 from survey.invitations.service.invitations import invitations_of
 from survey.invitations.service.personal_data import correct_address, erase_person, export_person
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.people.service.directory import import_people, list_people, person_at, remove_person
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets

@@ -10,7 +10,7 @@ from flask import Flask
 from survey.findings.service.sharing import recipients, share
 from survey.followups.service import closing_mail
 from survey.followups.service.closing_mail import FOLLOW_UP, send
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.people.service.directory import list_people, person_at
 from survey.people.service.stopping import has_stopped

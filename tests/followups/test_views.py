@@ -12,7 +12,8 @@ from survey.accountability.service import record_of, record_reply
 from survey.database import db, transaction
 from survey.followups.service import closing_mail
 from survey.followups.service.closing_mail import send
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
+from survey.mail.outbox.service import pausing
 from survey.waves.rules.waves import Wave
 from tests.answering.today import everything_stored
 from tests.followups.company import ACTOR, COMMITMENTS, FROM_DAY, REPLY, REPLY_DUE, at_noon, shared_company
@@ -193,13 +194,13 @@ def test_letters_still_to_leave_are_counted_in_words_and_wait_while_mail_is_paus
     send(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
     path = f"/waves/{wave.slug}/follow-up"
     assert "51 letters are still on their way." in manager.get(path).text
-    mail.pause_wave(wave.slug, "a test")
+    pausing.pause_wave(wave.slug, "a test")
     assert "51 letters wait: mail is paused." in manager.get(path).text
     with transaction() as session:
         keep = "SELECT id FROM outbox WHERE kind = 'follow-up' ORDER BY id LIMIT 1"
         session.execute(text(f"UPDATE outbox SET state = 'sent' WHERE kind = 'follow-up' AND id NOT IN ({keep})"))
     assert "1 letter waits: mail is paused." in manager.get(path).text
-    mail.resume_wave(wave.slug)
+    pausing.resume_wave(wave.slug)
     assert "1 letter is still on its way." in manager.get(path).text
 
 

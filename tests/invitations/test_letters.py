@@ -22,7 +22,7 @@ from survey.kernel.errors import Refused
 from survey.languages import Voice, voice_for
 from survey.launching.service.opening import open_wave
 from survey.launching.service.preview import preview_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import set_organisation

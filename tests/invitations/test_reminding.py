@@ -27,7 +27,8 @@ from survey.invitations.service.reminders import due_to_remind, remind
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
+from survey.mail.outbox.service import pausing
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.people.service.directory import remove_person
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
@@ -400,9 +401,9 @@ def test_no_page_and_no_command_tells_how_many_are_reminded(
         return " ".join(told) + page[page.index("Sending the inv") : page.index("As of")]
 
     before = seen()
-    mail.pause("a test")
+    pausing.pause("a test")
     assert [line for line in tick(app.config["CANDOUR"], moment) if "paused" not in line] == [f"{slug}: reminders are queued"]
-    mail.resume()
+    pausing.resume()
     for module in (wave_pages, commands):
         monkeypatch.setattr(module, "now", lambda: moment)
     waiting = seen()

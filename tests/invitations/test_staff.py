@@ -23,9 +23,8 @@ from survey.invitations.service.letter_types import fresh_invitation_kind, invit
 from survey.invitations.service.personal_data import correct_address, erase_person, export_person
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
-from survey.mail.outbox.service.letter_types import Kind, NotNow
-from survey.mail.outbox.service.letters import Item
+from survey.mail import service as mail
+from survey.mail.outbox.service.letter_types import Item, Kind, NotNow
 from survey.mail.smtp.service.catcher import Catcher
 from survey.people.service.directory import list_people, person_at
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets

@@ -12,7 +12,7 @@ from survey.database import db
 from survey.invitations.service import letter_types
 from survey.invitations.service.invitations import invitations_of
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher
 from survey.schedule import tick
 from survey.waves import service as waves

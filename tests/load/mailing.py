@@ -24,7 +24,7 @@ from sqlalchemy import text
 from survey.app import create_app
 from survey.database import db, transaction
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from tests.cast import found_company
 from tests.conftest import settings
 from tests.load import by_hand

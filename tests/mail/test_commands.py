@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from flask import Flask
 
 from survey.mail.commands import mail_group
-from survey.mail.outbox.service.letters import pause
+from survey.mail.outbox.service.pausing import pause
 from tests.conftest import settings_of
 from tests.mail.postbox import TokenBox, open_postbox
 from tests.mail.tokens import APPLICATION, MAILBOX, open_token_server

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from survey.answering.service import Outcome, submit
 from survey.database import db, transaction
 from survey.launching.service.opening import open_wave
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.outbox.service.leases import BATCH
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave

@@ -13,7 +13,7 @@ from survey.kernel.addresses import address_fault, needs_utf8, wire_address
 from survey.kernel.errors import Refused
 from survey.mail.rules.letter import Attachment, Letter
 from survey.mail.rules.states import Outcome, Phase, delay, judge
-from survey.mail.smtp.rules.message import Message
+from survey.mail.smtp.service.message import Message
 
 SENDER = "Dana Reyes <dana@northwind.example>"
 MESSAGE_ID = f"<{'5' * 32}@northwind.example>"

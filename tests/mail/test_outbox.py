@@ -16,32 +16,17 @@ from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.mail.outbox.service import delivery
 from survey.mail.outbox.service import letters as service
+from survey.mail.outbox.service.delivery import Report
 from survey.mail.outbox.service.leases import BATCH
-from survey.mail.outbox.service.letter_types import NotNow
-from survey.mail.outbox.service.letters import (
-    Draft,
-    Item,
-    Kind,
-    Report,
-    blank,
-    blank_old,
-    cancel,
-    forget_quiet,
-    pause,
-    pause_wave,
-    paused_waves,
-    queue,
-    queue_another,
-    register,
-    resume,
-    resume_wave,
-    status,
-)
+from survey.mail.outbox.service.letter_types import Draft, Item, Kind, NotNow, register
+from survey.mail.outbox.service.letters import blank, blank_old, cancel, forget_quiet, status
+from survey.mail.outbox.service.pausing import pause, pause_wave, paused_waves, resume, resume_wave
+from survey.mail.outbox.service.queue import queue, queue_another
 from survey.mail.outbox.service.senders import among_senders
 from survey.mail.rules.letter import Letter
 from survey.mail.rules.states import Attempt, Outcome
-from survey.mail.smtp.rules.message import Message
 from survey.mail.smtp.service import sender
+from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Connection, Limits
 from tests.mail.postbox import DROP, Postbox, open_postbox
 from tests.mail.retrying import retry

@@ -14,8 +14,8 @@ import trustme
 from survey.mail.rules.letter import Letter
 from survey.mail.rules.states import Attempt, Outcome
 from survey.mail.smtp.rules.grants import Grant
-from survey.mail.smtp.rules.message import Message
 from survey.mail.smtp.service import sender
+from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.mail.smtp.service.tokens import TokenSource
 from tests.mail.postbox import DROP, HANG, Postbox, TokenBox, open_impostor, open_postbox, open_script

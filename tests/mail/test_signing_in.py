@@ -9,7 +9,11 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.database import db
-from survey.mail.outbox.service.letters import Draft, Kind, deliver, queue, register, resume, status
+from survey.mail.outbox.service.delivery import deliver
+from survey.mail.outbox.service.letter_types import Draft, Kind, register
+from survey.mail.outbox.service.letters import status
+from survey.mail.outbox.service.pausing import resume
+from survey.mail.outbox.service.queue import queue
 from survey.mail.rules.letter import Letter
 from tests.answering.today import everything_stored
 from tests.mail.postbox import TokenBox, open_postbox

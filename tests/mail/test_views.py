@@ -12,8 +12,8 @@ from survey.access.rules.policy import POLICY
 from survey.app import create_app
 from survey.mail.rules.letter import Letter
 from survey.mail.rules.states import Attempt, Outcome
-from survey.mail.smtp.rules.message import Message
 from survey.mail.smtp.service.catcher import Catcher
+from survey.mail.smtp.service.message import Message
 from tests.conftest import settings
 
 HTML = "<html><head><title>t</title></head><body><a href='http://localhost/s/w#CODE'>Answer</a><script>alert(1)</script></body></html>"

@@ -15,7 +15,7 @@ from survey.database import db, transaction
 from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service.reminders import remind
 from survey.kernel import progress
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.mail.outbox.service import watched
 from survey.mail.outbox.service.watched import Watched
 from survey.mail.smtp.service.sender import Connection, Limits

@@ -10,11 +10,9 @@ from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAFF
 from survey.invitations.service.invitations import invitation as invitation_by_id
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import progress as mail
-from survey.mail.outbox.service.letter_types import ALARM, is_told
-from survey.mail.outbox.service.letters import DONE, GOING_OUT, KEPT, paused_waves
-from survey.mail.outbox.service.progress import Channel, NotArrived
+from survey.mail import service as mail
 from survey.mail.rules.wording import Counts, Pause, StatedPace, headline, rate, unreached_words
+from survey.mail.service import ALARM, DONE, GOING_OUT, KEPT, Channel, NotArrived, is_told, paused_waves
 from survey.people.rules.staff_list import Person
 from survey.people.service.directory import person as person_by_id
 from survey.waves import service as waves

@@ -10,7 +10,7 @@ from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor, manages
 from survey.console.service import wave_mail as sending
 from survey.kernel.clock import now
-from survey.mail.outbox.service import progress as mail
+from survey.mail import service as mail
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 

@@ -13,7 +13,7 @@ from survey.findings.service.documents import findings
 from survey.invitations.service.invitations import number_answered
 from survey.jobs.pulse import is_beating
 from survey.kernel.clock import now
-from survey.mail.outbox.service import progress as mail
+from survey.mail import service as mail
 from survey.mail.rules.wording import SENT_MEANS
 from survey.providers.service import provider_by_id
 from survey.vault.service.spare_copies import EXPORT, confirm_destroyed, copies_to_destroy, spare_copies

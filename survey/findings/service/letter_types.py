@@ -5,7 +5,7 @@ from datetime import timedelta
 from survey.config import Config
 from survey.findings.letters import findings_letter
 from survey.findings.service.sharing import FINDINGS, sharing
-from survey.mail.outbox.service.letters import Draft, Item, Kind
+from survey.mail.service import Draft, Item, Kind
 from survey.providers.service import contact, provider_by_id
 
 PRIORITY = 20

@@ -15,7 +15,7 @@ from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.kernel.workdays import add_working_days
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.providers.rules import Contact, Provider
 from survey.providers.service import provider_by_id
 from survey.responses.service.comments import released

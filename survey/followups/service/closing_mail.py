@@ -18,7 +18,7 @@ from survey.followups.rules.composition import Occasion, check_choice, compose, 
 from survey.followups.tables import DraftRow, EditionRow
 from survey.invitations.service.recipients import invited
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service import letters as mail
+from survey.mail import service as mail
 from survey.providers.service import provider_by_id
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState, wall_clock

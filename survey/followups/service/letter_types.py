@@ -6,7 +6,7 @@ from survey.config import Config
 from survey.followups.letters import follow_up_letter
 from survey.followups.service.closing_mail import FOLLOW_UP, edition
 from survey.invitations.service.recipients import reader_of, store_ways_out
-from survey.mail.outbox.service.letters import Draft, Item, Kind
+from survey.mail.service import Draft, Item, Kind
 from survey.people.service.stopping import draw_stop_secret
 from survey.waves import service as waves
 

@@ -10,9 +10,8 @@ from survey.invitations.rules import codes as rules
 from survey.invitations.rules.codes import Invitation
 from survey.invitations.tables import InvitationRow, TokenRow
 from survey.kernel.ids import random_id
-from survey.mail.outbox.service import letters as mail
-from survey.mail.outbox.service.letter_types import NotNow
-from survey.mail.outbox.service.progress import level
+from survey.mail import service as mail
+from survey.mail.service import NotNow, level
 from survey.people.rules.staff_list import Person
 from survey.people.service.directory import list_people, person
 from survey.people.service.stopping import level_stop_secrets, reachable_at, store_stop_secrets
@@ -143,7 +142,7 @@ def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
             session.execute(insert(InvitationRow), [{**row._asdict(), "answered": 0} for row in found])
         level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
-        mail.resume_wave(item.slug)  # what comes later, findings say, is not what was meant to wait
+        mail.lift_pause(item.slug)  # what comes later, findings say, is not what was meant to wait
         mail.forget_quiet(item.slug, sum_up=sum_up)
         level(item.slug)
 

@@ -11,8 +11,8 @@ from survey.invitations.service import invitations as service
 from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
 from survey.languages import voice_for
-from survey.mail.outbox.service.letter_types import Draft, Item, Kind, NotNow, Reader, Writer
 from survey.mail.rules.template import Template
+from survey.mail.service import Draft, Item, Kind, NotNow, Reader, Writer
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import organisation
 from survey.people.rules.staff_list import Person

@@ -7,10 +7,9 @@ from survey.database import db, scrub, transaction
 from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
 from survey.invitations.service.thirds import dealt_thirds
 from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
-from survey.mail.outbox.service import letters as mail
-from survey.mail.outbox.service.letter_types import told_to_staff
-from survey.mail.outbox.service.progress import supersede, told_states
+from survey.mail import service as mail
 from survey.mail.rules.states import State
+from survey.mail.service import supersede, told_states, told_to_staff
 from survey.people.rules.staff_list import Person
 from survey.people.service import directory as people
 from survey.people.service.stopping import has_stopped

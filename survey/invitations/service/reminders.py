@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from survey.database import transaction
 from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service.invitations import INVITATION, REMINDER, unanswered
-from survey.mail.outbox.service import letters as mail
-from survey.mail.outbox.service.progress import told_states
+from survey.mail import service as mail
 from survey.mail.rules.states import State
+from survey.mail.service import told_states
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 

@@ -9,8 +9,8 @@ from email.utils import parseaddr
 from survey.config import Config
 from survey.invitations.letters import rehearse
 from survey.invitations.service.thirds import third_of
-from survey.mail.outbox.service import letters as mail
-from survey.mail.smtp.service.checks import notes_before_launch
+from survey.mail import service as mail
+from survey.mail.service import notes_before_launch
 from survey.people.rules.staff_list import Person
 from survey.people.service.directory import people_in
 from survey.providers.service import provider_by_id

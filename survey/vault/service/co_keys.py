@@ -13,8 +13,8 @@ from survey.kernel.ids import random_id
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint, from_text
 from survey.vault.tables import CoKeyRow
+from survey.waves import service as waves
 from survey.waves.rules.waves import CoKey
-from survey.waves.tables import WaveRow
 
 MOST = 2
 LONGEST_NAME = 80
@@ -68,12 +68,12 @@ def end(name: str, *, actor: str) -> Registered:
             raise Refused(f"{name[:LONGEST_NAME]!r} holds no registered key. See: candour cokey list")
         row.ended_at = now()
         record("co-key ended", {"name": row.name, "fingerprint": fingerprint(row.public_key)}, actor)
-        return _registered(row, _waves_sealed())
+        return _registered(row, waves.waves_by_co_key())
 
 
 def list_registered() -> tuple[Registered, ...]:
     """Every key that was ever registered, oldest first; those without an end seal the next wave."""
-    sealed = _waves_sealed()
+    sealed = waves.waves_by_co_key()
     return tuple(_registered(row, sealed) for row in db.session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at)))
 
 
@@ -108,10 +108,6 @@ def _check_seals(public: bytes) -> None:
         sealing.seal_again(public, "probe", b"probe")
     except ValueError as error:
         raise Refused("Nothing can be sealed to this key. Ask for a fresh one: candour cokey make") from error
-
-
-def _waves_sealed() -> dict[bytes, str]:
-    return {bytes.fromhex(key["public"]): slug for slug, keys in db.session.execute(select(WaveRow.slug, WaveRow.co_keys)) for key in keys}
 
 
 def _registered(row: CoKeyRow, sealed: dict[bytes, str]) -> Registered:

@@ -13,6 +13,7 @@ from survey.waves.service.reading import (
     survey,
     wave,
     wave_by_id,
+    waves_by_co_key,
 )
 from survey.waves.service.rows import listed_holidays
 from survey.waves.service.states import (
@@ -27,6 +28,7 @@ from survey.waves.service.states import (
     hold_open,
     make_up,
     mark,
+    note_missing_key,
 )
 from survey.waves.service.surveys import Plan, add_survey, end_survey, pause_survey, resume_survey, set_target, targets
 from survey.waves.service.thirds import add_pool, due_to_pool, pool_of, thirds_of
@@ -57,6 +59,7 @@ __all__ = [
     "mark",
     "missed_openings",
     "move_planned",
+    "note_missing_key",
     "number_of_earlier_waves",
     "open_waves",
     "pause_survey",
@@ -73,4 +76,5 @@ __all__ = [
     "thirds_of",
     "wave",
     "wave_by_id",
+    "waves_by_co_key",
 ]

@@ -51,6 +51,12 @@ def wave_by_id(wave_id: str) -> Wave:
     return wave_of(db.session.scalars(select(WaveRow).where(WaveRow.id == wave_id)).one())
 
 
+def waves_by_co_key() -> dict[bytes, str]:
+    """The slug of the wave that each representative's public key seals."""
+    pairs = db.session.execute(select(WaveRow.slug, WaveRow.co_keys))
+    return {bytes.fromhex(key["public"]): slug for slug, keys in pairs for key in keys}
+
+
 def probe_of(wave_id: str) -> bytes | None:
     """The sealed probe that shows whether the wave's key is still there."""
     return db.session.scalar(select(WaveRow.probe).where(WaveRow.id == wave_id))

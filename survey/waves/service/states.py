@@ -135,6 +135,17 @@ def mark(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
         session.execute(update(WaveRow).where(WaveRow.id == item.id).values(state=state.value, void_reason=reason))
 
 
+def note_missing_key(wave: Wave, missing_since: datetime | None) -> bool:
+    """Keeps since when a wave's key is missing, or that it is there again (None).
+
+    Says whether this changed anything: another process may have noticed first.
+    """
+    otherwise = WaveRow.key_missing_since.is_(None) if missing_since else WaveRow.key_missing_since.is_not(None)
+    query = update(WaveRow).where(WaveRow.id == wave.id, WaveRow.state == wave.state.value, otherwise)
+    with transaction():
+        return connection().execute(query.values(key_missing_since=missing_since)).rowcount == 1
+
+
 def hold_for_answer(wave_id: str) -> bool:
     """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit."""
     return hold_open(wave_id) is not None

@@ -31,8 +31,8 @@ from survey.mail.rules import states
 from survey.mail.rules.letter import Letter
 from survey.mail.rules.return_address import envelope_sender
 from survey.mail.rules.states import Attempt, Outcome, State
-from survey.mail.smtp.rules.message import Message
 from survey.mail.smtp.rules.presets import Pace, pace_for
+from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Channel, channel_for
 
 log = logging.getLogger(__name__)

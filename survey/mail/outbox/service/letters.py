@@ -1,4 +1,4 @@
-"""Mail, for the other rooms: queue, cancel, look, pause; and hand over what is due."""
+"""Letters that are queued: taking them back, what became of them, and what is kept of them afterwards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,41 +8,13 @@ from sqlalchemy import Select, and_, case, delete, func, insert, literal, or_, s
 
 from survey.database import connection, db, transaction
 from survey.kernel import clock
-from survey.mail.outbox.service.delivery import DONE, GOING_OUT, Report, deliver
-from survey.mail.outbox.service.letter_types import Draft, Item, Kind, known_kinds, quiet_kinds, register
-from survey.mail.outbox.service.pausing import channel_pause, pause, pause_wave, paused_waves, resume, resume_wave
-from survey.mail.outbox.service.queue import queue, queue_another
+from survey.mail.outbox.service.delivery import DONE, GOING_OUT
+from survey.mail.outbox.service.letter_types import known_kinds, quiet_kinds
+from survey.mail.outbox.service.pausing import channel_pause
 from survey.mail.outbox.tables import LetterTotalRow, OutboxRow
 from survey.mail.rules.states import State
 from survey.mail.rules.wording import TAKEN_BACK
 
-__all__ = [
-    "DONE",
-    "GOING_OUT",
-    "Draft",
-    "Item",
-    "Kind",
-    "Report",
-    "Status",
-    "blank",
-    "blank_old",
-    "cancel",
-    "channel_pause",
-    "deliver",
-    "forget_quiet",
-    "is_queued",
-    "lately",
-    "pause",
-    "pause_wave",
-    "paused_waves",
-    "queue",
-    "queue_another",
-    "register",
-    "resume",
-    "resume_wave",
-    "status",
-    "waits_since",
-]
 KEPT = timedelta(days=30)
 
 

@@ -7,7 +7,7 @@ from survey.database import db
 from survey.mail.outbox.service import progress
 from survey.mail.rules.states import Attempt
 from survey.mail.rules.wording import rate, time_left
-from survey.mail.smtp.rules.message import Message
+from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Channel
 
 SECONDS_BETWEEN_LOOKS = 1.0

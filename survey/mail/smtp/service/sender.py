@@ -25,9 +25,9 @@ from survey.kernel.addresses import needs_utf8, wire_address
 from survey.kernel.hosts import is_loopback
 from survey.mail.rules.states import Attempt, Outcome, Phase, judge
 from survey.mail.smtp.rules.grants import NoToken
-from survey.mail.smtp.rules.message import Message
 from survey.mail.smtp.rules.steps import Certificate, Step, certificate_fault, quoted, seen_certificate
 from survey.mail.smtp.service.catcher import Catcher
+from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.tokens import TokenSource, token_source, xoauth2
 from survey.mail.smtp.service.watchdog import Watchdog
 

@@ -5,10 +5,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import update
-
 from survey.access.service.audit import record
-from survey.database import connection, transaction
+from survey.database import transaction
 from survey.kernel.errors import Refused
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
@@ -17,7 +15,6 @@ from survey.vault.rules.passphrases import lock, unlock
 from survey.vault.service.spare_copies import ENDED, EXPORTED
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
-from survey.waves.tables import WaveRow
 
 _LARGEST_COPY = 10_000
 
@@ -56,7 +53,7 @@ def import_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, 
         raise Refused(f"The key in {file} does not open what was sealed for {item.slug}. Nothing was changed. Take another copy.")
     key_files.put_back(key_dir, item.id, private)
     with transaction():
-        _note(item, None)
+        waves.note_missing_key(item, None)
         record("key imported", {"wave": item.slug, "key": fingerprint(key_files.public_half(private))}, actor)
     return waves.wave(name)
 
@@ -84,17 +81,9 @@ def probe_key(item: Wave, key_dir: Path | None, moment: datetime, *, actor: str)
     if (fault is None) is (item.key_missing_since is None):
         return alarm
     with transaction():
-        if _note(item, moment if fault else None):
+        if waves.note_missing_key(item, moment if fault else None):
             record("key missing" if fault else "key found", {"wave": item.slug}, actor)
     return alarm
-
-
-def _note(item: Wave, missing_since: datetime | None) -> bool:
-    """Whether this changed anything: another process may have noticed first."""
-    otherwise = WaveRow.key_missing_since.is_(None) if missing_since else WaveRow.key_missing_since.is_not(None)
-    query = update(WaveRow).where(WaveRow.id == item.id, WaveRow.state == item.state.value, otherwise)
-    with transaction():
-        return connection().execute(query.values(key_missing_since=missing_since)).rowcount == 1
 
 
 def _purpose(item: Wave) -> str:
