@@ -74,7 +74,7 @@ def attempt(world: World) -> Evidence:
 @contextmanager
 def key_file_left(app: Flask) -> Iterator[None]:
     """Nobody destroys the key."""
-    with patched(counting.keys, "destroy_key", lambda *_: None):
+    with patched(key_files, "destroy_key", lambda *_: None):
         yield
 
 

@@ -17,9 +17,9 @@ from survey.database import db
 from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER, invitations_of
 from survey.invitations.service.personal_data import correct_address
 from survey.kernel.clock import now
+from survey.mail import service as mail
 from survey.mail.bounces.service import returned
 from survey.mail.bounces.service.returned import Reading, read_bounces
-from survey.mail.outbox.service import letters
 from survey.mail.smtp.service.sender import Connection
 from survey.schedule import tick
 from tests.answering.today import everything_stored, open_today
@@ -68,8 +68,8 @@ def secrets_in(box: Postbox) -> list[str]:
 
 
 def send(config: Config, kind: str, recipients: list[str], number: int = 1) -> None:
-    letters.queue(kind, "it-support-2027-q1", recipients, number=number)
-    assert letters.deliver(channel=Connection(config.mail_url)).problem == ""
+    mail.queue(kind, "it-support-2027-q1", recipients, number=number)
+    assert mail.deliver(channel=Connection(config.mail_url)).problem == ""
 
 
 def test_after_reading_no_code_is_in_any_table_log_or_file_or_in_the_bounce_mailbox(app: Flask, tmp_path: Path) -> None:

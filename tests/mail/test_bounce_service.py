@@ -22,6 +22,7 @@ from survey.database import db, transaction
 from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
 from survey.invitations.service.personal_data import export_person
 from survey.kernel.clock import now
+from survey.mail import service as mail
 from survey.mail.bounces.service import returned
 from survey.mail.bounces.service.mailbox import Mailbox
 from survey.mail.bounces.service.returned import STAYS, Reading, Taken, box_state, read_bounces, read_bounces_if_due, take
@@ -55,12 +56,12 @@ class Post:
         """Queues a letter of this kind for the first people, and hands over what waits."""
         query = "SELECT i.id FROM invitation i JOIN person p ON p.id = i.person_id WHERE p.email IN (:one, :two)"
         recipients = db.session.execute(text(query), {"one": "ada@northwind.example", "two": "c2@northwind.example"}).scalars()
-        letters.queue(kind, self.company.wave.slug, list(recipients), number=number)
+        mail.queue(kind, self.company.wave.slug, list(recipients), number=number)
         self.deliver()
 
     def deliver(self) -> None:
         before = len(self.box.kept)
-        assert letters.deliver(channel=Connection(self.box.url)).problem == ""
+        assert mail.deliver(channel=Connection(self.box.url)).problem == ""
         kinds = dict(db.session.execute(text("SELECT message_id, kind FROM outbox")).all())
         db.session.rollback()
         for letter in self.box.letters()[before:]:
@@ -390,7 +391,7 @@ def test_where_the_server_can_it_is_asked_to_return_no_body(post: Post) -> None:
     thread.start()
     retry(post.company.wave.slug)
     set_state(post.ids[INVITATION, "ada@northwind.example"], "ready")
-    letters.deliver(channel=Connection(f"smtp://127.0.0.1:{listener.getsockname()[1]}"))
+    mail.deliver(channel=Connection(f"smtp://127.0.0.1:{listener.getsockname()[1]}"))
     thread.join(timeout=15)
     listener.close()
     assert [line for line in heard if line.lower().startswith(b"mail")] == [b"MAIL FROM:<feedback@northwind.example> RET=HDRS\r\n"]

@@ -15,7 +15,6 @@ from survey.access.service.accounts import add_user
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.mail.outbox.service import delivery
-from survey.mail.outbox.service import letters as service
 from survey.mail.outbox.service.delivery import Report
 from survey.mail.outbox.service.leases import BATCH
 from survey.mail.outbox.service.letter_types import Draft, Item, Kind, NotNow, register
@@ -99,7 +98,7 @@ def box() -> Iterator[Postbox]:
 
 def deliver(url: str | int, seconds: float = 60.0) -> Report:
     address = url if isinstance(url, str) else f"smtp://127.0.0.1:{url}"
-    return service.deliver(seconds=seconds, channel=Connection(address, None, Limits(2.0, 4.0)))
+    return delivery.deliver(seconds=seconds, channel=Connection(address, None, Limits(2.0, 4.0)))
 
 
 def rows(columns: str = "state", wave: str = WAVE) -> dict[str, object]:
@@ -235,9 +234,9 @@ def test_a_connection_lost_after_data_is_tried_again_or_unknown_by_kind(
     queue(kind, WAVE, ["ada"])
     arrived = KeepsThenDrops(box)
     clock.move(seconds=7)
-    service.deliver(channel=arrived)
+    delivery.deliver(channel=arrived)
     clock.move(seconds=20)
-    service.deliver(channel=arrived)
+    delivery.deliver(channel=arrived)
     assert rows() == {"ada": state}
     assert box.recipients == ["ada@northwind.example"] * copies
     assert len(set(ids(box))) == 1
@@ -284,7 +283,7 @@ def test_a_server_that_never_answers_gets_three_copies_at_most_and_is_left_for_a
 
 
 def deliver_by(line: Connection) -> Report:
-    return service.deliver(channel=line)
+    return delivery.deliver(channel=line)
 
 
 def test_a_letter_that_cannot_be_decided_now_waits_and_counts_as_nothing(desk: Desk, box: Postbox, clock: Clock) -> None:
@@ -389,7 +388,7 @@ def test_what_was_sent_is_written_down_before_a_new_connection_is_waited_for(
     monkeypatch.setattr(sender, "LETTERS_PER_CONNECTION", 1)
     queue("again", WAVE, ["ada", "bob"])
     line = Watched(box.url)
-    assert service.deliver(channel=line).sent == 2
+    assert delivery.deliver(channel=line).sent == 2
     assert line.seen == [["leased", "leased"], ["leased", "sent"]]
 
 
@@ -647,7 +646,7 @@ def test_what_the_old_holder_heard_changes_nothing_after_a_takeover(desk: Desk, 
 
     box.answers = {"RCPT": ["550 5.1.1 unknown"]}
     queue("again", WAVE, ["ada"])
-    report = service.deliver(channel=SleepsAfterwards(box.url, taken_over))
+    report = delivery.deliver(channel=SleepsAfterwards(box.url, taken_over))
     assert report == Report()
     assert rows("state, last_code, attempts") == {"ada": ("sent", "250", 2)}
 
