@@ -17,6 +17,7 @@ import click
 from survey.kernel import ending
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
+from survey.kernel.hints import words_for_command
 from survey.kernel.progress import Progress
 
 if TYPE_CHECKING:
@@ -446,7 +447,7 @@ def main() -> None:
     try:
         candour()
     except Refused as refused:
-        click.echo(refused.message, err=True)
+        click.echo(words_for_command(refused), err=True)
         for line in refused.details:
             click.echo(f"  {line}", err=True)
         sys.exit(1)

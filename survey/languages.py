@@ -133,7 +133,7 @@ def faults(language: str) -> tuple[str, ...]:
     try:
         catalog = _catalog(language, TRANSLATIONS)
     except Refused as refused:
-        return (refused.message,)
+        return (refused.sentence,)
     return tuple(f"{_shown(path)}, {fault}" for fault in _faults(catalog, _sentences(TRANSLATIONS)))
 
 

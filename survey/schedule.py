@@ -197,7 +197,7 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
     try:
         said = work()
     except Refused as refused:
-        lines.append(refused.message)
+        lines.append(refused.sentence)
     except (DBAPIError, NoConnection) as error:
         _note(error)
         db.session.rollback()

@@ -54,7 +54,7 @@ def reply(wave: str) -> str | BaseResponse:
             flash(f"Recorded, version {kept.version}.")
             return redirect(url_for("followups.write", wave=item.slug), 303)
     facts = {"wave": found, "provider": provider_by_id(item.provider_id).name, "standing": standing, "form": form}
-    faults = [(_field(line), line) for line in problem.details or (problem.message,)] if problem else []
+    faults = [(_field(line), line) for line in problem.details or (problem.sentence,)] if problem else []
     page = render_template(
         "accountability/reply.html",
         problem=problem,

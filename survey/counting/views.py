@@ -50,7 +50,7 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
     try:
         counted = count_returned(wave, file.read() if file else b"", current_app.config["CANDOUR"].key_dir, actor=current_actor())
     except Refused as refused:
-        return _page(wave, refused.message), 400
+        return _page(wave, refused.sentence), 400
     flash(f"{counted.slug} is {counted.state}.")
     return redirect(url_for("findings.results", wave=counted.slug), 303)
 

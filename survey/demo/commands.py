@@ -121,7 +121,7 @@ def main() -> None:
             welcome(config)
             run("127.0.0.1", int(port))
     except Refused as refused:
-        click.echo("\n  ".join([refused.message, *refused.details]), err=True)
+        click.echo("\n  ".join([refused.sentence, *refused.details]), err=True)
         sys.exit(1)
 
 

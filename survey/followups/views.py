@@ -47,7 +47,7 @@ def write(wave: str) -> str | BaseResponse:
     facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter) if letter else None, "refusal": refusal}
     facts |= {"why_not": closing_mail.why_not(item, standing) if standing else None, "measures": choices(found), "form": form}
     facts |= {"readers": len(closing_mail.readers(item)), "named": named_day, "no_reply": no_reply_by, "problem": problem}
-    facts["faults"] = [(_part(line), line) for line in problem.details or (problem.message,)] if problem else []
+    facts["faults"] = [(_part(line), line) for line in problem.details or (problem.sentence,)] if problem else []
     return _with_frame(render_template("followups/write.html", **facts), 400 if problem else 200)
 
 
@@ -103,7 +103,7 @@ def _preview(item: Wave) -> tuple[Edition | None, str]:
             return None, ""
         return closing_mail.preview(item.slug, now()), ""
     except Refused as refused:
-        return None, refused.message
+        return None, refused.sentence
 
 
 def _standing_of(slug: str) -> Standing | None:

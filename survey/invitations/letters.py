@@ -141,7 +141,7 @@ def _fault(kind: str, language: str, facts: Facts) -> str | None:
     try:
         staff_letter(template_for(kind, voice_for(language), facts), somebody, Means("0" * LENGTH, "0", "0"))
     except Refused as refused:
-        return f"{kind} in {named(language)}: {refused.message}"
+        return f"{kind} in {named(language)}: {refused.sentence}"
     except (TemplateError, LookupError, TypeError, ValueError) as error:
         return f"{_place(error)}: {_reason(error)}."
     return None

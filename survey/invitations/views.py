@@ -23,7 +23,7 @@ def correct_address(person_id: str) -> str | tuple[str, int] | Response:
         try:
             corrected = personal_data.correct_address(known.email, form.email.data, actor=current_actor())
         except Refused as refused:
-            problems = (refused.message,)
+            problems = (refused.sentence,)
         else:
             flash(f"{corrected.name} is now {corrected.email}.")
             return redirect(url_for("people.list_people", department=known.department), 303)

@@ -106,7 +106,7 @@ def held(hold: Hold) -> Iterator[Hold]:
     try:
         yield hold
     except Refused as refused:
-        _leave(hold, WorkState.FAILED, refused.message)
+        _leave(hold, WorkState.FAILED, refused.sentence)
         raise
     except Exception:
         _leave(hold, WorkState.WAITING, until=now() + AFTER_FAULT)

@@ -1,25 +1,51 @@
-"""The one way in which Candour says no to a person."""
+"""How Candour says no to a person: a code for programs, a sentence for people, and no word of where it will be read.
 
+The same refusal is printed by a command, shown on a page and given to programs; what to click or to type next is a hint that
+each of them adds from one table (`survey.kernel.hints`).
+"""
+
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
 
 class Refused(Exception):
-    """A request that is turned down: one sentence saying what to do, and optionally one line per detail.
+    """A request that is turned down. Nothing has been changed.
 
-    The command line prints it on standard error and exits with 1; a page shows it. Nothing has been changed.
+    `code` is stable, in words joined by hyphens; programs may rely on it. `sentence` says to a person what is wrong and what would
+    be right, without naming a command, an option or a page. `details` holds one line per fault, where there are several. `about`
+    names what the hint to this code needs, such as `wave="it-support-2027-q1"`.
     """
 
-    def __init__(self, message: str, *, details: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, code: str, sentence: str = "", *, details: tuple[str, ...] = (), **about: str) -> None:
+        if not sentence:  # TRANSITION: a refusal that has no code yet
+            code, sentence = "refused", code
+        if not _CODE.fullmatch(code):
+            raise ValueError(f"{code!r} is no code: write words joined by hyphens, and the sentence after it")
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
         self.details = details
+        self.about = about
+
+
+class NotFound(Refused):
+    """What was asked for is not there: 404 on a page, exit 1 at a command.
+
+    `what` is the word for it, such as "wave"; the code is `unknown-wave`.
+    """
+
+    def __init__(self, what: str, sentence: str, **about: str) -> None:
+        super().__init__(f"unknown-{what.replace(' ', '-')}", sentence, details=(), **about)
+        self.what = what
 
 
 @contextmanager
-def interruptible(says: str) -> Iterator[None]:
-    """Turns Ctrl-C into a sentence: what has happened so far, and how to go on."""
+def interruptible(sentence: str) -> Iterator[None]:
+    """Turns Ctrl-C into a refusal with this sentence: what has happened so far, and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
-        raise Refused(says) from None
+        raise Refused("interrupted", sentence) from None

@@ -35,7 +35,7 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
         try:
             self.staff = read_staff_list(self.content)
         except Refused as refused:
-            raise ValidationError(" ".join((refused.message, *refused.details))) from refused
+            raise ValidationError(" ".join((refused.sentence, *refused.details))) from refused
 
     @property
     def file_name(self) -> str:

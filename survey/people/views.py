@@ -49,7 +49,7 @@ def preview() -> str | tuple[str, int]:
     try:
         result = directory.preview_import(staff)
     except Refused as refused:
-        form.file.errors = [" ".join((refused.message, *refused.details))]
+        form.file.errors = [" ".join((refused.sentence, *refused.details))]
         return render_template("people/preview.html", form=form, staff=None, correction=""), 400
     facts = {
         "staff": staff,

@@ -96,7 +96,7 @@ def test_two_administrators_who_remove_each_other_at_once_do_not_both_succeed(ap
             try:
                 remove_user(name)
             except Refused as refusal:
-                refused.append(refusal.message)
+                refused.append(refusal.sentence)
 
     for round_ in range(1, 6):
         for name in names:

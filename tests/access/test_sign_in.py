@@ -266,7 +266,7 @@ def test_a_good_password_is_taken(password: str) -> None:
 def test_what_is_no_address_gets_no_account(address: str, says: str) -> None:
     with pytest.raises(Refused, match=says) as refused:
         checked_address(address)
-    assert refused.value.message.isprintable()
+    assert refused.value.sentence.isprintable()
 
 
 def landing(response: TestResponse) -> str:

@@ -289,7 +289,7 @@ def test_a_locked_database_keeps_the_answers_on_the_page_and_does_nothing_by_hal
 ) -> None:
     company = open_today(app)
     monkeypatch.setattr(database, "BUSY_SECONDS", 0)
-    monkeypatch.setattr("survey.waves.service.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("survey.waves.service.states._WAIT", text("SET LOCAL lock_timeout = 200"))
     db.session.remove()
     db.engine.dispose()
     browser = app.test_client()

@@ -194,7 +194,7 @@ def test_a_refused_import_says_what_to_do_and_stores_nothing(app: Flask, place: 
         for dry in ((), ("--dry-run",)):
             with pytest.raises(Refused) as refused:
                 import_file(place, content, *options.get("more", ()), *dry, **facts)
-            message = "\n".join([refused.value.message, *refused.value.details])
+            message = "\n".join([refused.value.sentence, *refused.value.details])
             assert [words for words in said if words not in message] == [], message
             assert stored() == before, options
 

@@ -69,7 +69,7 @@ def test_a_reply_is_kept_word_for_word() -> None:
 def test_a_reply_that_no_mail_can_carry_is_refused_with_what_to_do(text: str, says: str) -> None:
     with pytest.raises(Refused, match=says) as refused:
         read_reply(text)
-    assert len(refused.value.message) < 300
+    assert len(refused.value.sentence) < 300
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_reply_cannot_have_come_tomorrow_nor_before_the_findings_went_out(rece
 def test_what_is_no_day_is_refused_briefly(text: str) -> None:
     with pytest.raises(Refused, match="is not a day") as refused:
         read_day(text)
-    assert len(refused.value.message) < 120
+    assert len(refused.value.sentence) < 120
 
 
 def test_empty_lines_are_no_commitments_and_good_ones_lose_only_their_surplus_space() -> None:

@@ -302,7 +302,7 @@ def test_no_wave_opens_whose_letters_cannot_be_written(
     says = spoil(tmp_path, monkeypatch, app)
     with pytest.raises(Refused) as refused:
         opened(app, first)
-    assert refused.value.message.startswith(
+    assert refused.value.sentence.startswith(
         f"{first.slug} does not open, for its letters cannot be written; nothing was queued. Correct {says}"
     )
     assert (rows("outbox"), rows("invitation"), waves.wave(first.slug).state) == (0, 0, WaveState.PLANNED)

@@ -64,7 +64,7 @@ def test_a_wave_opens_once_however_many_threads_try(app: Flask) -> None:
     came_to = at_once(app, *[opening(app, first)] * 6)
     assert len(came_to) == 6
     assert [one.invited for one in came_to if isinstance(one, Wave)] == [58]
-    assert {one.message for one in came_to if isinstance(one, Refused)} == {
+    assert {one.sentence for one in came_to if isinstance(one, Refused)} == {
         "it-support-2027-q1 is open already; a wave opens once. See: candour waves list"
     }
     assert (rows("invitation"), rows("outbox"), rows("wave_group")) == (58, 58, len(waves.wave(first.slug).groups))

@@ -5,7 +5,7 @@ from survey.kernel.errors import Refused
 
 def test_a_refusal_carries_one_sentence_and_its_details() -> None:
     refused = Refused("Two rows are wrong.", details=("line 3: no address", "line 9: twice"))
-    assert str(refused) == refused.message == "Two rows are wrong."
+    assert str(refused) == refused.sentence == "Two rows are wrong."
     assert refused.details == ("line 3: no address", "line 9: twice")
 
 

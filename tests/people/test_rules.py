@@ -75,7 +75,7 @@ def test_windows_1252_is_understood() -> None:
 def test_what_is_no_staff_list_is_refused_with_all_that_is_wrong_in_one_go(content: bytes, message: str) -> None:
     with pytest.raises(Refused) as refused:
         read_staff_list(content)
-    said = " ".join((refused.value.message, *refused.value.details))
+    said = " ".join((refused.value.sentence, *refused.value.details))
     assert "\n" not in said
     assert len(said) < 1000
     assert re.search(message, said), said
@@ -176,7 +176,7 @@ def test_any_bytes_give_people_or_a_refusal(content: bytes) -> None:
     try:
         staff = read_staff_list(content)
     except Refused as refused:
-        said = [refused.message, *refused.details]
+        said = [refused.sentence, *refused.details]
     assert all(is_tame(line) for line in (*said, *map(str, staff.faults)))
     assert {fault.row for fault in staff.faults} == set(staff.refused)
     assert len({row.email for row in staff.rows}) == len(staff.rows)

@@ -101,5 +101,5 @@ def test_an_unknown_provider_is_refused_by_naming_those_there_are(app: Flask, na
     add_provider("Brightline IT", [])
     with pytest.raises(Refused, match="Known: Brightline IT") as refused:
         add_contacts(name, [OTTO])
-    assert refused.value.message.isprintable()
-    assert len(refused.value.message) < 300
+    assert refused.value.sentence.isprintable()
+    assert len(refused.value.sentence) < 300

@@ -55,7 +55,7 @@ def changed(*changes: Change) -> dict[str, Any]:
 def refusal(found: object) -> Refused:
     with pytest.raises(Refused) as refused:
         read_document(found)
-    assert all(line.isprintable() and len(line) < 350 for line in (refused.value.message, *refused.value.details))
+    assert all(line.isprintable() and len(line) < 350 for line in (refused.value.sentence, *refused.value.details))
     return refused.value
 
 
@@ -132,7 +132,7 @@ def test_a_wrong_part_is_refused_by_name(change: Change, told: str) -> None:
 
 def test_all_faults_come_at_once() -> None:
     refused = refusal(changed(in_question(text="", revision=0), in_scale("nps", anchors=3), lambda found: found.update(title=7)))
-    assert refused.message == "The questionnaire has 4 faults."
+    assert refused.sentence == "The questionnaire has 4 faults."
     assert refused.details == (
         "scale nps: '3' must be a list.",
         "title: '7' must be text; in YAML, write words such as Yes and No in quotation marks.",
@@ -143,14 +143,14 @@ def test_all_faults_come_at_once() -> None:
 
 def test_endless_faults_are_counted_and_not_listed() -> None:
     refused = refusal(changed(lambda found: found["questions"].extend([None] * 5000)))
-    assert refused.message == "The questionnaire has 5,000 faults."
+    assert refused.sentence == "The questionnaire has 5,000 faults."
     assert refused.details[-1] == "and 4,800 more"
     assert len(refused.details) == 201
 
 
 @pytest.mark.parametrize("found", [None, [], "text", 3, {}, {"scales": {}}, {"scales": [], "questions": {}}])
 def test_what_is_no_questionnaire_is_pointed_to_an_export(found: object) -> None:
-    assert "Export one to see the form" in refusal(found).message
+    assert "Export one to see the form" in refusal(found).sentence
 
 
 def known(**parts: object) -> Question:
@@ -232,7 +232,7 @@ def test_any_document_is_a_questionnaire_or_a_refusal(edits: list[tuple[tuple[An
         try:
             read = read_document(found)
         except Refused as refused:
-            said = (refused.message, *refused.details)
+            said = (refused.sentence, *refused.details)
         else:
             said = ()
             assert read_document(json.loads(json.dumps(document(read)))) == read

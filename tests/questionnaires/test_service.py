@@ -154,7 +154,7 @@ def test_the_newest_saved_version_is_the_one_that_is_asked(app: Flask) -> None:
 def test_a_file_that_is_no_questionnaire_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(Refused, match=message) as refused:
         read_text(text)
-    assert refused.value.message.isprintable()
+    assert refused.value.sentence.isprintable()
 
 
 TAGS = ["!!int", "!!float", "!!bool", "!!timestamp", "!!binary", "!!set", "!!omap"]

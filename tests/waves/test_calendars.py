@@ -112,4 +112,4 @@ def test_only_the_first_faults_are_shown() -> None:
 def test_what_is_no_date_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(Refused, match="Write it like 2027-04-26") as refused:
         read_holiday(text)
-    assert len(refused.value.message) < 120
+    assert len(refused.value.sentence) < 120

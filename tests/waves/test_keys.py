@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_remedy(tmp_path: Path
     for place in (tmp_path / "file", tmp_path / "file" / "keys", Path("/proc/candour/keys")):
         with pytest.raises(Refused, match=r"Nothing was sent\. Check CANDOUR_KEY_DIR") as refused:
             make_key(place, WAVE)
-        assert str(place) in refused.value.message
+        assert str(place) in refused.value.sentence
 
 
 def test_a_process_without_a_key_folder_says_which_setting_it_lacks() -> None:
@@ -67,7 +67,7 @@ def test_a_lost_or_damaged_key_says_what_to_put_back(tmp_path: Path, content: by
         (tmp_path / f"{WAVE}.key").write_bytes(content)
     with pytest.raises(Refused, match="from your safe copy") as refused:
         load_key(tmp_path, WAVE)
-    assert f"{WAVE}.key" in refused.value.message
+    assert f"{WAVE}.key" in refused.value.sentence
 
 
 def test_a_destroyed_key_is_overwritten_before_it_goes(tmp_path: Path) -> None:

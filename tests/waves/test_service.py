@@ -136,4 +136,4 @@ def test_an_unknown_wave_is_refused_whatever_its_name_holds(app: Flask) -> None:
     for name in ("nothing", "a\x00b", "x" * 5000):
         with pytest.raises(Refused, match="candour waves list") as refused:
             waves.wave(name)
-        assert len(refused.value.message) < 200
+        assert len(refused.value.sentence) < 200

@@ -1,11 +1,13 @@
 """Wires sign-in, the guard, the headers and the error pages into an application."""
 
+import json
 import logging
 import secrets
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask_login import current_user, logout_user, user_logged_out
 from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
 from flask_security.forms import LoginForm
@@ -26,7 +28,8 @@ from survey.config import Config
 from survey.database import db
 from survey.kernel.addresses import tidy_address
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
+from survey.kernel.hints import link_for_page
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +98,7 @@ def init_access(app: Flask, config: Config) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
     init_headers(app, config)
     app.before_request(_guard)
+    app.jinja_env.globals["next_step"] = link_for_page
     app.register_error_handler(Refused, _show_refusal)
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_error)
@@ -144,7 +148,7 @@ def _holds_nul(*, with_form: bool) -> bool:
     return "\0" in request.path or any("\0" in value for values in fields for _, value in values.items(multi=True))
 
 
-def _page(code: int) -> tuple[str, int]:
+def _page(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
     texts = {
         400: ("This request was not understood", "Go back, reload the page and try again."),
         413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
@@ -154,35 +158,57 @@ def _page(code: int) -> tuple[str, int]:
     title, message = texts.get(
         code, ("Not found, or not open to you", "The address may be mistyped, or your role does not reach this page.")
     )
+    return _error_page(title, message, code)
+
+
+def _error_page(title: str, message: str, code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
+    if _wants_json():
+        return _problem(code, f"{title}. {message}")
     return render_template("errors/page.html", title=title, message=message), code
 
 
-def _show_refusal(refused: Refused) -> tuple[str, int]:
+def _show_refusal(refused: Refused) -> Any:  # noqa: ANN401 - a page, or a problem for a program
     db.session.rollback()
-    return render_template("errors/refused.html", refused=refused), 409
+    status = 404 if isinstance(refused, NotFound) else 409
+    if _wants_json():
+        return _problem(status, refused.sentence, code=refused.code, errors=list(refused.details))
+    return render_template("errors/refused.html", refused=refused, is_missing=status == 404), status
 
 
-def _show_stale_form(error: CSRFError) -> tuple[str, int]:
+def _wants_json() -> bool:
+    """Whether a program asks, and not a browser, which prefers HTML."""
+    accepted = request.accept_mimetypes
+    return accepted.best_match(["text/html", "application/json", "application/problem+json"], "text/html") != "text/html"
+
+
+def _problem(status: int, detail: str, **more: object) -> Response:
+    """What went wrong, for a program (RFC 9457); `code` tells refusals apart, for their type is always about:blank."""
+    said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return Response(json.dumps(said, ensure_ascii=False), status, content_type="application/problem+json")
+
+
+def _show_stale_form(error: CSRFError) -> Any:  # noqa: ANN401 - a page, or a problem for a program
     del error
     message = "The form is too old, or you were signed out meanwhile. Go back, reload the page and send it again."
-    return render_template("errors/page.html", title="Please send the form again", message=message), 400
+    return _error_page("Please send the form again", message, 400)
 
 
 def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass through
     code = error.code or 500
     if error.response is not None or code < 400:
         return error.get_response()
+    answer = current_app.make_response(_page(code))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        return *_page(code), {"Allow": ", ".join(sorted(error.valid_methods))}
-    return _page(code)
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return answer
 
 
-def _show_fault(error: Exception) -> tuple[str, int]:
+def _show_fault(error: Exception) -> Any:  # noqa: ANN401 - a page, or a problem for a program
     db.session.rollback()
     reference = secrets.token_hex(4)
     log.error("fault %s in %s: %s", reference, request.endpoint, type(error).__name__)
     message = f"Something went wrong on our side. Nothing was lost. If it stays, tell whoever runs this server: {reference}."
-    return render_template("errors/page.html", title="That did not work", message=message), 500
+    return _error_page("That did not work", message, 500)
 
 
 def _begin_session(app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object) -> None:

@@ -162,7 +162,7 @@ def _commitment(number: int, line: Line, faults: list[str]) -> Commitment | None
     try:
         due = read_day(line.due)
     except Refused as refused:
-        found.append(refused.message.removesuffix("."))
+        found.append(refused.sentence.removesuffix("."))
     else:
         if due is None:
             found.append("give the day it is due; without one it is no commitment")

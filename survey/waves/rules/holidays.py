@@ -62,7 +62,7 @@ def read_file(content: bytes) -> tuple[Holiday, ...]:
         try:
             holiday = read_holiday(day, name)
         except Refused as refused:
-            faults.append(f"line {line}: {refused.message}")
+            faults.append(f"line {line}: {refused.sentence}")
         else:
             found[holiday.day] = holiday
     if faults:

@@ -134,7 +134,7 @@ def _check_all(*checks: Callable[[], object]) -> None:
     if len(refused) == 1:
         raise refused[0]
     if refused:
-        raise Refused("The survey was not planned.", details=tuple(line for one in refused for line in one.details or (one.message,)))
+        raise Refused("The survey was not planned.", details=tuple(line for one in refused for line in one.details or (one.sentence,)))
 
 
 def _check_name(name: str) -> None:

@@ -203,7 +203,7 @@ class Mailbox:
         if isinstance(error, Away):
             return error
         if isinstance(error, Refused):
-            return Away(error.message.rstrip("."))
+            return Away(error.sentence.rstrip("."))
         if self._is_over:
             return Away(_TOO_SLOW)
         return Away(next((words for kind, words in _MEANINGS if isinstance(error, kind)), _BROKEN))

@@ -250,7 +250,7 @@ def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
     """A letter that could not be written has failed; five in a row of one wave pause that wave's mail, and only that."""
     wave = claim.item.wave
     run.unwritten[wave] = run.unwritten.get(wave, 0) + 1
-    reason = error.message if isinstance(error, Refused) else f"the letter could not be written ({type(error).__name__})"
+    reason = error.sentence if isinstance(error, Refused) else f"the letter could not be written ({type(error).__name__})"
     _settle(run, _Done(claim, Attempt(Outcome.FAILED, "", reason), begun=False))
     if run.unwritten[wave] == FAULTS_IN_A_ROW:
         pausing.pause_wave(wave, f"five letters in a row could not be written: {reason}")
