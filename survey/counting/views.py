@@ -52,7 +52,7 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
     except Refused as refused:
         return _page(wave, refused.sentence), 400
     flash(f"{counted.slug} is {counted.state}.")
-    return redirect(url_for("findings.results", wave=counted.slug), 303)
+    return redirect(url_for("console.results", wave=counted.slug), 303)
 
 
 def _page(name: str, problem: str | None = None) -> str:
@@ -79,5 +79,5 @@ def close_by_hand(wave: str) -> str | BaseResponse:
         key_dir = current_app.config["CANDOUR"].key_dir
         closed = close_wave(wave, now(), key_dir, actor=current_actor(), early=reason, leave_large=True)
         flash(f"{closed.slug} is {closed.state}.")
-        return redirect(url_for("findings.results", wave=closed.slug), 303)
+        return redirect(url_for("console.results", wave=closed.slug), 303)
     return render_template("counting/close_by_hand.html", wave=item, closes=printed(item.closes, item.timezone))

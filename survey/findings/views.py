@@ -1,55 +1,25 @@
-"""Results, the findings mail's preview and sending, and how we count."""
+"""The findings mail's preview and sending, findings as a file, and how we count."""
 
 from collections.abc import Container, Sequence
-from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
 from survey.access.rules.policy import POLICY
-from survey.access.service.current import current_actor, manages
+from survey.access.service.current import current_actor
 from survey.charts import drawings
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import findings_letter, length_fault
-from survey.findings.rules import Findings, Sharing
-from survey.findings.service.documents import comments_of, earlier_findings, findings
+from survey.findings.rules import Sharing
+from survey.findings.service.documents import findings
 from survey.findings.service.sharing import has_groups, number_released, preview_sharing, recipients, share, shared_with
-from survey.findings.words.rules.presentation import named_date, present
-from survey.findings.words.rules.trends import is_third
 from survey.findings.words.rules.worked_example import example, measured
 from survey.kernel.clock import now
 from survey.mail.rules.letter import Letter
-from survey.vault.service.spare_copies import copies_to_destroy
-from survey.waves import service as waves
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
-
-
-@blueprint.get("/waves/<wave>")
-@open_to("viewer")
-def results(wave: str) -> str | BaseResponse:
-    """The results of a counted wave, rendered from its frozen document; before that, how far it has come."""
-    item = waves.wave(wave)
-    if not item.is_published:
-        return redirect(url_for("console.progress", wave=item.slug))
-    found, before = findings(item.slug), earlier_findings(item)
-    may_act = manages()
-    if item.is_third:
-        return _third(found, before)
-    before_it = [document for document in before if not is_third(document)]
-    return render_template(
-        "findings/results.html",
-        shown=present(found.document, before, request.args.get("trend")),
-        charts=drawings,
-        closed=named_date(found.document["wave"]["closed"]),
-        previous=before_it[-1]["wave"]["slug"] if before_it else None,
-        thirds=waves.thirds_of(item),
-        manages=may_act,
-        comments=comments_of(found) if may_act else (),
-        copies=copies_to_destroy(item) if may_act else (),
-    )
 
 
 @blueprint.route("/findings/<wave>", methods=["GET", "POST"])
@@ -65,7 +35,7 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
     if sends and not problem:
         sent = share(wave, chosen, now(), actor=current_actor(), **along)
         flash(_on_its_way(len(sent), len(set(chosen))))
-        return redirect(url_for("findings.results", wave=wave), 303)
+        return redirect(url_for("console.results", wave=wave), 303)
     facts = {"found": found, "provider": provider, "contacts": contacts, "already": shared_with(found), "problem": problem}
     facts |= {"chosen": chosen, "shared": shared, "released": number_released(found), "has_groups": has_groups(found)}
     too_long = length_fault(written) if written else None
@@ -100,18 +70,6 @@ def csv(wave: str) -> Response:
 def how_we_count() -> str:
     """How scores, ranges and verdicts are made, in plain words."""
     return render_template("findings/how_we_count.html", charts=drawings, example=example(), measured=measured())
-
-
-def _third(found: Findings, before: Sequence[dict[str, Any]]) -> str:
-    """One third of a quarter: a score, its range, its place in the trend, and no verdict."""
-    return render_template(
-        "findings/third.html",
-        shown=present(found.document, before, request.args.get("trend")),
-        charts=drawings,
-        closed=named_date(found.document["wave"]["closed"]),
-        quarter=waves.pool_of(found.wave),
-        copies=copies_to_destroy(found.wave) if manages() else (),
-    )
 
 
 def _along(ticked: Container[str]) -> dict[str, bool]:

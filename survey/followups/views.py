@@ -1,7 +1,6 @@
 """Writing and sending the closing mail, and reading what was sent."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
@@ -14,7 +13,7 @@ from survey.accountability.rules.replies import named_day, no_reply_by
 from survey.findings.service.documents import findings
 from survey.followups.forms import MailForm, as_saved, mail_form
 from survey.followups.letters import length_fault, sample_letter
-from survey.followups.rules.closing_mail import Edition, Standing, read_draft
+from survey.followups.rules.closing_mail import Edition, read_draft
 from survey.followups.rules.composition import choices
 from survey.followups.service import closing_mail
 from survey.kernel.clock import now
@@ -79,12 +78,6 @@ def sent_letter(wave: str) -> Response:
     return _framed(closing_mail.edition(waves.wave(wave), _version()))
 
 
-@blueprint.app_context_processor
-def notices() -> dict[str, Callable[..., object]]:
-    """What pages below this room say about follow-ups: the dashboard which are due, the results page how far one is."""
-    return {"follow_ups_waiting": lambda: closing_mail.waiting(now()), "follow_up_of": _standing_of, "named_day": named_day}
-
-
 def _act(item: Wave, form: MailForm) -> BaseResponse:
     """Whatever is on the page is kept first, so that nothing typed is lost and only what was looked at is sent."""
     closing_mail.save_draft(item.slug, read_draft(form.opening, form.changes, form.strengths, form.problems, form.correction))
@@ -104,12 +97,6 @@ def _preview(item: Wave) -> tuple[Edition | None, str]:
         return closing_mail.preview(item.slug, now()), ""
     except Refused as refused:
         return None, refused.sentence
-
-
-def _standing_of(slug: str) -> Standing | None:
-    """For the page of results, which may also show a document whose wave is not here."""
-    found = next((item for item in waves.list_waves() if item.slug == slug), None)
-    return closing_mail.standing(found, now()) if found else None
 
 
 def _version() -> int | None:
