@@ -1,22 +1,24 @@
-"""Spare copies of the waves' keys, and the representative's key: made and used offline, registered on the server."""
+"""Spare copies of the waves' keys, and the representative's key: made and used offline, registered on the server.
+
+What only the server needs is imported by the commands that run there.
+"""
 
 import json
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from flask import current_app
 
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.vault.keys.service import safe_keeping
 from survey.vault.rules import ceremony_files, sealing
 from survey.vault.rules.passphrases import lock, unlock
-from survey.vault.service import co_keys, spare_copies
-from survey.waves import service as waves
+
+if TYPE_CHECKING:
+    from survey.vault.service import co_keys
 
 ACTOR = "command line"
 PURPOSE = "key of an employee representative"
@@ -109,6 +111,8 @@ def register(name: str, public: str) -> None:
 
     Example: candour cokey register "Rosa Marin" aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaagm2d2
     """
+    from survey.vault.service import co_keys
+
     found = co_keys.register(name, public, actor=ACTOR)
     click.echo(f"The next wave is sealed to the key of {found.key.name} as well: {found.fingerprint}")
     click.echo("Losing that key loses the wave; a second representative can be registered, and then either key opens.")
@@ -121,6 +125,8 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour cokey list --json
     """
+    from survey.vault.service import co_keys
+
     found = co_keys.list_registered()
     if as_json:
         click.echo(json.dumps({"cokeys": [_facts(one) for one in found]}, ensure_ascii=False))
@@ -137,11 +143,13 @@ def end(name: str) -> None:
 
     Example: candour cokey end "Rosa Marin"
     """
+    from survey.vault.service import co_keys
+
     found = co_keys.end(name, actor=ACTOR)
     click.echo(f"The key of {found.key.name} is ended.{f' {found.seals} still needs it.' if found.seals else ''}")
 
 
-def _facts(one: co_keys.Registered) -> dict[str, object]:
+def _facts(one: "co_keys.Registered") -> dict[str, object]:
     ended = one.ended_at.isoformat() if one.ended_at else None
     return {"name": one.key.name, "fingerprint": one.fingerprint, "seals": one.seals, "ended": ended}
 
@@ -194,6 +202,11 @@ def export_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
 
     Example: candour keys export it-support-2027-q1 /media/stick/it-support-2027-q1.key
     """
+    from flask import current_app
+
+    from survey.vault.keys.service import safe_keeping
+    from survey.waves import service as waves
+
     config, item = current_app.config["CANDOUR"], waves.wave(wave)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None, fresh=True)
     safe_keeping.export_key(wave, file, passphrase, config.key_dir, actor=ACTOR)
@@ -212,6 +225,11 @@ def import_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
 
     Example: candour keys import it-support-2027-q1 /media/stick/it-support-2027-q1.key
     """
+    from flask import current_app
+
+    from survey.vault.keys.service import safe_keeping
+    from survey.waves import service as waves
+
     key_dir, item = current_app.config["CANDOUR"].key_dir, waves.wave(wave)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None)
     safe_keeping.import_key(wave, file, passphrase, key_dir, actor=ACTOR)
@@ -227,6 +245,9 @@ def confirm_destroyed(wave: str) -> None:
 
     Example: candour keys confirm-destroyed it-support-2027-q1
     """
+    from survey.vault.service import spare_copies
+    from survey.waves import service as waves
+
     item = waves.wave(wave)
     confirmed = spare_copies.confirm_destroyed(item, actor=ACTOR)
     for copy in confirmed:
