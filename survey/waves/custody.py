@@ -1,7 +1,5 @@
 """Looking after wave keys: a spare copy out and back, and the question whether each open wave's key is still there."""
 
-import os
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from sqlalchemy import update
 from survey.access.audit import record
 from survey.database import connection, transaction
 from survey.kernel.errors import Refused
+from survey.kernel.files import write_new
 from survey.waves import keys, sealing
 from survey.waves import service as waves
 from survey.waves.copies import ENDED, EXPORTED
@@ -39,7 +38,7 @@ def export_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, 
     content = lock(private, passphrase, _purpose(item))
     with transaction():
         record(EXPORTED, {"wave": item.slug, "file": str(file.resolve()), "key": fingerprint(keys.public_half(private))}, actor)
-        _write_new(file, content)
+        write_new(file, content, advice="Nothing was exported. Choose another name or place.")
     return item
 
 
@@ -108,19 +107,3 @@ def _content(file: Path) -> bytes:
         raise Refused(
             f"{file} cannot be read ({error.strerror}). Nothing was changed. Name the file that candour keys export wrote."
         ) from error
-
-
-def _write_new(file: Path, content: bytes) -> None:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Refused(f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another name or place.") from error
-    try:
-        with os.fdopen(descriptor, "wb") as copy:
-            copy.write(content)
-            copy.flush()
-            os.fsync(copy.fileno())
-    except OSError as error:
-        with suppress(OSError):
-            file.unlink()
-        raise Refused(f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another place.") from error
