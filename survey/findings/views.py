@@ -12,7 +12,7 @@ from survey.access.open_to import open_to
 from survey.charts import drawings
 from survey.findings.explained import example, measured
 from survey.findings.export import as_csv
-from survey.findings.letters import findings_letter, length_fault
+from survey.findings.letters import SHORTER, findings_letter
 from survey.findings.presentation import named_date, present
 from survey.findings.rules import Findings, Sharing
 from survey.findings.service import (
@@ -28,7 +28,7 @@ from survey.findings.service import (
 )
 from survey.findings.trends import is_third
 from survey.kernel.clock import now
-from survey.mail.letter import Letter
+from survey.mail.letter import Letter, length_fault
 from survey.waves import service as waves
 from survey.waves.copies import copies_to_destroy
 
@@ -77,7 +77,7 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
         return redirect(url_for("findings.results", wave=wave), 303)
     facts = {"found": found, "provider": provider, "contacts": contacts, "already": shared_with(found), "problem": problem}
     facts |= {"chosen": chosen, "shared": shared, "released": number_released(found), "has_groups": has_groups(found)}
-    too_long = length_fault(written) if written else None
+    too_long = length_fault(written, SHORTER) if written else None
     page = render_template("findings/share.html", letter=written, too_long=too_long, **facts)
     response = make_response(page, 400 if problem else 200)
     response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
@@ -139,7 +139,7 @@ def _problem(chosen: Sequence[str], shared: Sharing | None, written: Letter | No
         return "Tick at least one person; nothing was sent."
     if shared and written and shared.mark != request.form.get("seen", ""):
         return "What goes along has changed. Look at the mail below, which holds it now, and send it then; nothing was sent."
-    fault = length_fault(written) if written else None
+    fault = length_fault(written, SHORTER) if written else None
     return f"{fault} Nothing was sent." if fault else None
 
 

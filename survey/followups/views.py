@@ -14,7 +14,7 @@ from survey.findings.service import findings
 from survey.followups import service
 from survey.followups.composition import choices
 from survey.followups.forms import LARGEST_REPLY, MailForm, ReplyForm, as_saved, filled_in, mail_form, reply_form
-from survey.followups.letters import length_fault, sample_letter
+from survey.followups.letters import SHORTER, sample_letter
 from survey.followups.rules import (
     LONGEST_REPLY,
     MOST_COMMITMENTS,
@@ -29,6 +29,7 @@ from survey.followups.rules import (
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.letter import length_fault
 from survey.providers.service import provider_by_id
 from survey.waves import service as waves
 from survey.waves.rules import Wave
@@ -93,7 +94,7 @@ def write(wave: str) -> str | BaseResponse:
     edition, refusal = _preview(item)
     letter = sample_letter(edition) if edition else None
     facts: dict[str, Any] = {"found": found, "wave": item, "provider": provider_by_id(item.provider_id).name, "standing": standing}
-    facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter) if letter else None, "refusal": refusal}
+    facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter, SHORTER) if letter else None, "refusal": refusal}
     facts |= {"why_not": service.why_not(item, standing) if standing else None, "measures": choices(found), "form": form}
     facts |= {"readers": len(service.readers(item)), "named": named_day, "no_reply": no_reply_by, "problem": problem}
     facts["faults"] = [(_part(line), line) for line in problem.details or (problem.message,)] if problem else []
