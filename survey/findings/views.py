@@ -10,13 +10,13 @@ from survey.access.rules.policy import POLICY
 from survey.access.service.current import current_actor
 from survey.charts import drawings
 from survey.findings.exports.rules.csv_file import as_csv
-from survey.findings.letters import findings_letter, length_fault
+from survey.findings.letters import SHORTER, findings_letter
 from survey.findings.rules import Sharing
 from survey.findings.service.documents import findings
 from survey.findings.service.sharing import has_groups, number_released, preview_sharing, recipients, share, shared_with
 from survey.findings.words.rules.worked_example import example, measured
 from survey.kernel.clock import now
-from survey.mail.rules.letter import Letter
+from survey.mail.rules.letter import Letter, length_fault
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
@@ -38,7 +38,7 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
         return redirect(url_for("console.results", wave=wave), 303)
     facts = {"found": found, "provider": provider, "contacts": contacts, "already": shared_with(found), "problem": problem}
     facts |= {"chosen": chosen, "shared": shared, "released": number_released(found), "has_groups": has_groups(found)}
-    too_long = length_fault(written) if written else None
+    too_long = length_fault(written, SHORTER) if written else None
     page = render_template("findings/share.html", letter=written, too_long=too_long, **facts)
     response = make_response(page, 400 if problem else 200)
     response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
@@ -88,7 +88,7 @@ def _problem(chosen: Sequence[str], shared: Sharing | None, written: Letter | No
         return "Tick at least one person; nothing was sent."
     if shared and written and shared.mark != request.form.get("seen", ""):
         return "What goes along has changed. Look at the mail below, which holds it now, and send it then; nothing was sent."
-    fault = length_fault(written) if written else None
+    fault = length_fault(written, SHORTER) if written else None
     return f"{fault} Nothing was sent." if fault else None
 
 

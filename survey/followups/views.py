@@ -12,13 +12,14 @@ from survey.access.service.current import current_actor, manages
 from survey.accountability.rules.replies import named_day, no_reply_by
 from survey.findings.service.documents import findings
 from survey.followups.forms import MailForm, as_saved, mail_form
-from survey.followups.letters import length_fault, sample_letter
+from survey.followups.letters import SHORTER, sample_letter
 from survey.followups.rules.closing_mail import Edition, read_draft
 from survey.followups.rules.composition import choices
 from survey.followups.service import closing_mail
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.rules.letter import length_fault
 from survey.providers.service import provider_by_id
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
@@ -43,7 +44,7 @@ def write(wave: str) -> str | BaseResponse:
     edition, refusal = _preview(item)
     letter = sample_letter(edition) if edition else None
     facts: dict[str, Any] = {"found": found, "wave": item, "provider": provider_by_id(item.provider_id).name, "standing": standing}
-    facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter) if letter else None, "refusal": refusal}
+    facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter, SHORTER) if letter else None, "refusal": refusal}
     facts |= {"why_not": closing_mail.why_not(item, standing) if standing else None, "measures": choices(found), "form": form}
     facts |= {"readers": len(closing_mail.readers(item)), "named": named_day, "no_reply": no_reply_by, "problem": problem}
     facts["faults"] = [(_part(line), line) for line in problem.details or (problem.sentence,)] if problem else []

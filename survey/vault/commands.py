@@ -4,7 +4,6 @@ What only the server needs is imported by the commands that run there.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.kernel.files import shred, write_new
 from survey.vault.rules import ceremony_files, sealing
 from survey.vault.rules.passphrases import lock, unlock
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from survey.vault.service import co_keys
 
 ACTOR = "command line"
+ELSEWHERE = "Choose another place."
 PURPOSE = "key of an employee representative"
 PASSPHRASE = click.option(
     "--passphrase-file",
@@ -56,7 +57,7 @@ def make(file: Path, passphrase_file: BinaryIO | None) -> None:
         raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
     click.echo("Losing this file or its passphrase loses the wave that is sealed to it: nobody can restore either.", err=True)
     private = X25519PrivateKey.generate().private_bytes_raw()
-    _write_new(file, lock(private, _passphrase(passphrase_file, fresh=True), PURPOSE))
+    write_new(file, lock(private, _passphrase(passphrase_file, fresh=True), PURPOSE), advice=ELSEWHERE)
     public = sealing.public_half(private)
     click.echo(f"The key is in {file}. Keep it with you, and a copy in another safe place; never on the server of the survey.")
     click.echo("Hand over this line, the public half:")
@@ -87,7 +88,7 @@ def open_(file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None
     click.echo(f"Hash of the file: {ceremony_files.file_hash(content)}. The page or command that wrote it recorded the same one.")
     private = unlock(keyfile.read_bytes(), _passphrase(passphrase_file), PURPOSE)
     returned = ceremony_files.open_layer(found, private, now())
-    _write_new(out, ceremony_files.write_returned(returned))
+    write_new(out, ceremony_files.write_returned(returned), advice=ELSEWHERE)
     click.echo(f"Opened and shuffled: {out}. Give this file back; whoever runs the server counts it with the wave’s own key.")
     if returned.header.unreadable:
         click.echo(f"{returned.header.unreadable} of them could not be opened and will be reported as unreadable.")
@@ -163,23 +164,9 @@ def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
         raise Refused("The passphrase file is not text in UTF-8.") from error
 
 
-def _write_new(path: Path, content: bytes) -> None:
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise Refused(f"{path} cannot be written ({error.strerror}). Choose another place.") from error
-
-
 def _destroy(path: Path) -> None:
     try:
-        with path.open("r+b") as file:
-            file.write(os.urandom(path.stat().st_size))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
+        shred(path)
     except OSError as error:
         raise Refused(
             f"The key file {path} could not be destroyed ({error.strerror}). The opened file is written; destroy the key yourself."
