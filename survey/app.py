@@ -17,6 +17,7 @@ from survey.followups import views as followups
 from survey.followups.kinds import follow_up_kind
 from survey.invitations import views as invitations
 from survey.invitations.kinds import fresh_invitation_kind, invitation_kind, reminder_kind
+from survey.kernel.plurals import FILTERS
 from survey.mail import views as mail
 from survey.mail.alarms import alarm_kind
 from survey.mail.service import register
@@ -62,6 +63,7 @@ def create_app(config: Config) -> Flask:
         CANDOUR=config,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.filters |= {tell.__name__: tell for tell in FILTERS}
     if config.database_file:
         config.database_file.parent.mkdir(parents=True, exist_ok=True)
     db.init_app(app)

@@ -13,6 +13,7 @@ from survey.invitations.commands import waves_group
 from survey.invitations.service import number_answered
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
+from survey.kernel.plurals import how_many
 from survey.kernel.progress import Progress
 from survey.mail import progress as mail
 from survey.mail.bounce_service import box_state
@@ -156,7 +157,7 @@ def retry(wave: str) -> None:
     Example: candour mail retry it-support-2027-q1
     """
     number = sending.retry(wave, now(), actor=ACTOR)
-    click.echo(f"{number:,} letter{'' if number == 1 else 's'} queued again.")
+    click.echo(f"{how_many(number, 'letter')} queued again.")
 
 
 @mail_group.command("pause")

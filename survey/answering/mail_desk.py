@@ -10,6 +10,7 @@ from survey.access.current import current_actor, manages
 from survey.access.open_to import open_to
 from survey.answering import sending
 from survey.kernel.clock import now
+from survey.kernel.plurals import either, how_many
 from survey.mail import progress as mail
 from survey.waves import service as waves
 from survey.waves.rules import Wave, WaveState
@@ -102,4 +103,4 @@ def _back(wave: str) -> Response:
 
 
 def _letters(number: int) -> str:
-    return f"{number:,} letter{'s are' if number != 1 else ' is'}"
+    return f"{how_many(number, 'letter')} {either(number, 'is', 'are')}"

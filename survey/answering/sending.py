@@ -10,6 +10,7 @@ from survey.invitations.rules import reminder_window
 from survey.invitations.service import INVITATION, REMINDER, TO_STAFF
 from survey.invitations.service import invitation as invitation_by_id
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.mail import progress as mail
 from survey.mail.kinds import ALARM, is_told
 from survey.mail.progress import Channel, NotArrived
@@ -78,7 +79,7 @@ class Waiting:
         >>> Waiting(1, "invitation", ()).says, Waiting(1200, "letter", ()).says
         ('1 invitation', '1,200 letters')
         """
-        return f"{self.number:,} {self.noun}{'' if self.number == 1 else 's'}"
+        return how_many(self.number, self.noun)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from survey.findings.service import (
 )
 from survey.findings.trends import is_third
 from survey.kernel.clock import now
+from survey.kernel.plurals import either, how_many
 from survey.mail.letter import Letter, length_fault
 from survey.waves import service as waves
 from survey.waves.copies import copies_to_destroy
@@ -144,6 +145,6 @@ def _problem(chosen: Sequence[str], shared: Sharing | None, written: Letter | No
 
 
 def _on_its_way(new: int, chosen: int) -> str:
-    sent = f"On its way to {new} {'people' if new > 1 else 'person'}." if new else "Nothing was sent."
+    sent = f"On its way to {how_many(new, 'person')}." if new else "Nothing was sent."
     had = chosen - new
-    return f"{sent} {had} {'have' if had > 1 else 'has'} this version already." if had else sent
+    return f"{sent} {had} {either(had, 'has', 'have')} this version already." if had else sent

@@ -11,6 +11,7 @@ from survey.followups.letters import sample_letter
 from survey.followups.rules import Line, Side, Standing, named_day, read_commitments, read_draft
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves import service as waves
 from survey.waves.rules import Wave
 
@@ -96,7 +97,9 @@ def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
     reason = None if correction is None else read_draft("", "", (), (), correction).correction
     edition = service.send(wave, now(), actor=ACTOR, correction=reason)
     item = waves.wave(wave)
-    click.echo(f"Version {edition.version} is on its way to everybody who was invited: {len(service.readers(item))} letters are queued.")
+    click.echo(
+        f"Version {edition.version} is on its way to everybody who was invited: {how_many(len(service.readers(item)), 'letter')} queued."
+    )
     click.echo("Whoever has stopped survey mails gets none. The mails leave with the next tick.")
 
 

@@ -21,6 +21,7 @@ from survey.invitations.rules import Invitation
 from survey.invitations.tables import DealtRow, InvitationRow, TokenRow
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
+from survey.kernel.plurals import either, how_many
 from survey.mail import service as mail
 from survey.mail.checks import notes_before_launch
 from survey.mail.kinds import NotNow
@@ -347,7 +348,7 @@ def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
 
 def _about_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
     many = sum(unspoken.values())
-    people = "1 person is" if many == 1 else f"{many} people are"
+    people = f"{how_many(many, 'person')} {either(many, 'is', 'are')}"
     return (f"{people} written to in English, because letters are not offered in: {', '.join(unspoken)}.",) if unspoken else ()
 
 

@@ -11,6 +11,7 @@ from itertools import count, islice, pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.kernel.workdays import NONE_LISTED, next_working_day
 from survey.waves.recurrence import PREFIX, Rule, read_rule
 
@@ -481,4 +482,6 @@ def check_ceremony(wave: Wave) -> None:
 def check_audience(invited: int) -> None:
     """Refuses a wave so small that nobody could hide in it."""
     if invited < MINIMUM_INVITED:
-        raise Refused(f"Only {invited} people would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.")
+        raise Refused(
+            f"Only {how_many(invited, 'person')} would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced."
+        )

@@ -11,6 +11,7 @@ from survey.access.audit import record
 from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id, slug
+from survey.kernel.plurals import how_many
 from survey.providers.service import provider
 from survey.questionnaires.service import questionnaire
 from survey.waves import rounds, rules
@@ -424,7 +425,7 @@ def extend(name: str, days: int, now: datetime) -> Wave:
         if not _wave(row).takes_answers(now):
             raise Refused(f"{row.slug} is not open, so it cannot be extended.")
         if row.extended_days:
-            raise Refused(f"{row.slug} was extended by {row.extended_days} days already; a wave is extended once.")
+            raise Refused(f"{row.slug} was extended by {how_many(row.extended_days, 'day')} already; a wave is extended once.")
         if not 1 <= days <= rules.LONGEST_EXTENSION:
             raise Refused(f"A wave can be extended by 1 to {rules.LONGEST_EXTENSION} days, not by {days}.")
         row.extended_days = days
