@@ -18,6 +18,7 @@ from survey.kernel.addresses import address_fault, needs_utf8
 from survey.kernel.errors import Refused
 from survey.kernel.files import write_once
 from survey.kernel.hosts import is_loopback
+from survey.kernel.plurals import either, how_many
 from survey.kernel.sign_in_key import read_key_file
 
 PREFIX = "CANDOUR_"
@@ -154,7 +155,7 @@ class _Reader:
             self.fault("secret_key", f"only {len(secret_key)} characters. Set it to 32 or more random ones.")
         if self.faults:
             count = len(self.faults)
-            raise Refused(f"{count} setting{'s need' if count > 1 else ' needs'} attention.", details=tuple(self.faults))
+            raise Refused(f"{how_many(count, 'setting')} {either(count, 'needs', 'need')} attention.", details=tuple(self.faults))
         if not secret_key and database_file is not None:
             secret_key = kept_secret(database_file.parent / "secret_key")
         return Config(secret_key=secret_key, sources=self.sources, **config)  # type: ignore[arg-type]

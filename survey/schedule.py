@@ -16,6 +16,7 @@ from survey.invitations.service.reminders import due_to_remind, remind
 from survey.jobs import pulse, works
 from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
 from survey.mail.service import Transport, read_bounces_if_due
@@ -129,7 +130,7 @@ def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: da
     longer = waves.make_up(item, down, moment, actor=ACTOR)
     if longer is None:
         return ""
-    days = f"{longer.extended_days} day{'s' if longer.extended_days > 1 else ''}"
+    days = how_many(longer.extended_days, "day")
     return f"{longer.slug} extended by {days}, to {longer.closes:%Y-%m-%d %H:%M}, because the service was down"
 
 

@@ -9,6 +9,7 @@ from survey.counting.commands import ACTOR
 from survey.counting.service import how_far
 from survey.invitations.service.invitations import number_answered
 from survey.kernel.clock import now
+from survey.kernel.plurals import how_many
 from survey.mail import service as mail
 from survey.mail.commands import mail_group
 from survey.mail.rules.wording import Pause, rate, time_left
@@ -100,7 +101,7 @@ def retry(wave: str) -> None:
     Example: candour mail retry it-support-2027-q1
     """
     number = wave_mail.retry(wave, now(), actor=ACTOR)
-    click.echo(f"{number:,} letter{'' if number == 1 else 's'} queued again.")
+    click.echo(f"{how_many(number, 'letter')} queued again.")
 
 
 @mail_group.command("pause")

@@ -16,6 +16,7 @@ from survey.findings.service.documents import findings
 from survey.findings.service.sharing import has_groups, number_released, preview_sharing, recipients, share, shared_with
 from survey.findings.words.rules.worked_example import example, measured
 from survey.kernel.clock import now
+from survey.kernel.plurals import either, how_many
 from survey.mail.rules.letter import Letter, length_fault
 
 blueprint = Blueprint("findings", __name__)
@@ -93,6 +94,6 @@ def _problem(chosen: Sequence[str], shared: Sharing | None, written: Letter | No
 
 
 def _on_its_way(new: int, chosen: int) -> str:
-    sent = f"On its way to {new} {'people' if new > 1 else 'person'}." if new else "Nothing was sent."
+    sent = f"On its way to {how_many(new, 'person')}." if new else "Nothing was sent."
     had = chosen - new
-    return f"{sent} {had} {'have' if had > 1 else 'has'} this version already." if had else sent
+    return f"{sent} {had} {either(had, 'has', 'have')} this version already." if had else sent

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 
 FEWEST_POINTS, MOST_POINTS = 2, 11
 HOURS_A_WEEK = 168
@@ -407,7 +408,7 @@ def _refuse(faults: Sequence[str]) -> None:
     if faults:
         more = len(faults) - _FAULTS_LISTED
         lines = (*map(_shown, faults[:_FAULTS_LISTED]), *([f"and {more:,} more"] if more > 0 else []))
-        raise Refused(f"The questionnaire has {len(faults):,} fault{'s' if len(faults) > 1 else ''}.", details=lines)
+        raise Refused(f"The questionnaire has {how_many(len(faults), 'fault')}.", details=lines)
 
 
 def _shown(line: str) -> str:

@@ -174,3 +174,14 @@ def test_answers_hold_no_time_no_order_and_no_person() -> None:
 )
 def test_a_column_that_tells_who_or_when_is_found(column: Column[object], told: str) -> None:
     assert what_tells_who_or_when(Table("response", MetaData(), Column("id", LargeBinary, primary_key=True), column)) == [told]
+
+
+COUNTS_BY_ITSELF = re.compile(r""""s" if |(?:==|!=) 1 else "|"\{:,\}"\.format""")
+
+
+def test_templates_leave_numbers_and_their_nouns_to_the_filters() -> None:
+    """They are in survey/kernel/plurals.py."""
+    found = {path.name: COUNTS_BY_ITSELF.findall(path.read_text()) for path in TEMPLATES if path.suffix in {".html", ".txt"}}
+    assert {name: counts for name, counts in found.items() if counts} == {}
+    assert COUNTS_BY_ITSELF.search('{{ n }} row{{ "s" if n != 1 }}')
+    assert COUNTS_BY_ITSELF.search('{{ "waits" if n == 1 else "wait" }}')

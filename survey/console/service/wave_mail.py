@@ -10,6 +10,7 @@ from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAFF
 from survey.invitations.service.invitations import invitation as invitation_by_id
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.mail import service as mail
 from survey.mail.rules.wording import Counts, Pause, StatedPace, headline, rate, unreached_words
 from survey.mail.service import ALARM, DONE, GOING_OUT, KEPT, Channel, NotArrived, is_told, paused_waves
@@ -76,7 +77,7 @@ class Waiting:
         >>> Waiting(1, "invitation", ()).says, Waiting(1200, "letter", ()).says
         ('1 invitation', '1,200 letters')
         """
-        return f"{self.number:,} {self.noun}{'' if self.number == 1 else 's'}"
+        return how_many(self.number, self.noun)
 
 
 @dataclass(frozen=True, slots=True)

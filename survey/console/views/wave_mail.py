@@ -10,6 +10,7 @@ from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor, manages
 from survey.console.service import wave_mail as sending
 from survey.kernel.clock import now
+from survey.kernel.plurals import either, how_many
 from survey.mail import service as mail
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
@@ -102,4 +103,4 @@ def _back(wave: str) -> Response:
 
 
 def _letters(number: int) -> str:
-    return f"{number:,} letter{'s are' if number != 1 else ' is'}"
+    return f"{how_many(number, 'letter')} {either(number, 'is', 'are')}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from survey.kernel.errors import Refused
 from survey.kernel.ids import slug
+from survey.kernel.plurals import how_many, noun
 from survey.kernel.tabular import Record, plain, read_table
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind, numeric_scale
 from survey.responses.rules import Answers
@@ -162,7 +163,7 @@ def _questions(
             unknown.append(f"{column} (first filled in row {first})" if first else f"{column} (empty)")
     if unknown:
         raise Refused(
-            f"Unknown column{'s' if len(unknown) > 1 else ''}: {', '.join(unknown)}. Map to a question (--map), list under ignore, "
+            f"Unknown {noun(len(unknown), 'column')}: {', '.join(unknown)}. Map to a question (--map), list under ignore, "
             "or say how many points the scale has (--scale 7)."
         )
     if not found:
@@ -228,7 +229,7 @@ def _check(faults: list[str], responses: Sequence[tuple[str, Answers]], invited:
             f"The file holds more than {MOST_FAULTS:,} faults; these are the first. Nothing was stored.", details=tuple(faults[:100])
         )
     if faults:
-        raise Refused(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in the file. Nothing was stored.", details=tuple(faults))
+        raise Refused(f"{how_many(len(faults), 'fault')} in the file. Nothing was stored.", details=tuple(faults))
 
 
 def _digest(content: bytes, invited: Mapping[str, int]) -> str:

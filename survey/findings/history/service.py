@@ -12,6 +12,7 @@ from survey.findings.rules import Findings
 from survey.findings.service.documents import freeze_findings
 from survey.findings.tables import ImportRow
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import either, how_many
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import freeze, questionnaire
 from survey.responses.service.responses import Opened, store_counted
@@ -33,9 +34,12 @@ def check_import(name: str, history: History, *, survey: str | None, opened: dat
     check_length(datetime.combine(opened, time.min), datetime.combine(closed, CLOSING_TIME))
     invited, answered = sum(history.invited.values()), len(history.responses)
     if invited < MINIMUM_INVITED:
-        raise Refused(f"Only {invited} people were invited; of fewer than {MINIMUM_INVITED} nothing is ever shown. Nothing was stored.")
+        raise Refused(
+            f"Only {how_many(invited, 'person')} {either(invited, 'was', 'were')} invited; "
+            f"of fewer than {MINIMUM_INVITED} nothing is ever shown. Nothing was stored."
+        )
     if answered < MINIMUM_GROUP:
-        raise Refused(f"The file holds {answered} responses; fewer than {MINIMUM_GROUP} are never shown. Nothing was stored.")
+        raise Refused(f"The file holds {how_many(answered, 'response')}; fewer than {MINIMUM_GROUP} are never shown. Nothing was stored.")
 
 
 def import_history(name: str, history: History, *, survey: str | None, opened: date | None, closed: date | None, actor: str) -> Findings:

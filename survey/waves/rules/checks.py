@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import Wave, WaveState
 
@@ -103,4 +104,6 @@ def check_ceremony(wave: Wave) -> None:
 def check_audience(invited: int) -> None:
     """Refuses a wave so small that nobody could hide in it."""
     if invited < MINIMUM_INVITED:
-        raise Refused(f"Only {invited} people would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.")
+        raise Refused(
+            f"Only {how_many(invited, 'person')} would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced."
+        )

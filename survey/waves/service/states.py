@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, text, update
 from survey.access.service.audit import record
 from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves.rules import checks, waves
 from survey.waves.rules.waves import CoKey, Group, Wave, WaveState
 from survey.waves.service.planning import plan_following
@@ -104,7 +105,7 @@ def extend(name: str, days: int, now: datetime) -> Wave:
         if not wave_of(row).takes_answers(now):
             raise Refused(f"{row.slug} is not open, so it cannot be extended.")
         if row.extended_days:
-            raise Refused(f"{row.slug} was extended by {row.extended_days} days already; a wave is extended once.")
+            raise Refused(f"{row.slug} was extended by {how_many(row.extended_days, 'day')} already; a wave is extended once.")
         if not 1 <= days <= waves.LONGEST_EXTENSION:
             raise Refused(f"A wave can be extended by 1 to {waves.LONGEST_EXTENSION} days, not by {days}.")
         row.extended_days = days
