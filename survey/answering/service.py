@@ -8,7 +8,6 @@ from enum import Enum
 from survey.answering.rules.form import CODE_MISSING, read_form, shorten_all
 from survey.answering.rules.survey_page import PageQuestion, SurveyPage
 from survey.database import transaction
-from survey.findings.service.documents import questions_of
 from survey.invitations.rules.codes import code_in
 from survey.invitations.service import invitations
 from survey.kernel.workdays import add_working_days
@@ -52,7 +51,7 @@ def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submissi
     """
     if item.key_missing_since and item.takes_answers(now):
         return Submission(Outcome.UNAVAILABLE, {})
-    sent = read_form(questions_of(item), form)
+    sent = read_form(waves.questions_of(item), form)
     if sent.problems:
         return Submission(Outcome.PROBLEMS, sent.problems)
     code = code_in(" ".join(form.get("token", []))[:LONGEST_CODE_FIELD])
@@ -68,7 +67,7 @@ def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submissi
 def survey_page(item: Wave, sender: str) -> SurveyPage:
     """Everything that the survey page of one wave shows; the same for everybody."""
     facts, provider = organisation(sender), provider_by_id(item.provider_id)
-    asked = questions_of(item)
+    asked = waves.questions_of(item)
     closes = printed(item.closes, item.timezone, several_zones=facts.several_zones)
     return SurveyPage(
         slug=item.slug,
