@@ -67,7 +67,7 @@ def sends_past_the_outbox(node: ast.AST) -> bool:
 HABITS: dict[str, tuple[Finder, set[str], str]] = {
     "only transaction() commits: with transaction() as session": (commits, {"database.py"}, "db.session.commit()"),
     # PORT belongs to the demo's make target, not to an installation.
-    "only config.py reads the environment": (reads_the_environment, {"config.py", "demo.py"}, "import os; os.environ['HOME']"),
+    "only config.py reads the environment": (reads_the_environment, {"config.py", "demo"}, "import os; os.environ['HOME']"),
     "only the kernel's clock tells the time: take `now` as an argument": (asks_a_clock, {"kernel/clock.py"}, "datetime.datetime.now(UTC)"),
     "only charts make markup: let the template escape": (makes_markup, {"charts"}, "markupsafe.Markup('<b>')"),
     "names are verb + noun in the words of the page": (has_a_banned_name, {"database.py", "cli.py"}, "def get_wave(): ..."),
