@@ -11,7 +11,6 @@ from survey.database import transaction
 from survey.findings.service import questions_of
 from survey.invitations import service as invitations
 from survey.invitations.rules import code_in
-from survey.kernel.workdays import add_working_days
 from survey.organisation.promise import Terms, on_the_form
 from survey.organisation.rules import Organisation
 from survey.organisation.service import organisation
@@ -21,7 +20,7 @@ from survey.responses import service as responses
 from survey.responses.rules import Answers, pack
 from survey.waves import rounds, sealing
 from survey.waves import service as waves
-from survey.waves.rules import Wave, printed
+from survey.waves.rules import Wave, printed, reply_by, share_by
 
 LONGEST_CODE_FIELD = 200
 
@@ -86,17 +85,18 @@ def survey_page(item: Wave, sender: str) -> SurveyPage:
 
 def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
-    provider = page.provider
+    provider, closed = page.provider, item.closes.date()
     if item.third:
-        last = rounds.last_closing(item.closes.date(), item.third)
-        shared, replied = add_working_days(last, 5, item.holidays), add_working_days(last, 15, item.holidays)
+        last = rounds.last_closing(closed, item.third)
+        shared = share_by(last, item.holidays, in_thirds=True)
+        replied = reply_by(shared, item.holidays)
         return (
             (page.closes, "this part of the survey closes and its answers are counted together."),
             (f"By the end of {shared:%B}", f"everybody has been asked once, and {provider} gets the totals, good and bad."),
             (f"By the end of {replied:%B}", f"{provider} has to reply with what it will do."),
         )
-    shared = add_working_days(item.closes.date(), 3, item.holidays)
-    replied = add_working_days(shared, 10, item.holidays)
+    shared = share_by(closed, item.holidays)
+    replied = reply_by(shared, item.holidays)
     return (
         (page.closes, "the survey closes and all answers are counted together."),
         (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),

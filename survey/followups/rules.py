@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Any
 
 from survey.kernel.errors import Refused
-from survey.kernel.workdays import NONE_LISTED, add_working_days
+from survey.kernel.workdays import NONE_LISTED
+from survey.waves.rules import follow_up_by
 
 LONGEST_REPLY, LONGEST_OPENING, LONGEST_CHANGES, LONGEST_WHY = 12_000, 300, 2_000, 300
 LONGEST_WHAT, LONGEST_OWNER = 300, 120
 MOST_COMMITMENTS = 20
-DAYS_AFTER_REPLY = 5  # working days, from the day the reply was due to the day the follow-up is
 LAST_YEAR = 2990
 _UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -118,7 +118,7 @@ class Standing:
     @property
     def due(self) -> date:
         """The day by which staff should hear."""
-        return add_working_days(self.reply_due, DAYS_AFTER_REPLY, self.holidays)
+        return follow_up_by(self.reply_due, self.holidays)
 
     @property
     def is_overdue(self) -> bool:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
-from survey.kernel.workdays import NONE_LISTED, next_working_day
+from survey.kernel.workdays import NONE_LISTED, add_working_days, next_working_day
 from survey.waves.recurrence import PREFIX, Rule, read_rule
 
 MINIMUM_INVITED = 8
@@ -23,6 +23,10 @@ CLOSING_TIME = time(17, 0)
 LONGEST_EXTENSION = 7
 BASELINE_WAVES = 2
 REMINDERS, MOST_REMINDERS = 1, 2
+# Working days: what employees are promised, and what the pages and letters of managers hold to.
+DAYS_TO_SHARE, DAYS_TO_SHARE_THIRDS = 3, 5  # from the close; of thirds from the close of the last
+DAYS_TO_REPLY = 10  # from the day on which the findings were shared
+DAYS_TO_FOLLOW_UP = 5  # from the day by which the reply was due
 WAITS = "{wave} is closed and waits for its representative: candour ceremony export {wave} FILE"
 FIRST_YEAR, LAST_YEAR = 1990, 2990
 NOT_OPENED = "not opened in time"
@@ -485,3 +489,31 @@ def check_audience(invited: int) -> None:
         raise Refused(
             f"Only {how_many(invited, 'person')} would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced."
         )
+
+
+def share_by(closed: date, holidays: AbstractSet[date], *, in_thirds: bool = False) -> date:
+    """The day by which the provider should have the findings; of thirds `closed` is the last one's.
+
+    >>> str(share_by(date(2027, 1, 25), frozenset()))
+    '2027-01-28'
+    """
+    days = DAYS_TO_SHARE_THIRDS if in_thirds else DAYS_TO_SHARE
+    return add_working_days(closed, days, holidays)
+
+
+def reply_by(shared: date, holidays: AbstractSet[date]) -> date:
+    """The day by which the provider has to reply to findings that were shared on a day.
+
+    >>> str(reply_by(date(2027, 1, 28), frozenset()))
+    '2027-02-11'
+    """
+    return add_working_days(shared, DAYS_TO_REPLY, holidays)
+
+
+def follow_up_by(reply_due: date, holidays: AbstractSet[date]) -> date:
+    """The day by which staff should hear what changes.
+
+    >>> str(follow_up_by(date(2027, 2, 11), frozenset()))
+    '2027-02-18'
+    """
+    return add_working_days(reply_due, DAYS_TO_FOLLOW_UP, holidays)
