@@ -16,6 +16,7 @@ from survey.kernel.errors import Refused, interruptible
 from survey.kernel.plurals import how_many
 from survey.kernel.progress import Progress
 from survey.mail import progress as mail
+from survey.mail import service as sender
 from survey.mail.bounce_service import box_state
 from survey.mail.commands import mail_group
 from survey.mail.progress import Letters
@@ -171,7 +172,7 @@ def pause(wave: str | None) -> None:
         sending.pause(wave, now(), actor=ACTOR)
         click.echo(f"The mail of {wave} is paused. To let it go on: candour mail resume {wave}")
         return
-    mail.pause_channel(actor=ACTOR)
+    sender.pause(actor=ACTOR)
     click.echo("Sending is paused.")
 
 
@@ -186,7 +187,7 @@ def resume(wave: str | None) -> None:
         sending.resume(wave, actor=ACTOR)
         click.echo(f"The mail of {wave} goes on with the next tick.")
         return
-    mail.resume_channel(actor=ACTOR)
+    sender.resume(actor=ACTOR)
     click.echo("Sending goes on with the next tick.")
 
 

@@ -14,7 +14,7 @@ from survey.kernel.plurals import how_many
 from survey.mail import progress as mail
 from survey.mail.kinds import ALARM, is_told
 from survey.mail.progress import Channel, NotArrived
-from survey.mail.service import DONE, GOING_OUT, KEPT, paused_waves
+from survey.mail.service import DONE, GOING_OUT, KEPT, pause_wave, paused_waves, resume_wave
 from survey.mail.wording import Counts, Pause, StatedPace, headline, rate, unreached_words
 from survey.people.rules import Person
 from survey.people.service import person as person_by_id
@@ -173,12 +173,12 @@ def pause(name: str, moment: datetime, *, actor: str) -> None:
     """The mail of a wave waits until it is resumed; its dates do not move."""
     item = waves.wave(name)
     waiting(item, moment)
-    mail.pause_wave(item.slug, actor=actor)
+    pause_wave(item.slug, actor=actor)
 
 
 def resume(name: str, *, actor: str) -> None:
     """The mail of a wave goes on."""
-    mail.resume_wave(waves.wave(name).slug, actor=actor)
+    resume_wave(waves.wave(name).slug, actor=actor)
 
 
 def told_words(item: Wave | None, moment: datetime) -> dict[str, str]:

@@ -11,7 +11,7 @@ from survey.kernel import clock
 from survey.mail.delivery import DONE, GOING_OUT, Report, deliver
 from survey.mail.kinds import Draft, Item, Kind, known_kinds, quiet_kinds, register
 from survey.mail.outbox import queue, queue_another
-from survey.mail.pausing import channel_pause, pause, pause_wave, paused_waves, resume, resume_wave
+from survey.mail.pausing import OF_ITSELF, channel_pause, pause, pause_wave, paused_waves, resume, resume_wave
 from survey.mail.rules import State
 from survey.mail.tables import LetterTotalRow, OutboxRow
 from survey.mail.wording import TAKEN_BACK
@@ -19,6 +19,7 @@ from survey.mail.wording import TAKEN_BACK
 __all__ = [
     "DONE",
     "GOING_OUT",
+    "OF_ITSELF",
     "Draft",
     "Item",
     "Kind",
