@@ -10,7 +10,6 @@ from survey.answering.rules.survey_page import PageQuestion, SurveyPage
 from survey.database import transaction
 from survey.invitations.rules.codes import code_in
 from survey.invitations.service import invitations
-from survey.kernel.workdays import add_working_days
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.rules.promise import Terms, on_the_form
 from survey.organisation.service import organisation
@@ -21,6 +20,7 @@ from survey.responses.service import responses
 from survey.vault.rules import sealing
 from survey.waves import service as waves
 from survey.waves.rules import thirds
+from survey.waves.rules.deadlines import reply_by, share_by
 from survey.waves.rules.waves import Wave, printed
 
 LONGEST_CODE_FIELD = 200
@@ -86,17 +86,18 @@ def survey_page(item: Wave, sender: str) -> SurveyPage:
 
 def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
-    provider = page.provider
+    provider, closed = page.provider, item.closes.date()
     if item.third:
-        last = thirds.last_closing(item.closes.date(), item.third)
-        shared, replied = add_working_days(last, 5, item.holidays), add_working_days(last, 15, item.holidays)
+        last = thirds.last_closing(closed, item.third)
+        shared = share_by(last, item.holidays, in_thirds=True)
+        replied = reply_by(shared, item.holidays)
         return (
             (page.closes, "this part of the survey closes and its answers are counted together."),
             (f"By the end of {shared:%B}", f"everybody has been asked once, and {provider} gets the totals, good and bad."),
             (f"By the end of {replied:%B}", f"{provider} has to reply with what it will do."),
         )
-    shared = add_working_days(item.closes.date(), 3, item.holidays)
-    replied = add_working_days(shared, 10, item.holidays)
+    shared = share_by(closed, item.holidays)
+    replied = reply_by(shared, item.holidays)
     return (
         (page.closes, "the survey closes and all answers are counted together."),
         (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),

@@ -115,7 +115,7 @@ def pause(wave: str | None) -> None:
         wave_mail.pause(wave, now(), actor=ACTOR)
         click.echo(f"The mail of {wave} is paused. To let it go on: candour mail resume {wave}")
         return
-    mail.pause_channel(actor=ACTOR)
+    mail.pause(actor=ACTOR)
     click.echo("Sending is paused.")
 
 
@@ -130,7 +130,7 @@ def resume(wave: str | None) -> None:
         wave_mail.resume(wave, actor=ACTOR)
         click.echo(f"The mail of {wave} goes on with the next tick.")
         return
-    mail.resume_channel(actor=ACTOR)
+    mail.resume(actor=ACTOR)
     click.echo("Sending goes on with the next tick.")
 
 

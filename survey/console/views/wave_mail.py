@@ -77,7 +77,7 @@ def resume(wave: str) -> str | Response:
 @open_to("manager")
 def pause_channel() -> str | Response:
     """Lets all letters wait, whatever they are about."""
-    return _steer(lambda: mail.pause_channel(actor=current_actor()), "Sending is paused.", wave=None, pausing=True)
+    return _steer(lambda: mail.pause(actor=current_actor()), "Sending is paused.", wave=None, pausing=True)
 
 
 @blueprint.route("/sending/resume", methods=["GET", "POST"])
@@ -85,7 +85,7 @@ def pause_channel() -> str | Response:
 def resume_channel() -> str | Response:
     """Lets all letters leave again."""
     done = "Sending goes on within a few seconds."
-    return _steer(lambda: mail.resume_channel(actor=current_actor()), done, wave=None, held=mail.channel().pause, pausing=False)
+    return _steer(lambda: mail.resume(actor=current_actor()), done, wave=None, held=mail.channel().pause, pausing=False)
 
 
 def _steer(act: Callable[[], None], done: str, **facts: object) -> str | Response:
