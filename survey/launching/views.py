@@ -18,7 +18,7 @@ from survey.people.service.directory import people_in
 from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.statistics.planning import RATES, outlook
-from survey.vault.service.spare_copies import EXPORT, spare_copies
+from survey.vault.service.spare_copies import spare_copies
 from survey.waves import service as waves
 from survey.waves.rules.thirds import usual_questionnaire
 from survey.waves.rules.waves import Wave
@@ -53,9 +53,8 @@ def surveys() -> str | Response | tuple[str, int]:
 
 def _plan(form: SurveyForm) -> Wave:
     if not form.validate():
-        raise Refused(
-            "The survey was not planned.", details=tuple(f"{form[name].label.text}: {', '.join(f)}" for name, f in form.errors.items())
-        )
+        faults = tuple(f"{form[name].label.text}: {', '.join(said)}" for name, said in form.errors.items())
+        raise Refused("survey-not-planned", "The survey was not planned.", details=faults)
     people_in(form.audience.data)
     plan = waves.Plan(
         form.name.data,
@@ -81,6 +80,6 @@ def open_by_hand(wave: str) -> str | Response:
         return redirect(url_for("console.results", wave=item.slug), 303)
     plan, config = preview_wave(wave), current_app.config["CANDOUR"]
     prospects = [prospect(outlook(plan.invited, rate)) for rate in RATES]
-    facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave), "export": EXPORT.format(plan.wave.slug)}
+    facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave)}
     facts |= {"mail_notes": notes_on_mail(plan, config, now())}
     return render_template("launching/open_by_hand.html", plan=plan, prospects=prospects, **facts)

@@ -54,7 +54,10 @@ def make(file: Path, passphrase_file: BinaryIO | None) -> None:
     Example: candour cokey make rosa-2027-q1.key
     """
     if file.exists():
-        raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
+        raise Refused(
+            "file-exists",
+            f"{file} is there already. Nothing was changed; choose another name.",
+        )
     click.echo("Losing this file or its passphrase loses the wave that is sealed to it: nobody can restore either.", err=True)
     private = X25519PrivateKey.generate().private_bytes_raw()
     write_new(file, lock(private, _passphrase(passphrase_file, fresh=True), PURPOSE), advice=ELSEWHERE)
@@ -80,7 +83,10 @@ def open_(file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None
     Example: candour cokey open ceremony.bin rosa-2027-q1.key opened.bin
     """
     if out.exists():
-        raise Refused(f"{out} is there already. Nothing was opened; choose another name.")
+        raise Refused(
+            "file-exists",
+            f"{out} is there already. Nothing was opened; choose another name.",
+        )
     content = file.read_bytes()
     found = ceremony_files.read_outgoing(content)
     head = found.header
@@ -161,7 +167,7 @@ def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
     try:
         return file.readline().decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise Refused("The passphrase file is not text in UTF-8.") from error
+        raise Refused("passphrase-not-text", "The passphrase file is not text in UTF-8.") from error
 
 
 def _destroy(path: Path) -> None:
@@ -169,7 +175,8 @@ def _destroy(path: Path) -> None:
         shred(path)
     except OSError as error:
         raise Refused(
-            f"The key file {path} could not be destroyed ({error.strerror}). The opened file is written; destroy the key yourself."
+            "key-file-not-destroyed",
+            f"The key file {path} could not be destroyed ({error.strerror}). The opened file is written; destroy the key yourself.",
         ) from error
 
 

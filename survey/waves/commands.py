@@ -136,7 +136,7 @@ def end(survey: str, *, yes: bool) -> None:
     """
     name = waves.survey(survey).name
     if not yes and sys.stdin.isatty() and not click.confirm(f"End {name} for good? It cannot be taken up again"):
-        raise Refused(f"{name} goes on; nothing was changed.")
+        raise Refused("not-confirmed", f"{name} goes on; nothing was changed.")
     found = waves.end_survey(survey, actor=ACTOR)
     click.echo(f"{found.name} is ended.{_still_open(found)} Its record stays.")
 

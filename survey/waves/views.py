@@ -95,7 +95,7 @@ def skip_wave(wave: str) -> str | Response | tuple[str, int]:
         try:
             skipped = waves.skip(item.slug, request.form.get("reason", ""), actor=current_actor())
         except Refused as refused:
-            problem = refused.sentence
+            problem = refused
         else:
             flash(f"{skipped.slug} is skipped.")
             return redirect(url_for("launching.surveys"), 303)

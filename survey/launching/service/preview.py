@@ -70,7 +70,8 @@ def notes_on_mail(plan: Preview, config: Config, now: datetime) -> tuple[str, ..
     contacts = provider_by_id(plan.wave.provider_id).contacts
     found = notes_before_launch(config, plan.invited, plan.wave.closes_at - now, mail.status().paused_because, now)
     if domain in {contact.address.rpartition("@")[2].lower() for contact in contacts}:
-        found += (f"Mails come from {domain}, the provider's own domain, and what staff reply would reach it. Correct CANDOUR_MAIL_FROM.",)
+        said = f"Mails come from {domain}, the provider's own domain, and what staff reply would reach it."
+        found += (f"{said} An administrator can give them another sender.",)
     return found
 
 

@@ -70,7 +70,7 @@ def read_cadence(text: str) -> Cadence | Rule:
         return read_rule(text)
     if text not in {one.value for one in Cadence}:
         known = f"{', '.join(Cadence)}, or a rule such as {PREFIX}FREQ=MONTHLY;INTERVAL=6"
-        raise Refused(f"The cadence {text[:80]!r} is not offered. Use {known}")
+        raise Refused("cadence-not-offered", f"The cadence {text[:80]!r} is not offered. Use {known}")
     return Cadence(text)
 
 

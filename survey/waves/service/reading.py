@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from survey.database import db
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import frozen
 from survey.waves.rules import surveys
@@ -44,7 +44,7 @@ def wave(name: str) -> Wave:
         return _latest()
     row = db.session.scalar(select(WaveRow).where(WaveRow.slug == name)) if name.isprintable() else None
     if row is None:
-        raise Refused(f"There is no wave {name[:80]!r}. See: candour waves list")
+        raise NotFound("wave", f"There is no wave {name[:80]!r}.")
     return wave_of(row)
 
 
@@ -104,7 +104,7 @@ def _latest() -> Wave:
     published = [w for w in list_waves() if w.is_published]
     published = [w for w in published if not w.is_third] or published
     if len({w.survey_id for w in published}) > 1:
-        raise Refused("There are several surveys; name the wave. See: candour waves list")
+        raise Refused("several-surveys", "There are several surveys; name the wave.")
     if not published:
-        raise Refused("No wave has been counted yet.")
+        raise Refused("no-wave-counted", "No wave has been counted yet.")
     return published[-1]

@@ -18,7 +18,9 @@ def make_key(folder: Path | None, wave_id: str) -> bytes:
         files.write_once(path, X25519PrivateKey.generate().private_bytes_raw())
     except OSError as error:
         raise Refused(
-            f"The key folder {path.parent} cannot be written ({error.strerror}). Nothing was sent. Check CANDOUR_KEY_DIR."
+            "key-folder-not-writable",
+            f"The key folder cannot be written ({error.strerror}). Nothing was sent.",
+            folder=str(path.parent),
         ) from error
     return load_key(folder, wave_id)
 
@@ -35,11 +37,19 @@ def load_key(folder: Path | None, wave_id: str) -> bytes:
         private = path.read_bytes()
     except OSError as error:
         raise Refused(
-            f"The key of this wave is not in {path.parent} ({error.strerror}), so its answers cannot be opened. Nothing was changed. "
-            f"Put the file {path.name} back from your safe copy, then close the wave again."
+            "key-missing",
+            f"The key of this wave is not in the key folder ({error.strerror}), so its answers "
+            "cannot be opened. Nothing was changed. Its file has to be put back from the safe "
+            "copy; then close the wave again.",
+            file=str(path),
         ) from error
     if len(private) != _LENGTH:
-        raise Refused(f"The key file {path} is damaged. Nothing was changed. Put it back from your safe copy, then close the wave again.")
+        raise Refused(
+            "key-damaged",
+            "The key file of this wave is damaged. Nothing was changed. It has to be put back "
+            "from the safe copy; then close the wave again.",
+            file=str(path),
+        )
     return private
 
 
@@ -56,7 +66,9 @@ def put_back(folder: Path | None, wave_id: str, private: bytes) -> None:
         files.replace(path, private)
     except OSError as error:
         raise Refused(
-            f"The key folder {path.parent} cannot be written ({error.strerror}). Nothing was changed. Check CANDOUR_KEY_DIR."
+            "key-folder-not-writable",
+            f"The key folder cannot be written ({error.strerror}). Nothing was changed.",
+            folder=str(path.parent),
         ) from error
 
 
@@ -67,12 +79,18 @@ def destroy_key(folder: Path | None, wave_id: str) -> None:
         files.shred(path)
     except OSError as error:
         raise Refused(
-            f"The key file {path} could not be destroyed ({error.strerror}). The wave is counted, so nothing needs the key any more: "
-            "make its folder writable and it goes with the next pass."
+            "key-not-destroyed",
+            f"The key file of this wave could not be destroyed ({error.strerror}). The wave is "
+            "counted, so nothing needs the key any more: when its folder can be written, it goes "
+            "with the next pass.",
+            file=str(path),
         ) from error
 
 
 def _path(folder: Path | None, wave_id: str) -> Path:
     if folder is None:
-        raise Refused("This process has no key folder. Set CANDOUR_KEY_DIR to a folder outside the database's.")
+        raise Refused(
+            "no-key-folder",
+            "This process has no key folder, so it neither opens nor counts a wave.",
+        )
     return folder / f"{wave_id}.key"
