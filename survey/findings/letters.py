@@ -50,7 +50,7 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
 def check_length(shared: Sharing, provider: Provider, to: Contact) -> None:
     """Refuses a mail that would be cut off on its way, for nothing of it may be lost silently."""
     if fault := length_fault(findings_letter(shared, provider, to, current_app.config["CANDOUR"])):
-        raise Refused(f"{fault} Nothing was sent.")
+        raise Refused("mail-too-long", f"{fault} Nothing was sent.")
 
 
 def length_fault(letter: Letter) -> str | None:

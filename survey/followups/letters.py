@@ -72,7 +72,7 @@ def length_fault(letter: Letter) -> str | None:
 def check_length(edition: Edition) -> None:
     """Refuses a mail that would be cut off on its way."""
     if fault := length_fault(sample_letter(edition)):
-        raise Refused(f"{fault} Nothing was sent.")
+        raise Refused("mail-too-long", f"{fault} Nothing was sent.")
 
 
 def _named(day: str) -> str:

@@ -37,8 +37,52 @@ class Link:
 
 
 HINTS: dict[str, Hint] = {
+    "columns-unknown": Hint(command="Map with --map FILE, or give the points: --scale 7."),
+    "file-did-not-come-along": Hint(link="Choose the file again", endpoint="people.preview"),
+    "findings-not-shared": Hint(
+        command="The page for it: /findings/{wave}",
+        link="Share them",
+        endpoint="findings.share_page",
+        takes=("wave",),
+    ),
+    "history-without-dates": Hint(
+        command="Add: --survey NAME --opened YYYY-MM-DD --closed YYYY-MM-DD",
+    ),
+    "import-just-begun": Hint(link="How far it is", endpoint="people.list_people"),
+    "import-stopped": Hint(command="Or go on with: candour tick"),
+    "import-under-way": Hint(
+        command="If its process was ended, import the same file once more or run: candour tick",
+        link="How far it is",
+        endpoint="people.list_people",
+    ),
+    "interrupted": Hint(command="{again}", needs_nothing=True),
+    "no-bounce-mailbox": Hint(
+        command="Set CANDOUR_BOUNCE_URL, or hand messages over: candour mail bounces FILE, or --stdin.",
+    ),
+    "no-comments-released": Hint(
+        command="The page for it: /findings/{wave}/comments",
+        link="Review the comments",
+        endpoint="comments.comments",
+        takes=("wave",),
+    ),
+    "no-contacts": Hint(
+        command='Add one: candour providers add "{provider}" --contact "Name <mail>"',
+        link="Add one",
+        endpoint="providers.list_providers",
+    ),
+    "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
     "several-surveys": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
+    "unknown-contact": Hint(link="All contacts", endpoint="providers.list_providers"),
+    "unknown-person": Hint(link="All people", endpoint="people.list_people"),
+    "unknown-provider": Hint(link="All providers", endpoint="providers.list_providers"),
+    "unknown-questionnaire": Hint(
+        link="All questionnaires",
+        endpoint="questionnaires.list_questionnaires",
+    ),
+    "unknown-user": Hint(command="See who may: candour users list", needs_nothing=True),
     "unknown-wave": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
+    "wave-not-counted": Hint(link="How far it is", endpoint="console.progress", takes=("wave",)),
+    "wave-yet-to-be-asked": Hint(command="Give --survey, --opened and --closed."),
 }
 
 
@@ -49,7 +93,8 @@ def words_for_command(refused: Refused) -> str:
     "There is no wave 'x'. See: candour waves list"
     """
     hint = HINTS.get(refused.code)
-    return f"{refused.sentence} {_filled(hint.command, refused)}" if hint and hint.command else refused.sentence
+    words = _filled(hint.command, refused) if hint else ""
+    return f"{refused.sentence} {words}".rstrip()
 
 
 def link_for_page(refused: Refused) -> Link | None:

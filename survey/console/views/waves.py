@@ -16,7 +16,7 @@ from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.mail.rules.wording import SENT_MEANS
 from survey.providers.service import provider_by_id
-from survey.vault.service.spare_copies import EXPORT, confirm_destroyed, copies_to_destroy, spare_copies
+from survey.vault.service.spare_copies import confirm_destroyed, copies_to_destroy, spare_copies
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState, printed
 
@@ -56,7 +56,7 @@ def progress(wave: str) -> str | Response:
     if item.is_published:
         return redirect(url_for("findings.results", wave=item.slug))
     facts = {"wave": item, "manages": manages(), "provider": provider_by_id(item.provider_id), "says": _says(item)}
-    facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else (), "export": EXPORT.format(item.slug)}
+    facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else ()}
     facts |= {"sending": sending(item, now()), "sent_means": SENT_MEANS}
     facts |= {"counting": how_far(item), "is_beating": is_beating(now()), "at": now()}
     if item.state is WaveState.OPEN:
