@@ -155,7 +155,11 @@ class _Reader:
             self.fault("secret_key", f"only {len(secret_key)} characters. Set it to 32 or more random ones.")
         if self.faults:
             count = len(self.faults)
-            raise Refused(f"{how_many(count, 'setting')} {either(count, 'needs', 'need')} attention.", details=tuple(self.faults))
+            raise Refused(
+                "settings-faulty",
+                f"{how_many(count, 'setting')} {either(count, 'needs', 'need')} attention.",
+                details=tuple(self.faults),
+            )
         if not secret_key and database_file is not None:
             secret_key = kept_secret(database_file.parent / "secret_key")
         return Config(secret_key=secret_key, sources=self.sources, **config)  # type: ignore[arg-type]

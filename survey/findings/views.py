@@ -11,13 +11,15 @@ from survey.access.service.current import current_actor
 from survey.charts import drawings
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import SHORTER, findings_letter
-from survey.findings.rules import Sharing
+from survey.findings.rules import Findings, Sharing
 from survey.findings.service.documents import findings
 from survey.findings.service.sharing import has_groups, number_released, preview_sharing, recipients, share, shared_with
 from survey.findings.words.rules.worked_example import example, measured
 from survey.kernel.clock import now
+from survey.kernel.errors import Refused
 from survey.kernel.plurals import either, how_many
 from survey.mail.rules.letter import Letter, length_fault
+from survey.providers.rules import Contact
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
@@ -29,14 +31,18 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
     """What will be sent, and to whom; nothing and nobody is ticked beforehand, and only what was previewed can be sent."""
     found, chosen, along = findings(wave), request.form.getlist("contact"), _along(request.form)
     provider, contacts = recipients(found.wave)
-    shared = preview_sharing(found, contacts[0].id, now(), **along) if contacts else None
+    shared, problem = _previewed(found, contacts, along)
     written = _letter(shared) if shared else None
-    sends = request.method == "POST" and request.form.get("do") != "preview"
-    problem = _problem(chosen, shared, written) if sends else None
-    if sends and not problem:
-        sent = share(wave, chosen, now(), actor=current_actor(), **along)
-        flash(_on_its_way(len(sent), len(set(chosen))))
-        return redirect(url_for("console.results", wave=wave), 303)
+    sends = request.method == "POST" and request.form.get("do") != "preview" and not problem
+    if sends:
+        try:
+            _check_sending(chosen, shared, written)
+            sent = share(wave, chosen, now(), actor=current_actor(), **along)
+        except Refused as refused:
+            problem = refused
+        else:
+            flash(_on_its_way(len(sent), len(set(chosen))))
+            return redirect(url_for("console.results", wave=wave), 303)
     facts = {"found": found, "provider": provider, "contacts": contacts, "already": shared_with(found), "problem": problem}
     facts |= {"chosen": chosen, "shared": shared, "released": number_released(found), "has_groups": has_groups(found)}
     too_long = length_fault(written, SHORTER) if written else None
@@ -83,14 +89,28 @@ def _letter(shared: Sharing) -> Letter:
     return findings_letter(shared, provider, to, current_app.config["CANDOUR"])
 
 
-def _problem(chosen: Sequence[str], shared: Sharing | None, written: Letter | None) -> str | None:
-    """Why the mail cannot be sent as the form stands, or None."""
+def _previewed(found: Findings, contacts: Sequence[Contact], along: dict[str, bool]) -> tuple[Sharing | None, Refused | None]:
+    """What would be sent; where what is ticked cannot go along, the bare mail and the refusal."""
+    if not contacts:
+        return None, None
+    try:
+        return preview_sharing(found, contacts[0].id, now(), **along), None
+    except Refused as refused:
+        return preview_sharing(found, contacts[0].id, now()), refused
+
+
+def _check_sending(chosen: Sequence[str], shared: Sharing | None, written: Letter | None) -> None:
+    """Refuses a mail that cannot be sent as the form stands."""
     if not chosen:
-        return "Tick at least one person; nothing was sent."
+        raise Refused("nobody-chosen", "Tick at least one person; nothing was sent.")
     if shared and written and shared.mark != request.form.get("seen", ""):
-        return "What goes along has changed. Look at the mail below, which holds it now, and send it then; nothing was sent."
+        raise Refused(
+            "mail-changed-since-seen",
+            "What goes along has changed. Look at the mail below, which holds it now, and send it then; nothing was sent.",
+        )
     fault = length_fault(written, SHORTER) if written else None
-    return f"{fault} Nothing was sent." if fault else None
+    if fault:
+        raise Refused("mail-too-long", f"{fault} Nothing was sent.")
 
 
 def _on_its_way(new: int, chosen: int) -> str:

@@ -46,7 +46,10 @@ def reply(wave: str, *, file: Path | None, received: datetime | None, has_none: 
     Example: candour followups reply it-support-2027-q1 --file reply.txt --received 2027-02-09
     """
     if has_none == (file is not None):
-        raise Refused("Say where the reply is (--file REPLY.txt --received DAY), or that none has arrived (--none).")
+        raise Refused(
+            "reply-not-given",
+            "Say where the reply is and when it arrived, or that none has arrived.",
+        )
     lines = read_commitments([Line(*typed) for typed in commitments])
     day = received.date() if received else None
     kept = service.record_reply(wave, _text(file) if file else None, day, lines, now(), actor=ACTOR)
@@ -66,7 +69,10 @@ def write(wave: str, *, opening: str, changes_file: Path | None, strengths: tupl
     Example: candour followups write it-support-2027-q1 --changes changes.txt
     """
     if len(strengths) > 2 or len(problems) > 2:
-        raise Refused("The mail names two strengths and two problems at most. Choose fewer.")
+        raise Refused(
+            "too-many-measures",
+            "The mail names two strengths and two problems at most. Choose fewer.",
+        )
     changes = _text(changes_file) if changes_file else ""
     closing_mail.save_draft(wave, read_draft(opening, changes, strengths, problems))
     click.echo(f"Saved. Look at the mail to staff: candour followups preview {waves.wave(wave).slug}")
@@ -164,4 +170,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} cannot be read as text in UTF-8. Save it as plain text and try again.") from error
+        raise Refused(
+            "text-unreadable",
+            f"{path} cannot be read as text in UTF-8. Save it as plain text and try again.",
+        ) from error

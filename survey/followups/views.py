@@ -90,14 +90,14 @@ def _act(item: Wave, form: MailForm) -> BaseResponse:
     return redirect(url_for("followups.sent", wave=item.slug), 303)
 
 
-def _preview(item: Wave) -> tuple[Edition | None, str]:
+def _preview(item: Wave) -> tuple[Edition | None, Refused | None]:
     """The mail as it would go now, or why there is none; after one went out, only a correction that says what it corrects."""
     try:
         if closing_mail.editions(item) and not closing_mail.draft_of(item).correction:
-            return None, ""
-        return closing_mail.preview(item.slug, now()), ""
+            return None, None
+        return closing_mail.preview(item.slug, now()), None
     except Refused as refused:
-        return None, refused.sentence
+        return None, refused
 
 
 def _version() -> int | None:

@@ -43,9 +43,12 @@ class NotFound(Refused):
 
 
 @contextmanager
-def interruptible(sentence: str) -> Iterator[None]:
-    """Turns Ctrl-C into a refusal with this sentence: what has happened so far, and how to go on."""
+def interruptible(sentence: str, *, again: str = "") -> Iterator[None]:
+    """Turns Ctrl-C into a refusal with this sentence: what has happened so far.
+
+    `again` are the words for the command line that say how to go on.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        raise Refused("interrupted", sentence) from None
+        raise Refused("interrupted", sentence, again=again) from None

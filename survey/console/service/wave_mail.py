@@ -143,7 +143,8 @@ def retry(name: str, moment: datetime, letter: str | None = None, *, actor: str)
     kinds = [kind for kind in faulty if kind != INVITATION] if is_over else faulty
     if is_over and (letter is not None or (INVITATION in faulty and not kinds)):
         raise Refused(
-            f"{item.slug} takes no answers any more, so its invitations are not sent again. Correct the addresses for the next wave."
+            "invitations-over",
+            f"{item.slug} takes no answers any more, so its invitations are not sent again. Correct the addresses for the next wave.",
         )
     if letter is not None:
         return mail.retry(item.slug, INVITATION, letter, actor=actor)
@@ -157,7 +158,10 @@ def waiting(item: Wave, moment: datetime) -> Waiting:
         return Waiting(counts.get(INVITATION, Counts()).waiting, "invitation", TO_STAFF)
     kinds = tuple(kind for kind, found in counts.items() if found.waiting and kind not in {*TO_STAFF, ALARM})
     if not kinds:
-        raise Refused(f"{item.slug} is not open, and nothing about it waits to leave.")
+        raise Refused(
+            "nothing-waits",
+            f"{item.slug} is not open, and nothing about it waits to leave.",
+        )
     return Waiting(sum(counts[kind].waiting for kind in kinds), "letter", kinds)
 
 

@@ -54,9 +54,16 @@ def findings(name: str) -> Findings:
     """The newest findings of a wave; refuses a wave that has none, saying when they come."""
     item = waves.wave(name)
     if item.state is WaveState.VOID:
-        raise Refused(f"{item.slug} is void: {item.void_reason}. Nothing is shown and nothing was kept.")
+        raise Refused(
+            "wave-void",
+            f"{item.slug} is void: {item.void_reason}. Nothing is shown and nothing was kept.",
+        )
     if not item.is_published:
-        raise Refused(f"Scores of {item.slug} appear once it has closed ({item.closes:%Y-%m-%d %H:%M} {item.timezone}) and been counted.")
+        raise Refused(
+            "wave-not-counted",
+            f"Scores of {item.slug} appear once it has closed ({item.closes:%Y-%m-%d %H:%M} {item.timezone}) and been counted.",
+            wave=item.slug,
+        )
     query = select(FindingsRow).where(FindingsRow.wave_id == item.id).order_by(FindingsRow.version.desc())
     return _findings(item, db.session.scalars(query.limit(1)).one())
 
@@ -82,7 +89,10 @@ def _audited(item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: E
         if not found:
             return document
         withheld = hidden_further(withheld, found)
-    raise Refused(f"Hidden answers of {item.slug} could be worked out, so nothing was counted. Keep the database and ask for help.")
+    raise Refused(
+        "count-would-reveal",
+        f"Hidden answers of {item.slug} could be worked out, so nothing was counted. Keep the database and ask for help.",
+    )
 
 
 def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:

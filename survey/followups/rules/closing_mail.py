@@ -72,5 +72,5 @@ def read_draft(opening: str, changes: str, strengths: Sequence[str], problems: S
     if len(set(chosen)) < len(chosen):
         faults.append("A measure is chosen twice. Choose each once.")
     if faults:
-        raise Refused("The mail was not saved.", details=tuple(faults))
+        raise Refused("mail-not-saved", "The mail was not saved.", details=tuple(faults))
     return Draft(line, text, tuple(one for one in strengths if one), tuple(one for one in problems if one), reason)

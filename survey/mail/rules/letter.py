@@ -36,15 +36,21 @@ class Letter:
     def __post_init__(self) -> None:
         """Checks everything that becomes a header."""
         if fault := address_fault(self.to_address) or (plain_address_fault(self.reply_to) if self.reply_to else None):
-            raise Refused(f"The letter was not written: {fault}")
+            raise Refused("letter-address-unfit", f"The letter was not written: {fault}")
         named = {"name": self.to_name, "subject": self.subject}
         named |= {f"header {name!r}": name + value for name, value in self.headers}
         named |= {f"attachment {file.name!r}": file.name + file.media_type for file in self.attachments}
         for name, value in named.items():
             if _UNFIT.search(value):
-                raise Refused(f"The letter was not written: its {name} holds a line break or control character. Remove it.")
+                raise Refused(
+                    "letter-header-unfit",
+                    f"The letter was not written: its {name} holds a line break or control character. Remove it.",
+                )
         if len(self.subject) > LONGEST_SUBJECT:
-            raise Refused(f"The letter was not written: its subject has {len(self.subject)} characters, {LONGEST_SUBJECT} are the limit.")
+            raise Refused(
+                "subject-too-long",
+                f"The letter was not written: its subject has {len(self.subject)} characters, {LONGEST_SUBJECT} are the limit.",
+            )
 
 
 def styled(html: str) -> str:
@@ -67,4 +73,4 @@ def length_fault(letter: Letter, remedy: str) -> str | None:
 def check_length(letter: Letter, remedy: str) -> None:
     """Refuses a letter that would be cut off on its way, for nothing of it may be lost silently."""
     if fault := length_fault(letter, remedy):
-        raise Refused(f"{fault} Nothing was sent.")
+        raise Refused("mail-too-long", f"{fault} Nothing was sent.")
