@@ -62,7 +62,7 @@ def waves_by_co_key() -> dict[bytes, str]:
 def questions_of(item: Wave) -> Questionnaire:
     """The questionnaire that the wave froze."""
     if item.questionnaire_version is None:
-        raise Refused(f"{item.slug} has not been opened, so it has no questionnaire yet.")
+        raise Refused("wave-not-opened", f"{item.slug} has not been opened, so it has no questionnaire yet.")
     return frozen(item.questionnaire_version)
 
 
