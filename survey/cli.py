@@ -18,6 +18,7 @@ from survey.kernel import ending
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.hints import words_for_command
+from survey.kernel.plurals import either, how_many
 from survey.kernel.progress import Progress
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def doctor(*, as_json: bool) -> None:
     if wrong:
         raise Refused(
             "doctor-found-faults",
-            f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; each says above what to do.",
+            f"{how_many(wrong, 'thing')} {either(wrong, 'is', 'are')} wrong; each says above what to do.",
         )
 
 

@@ -163,14 +163,23 @@ def _catalog(language: str, translations: Path) -> Catalog:
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         text = line.strip()
         if text and not text.startswith("#") and not (text.endswith('"') and text.count('"') > 1):  # Babel would drop a letter
-            raise Refused(f"{_shown(path)}, line {number} cannot be read: a text stands between two quotation marks.")
+            raise Refused(
+                "translation-unreadable",
+                f"{_shown(path)}, line {number} cannot be read: a text stands between two quotation marks.",
+            )
     try:
         with path.open("rb") as file:
             return read_po(file, locale=_locale(language), abort_invalid=True)
     except PoFileError as error:
-        raise Refused(f"{_shown(path)}, line {error.lineno + 1} cannot be read: {error}.") from error
+        raise Refused(
+            "translation-unreadable",
+            f"{_shown(path)}, line {error.lineno + 1} cannot be read: {error}.",
+        ) from error
     except (UnknownLocaleError, ValueError) as error:
-        raise Refused(f"{_shown(path)}, line 1 cannot be read: {error}.") from error
+        raise Refused(
+            "translation-unreadable",
+            f"{_shown(path)}, line 1 cannot be read: {error}.",
+        ) from error
 
 
 @lru_cache(maxsize=8)

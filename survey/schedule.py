@@ -17,6 +17,7 @@ from survey.jobs import pulse, works
 from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
 from survey.kernel.hints import FOLLOW_COUNTING, HAND_OVER, PUT_KEY_BACK, words_for_command
+from survey.kernel.plurals import how_many
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
 from survey.mail.service import Transport, read_bounces_if_due
@@ -130,7 +131,7 @@ def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: da
     longer = waves.make_up(item, down, moment, actor=ACTOR)
     if longer is None:
         return ""
-    days = f"{longer.extended_days} day{'s' if longer.extended_days > 1 else ''}"
+    days = how_many(longer.extended_days, "day")
     return f"{longer.slug} extended by {days}, to {longer.closes:%Y-%m-%d %H:%M}, because the service was down"
 
 

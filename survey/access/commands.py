@@ -74,7 +74,10 @@ def verify(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"unbroken": broken is None, "first_broken": broken, "head": audit.head()}))
     if broken is not None:
-        raise Refused(f"The chain is broken at entry {broken}: that entry or the one before was changed. Compare with a backup.")
+        raise Refused(
+            "audit-chain-broken",
+            f"The chain is broken at entry {broken}: that entry or the one before was changed. Compare with a backup.",
+        )
     if not as_json:
         click.echo("The chain is unbroken.")
 
@@ -87,17 +90,23 @@ def export(file: Path) -> None:
     Example: candour audit export audit-2027.jsonl
     """
     if file.exists():
-        raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
+        raise Refused(
+            "file-exists",
+            f"{file} is there already. Nothing was changed; choose another name.",
+        )
     fresh = file.with_name(f".{file.name}.{random_id()}")
     try:
         with (
-            interruptible(f"Stopped. Nothing was written. Again: candour audit export {file}"),
+            interruptible("Stopped. Nothing was written.", again=f"Again: candour audit export {file}"),
             fresh.open("x", encoding="utf-8") as target,
         ):
             newest = audit.export(target, Progress("Writing entries"))
         fresh.replace(file)
     except OSError as error:
-        raise Refused(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
+        raise Refused(
+            "file-not-writable",
+            f"{file} cannot be written ({error.strerror}). Choose another place.",
+        ) from error
     finally:
         fresh.unlink(missing_ok=True)
     click.echo(f"{file} holds the log up to now. Its newest digest, to be kept elsewhere: {newest}")

@@ -30,11 +30,18 @@ def check_shared(wave: Wave, now: datetime) -> ReplyStanding:
     """The same of a wave that must be shared; refuses one that is not counted, not shared yet, or imported."""
     findings(wave.slug)  # refuses a wave that has none, saying when they come
     if wave.imported:
-        raise Refused(f"{wave.slug} was imported: nobody was invited to it from here, so there is nobody to write to.")
+        raise Refused(
+            "wave-imported",
+            f"{wave.slug} was imported: nobody was invited to it from here, so there is nobody to write to.",
+        )
     standing = reply_standing(wave, now)
     if standing is None:
         provider = provider_by_id(wave.provider_id).name
-        raise Refused(f"The findings of {wave.slug} have not been shared with {provider} yet. Share them first, at /findings/{wave.slug}")
+        raise Refused(
+            "findings-not-shared",
+            f"The findings of {wave.slug} have not been shared with {provider} yet. Share them first.",
+            wave=wave.slug,
+        )
     return standing
 
 
@@ -62,9 +69,15 @@ def record_reply(
     item = waves.wave(name)
     standing = check_shared(item, now)
     if text is None and standing.is_replied:
-        raise Refused(f"The reply to {item.slug} is recorded already. A correction holds its whole text.")
+        raise Refused(
+            "reply-recorded-already",
+            f"The reply to {item.slug} is recorded already. A correction holds its whole text.",
+        )
     if text is None and not commitments:
-        raise Refused("There is nothing to record: no reply and no commitment.")
+        raise Refused(
+            "nothing-to-record",
+            "There is nothing to record: no reply and no commitment.",
+        )
     words = None if text is None else read_reply(text)
     day = None if words is None else check_received(received, standing.shared, standing.today)
     with transaction() as session:

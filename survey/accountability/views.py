@@ -26,6 +26,12 @@ from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 
 blueprint = Blueprint("accountability", __name__)
+_ABOUT_THE_DAY = {
+    "day-unreadable",
+    "reply-day-before-sharing",
+    "reply-day-missing",
+    "reply-day-to-come",
+}
 
 
 @blueprint.url_value_preprocessor
@@ -54,7 +60,8 @@ def reply(wave: str) -> str | BaseResponse:
             flash(f"Recorded, version {kept.version}.")
             return redirect(url_for("followups.write", wave=item.slug), 303)
     facts = {"wave": found, "provider": provider_by_id(item.provider_id).name, "standing": standing, "form": form}
-    faults = [(_field(line), line) for line in problem.details or (problem.sentence,)] if problem else []
+    lines = (problem.details or (problem.sentence,)) if problem else ()
+    faults = [(_field(problem.code, line), line) for line in lines] if problem else []
     page = render_template(
         "accountability/reply.html",
         problem=problem,
@@ -78,7 +85,9 @@ def _today(found: ReplyStanding | None) -> str:
     return found.today.isoformat() if found else ""
 
 
-def _field(fault: str) -> str:
+def _field(code: str, fault: str) -> str:
     """The id of the field that a fault is about."""
     line = re.match(r"Line (\d+):", fault)
-    return f"what-{line[1]}" if line else "received" if "day" in fault or "arrived on" in fault else "reply"
+    if line:
+        return f"what-{line[1]}"
+    return "received" if code in _ABOUT_THE_DAY else "reply"

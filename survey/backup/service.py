@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from survey.config import Config
 from survey.database import revisions
 from survey.kernel.errors import Refused
+from survey.kernel.files import sync
 from survey.kernel.ids import random_id
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -38,7 +39,7 @@ def back_up(config: Config, file: Path) -> int:
     with _beside(file) as fresh:
         _copy(source, fresh)
         fresh.replace(file)
-    _sync(file.parent)
+    sync(file.parent)
     return file.stat().st_size
 
 
@@ -57,7 +58,7 @@ def restore(config: Config, file: Path, moment: datetime) -> Path | None:
         _copy(file, fresh)
         kept = _set_aside(target, target.with_name(f"{target.name}.before-restore-{moment:%Y%m%dT%H%M%SZ}"), fresh)
         fresh.replace(target)
-    _sync(target.parent)
+    sync(target.parent)
     return kept
 
 
@@ -113,7 +114,7 @@ def _copy(source: Path, fresh: Path) -> None:
         with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old, closing(sqlite3.connect(fresh)) as new:
             old.backup(new)
             new.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
-        _sync(fresh)
+        sync(fresh)
     except (OSError, sqlite3.Error) as error:
         raise Refused(
             "database-not-copied",
@@ -183,11 +184,3 @@ def _close_up(target: Path) -> bool:
     if mode != "delete":
         raise Refused("database-in-use", _IN_USE)
     return True
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

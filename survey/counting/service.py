@@ -6,7 +6,7 @@ from pathlib import Path
 
 from survey.access.service.audit import record
 from survey.database import scrub, transaction
-from survey.findings.service.documents import freeze_findings, freeze_pool, questions_of
+from survey.findings.service.documents import freeze_findings, freeze_pool
 from survey.invitations.service import invitations
 from survey.jobs import works
 from survey.jobs.rules import Work
@@ -244,7 +244,7 @@ def _count(item: Wave, opened: responses.Opened, actor: str, co_key: str | None 
         if len(opened.answers) < item.minimum_group:
             _void(item, f"fewer than {item.minimum_group} people answered", actor)
             return
-        tally = responses.store_counted(item, questions_of(item), opened)
+        tally = responses.store_counted(item, waves.questions_of(item), opened)
         invitations.forget_answering(item, sum_up=True)
         found = freeze_findings(item, tally, name_words())
         waves.mark(item, WaveState.COUNTED)

@@ -55,7 +55,7 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
         tell_program(refused)
         return _page(wave, refused), 400
     flash(f"{counted.slug} is {counted.state}.")
-    return redirect(url_for("findings.results", wave=counted.slug), 303)
+    return redirect(url_for("console.results", wave=counted.slug), 303)
 
 
 def _page(name: str, problem: Refused | None = None) -> str:
@@ -95,7 +95,7 @@ def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
             problem = refused
         else:
             flash(f"{closed.slug} is {closed.state}.")
-            return redirect(url_for("findings.results", wave=closed.slug), 303)
+            return redirect(url_for("console.results", wave=closed.slug), 303)
     page = render_template(
         "counting/close_by_hand.html",
         wave=item,

@@ -18,6 +18,7 @@ from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
 from survey.kernel.hints import EXPORT_KEY, PUT_KEY_BACK
+from survey.kernel.plurals import either, how_many
 from survey.mail import service as mail
 from survey.mail.service import box_state, look_at_mail
 from survey.vault.keys.service.safe_keeping import key_fault
@@ -242,7 +243,7 @@ def _letters(kinds: frozenset[str]) -> Iterator[Check]:
         letters = mail.status(item.slug)
         unsent = sum(letters.counts(kind).get(state, 0) for kind in TO_STAFF for state in WAITING)
         if unsent and not item.takes_answers(now()) and item.state is not WaveState.PLANNED:
-            says = f"{unsent} letters about {item.slug} were not sent before it closed."
+            says = f"{how_many(unsent, 'letter')} about {item.slug} {either(unsent, 'was', 'were')} not sent before it closed."
             checks.append(
                 Check("mail", True, says, f"They are taken back when it is counted: candour tick, or candour waves close {item.slug}")
             )

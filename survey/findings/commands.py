@@ -64,7 +64,7 @@ def share_findings(wave: str, audience: str, *, dry_run: bool, **extra: bool) ->
     found = findings(wave)
     provider, contacts = recipients(found.wave)
     if not contacts:
-        raise Refused(f'{provider.name} has no contact yet. Add one: candour providers add "{provider.name}" --contact "Name <mail>"')
+        raise Refused("no-contacts", f"{provider.name} has no contact yet.", provider=provider.name)
     if dry_run:
         shared = preview_sharing(found, contacts[0].id, now(), **extra)
         check_publication(found, with_groups=shared.groups)
@@ -92,4 +92,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+        raise Refused(
+            "file-not-writable",
+            f"{path} cannot be written: {error.strerror}. Choose another place.",
+        ) from error

@@ -13,6 +13,7 @@ from survey.followups.rules.closing_mail import Standing, read_draft
 from survey.followups.service import closing_mail
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 
@@ -45,7 +46,10 @@ def reply(wave: str, *, file: Path | None, received: datetime | None, has_none: 
     Example: candour followups reply it-support-2027-q1 --file reply.txt --received 2027-02-09
     """
     if has_none == (file is not None):
-        raise Refused("Say where the reply is (--file REPLY.txt --received DAY), or that none has arrived (--none).")
+        raise Refused(
+            "reply-not-given",
+            "Say where the reply is and when it arrived, or that none has arrived.",
+        )
     lines = read_commitments([Line(*typed) for typed in commitments])
     day = received.date() if received else None
     kept = service.record_reply(wave, _text(file) if file else None, day, lines, now(), actor=ACTOR)
@@ -65,7 +69,10 @@ def write(wave: str, *, opening: str, changes_file: Path | None, strengths: tupl
     Example: candour followups write it-support-2027-q1 --changes changes.txt
     """
     if len(strengths) > 2 or len(problems) > 2:
-        raise Refused("The mail names two strengths and two problems at most. Choose fewer.")
+        raise Refused(
+            "too-many-measures",
+            "The mail names two strengths and two problems at most. Choose fewer.",
+        )
     changes = _text(changes_file) if changes_file else ""
     closing_mail.save_draft(wave, read_draft(opening, changes, strengths, problems))
     click.echo(f"Saved. Look at the mail to staff: candour followups preview {waves.wave(wave).slug}")
@@ -98,9 +105,8 @@ def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
     reason = None if correction is None else read_draft("", "", (), (), correction).correction
     edition = closing_mail.send(wave, now(), actor=ACTOR, correction=reason)
     item = waves.wave(wave)
-    click.echo(
-        f"Version {edition.version} is on its way to everybody who was invited: {len(closing_mail.readers(item))} letters are queued."
-    )
+    letters = how_many(len(closing_mail.readers(item)), "letter")
+    click.echo(f"Version {edition.version} is on its way to everybody who was invited: {letters} queued.")
     click.echo("Whoever has stopped survey mails gets none. The mails leave with the next tick.")
 
 
@@ -164,4 +170,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} cannot be read as text in UTF-8. Save it as plain text and try again.") from error
+        raise Refused(
+            "text-unreadable",
+            f"{path} cannot be read as text in UTF-8. Save it as plain text and try again.",
+        ) from error

@@ -48,7 +48,8 @@ def readyz() -> tuple[dict[str, str], int]:
     try:
         db.session.execute(text("SELECT 1"))
         if revision_of(connection()) != revisions()[-1]:
-            return {"status": "not ready", "migrations": "run: candour init"}, 503
+            told = {"status": "not ready", "migrations": "the tables are of another version"}
+            return told, 503
         told = {"timetable": _timetable(), "mail": "paused" if mail.channel_pause() else "goes out"}
     except SQLAlchemyError:
         db.session.rollback()
@@ -94,6 +95,7 @@ def _figures() -> Iterator[Figure]:
 def _timetable() -> str:
     passed = last_pass()
     if passed is None:
-        return "was never gone through: run candour serve or candour worker"
+        return "was never gone through"
     age = now() - passed
-    return f"gone through {max(0, round(age.total_seconds()))} s ago" + (": run candour serve or candour worker" if age > LATE else "")
+    late = "late: " if age > LATE else ""
+    return f"{late}gone through {max(0, round(age.total_seconds()))} s ago"

@@ -19,9 +19,7 @@ class Refused(Exception):
     names what the hint to this code needs, such as `wave="it-support-2027-q1"`.
     """
 
-    def __init__(self, code: str, sentence: str = "", *, details: tuple[str, ...] = (), **about: str) -> None:
-        if not sentence:  # TRANSITION: a refusal that has no code yet
-            code, sentence = "refused", code
+    def __init__(self, code: str, sentence: str, *, details: tuple[str, ...] = (), **about: str) -> None:
         if not _CODE.fullmatch(code):
             raise ValueError(f"{code!r} is no code: write words joined by hyphens, and the sentence after it")
         super().__init__(sentence)
@@ -43,9 +41,12 @@ class NotFound(Refused):
 
 
 @contextmanager
-def interruptible(sentence: str) -> Iterator[None]:
-    """Turns Ctrl-C into a refusal with this sentence: what has happened so far, and how to go on."""
+def interruptible(sentence: str, *, again: str = "") -> Iterator[None]:
+    """Turns Ctrl-C into a refusal with this sentence: what has happened so far.
+
+    `again` are the words for the command line that say how to go on.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        raise Refused("interrupted", sentence) from None
+        raise Refused("interrupted", sentence, again=again) from None

@@ -57,13 +57,32 @@ HINTS: dict[str, Hint] = {
         'Register it: candour cokey register "{holder}" KEY. '
         'Or open without it: candour cokey end "{holder}"',
     ),
+    "columns-unknown": Hint(command="Map with --map FILE, or give the points: --scale 7."),
     "copy-is-the-database": Hint(command="Name a file that candour backup wrote."),
     "copy-unreadable": Hint(command="It is written by: candour keys export"),
     "database-writes-down-who-answers": Hint(
         command="Change it, reload and open again: {settings}",
     ),
     "early-reason-missing": Hint(command='Say it with --early "REASON".', needs_nothing=True),
+    "file-did-not-come-along": Hint(link="Choose the file again", endpoint="people.preview"),
+    "findings-not-shared": Hint(
+        command="The page for it: /findings/{wave}",
+        link="Share them",
+        endpoint="findings.share_page",
+        takes=("wave",),
+    ),
     "fresh-key-opens-nothing": Hint(command="Check CANDOUR_KEY_DIR."),
+    "history-without-dates": Hint(
+        command="Add: --survey NAME --opened YYYY-MM-DD --closed YYYY-MM-DD",
+    ),
+    "import-just-begun": Hint(link="How far it is", endpoint="people.list_people"),
+    "import-stopped": Hint(command="Or go on with: candour tick"),
+    "import-under-way": Hint(
+        command="If its process was ended, import the same file once more or run: candour tick",
+        link="How far it is",
+        endpoint="people.list_people",
+    ),
+    "interrupted": Hint(command="{again}", needs_nothing=True),
     "key-damaged": Hint(command="The file: {file}"),
     "key-folder-not-writable": Hint(command="It is {folder}. Check CANDOUR_KEY_DIR."),
     "key-missing": Hint(command="The file: {file}"),
@@ -71,6 +90,20 @@ HINTS: dict[str, Hint] = {
     "key-not-destroyed": Hint(command="The file: {file}"),
     "key-of-other-wave": Hint(command="The folder: {folder}"),
     "letters-not-written": Hint(),
+    "no-bounce-mailbox": Hint(
+        command="Set CANDOUR_BOUNCE_URL, or hand messages over: candour mail bounces FILE, or --stdin.",
+    ),
+    "no-comments-released": Hint(
+        command="The page for it: /findings/{wave}/comments",
+        link="Review the comments",
+        endpoint="comments.comments",
+        takes=("wave",),
+    ),
+    "no-contacts": Hint(
+        command='Add one: candour providers add "{provider}" --contact "Name <mail>"',
+        link="Add one",
+        endpoint="providers.list_providers",
+    ),
     "no-copy-of-a-database": Hint(command="Name a file that candour backup wrote."),
     "no-database": Hint(command="Make it: candour init"),
     "no-key-folder": Hint(command="Set CANDOUR_KEY_DIR to a folder outside the database's."),
@@ -78,6 +111,7 @@ HINTS: dict[str, Hint] = {
     "postgresql-has-own-tools": Hint(command="Run: {tool}"),
     "public-key-unreadable": Hint(command="It is printed by: candour cokey make", needs_nothing=True),
     "reason-missing": Hint(command='Say it with --reason "...".', needs_nothing=True),
+    "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
     "several-surveys": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
     "survey-ended": Hint(
         command="Plan a new survey: candour surveys add",
@@ -106,13 +140,22 @@ HINTS: dict[str, Hint] = {
         link="The registered keys",
         endpoint="vault.cokey",
     ),
+    "unknown-contact": Hint(link="All contacts", endpoint="providers.list_providers"),
     "unknown-holiday": Hint(
         command="See: candour organisation holidays list",
         link="The listed holidays",
         endpoint="waves.list_holidays",
     ),
+    "unknown-person": Hint(link="All people", endpoint="people.list_people"),
+    "unknown-provider": Hint(link="All providers", endpoint="providers.list_providers"),
+    "unknown-questionnaire": Hint(
+        link="All questionnaires",
+        endpoint="questionnaires.list_questionnaires",
+    ),
     "unknown-survey": Hint(link="All surveys", endpoint="launching.surveys"),
+    "unknown-user": Hint(command="See who may: candour users list", needs_nothing=True),
     "unknown-wave": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
+    "wave-not-counted": Hint(link="How far it is", endpoint="console.progress", takes=("wave",)),
     "wave-not-open-yet": Hint(
         command="Open it first: candour waves open {wave}",
         link="Open it",
@@ -134,7 +177,7 @@ HINTS: dict[str, Hint] = {
     "wave-opened-already": Hint(
         command="See: candour waves list",
         link="See the wave",
-        endpoint="findings.results",
+        endpoint="console.results",
         takes=("wave",),
     ),
     "wave-still-open": Hint(
@@ -143,6 +186,7 @@ HINTS: dict[str, Hint] = {
         endpoint="counting.close_by_hand",
         takes=("wave",),
     ),
+    "wave-yet-to-be-asked": Hint(command="Give --survey, --opened and --closed."),
 }
 
 
@@ -153,7 +197,8 @@ def words_for_command(refused: Refused) -> str:
     "There is no wave 'x'. See: candour waves list"
     """
     hint = HINTS.get(refused.code)
-    return f"{refused.sentence} {_filled(hint.command, refused)}" if hint and hint.command else refused.sentence
+    words = _filled(hint.command, refused) if hint else ""
+    return f"{refused.sentence} {words}".rstrip()
 
 
 def link_for_page(refused: Refused) -> Link | None:

@@ -82,11 +82,14 @@ def read_text(content: bytes, *, largest: int, advice: str) -> Text:
     and anything else that is no text.
     """
     if len(content) > largest:
-        raise Refused(f"The file is larger than {largest // 1024**2} MiB. {advice}")
+        raise Refused(
+            "file-too-large",
+            f"The file is larger than {largest // 1024**2} MiB. {advice}",
+        )
     if content.startswith(_WORKBOOKS):
-        raise Refused(_WORKBOOK)
+        raise Refused("spreadsheet-file", _WORKBOOK)
     if content.startswith(_UTF_16):
-        raise Refused(_NO_TEXT)
+        raise Refused("no-text-file", _NO_TEXT)
     for encoding in ("utf-8-sig",) if content.startswith(_MARK) else ("utf-8", "windows-1252"):
         try:
             text = content.decode(encoding)
@@ -95,7 +98,7 @@ def read_text(content: bytes, *, largest: int, advice: str) -> Text:
         if _is_half_empty(text):
             break
         return Text(text, encoding.removesuffix("-sig"))
-    raise Refused(_NO_TEXT)
+    raise Refused("no-text-file", _NO_TEXT)
 
 
 def read_table(content: bytes, is_known: IsKnown, *, largest: int, advice: str) -> Table:

@@ -47,7 +47,7 @@ def surveys() -> str | Response | tuple[str, int]:
             problem = refused
         else:
             flash(" ".join(["Planned. Nothing has been sent.", *asked_twice(planned)]))
-            return redirect(url_for("findings.results", wave=planned.slug), 303)
+            return redirect(url_for("console.results", wave=planned.slug), 303)
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("launching/surveys.html", **facts)
     return (page, 400) if problem else page
@@ -79,7 +79,7 @@ def open_by_hand(wave: str) -> str | Response:
     if request.method == "POST":
         item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor())
         flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
-        return redirect(url_for("findings.results", wave=item.slug), 303)
+        return redirect(url_for("console.results", wave=item.slug), 303)
     plan, config = preview_wave(wave), current_app.config["CANDOUR"]
     prospects = [prospect(outlook(plan.invited, rate)) for rate in RATES]
     facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave)}

@@ -53,7 +53,10 @@ def test(address: str, *, as_json: bool) -> None:
         facts |= {"problem": None if is_accepted else _shown(attempt), "remedy": todo or None}
         click.echo(json.dumps(facts, ensure_ascii=False))
     if not is_accepted:
-        raise Refused(f"The test mail was not accepted by {line.name}: {_shown(attempt)}. {todo}".rstrip())
+        raise Refused(
+            "test-mail-refused",
+            f"The test mail was not accepted by {line.name}: {_shown(attempt)}. {todo}".rstrip(),
+        )
     if not as_json:
         click.echo(f"Accepted by {line.name} ({attempt.code}). Message-ID {message_id}")
 

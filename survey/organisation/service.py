@@ -61,7 +61,11 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
     if language not in offered():
         faults.append(f"Letters are not offered in {language[:20]!r}. There are: {', '.join(offered())}.")
     if faults:
-        raise Refused("The facts are not complete. Nothing was changed.", details=tuple(faults))
+        raise Refused(
+            "facts-incomplete",
+            "The facts are not complete. Nothing was changed.",
+            details=tuple(faults),
+        )
     found = Organisation(**facts, several_zones=several_zones, language=language)
     with transaction() as session:
         session.merge(OrganisationRow(number=1, **asdict(found)))

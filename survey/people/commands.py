@@ -30,9 +30,13 @@ def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
     Example: candour people import staff.csv --dry-run
     """
     if file.stat().st_size > LARGEST:
-        raise Refused(f"{file} is larger than {LARGEST // 1024**2} MiB. Split it.")
+        raise Refused(
+            "file-too-large",
+            f"{file} is larger than {LARGEST // 1024**2} MiB. Split it.",
+        )
     again = f"candour people import {file}{' --remove-missing' if remove_missing else ''}"
-    with interruptible(f"Stopped. Of up to {directory.AT_ONCE:,} people nothing was stored; more go on where they stopped. Again: {again}"):
+    stopped = f"Stopped. Of up to {directory.AT_ONCE:,} people nothing was stored; more go on where they stopped."
+    with interruptible(stopped, again=f"Again: {again}"):
         progress = Progress("Importing people")
         result = directory.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=progress)
     would = "would be " if dry_run else ""

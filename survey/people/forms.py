@@ -31,7 +31,7 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
         self.content = field.data.read(LARGEST_UPLOAD + 1)
         if len(self.content) > LARGEST_UPLOAD:
             limit = LARGEST_UPLOAD // 1024**2
-            raise ValidationError(f"The file is larger than {limit} MiB. Import it on the server: candour people import FILE.csv")
+            raise ValidationError(f"The file is larger than {limit} MiB. Your administrator can import it on the server.")
         try:
             self.staff = read_staff_list(self.content)
         except Refused as refused:
@@ -56,7 +56,10 @@ class CarriedFile(FlaskForm):  # type: ignore[misc]
             signed = _signer().unsign(carried)
             return zlib.decompress(base64.urlsafe_b64decode(signed))
         except (BadSignature, binascii.Error, zlib.error) as error:
-            raise Refused("The file did not come along, so nothing was changed. Upload it once more.") from error
+            raise Refused(
+                "file-did-not-come-along",
+                "The file did not come along, so nothing was changed. Upload it once more.",
+            ) from error
 
 
 def carry(content: bytes) -> CarriedFile:

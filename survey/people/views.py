@@ -1,16 +1,16 @@
 """The staff directory, importing into it, and changing single people."""
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
 from survey.jobs.pulse import is_beating
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
 from survey.people.rules.refused_rows import refused_rows
-from survey.people.rules.staff_list import Person, read_staff_list
+from survey.people.rules.staff_list import Person, StaffList, read_staff_list
 from survey.people.service import directory
 
 blueprint = Blueprint("people", __name__)
@@ -44,38 +44,43 @@ def preview() -> str | tuple[str, int]:
     """After an upload: the rows to correct, or what the file would do. Nothing is saved."""
     form = UploadForm()
     if not form.validate_on_submit():
-        return render_template("people/preview.html", form=form, staff=None, correction=""), 400 if form.is_submitted() else 200
-    staff = form.staff
+        return _upload_page(form), 400 if form.is_submitted() else 200
     try:
-        result = directory.preview_import(staff)
+        page = _preview_page(form, form.content, form.staff)
     except Refused as refused:
-        form.file.errors = [" ".join((refused.sentence, *refused.details))]
-        return render_template("people/preview.html", form=form, staff=None, correction=""), 400
-    facts = {
-        "staff": staff,
-        "result": result,
-        "shown": staff.faults[: directory.FAULTS_LISTED],
-        "correction": directory.correction_of(staff) if staff.faults else "",
-    }
-    page = render_template("people/preview.html", form=form, carried=carry(form.content), **facts)
-    return page, 400 if staff.faults else 200
+        return _upload_page(form, refused), 400
+    return page, 400 if form.staff.faults else 200
 
 
 @blueprint.post("/people/import/missing")
 @open_to("manager")
-def missing() -> str:
+def missing() -> str | tuple[str, int]:
     """The page before people are removed: who, and how many."""
-    content = CarriedFile().content()
-    result = directory.preview_import(read_staff_list(content))
+    try:
+        content = CarriedFile().content()
+        result = directory.preview_import(read_staff_list(content))
+    except Refused as refused:
+        return _upload_page(UploadForm(formdata=None), refused), 400
     return render_template("people/missing.html", carried=carry(content), result=result, listed=result.missing[:LISTED_AT_ONCE])
 
 
 @blueprint.post("/people/import/confirm")
 @open_to("manager")
-def confirm() -> BaseResponse:
-    """Takes the file that the preview showed: a short one whole or not at all, a long one beside, in steps."""
+def confirm() -> BaseResponse | tuple[str, int]:
+    """Takes the file that the preview showed: a short one whole or not at all, a long one beside, in steps.
+
+    Where that is refused, the preview comes back with the file still on it.
+    """
     form = CarriedFile()
-    done = directory.import_people(form.content(), remove_missing=form.remove_missing.data, actor=current_actor(), wait=False)
+    try:
+        content = form.content()
+    except Refused as refused:
+        return _upload_page(UploadForm(formdata=None), refused), 400
+    is_removing = form.remove_missing.data
+    try:
+        done = directory.import_people(content, remove_missing=is_removing, actor=current_actor(), wait=False)
+    except Refused as refused:
+        return _preview_again(content, refused), 400
     if (under_way := directory.importing()) and under_way.is_under_way:
         flash(f"The file is taken. {done.added:,} people are to be added, {done.changed:,} changed, {done.removed:,} removed.")
         return redirect(url_for("people.list_people"), 303)
@@ -85,24 +90,61 @@ def confirm() -> BaseResponse:
 
 @blueprint.post("/people/import/faults.csv")
 @open_to("manager")
-def faults() -> Response:
+def faults() -> Response | tuple[str, int]:
     """The rows to correct, with the reasons, as CSV."""
-    text = refused_rows(read_staff_list(CarriedFile().content()))
+    try:
+        text = refused_rows(read_staff_list(CarriedFile().content()))
+    except Refused as refused:
+        return _upload_page(UploadForm(formdata=None), refused), 400
     headers = {"Content-Disposition": "attachment; filename=rows-to-correct.csv"}
     return Response(text.encode("utf-8-sig"), mimetype="text/csv", headers=headers)
 
 
 @blueprint.route("/people/<person_id>/remove", methods=["GET", "POST"])
 @open_to("manager")
-def remove_person(person_id: str) -> str | BaseResponse:
+def remove_person(person_id: str) -> str | BaseResponse | tuple[str, int]:
     """A page of its own that says what removing means; the button does it."""
-    person = _person(person_id)
+    person, problem = _person(person_id), None
     if request.method == "POST":
-        directory.remove_person(person.email, actor=current_actor())
-        flash(f"{person.name} is no longer in the directory.")
-        return redirect(url_for("people.list_people"), 303)
-    return render_template("people/remove_person.html", person=person)
+        try:
+            directory.remove_person(person.email, actor=current_actor())
+        except Refused as refused:
+            problem = refused
+        else:
+            flash(f"{person.name} is no longer in the directory.")
+            return redirect(url_for("people.list_people"), 303)
+    page = render_template("people/remove_person.html", person=person, problem=problem)
+    return (page, 400) if problem else page
+
+
+def _upload_page(form: UploadForm, problem: Refused | None = None) -> str:
+    """The form that takes a file, and why the last one was not taken."""
+    facts = {"form": form, "staff": None, "correction": "", "problem": problem}
+    return render_template("people/preview.html", **facts)
+
+
+def _preview_page(form: UploadForm, content: bytes, staff: StaffList, problem: Refused | None = None) -> str:
+    facts = {
+        "staff": staff,
+        "result": directory.preview_import(staff),
+        "shown": staff.faults[: directory.FAULTS_LISTED],
+        "correction": directory.correction_of(staff) if staff.faults else "",
+        "problem": problem,
+    }
+    return render_template("people/preview.html", form=form, carried=carry(content), **facts)
+
+
+def _preview_again(content: bytes, problem: Refused) -> str:
+    """The preview with the file that was not taken; only the upload where it cannot be previewed."""
+    form = UploadForm(formdata=None)
+    try:
+        return _preview_page(form, content, read_staff_list(content), problem)
+    except Refused as refused:
+        return _upload_page(form, refused)
 
 
 def _person(person_id: str) -> Person:
-    return directory.person(person_id) or abort(404)
+    person = directory.person(person_id)
+    if person is None:
+        raise NotFound("person", "This person is not in the directory any more.")
+    return person

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.kernel.addresses import address_fault, tidy_address
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id, slug
 from survey.providers.rules import LONGEST_NAME, Contact, Provider, name_fault, tidy
 from survey.providers.tables import ContactRow, ProviderRow
@@ -25,11 +25,14 @@ def add_provider(name: str, contacts: Sequence[tuple[str, str]], *, actor: str =
     repeated = sorted(address for address, times in Counter(tidy_address(address) for _, address in contacts).items() if times > 1)
     faults += [f"{_shown(address)} stands twice. Keep one." for address in repeated]
     if faults:
-        raise Refused("The provider was not added.", details=tuple(faults))
+        raise Refused("provider-faulty", "The provider was not added.", details=tuple(faults))
     name = tidy(name)
     with transaction() as session:
         if known := session.scalar(select(ProviderRow.name).where(ProviderRow.slug == slug(name))):
-            raise Refused(f"There is a provider named {known} already. To add a person there, give their name and address too.")
+            raise Refused(
+                "provider-known-already",
+                f"There is a provider named {known} already. To add a person there, give their name and address too.",
+            )
         row = ProviderRow(id=random_id(), slug=slug(name), name=name)
         row.contacts = [_contact_row(person, address) for person, address in contacts]
         session.add(row)
@@ -42,7 +45,7 @@ def add_contacts(provider_name: str, contacts: Sequence[tuple[str, str]], *, act
     """Adds people (name, address) at a provider, all or none; a known address gets the new name."""
     faults = [found for name, address in contacts for found in _contact_faults(name, address)]
     if faults:
-        raise Refused("No contact was added.", details=tuple(faults))
+        raise Refused("contact-faulty", "No contact was added.", details=tuple(faults))
     with transaction() as session:
         row = _row(provider_name)
         for name, address in contacts:
@@ -67,7 +70,7 @@ def remove_contact(provider_name: str, address: str, *, actor: str = COMMAND_LIN
         row = _row(provider_name)
         known = next((contact for contact in row.contacts if tidy_address(contact.address) == tidy_address(address)), None)
         if known is None:
-            raise Refused(f"{row.name} has no contact with the address {address}.")
+            raise NotFound("contact", f"{row.name} has no contact with the address {address}.")
         row.contacts.remove(known)
         session.flush()
         record("provider contact removed", {"provider": row.name, "contact": known.address}, actor)
@@ -99,7 +102,7 @@ def _row(name: str) -> ProviderRow:
     row: ProviderRow | None = db.session.scalar(select(ProviderRow).where(ProviderRow.slug == slug(name)))
     if row is None:
         known = ", ".join(db.session.scalars(select(ProviderRow.name).order_by(ProviderRow.name))) or "none yet"
-        raise Refused(f"There is no provider {name[:LONGEST_NAME]!r}. Known: {known}")
+        raise NotFound("provider", f"There is no provider {name[:LONGEST_NAME]!r}. Known: {known}")
     return row
 
 

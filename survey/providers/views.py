@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.providers import service
 from survey.providers.forms import ProviderForm
 
@@ -36,7 +36,7 @@ def remove_contact(provider: str, contact_id: str) -> str | Response:
     """A page of its own that says what removing will do; the button does it."""
     found, contact = service.provider(provider), service.contact(contact_id)
     if contact not in found.contacts:
-        raise Refused("This contact is not there any more. Nothing was changed.")
+        raise NotFound("contact", "This contact is not there any more. Nothing was changed.")
     if request.method == "POST":
         service.remove_contact(found.name, contact.address, actor=current_actor())
         flash(f"{contact.name} is removed.")

@@ -61,10 +61,13 @@ def import_(file: Path) -> None:
     Example: candour questionnaires import ours.yaml
     """
     if file.stat().st_size > service.LARGEST_IMPORT:
-        raise Refused(f"{file} is larger than 1 MiB, which no questionnaire is.")
+        raise Refused(
+            "questionnaire-too-large",
+            f"{file} is larger than 1 MiB, which no questionnaire is.",
+        )
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
-        raise Refused(f"{file} is not a text file in UTF-8.") from error
+        raise Refused("text-unreadable", f"{file} is not a text file in UTF-8.") from error
     saved = service.save_questionnaire(service.read_text(text))
     click.echo(f"{saved.slug}: {len(saved.questions)} questions saved. Waves opened from now on ask them.")

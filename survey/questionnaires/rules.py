@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 
 FEWEST_POINTS, MOST_POINTS = 2, 11
 HOURS_A_WEEK = 168
@@ -124,7 +125,10 @@ def numeric_scale(points: int) -> Scale:
     [6, 7]
     """
     if not FEWEST_POINTS <= points <= MOST_POINTS:
-        raise Refused(f"A scale has {FEWEST_POINTS} to {MOST_POINTS} points, not {points}.")
+        raise Refused(
+            "scale-points-unfit",
+            f"A scale has {FEWEST_POINTS} to {MOST_POINTS} points, not {points}.",
+        )
     codes = tuple(range(1, points + 1)) if points < MOST_POINTS else tuple(range(points))
     return Scale(f"numeric{points}", ScaleKind.ORDINAL, codes, tuple(map(str, codes)), top=_best(codes))
 
@@ -193,12 +197,16 @@ def read_document(found: object) -> Questionnaire:
     """A questionnaire from its document form; refuses anything else, with all faults at once."""
     if not isinstance(found, dict):
         raise Refused(
-            "A questionnaire is an object with slug, title, language, preamble, scales and questions. Export one to see the form."
+            "questionnaire-of-other-form",
+            "A questionnaire is an object with slug, title, language, preamble, scales and questions. Export one to see the form.",
         )
     faults: _Faults = []
     given_scales, given_questions = found.get("scales"), found.get("questions")
     if not isinstance(given_scales, dict) or not isinstance(given_questions, list):
-        raise Refused("The questionnaire lacks scales (an object) or questions (a list). Export one to see the form.")
+        raise Refused(
+            "questionnaire-lacks-parts",
+            "The questionnaire lacks scales (an object) or questions (a list). Export one to see the form.",
+        )
     scales = {str(name): _read(f"scale {name}", faults, partial(read_scale, str(name), form)) for name, form in given_scales.items()}
     read = [_read(f"question {place}", faults, partial(_question, form, scales)) for place, form in enumerate(given_questions, 1)]
     questions = [question for question in read if question]
@@ -407,7 +415,11 @@ def _refuse(faults: Sequence[str]) -> None:
     if faults:
         more = len(faults) - _FAULTS_LISTED
         lines = (*map(_shown, faults[:_FAULTS_LISTED]), *([f"and {more:,} more"] if more > 0 else []))
-        raise Refused(f"The questionnaire has {len(faults):,} fault{'s' if len(faults) > 1 else ''}.", details=lines)
+        raise Refused(
+            "questionnaire-faulty",
+            f"The questionnaire has {how_many(len(faults), 'fault')}.",
+            details=lines,
+        )
 
 
 def _shown(line: str) -> str:

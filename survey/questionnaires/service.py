@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 from survey.questionnaires import rules
 from survey.questionnaires.rules import Question, Questionnaire
@@ -48,7 +48,10 @@ def questionnaire(slug: str) -> Questionnaire:
         return replace(rules.read_document(stored.document), version=stored.number)
     if slug in _bank()["sets"]:
         return _from_set(slug)
-    raise Refused(f"There is no questionnaire {slug[:64]!r}. Known: {', '.join(q.slug for q in list_questionnaires())}")
+    raise NotFound(
+        "questionnaire",
+        f"There is no questionnaire {slug[:64]!r}. Known: {', '.join(q.slug for q in list_questionnaires())}",
+    )
 
 
 def list_questionnaires() -> tuple[Questionnaire, ...]:
@@ -62,7 +65,7 @@ def with_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
     known = bank()
     missing = [name for name in ids if name not in known]
     if missing:
-        raise Refused(f"The bank has no question {', '.join(missing)}.")
+        raise NotFound("question", f"The bank has no question {', '.join(missing)}.")
     scored = [q for q in base.questions if q.scale.kind is not rules.ScaleKind.TEXT]
     texts = [q for q in base.questions if q.scale.kind is rules.ScaleKind.TEXT]
     return base.with_only([*scored, *(known[name] for name in ids), *texts])
@@ -84,7 +87,11 @@ def save_questionnaire(asked: Questionnaire, *, actor: str = COMMAND_LINE) -> Qu
     with transaction():
         faults = rules.reuse_faults(_known_questions(), asked.questions)
         if faults:
-            raise Refused("The questionnaire would break its trends without showing it. Nothing was saved.", details=faults)
+            raise Refused(
+                "questionnaire-breaks-trends",
+                "The questionnaire would break its trends without showing it. Nothing was saved.",
+                details=faults,
+            )
         _store(asked, saved=True)
         record("questionnaire saved", {"questionnaire": asked.slug, "digest": asked.digest}, actor)
         return questionnaire(asked.slug)
@@ -93,7 +100,7 @@ def save_questionnaire(asked: Questionnaire, *, actor: str = COMMAND_LINE) -> Qu
 def read_text(text: str) -> Questionnaire:
     """A questionnaire from JSON or YAML text; refuses what is neither, and YAML's anchors, which can blow up a small file."""
     if len(text) > LARGEST_IMPORT:
-        raise Refused("The questionnaire file is larger than 1 MiB.")
+        raise Refused("questionnaire-too-large", "The questionnaire file is larger than 1 MiB.")
     if text.lstrip().startswith("{"):
         return rules.read_document(_json(text))
     import yaml
@@ -102,7 +109,10 @@ def read_text(text: str) -> Questionnaire:
         _check_yaml(text)
         content = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:  # the last two: tags such as !!int ""
-        raise Refused("The file is neither JSON nor YAML. Export a questionnaire to see the form.") from error
+        raise Refused(
+            "questionnaire-unreadable",
+            "The file is neither JSON nor YAML. Export a questionnaire to see the form.",
+        ) from error
     return rules.read_document(content)
 
 
@@ -123,17 +133,26 @@ def _check_yaml(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise Refused("The file uses YAML anchors (&, *). Write the parts out.")
+            raise Refused(
+                "yaml-with-anchors",
+                "The file uses YAML anchors (&, *). Write the parts out.",
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise Refused("The file nests its parts too deeply to be a questionnaire. Export one to see the form.")
+            raise Refused(
+                "questionnaire-too-deep",
+                "The file nests its parts too deeply to be a questionnaire. Export one to see the form.",
+            )
 
 
 def _json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"The file begins like JSON but is none: {error}.") from error
+        raise Refused(
+            "questionnaire-unreadable",
+            f"The file begins like JSON but is none: {error}.",
+        ) from error
 
 
 def _store(asked: Questionnaire, *, saved: bool) -> str:

@@ -8,6 +8,7 @@ import click
 
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.organisation.commands import organisation_group
 from survey.waves import service as waves
 from survey.waves.rules.holidays import read_file, read_holiday
@@ -69,7 +70,7 @@ def import_holidays(file: Path) -> None:
 
 def _say_changed(change: holidays.Change, done: str) -> None:
     number = len(change.holidays)
-    click.echo(f"{number} holiday{'' if number == 1 else 's'} {done}.")
+    click.echo(f"{how_many(number, 'holiday')} {done}.")
     for item in change.moved:
         click.echo(f"{item.slug} now opens on {item.opens:%Y-%m-%d %H:%M} and closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
 

@@ -52,7 +52,7 @@ def checked_address(text: str) -> str:
     """The address as accounts are found by; one that mail cannot reach is refused."""
     email = tidy_address(text)
     if fault := address_fault(email):
-        raise Refused(f"{text.strip()[:80]!r}: {fault}")
+        raise Refused("address-unfit", f"{text.strip()[:80]!r}: {fault}")
     return email
 
 

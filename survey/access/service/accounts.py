@@ -17,7 +17,7 @@ from survey.config import Config
 from survey.database import db, transaction
 from survey.kernel.addresses import tidy_address
 from survey.kernel.clock import now as present
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 
 _LAST_ADMIN = "{} is the last administrator. Make somebody else one first."
@@ -105,7 +105,7 @@ def use_link(secret: str, now: datetime) -> UserRow | None:
 def check_same(new: str, again: str) -> None:
     """Refuses two new passwords that differ."""
     if new != again:
-        raise Refused("The two new passwords differ. Type the same one twice.")
+        raise Refused("passwords-differ", "The two new passwords differ. Type the same one twice.")
 
 
 def choose_password(user_id: str, new: str, *, current: str | None, now_known: bool) -> None:
@@ -116,10 +116,13 @@ def choose_password(user_id: str, new: str, *, current: str | None, now_known: b
     """
     user = _by_id(user_id)
     if user.password and not now_known and not verify_password(_normal(current or ""), user.password):
-        raise Refused("The present password is not right. If you have forgotten it, ask an administrator for a sign-in link.")
+        raise Refused(
+            "password-wrong",
+            "The present password is not right. If you have forgotten it, ask an administrator for a sign-in link.",
+        )
     fault = password_fault(new, user.email)
     if fault:
-        raise Refused(fault)
+        raise Refused("password-unfit", fault)
     hashed = hash_password(_normal(new))  # slow, so before the write lock is taken
     with transaction():
         user = _by_id(user_id)
@@ -138,20 +141,20 @@ def _normal(password: str) -> str:
 
 def _check_role(role: str) -> None:
     if role not in ROLES:
-        raise Refused(f"{role!r} is no role. Use admin, manager or viewer.")
+        raise Refused("role-unknown", f"{role!r} is no role. Use admin, manager or viewer.")
 
 
 def _by_address(email: str) -> UserRow:
     found: UserRow | None = db.session.scalar(select(UserRow).where(UserRow.email == tidy_address(email)))
     if found is None:
-        raise Refused(f"Nobody with the address {email} may sign in. See who may: candour users list")
+        raise NotFound("user", f"Nobody with the address {email} may sign in.")
     return found
 
 
 def _by_id(user_id: str) -> UserRow:
     found = db.session.get(UserRow, user_id)
     if found is None:
-        raise Refused("This account has been removed meanwhile.")
+        raise NotFound("user", "This account has been removed meanwhile.")
     return found
 
 
@@ -162,7 +165,7 @@ def _keep_an_admin(user: UserRow) -> None:
     admins = select(UserRow.id).where(UserRow.roles.any(RoleRow.name == "admin"))
     db.session.execute(select(RoleRow.id).where(RoleRow.name == "admin").with_for_update())
     if db.session.scalar(select(func.count()).select_from(admins.subquery())) == 1:
-        raise Refused(_LAST_ADMIN.format(user.email))
+        raise Refused("last-administrator", _LAST_ADMIN.format(user.email))
 
 
 def _role_row(name: str) -> RoleRow:

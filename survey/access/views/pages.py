@@ -17,7 +17,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 
 blueprint = Blueprint("access", __name__)
-_LINK_ENDED = "This link has been used or is too old. Ask an administrator for a new one: candour users add ADDRESS --role ROLE"
+_LINK_ENDED = "This link has been used or is too old. Ask an administrator for a new one."
 
 
 @blueprint.get("/sign-in/link")
@@ -65,7 +65,7 @@ def password() -> str | BaseResponse | tuple[str, int]:
             check_same(new, again)
             choose_password(current_user.id, new, current=request.form.get("password"), now_known=known)
         except Refused as refused:
-            problem = refused.sentence
+            problem = refused
         else:
             flash("Your new password is set.")
             return redirect(url_for("access.account"), 303)
@@ -92,7 +92,7 @@ def users() -> str | tuple[str, int]:
             added = add_user(request.form.get("email", ""), request.form.get("role", ""), actor=current_actor())
             made = sign_in_link(added.email, current_app.config["CANDOUR"])
         except Refused as refused:
-            problem = refused.sentence
+            problem = refused
         else:
             flash(f"{added.email} may sign in as {added.role}.")
     page = render_template("access/users.html", users=list_users(), roles=ROLES, made=made, problem=problem)

@@ -85,13 +85,21 @@ def read_reply(text: str) -> str:
     """
     found = lines_of(text)
     if not found.strip():
-        raise Refused("The reply is empty. Paste it word for word, or say that none has arrived.")
+        raise Refused(
+            "reply-empty",
+            "The reply is empty. Paste it word for word, or say that none has arrived.",
+        )
     if _UNFIT.search(found):
-        raise Refused("The reply holds a control character, which no mail can carry. Paste it as plain text.")
+        raise Refused(
+            "reply-unfit",
+            "The reply holds a control character, which no mail can carry. Paste it as plain text.",
+        )
     if len(found) > LONGEST_REPLY:
         raise Refused(
-            f"The reply has {len(found):,} characters; a mail to everybody can hold {LONGEST_REPLY:,}. It goes out word for word, so "
-            "ask the provider for a shorter text, and record that."
+            "reply-too-long",
+            f"The reply has {len(found):,} characters; a mail to everybody can hold "
+            f"{LONGEST_REPLY:,}. It goes out word for word, so ask the provider for a shorter "
+            "text, and record that.",
         )
     return found
 
@@ -99,12 +107,16 @@ def read_reply(text: str) -> str:
 def check_received(received: date | None, shared: date, today: date) -> date:
     """Refuses a day on which the reply cannot have arrived: none, one to come, or one before the findings were shared."""
     if received is None:
-        raise Refused("Say on which day the reply arrived, like 2027-02-09.")
+        raise Refused("reply-day-missing", "Say on which day the reply arrived, like 2027-02-09.")
     if received > today:
-        raise Refused(f"The reply cannot have arrived on {received.isoformat()}: today is {today.isoformat()}. Correct the date.")
+        raise Refused(
+            "reply-day-to-come",
+            f"The reply cannot have arrived on {received.isoformat()}: today is {today.isoformat()}. Correct the date.",
+        )
     if received < shared:
         raise Refused(
-            f"The reply cannot have arrived on {received.isoformat()}: the findings were shared on {shared.isoformat()}. Correct the date."
+            "reply-day-before-sharing",
+            f"The reply cannot have arrived on {received.isoformat()}: the findings were shared on {shared.isoformat()}. Correct the date.",
         )
     return received
 
@@ -116,7 +128,10 @@ def read_day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError as error:
-        raise Refused(f"{_shown(text)} is not a day. Write it like 2027-03-31.") from error
+        raise Refused(
+            "day-unreadable",
+            f"{_shown(text)} is not a day. Write it like 2027-03-31.",
+        ) from error
 
 
 def read_commitments(lines: Sequence[Line]) -> tuple[Commitment, ...]:
@@ -126,7 +141,11 @@ def read_commitments(lines: Sequence[Line]) -> tuple[Commitment, ...]:
     if len(found) > MOST_COMMITMENTS:
         faults.append(f"{len(found)} commitments; {MOST_COMMITMENTS} are the most. Keep those that staff will notice.")
     if faults:
-        raise Refused("The commitments are not complete. Nothing was recorded.", details=tuple(faults))
+        raise Refused(
+            "commitments-incomplete",
+            "The commitments are not complete. Nothing was recorded.",
+            details=tuple(faults),
+        )
     return tuple(found)
 
 

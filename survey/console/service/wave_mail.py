@@ -10,9 +10,10 @@ from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAFF
 from survey.invitations.service.invitations import invitation as invitation_by_id
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.mail import service as mail
 from survey.mail.rules.wording import Counts, Pause, StatedPace, headline, rate, unreached_words
-from survey.mail.service import ALARM, DONE, GOING_OUT, KEPT, Channel, NotArrived, is_told, paused_waves
+from survey.mail.service import ALARM, DONE, GOING_OUT, KEPT, Channel, NotArrived, is_told, pause_wave, paused_waves, resume_wave
 from survey.people.rules.staff_list import Person
 from survey.people.service.directory import person as person_by_id
 from survey.waves import service as waves
@@ -76,7 +77,7 @@ class Waiting:
         >>> Waiting(1, "invitation", ()).says, Waiting(1200, "letter", ()).says
         ('1 invitation', '1,200 letters')
         """
-        return f"{self.number:,} {self.noun}{'' if self.number == 1 else 's'}"
+        return how_many(self.number, self.noun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def retry(name: str, moment: datetime, letter: str | None = None, *, actor: str)
     kinds = [kind for kind in faulty if kind != INVITATION] if is_over else faulty
     if is_over and (letter is not None or (INVITATION in faulty and not kinds)):
         raise Refused(
-            f"{item.slug} takes no answers any more, so its invitations are not sent again. Correct the addresses for the next wave."
+            "invitations-over",
+            f"{item.slug} takes no answers any more, so its invitations are not sent again. Correct the addresses for the next wave.",
         )
     if letter is not None:
         return mail.retry(item.slug, INVITATION, letter, actor=actor)
@@ -156,7 +158,10 @@ def waiting(item: Wave, moment: datetime) -> Waiting:
         return Waiting(counts.get(INVITATION, Counts()).waiting, "invitation", TO_STAFF)
     kinds = tuple(kind for kind, found in counts.items() if found.waiting and kind not in {*TO_STAFF, ALARM})
     if not kinds:
-        raise Refused(f"{item.slug} is not open, and nothing about it waits to leave.")
+        raise Refused(
+            "nothing-waits",
+            f"{item.slug} is not open, and nothing about it waits to leave.",
+        )
     return Waiting(sum(counts[kind].waiting for kind in kinds), "letter", kinds)
 
 
@@ -170,12 +175,12 @@ def pause(name: str, moment: datetime, *, actor: str) -> None:
     """The mail of a wave waits until it is resumed; its dates do not move."""
     item = waves.wave(name)
     waiting(item, moment)
-    mail.pause_wave(item.slug, actor=actor)
+    pause_wave(item.slug, actor=actor)
 
 
 def resume(name: str, *, actor: str) -> None:
     """The mail of a wave goes on."""
-    mail.resume_wave(waves.wave(name).slug, actor=actor)
+    resume_wave(waves.wave(name).slug, actor=actor)
 
 
 def told_words(item: Wave | None, moment: datetime) -> dict[str, str]:

@@ -45,7 +45,7 @@ def comments(wave: str) -> str | Response:
         try:
             decided = decide(wave, form.get("comment", ""), form.get("decision", ""), offered=form.get("text"), actor=current_actor())
         except Refused as refused:
-            problem = refused.sentence
+            problem = refused
         else:
             flash(SAID[decided.review])
             return redirect(url_for("comments.comments", wave=wave, show=_shown()), 303)

@@ -154,7 +154,7 @@ def is_unchanged(original: str, offered: str) -> bool:
 def redaction(original: str, offered: str) -> str:
     """The words that are left of a comment; refuses whatever is not the original with parts replaced by `[...]`."""
     if fault := redaction_fault(original, offered):
-        raise Refused(fault)
+        raise Refused("redaction-unfit", fault)
     return _lines(offered)
 
 

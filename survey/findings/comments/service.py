@@ -8,7 +8,7 @@ from survey.database import transaction
 from survey.findings.comments.rules import is_unchanged, redaction
 from survey.findings.rules import Findings
 from survey.findings.service.documents import findings
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.responses.service.comments import Comment, Review, find_comment, list_comments, mark_comment
 from survey.responses.service.responses import number_of_responses
 from survey.statistics.suppression import hidden_cells
@@ -68,11 +68,14 @@ def decide(name: str, comment_id: str, decision: str, *, offered: str | None = N
     found = findings(name)
     _check_answers(found)
     if decision not in DECISIONS:
-        raise Refused("Choose what to do with the comment: release, redact or hold back.")
+        raise Refused(
+            "decision-unknown",
+            "Choose what to do with the comment: release, redact or hold back.",
+        )
     with transaction():
         comment = find_comment(found.wave, comment_id)
         if comment is None:
-            raise Refused("This comment is not there any more. Open the review again.")
+            raise NotFound("comment", "This comment is not there any more. Open the review again.")
         mark_comment(comment, DECISIONS[decision], _kept(comment, decision, offered))
         facts = {"wave": found.wave.slug, "comment": comment.id, "decision": DECISIONS[decision].value}
         record("comment reviewed", facts, actor)
@@ -83,13 +86,22 @@ def _kept(comment: Comment, decision: str, offered: str | None) -> str | None:
     if decision == "redact":
         return redaction(comment.text, offered or "")
     if decision == "release" and offered is not None and not is_unchanged(comment.text, offered):
-        raise Refused("You changed the text, and releasing would send it as it was written. Redact it, or undo your change and release it.")
+        raise Refused(
+            "text-changed",
+            "You changed the text, and releasing would send it as it was written. Redact it, or undo your change and release it.",
+        )
     return None
 
 
 def _check_answers(found: Findings) -> None:
     if found.wave.is_third:
-        raise Refused(f"What people wrote in {found.wave.slug} is read with the quarter, when its three thirds have been counted.")
+        raise Refused(
+            "comments-read-with-quarter",
+            f"What people wrote in {found.wave.slug} is read with the quarter, when its three thirds have been counted.",
+        )
     least, answered = found.wave.minimum_detail, number_of_responses(found.wave)
     if answered < least:
-        raise Refused(f"Comments are read from {least} answers; {found.wave.slug} has {answered}. Nobody reads them, and none is sent.")
+        raise Refused(
+            "too-few-for-comments",
+            f"Comments are read from {least} answers; {found.wave.slug} has {answered}. Nobody reads them, and none is sent.",
+        )

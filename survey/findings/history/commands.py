@@ -53,7 +53,7 @@ def _json(path: Path) -> Any:  # noqa: ANN401
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
-        raise Refused(f"{path} cannot be read as JSON: {error}") from error
+        raise Refused("json-unreadable", f"{path} cannot be read as JSON: {error}") from error
 
 
 def _day(moment: datetime | None) -> Any:  # noqa: ANN401

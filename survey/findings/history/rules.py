@@ -8,6 +8,7 @@ from typing import Any
 
 from survey.kernel.errors import Refused
 from survey.kernel.ids import slug
+from survey.kernel.plurals import how_many, noun
 from survey.kernel.tabular import Record, plain, read_table
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind, numeric_scale
 from survey.responses.rules import Answers
@@ -61,11 +62,18 @@ class History:
 def read_mapping(content: Any) -> Mapped:  # noqa: ANN401 - whatever JSON held
     """A mapping file's content; refuses anything that is not of its form."""
     if not isinstance(content, dict) or set(content) - {"group", "columns", "values", "ignore"}:
-        raise Refused("The mapping must be a JSON object with group, columns, values and ignore, and nothing else.")
+        raise Refused(
+            "mapping-unreadable",
+            "The mapping must be a JSON object with group, columns, values and ignore, and nothing else.",
+        )
     found = Mapped(**content)
     faults = [words for words, good in _mapping_rules(found) if not good]
     if faults:
-        raise Refused("The mapping file is not of the right form. Nothing was stored.", details=tuple(faults))
+        raise Refused(
+            "mapping-faulty",
+            "The mapping file is not of the right form. Nothing was stored.",
+            details=tuple(faults),
+        )
     return replace(found, ignore=tuple(found.ignore))
 
 
@@ -73,7 +81,10 @@ def read_groups(content: Any) -> dict[str, int]:  # noqa: ANN401 - whatever JSON
     """A groups file's content: number invited per group; refuses anything but positive whole numbers."""
     good = isinstance(content, dict) and content and all(type(n) is int and n > 0 for n in content.values())
     if not good or not all(_is_plain(name) for name in content):
-        raise Refused('The groups file must be a JSON object of names and numbers invited, for example {"Sales": 20, "Service": 15}.')
+        raise Refused(
+            "group-sizes-unreadable",
+            'The groups file must be a JSON object of names and numbers invited, for example {"Sales": 20, "Service": 15}.',
+        )
     return dict(content)
 
 
@@ -86,7 +97,10 @@ def read_history(content: bytes, invited: Mapping[str, int], base: Questionnaire
     heading, *rows = _rows(content, base, mapped)
     columns = heading.cells
     if mapped.group not in columns:
-        raise Refused(f"The file has no column {mapped.group!r} that names the reporting group. Columns: {', '.join(columns)}")
+        raise Refused(
+            "no-group-column",
+            f"The file has no column {mapped.group!r} that names the reporting group. Columns: {', '.join(columns)}",
+        )
     questions = _questions(columns, rows, base, mapped, scale)
     faults: list[str] = []
     responses = [
@@ -128,18 +142,30 @@ def _rows(content: bytes, base: Questionnaire, mapped: Mapped) -> list[Record]:
     known = {plain(name) for name in (mapped.group, *mapped.columns, *mapped.ignore, *(q.id for q in base.questions))}
     table = read_table(content, known.__contains__, largest=LARGEST, advice="Split it by wave.")
     if "\x00" in table.content or "\ufffd" in table.content:
-        raise Refused("Letters were lost when the file was saved. Save it as “CSV UTF-8” and try again.")
+        raise Refused(
+            "letters-lost",
+            "Letters were lost when the file was saved. Save it as “CSV UTF-8” and try again.",
+        )
     rows = list(table.records())
     if broken := next((record for record in rows if record.fault), None):
-        raise Refused(f"Row {broken.number} cannot be read: {broken.fault}. Correct it, here or just above.")
+        raise Refused(
+            "row-unreadable",
+            f"Row {broken.number} cannot be read: {broken.fault}. Correct it, here or just above.",
+        )
     if len(rows) < 2:
-        raise Refused("The file needs a heading and at least one row.")
+        raise Refused("no-rows", "The file needs a heading and at least one row.")
     heading = [cell.strip() for cell in rows[0].cells]
     twice = sorted(name for name, times in Counter(heading).items() if times > 1)
     if twice:
-        raise Refused(f"The heading names a column twice: {', '.join(twice)}. Rename one of them.")
+        raise Refused(
+            "column-named-twice",
+            f"The heading names a column twice: {', '.join(twice)}. Rename one of them.",
+        )
     if "" in heading:
-        raise Refused(f"Column {heading.index('') + 1} has no name in the heading. Name it, or remove it.")
+        raise Refused(
+            "column-without-name",
+            f"Column {heading.index('') + 1} has no name in the heading. Name it, or remove it.",
+        )
     return [rows[0]._replace(cells=tuple(heading)), *rows[1:]]
 
 
@@ -162,15 +188,19 @@ def _questions(
             unknown.append(f"{column} (first filled in row {first})" if first else f"{column} (empty)")
     if unknown:
         raise Refused(
-            f"Unknown column{'s' if len(unknown) > 1 else ''}: {', '.join(unknown)}. Map to a question (--map), list under ignore, "
-            "or say how many points the scale has (--scale 7)."
+            "columns-unknown",
+            f"Unknown {noun(len(unknown), 'column')}: {', '.join(unknown)}. Map to a "
+            "question, list under ignore, or say how many points the scale has.",
         )
     if not found:
-        raise Refused("No column of the file is a question.")
+        raise Refused("no-question-columns", "No column of the file is a question.")
     times = Counter(question.id for question in found.values())
     twice = [f"{column} ({question.id})" for column, question in found.items() if times[question.id] > 1]
     if twice:
-        raise Refused(f"Several columns stand for one question: {', '.join(twice)}. Map one of them, and list the others under ignore.")
+        raise Refused(
+            "question-mapped-twice",
+            f"Several columns stand for one question: {', '.join(twice)}. Map one of them, and list the others under ignore.",
+        )
     return found
 
 
@@ -225,10 +255,16 @@ def _check(faults: list[str], responses: Sequence[tuple[str, Answers]], invited:
     ]
     if len(faults) > MOST_FAULTS:
         raise Refused(
-            f"The file holds more than {MOST_FAULTS:,} faults; these are the first. Nothing was stored.", details=tuple(faults[:100])
+            "too-many-faults",
+            f"The file holds more than {MOST_FAULTS:,} faults; these are the first. Nothing was stored.",
+            details=tuple(faults[:100]),
         )
     if faults:
-        raise Refused(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in the file. Nothing was stored.", details=tuple(faults))
+        raise Refused(
+            "rows-faulty",
+            f"{how_many(len(faults), 'fault')} in the file. Nothing was stored.",
+            details=tuple(faults),
+        )
 
 
 def _digest(content: bytes, invited: Mapping[str, int]) -> str:

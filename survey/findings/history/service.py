@@ -12,6 +12,7 @@ from survey.findings.rules import Findings
 from survey.findings.service.documents import freeze_findings
 from survey.findings.tables import ImportRow
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import either, how_many
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import freeze, questionnaire
 from survey.responses.service.responses import Opened, store_counted
@@ -26,16 +27,30 @@ def check_import(name: str, history: History, *, survey: str | None, opened: dat
     """Refuses whatever could not be stored: a known file, a known or unusable wave name, missing dates, too few people."""
     earlier = db.session.scalar(select(ImportRow.wave_id).where(ImportRow.digest == history.digest))
     if earlier:
-        raise Refused(f"This file was imported before, as {waves.wave_by_id(earlier).slug}. Nothing was changed.")
+        raise Refused(
+            "history-imported-already",
+            f"This file was imported before, as {waves.wave_by_id(earlier).slug}. Nothing was changed.",
+        )
     _check_name(name)
     if not (survey and opened and closed):
-        raise Refused(f"There is no wave {name} yet. To make it, add --survey NAME --opened YYYY-MM-DD --closed YYYY-MM-DD.")
+        raise Refused(
+            "history-without-dates",
+            f"There is no wave {name} yet, and history makes one only when its survey and the "
+            "days on which it opened and closed are given.",
+        )
     check_length(datetime.combine(opened, time.min), datetime.combine(closed, CLOSING_TIME))
     invited, answered = sum(history.invited.values()), len(history.responses)
     if invited < MINIMUM_INVITED:
-        raise Refused(f"Only {invited} people were invited; of fewer than {MINIMUM_INVITED} nothing is ever shown. Nothing was stored.")
+        raise Refused(
+            "too-few-invited",
+            f"Only {how_many(invited, 'person')} {either(invited, 'was', 'were')} invited; "
+            f"of fewer than {MINIMUM_INVITED} nothing is ever shown. Nothing was stored.",
+        )
     if answered < MINIMUM_GROUP:
-        raise Refused(f"The file holds {answered} responses; fewer than {MINIMUM_GROUP} are never shown. Nothing was stored.")
+        raise Refused(
+            "too-few-responses",
+            f"The file holds {how_many(answered, 'response')}; fewer than {MINIMUM_GROUP} are never shown. Nothing was stored.",
+        )
 
 
 def import_history(name: str, history: History, *, survey: str | None, opened: date | None, closed: date | None, actor: str) -> Findings:
@@ -65,8 +80,17 @@ def base_questionnaire(name: str, survey: str | None) -> Questionnaire:
 def _check_name(name: str) -> None:
     known = [item for item in waves.list_waves() if item.slug == name]
     if known and known[0].state is not WaveState.PLANNED:
-        raise Refused(f"{name} is {known[0].state} already; history goes into a wave of its own.")
+        raise Refused(
+            "wave-in-use",
+            f"{name} is {known[0].state} already; history goes into a wave of its own.",
+        )
     if known:
-        raise Refused(f"{name} is planned and will be asked. Give the history another wave name, with --survey, --opened and --closed.")
+        raise Refused(
+            "wave-yet-to-be-asked",
+            f"{name} is planned and will be asked. Give the history another wave name, with its survey and its days.",
+        )
     if not _NAME.fullmatch(name) or name == "latest":
-        raise Refused(f"{name[:60]!r} cannot name a wave. Use letters, digits, - and _, for example it-support-2026-q1.")
+        raise Refused(
+            "wave-name-unfit",
+            f"{name[:60]!r} cannot name a wave. Use letters, digits, - and _, for example it-support-2026-q1.",
+        )

@@ -12,18 +12,17 @@ from survey.findings.letters import check_length
 from survey.findings.rules import Findings, ReplyDue, Sharing
 from survey.findings.service.documents import _findings, earlier_findings, findings
 from survey.findings.tables import FindingsRow, SharingRow
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
-from survey.kernel.workdays import add_working_days
 from survey.mail import service as mail
 from survey.providers.rules import Contact, Provider
 from survey.providers.service import provider_by_id
 from survey.responses.service.comments import released
 from survey.waves import service as waves
+from survey.waves.rules.deadlines import reply_by
 from survey.waves.rules.waves import Wave, WaveState, wall_clock
 
 FINDINGS = "findings"
-DAYS_TO_REPLY = 10
 
 
 def recipients(item: Wave) -> tuple[Provider, tuple[Contact, ...]]:
@@ -31,7 +30,10 @@ def recipients(item: Wave) -> tuple[Provider, tuple[Contact, ...]]:
     if item.is_third:
         pool = waves.pool_of(item)
         instead = f"Share the quarter: {pool.slug}" if pool else "The quarter is, once its three thirds have been counted."
-        raise Refused(f"{item.slug} asked one third of the people and carries no verdict, so it is not shared. {instead}")
+        raise Refused(
+            "third-not-shared",
+            f"{item.slug} asked one third of the people and carries no verdict, so it is not shared. {instead}",
+        )
     provider = provider_by_id(item.provider_id)
     return provider, tuple(provider.contacts)
 
@@ -48,9 +50,15 @@ def share(
     provider, contacts = recipients(found.wave)
     known = {contact.id: contact for contact in contacts}
     if not contact_ids:
-        raise Refused("Nobody was chosen, so nothing was sent. Tick at least one person.")
+        raise Refused(
+            "nobody-chosen",
+            "Nobody was chosen, so nothing was sent. Tick at least one person.",
+        )
     if set(contact_ids) - set(known):
-        raise Refused("One of the people chosen is no contact of this provider any more. Nothing was sent; choose again.")
+        raise NotFound(
+            "contact",
+            "One of the people chosen is no contact of this provider any more. Nothing was sent; choose again.",
+        )
     with transaction() as session:
         session.get_one(FindingsRow, (found.wave.id, found.version), with_for_update=True)  # one sharing at a time, or two send twice
         already = shared_with(found)
@@ -76,12 +84,18 @@ def preview_sharing(found: Findings, contact_id: str, now: datetime, *, with_com
     texts = released(found.wave) if with_comments else ()
     if with_comments and not texts:
         raise Refused(
-            f"No comment of {found.wave.slug} can be sent: comments go from {found.wave.minimum_detail} answers, each released by a "
-            f"manager. Review them at /findings/{found.wave.slug}/comments, or share without comments."
+            "no-comments-released",
+            f"No comment of {found.wave.slug} can be sent: comments go from "
+            f"{found.wave.minimum_detail} answers, each released by a manager. Review them, or "
+            "share without comments.",
+            wave=found.wave.slug,
         )
     if with_groups and not has_groups(found):
-        raise Refused(f"{found.wave.slug} has no reporting groups to compare. Share without groups.")
-    return Sharing("", found, contact_id, today, add_working_days(today, DAYS_TO_REPLY, waves.listed_holidays()), with_groups, texts)
+        raise Refused(
+            "no-groups-to-compare",
+            f"{found.wave.slug} has no reporting groups to compare. Share without groups.",
+        )
+    return Sharing("", found, contact_id, today, reply_by(today, waves.listed_holidays()), with_groups, texts)
 
 
 def has_groups(found: Findings) -> bool:
@@ -122,7 +136,11 @@ def check_publication(found: Findings, *, with_groups: bool) -> None:
     reasons = check(found.document, earlier_findings(found.wave), with_groups=with_groups)
     if reasons:
         instead = " Share it without groups." if with_groups else ""
-        raise Refused(f"Hidden answers of {found.wave.slug} could be worked out, so nothing was sent.{instead}", details=reasons)
+        raise Refused(
+            "sharing-would-reveal",
+            f"Hidden answers of {found.wave.slug} could be worked out, so nothing was sent.{instead}",
+            details=reasons,
+        )
 
 
 def _share_with(extra: Sharing, contact_id: str) -> SharingRow:

@@ -13,7 +13,7 @@ from survey.findings.words.rules import wording
 from survey.findings.words.rules.presentation import present
 from survey.findings.words.rules.view_model import Measure, Presentation
 from survey.followups.rules.closing_mail import Draft, Standing
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.waves.rules.waves import Wave
 
 OPPOSITE = {
@@ -117,9 +117,12 @@ def _chosen(shown: Presentation, name: str, chosen: Sequence[str]) -> tuple[Meas
     verdict, words = OPPOSITE[name]
     for question in chosen:
         if question not in known:
-            raise Refused(f"{question[:20]!r} is no measure that these findings show for the whole company. Choose another.")
+            raise NotFound(
+                "measure",
+                f"{question[:20]!r} is no measure that these findings show for the whole company. Choose another.",
+            )
         if known[question].look == verdict:
-            raise Refused(f"{known[question].name} {words}. Choose another.")
+            raise Refused("measure-unfit", f"{known[question].name} {words}. Choose another.")
     return tuple(known[question] for question in chosen)
 
 

@@ -105,12 +105,18 @@ def send(name: str, now: datetime, *, actor: str, seen: str | None = None, corre
     _check(item, _shared(item, now), correction)
     to = readers(item)
     if not to:
-        raise Refused(f"Nobody who was invited to {item.slug} is in the directory any more. Nothing was sent.")
+        raise Refused(
+            "nobody-to-write-to",
+            f"Nobody who was invited to {item.slug} is in the directory any more. Nothing was sent.",
+        )
     with transaction() as session:
         _check(item, _shared(item, now), correction)
         edition = preview(name, now, correction=correction)
         if seen is not None and seen != edition.digest:
-            raise Refused("The mail has changed since you looked at it. Look at it again and send it then; nothing was sent.")
+            raise Refused(
+                "mail-changed-since-seen",
+                "The mail has changed since you looked at it. Look at it again and send it then; nothing was sent.",
+            )
         check_length(edition)
         document = json.dumps(edition.document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         session.add(EditionRow(wave_id=item.id, version=edition.version, digest=edition.digest, document=document))
@@ -133,7 +139,10 @@ def edition(item: Wave, version: int | None = None) -> Edition | None:
     """
     found = _newest(item, version)
     if found and not digest(found.document) == found.document["digest"] == found.digest:
-        raise Refused(f"The follow-up of {item.slug} was changed in the database after it was sent. Restore it from a backup.")
+        raise Refused(
+            "follow-up-changed-in-database",
+            f"The follow-up of {item.slug} was changed in the database after it was sent. Restore it from a backup.",
+        )
     return found
 
 
@@ -160,14 +169,19 @@ def _shared(item: Wave, now: datetime) -> Standing:
 
 def _check(item: Wave, found: Standing, correction: str | None) -> None:
     if reason := why_not(item, found):
-        raise Refused(f"Nothing was sent. {reason}")
+        raise Refused("follow-up-must-wait", f"Nothing was sent. {reason}")
     if found.edition is None:
         if correction is not None:
-            raise Refused(f"No follow-up of {item.slug} was sent yet, so there is nothing to correct. Send it without a reason.")
+            raise Refused(
+                "nothing-to-correct",
+                f"No follow-up of {item.slug} was sent yet, so there is nothing to correct. Send it without a reason.",
+            )
     elif not (draft_of(item).correction if correction is None else correction):
         raise Refused(
-            f"The follow-up of {item.slug} was sent on {named_day(found.edition.sent)}; it goes out once. To send another, say in one line "
-            f"what it corrects: then it goes as a correction, version {found.edition.version + 1}, and its readers see the line."
+            "follow-up-sent-already",
+            f"The follow-up of {item.slug} was sent on {named_day(found.edition.sent)}; it goes "
+            "out once. To send another, say in one line what it corrects: then it goes as a "
+            f"correction, version {found.edition.version + 1}, and its readers see the line.",
         )
 
 

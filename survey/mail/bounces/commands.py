@@ -32,10 +32,10 @@ def bounces(files: tuple[Path, ...], *, piped: bool) -> None:
         _take_piped(config)
         return
     if not files and not config.bounce_url:
-        raise Refused("There is no bounce mailbox. Set CANDOUR_BOUNCE_URL, or hand messages over: candour mail bounces FILE, or --stdin.")
+        raise Refused("no-bounce-mailbox", "There is no bounce mailbox.")
     reading = _read_files(files, config) if files else read_bounces(config)
     if reading.problem:
-        raise Refused(reading.problem)
+        raise Refused("bounces-unread", reading.problem)
     for line in reading.lines() or ("bounces: nothing new",):
         click.echo(line)
 

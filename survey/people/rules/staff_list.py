@@ -104,14 +104,23 @@ def read_staff_list(content: bytes) -> StaffList:
     records = read_table(content, COLUMNS.__contains__, largest=LARGEST, advice=_TOO_LARGE).records()
     heading = next(records, Record(1, 1, (), "the file is empty"))
     if heading.fault:
-        raise Refused(f"{_HEADING} Row {heading.number} cannot be read: {heading.fault}.")
+        raise Refused(
+            "heading-unreadable",
+            f"{_HEADING} Row {heading.number} cannot be read: {heading.fault}.",
+        )
     reading = _Reading(_columns(heading.cells))
     for record in records:
         reading.take(record)
         if len(reading.faults) > MOST_FAULTS:
-            raise Refused(f"The first {record.number:,} rows hold more than {MOST_FAULTS:,} faults: this does not look like a staff list.")
+            raise Refused(
+                "no-staff-list",
+                f"The first {record.number:,} rows hold more than {MOST_FAULTS:,} faults: this does not look like a staff list.",
+            )
     if not reading.rows and not reading.faults:
-        raise Refused("The file names its columns but has no person in it. Add one row per person.")
+        raise Refused(
+            "no-people-in-file",
+            "The file names its columns but has no person in it. Add one row per person.",
+        )
     return StaffList(reading.columns, tuple(reading.rows), tuple(reading.faults), reading.refused)
 
 
@@ -199,7 +208,7 @@ def _columns(heading: Sequence[str]) -> tuple[str, ...]:
     if twice := sorted({shortened(name) for name in given if name in COLUMNS and names.count(name) > 1}):
         faults.append(f"Twice: {', '.join(twice)}. Keep one.")
     if faults:
-        raise Refused(_HEADING, details=tuple(faults))
+        raise Refused("heading-faulty", _HEADING, details=tuple(faults))
     return tuple(names)
 
 

@@ -120,8 +120,9 @@ def check_whole() -> datetime | None:
     found = importing()
     if found and found.is_under_way:
         raise Refused(
-            f"The import of a staff list is under way ({found.done:,} of {found.total:,}), so nothing else was changed. Try again when it "
-            "is done. If its process was ended, import the same file once more or run: candour tick"
+            "import-under-way",
+            f"The import of a staff list is under way ({found.done:,} of {found.total:,}), so "
+            "nothing else was changed. Try again when it is done.",
         )
     return found.changed_at if found else None
 
@@ -149,7 +150,10 @@ def begin(content: bytes, changes: Changes, result: ImportResult, *, remove_miss
     with transaction() as session:
         check_whole()
         if not works.queue(IMPORT, STAFF_LIST, result.changes, actor=actor):
-            raise Refused("Another import of a staff list has just begun. Nothing of this one was stored; try again when it is done.")
+            raise Refused(
+                "import-just-begun",
+                "Another import of a staff list has just begun. Nothing of this one was stored; try again when it is done.",
+            )
         session.execute(delete(StaffFileRow))
         session.execute(insert(StaffFileRow).values(**row, **facts))
         record("people import begun", {name: facts[name] for name in ("added", "changed", "removed", "people")}, actor)
@@ -244,7 +248,7 @@ def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> Non
     if clashes:
         lines = (f"“{spelled}” in the file is “{kept}” for {others[kept]:,} who are not in it." for spelled, kept in clashes)
         message = "Spell departments as Candour has them, or have everybody of the department in the file. Nothing has been changed."
-        raise Refused(message, details=tuple(lines))
+        raise Refused("departments-spelled-otherwise", message, details=tuple(lines))
 
 
 def _roster_hash(roster: Mapping[str, str]) -> str:

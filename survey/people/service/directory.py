@@ -11,7 +11,8 @@ from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.jobs import works
 from survey.kernel.addresses import address_fault, tidy_address
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
+from survey.kernel.plurals import either
 from survey.people.rules.staff_list import ALL, Person, StaffList, read_staff_list, shortened
 from survey.people.service.changes import (
     AT_ONCE,
@@ -36,7 +37,7 @@ from survey.people.tables import PersonRow
 __all__ = ["AT_ONCE", "IMPORT", "ImportResult", "check_whole", "importing"]  # what others take from here
 COMMAND_LINE = "command line"
 FAULTS_LISTED = 200
-LEFT = "Stopped. What is stored stays, and the rest goes on with the same file once more, or with: candour tick"
+LEFT = "Stopped. What is stored stays, and the rest goes on with the same file once more."
 _NAME_WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -62,7 +63,11 @@ def import_people(
     """
     staff = read_staff_list(content)
     if staff.faults:
-        raise Refused(f"{correction_of(staff)} Nothing has been changed.", details=_listed(staff))
+        raise Refused(
+            "rows-faulty",
+            f"{correction_of(staff)} Nothing has been changed.",
+            details=_listed(staff),
+        )
     if dry_run:
         return result_of(staff, changes_of(staff, remove_missing=remove_missing), remove_missing=remove_missing)
     if is_long(staff, remove_missing=remove_missing):
@@ -98,14 +103,14 @@ def _import_in_steps(
             return result
     done = store_in_steps(hold, actor, progress, staff)
     if done is None:
-        raise Refused(LEFT)
+        raise Refused("import-stopped", LEFT)
     return replace(done, missing=missing)
 
 
 def correction_of(staff: StaffList) -> str:
     """How many rows of a staff list keep it from being taken, in a sentence."""
     bad = len(staff.refused)
-    return f"{bad:,} of {staff.size:,} rows need{'s' if bad == 1 else ''} a correction."
+    return f"{bad:,} of {staff.size:,} rows {either(bad, 'needs', 'need')} a correction."
 
 
 def list_people(department: str | None = None) -> tuple[Person, ...]:
@@ -133,7 +138,10 @@ def people_in(audience: str) -> tuple[Person, ...]:
     unknown = [shortened(name.strip()) for name in wanted if name.strip().casefold() not in spelled]
     if unknown or not wanted:
         listed = ", ".join(known) or "none yet; import people first"
-        raise Refused(f"The audience names {', '.join(unknown) or 'nobody'}, which is no department. Departments: {listed}. Or write all.")
+        raise Refused(
+            "audience-unknown",
+            f"The audience names {', '.join(unknown) or 'nobody'}, which is no department. Departments: {listed}. Or write all.",
+        )
     return people(PersonRow.department.in_({name for one in wanted for name in spelled[one.strip().casefold()]}))
 
 
@@ -151,7 +159,7 @@ def person_at(email: str) -> Person:
     """The person with this address; refused when nobody has it."""
     found = people(PersonRow.email == tidy_address(email))
     if not found:
-        raise Refused(f"Nobody in the directory has the address {shortened(email)}.")
+        raise NotFound("person", f"Nobody in the directory has the address {shortened(email)}.")
     return found[0]
 
 
@@ -188,12 +196,15 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
     """
     address = tidy_address(new)
     if remedy := address_fault(address):
-        raise Refused(f"{shortened(new)}: {remedy}")
+        raise Refused("address-unfit", f"{shortened(new)}: {remedy}")
     with transaction() as session:
         check_whole()
         before = person_at(old)
         if before.email != address and people(PersonRow.email == address):
-            raise Refused(f"{address} is somebody else's address already. Remove that person first, or correct the other address.")
+            raise Refused(
+                "address-taken",
+                f"{address} is somebody else's address already. Remove that person first, or correct the other address.",
+            )
         session.execute(update(PersonRow).where(PersonRow.id == before.id).values(email=address))
         record("address corrected", {"department": before.department}, actor)
         return person_at(address)

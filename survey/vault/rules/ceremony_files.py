@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.vault.rules.sealing import SEALED, SEALED_TWICE, Unreadable, open_outer, public_half
 from survey.waves.rules.waves import MINIMUM_GROUP
 
@@ -79,7 +80,7 @@ def open_layer(found: Outgoing, private: bytes, now: datetime) -> Returned:
     if len(good) < minimum:
         raise Refused(
             "too-few-ballots",
-            f"Only {len(good)} ballots of this file can be opened, and fewer than {minimum} are "
+            f"Only {how_many(len(good), 'ballot')} of this file can be opened, and fewer than {minimum} are "
             "never opened, because they could be traced.",
         )
     unreadable = len(opened) - len(good)

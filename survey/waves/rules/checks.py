@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import Wave, WaveState
 
@@ -151,5 +152,5 @@ def check_audience(invited: int) -> None:
     if invited < MINIMUM_INVITED:
         raise Refused(
             "too-few-invited",
-            f"Only {invited} people would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.",
+            f"Only {how_many(invited, 'person')} would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.",
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.kernel.tabular import Table, as_table, plain, read_text
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2990, 12, 31)
@@ -83,7 +84,7 @@ def read_file(content: bytes) -> tuple[Holiday, ...]:
     if len(found) > MOST:
         raise Refused(
             "holidays-file-too-long",
-            f"The file holds {len(found)} days; {MOST} are the most. Leave out what is long past or far away.",
+            f"The file holds {how_many(len(found), 'day')}; {MOST} are the most. Leave out what is long past or far away.",
         )
     return tuple(sorted(found.values()))
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrulestr
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 
 PREFIX = "RRULE:"
 LONGEST = 300
@@ -71,7 +72,7 @@ class Rule:
         shortest = min(((later - earlier).days for earlier, later in pairwise(named)), default=None)
         if shortest is not None and shortest <= days:
             fault = (
-                f"It opens the next wave {shortest} day{'s' if shortest > 1 else ''} after one that stays open for {days}, and two are "
+                f"It opens the next wave {how_many(shortest, 'day')} after one that stays open for {days}, and two are "
                 f"never open together. Let it ask more rarely{f', or give at most {shortest - 1} days' if shortest > 1 else ''}."
             )
             raise Refused("rule-unusable", REFUSED, details=(fault,))

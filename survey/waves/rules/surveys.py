@@ -133,7 +133,7 @@ def _period(cadence: Cadence | Rule, nominal: datetime) -> str:
 def opening(survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> datetime:
     """The planned opening number 0, 1, 2 ... of a survey.
 
-    >>> from survey.waves.rules import Survey, Cadence
+    >>> from survey.waves.rules.surveys import Cadence, Survey
     >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2026, 1, 31, 9), 14, "UTC", "all", 2, "active")
     >>> [str(opening(plan, n).date()) for n in range(4)]
     ['2026-01-31', '2026-04-30', '2026-07-31', '2026-11-02']

@@ -6,6 +6,8 @@ from sqlalchemy import select
 
 from survey.database import db
 from survey.kernel.errors import NotFound, Refused
+from survey.questionnaires.rules import Questionnaire
+from survey.questionnaires.service import frozen
 from survey.waves.rules import surveys
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import Wave, WaveState
@@ -55,6 +57,13 @@ def waves_by_co_key() -> dict[bytes, str]:
     """The slug of the wave that each representative's public key seals."""
     pairs = db.session.execute(select(WaveRow.slug, WaveRow.co_keys))
     return {bytes.fromhex(key["public"]): slug for slug, keys in pairs for key in keys}
+
+
+def questions_of(item: Wave) -> Questionnaire:
+    """The questionnaire that the wave froze."""
+    if item.questionnaire_version is None:
+        raise Refused("wave-not-opened", f"{item.slug} has not been opened, so it has no questionnaire yet.")
+    return frozen(item.questionnaire_version)
 
 
 def probe_of(wave_id: str) -> bytes | None:

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, text, update
 from survey.access.service.audit import record
 from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves.rules import checks, waves
 from survey.waves.rules.waves import CoKey, Group, Wave, WaveState
 from survey.waves.service.planning import plan_following
@@ -115,7 +116,7 @@ def extend(name: str, days: int, now: datetime) -> Wave:
         if row.extended_days:
             raise Refused(
                 "wave-extended-already",
-                f"{row.slug} was extended by {row.extended_days} days already; a wave is extended once.",
+                f"{row.slug} was extended by {how_many(row.extended_days, 'day')} already; a wave is extended once.",
             )
         if not 1 <= days <= waves.LONGEST_EXTENSION:
             raise Refused(

@@ -1,13 +1,11 @@
 """The wave key's private half: one file per wave, outside the database, destroyed after counting."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from survey.kernel import files
 from survey.kernel.errors import Refused
-from survey.kernel.ids import random_id
 
 _LENGTH = 32
 
@@ -17,8 +15,7 @@ def make_key(folder: Path | None, wave_id: str) -> bytes:
     path = _path(folder, wave_id)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_once(path, X25519PrivateKey.generate().private_bytes_raw())
-        _sync(path.parent)
+        files.write_once(path, X25519PrivateKey.generate().private_bytes_raw())
     except OSError as error:
         raise Refused(
             "key-folder-not-writable",
@@ -66,13 +63,7 @@ def put_back(folder: Path | None, wave_id: str, private: bytes) -> None:
     path = _path(folder, wave_id)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{random_id()}")
-        try:
-            _write(fresh, private)
-            fresh.replace(path)
-        finally:
-            _shred(fresh)
-        _sync(path.parent)
+        files.replace(path, private)
     except OSError as error:
         raise Refused(
             "key-folder-not-writable",
@@ -85,9 +76,7 @@ def destroy_key(folder: Path | None, wave_id: str) -> None:
     """Overwrites, syncs and removes the key file; harmless when it is gone already."""
     path = _path(folder, wave_id)
     try:
-        if path.exists():
-            _shred(path)
-            _sync(path.parent)
+        files.shred(path)
     except OSError as error:
         raise Refused(
             "key-not-destroyed",
@@ -105,40 +94,3 @@ def _path(folder: Path | None, wave_id: str) -> Path:
             "This process has no key folder, so it neither opens nor counts a wave.",
         )
     return folder / f"{wave_id}.key"
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Never replaces a file and never leaves half of one: whoever comes second uses the first one's key."""
-    fresh = path.with_suffix(f".{random_id()}")
-    try:
-        _write(fresh, content)
-        with suppress(FileExistsError):
-            os.link(fresh, path)
-    finally:
-        _shred(fresh)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _shred(path: Path) -> None:
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        if path.stat().st_nlink == 1:
-            file.write(os.urandom(_LENGTH))
-            file.flush()
-            os.fsync(file.fileno())
-    path.unlink()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,13 +1,12 @@
 """Looking after wave keys: a spare copy out and back, and the question whether each open wave's key is still there."""
 
-import os
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from survey.access.service.audit import record
 from survey.database import transaction
 from survey.kernel.errors import Refused
+from survey.kernel.files import write_new
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint
@@ -45,7 +44,7 @@ def export_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, 
     content = lock(private, passphrase, _purpose(item))
     with transaction():
         record(EXPORTED, {"wave": item.slug, "file": str(file.resolve()), "key": fingerprint(key_files.public_half(private))}, actor)
-        _write_new(file, content)
+        write_new(file, content, advice="Nothing was exported. Choose another name or place.")
     return item
 
 
@@ -111,26 +110,4 @@ def _content(file: Path) -> bytes:
         raise Refused(
             "copy-unreadable",
             f"{file} cannot be read ({error.strerror}). Nothing was changed. Name the file that holds the spare copy.",
-        ) from error
-
-
-def _write_new(file: Path, content: bytes) -> None:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Refused(
-            "file-not-written",
-            f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another name or place.",
-        ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as copy:
-            copy.write(content)
-            copy.flush()
-            os.fsync(copy.fileno())
-    except OSError as error:
-        with suppress(OSError):
-            file.unlink()
-        raise Refused(
-            "file-not-written",
-            f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another place.",
         ) from error
