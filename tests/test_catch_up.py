@@ -19,6 +19,7 @@ from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service import letter_types
 from survey.jobs import pulse
 from survey.kernel.errors import Refused
+from survey.kernel.hints import words_for_command
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
 from survey.mail.outbox.service import pausing
@@ -255,8 +256,9 @@ def test_pausing_twice_and_resuming_what_runs_are_refused(company: Company) -> N
     with pytest.raises(Refused, match="is active already"):
         waves.resume_survey("IT support")
     waves.pause_survey("IT support")
-    with pytest.raises(Refused, match="candour surveys resume it-support"):
+    with pytest.raises(Refused, match="is paused already") as refused:
         waves.pause_survey("IT support")
+    assert words_for_command(refused.value).endswith("candour surveys resume it-support")
     waves.resume_survey("IT support")
     assert [entry.what for entry in audit.entries(limit=2)] == ["survey resumed", "survey paused"]
 

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import LARGEST_REQUEST, open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.counting.service import close_wave, count_returned, hand_over
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
@@ -51,6 +52,7 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
     try:
         counted = count_returned(wave, file.read() if file else b"", current_app.config["CANDOUR"].key_dir, actor=current_actor())
     except Refused as refused:
+        tell_program(refused)
         return _page(wave, refused), 400
     flash(f"{counted.slug} is {counted.state}.")
     return redirect(url_for("console.results", wave=counted.slug), 303)
@@ -89,6 +91,7 @@ def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
                 leave_large=True,
             )
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(f"{closed.slug} is {closed.state}.")

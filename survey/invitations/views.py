@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.invitations.forms import AddressForm
 from survey.invitations.service import personal_data
 from survey.kernel.errors import NotFound, Refused
@@ -25,6 +26,7 @@ def correct_address(person_id: str) -> str | tuple[str, int] | Response:
         try:
             corrected = personal_data.correct_address(known.email, form.email.data, actor=current_actor())
         except Refused as refused:
+            tell_program(refused)
             problems, refusal = (refused.sentence,), refused
         else:
             flash(f"{corrected.name} is now {corrected.email}.")

@@ -6,6 +6,7 @@ from wtforms.fields.choices import SelectChoice
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.findings.words.rules.wording import prospect
 from survey.invitations.service.recipients import asked_twice
 from survey.kernel.clock import now
@@ -42,6 +43,7 @@ def surveys() -> str | Response | tuple[str, int]:
         try:
             planned = _plan(form)
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(" ".join(["Planned. Nothing has been sent.", *asked_twice(planned)]))

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.kernel.errors import Refused
 from survey.vault.service import co_keys
 
@@ -20,6 +21,7 @@ def cokey() -> str | Response | tuple[str, int]:
         try:
             found = co_keys.register(request.form.get("name", ""), request.form.get("public", ""), actor=current_actor())
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(f"The next wave is sealed to the key of {found.key.name} as well. Compare the fingerprint by voice: {found.fingerprint}")

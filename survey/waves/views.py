@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
@@ -28,6 +29,7 @@ def list_holidays() -> str | tuple[str, int] | Response:
         try:
             change = holidays.add_holidays(_given(), now(), actor=current_actor())
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(" ".join(_changes(change, "listed")))
@@ -95,6 +97,7 @@ def skip_wave(wave: str) -> str | Response | tuple[str, int]:
         try:
             skipped = waves.skip(item.slug, request.form.get("reason", ""), actor=current_actor())
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(f"{skipped.slug} is skipped.")

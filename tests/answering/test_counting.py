@@ -61,7 +61,7 @@ def test_a_wave_closes_neither_before_it_opens_nor_early_without_a_reason(app: F
     with pytest.raises(Refused, match="not open yet"):
         close_wave(planned.slug, planned.closes_at, company.config.key_dir, actor="test")
     early = company.wave.opens_at + timedelta(days=1)
-    with pytest.raises(Refused, match="--early"):
+    with pytest.raises(Refused, match="say why"):
         close_wave(company.wave.slug, early, company.config.key_dir, actor="test", early="  ")
     assert waves.wave(company.wave.slug).state is WaveState.OPEN
 

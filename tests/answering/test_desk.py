@@ -89,7 +89,7 @@ def test_closing_early_asks_for_a_reason_and_a_wave_without_answers_is_void(app:
     signed_in(client, "manager")
     address = f"/waves/{company.wave.slug}/close"
     without = press(client, address, {"reason": "  "})
-    assert (without.status_code, "say why" in said(without)) == (409, True)
+    assert (without.status_code, "say why" in said(without)) == (400, True)
     assert waves.wave(company.wave.slug).state is WaveState.OPEN
     closed = press(client, address, {"reason": "office flooded"})
     assert closed.status_code == 200

@@ -146,7 +146,8 @@ def test_the_page_of_such_a_process_says_that_it_cannot_open_a_wave(app: Flask) 
     mira = browser(app, "manager")
     assert "it cannot open a wave" in mira.get(f"/waves/{first.slug}/open").text
     said = mira.press(f"/waves/{first.slug}/open", f"/waves/{first.slug}/open", {})
-    assert "CANDOUR_KEY_DIR" in said.text
+    assert "has no key folder" in said.text
+    assert "Your administrator can do this." in said.text
     assert waves.wave(first.slug).state is WaveState.PLANNED
 
 

@@ -549,7 +549,7 @@ def test_steering_the_mail_of_a_wave_that_is_not_open_is_refused(company: Compan
     other = waves.list_waves("Noise")[0]
     page = mira.get(f"/waves/{other.slug}/mail/{verb}")
     assert (page.status_code, "is not open, and nothing about it waits to leave." in said(page)) == (409, True)
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="is not open, and nothing about it waits to leave"):
         wave_mail.cancel_waiting(other.slug, now(), actor="test")
 
 

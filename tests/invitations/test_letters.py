@@ -300,7 +300,7 @@ def test_no_wave_opens_whose_letters_cannot_be_written(
 ) -> None:
     first = planned()
     says = spoil(tmp_path, monkeypatch, app)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refused, match="its letters cannot be written") as refused:
         opened(app, first)
     assert refused.value.sentence.startswith(
         f"{first.slug} does not open, for its letters cannot be written; nothing was queued. Correct {says}"

@@ -64,9 +64,7 @@ def test_a_wave_opens_once_however_many_threads_try(app: Flask) -> None:
     came_to = at_once(app, *[opening(app, first)] * 6)
     assert len(came_to) == 6
     assert [one.invited for one in came_to if isinstance(one, Wave)] == [58]
-    assert {one.sentence for one in came_to if isinstance(one, Refused)} == {
-        "it-support-2027-q1 is open already; a wave opens once. See: candour waves list"
-    }
+    assert {one.sentence for one in came_to if isinstance(one, Refused)} == {"it-support-2027-q1 is open already; a wave opens once."}
     assert (rows("invitation"), rows("outbox"), rows("wave_group")) == (58, 58, len(waves.wave(first.slug).groups))
     assert db.session.execute(text("SELECT count(DISTINCT person_id) FROM invitation")).scalar() == 58
 
@@ -179,7 +177,7 @@ def test_without_a_working_key_folder_nothing_is_stored_or_sent(app: Flask, tmp_
     if place == "probe":
         (tmp_path / "keys" / f"{first.id}.key").write_bytes(b"left by a crash")
     before = everything_stored()
-    with pytest.raises(Refused, match=r"CANDOUR_KEY_DIR|damaged"):
+    with pytest.raises(Refused, match=r"cannot be written|has no key folder|damaged"):
         open_wave(first.slug, first.opens_at, folder, actor="test")
     assert everything_stored() == before
     assert waves.wave(first.slug).state is WaveState.PLANNED

@@ -153,7 +153,7 @@ def test_an_address_that_does_not_change_ends_nothing_and_a_wrong_one_neither(co
     before = db.session.execute(tokens).scalar()
     correct_address(ADA, ADA.upper())
     for wrong in ("ada", BOB):
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match="address"):
             correct_address(ADA, wrong)
     assert db.session.execute(tokens).scalar() == before
     assert mail.status(company.wave.slug).progress == {}

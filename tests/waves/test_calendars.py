@@ -102,7 +102,7 @@ def test_what_is_no_list_of_days_is_refused(content: bytes, says: str) -> None:
 
 
 def test_only_the_first_faults_are_shown() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refused, match="The file was not taken") as refused:
         read_file(b"never\n" * 500)
     assert len(refused.value.details) == 21
     assert refused.value.details[-1] == "and 480 more"

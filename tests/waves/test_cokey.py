@@ -181,8 +181,9 @@ def test_a_damaged_file_is_refused_on_either_way(spoil: Spoil) -> None:
     back = ROSA.opens(out, CLOSED)
     for good, read in ((out, read_outgoing), (back, read_returned)):
         read(good)
-        with pytest.raises(Refused):
+        with pytest.raises(Refused) as refused:
             read(spoil(good))
+        assert refused.value.code.startswith("ceremony-file-")
 
 
 def test_a_file_that_goes_the_wrong_way_or_holds_a_ballot_twice_is_refused() -> None:

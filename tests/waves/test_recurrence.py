@@ -107,7 +107,7 @@ def test_every_fault_is_named_at_once_with_what_to_write_instead(rule: str, faul
     ],
 )
 def test_a_rule_that_leaves_nothing_or_never_closes_is_refused(rule: str, days: int, says: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refused, match="This rule cannot be used") as refused:
         read_rule(rule).check(ANCHOR, LONDON, days)
     assert says in refused.value.details[0]
 

@@ -134,6 +134,7 @@ def test_giving_up_a_planned_wave_plans_the_next_of_its_cadence(app: Flask) -> N
 
 def test_an_unknown_wave_is_refused_whatever_its_name_holds(app: Flask) -> None:
     for name in ("nothing", "a\x00b", "x" * 5000):
-        with pytest.raises(Refused, match="candour waves list") as refused:
+        with pytest.raises(Refused, match="There is no wave") as refused:
             waves.wave(name)
+        assert refused.value.code == "unknown-wave"
         assert len(refused.value.sentence) < 200

@@ -22,6 +22,7 @@ from survey.access.service.audit import record
 from survey.access.service.csrf import csrf
 from survey.access.service.current import current_role
 from survey.access.service.limits import failures
+from survey.access.service.programs import wants_json
 from survey.access.tables import RoleRow, UserRow
 from survey.access.views.headers import init_headers
 from survey.config import Config
@@ -162,7 +163,7 @@ def _page(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a progra
 
 
 def _error_page(title: str, message: str, code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
-    if _wants_json():
+    if wants_json():
         return _problem(code, f"{title}. {message}")
     return render_template("errors/page.html", title=title, message=message), code
 
@@ -170,15 +171,9 @@ def _error_page(title: str, message: str, code: int) -> Any:  # noqa: ANN401 - a
 def _show_refusal(refused: Refused) -> Any:  # noqa: ANN401 - a page, or a problem for a program
     db.session.rollback()
     status = 404 if isinstance(refused, NotFound) else 409
-    if _wants_json():
+    if wants_json():
         return _problem(status, refused.sentence, code=refused.code, errors=list(refused.details))
     return render_template("errors/refused.html", refused=refused, is_missing=status == 404), status
-
-
-def _wants_json() -> bool:
-    """Whether a program asks, and not a browser, which prefers HTML."""
-    accepted = request.accept_mimetypes
-    return accepted.best_match(["text/html", "application/json", "application/problem+json"], "text/html") != "text/html"
 
 
 def _problem(status: int, detail: str, **more: object) -> Response:
