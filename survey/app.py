@@ -20,6 +20,7 @@ from survey.followups.service.letter_types import follow_up_kind
 from survey.health import views as health
 from survey.invitations import views as invitations
 from survey.invitations.service.letter_types import fresh_invitation_kind, invitation_kind, reminder_kind
+from survey.kernel.plurals import FILTERS
 from survey.launching import views as launching
 from survey.mail import views as mail
 from survey.mail.service import alarm_kind, register
@@ -69,6 +70,7 @@ def create_app(config: Config) -> Flask:
         CANDOUR=config,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.filters |= {tell.__name__: tell for tell in FILTERS}
     if config.database_file:
         config.database_file.parent.mkdir(parents=True, exist_ok=True)
     db.init_app(app)

@@ -18,6 +18,7 @@ from survey.kernel import ending
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
 from survey.kernel.hints import words_for_command
+from survey.kernel.plurals import either, how_many
 from survey.kernel.progress import Progress
 
 if TYPE_CHECKING:
@@ -285,7 +286,10 @@ def doctor(*, as_json: bool) -> None:
         for one in named:
             click.echo(f"      {one.name} = {one.value} ({one.source})")
     if wrong:
-        raise Refused(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong; each says above what to do.")
+        raise Refused(
+            "doctor-found-faults",
+            f"{how_many(wrong, 'thing')} {either(wrong, 'is', 'are')} wrong; each says above what to do.",
+        )
 
 
 @candour.command()
@@ -321,7 +325,7 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
     try:
         server = waitress.create_server(app, host=host, port=port, threads=WEB_THREADS, ident=None)
     except OSError as error:
-        raise Refused(f"Port {port} on {host} is not free ({error.strerror}). Choose another: --port") from error
+        raise Refused("port-taken", f"Port {port} on {host} is not free ({error.strerror}).") from error
     with _until_told(), _engine() if with_jobs else nullcontext():
         click.echo(f"Serving on http://{host}:{port} (stop with Ctrl-C)", err=True)
         try:
@@ -435,9 +439,12 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Refused(f"{text!r} is not a time. Write it like 2027-01-11T09:00Z.") from error
+        raise Refused("moment-unreadable", f"{text!r} is not a time. Write it like 2027-01-11T09:00Z.") from error
     if moment.tzinfo is None:
-        raise Refused(f"{text!r} lacks its zone. Write it like 2027-01-11T09:00Z or 2027-01-11T09:00+01:00.")
+        raise Refused(
+            "moment-without-zone",
+            f"{text!r} lacks its zone. Write it like 2027-01-11T09:00Z or 2027-01-11T09:00+01:00.",
+        )
     return moment
 
 

@@ -16,7 +16,9 @@ from sqlalchemy.exc import ArgumentError
 
 from survey.kernel.addresses import address_fault, needs_utf8
 from survey.kernel.errors import Refused
+from survey.kernel.files import write_once
 from survey.kernel.hosts import is_loopback
+from survey.kernel.plurals import either, how_many
 from survey.kernel.sign_in_key import read_key_file
 
 PREFIX = "CANDOUR_"
@@ -155,7 +157,7 @@ class _Reader:
             count = len(self.faults)
             raise Refused(
                 "settings-faulty",
-                f"{count} setting{'s need' if count > 1 else ' needs'} attention.",
+                f"{how_many(count, 'setting')} {either(count, 'needs', 'need')} attention.",
                 details=tuple(self.faults),
             )
         if not secret_key and database_file is not None:
@@ -348,9 +350,5 @@ def kept_secret(path: Path) -> str:
     """The installation's own secret: made at the first start, readable by its owner only."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(48))
-        except FileExistsError:
-            pass  # another process of ours was faster
+        write_once(path, secrets.token_urlsafe(48).encode())  # another process of ours may be faster
     return path.read_text().strip()

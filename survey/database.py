@@ -176,12 +176,12 @@ def transaction() -> Iterator[Session]:
             session.info[_WRITE] = None
 
 
-def flush_or_refuse(otherwise: str) -> None:
-    """Writes what was added; refuses in these words when another process was as fast."""
+def flush_or_refuse(code: str, sentence: str) -> None:
+    """Writes what was added; refuses with this code and sentence when another process was as fast."""
     try:
         db.session.flush()
     except IntegrityError as error:
-        raise Refused(otherwise) from error
+        raise Refused(code, sentence) from error
 
 
 def connection() -> Connection:

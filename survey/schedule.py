@@ -16,6 +16,8 @@ from survey.invitations.service.reminders import due_to_remind, remind
 from survey.jobs import pulse, works
 from survey.jobs.rules import Work
 from survey.kernel.errors import Refused
+from survey.kernel.hints import FOLLOW_COUNTING, HAND_OVER, PUT_KEY_BACK, words_for_command
+from survey.kernel.plurals import how_many
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
 from survey.mail.service import Transport, read_bounces_if_due
@@ -129,7 +131,7 @@ def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: da
     longer = waves.make_up(item, down, moment, actor=ACTOR)
     if longer is None:
         return ""
-    days = f"{longer.extended_days} day{'s' if longer.extended_days > 1 else ''}"
+    days = how_many(longer.extended_days, "day")
     return f"{longer.slug} extended by {days}, to {longer.closes:%Y-%m-%d %H:%M}, because the service was down"
 
 
@@ -148,7 +150,8 @@ def _probe(item: Wave, config: Config, moment: datetime) -> str:
     is_due = last is None or not timedelta(0) <= moment - last < BETWEEN_PROBES
     if not is_due and item.key_missing_since is None:
         return ""
-    alarm = probe_key(item, config.key_dir, moment, actor=ACTOR)
+    if alarm := probe_key(item, config.key_dir, moment, actor=ACTOR):
+        alarm += f" {PUT_KEY_BACK.format(wave=item.slug)}"
     if is_due:
         _probed[item.id] = moment
         if alarm:
@@ -159,8 +162,9 @@ def _probe(item: Wave, config: Config, moment: datetime) -> str:
 def _close(config: Config, moment: datetime, item: Wave) -> str | None:
     ended = close_wave(item.slug, moment, config.key_dir, actor=ACTOR, leave_large=True)
     if left := how_far(ended):
-        return LEFT.format(wave=ended.slug, ballots=left.total)
-    return WAITS.format(wave=ended.slug) if ended.state is WaveState.CLOSED else None
+        return f"{LEFT}; how far it is: {FOLLOW_COUNTING}".format(wave=ended.slug, ballots=left.total)
+    waits = f"{WAITS}: {HAND_OVER}".format(wave=ended.slug)
+    return waits if ended.state is WaveState.CLOSED else None
 
 
 def _remind(item: Wave, moment: datetime, lines: list[str]) -> None:
@@ -197,7 +201,7 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
     try:
         said = work()
     except Refused as refused:
-        lines.append(refused.sentence)
+        lines.append(words_for_command(refused))
     except (DBAPIError, NoConnection) as error:
         _note(error)
         db.session.rollback()

@@ -11,7 +11,6 @@ from flask import Flask
 from survey.answering.service import Submission, submit
 from survey.config import Config
 from survey.counting.service import close_wave
-from survey.findings.service.documents import questions_of
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import invitations_of, store_code
 from survey.launching.service.opening import open_wave
@@ -113,4 +112,4 @@ def files_under(*folders: Path) -> list[Path]:
 
 def asked(company: Company) -> list[str]:
     """The ids of the questions that the wave froze."""
-    return [question.id for question in questions_of(company.wave).questions]
+    return [question.id for question in waves.questions_of(company.wave).questions]

@@ -30,7 +30,7 @@ def staff_list(address: str) -> None:
     quoted = address.replace('"', '""')
     faults = read_staff_list(f'email,name,department\n"{quoted}",Ada,Sales\n'.encode(errors="surrogatepass")).faults
     if faults:
-        raise Refused("", details=tuple(map(str, faults)))
+        raise Refused("rows-faulty", "The list is faulty.", details=tuple(map(str, faults)))
 
 
 def correction(address: str) -> None:

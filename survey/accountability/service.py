@@ -92,7 +92,10 @@ def record_reply(
             commitments=[{"side": c.side.value, "what": c.what, "owner": c.owner, "due": c.due.isoformat()} for c in commitments],
         )
         session.add(row)
-        flush_or_refuse("Somebody else recorded a reply at this moment. Reload the page and look at it; yours was not recorded.")
+        flush_or_refuse(
+            "reply-recorded-meanwhile",
+            "Somebody else recorded a reply at this moment. Reload the page and look at it; yours was not recorded.",
+        )
         facts = {"wave": item.slug, "version": row.version, "commitments": len(commitments)}
         if words is not None and day is not None:
             facts |= {"received": day.isoformat(), "digest": "sha256:" + hashlib.sha256(words.encode()).hexdigest()}

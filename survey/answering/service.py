@@ -8,10 +8,8 @@ from enum import Enum
 from survey.answering.rules.form import CODE_MISSING, read_form, shorten_all
 from survey.answering.rules.survey_page import PageQuestion, SurveyPage
 from survey.database import transaction
-from survey.findings.service.documents import questions_of
 from survey.invitations.rules.codes import code_in
 from survey.invitations.service import invitations
-from survey.kernel.workdays import add_working_days
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.rules.promise import Terms, on_the_form
 from survey.organisation.service import organisation
@@ -22,6 +20,7 @@ from survey.responses.service import responses
 from survey.vault.rules import sealing
 from survey.waves import service as waves
 from survey.waves.rules import thirds
+from survey.waves.rules.deadlines import reply_by, share_by
 from survey.waves.rules.waves import Wave, printed
 
 LONGEST_CODE_FIELD = 200
@@ -52,7 +51,7 @@ def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submissi
     """
     if item.key_missing_since and item.takes_answers(now):
         return Submission(Outcome.UNAVAILABLE, {})
-    sent = read_form(questions_of(item), form)
+    sent = read_form(waves.questions_of(item), form)
     if sent.problems:
         return Submission(Outcome.PROBLEMS, sent.problems)
     code = code_in(" ".join(form.get("token", []))[:LONGEST_CODE_FIELD])
@@ -68,7 +67,7 @@ def submit(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submissi
 def survey_page(item: Wave, sender: str) -> SurveyPage:
     """Everything that the survey page of one wave shows; the same for everybody."""
     facts, provider = organisation(sender), provider_by_id(item.provider_id)
-    asked = questions_of(item)
+    asked = waves.questions_of(item)
     closes = printed(item.closes, item.timezone, several_zones=facts.several_zones)
     return SurveyPage(
         slug=item.slug,
@@ -87,17 +86,18 @@ def survey_page(item: Wave, sender: str) -> SurveyPage:
 
 def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
-    provider = page.provider
+    provider, closed = page.provider, item.closes.date()
     if item.third:
-        last = thirds.last_closing(item.closes.date(), item.third)
-        shared, replied = add_working_days(last, 5, item.holidays), add_working_days(last, 15, item.holidays)
+        last = thirds.last_closing(closed, item.third)
+        shared = share_by(last, item.holidays, in_thirds=True)
+        replied = reply_by(shared, item.holidays)
         return (
             (page.closes, "this part of the survey closes and its answers are counted together."),
             (f"By the end of {shared:%B}", f"everybody has been asked once, and {provider} gets the totals, good and bad."),
             (f"By the end of {replied:%B}", f"{provider} has to reply with what it will do."),
         )
-    shared = add_working_days(item.closes.date(), 3, item.holidays)
-    replied = add_working_days(shared, 10, item.holidays)
+    shared = share_by(closed, item.holidays)
+    replied = reply_by(shared, item.holidays)
     return (
         (page.closes, "the survey closes and all answers are counted together."),
         (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),

@@ -57,17 +57,19 @@ def answer(wave: str) -> BaseResponse:
     form = request.form.to_dict(flat=False)
     try:
         item = _wave(wave)
-        page = _page(item)
-        if page is None:
+        if not _asks(item):
             return _reply(_state(item))
+        if item.slug not in _remembered():
+            _page(item)  # once in a process, for a form that comes back when the database does not answer
         submission = submit(item, form, now())
+        page = None if submission.outcome is Outcome.SENT else _page(item)
     except SQLAlchemyError as error:
         known = _remembered().get(wave.partition("#")[0])
         if known is None:
             return outage(error)
         db.session.rollback()
         return _form(known, Submission(Outcome.UNAVAILABLE, {}), Outcome.UNAVAILABLE.value, 503)
-    if submission.outcome is Outcome.SENT:
+    if page is None:
         return redirect(url_for("answering.thanks", wave=item.slug), 303)
     if submission.outcome is Outcome.CODE_REFUSED and item.takes_answers(now()):
         wait = failed_codes().fail(request.remote_addr or "", request.form.get("token", ""))
@@ -192,8 +194,13 @@ def _wave(slug: str) -> Wave:
         abort(404)
 
 
+def _asks(item: Wave) -> bool:
+    """Whether a wave has, or had, a survey page: it was opened here."""
+    return bool(item.questionnaire_version) and not item.imported
+
+
 def _page(item: Wave) -> SurveyPage | None:
-    if not item.questionnaire_version or item.imported:
+    if not _asks(item):
         return None
     page = survey_page(item, _sender())
     _remembered()[item.slug] = page

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from survey.config import Config
 from survey.database import revisions
 from survey.kernel.errors import Refused
+from survey.kernel.files import sync
 from survey.kernel.ids import random_id
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -23,16 +24,22 @@ def back_up(config: Config, file: Path) -> int:
     """Writes a consistent copy of the database to a new file, whatever others write meanwhile; says how many bytes it has."""
     source = _database_file(config, "pg_dump --format=custom --no-owner --file={file} {url}", file)
     if not source.is_file():
-        raise Refused(f"There is no database at {source} yet. Make it: candour init")
+        raise Refused("no-database", f"There is no database at {source} yet.")
     file = _resolved(file)
     if config.key_dir and file.is_relative_to(config.key_dir.resolve()):
-        raise Refused(f"{file} lies in the key folder; a key beside a copy of the database opens its ballots. Choose another place.")
+        raise Refused(
+            "copy-in-key-folder",
+            f"{file} lies in the key folder; a key beside a copy of the database opens its ballots. Choose another place.",
+        )
     if file.exists():
-        raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
+        raise Refused(
+            "file-exists",
+            f"{file} is there already. Nothing was changed; choose another name.",
+        )
     with _beside(file) as fresh:
         _copy(source, fresh)
         fresh.replace(file)
-    _sync(file.parent)
+    sync(file.parent)
     return file.stat().st_size
 
 
@@ -44,14 +51,14 @@ def restore(config: Config, file: Path, moment: datetime) -> Path | None:
     target = _database_file(config, "pg_restore --clean --if-exists --no-owner --single-transaction --dbname={url} {file}", file)
     file = _resolved(file)
     if target.exists() and file.samefile(target):
-        raise Refused(f"{file} is the database itself. Name a file that candour backup wrote.")
+        raise Refused("copy-is-the-database", f"{file} is the database itself. Name a copy.")
     _check_copy(file)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _beside(target) as fresh:
         _copy(file, fresh)
         kept = _set_aside(target, target.with_name(f"{target.name}.before-restore-{moment:%Y%m%dT%H%M%SZ}"), fresh)
         fresh.replace(target)
-    _sync(target.parent)
+    sync(target.parent)
     return kept
 
 
@@ -62,12 +69,19 @@ def _database_file(config: Config, command: str, file: Path) -> Path:
     query = {name: value for name, value in url.query.items() if name != "password"}
     plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query).render_as_string()
     told = command.format(file=shlex.quote(str(file)), url=shlex.quote(plain))
-    raise Refused(f"PostgreSQL is copied and put back by its own tools, which ask for the password. Run: {told}")
+    raise Refused(
+        "postgresql-has-own-tools",
+        "PostgreSQL is copied and put back by its own tools, which ask for the password.",
+        tool=told,
+    )
 
 
 def _resolved(file: Path) -> Path:
     if not file.parent.is_dir():
-        raise Refused(f"There is no folder {file.parent}. Name a file in a folder that exists.")
+        raise Refused(
+            "no-folder",
+            f"There is no folder {file.parent}. Name a file in a folder that exists.",
+        )
     return file.resolve()
 
 
@@ -79,12 +93,19 @@ def _check_copy(file: Path) -> None:
             found = {row[0] for row in copy.execute("SELECT version_num FROM alembic_version")}
     except sqlite3.Error as error:
         raise Refused(
-            f"{file} is not a copy of a Candour database ({error}). Nothing was changed. Name a file that candour backup wrote."
+            "no-copy-of-a-database",
+            f"{file} is not a copy of a Candour database ({error}). Nothing was changed.",
         ) from error
     if faults:
-        raise Refused(f"{file} is damaged ({faults[0]}). Nothing was changed. Take another copy.")
+        raise Refused(
+            "copy-damaged",
+            f"{file} is damaged ({faults[0]}). Nothing was changed. Take another copy.",
+        )
     if not found <= known or not found:
-        raise Refused(f"{file} was written by a newer Candour. Nothing was changed. Install that version first, then restore.")
+        raise Refused(
+            "copy-of-newer-version",
+            f"{file} was written by a newer Candour. Nothing was changed. Install that version first, then restore.",
+        )
 
 
 def _copy(source: Path, fresh: Path) -> None:
@@ -93,10 +114,11 @@ def _copy(source: Path, fresh: Path) -> None:
         with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old, closing(sqlite3.connect(fresh)) as new:
             old.backup(new)
             new.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
-        _sync(fresh)
+        sync(fresh)
     except (OSError, sqlite3.Error) as error:
         raise Refused(
-            f"{source} could not be copied to {fresh.parent} ({error}). Nothing was kept. See whether the disk has room."
+            "database-not-copied",
+            f"{source} could not be copied to {fresh.parent} ({error}). Nothing was kept. See whether the disk has room.",
         ) from error
 
 
@@ -107,7 +129,10 @@ def _beside(file: Path) -> Iterator[Path]:
     try:
         os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise Refused(f"{file.parent} cannot be written ({error.strerror}). Nothing was changed.") from error
+        raise Refused(
+            "file-not-written",
+            f"{file.parent} cannot be written ({error.strerror}). Nothing was changed.",
+        ) from error
     try:
         yield fresh
     finally:
@@ -127,12 +152,15 @@ def _set_aside(target: Path, kept: Path, fresh: Path) -> Path | None:
     try:
         os.link(target, kept)
     except OSError as error:
-        raise Refused(f"{kept} cannot be written ({error.strerror}). Nothing was changed.") from error
+        raise Refused(
+            "file-not-written",
+            f"{kept} cannot be written ({error.strerror}). Nothing was changed.",
+        ) from error
     for name in _SIDE_FILES:
         side = target.with_name(target.name + name)
         if side.exists():
             if is_whole:
-                raise Refused(_IN_USE)
+                raise Refused("database-in-use", _IN_USE)
             side.rename(kept.with_name(kept.name + name))
     return kept
 
@@ -145,17 +173,14 @@ def _close_up(target: Path) -> bool:
             present.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-        raise Refused(_IN_USE if busy else f"{target} cannot be replaced ({error}). Nothing was changed.") from error
+        if busy:
+            raise Refused("database-in-use", _IN_USE) from error
+        raise Refused(
+            "database-not-replaced",
+            f"{target} cannot be replaced ({error}). Nothing was changed.",
+        ) from error
     except sqlite3.DatabaseError:
         return False
     if mode != "delete":
-        raise Refused(_IN_USE)
+        raise Refused("database-in-use", _IN_USE)
     return True
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,7 @@ from survey.counting.commands import ACTOR
 from survey.counting.service import how_far
 from survey.invitations.service.invitations import number_answered
 from survey.kernel.clock import now
+from survey.kernel.plurals import how_many
 from survey.mail import service as mail
 from survey.mail.commands import mail_group
 from survey.mail.rules.wording import Pause, rate, time_left
@@ -100,7 +101,7 @@ def retry(wave: str) -> None:
     Example: candour mail retry it-support-2027-q1
     """
     number = wave_mail.retry(wave, now(), actor=ACTOR)
-    click.echo(f"{number:,} letter{'' if number == 1 else 's'} queued again.")
+    click.echo(f"{how_many(number, 'letter')} queued again.")
 
 
 @mail_group.command("pause")
@@ -114,7 +115,7 @@ def pause(wave: str | None) -> None:
         wave_mail.pause(wave, now(), actor=ACTOR)
         click.echo(f"The mail of {wave} is paused. To let it go on: candour mail resume {wave}")
         return
-    mail.pause_channel(actor=ACTOR)
+    mail.pause(actor=ACTOR)
     click.echo("Sending is paused.")
 
 
@@ -129,7 +130,7 @@ def resume(wave: str | None) -> None:
         wave_mail.resume(wave, actor=ACTOR)
         click.echo(f"The mail of {wave} goes on with the next tick.")
         return
-    mail.resume_channel(actor=ACTOR)
+    mail.resume(actor=ACTOR)
     click.echo("Sending goes on with the next tick.")
 
 

@@ -9,6 +9,7 @@ from survey.counting.service import close_wave, count_returned, hand_over, void_
 from survey.findings.service.documents import findings
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, interruptible
+from survey.kernel.hints import HAND_OVER
 from survey.kernel.progress import Progress
 from survey.vault.rules.ceremony_files import file_hash
 from survey.waves import service as waves
@@ -30,7 +31,7 @@ def close(wave: str, early: str | None) -> None:
     with interruptible(f"Stopped. Nothing half counted was kept. To finish: candour waves close {wave}"):
         item = close_wave(wave, now(), key_dir, actor=ACTOR, early=early, progress=progress)
     if item.state is WaveState.CLOSED:
-        click.echo(WAITS.format(wave=item.slug))
+        click.echo(f"{WAITS}: {HAND_OVER}".format(wave=item.slug))
         return
     _say_counted(item)
 
@@ -83,7 +84,10 @@ def export(wave: str, file: Path) -> None:
     try:
         file.write_bytes(content)
     except OSError as error:
-        raise Refused(f"{file} cannot be written ({error.strerror}). Choose another place.") from error
+        raise Refused(
+            "file-not-written",
+            f"{file} cannot be written ({error.strerror}). Choose another place.",
+        ) from error
     click.echo(f"{file} holds the sealed ballots of {wave}; its hash is {file_hash(content)}.")
     click.echo(f"The representative runs: candour cokey open {file} KEYFILE OUT. Then: candour ceremony import {wave} OUT")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from survey.access.service.audit import record
 from survey.database import scrub, transaction
-from survey.findings.service.documents import freeze_findings, freeze_pool, questions_of
+from survey.findings.service.documents import freeze_findings, freeze_pool
 from survey.invitations.service import invitations
 from survey.jobs import works
 from survey.jobs.rules import Work
@@ -22,7 +22,7 @@ from survey.waves.rules.waves import Wave, WaveState
 
 COUNT = "count"  # the kind of work
 COUNTED_AT_ONCE = 2_000  # ballots; what is more takes its time, and whoever looks is told how far it is
-LEFT = "{wave} is closed. Its {ballots:,} ballots are opened and counted by the timed work; how far it is: candour waves status {wave}"
+LEFT = "{wave} is closed. Its {ballots:,} ballots are opened and counted by the timed work"
 _ENDED = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
 _MOVED = ("comment",)
 _SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code", "work")
@@ -131,7 +131,10 @@ def hand_over(name: str, *, actor: str) -> bytes:
     check_ceremony(item)
     layers = responses.outer_layers(item.id)
     if not layers or {len(layer) for layer in layers} != {len(layers[0])} or len(layers) != len(item.co_keys):
-        raise Refused(f"The ballots of {item.slug} are not whole, so nothing was written. Keep the database as it is and ask for help.")
+        raise Refused(
+            "ballots-not-whole",
+            f"The ballots of {item.slug} are not whole, so nothing was written. Keep the database as it is and ask for help.",
+        )
     keys_of = tuple(ceremony_files.fingerprint(key.public) for key in item.co_keys)
     closed = item.closes_at.isoformat()
     header = ceremony_files.Header(item.id, item.named, closed, item.minimum_group, item.invited, len(layers[0]), keys_of)
@@ -151,8 +154,10 @@ def count_returned(name: str, content: bytes, key_dir: Path | None, *, actor: st
     opened = responses.open_sealed(item.id, private, returned.ballots)
     if opened.unreadable > returned.header.unreadable or len(opened.answers) < item.minimum_group:
         raise Refused(
-            f"{opened.unreadable} of the {opened.ballots} ballots in this file were not sealed for {item.slug}, so nothing was counted and "
-            "nothing was changed. Ask the representative for the file that candour cokey open wrote."
+            "ballots-of-other-wave",
+            f"{opened.unreadable} of the {opened.ballots} ballots in this file were not sealed for "
+            f"{item.slug}, so nothing was counted and nothing was changed. "
+            "Ask the representative for the file that they wrote with their key.",
         )
     _count(item, opened, actor, returned.header.keys[0])
     return _after(item, key_dir, actor)
@@ -160,13 +165,21 @@ def count_returned(name: str, content: bytes, key_dir: Path | None, *, actor: st
 
 def _check_returned(item: Wave, header: ceremony_files.Header, ballots: int) -> None:
     if header.wave != item.id:
-        raise Refused(f"This file belongs to another wave ({header.name}), not to {item.named}. Nothing was changed. Take the right one.")
+        raise Refused(
+            "ceremony-file-of-other-wave",
+            f"This file belongs to another wave ({header.name}), not to {item.named}. Nothing was changed. Take the right one.",
+        )
     if len(header.keys) != 1 or header.keys[0] not in {ceremony_files.fingerprint(key.public) for key in item.co_keys}:
-        raise Refused(f"This file was opened with a key that {item.slug} is not sealed to. Nothing was changed. Take the right one.")
+        raise Refused(
+            "opened-with-other-key",
+            f"This file was opened with a key that {item.slug} is not sealed to. Nothing was changed. Take the right one.",
+        )
     if header.count != ballots:
         raise Refused(
-            f"This file holds {header.count} ballots, but {item.slug} has {ballots}. Nothing was changed. Hand the sealed file over once "
-            f"more: candour ceremony export {item.slug} FILE"
+            "ballots-missing",
+            f"This file holds {header.count} ballots, but {item.slug} has {ballots}. "
+            "Nothing was changed. Hand the sealed file over once more.",
+            wave=item.slug,
         )
 
 
@@ -174,9 +187,15 @@ def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wa
     """Gives a wave up: its ballots are deleted unread, then its key goes. Works without the key, which may be why it is given up."""
     item = waves.wave(name)
     if not reason.strip():
-        raise Refused('Say why: --reason "...". It is shown wherever the wave would be.')
+        raise Refused(
+            "reason-missing",
+            "Say why, in a line. It is shown wherever the wave would be.",
+        )
     if item.state not in {WaveState.PLANNED, WaveState.OPEN, WaveState.CLOSED}:
-        raise Refused(f"{item.slug} is {item.state}; only a wave that has not been counted can be made void.")
+        raise Refused(
+            "wave-ended",
+            f"{item.slug} is {item.state}; only a wave that has not been counted can be made void.",
+        )
     with transaction():
         _void(item, " ".join(reason.split())[:300], actor)
     if not key_files.has_key(key_dir, item.id):  # whose presence tells finish() that there is something to clean
@@ -200,8 +219,11 @@ def _working_key(item: Wave, key_dir: Path | None) -> bytes:
     private = key_files.load_key(key_dir, item.id)
     if not sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b""):
         raise Refused(
-            f"The key file in {key_dir} is not the key of {item.slug}, so its answers cannot be opened. Nothing was changed. "
-            "Put the right file back from your safe copy, then close the wave again."
+            "key-of-other-wave",
+            f"The key file in the key folder is not the key of {item.slug}, so its answers cannot "
+            "be opened. Nothing was changed. The right file has to be put back from the safe copy; "
+            "then close the wave again.",
+            folder=str(key_dir),
         )
     return private
 
@@ -214,13 +236,15 @@ def _count(item: Wave, opened: responses.Opened, actor: str, co_key: str | None 
         used, ballots = invitations.number_answered(item.id), responses.number_of_ballots(item.id)
         if not used == ballots == opened.ballots:
             raise Refused(
-                f"{item.slug} holds {ballots} ballots but {used} used invitations. That must never differ, so nothing was counted and "
-                "nothing was changed. Keep the database as it is and ask for help."
+                "ballots-not-matched",
+                f"{item.slug} holds {ballots} ballots but {used} used invitations. That must never "
+                "differ, so nothing was counted and nothing was changed. "
+                "Keep the database as it is and ask for help.",
             )
         if len(opened.answers) < item.minimum_group:
             _void(item, f"fewer than {item.minimum_group} people answered", actor)
             return
-        tally = responses.store_counted(item, questions_of(item), opened)
+        tally = responses.store_counted(item, waves.questions_of(item), opened)
         invitations.forget_answering(item, sum_up=True)
         found = freeze_findings(item, tally, name_words())
         waves.mark(item, WaveState.COUNTED)

@@ -11,6 +11,7 @@ from survey.kernel.errors import Refused
 from survey.responses.service.responses import number_of_ballots
 from survey.vault.rules.ceremony_files import fingerprint
 from survey.waves import service as waves
+from survey.waves.rules.checks import check_closes
 from survey.waves.rules.waves import WaveState, printed
 
 LARGEST_UPLOAD = 32 * 1024**2  # about 4,000 answers
@@ -50,12 +51,12 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
     try:
         counted = count_returned(wave, file.read() if file else b"", current_app.config["CANDOUR"].key_dir, actor=current_actor())
     except Refused as refused:
-        return _page(wave, refused.sentence), 400
+        return _page(wave, refused), 400
     flash(f"{counted.slug} is {counted.state}.")
-    return redirect(url_for("findings.results", wave=counted.slug), 303)
+    return redirect(url_for("console.results", wave=counted.slug), 303)
 
 
-def _page(name: str, problem: str | None = None) -> str:
+def _page(name: str, problem: Refused | None = None) -> str:
     item = waves.wave(name)
     return render_template(
         "counting/ceremony.html",
@@ -71,13 +72,32 @@ def _page(name: str, problem: str | None = None) -> str:
 
 @blueprint.route("/waves/<wave>/close", methods=["GET", "POST"])
 @open_to("manager")
-def close_by_hand(wave: str) -> str | BaseResponse:
+def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
     """A page of its own: closing early needs a reason and keeps the wave out of the ladder."""
     item = waves.wave(wave)
+    check_closes(item, now(), "a reason may still be typed")
+    problem, reason = None, request.form.get("reason", "")
     if request.method == "POST":
-        reason = request.form.get("reason", "")
         key_dir = current_app.config["CANDOUR"].key_dir
-        closed = close_wave(wave, now(), key_dir, actor=current_actor(), early=reason, leave_large=True)
-        flash(f"{closed.slug} is {closed.state}.")
-        return redirect(url_for("findings.results", wave=closed.slug), 303)
-    return render_template("counting/close_by_hand.html", wave=item, closes=printed(item.closes, item.timezone))
+        try:
+            closed = close_wave(
+                wave,
+                now(),
+                key_dir,
+                actor=current_actor(),
+                early=reason,
+                leave_large=True,
+            )
+        except Refused as refused:
+            problem = refused
+        else:
+            flash(f"{closed.slug} is {closed.state}.")
+            return redirect(url_for("console.results", wave=closed.slug), 303)
+    page = render_template(
+        "counting/close_by_hand.html",
+        wave=item,
+        closes=printed(item.closes, item.timezone),
+        problem=problem,
+        reason=reason,
+    )
+    return (page, 400) if problem else page

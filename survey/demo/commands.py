@@ -20,7 +20,6 @@ from survey.cli import run
 from survey.config import Config
 from survey.counting.service import close_wave
 from survey.database import transaction
-from survey.findings.service.documents import questions_of
 from survey.findings.service.sharing import recipients, reply_due, share
 from survey.followups.rules.closing_mail import read_draft
 from survey.followups.service.closing_mail import save_draft, send
@@ -213,7 +212,7 @@ def staff_csv(people: dict[str, tuple[str, str, Person]]) -> str:
 
 def answer(item: Wave, people: dict[str, tuple[str, str, Person]], number: int, source: random.Random, at: datetime) -> None:
     """Lets the diligent answer with codes of their own, through the same door as everybody."""
-    questions = questions_of(item).questions
+    questions = waves.questions_of(item).questions
     for invitation, person in invitations_of(item.id):
         temper = people[person.email][2]
         if source.random() > temper.diligence:

@@ -17,10 +17,12 @@ from survey.database import db, indiscretions, revision_of, revisions
 from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.pulse import last_pass
 from survey.kernel.clock import now
+from survey.kernel.hints import EXPORT_KEY, PUT_KEY_BACK
+from survey.kernel.plurals import either, how_many
 from survey.mail import service as mail
 from survey.mail.service import box_state, look_at_mail
-from survey.vault.keys.service.safe_keeping import key_fault, remedy
-from survey.vault.service.spare_copies import EXPORT, copies_to_destroy, spare_copies
+from survey.vault.keys.service.safe_keeping import key_fault
+from survey.vault.service.spare_copies import copies_to_destroy, spare_copies
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 
@@ -208,14 +210,14 @@ def _key(item: Wave, key_dir: Path) -> Iterator[Check]:
     name = f"key of {item.slug}"
     fault = key_fault(item, key_dir)
     if fault:
-        yield Check(name, True, f"{fault} Its answers cannot be opened.", remedy(item))
+        yield Check(name, True, f"{fault} Its answers cannot be opened.", PUT_KEY_BACK.format(wave=item.slug))
     elif item.key_missing_since:
         says = f"It is there, but was missing since {item.key_missing_since:%Y-%m-%d %H:%M} UTC, and no answer is taken yet."
         yield Check(name, True, says, "The next pass of the timetable takes note: candour tick, or see that serve runs.")
     else:
         yield Check(name, False, "It opens what was sealed.")
     if not spare_copies(item):
-        yield Check(name, None, "There is no spare copy; losing the key loses the wave.", EXPORT.format(item.slug))
+        yield Check(name, None, "There is no spare copy; losing the key loses the wave.", EXPORT_KEY.format(wave=item.slug))
 
 
 def _copies() -> Iterator[Check]:
@@ -241,7 +243,7 @@ def _letters(kinds: frozenset[str]) -> Iterator[Check]:
         letters = mail.status(item.slug)
         unsent = sum(letters.counts(kind).get(state, 0) for kind in TO_STAFF for state in WAITING)
         if unsent and not item.takes_answers(now()) and item.state is not WaveState.PLANNED:
-            says = f"{unsent} letters about {item.slug} were not sent before it closed."
+            says = f"{how_many(unsent, 'letter')} about {item.slug} {either(unsent, 'was', 'were')} not sent before it closed."
             checks.append(
                 Check("mail", True, says, f"They are taken back when it is counted: candour tick, or candour waves close {item.slug}")
             )

@@ -7,12 +7,12 @@ from survey.config import Config
 from survey.findings.rules import Sharing
 from survey.findings.words.rules import wording
 from survey.findings.words.rules.presentation import named_date, present
-from survey.kernel.errors import Refused
+from survey.mail.rules import letter
 from survey.mail.rules.letter import Letter, styled
 from survey.organisation.service import organisation
 from survey.providers.rules import Contact, Provider
 
-LARGEST = 40_000  # of the HTML part, in bytes; some mail programs cut longer mails off
+SHORTER = "Leave out the groups, or hold back some comments."
 
 
 def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Config) -> Letter:
@@ -48,17 +48,5 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
 
 
 def check_length(shared: Sharing, provider: Provider, to: Contact) -> None:
-    """Refuses a mail that would be cut off on its way, for nothing of it may be lost silently."""
-    if fault := length_fault(findings_letter(shared, provider, to, current_app.config["CANDOUR"])):
-        raise Refused("mail-too-long", f"{fault} Nothing was sent.")
-
-
-def length_fault(letter: Letter) -> str | None:
-    """What to do when the HTML part is too long, or None."""
-    size = len(letter.html.encode())
-    if size <= LARGEST:
-        return None
-    return (
-        f"The mail would have {-(-size // 1000)} kB; {LARGEST // 1000} kB are the most that every mail program shows whole. "
-        "Leave out the groups, or hold back some comments."
-    )
+    """Refuses a mail that would be cut off on its way."""
+    letter.check_length(findings_letter(shared, provider, to, current_app.config["CANDOUR"]), SHORTER)

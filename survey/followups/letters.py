@@ -6,14 +6,14 @@ from flask import current_app, render_template
 
 from survey.accountability.rules.replies import Side, named_day, no_reply_by
 from survey.config import Config
-from survey.findings.letters import LARGEST
 from survey.followups.rules.closing_mail import Edition
-from survey.kernel.errors import Refused
+from survey.mail.rules import letter
 from survey.mail.rules.letter import Letter, styled
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import organisation
 from survey.people.rules.staff_list import Person
 
+SHORTER = "Shorten what you change, or ask the provider for a shorter reply and record that."
 SAMPLE = ("w" * 43, "w" * 43)  # as long as the secrets that stand here in a letter
 READER = Person("", "staff@example.invalid", "Everybody invited", "")
 
@@ -58,21 +58,9 @@ def sample_letter(edition: Edition) -> Letter:
     return follow_up_letter(edition, READER, SAMPLE, current_app.config["CANDOUR"])
 
 
-def length_fault(letter: Letter) -> str | None:
-    """What to do when the HTML part is too long, or None."""
-    size = len(letter.html.encode())
-    if size <= LARGEST:
-        return None
-    return (
-        f"The mail would have {-(-size // 1000)} kB; {LARGEST // 1000} kB are the most that every mail program shows whole. "
-        "Shorten what you change, or ask the provider for a shorter reply and record that."
-    )
-
-
 def check_length(edition: Edition) -> None:
     """Refuses a mail that would be cut off on its way."""
-    if fault := length_fault(sample_letter(edition)):
-        raise Refused("mail-too-long", f"{fault} Nothing was sent.")
+    letter.check_length(sample_letter(edition), SHORTER)
 
 
 def _named(day: str) -> str:

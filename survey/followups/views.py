@@ -1,7 +1,6 @@
 """Writing and sending the closing mail, and reading what was sent."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
@@ -13,13 +12,14 @@ from survey.access.service.current import current_actor, manages
 from survey.accountability.rules.replies import named_day, no_reply_by
 from survey.findings.service.documents import findings
 from survey.followups.forms import MailForm, as_saved, mail_form
-from survey.followups.letters import length_fault, sample_letter
-from survey.followups.rules.closing_mail import Edition, Standing, read_draft
+from survey.followups.letters import SHORTER, sample_letter
+from survey.followups.rules.closing_mail import Edition, read_draft
 from survey.followups.rules.composition import choices
 from survey.followups.service import closing_mail
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.mail.rules.letter import length_fault
 from survey.providers.service import provider_by_id
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
@@ -44,7 +44,7 @@ def write(wave: str) -> str | BaseResponse:
     edition, refusal = _preview(item)
     letter = sample_letter(edition) if edition else None
     facts: dict[str, Any] = {"found": found, "wave": item, "provider": provider_by_id(item.provider_id).name, "standing": standing}
-    facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter) if letter else None, "refusal": refusal}
+    facts |= {"edition": edition, "letter": letter, "too_long": length_fault(letter, SHORTER) if letter else None, "refusal": refusal}
     facts |= {"why_not": closing_mail.why_not(item, standing) if standing else None, "measures": choices(found), "form": form}
     facts |= {"readers": len(closing_mail.readers(item)), "named": named_day, "no_reply": no_reply_by, "problem": problem}
     facts["faults"] = [(_part(line), line) for line in problem.details or (problem.sentence,)] if problem else []
@@ -79,12 +79,6 @@ def sent_letter(wave: str) -> Response:
     return _framed(closing_mail.edition(waves.wave(wave), _version()))
 
 
-@blueprint.app_context_processor
-def notices() -> dict[str, Callable[..., object]]:
-    """What pages below this room say about follow-ups: the dashboard which are due, the results page how far one is."""
-    return {"follow_ups_waiting": lambda: closing_mail.waiting(now()), "follow_up_of": _standing_of, "named_day": named_day}
-
-
 def _act(item: Wave, form: MailForm) -> BaseResponse:
     """Whatever is on the page is kept first, so that nothing typed is lost and only what was looked at is sent."""
     closing_mail.save_draft(item.slug, read_draft(form.opening, form.changes, form.strengths, form.problems, form.correction))
@@ -104,12 +98,6 @@ def _preview(item: Wave) -> tuple[Edition | None, Refused | None]:
         return closing_mail.preview(item.slug, now()), None
     except Refused as refused:
         return None, refused
-
-
-def _standing_of(slug: str) -> Standing | None:
-    """For the page of results, which may also show a document whose wave is not here."""
-    found = next((item for item in waves.list_waves() if item.slug == slug), None)
-    return closing_mail.standing(found, now()) if found else None
 
 
 def _version() -> int | None:

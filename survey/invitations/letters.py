@@ -125,7 +125,11 @@ def rehearse(wave: Wave, group: Group, questionnaire: Questionnaire, people: Seq
     found = [fault for language in sorted(set(map(language_for, wanted))) for fault in _faults(language, facts)]
     if found:
         more = tuple(found[1:])
-        raise Refused(f"{wave.slug} does not open, for its letters cannot be written; nothing was queued. Correct {found[0]}", details=more)
+        raise Refused(
+            "letters-not-written",
+            f"{wave.slug} does not open, for its letters cannot be written; nothing was queued. Correct {found[0]}",
+            details=more,
+        )
     return {tag: number for tag, number in sorted(wanted.items()) if not is_spoken(tag)}
 
 

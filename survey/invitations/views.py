@@ -1,13 +1,13 @@
 """Correcting an address, which ends codes and invites afresh."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
 from survey.invitations.forms import AddressForm
 from survey.invitations.service import personal_data
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.people.service.directory import person
 
 blueprint = Blueprint("invitations", __name__)
@@ -17,14 +17,23 @@ blueprint = Blueprint("invitations", __name__)
 @open_to("manager")
 def correct_address(person_id: str) -> str | tuple[str, int] | Response:
     """Gives somebody another address; what that means for open waves happens whether they have answered or not, and looks the same."""
-    known, form = person(person_id) or abort(404), AddressForm()
+    known, form, refusal = person(person_id), AddressForm(), None
+    if known is None:
+        raise NotFound("person", "Nobody in the directory has this id. They may have left.")
     problems = form.email.errors if form.is_submitted() and not form.validate() else ()
     if form.is_submitted() and not problems:
         try:
             corrected = personal_data.correct_address(known.email, form.email.data, actor=current_actor())
         except Refused as refused:
-            problems = (refused.sentence,)
+            problems, refusal = (refused.sentence,), refused
         else:
             flash(f"{corrected.name} is now {corrected.email}.")
             return redirect(url_for("people.list_people", department=known.department), 303)
-    return render_template("invitations/correct_address.html", person=known, form=form, problems=problems), 400 if problems else 200
+    page = render_template(
+        "invitations/correct_address.html",
+        person=known,
+        form=form,
+        problems=problems,
+        refusal=refusal,
+    )
+    return page, 400 if problems else 200

@@ -54,7 +54,7 @@ class Hold:
     def step(self, done: int) -> None:
         """Inside the transaction of a step: stores how far the work is together with it; refused when another process has the work."""
         if not self._change(done=done):
-            raise Refused(TAKEN_OVER)
+            raise Refused("taken-over", TAKEN_OVER)
 
     def end(self, says: str = "") -> None:
         """Inside the last transaction or after it: the work is done."""

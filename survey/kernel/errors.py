@@ -19,9 +19,7 @@ class Refused(Exception):
     names what the hint to this code needs, such as `wave="it-support-2027-q1"`.
     """
 
-    def __init__(self, code: str, sentence: str = "", *, details: tuple[str, ...] = (), **about: str) -> None:
-        if not sentence:  # TRANSITION: a refusal that has no code yet
-            code, sentence = "refused", code
+    def __init__(self, code: str, sentence: str, *, details: tuple[str, ...] = (), **about: str) -> None:
         if not _CODE.fullmatch(code):
             raise ValueError(f"{code!r} is no code: write words joined by hyphens, and the sentence after it")
         super().__init__(sentence)

@@ -36,8 +36,34 @@ class Link:
     arguments: tuple[tuple[str, str], ...] = ()
 
 
+# What to type next where nothing was refused; for commands and the lines of the timetable alone.
+EXPORT_KEY = "candour keys export {wave} FILE"
+FOLLOW_COUNTING = "candour waves status {wave}"
+HAND_OVER = "candour ceremony export {wave} FILE"
+_BOTH_FILES = "The sealed file is written by candour ceremony export, the opened one by candour cokey open."
+PUT_KEY_BACK = 'Put it back: candour keys import {wave} FILE. If it is gone for good: candour waves void {wave} --reason "..."'
+
 HINTS: dict[str, Hint] = {
+    "ballots-missing": Hint(command="By: candour ceremony export {wave} FILE", needs_nothing=True),
+    "ballots-of-other-wave": Hint(command="It is written by: candour cokey open", needs_nothing=True),
+    "ceremony-file-damaged": Hint(command=_BOTH_FILES, needs_nothing=True),
+    "ceremony-file-foreign": Hint(command=_BOTH_FILES, needs_nothing=True),
+    "ceremony-file-of-other-version": Hint(command=_BOTH_FILES, needs_nothing=True),
+    "ceremony-file-without-key": Hint(command="It is written by: candour ceremony export"),
+    "co-key-known": Hint(command="It is made by: candour cokey make FILE", needs_nothing=True),
+    "co-key-unusable": Hint(command="It is made by: candour cokey make FILE", needs_nothing=True),
+    "co-key-used": Hint(
+        command="A fresh one is made by: candour cokey make FILE. "
+        'Register it: candour cokey register "{holder}" KEY. '
+        'Or open without it: candour cokey end "{holder}"',
+    ),
     "columns-unknown": Hint(command="Map with --map FILE, or give the points: --scale 7."),
+    "copy-is-the-database": Hint(command="Name a file that candour backup wrote."),
+    "copy-unreadable": Hint(command="It is written by: candour keys export"),
+    "database-writes-down-who-answers": Hint(
+        command="Change it, reload and open again: {settings}",
+    ),
+    "early-reason-missing": Hint(command='Say it with --early "REASON".', needs_nothing=True),
     "file-did-not-come-along": Hint(link="Choose the file again", endpoint="people.preview"),
     "findings-not-shared": Hint(
         command="The page for it: /findings/{wave}",
@@ -45,6 +71,7 @@ HINTS: dict[str, Hint] = {
         endpoint="findings.share_page",
         takes=("wave",),
     ),
+    "fresh-key-opens-nothing": Hint(command="Check CANDOUR_KEY_DIR."),
     "history-without-dates": Hint(
         command="Add: --survey NAME --opened YYYY-MM-DD --closed YYYY-MM-DD",
     ),
@@ -56,6 +83,13 @@ HINTS: dict[str, Hint] = {
         endpoint="people.list_people",
     ),
     "interrupted": Hint(command="{again}", needs_nothing=True),
+    "key-damaged": Hint(command="The file: {file}"),
+    "key-folder-not-writable": Hint(command="It is {folder}. Check CANDOUR_KEY_DIR."),
+    "key-missing": Hint(command="The file: {file}"),
+    "key-not-copied": Hint(command=PUT_KEY_BACK),
+    "key-not-destroyed": Hint(command="The file: {file}"),
+    "key-of-other-wave": Hint(command="The folder: {folder}"),
+    "letters-not-written": Hint(),
     "no-bounce-mailbox": Hint(
         command="Set CANDOUR_BOUNCE_URL, or hand messages over: candour mail bounces FILE, or --stdin.",
     ),
@@ -70,18 +104,88 @@ HINTS: dict[str, Hint] = {
         link="Add one",
         endpoint="providers.list_providers",
     ),
+    "no-copy-of-a-database": Hint(command="Name a file that candour backup wrote."),
+    "no-database": Hint(command="Make it: candour init"),
+    "no-key-folder": Hint(command="Set CANDOUR_KEY_DIR to a folder outside the database's."),
+    "port-taken": Hint(command="Choose another: --port"),
+    "postgresql-has-own-tools": Hint(command="Run: {tool}"),
+    "public-key-unreadable": Hint(command="It is printed by: candour cokey make", needs_nothing=True),
+    "reason-missing": Hint(command='Say it with --reason "...".', needs_nothing=True),
     "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
     "several-surveys": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
+    "survey-ended": Hint(
+        command="Plan a new survey: candour surveys add",
+        link="Plan a new survey",
+        endpoint="launching.surveys",
+    ),
+    "survey-paused": Hint(
+        command="Take it up first: candour surveys resume {survey}",
+        link="Take the survey up again",
+        endpoint="waves.change_survey",
+        takes=("survey", "change"),
+    ),
+    "survey-paused-already": Hint(
+        command="To take it up again: candour surveys resume {survey}",
+        link="Take it up again",
+        endpoint="waves.change_survey",
+        takes=("survey", "change"),
+    ),
+    "too-many-co-keys": Hint(command="By: candour cokey end NAME", needs_nothing=True),
+    "too-many-holidays": Hint(
+        command="By: candour organisation holidays remove DATE",
+        needs_nothing=True,
+    ),
+    "unknown-co-key": Hint(
+        command="See: candour cokey list",
+        link="The registered keys",
+        endpoint="vault.cokey",
+    ),
     "unknown-contact": Hint(link="All contacts", endpoint="providers.list_providers"),
+    "unknown-holiday": Hint(
+        command="See: candour organisation holidays list",
+        link="The listed holidays",
+        endpoint="waves.list_holidays",
+    ),
     "unknown-person": Hint(link="All people", endpoint="people.list_people"),
     "unknown-provider": Hint(link="All providers", endpoint="providers.list_providers"),
     "unknown-questionnaire": Hint(
         link="All questionnaires",
         endpoint="questionnaires.list_questionnaires",
     ),
+    "unknown-survey": Hint(link="All surveys", endpoint="launching.surveys"),
     "unknown-user": Hint(command="See who may: candour users list", needs_nothing=True),
     "unknown-wave": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
     "wave-not-counted": Hint(link="How far it is", endpoint="console.progress", takes=("wave",)),
+    "wave-not-open-yet": Hint(
+        command="Open it first: candour waves open {wave}",
+        link="Open it",
+        endpoint="launching.open_by_hand",
+        takes=("wave",),
+    ),
+    "wave-not-planned": Hint(
+        command="See: candour waves list",
+        link="All waves",
+        endpoint="console.dashboard",
+    ),
+    "wave-open-already": Hint(
+        command='Close it early: candour waves close {wave} --early "REASON". '
+        'Give it up unread: candour waves void {wave} --reason "REASON".',
+        link="Close it early",
+        endpoint="counting.close_by_hand",
+        takes=("wave",),
+    ),
+    "wave-opened-already": Hint(
+        command="See: candour waves list",
+        link="See the wave",
+        endpoint="console.results",
+        takes=("wave",),
+    ),
+    "wave-still-open": Hint(
+        command="Close it: candour waves close {wave}",
+        link="Close it early",
+        endpoint="counting.close_by_hand",
+        takes=("wave",),
+    ),
     "wave-yet-to-be-asked": Hint(command="Give --survey, --opened and --closed."),
 }
 

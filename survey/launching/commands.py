@@ -7,10 +7,11 @@ from flask import current_app
 
 from survey.invitations.service.recipients import asked_twice
 from survey.kernel.clock import now
+from survey.kernel.hints import EXPORT_KEY
 from survey.launching.service.opening import open_wave
 from survey.launching.service.preview import notes_on_mail, preview_wave
 from survey.launching.service.surveys import add_survey
-from survey.vault.service.spare_copies import EXPORT, spare_copies
+from survey.vault.service.spare_copies import spare_copies
 from survey.waves import service as waves
 from survey.waves.commands import ACTOR, WALL_CLOCK, _line, surveys_group, waves_group
 from survey.waves.rules.thirds import usual_questionnaire
@@ -86,7 +87,8 @@ def open_(wave: str) -> None:
         click.echo(f"  {group.name}: {group.invited} invited")
     click.echo(f"The key that opens the answers lies in {key_dir}. If it is lost before the count, the wave is lost.")
     if not spare_copies(item):
-        click.echo(f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: {EXPORT.format(item.slug)}", err=True)
+        export = EXPORT_KEY.format(wave=item.slug)
+        click.echo(f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: {export}", err=True)
 
 
 def _warn(planned: Wave) -> None:

@@ -18,7 +18,7 @@ from survey.people.service.directory import people_in
 from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
 from survey.statistics.planning import RATES, outlook
-from survey.vault.service.spare_copies import EXPORT, spare_copies
+from survey.vault.service.spare_copies import spare_copies
 from survey.waves import service as waves
 from survey.waves.rules.thirds import usual_questionnaire
 from survey.waves.rules.waves import Wave
@@ -45,7 +45,7 @@ def surveys() -> str | Response | tuple[str, int]:
             problem = refused
         else:
             flash(" ".join(["Planned. Nothing has been sent.", *asked_twice(planned)]))
-            return redirect(url_for("findings.results", wave=planned.slug), 303)
+            return redirect(url_for("console.results", wave=planned.slug), 303)
     facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
     page = render_template("launching/surveys.html", **facts)
     return (page, 400) if problem else page
@@ -53,9 +53,8 @@ def surveys() -> str | Response | tuple[str, int]:
 
 def _plan(form: SurveyForm) -> Wave:
     if not form.validate():
-        raise Refused(
-            "The survey was not planned.", details=tuple(f"{form[name].label.text}: {', '.join(f)}" for name, f in form.errors.items())
-        )
+        faults = tuple(f"{form[name].label.text}: {', '.join(said)}" for name, said in form.errors.items())
+        raise Refused("survey-not-planned", "The survey was not planned.", details=faults)
     people_in(form.audience.data)
     plan = waves.Plan(
         form.name.data,
@@ -78,9 +77,9 @@ def open_by_hand(wave: str) -> str | Response:
     if request.method == "POST":
         item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor())
         flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
-        return redirect(url_for("findings.results", wave=item.slug), 303)
+        return redirect(url_for("console.results", wave=item.slug), 303)
     plan, config = preview_wave(wave), current_app.config["CANDOUR"]
     prospects = [prospect(outlook(plan.invited, rate)) for rate in RATES]
-    facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave), "export": EXPORT.format(plan.wave.slug)}
+    facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave)}
     facts |= {"mail_notes": notes_on_mail(plan, config, now())}
     return render_template("launching/open_by_hand.html", plan=plan, prospects=prospects, **facts)

@@ -17,8 +17,7 @@ from survey.mail.outbox.service.letter_types import (
     told_to_staff,
 )
 from survey.mail.outbox.service.letters import KEPT, Status, blank, blank_old, cancel, forget_quiet, is_queued, lately, status, waits_since
-from survey.mail.outbox.service.pausing import channel_pause, paused_waves
-from survey.mail.outbox.service.pausing import resume_wave as lift_pause
+from survey.mail.outbox.service.pausing import OF_ITSELF, channel_pause, pause, pause_wave, paused_waves, resume, resume_wave
 from survey.mail.outbox.service.progress import (
     Channel,
     Letters,
@@ -29,12 +28,8 @@ from survey.mail.outbox.service.progress import (
     level,
     not_arrived,
     pace,
-    pause_channel,
     pause_of,
-    pause_wave,
     reasons,
-    resume_channel,
-    resume_wave,
     retry,
     supersede,
     take_back,
@@ -54,6 +49,7 @@ __all__ = [
     "DONE",
     "GOING_OUT",
     "KEPT",
+    "OF_ITSELF",
     "Catcher",
     "Channel",
     "Draft",
@@ -86,12 +82,11 @@ __all__ = [
     "lately",
     "letters",
     "level",
-    "lift_pause",
     "look_at_mail",
     "not_arrived",
     "notes_before_launch",
     "pace",
-    "pause_channel",
+    "pause",
     "pause_of",
     "pause_wave",
     "paused_waves",
@@ -100,7 +95,7 @@ __all__ = [
     "read_bounces_if_due",
     "reasons",
     "register",
-    "resume_channel",
+    "resume",
     "resume_wave",
     "retry",
     "status",

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 
 FEWEST_POINTS, MOST_POINTS = 2, 11
 HOURS_A_WEEK = 168
@@ -416,7 +417,7 @@ def _refuse(faults: Sequence[str]) -> None:
         lines = (*map(_shown, faults[:_FAULTS_LISTED]), *([f"and {more:,} more"] if more > 0 else []))
         raise Refused(
             "questionnaire-faulty",
-            f"The questionnaire has {len(faults):,} fault{'s' if len(faults) > 1 else ''}.",
+            f"The questionnaire has {how_many(len(faults), 'fault')}.",
             details=lines,
         )
 

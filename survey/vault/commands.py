@@ -1,24 +1,27 @@
-"""Spare copies of the waves' keys, and the representative's key: made and used offline, registered on the server."""
+"""Spare copies of the waves' keys, and the representative's key: made and used offline, registered on the server.
+
+What only the server needs is imported by the commands that run there.
+"""
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from flask import current_app
 
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.vault.keys.service import safe_keeping
+from survey.kernel.files import shred, write_new
 from survey.vault.rules import ceremony_files, sealing
 from survey.vault.rules.passphrases import lock, unlock
-from survey.vault.service import co_keys, spare_copies
-from survey.waves import service as waves
+
+if TYPE_CHECKING:
+    from survey.vault.service import co_keys
 
 ACTOR = "command line"
+ELSEWHERE = "Choose another place."
 PURPOSE = "key of an employee representative"
 PASSPHRASE = click.option(
     "--passphrase-file",
@@ -51,10 +54,13 @@ def make(file: Path, passphrase_file: BinaryIO | None) -> None:
     Example: candour cokey make rosa-2027-q1.key
     """
     if file.exists():
-        raise Refused(f"{file} is there already. Nothing was changed; choose another name.")
+        raise Refused(
+            "file-exists",
+            f"{file} is there already. Nothing was changed; choose another name.",
+        )
     click.echo("Losing this file or its passphrase loses the wave that is sealed to it: nobody can restore either.", err=True)
     private = X25519PrivateKey.generate().private_bytes_raw()
-    _write_new(file, lock(private, _passphrase(passphrase_file, fresh=True), PURPOSE))
+    write_new(file, lock(private, _passphrase(passphrase_file, fresh=True), PURPOSE), advice=ELSEWHERE)
     public = sealing.public_half(private)
     click.echo(f"The key is in {file}. Keep it with you, and a copy in another safe place; never on the server of the survey.")
     click.echo("Hand over this line, the public half:")
@@ -77,7 +83,10 @@ def open_(file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None
     Example: candour cokey open ceremony.bin rosa-2027-q1.key opened.bin
     """
     if out.exists():
-        raise Refused(f"{out} is there already. Nothing was opened; choose another name.")
+        raise Refused(
+            "file-exists",
+            f"{out} is there already. Nothing was opened; choose another name.",
+        )
     content = file.read_bytes()
     found = ceremony_files.read_outgoing(content)
     head = found.header
@@ -85,7 +94,7 @@ def open_(file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None
     click.echo(f"Hash of the file: {ceremony_files.file_hash(content)}. The page or command that wrote it recorded the same one.")
     private = unlock(keyfile.read_bytes(), _passphrase(passphrase_file), PURPOSE)
     returned = ceremony_files.open_layer(found, private, now())
-    _write_new(out, ceremony_files.write_returned(returned))
+    write_new(out, ceremony_files.write_returned(returned), advice=ELSEWHERE)
     click.echo(f"Opened and shuffled: {out}. Give this file back; whoever runs the server counts it with the wave’s own key.")
     if returned.header.unreadable:
         click.echo(f"{returned.header.unreadable} of them could not be opened and will be reported as unreadable.")
@@ -109,6 +118,8 @@ def register(name: str, public: str) -> None:
 
     Example: candour cokey register "Rosa Marin" aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaagm2d2
     """
+    from survey.vault.service import co_keys
+
     found = co_keys.register(name, public, actor=ACTOR)
     click.echo(f"The next wave is sealed to the key of {found.key.name} as well: {found.fingerprint}")
     click.echo("Losing that key loses the wave; a second representative can be registered, and then either key opens.")
@@ -121,6 +132,8 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour cokey list --json
     """
+    from survey.vault.service import co_keys
+
     found = co_keys.list_registered()
     if as_json:
         click.echo(json.dumps({"cokeys": [_facts(one) for one in found]}, ensure_ascii=False))
@@ -137,11 +150,13 @@ def end(name: str) -> None:
 
     Example: candour cokey end "Rosa Marin"
     """
+    from survey.vault.service import co_keys
+
     found = co_keys.end(name, actor=ACTOR)
     click.echo(f"The key of {found.key.name} is ended.{f' {found.seals} still needs it.' if found.seals else ''}")
 
 
-def _facts(one: co_keys.Registered) -> dict[str, object]:
+def _facts(one: "co_keys.Registered") -> dict[str, object]:
     ended = one.ended_at.isoformat() if one.ended_at else None
     return {"name": one.key.name, "fingerprint": one.fingerprint, "seals": one.seals, "ended": ended}
 
@@ -152,29 +167,16 @@ def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
     try:
         return file.readline().decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise Refused("The passphrase file is not text in UTF-8.") from error
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise Refused(f"{path} cannot be written ({error.strerror}). Choose another place.") from error
+        raise Refused("passphrase-not-text", "The passphrase file is not text in UTF-8.") from error
 
 
 def _destroy(path: Path) -> None:
     try:
-        with path.open("r+b") as file:
-            file.write(os.urandom(path.stat().st_size))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
+        shred(path)
     except OSError as error:
         raise Refused(
-            f"The key file {path} could not be destroyed ({error.strerror}). The opened file is written; destroy the key yourself."
+            "key-file-not-destroyed",
+            f"The key file {path} could not be destroyed ({error.strerror}). The opened file is written; destroy the key yourself.",
         ) from error
 
 
@@ -194,6 +196,11 @@ def export_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
 
     Example: candour keys export it-support-2027-q1 /media/stick/it-support-2027-q1.key
     """
+    from flask import current_app
+
+    from survey.vault.keys.service import safe_keeping
+    from survey.waves import service as waves
+
     config, item = current_app.config["CANDOUR"], waves.wave(wave)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None, fresh=True)
     safe_keeping.export_key(wave, file, passphrase, config.key_dir, actor=ACTOR)
@@ -212,6 +219,11 @@ def import_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
 
     Example: candour keys import it-support-2027-q1 /media/stick/it-support-2027-q1.key
     """
+    from flask import current_app
+
+    from survey.vault.keys.service import safe_keeping
+    from survey.waves import service as waves
+
     key_dir, item = current_app.config["CANDOUR"].key_dir, waves.wave(wave)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None)
     safe_keeping.import_key(wave, file, passphrase, key_dir, actor=ACTOR)
@@ -227,6 +239,9 @@ def confirm_destroyed(wave: str) -> None:
 
     Example: candour keys confirm-destroyed it-support-2027-q1
     """
+    from survey.vault.service import spare_copies
+    from survey.waves import service as waves
+
     item = waves.wave(wave)
     confirmed = spare_copies.confirm_destroyed(item, actor=ACTOR)
     for copy in confirmed:

@@ -20,7 +20,7 @@ def cokey() -> str | Response | tuple[str, int]:
         try:
             found = co_keys.register(request.form.get("name", ""), request.form.get("public", ""), actor=current_actor())
         except Refused as refused:
-            problem = refused.sentence
+            problem = refused
         else:
             flash(f"The next wave is sealed to the key of {found.key.name} as well. Compare the fingerprint by voice: {found.fingerprint}")
             return redirect(url_for("vault.cokey"), 303)

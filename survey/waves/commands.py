@@ -8,6 +8,7 @@ import click
 
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.organisation.commands import organisation_group
 from survey.waves import service as waves
 from survey.waves.rules.holidays import read_file, read_holiday
@@ -69,7 +70,7 @@ def import_holidays(file: Path) -> None:
 
 def _say_changed(change: holidays.Change, done: str) -> None:
     number = len(change.holidays)
-    click.echo(f"{number} holiday{'' if number == 1 else 's'} {done}.")
+    click.echo(f"{how_many(number, 'holiday')} {done}.")
     for item in change.moved:
         click.echo(f"{item.slug} now opens on {item.opens:%Y-%m-%d %H:%M} and closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
 
@@ -135,7 +136,7 @@ def end(survey: str, *, yes: bool) -> None:
     """
     name = waves.survey(survey).name
     if not yes and sys.stdin.isatty() and not click.confirm(f"End {name} for good? It cannot be taken up again"):
-        raise Refused(f"{name} goes on; nothing was changed.")
+        raise Refused("not-confirmed", f"{name} goes on; nothing was changed.")
     found = waves.end_survey(survey, actor=ACTOR)
     click.echo(f"{found.name} is ended.{_still_open(found)} Its record stays.")
 

@@ -9,6 +9,7 @@ from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves import service as waves
 from survey.waves.rules.checks import check_skips, check_state_change
 from survey.waves.rules.holidays import Holiday, read_file, read_holiday
@@ -53,7 +54,7 @@ def _given() -> Sequence[Holiday]:
 
 def _changes(change: holidays.Change, done: str) -> Iterator[str]:
     number = len(change.holidays)
-    yield f"{number} {'day' if number == 1 else 'days'} {done}." if number else "Nothing changed: that is listed already."
+    yield f"{how_many(number, 'day')} {done}." if number else "Nothing changed: that is listed already."
     for item in change.moved:
         yield f"{item.slug} now opens on {printed(item.opens, item.timezone)}."
 
@@ -94,7 +95,7 @@ def skip_wave(wave: str) -> str | Response | tuple[str, int]:
         try:
             skipped = waves.skip(item.slug, request.form.get("reason", ""), actor=current_actor())
         except Refused as refused:
-            problem = refused.sentence
+            problem = refused
         else:
             flash(f"{skipped.slug} is skipped.")
             return redirect(url_for("launching.surveys"), 303)

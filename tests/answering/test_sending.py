@@ -611,7 +611,8 @@ def test_a_channel_that_the_server_refuses_is_shown_at_once_with_why_since_when_
     assert "Sending is paused" not in said(mira.get("/"))
     with open_postbox() as box:
         assert deliver(box).sent == 22
-    assert audited() == ["mail resumed"]
+    assert audited() == ["mail resumed", "mail paused"]
+    assert [entry.who for entry in audit.entries(what="mail paused")] == ["mail"]  # nobody did it by hand
 
 
 def test_the_channel_is_paused_by_hand_and_a_better_reason_is_not_overwritten(app: Flask, company: Company, mira: Browser) -> None:

@@ -32,6 +32,7 @@ from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import OPENS, Company, close_company, found_company
 from tests.outside import signed_in
+from tests.statements import counted_statements
 
 ANSWERS = {"OVR1": "4", "RES1": "", "OPN1": "Call <b>before</b> you connect."}
 REFUSED = "This code cannot be used. It may have been used already, or the survey may have closed on"
@@ -448,3 +449,13 @@ def test_mail_form_and_promise_page_say_exactly_what_the_wave_froze(app: Flask, 
         assert sentence in " ".join(unescape(re.sub(r"<[^>]+>", "", letter.html)).split())
         assert len(re.findall(r"#[0-9A-Z]{24}\b", letter.text)) == 1
         assert f"by {closes}" in letter.subject
+
+
+def test_an_answer_takes_eight_statements_and_builds_no_page_that_is_thrown_away(app: Flask, client: FlaskClient) -> None:
+    company = open_today(app)
+    assert post(client, company, company.codes[0]).status_code == 303  # the process remembers the questionnaire and the page
+    for code in company.codes[1:3]:
+        with counted_statements() as statements:
+            assert post(client, company, code).status_code == 303
+        assert len(statements) == 8, statements
+        assert not [statement for statement in statements if " FROM organisation" in statement or " FROM provider" in statement]

@@ -13,7 +13,6 @@ from sqlalchemy.sql.elements import ColumnElement
 from survey.access.service.audit import record
 from survey.answering import service as answering
 from survey.database import db
-from survey.findings.service.documents import questions_of
 from survey.kernel.clock import now
 from survey.kernel.ids import random_bytes
 from survey.responses import rules
@@ -82,7 +81,7 @@ def response_keeps_ballot_id(app: Flask) -> Iterator[None]:
     def open_ballots(wave_id: str, private_key: bytes, _progress: object = None) -> Opened:
         for ballot in db.session.scalars(select(BallotRow).where(BallotRow.wave_id == wave_id)):
             _, answers = rules.unpack(sealing.open_sealed(private_key, wave_id, ballot.sealed))
-            ids[rules.score_string(questions_of(waves.wave_by_id(wave_id)).questions, answers)] = ballot.id
+            ids[rules.score_string(waves.questions_of(waves.wave_by_id(wave_id)).questions, answers)] = ballot.id
         return real_open(wave_id, private_key)
 
     def store_counted(*given: Any) -> Tally:
@@ -251,7 +250,7 @@ def ballots_without_padding(app: Flask) -> Iterator[None]:
 
 
 def _scores(item: Any, answers: Answers) -> str:
-    return rules.score_string(questions_of(item).questions, answers)
+    return rules.score_string(waves.questions_of(item).questions, answers)
 
 
 def _execute(statement: str) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from flask import Flask
 
 from survey.access.service.audit import record
-from survey.counting import service as counting
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from survey.access.service.audit import entries
 from survey.database import db, transaction
-from survey.findings.service.documents import findings, questions_of
+from survey.findings.service.documents import findings
 from survey.invitations.service.invitations import invitations_of
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
@@ -91,7 +91,7 @@ def _open_moment() -> Any:
 def frozen(company: Company) -> dict[str, object]:
     """What the launch froze, as it is stored, and the questions that are asked."""
     rows = {name: db.session.execute(text(query), {"wave": company.wave.id}).all() for name, query in FROZEN.items()}
-    asked = questions_of(waves.wave(company.wave.slug)).digest
+    asked = waves.questions_of(waves.wave(company.wave.slug)).digest
     db.session.rollback()
     return {**rows, "questions": asked}
 

@@ -41,13 +41,13 @@ from survey.app import create_app
 from survey.config import Config
 from survey.counting import service as counting
 from survey.database import db
-from survey.findings.service.documents import questions_of
 from survey.invitations.service.invitations import invitations_of
 from survey.kernel.clock import now
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher
 from survey.responses.rules import Answers, score_string
+from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 from tests.cast import SCALES, found_company
 from tests.conftest import settings_of
@@ -267,7 +267,7 @@ def _cast(world: World) -> None:
     while len(words) < world.n:
         words["".join(source.choice(_LETTERS) for _ in range(12))] = None
     world.words = tuple(words)
-    questions, scores = questions_of(world.wave).questions, dict[str, Mapping[str, str]]()
+    questions, scores = waves.questions_of(world.wave).questions, dict[str, Mapping[str, str]]()
     while len(scores) < world.n:
         given = {name: source.choice("12345") for name in SCALES}
         scores[score_string(questions, Answers({name: int(value) for name, value in given.items()}))] = given

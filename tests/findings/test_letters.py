@@ -15,13 +15,14 @@ from flask import Flask, current_app
 from survey.findings.document.rules.compute import HIDDEN
 from survey.findings.history.rules import Mapped, read_history
 from survey.findings.history.service import import_history
-from survey.findings.letters import LARGEST, findings_letter, length_fault
+from survey.findings.letters import SHORTER, findings_letter
 from survey.findings.rules import Findings
 from survey.findings.service.documents import findings
 from survey.findings.service.sharing import preview_sharing, recipients
-from survey.findings.words.rules.presentation import named_date, present
+from survey.findings.words.rules.presentation import present
+from survey.findings.words.rules.wording import named_date
 from survey.kernel.clock import now
-from survey.mail.rules.letter import Letter
+from survey.mail.rules.letter import LARGEST_HTML, Letter, length_fault
 from survey.questionnaires.service import questionnaire
 from tests.cast import found_company
 from tests.findings.company import CANARY, DEPARTMENTS, MERGED, small_company
@@ -100,14 +101,14 @@ def test_it_loads_nothing_and_links_only_to_how_we_count(found: Findings) -> Non
     assert seen.addresses == ["http://localhost/how-we-count"]
     assert not seen.tags & {"img", "picture", "video", "iframe", "script", "link", "object", "svg", "form", "input"}
     assert "url(" not in letter.html
-    assert len(letter.html.encode()) <= LARGEST
+    assert len(letter.html.encode()) <= LARGEST_HTML
 
 
 def test_even_the_longest_questionnaire_fits(app: Flask) -> None:
     found_company()
     found = imported(_every_question())
     assert len([measure for measure in present(found.document).measures if measure.chart]) > 20
-    assert len(letter_on(found).html.encode()) <= LARGEST
+    assert len(letter_on(found).html.encode()) <= LARGEST_HTML
 
 
 def _every_question() -> str:
@@ -175,7 +176,7 @@ def test_groups_are_printed_as_the_results_page_shows_them_hidden_cells_with_the
     assert len(cells) == letter.text.count(HIDDEN) - letter_on(found).text.count(HIDDEN) > 4
     assert f"{MERGED} were counted together" in letter.text
     assert "Nothing about single technicians." in letter.text
-    assert len(letter.html.encode()) <= LARGEST
+    assert len(letter.html.encode()) <= LARGEST_HTML
 
 
 def test_comments_are_printed_word_for_word_with_nothing_beside_them(found: Findings) -> None:
@@ -196,9 +197,9 @@ def test_what_was_not_ticked_is_not_there(found: Findings) -> None:
 
 
 def test_a_mail_just_short_enough_passes_and_a_longer_one_says_what_to_do(found: Findings) -> None:
-    room = LARGEST - len(letter_on(found, comments=("x",)).html.encode())
-    assert length_fault(letter_on(found, comments=("x" * (room + 1),))) is None
-    fault = length_fault(letter_on(found, comments=("x" * (room + 2),)))
+    room = LARGEST_HTML - len(letter_on(found, comments=("x",)).html.encode())
+    assert length_fault(letter_on(found, comments=("x" * (room + 1),)), SHORTER) is None
+    fault = length_fault(letter_on(found, comments=("x" * (room + 2),)), SHORTER)
     assert fault
     assert fault.startswith("The mail would have 41 kB; 40 kB are the most")
     assert fault.endswith("Leave out the groups, or hold back some comments.")

@@ -110,7 +110,7 @@ def test_changes_and_the_year_are_printed_from_the_document(app: Flask) -> None:
     with app.test_request_context():
         shown = present(stored)
         facts = {"shown": shown, "charts": drawings, "closed": "25 January 2027", "previous": None, "manages": True, "comments": ()}
-        page = plain(render_template("findings/results.html", **facts))
+        page = plain(render_template("console/results.html", **facts))
     changes = [m["change"] for m in stored["measures"] if "change" in m] + [m["change"] for m in stored["year"]["measures"]]
     assert len(changes) > 10
     for change in changes:

@@ -10,15 +10,14 @@ from flask import Flask, current_app
 
 from survey.accountability.rules.replies import LONGEST_CHANGES, LONGEST_REPLY
 from survey.accountability.service import record_reply
-from survey.findings.letters import LARGEST
 from survey.findings.service.documents import findings
 from survey.findings.words.rules.presentation import present
-from survey.followups.letters import follow_up_letter, length_fault, sample_letter
+from survey.followups.letters import SHORTER, follow_up_letter, sample_letter
 from survey.followups.rules.closing_mail import Edition, read_draft
 from survey.followups.service.closing_mail import preview, save_draft, send
 from survey.followups.service.letter_types import follow_up_kind
 from survey.kernel.errors import Refused
-from survey.mail.rules.letter import Letter
+from survey.mail.rules.letter import LARGEST_HTML, Letter, length_fault
 from survey.mail.smtp.rules.presets import Pace, time_needed
 from survey.people.service.directory import person_at
 from survey.waves.rules.waves import Wave
@@ -154,8 +153,8 @@ def test_the_text_part_has_no_line_that_we_wrote_longer_than_a_letter_is_wide(wa
 
 def test_even_the_longest_reply_fits_and_what_does_not_says_what_to_do(wave: Wave) -> None:
     longest = replied(wave, "x" * LONGEST_REPLY)
-    assert len(sample_letter(longest).html.encode()) <= LARGEST
-    assert length_fault(sample_letter(longest)) is None
+    assert len(sample_letter(longest).html.encode()) <= LARGEST_HTML
+    assert length_fault(sample_letter(longest), SHORTER) is None
     record_reply(wave.slug, "&" * LONGEST_REPLY, FROM_DAY, COMMITMENTS, at_noon(FROM_DAY), actor=ACTOR)
     save_draft(wave.slug, read_draft("", "y" * LONGEST_CHANGES, (), ()))
     with pytest.raises(Refused, match=r"40 kB are the most .* shorter reply and record that. Nothing was sent"):

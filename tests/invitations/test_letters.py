@@ -288,7 +288,7 @@ def spoil_subject(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> 
 def spoil_reply(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
     with transaction() as session:
         session.execute(text("UPDATE organisation SET contact_email = :bad"), {"bad": "dana@northwind.example\r\nBcc: eve@other.example"})
-    return "invitation in Deutsch: The letter was not written: a mail address has no line breaks or control characters."
+    return "invitation in Deutsch: The letter was not written: Remove the line break or control character."
 
 
 @pytest.mark.parametrize("spoil", [spoil_catalog, spoil_slot, spoil_sentence, spoil_form, spoil_subject, spoil_reply])

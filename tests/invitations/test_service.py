@@ -15,7 +15,7 @@ from sqlalchemy import text
 from survey.access.service.audit import entries
 from survey.answering.service import Outcome
 from survey.database import db
-from survey.findings.service.documents import findings, questions_of
+from survey.findings.service.documents import findings
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import invitation_for, invitations_of, store_code
 from survey.kernel.clock import now
@@ -128,7 +128,7 @@ def test_small_waves_say_what_they_will_never_show(app: Flask, invited: int, ask
     assert all(words in said for words in warns)
     assert bool(said) == bool(warns)
     opened = open_wave(first.slug, first.opens_at, app.config["CANDOUR"].key_dir, actor="test")
-    assert ("OPN1" in {q.id for q in questions_of(opened).questions}) is asks_text
+    assert ("OPN1" in {q.id for q in waves.questions_of(opened).questions}) is asks_text
     assert (opened.minimum_group, opened.minimum_detail) == (5, 10)
 
 
@@ -166,7 +166,7 @@ def test_the_audit_log_holds_what_was_frozen(app: Flask) -> None:
     facts = entry.facts
     assert facts["groups"] == {g.name: g.invited for g in company.wave.groups}
     assert (facts["invited"], facts["minimum"], facts["opens"][:10], facts["closes"][:10]) == (58, [5, 10], "2027-01-11", "2027-01-25")
-    assert facts["questionnaire"] == questions_of(company.wave).digest
+    assert facts["questionnaire"] == waves.questions_of(company.wave).digest
     assert facts["roster"].startswith("sha256:")
     assert "northwind.example" not in str(facts)
 

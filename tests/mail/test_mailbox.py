@@ -179,7 +179,7 @@ def test_signing_in_by_token_tries_a_fresh_one_once(folder: Path) -> None:
 def test_a_token_that_cannot_be_had_is_told(folder: Path) -> None:
     class NoTokens:
         def token(self, *, fresh: bool = False) -> str:
-            raise Refused("The token server does not answer.")
+            raise Refused("no-token", "The token server does not answer.")
 
     with open_imap(folder) as port, pytest.raises(Away, match=r"^The token server does not answer$"):
         Mailbox(url(port, secret=""), tokens=NoTokens()).__enter__()

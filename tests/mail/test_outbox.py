@@ -148,7 +148,7 @@ def test_a_queue_that_rolls_back_leaves_no_letter(desk: Desk) -> None:
     def opens_after_all() -> None:
         with transaction():
             queue("again", WAVE, ["ada"])
-            raise Refused("wave-unfit", "The wave does not open after all.")
+            raise Refused("wave-not-open", "The wave does not open after all.")
 
     with pytest.raises(Refused, match="does not open after all"):
         opens_after_all()

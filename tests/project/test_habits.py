@@ -19,7 +19,8 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.*"))
 NEVER_A_FILE = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc", "data", "models"}
 NEVER_A_NAME = re.compile(r"_?(get|handle)_|_?process_(?!bind_param|result_value)|.*_(util|utils|helper|helpers|manager)$")
 FOREIGN = {
-    "kernel": {"survey.kernel", "idna"},  # the standard library's IDNA 2003 makes fussball of fußball, another domain
+    # idna, for the standard library's IDNA 2003 makes fussball of fußball, another domain; cryptography, for key files of sign-in
+    "kernel": {"cryptography", "idna", "survey.kernel"},
     "statistics": {"numpy", "scipy", "survey.kernel", "survey.statistics"},
     "charts": {"markupsafe", "survey.kernel", "survey.charts"},
 }
@@ -67,7 +68,7 @@ def sends_past_the_outbox(node: ast.AST) -> bool:
 HABITS: dict[str, tuple[Finder, set[str], str]] = {
     "only transaction() commits: with transaction() as session": (commits, {"database.py"}, "db.session.commit()"),
     # PORT belongs to the demo's make target, not to an installation.
-    "only config.py reads the environment": (reads_the_environment, {"config.py", "demo.py"}, "import os; os.environ['HOME']"),
+    "only config.py reads the environment": (reads_the_environment, {"config.py", "demo"}, "import os; os.environ['HOME']"),
     "only the kernel's clock tells the time: take `now` as an argument": (asks_a_clock, {"kernel/clock.py"}, "datetime.datetime.now(UTC)"),
     "only charts make markup: let the template escape": (makes_markup, {"charts"}, "markupsafe.Markup('<b>')"),
     "names are verb + noun in the words of the page": (has_a_banned_name, {"database.py", "cli.py"}, "def get_wave(): ..."),
@@ -174,3 +175,14 @@ def test_answers_hold_no_time_no_order_and_no_person() -> None:
 )
 def test_a_column_that_tells_who_or_when_is_found(column: Column[object], told: str) -> None:
     assert what_tells_who_or_when(Table("response", MetaData(), Column("id", LargeBinary, primary_key=True), column)) == [told]
+
+
+COUNTS_BY_ITSELF = re.compile(r""""s" if |(?:==|!=) 1 else "|"\{:,\}"\.format""")
+
+
+def test_templates_leave_numbers_and_their_nouns_to_the_filters() -> None:
+    """They are in survey/kernel/plurals.py."""
+    found = {path.name: COUNTS_BY_ITSELF.findall(path.read_text()) for path in TEMPLATES if path.suffix in {".html", ".txt"}}
+    assert {name: counts for name, counts in found.items() if counts} == {}
+    assert COUNTS_BY_ITSELF.search('{{ n }} row{{ "s" if n != 1 }}')
+    assert COUNTS_BY_ITSELF.search('{{ "waits" if n == 1 else "wait" }}')

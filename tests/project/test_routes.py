@@ -285,7 +285,7 @@ def test_an_audience_that_does_not_exist_cannot_be_declared(audiences: tuple[str
 def test_comments_are_shown_to_those_the_promise_names_and_to_no_viewer(visits: list[Visit]) -> None:
     reading = {visit.role for visit in visits if CANARY in visit.response.text}
     assert reading == {"manager", "admin"}
-    assert {visit.endpoint for visit in visits if CANARY in visit.response.text} == {"findings.results", "comments.comments"}
+    assert {visit.endpoint for visit in visits if CANARY in visit.response.text} == {"console.results", "comments.comments"}
 
 
 class Page(HTMLParser):

@@ -9,12 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from survey.database import db, transaction
-from survey.findings.service.documents import questions_of
 from survey.invitations.service.invitations import invitations_of
 from survey.responses.rules import Answers, Tally, pack
 from survey.responses.service import responses
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
+from survey.waves import service as waves
 from tests.cast import Company, answer, open_company
 
 SIZES = {"Sales": 20, "Service": 15, "Finance": 9, "Legal": 8}
@@ -31,7 +31,7 @@ def counted(app: Flask) -> tuple[Company, Tally, dict[str, Counter[str]]]:
             truth[invitation.group][score] += 1
             answer(company, code, {"OVR1": score, "OPN1": f"word{number}"})
     opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
-    return company, responses.store_counted(company.wave, questions_of(company.wave), opened), truth
+    return company, responses.store_counted(company.wave, waves.questions_of(company.wave), opened), truth
 
 
 def test_small_groups_are_merged_and_every_answer_is_counted_in_its_group(app: Flask) -> None:
@@ -64,7 +64,7 @@ def test_counted_rows_share_no_id_or_order_with_the_ballots(app: Flask) -> None:
         answer(company, code, {"OVR1": str(1 + number % 5), "OPN1": f"{number:02}"})
     ballots = set(db.session.execute(text("SELECT id FROM ballot")).scalars())
     opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
-    responses.store_counted(company.wave, questions_of(company.wave), opened)
+    responses.store_counted(company.wave, waves.questions_of(company.wave), opened)
     ids = [*db.session.execute(text("SELECT id FROM response")).scalars(), *db.session.execute(text("SELECT id FROM comment")).scalars()]
     assert len({bytes(one) for one in ids} | {bytes(one) for one in ballots}) == 90
     assert {len(bytes(one)) for one in ids} == {16}

@@ -10,9 +10,10 @@ from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAFF
 from survey.invitations.service.invitations import invitation as invitation_by_id
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.mail import service as mail
 from survey.mail.rules.wording import Counts, Pause, StatedPace, headline, rate, unreached_words
-from survey.mail.service import ALARM, DONE, GOING_OUT, KEPT, Channel, NotArrived, is_told, paused_waves
+from survey.mail.service import ALARM, DONE, GOING_OUT, KEPT, Channel, NotArrived, is_told, pause_wave, paused_waves, resume_wave
 from survey.people.rules.staff_list import Person
 from survey.people.service.directory import person as person_by_id
 from survey.waves import service as waves
@@ -76,7 +77,7 @@ class Waiting:
         >>> Waiting(1, "invitation", ()).says, Waiting(1200, "letter", ()).says
         ('1 invitation', '1,200 letters')
         """
-        return f"{self.number:,} {self.noun}{'' if self.number == 1 else 's'}"
+        return how_many(self.number, self.noun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +175,12 @@ def pause(name: str, moment: datetime, *, actor: str) -> None:
     """The mail of a wave waits until it is resumed; its dates do not move."""
     item = waves.wave(name)
     waiting(item, moment)
-    mail.pause_wave(item.slug, actor=actor)
+    pause_wave(item.slug, actor=actor)
 
 
 def resume(name: str, *, actor: str) -> None:
     """The mail of a wave goes on."""
-    mail.resume_wave(waves.wave(name).slug, actor=actor)
+    resume_wave(waves.wave(name).slug, actor=actor)
 
 
 def told_words(item: Wave | None, moment: datetime) -> dict[str, str]:

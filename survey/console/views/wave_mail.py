@@ -10,6 +10,7 @@ from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor, manages
 from survey.console.service import wave_mail as sending
 from survey.kernel.clock import now
+from survey.kernel.plurals import either, how_many
 from survey.mail import service as mail
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
@@ -76,7 +77,7 @@ def resume(wave: str) -> str | Response:
 @open_to("manager")
 def pause_channel() -> str | Response:
     """Lets all letters wait, whatever they are about."""
-    return _steer(lambda: mail.pause_channel(actor=current_actor()), "Sending is paused.", wave=None, pausing=True)
+    return _steer(lambda: mail.pause(actor=current_actor()), "Sending is paused.", wave=None, pausing=True)
 
 
 @blueprint.route("/sending/resume", methods=["GET", "POST"])
@@ -84,7 +85,7 @@ def pause_channel() -> str | Response:
 def resume_channel() -> str | Response:
     """Lets all letters leave again."""
     done = "Sending goes on within a few seconds."
-    return _steer(lambda: mail.resume_channel(actor=current_actor()), done, wave=None, held=mail.channel().pause, pausing=False)
+    return _steer(lambda: mail.resume(actor=current_actor()), done, wave=None, held=mail.channel().pause, pausing=False)
 
 
 def _steer(act: Callable[[], None], done: str, **facts: object) -> str | Response:
@@ -102,4 +103,4 @@ def _back(wave: str) -> Response:
 
 
 def _letters(number: int) -> str:
-    return f"{number:,} letter{'s are' if number != 1 else ' is'}"
+    return f"{how_many(number, 'letter')} {either(number, 'is', 'are')}"

@@ -1,15 +1,24 @@
 """The manager's list of waves, and one wave in whatever state it is in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor, manages
+from survey.accountability.rules.replies import named_day
+from survey.charts import drawings
 from survey.console.service.wave_mail import not_reached, notices, reminds_from, says_no_reminder, sending, unreached
 from survey.counting.service import how_far
-from survey.findings.service.documents import findings
+from survey.findings.rules import Findings
+from survey.findings.service.documents import comments_of, earlier_findings, findings
+from survey.findings.words.rules.presentation import present
+from survey.findings.words.rules.trends import is_third
+from survey.findings.words.rules.wording import named_date
+from survey.followups.service.closing_mail import standing, waiting
 from survey.invitations.service.invitations import number_answered
 from survey.jobs.pulse import is_beating
 from survey.kernel.clock import now
@@ -38,7 +47,15 @@ class Line:
 def dashboard() -> str:
     """All waves, newest first, each with what it says or when it will."""
     lines = [Line(item, provider_by_id(item.provider_id).name, _says(item), unreached(item)) for item in reversed(waves.list_waves())]
-    return render_template("console/dashboard.html", lines=lines, notices=notices(now()), channel=mail.channel(), manages=manages())
+    return render_template(
+        "console/dashboard.html",
+        lines=lines,
+        notices=notices(now()),
+        channel=mail.channel(),
+        manages=manages(),
+        follow_ups=waiting(now()),
+        named_day=named_day,
+    )
 
 
 @blueprint.get("/waves")
@@ -48,13 +65,40 @@ def list_waves() -> Response:
     return redirect(url_for("console.dashboard"))
 
 
+@blueprint.get("/waves/<wave>")
+@open_to("viewer")
+def results(wave: str) -> str | Response:
+    """The results of a counted wave, rendered from its frozen document; before that, how far it has come."""
+    item = waves.wave(wave)
+    if not item.is_published:
+        return redirect(url_for("console.progress", wave=item.slug))
+    found, before = findings(item.slug), earlier_findings(item)
+    may_act = manages()
+    if item.is_third:
+        return _third(found, before)
+    before_it = [document for document in before if not is_third(document)]
+    return render_template(
+        "console/results.html",
+        shown=present(found.document, before, request.args.get("trend")),
+        charts=drawings,
+        closed=named_date(found.document["wave"]["closed"]),
+        previous=before_it[-1]["wave"]["slug"] if before_it else None,
+        thirds=waves.thirds_of(item),
+        manages=may_act,
+        comments=comments_of(found) if may_act else (),
+        copies=copies_to_destroy(item) if may_act else (),
+        loop_of=standing(item, now()),
+        named_day=named_day,
+    )
+
+
 @blueprint.get("/waves/<wave>/progress")
 @open_to("viewer")
 def progress(wave: str) -> str | Response:
     """Before a wave is counted: counts and dates only."""
     item = waves.wave(wave)
     if item.is_published:
-        return redirect(url_for("findings.results", wave=item.slug))
+        return redirect(url_for("console.results", wave=item.slug))
     facts = {"wave": item, "manages": manages(), "provider": provider_by_id(item.provider_id), "says": _says(item)}
     facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else ()}
     facts |= {"sending": sending(item, now()), "sent_means": SENT_MEANS}
@@ -74,7 +118,7 @@ def confirm_copies(wave: str) -> Response:
     item = waves.wave(wave)
     confirmed = confirm_destroyed(item, actor=current_actor())
     flash("Recorded: all copies of the key are destroyed." if confirmed else "No copy of the key waits to be confirmed.")
-    return redirect(url_for("findings.results", wave=item.slug), 303)
+    return redirect(url_for("console.results", wave=item.slug), 303)
 
 
 def _says(item: Wave) -> str:
@@ -91,3 +135,15 @@ def _says(item: Wave) -> str:
             doing = f"waiting for {' or '.join(key.name for key in item.co_keys)}" if item.is_strict else "counting"
             return f"Closed on {item.closes.day} {item.closes:%B %Y}, {doing}"
     return "Too few answers to show anything" if (item.void_reason or "").startswith("fewer than") else f"Void: {item.void_reason}"
+
+
+def _third(found: Findings, before: Sequence[dict[str, Any]]) -> str:
+    """One third of a quarter: a score, its range, its place in the trend, and no verdict."""
+    return render_template(
+        "console/third.html",
+        shown=present(found.document, before, request.args.get("trend")),
+        charts=drawings,
+        closed=named_date(found.document["wave"]["closed"]),
+        quarter=waves.pool_of(found.wave),
+        copies=copies_to_destroy(found.wave) if manages() else (),
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from survey.kernel.errors import Refused
 from survey.kernel.ids import slug
+from survey.kernel.plurals import how_many, noun
 from survey.kernel.tabular import Record, plain, read_table
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind, numeric_scale
 from survey.responses.rules import Answers
@@ -188,7 +189,7 @@ def _questions(
     if unknown:
         raise Refused(
             "columns-unknown",
-            f"Unknown column{'s' if len(unknown) > 1 else ''}: {', '.join(unknown)}. Map to a "
+            f"Unknown {noun(len(unknown), 'column')}: {', '.join(unknown)}. Map to a "
             "question, list under ignore, or say how many points the scale has.",
         )
     if not found:
@@ -261,7 +262,7 @@ def _check(faults: list[str], responses: Sequence[tuple[str, Answers]], invited:
     if faults:
         raise Refused(
             "rows-faulty",
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in the file. Nothing was stored.",
+            f"{how_many(len(faults), 'fault')} in the file. Nothing was stored.",
             details=tuple(faults),
         )
 

@@ -12,6 +12,7 @@ from survey.findings.rules import Findings
 from survey.findings.service.documents import freeze_findings
 from survey.findings.tables import ImportRow
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import either, how_many
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import freeze, questionnaire
 from survey.responses.service.responses import Opened, store_counted
@@ -42,12 +43,13 @@ def check_import(name: str, history: History, *, survey: str | None, opened: dat
     if invited < MINIMUM_INVITED:
         raise Refused(
             "too-few-invited",
-            f"Only {invited} people were invited; of fewer than {MINIMUM_INVITED} nothing is ever shown. Nothing was stored.",
+            f"Only {how_many(invited, 'person')} {either(invited, 'was', 'were')} invited; "
+            f"of fewer than {MINIMUM_INVITED} nothing is ever shown. Nothing was stored.",
         )
     if answered < MINIMUM_GROUP:
         raise Refused(
             "too-few-responses",
-            f"The file holds {answered} responses; fewer than {MINIMUM_GROUP} are never shown. Nothing was stored.",
+            f"The file holds {how_many(answered, 'response')}; fewer than {MINIMUM_GROUP} are never shown. Nothing was stored.",
         )
 
 

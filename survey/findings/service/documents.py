@@ -17,7 +17,6 @@ from survey.findings.tables import FindingsRow
 from survey.kernel.errors import Refused
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire, ScaleKind
-from survey.questionnaires.service import frozen
 from survey.responses.rules import PublishedGroup, Tally
 from survey.responses.service import responses
 from survey.responses.service.responses import comments
@@ -29,7 +28,7 @@ ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
 
 def freeze_findings(item: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
     """Computes and keeps the document of a wave, inside the transaction that counts it; `names` are words that no theme may hold."""
-    questionnaire = questions_of(item)
+    questionnaire = waves.questions_of(item)
     document = _audited(item, questionnaire, tally, _evidence(item, questionnaire, names))
     with transaction() as session:
         session.add(FindingsRow(wave_id=item.id, version=1, digest=document["digest"], document=canonical(document)))
@@ -44,7 +43,7 @@ def freeze_pool(thirds: Sequence[Wave], names: frozenset[str] = frozenset(), *, 
         if pool is None:
             return None
         written = responses.move_comments(thirds, pool)
-        found = freeze_findings(pool, _added_up(pool, questions_of(pool), written), names)
+        found = freeze_findings(pool, _added_up(pool, waves.questions_of(pool), written), names)
         document = found.document
         facts = {"wave": pool.slug, "answered": document["answered"], "invited": document["invited"], "digest": found.digest}
         record("thirds added up", facts | {"thirds": [third.slug for third in thirds]}, actor)
@@ -72,16 +71,6 @@ def findings(name: str) -> Findings:
 def earlier_findings(item: Wave) -> tuple[dict[str, Any], ...]:
     """The documents of the same survey's earlier published waves, oldest first."""
     return tuple(findings(w.slug).document for w in _before(item))
-
-
-def questions_of(item: Wave) -> Questionnaire:
-    """The questionnaire that the wave froze."""
-    if item.questionnaire_version is None:
-        raise Refused(
-            "wave-not-opened",
-            f"{item.slug} has not been opened, so it has no questionnaire yet.",
-        )
-    return frozen(item.questionnaire_version)
 
 
 def comments_of(found: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -118,7 +107,7 @@ def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -
 
 def _earlier(item: Wave) -> Earlier:
     """An earlier wave with its cells, counted again from its responses in the groups that were published."""
-    document, asked = findings(item.slug).document, questions_of(item)
+    document, asked = findings(item.slug).document, waves.questions_of(item)
     tally = _added_up(item, asked) if item.is_pool else _counted_again(item, document)
     minimums = document["minimum_group"], document["minimum_detail"]
     return Earlier(item.slug, item.opens.date(), item.imported, asked, tally, *minimums, document.get("hidden_further", {}), item.quarter)
@@ -135,7 +124,7 @@ def _counted_again(item: Wave, document: dict[str, Any]) -> Tally:
         for g in document["groups"]
         if g["shown"]
     ]
-    return responses.tally(item, questions_of(item), groups, document["unreadable"])
+    return responses.tally(item, waves.questions_of(item), groups, document["unreadable"])
 
 
 def _added_up(pool: Wave, asked: Questionnaire, comments: int = 0) -> Tally:

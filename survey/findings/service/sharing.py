@@ -14,16 +14,15 @@ from survey.findings.service.documents import _findings, earlier_findings, findi
 from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
-from survey.kernel.workdays import add_working_days
 from survey.mail import service as mail
 from survey.providers.rules import Contact, Provider
 from survey.providers.service import provider_by_id
 from survey.responses.service.comments import released
 from survey.waves import service as waves
+from survey.waves.rules.deadlines import reply_by
 from survey.waves.rules.waves import Wave, WaveState, wall_clock
 
 FINDINGS = "findings"
-DAYS_TO_REPLY = 10
 
 
 def recipients(item: Wave) -> tuple[Provider, tuple[Contact, ...]]:
@@ -96,7 +95,7 @@ def preview_sharing(found: Findings, contact_id: str, now: datetime, *, with_com
             "no-groups-to-compare",
             f"{found.wave.slug} has no reporting groups to compare. Share without groups.",
         )
-    return Sharing("", found, contact_id, today, add_working_days(today, DAYS_TO_REPLY, waves.listed_holidays()), with_groups, texts)
+    return Sharing("", found, contact_id, today, reply_by(today, waves.listed_holidays()), with_groups, texts)
 
 
 def has_groups(found: Findings) -> bool:

@@ -7,9 +7,8 @@ from typing import Any
 
 from survey.accountability.rules.replies import LONGEST_CHANGES, LONGEST_OPENING, LONGEST_WHY, ReplyStanding, lines_of, text_fault
 from survey.kernel.errors import Refused
-from survey.kernel.workdays import NONE_LISTED, add_working_days
-
-DAYS_AFTER_REPLY = 5  # working days, from the day the reply was due to the day the follow-up is
+from survey.kernel.workdays import NONE_LISTED
+from survey.waves.rules.deadlines import follow_up_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Standing(ReplyStanding):
     @property
     def due(self) -> date:
         """The day by which staff should hear."""
-        return add_working_days(self.reply_due, DAYS_AFTER_REPLY, self.holidays)
+        return follow_up_by(self.reply_due, self.holidays)
 
     @property
     def is_overdue(self) -> bool:

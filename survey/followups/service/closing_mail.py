@@ -120,7 +120,9 @@ def send(name: str, now: datetime, *, actor: str, seen: str | None = None, corre
         check_length(edition)
         document = json.dumps(edition.document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         session.add(EditionRow(wave_id=item.id, version=edition.version, digest=edition.digest, document=document))
-        flush_or_refuse(f"The follow-up of {item.slug} was sent by somebody else at this moment. Nothing was sent twice.")
+        flush_or_refuse(
+            "follow-up-sent-meanwhile", f"The follow-up of {item.slug} was sent by somebody else at this moment. Nothing was sent twice."
+        )
         mail.queue(FOLLOW_UP, item.slug, to, number=edition.version, letter_version=edition.version)
         save_draft(name, replace(draft_of(item), correction=""))
         reply, corrects = edition.document["reply"], edition.document["corrects"]

@@ -142,9 +142,10 @@ def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
             session.execute(insert(InvitationRow), [{**row._asdict(), "answered": 0} for row in found])
         level_stop_secrets([row.person_id for row in found if row.person_id])
         mail.cancel(item.slug)
-        mail.lift_pause(item.slug)  # what comes later, findings say, is not what was meant to wait
         mail.forget_quiet(item.slug, sum_up=sum_up)
         level(item.slug)
+        # What comes later, findings say, is not what was meant to wait. Last, for it may lock the audit log.
+        mail.resume_wave(item.slug, actor=mail.OF_ITSELF)
 
 
 _HOLD = select(InvitationRow.person_id, InvitationRow.answered).where(InvitationRow.id == bindparam("invitation")).with_for_update()

@@ -28,16 +28,26 @@ def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
     directory = check_whole()
     plan = preview_wave(name)
     if told := indiscretions():
-        raise Refused(f"PostgreSQL would write down who answers. Nothing was sent. Change it, reload and open again: {' '.join(told)}")
+        raise Refused(
+            "database-writes-down-who-answers",
+            "The database would write down who answers. Nothing was sent. Its settings have to be changed before the wave can open.",
+            settings=" ".join(told),
+        )
     private = key_files.make_key(key_dir, plan.wave.id)
     public = key_files.public_half(private)
     probe = sealing.probe(public, plan.wave.id)
     if not sealing.opens_probe(key_files.load_key(key_dir, plan.wave.id), plan.wave.id, probe):
-        raise Refused("The key that was just made does not open what it sealed. Nothing was sent. Check CANDOUR_KEY_DIR.")
+        raise Refused(
+            "fresh-key-opens-nothing",
+            "The key that was just made does not open what it sealed. Nothing was sent.",
+        )
     with transaction():
         waves.hold_for_opening(plan.wave)
         if check_whole() != directory:
-            raise Refused(f"A staff list was imported meanwhile. Nothing was sent. Open {plan.wave.slug} once more.")
+            raise Refused(
+                "staff-list-changed",
+                f"A staff list was imported meanwhile. Nothing was sent. Open {plan.wave.slug} once more.",
+            )
         launch = waves.Launch(freeze(plan.questionnaire), plan.groups, public, probe, co_keys.hold_for_launch())
         opened = waves.freeze(plan.wave, now, launch)
         group_of = {member: group.name for group in plan.groups for member in group.members}

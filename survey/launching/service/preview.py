@@ -9,6 +9,7 @@ from email.utils import parseaddr
 from survey.config import Config
 from survey.invitations.letters import rehearse
 from survey.invitations.service.thirds import third_of
+from survey.kernel.plurals import either, how_many
 from survey.mail import service as mail
 from survey.mail.service import notes_before_launch
 from survey.people.rules.staff_list import Person
@@ -69,7 +70,8 @@ def notes_on_mail(plan: Preview, config: Config, now: datetime) -> tuple[str, ..
     contacts = provider_by_id(plan.wave.provider_id).contacts
     found = notes_before_launch(config, plan.invited, plan.wave.closes_at - now, mail.status().paused_because, now)
     if domain in {contact.address.rpartition("@")[2].lower() for contact in contacts}:
-        found += (f"Mails come from {domain}, the provider's own domain, and what staff reply would reach it. Correct CANDOUR_MAIL_FROM.",)
+        said = f"Mails come from {domain}, the provider's own domain, and what staff reply would reach it."
+        found += (f"{said} An administrator can give them another sender.",)
     return found
 
 
@@ -115,7 +117,7 @@ def _warnings(groups: Sequence[Group], invited: int) -> tuple[str, ...]:
 
 def _about_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
     many = sum(unspoken.values())
-    people = "1 person is" if many == 1 else f"{many} people are"
+    people = f"{how_many(many, 'person')} {either(many, 'is', 'are')}"
     return (f"{people} written to in English, because letters are not offered in: {', '.join(unspoken)}.",) if unspoken else ()
 
 

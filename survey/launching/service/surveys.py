@@ -12,7 +12,8 @@ def add_survey(plan: waves.Plan) -> tuple[Survey, Wave]:
     """Records a survey and plans its first wave; refuses monthly thirds of so few people that a third would tell nothing."""
     if plan.cadence == Cadence.MONTHLY_THIRDS.value and (size := len(people_in(plan.audience))) < OFFERED_FROM:
         raise Refused(
+            "too-few-for-thirds",
             f"Monthly thirds are offered from {OFFERED_FROM} people, and this survey would ask {size}. Import the staff first, or choose "
-            "quarterly or monthly."
+            "quarterly or monthly.",
         )
     return waves.add_survey(plan)

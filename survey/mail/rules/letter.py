@@ -7,6 +7,7 @@ from survey.kernel.addresses import address_fault, plain_address_fault
 from survey.kernel.errors import Refused
 
 LONGEST_SUBJECT = 200
+LARGEST_HTML = 40_000  # octets; some mail programs cut longer mails off
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -57,3 +58,19 @@ def styled(html: str) -> str:
     import css_inline
 
     return str(css_inline.inline(html))
+
+
+def length_fault(letter: Letter, remedy: str) -> str | None:
+    """What is wrong with a letter that some mail programs would cut off, and the remedy; or None."""
+    size = len(letter.html.encode())
+    if size <= LARGEST_HTML:
+        return None
+    most = LARGEST_HTML // 1000
+    says = f"The mail would have {-(-size // 1000)} kB; {most} kB are the most that every mail program"
+    return f"{says} shows whole. {remedy}"
+
+
+def check_length(letter: Letter, remedy: str) -> None:
+    """Refuses a letter that would be cut off on its way, for nothing of it may be lost silently."""
+    if fault := length_fault(letter, remedy):
+        raise Refused("mail-too-long", f"{fault} Nothing was sent.")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from survey.kernel.plurals import how_many
 from survey.mail.rules.reasons import (
     Cause,
     cause_of,
@@ -171,7 +172,7 @@ def time_left(waiting: int, pace: StatedPace) -> str:
     if minutes < 1:
         return "less than a minute"
     if minutes < 90:
-        return f"about {round(minutes)} minute{'s' if round(minutes) > 1 else ''}"
+        return f"about {how_many(round(minutes), 'minute')}"
     return f"about {round(minutes / 60)} hours"
 
 
@@ -193,7 +194,7 @@ def headline(counts: Counts, noun: str, pace: StatedPace, *, is_held: bool) -> s
     >>> headline(Counts(sent=8), "invitation", StatedPace(25), is_held=False)
     '8 of 8 invitations handed over'
     """
-    told = f"{counts.handed_over:,} of {counts.total:,} {noun}s handed over"
+    told = f"{counts.handed_over:,} of {how_many(counts.total, noun)} handed over"
     left = time_left(counts.waiting, pace)
     if is_held or not counts.waiting:
         return told

@@ -12,6 +12,7 @@ from survey.database import db, transaction
 from survey.jobs import works
 from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import NotFound, Refused
+from survey.kernel.plurals import either
 from survey.people.rules.staff_list import ALL, Person, StaffList, read_staff_list, shortened
 from survey.people.service.changes import (
     AT_ONCE,
@@ -109,7 +110,7 @@ def _import_in_steps(
 def correction_of(staff: StaffList) -> str:
     """How many rows of a staff list keep it from being taken, in a sentence."""
     bad = len(staff.refused)
-    return f"{bad:,} of {staff.size:,} rows need{'s' if bad == 1 else ''} a correction."
+    return f"{bad:,} of {staff.size:,} rows {either(bad, 'needs', 'need')} a correction."
 
 
 def list_people(department: str | None = None) -> tuple[Person, ...]:

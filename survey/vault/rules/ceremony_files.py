@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.vault.rules.sealing import SEALED, SEALED_TWICE, Unreadable, open_outer, public_half
 from survey.waves.rules.waves import MINIMUM_GROUP
 
@@ -64,15 +65,23 @@ def open_layer(found: Outgoing, private: bytes, now: datetime) -> Returned:
     header = found.header
     minimum = max(header.minimum, MINIMUM_GROUP)
     if now < found.closes_at:
-        raise Refused(f"{header.name} is open until {found.closes_at:%Y-%m-%d %H:%M} UTC. Before that nobody opens anything.")
+        raise Refused(
+            "ballots-not-due",
+            f"{header.name} is open until {found.closes_at:%Y-%m-%d %H:%M} UTC. Before that nobody opens anything.",
+        )
     mine = fingerprint(public_half(private))
     if mine not in header.keys:
-        raise Refused(f"{header.name} was not sealed to this key ({mine}) but to {', '.join(header.keys)}. Take the right key file.")
+        raise Refused(
+            "sealed-to-other-key",
+            f"{header.name} was not sealed to this key ({mine}) but to {', '.join(header.keys)}. Take the right key file.",
+        )
     opened = [_inside(header.wave, private, ballot) for ballot in found.layers[header.keys.index(mine)]]
     good = [ballot for ballot in opened if ballot is not None]
     if len(good) < minimum:
         raise Refused(
-            f"Only {len(good)} ballots of this file can be opened, and fewer than {minimum} are never opened, because they could be traced."
+            "too-few-ballots",
+            f"Only {how_many(len(good), 'ballot')} of this file can be opened, and fewer than {minimum} are "
+            "never opened, because they could be traced.",
         )
     unreadable = len(opened) - len(good)
     ballots = [*good, *(secrets.token_bytes(SEALED) for _ in range(unreadable))]
@@ -100,17 +109,20 @@ def write_returned(found: Returned) -> bytes:
 
 def read_outgoing(content: bytes) -> Outgoing:
     """The file from the server; refuses a damaged, cut or foreign one, and one in which a ballot stands twice."""
-    header, body = _read(_OUT, content, "candour ceremony export")
+    header, body = _read(_OUT, content, "the server wrote for the representative")
     ballots = _split(body, SEALED_TWICE, header.count * len(header.keys))
     layers = tuple(ballots[place * header.count : (place + 1) * header.count] for place in range(len(header.keys)))
     if not layers:
-        raise Refused("This file is sealed to no key, so there is nothing to open. Ask for a new one: candour ceremony export")
+        raise Refused(
+            "ceremony-file-without-key",
+            "This file is sealed to no key, so there is nothing to open. Ask for a new one.",
+        )
     return Outgoing(header, layers)
 
 
 def read_returned(content: bytes) -> Returned:
     """The file from the representative; refuses a damaged, cut or foreign one, and one in which a ballot stands twice."""
-    header, body = _read(_BACK, content, "candour cokey open")
+    header, body = _read(_BACK, content, "the representative wrote with their key")
     return Returned(header, _split(body, SEALED, header.count))
 
 
@@ -147,8 +159,9 @@ def from_text(text: str) -> bytes:
     public, check = found[:_HASH], found[_HASH:]
     if len(found) != _HASH + _CHECK or hashlib.sha256(public).digest()[:_CHECK] != check:
         raise Refused(
-            "This is not the public half of a key, or a letter of it is wrong. It is the line of seven groups that candour cokey make "
-            "printed: copy it once more."
+            "public-key-unreadable",
+            "This is not the public half of a key, or a letter of it is wrong. It is the line of "
+            "seven groups that was printed when the key was made: copy it once more.",
         )
     return public
 
@@ -160,15 +173,21 @@ def _write(kind: bytes, header: Header, ballots: Sequence[bytes]) -> bytes:
 
 def _read(kind: bytes, content: bytes, origin: str) -> tuple[Header, bytes]:
     if not content.startswith(kind):
-        raise Refused(f"This is not the right file. Take the one that was written by: {origin}")
+        raise Refused("ceremony-file-foreign", f"This is not the right file. Take the one that {origin}.")
     covered = content[:-_HASH]
     if hashlib.sha256(covered).digest() != content[-_HASH:]:
-        raise Refused(f"This file is damaged or was cut off on its way. Copy it again, as it was written by: {origin}")
+        raise Refused(
+            "ceremony-file-damaged",
+            f"This file is damaged or was cut off on its way. Copy again the one that {origin}.",
+        )
     line, _, body = covered[len(kind) :].partition(b"\n")
     try:
         return _header(line), body
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Refused(f"This file was not written by this version of Candour. Make it again: {origin}") from error
+        raise Refused(
+            "ceremony-file-of-other-version",
+            f"This file was not written by this version of Candour. Have it made again: it is the one that {origin}.",
+        ) from error
 
 
 def _header(line: bytes) -> Header:
@@ -185,10 +204,16 @@ def _header(line: bytes) -> Header:
 
 def _split(body: bytes, length: int, count: int) -> tuple[bytes, ...]:
     if len(body) != count * length:
-        raise Refused(f"This file says that it holds {count} sealed ballots, but it does not. Nothing was opened and nothing was changed.")
+        raise Refused(
+            "ceremony-file-incomplete",
+            f"This file says that it holds {count} sealed ballots, but it does not. Nothing was opened and nothing was changed.",
+        )
     ballots = tuple(body[place : place + length] for place in range(0, len(body), length))
     if len(set(ballots)) != len(ballots):
-        raise Refused("A ballot stands twice in this file, which never happens by itself. Nothing was opened and nothing was changed.")
+        raise Refused(
+            "ballot-twice",
+            "A ballot stands twice in this file, which never happens by itself. Nothing was opened and nothing was changed.",
+        )
     return ballots
 
 

@@ -13,12 +13,16 @@ from survey.kernel.errors import Refused
 SHORTEST_PASSPHRASE = 15
 _COST = {"n": 2**17, "r": 8, "p": 1}  # 128 MiB and some tenths of a second for each guess
 _SECRET = 32
+_DAMAGED = "This is not a key file made by Candour, or it is damaged. Take your safe copy."
 
 
 def lock(secret: bytes, passphrase: str, purpose: str) -> bytes:
     """The secret under this passphrase, which must be long enough that nobody guesses it."""
     if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise Refused(f"Choose a passphrase of at least {SHORTEST_PASSPHRASE} characters, for example five words that nobody would join.")
+        raise Refused(
+            "passphrase-too-short",
+            f"Choose a passphrase of at least {SHORTEST_PASSPHRASE} characters, for example five words that nobody would join.",
+        )
     salt, nonce = os.urandom(16), os.urandom(12)
     box = ChaCha20Poly1305(_derived(passphrase, salt)).encrypt(nonce, secret, purpose.encode())
     facts = {"salt": salt, "nonce": nonce, "box": box}
@@ -31,17 +35,21 @@ def unlock(content: bytes, passphrase: str, purpose: str) -> bytes:
         document = json.loads(content)
         kind, (salt, nonce, box) = document["candour"], (b64decode(document[name], validate=True) for name in ("salt", "nonce", "box"))
     except (ValueError, KeyError, TypeError) as error:
-        raise Refused("This is not a key file made by Candour, or it is damaged. Take your safe copy.") from error
+        raise Refused("key-file-damaged", _DAMAGED) from error
     if kind != purpose:
-        raise Refused(f"This file holds something else ({str(kind)[:40]!r}), not a {purpose}. Take the right file.")
+        raise Refused(
+            "key-file-of-other-kind",
+            f"This file holds something else ({str(kind)[:40]!r}), not a {purpose}. Take the right file.",
+        )
     try:
         secret = ChaCha20Poly1305(_derived(passphrase, salt)).decrypt(nonce, box, purpose.encode())
     except (InvalidTag, ValueError) as error:
         raise Refused(
-            "The passphrase is not the one that this key file was made with, or the file is damaged. Nothing was opened."
+            "passphrase-wrong",
+            "The passphrase is not the one that this key file was made with, or the file is damaged. Nothing was opened.",
         ) from error
     if len(secret) != _SECRET:
-        raise Refused("This is not a key file made by Candour, or it is damaged. Take your safe copy.")
+        raise Refused("key-file-damaged", _DAMAGED)
     return secret
 
 

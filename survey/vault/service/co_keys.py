@@ -8,7 +8,7 @@ from sqlalchemy import select
 from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint, from_text
@@ -40,16 +40,25 @@ def register(name: str, public_text: str, *, actor: str) -> Registered:
     """Registers a representative's key for the next wave; a fresh key of the same person takes the place of the old one."""
     name, public = " ".join(name.split()), from_text(public_text)
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise Refused(f"Say who holds the key, in at most {LONGEST_NAME} characters: employees read this name.")
+        raise Refused(
+            "representative-unnamed",
+            f"Say who holds the key, in at most {LONGEST_NAME} characters: employees read this name.",
+        )
     _check_seals(public)
     with transaction() as session:
         known = session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at).with_for_update()).all()
         if any(row.public_key == public for row in known):
-            raise Refused("This key was registered before. A key is good for one wave: ask for a fresh one (candour cokey make).")
+            raise Refused(
+                "co-key-known",
+                "This key was registered before. A key is good for one wave: ask for a fresh one.",
+            )
         others = [row for row in known if row.ended_at is None and row.name != name]
         if len(others) >= MOST:
             names = " and ".join(row.name for row in others)
-            raise Refused(f"{names} hold keys already, and two are the most. End one first: candour cokey end NAME")
+            raise Refused(
+                "too-many-co-keys",
+                f"{names} hold keys already, and two are the most. End one first.",
+            )
         for row in known:
             if row.ended_at is None and row.name == name:
                 row.ended_at = now()
@@ -65,7 +74,7 @@ def end(name: str, *, actor: str) -> Registered:
     with transaction():
         row = db.session.scalar(select(CoKeyRow).where(CoKeyRow.name == name, CoKeyRow.ended_at.is_(None)).with_for_update())
         if row is None:
-            raise Refused(f"{name[:LONGEST_NAME]!r} holds no registered key. See: candour cokey list")
+            raise NotFound("co-key", f"{name[:LONGEST_NAME]!r} holds no registered key.")
         row.ended_at = now()
         record("co-key ended", {"name": row.name, "fingerprint": fingerprint(row.public_key)}, actor)
         return _registered(row, waves.waves_by_co_key())
@@ -86,8 +95,10 @@ def for_launch() -> tuple[CoKey, ...]:
     for one in active:
         if one.seals:
             raise Refused(
-                f"The key of {one.key.name} seals {one.seals} already; a key is good for one. Ask for a fresh one (candour cokey make) "
-                f'and register it: candour cokey register "{one.key.name}" KEY. Or open without it: candour cokey end "{one.key.name}"'
+                "co-key-used",
+                f"The key of {one.key.name} seals {one.seals} already; a key is good for one. "
+                "Register a fresh one, or end it: then the wave opens without.",
+                holder=one.key.name,
             )
     return tuple(one.key for one in active)
 
@@ -107,7 +118,10 @@ def _check_seals(public: bytes) -> None:
     try:
         sealing.seal_again(public, "probe", b"probe")
     except ValueError as error:
-        raise Refused("Nothing can be sealed to this key. Ask for a fresh one: candour cokey make") from error
+        raise Refused(
+            "co-key-unusable",
+            "Nothing can be sealed to this key. Ask for a fresh one.",
+        ) from error
 
 
 def _registered(row: CoKeyRow, sealed: dict[bytes, str]) -> Registered:

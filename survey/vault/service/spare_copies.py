@@ -9,7 +9,6 @@ from survey.vault.rules.ceremony_files import fingerprint
 from survey.waves.rules.waves import Wave, WaveState
 
 EXPORTED, DESTROYED = "key exported", "key copies destroyed"
-EXPORT = "candour keys export {} FILE"
 ENDED = frozenset({WaveState.COUNTED, WaveState.SHARED, WaveState.VOID})
 
 
@@ -40,7 +39,10 @@ def copies_to_destroy(item: Wave) -> tuple[Copy, ...]:
 def confirm_destroyed(item: Wave, *, actor: str) -> tuple[Copy, ...]:
     """Records that every exported copy of an ended wave's key is destroyed; harmless when repeated. Gives the copies it was about."""
     if item.state not in ENDED:
-        raise Refused(f"{item.slug} is {item.state}: its spare key may still be needed. Destroy the copies when it has been counted.")
+        raise Refused(
+            "spare-key-needed",
+            f"{item.slug} is {item.state}: its spare key may still be needed. Destroy the copies when it has been counted.",
+        )
     copies = copies_to_destroy(item)
     if copies:
         audit.record(DESTROYED, {"wave": item.slug, "files": [copy.file for copy in copies]}, actor)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import Wave, WaveState
 
@@ -23,13 +24,19 @@ def is_zone(name: str) -> bool:
 def check_zone(name: str) -> None:
     """Refuses a time zone that nobody knows."""
     if not is_zone(name):
-        raise Refused(f"{name[:64]!r} is not a time zone. Write one like Europe/London or UTC.")
+        raise Refused(
+            "time-zone-not-known",
+            f"{name[:64]!r} is not a time zone. Write one like Europe/London or UTC.",
+        )
 
 
 def check_year(opens: datetime) -> None:
     """Refuses an opening date that can only be a slip of the pen."""
     if not FIRST_YEAR <= opens.year <= LAST_YEAR:
-        raise Refused(f"The wave would open in the year {opens.year}. Check the opening date.")
+        raise Refused(
+            "opening-year-implausible",
+            f"The wave would open in the year {opens.year}. Check the opening date.",
+        )
 
 
 def check_length(opens: datetime, closes: datetime) -> None:
@@ -37,70 +44,113 @@ def check_length(opens: datetime, closes: datetime) -> None:
     check_year(opens)
     if closes <= opens:
         raise Refused(
-            f"The wave would close ({closes:%Y-%m-%d %H:%M}) before it opens ({opens:%Y-%m-%d %H:%M}). Give a later closing date."
+            "closes-before-opening",
+            f"The wave would close ({closes:%Y-%m-%d %H:%M}) before it opens ({opens:%Y-%m-%d %H:%M}). Give a later closing date.",
         )
     if closes - opens > timedelta(days=92):
-        raise Refused("A wave may be open for 92 days at most. Give an earlier closing date.")
+        raise Refused(
+            "wave-too-long",
+            "A wave may be open for 92 days at most. Give an earlier closing date.",
+        )
 
 
 def check_state_change(survey: Survey, to: str) -> None:
     """Refuses to pause, resume or end a survey that is there already, or that was ended for good."""
     if survey.state == "ended":
-        raise Refused(f"{survey.name} was ended, and that is for good; its record stays. Plan a new survey: candour surveys add")
+        raise Refused(
+            "survey-ended",
+            f"{survey.name} was ended, and that is for good; its record stays.",
+        )
+    if survey.state == to == "paused":
+        raise Refused(
+            "survey-paused-already",
+            f"{survey.name} is paused already.",
+            survey=survey.slug,
+            change="resume",
+        )
     if survey.state == to:
-        undo = {"paused": f"To take it up again: candour surveys resume {survey.slug}", "active": "There is nothing to resume."}
-        raise Refused(f"{survey.name} is {to} already. {undo[to]}")
+        raise Refused(
+            "survey-active-already",
+            f"{survey.name} is {to} already. There is nothing to resume.",
+        )
 
 
 def check_not_ended(survey: Survey) -> None:
     """Refuses to plan anything more for a survey that was ended."""
     if survey.state == "ended":
-        raise Refused(f"{survey.name} was ended, and that is for good; no wave can be planned. Plan a new survey: candour surveys add")
+        raise Refused(
+            "survey-ended",
+            f"{survey.name} was ended, and that is for good; no wave can be planned.",
+        )
 
 
 def check_skips(wave: Wave) -> None:
     """Refuses to skip a wave that has opened: only what is planned can be left out."""
     if wave.state is WaveState.OPEN:
         raise Refused(
-            f'{wave.slug} is open already, so it cannot be skipped. Close it early (candour waves close {wave.slug} --early "REASON") or '
-            f'give it up unread (candour waves void {wave.slug} --reason "REASON").'
+            "wave-open-already",
+            f"{wave.slug} is open already, so it cannot be skipped. It can be closed early, or given up unread.",
+            wave=wave.slug,
         )
     if wave.state is not WaveState.PLANNED:
-        raise Refused(f"{wave.slug} is {wave.state} already; only a planned wave can be skipped. See: candour waves list")
+        raise Refused(
+            "wave-not-planned",
+            f"{wave.slug} is {wave.state} already; only a planned wave can be skipped.",
+        )
 
 
 def check_opens(wave: Wave) -> None:
     """Refuses to open a wave that is not planned any more."""
     if wave.state is not WaveState.PLANNED:
-        raise Refused(f"{wave.slug} is {wave.state} already; a wave opens once. See: candour waves list")
+        raise Refused(
+            "wave-opened-already",
+            f"{wave.slug} is {wave.state} already; a wave opens once.",
+            wave=wave.slug,
+        )
 
 
 def check_closes(wave: Wave, now: datetime, reason: str | None) -> None:
     """Refuses to close a wave that is not open, or before its date without a reason."""
     if wave.state is WaveState.PLANNED:
-        raise Refused(f"{wave.slug} is not open yet, so it cannot be closed. Open it first: candour waves open {wave.slug}")
+        raise Refused(
+            "wave-not-open-yet",
+            f"{wave.slug} is not open yet, so it cannot be closed.",
+            wave=wave.slug,
+        )
     if wave.state is WaveState.VOID:
-        raise Refused(f"{wave.slug} is void; there is nothing to count.")
+        raise Refused("wave-void", f"{wave.slug} is void; there is nothing to count.")
     if now < wave.closes_at and wave.state is WaveState.OPEN and not (reason or "").strip():
         raise Refused(
-            f'{wave.slug} is open until {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone}). To close it now, say why: --early "REASON". '
-            "The reason is printed in the findings, and the wave will not count for the ladder."
+            "early-reason-missing",
+            f"{wave.slug} is open until {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone}). "
+            "To close it now, say why. The reason is printed in the findings, and the wave will "
+            "not count for the ladder.",
         )
 
 
 def check_ceremony(wave: Wave) -> None:
     """Refuses a ceremony for a wave that needs none, or not now."""
     if wave.state in {WaveState.COUNTED, WaveState.SHARED}:
-        raise Refused(f"{wave.slug} is counted; there is nothing left to open.")
+        raise Refused("wave-counted", f"{wave.slug} is counted; there is nothing left to open.")
     if wave.state is WaveState.VOID:
-        raise Refused(f"{wave.slug} is void; there is nothing to open.")
+        raise Refused("wave-void", f"{wave.slug} is void; there is nothing to open.")
     if wave.state is WaveState.OPEN and wave.is_strict:
-        raise Refused(f"{wave.slug} still takes answers. Its ballots are handed over when it has closed: candour waves close {wave.slug}")
+        raise Refused(
+            "wave-still-open",
+            f"{wave.slug} still takes answers. Its ballots are handed over when it has closed.",
+            wave=wave.slug,
+        )
     if not wave.is_strict:
-        raise Refused(f"{wave.slug} is not sealed to a representative’s key, so there is no ceremony: it is counted when it closes.")
+        raise Refused(
+            "wave-without-representative",
+            f"{wave.slug} is not sealed to a representative’s key, so there is no ceremony: it is counted when it closes.",
+        )
 
 
 def check_audience(invited: int) -> None:
     """Refuses a wave so small that nobody could hide in it."""
     if invited < MINIMUM_INVITED:
-        raise Refused(f"Only {invited} people would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.")
+        raise Refused(
+            "too-few-invited",
+            f"Only {how_many(invited, 'person')} would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.",
+        )

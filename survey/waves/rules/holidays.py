@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.kernel.tabular import Table, as_table, plain, read_text
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2990, 12, 31)
@@ -44,10 +45,13 @@ def read_holiday(day: str, name: str = "") -> Holiday:
     except ValueError:
         found = None
     if found is None or not EARLIEST <= found <= LATEST:
-        raise Refused(f"{text[:40]!r} is not a date. Write it like 2027-04-26.")
+        raise Refused("day-unreadable", f"{text[:40]!r} is not a date. Write it like 2027-04-26.")
     called = " ".join(name.split())
     if not called.isprintable() or len(called) > LONGEST_NAME:
-        raise Refused(f"The name of {found} is too long or holds what cannot be printed. Write at most {LONGEST_NAME} characters.")
+        raise Refused(
+            "holiday-name-unprintable",
+            f"The name of {found} is too long or holds what cannot be printed. Write at most {LONGEST_NAME} characters.",
+        )
     return Holiday(found, called)
 
 
@@ -67,11 +71,21 @@ def read_file(content: bytes) -> tuple[Holiday, ...]:
             found[holiday.day] = holiday
     if faults:
         more = [f"and {len(faults) - MOST_SHOWN} more"] if len(faults) > MOST_SHOWN else []
-        raise Refused("The file was not taken; nothing was changed.", details=(*faults[:MOST_SHOWN], *more))
+        raise Refused(
+            "holidays-file-faulty",
+            "The file was not taken; nothing was changed.",
+            details=(*faults[:MOST_SHOWN], *more),
+        )
     if not found:
-        raise Refused(f"The file holds no holiday. Write one day a line, for example: {EXAMPLE}")
+        raise Refused(
+            "holidays-file-empty",
+            f"The file holds no holiday. Write one day a line, for example: {EXAMPLE}",
+        )
     if len(found) > MOST:
-        raise Refused(f"The file holds {len(found)} days; {MOST} are the most. Leave out what is long past or far away.")
+        raise Refused(
+            "holidays-file-too-long",
+            f"The file holds {how_many(len(found), 'day')}; {MOST} are the most. Leave out what is long past or far away.",
+        )
     return tuple(sorted(found.values()))
 
 
@@ -83,7 +97,10 @@ def _of_table(table: Table) -> Iterator[tuple[int, str, str]]:
     is_first = True
     for record in table.records():
         if record.fault:
-            raise Refused(f"Line {record.line} of the file cannot be read: {record.fault}. Write one day a line, for example: {EXAMPLE}")
+            raise Refused(
+                "holidays-file-unreadable",
+                f"Line {record.line} of the file cannot be read: {record.fault}. Write one day a line, for example: {EXAMPLE}",
+            )
         cells = [cell.strip() for cell in record.cells]
         is_heading = is_first and plain(cells[0]) in _HEADINGS
         is_first = False

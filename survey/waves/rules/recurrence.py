@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrulestr
 
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 
 PREFIX = "RRULE:"
 LONGEST = 300
@@ -62,19 +63,19 @@ class Rule:
             fault = (
                 f"UNTIL={until} lies before the first opening ({anchor:%Y-%m-%d}), so nothing is left. Write a later date, or leave it out."
             )
-            raise Refused(REFUSED, details=(fault,))
+            raise Refused("rule-unusable", REFUSED, details=(fault,))
         near = takewhile(lambda day: day <= anchor + LOOKED_AHEAD, self.occurrences(anchor, zone))
         named = list(islice(near, _COMPARED))
         if len(named) == 1 and not re.search("COUNT|UNTIL", self.value):
             fault = f"It names no day within ten years of {anchor:%Y-%m-%d}. Write one that comes round, {EXAMPLE}."
-            raise Refused(REFUSED, details=(fault,))
+            raise Refused("rule-unusable", REFUSED, details=(fault,))
         shortest = min(((later - earlier).days for earlier, later in pairwise(named)), default=None)
         if shortest is not None and shortest <= days:
             fault = (
-                f"It opens the next wave {shortest} day{'s' if shortest > 1 else ''} after one that stays open for {days}, and two are "
+                f"It opens the next wave {how_many(shortest, 'day')} after one that stays open for {days}, and two are "
                 f"never open together. Let it ask more rarely{f', or give at most {shortest - 1} days' if shortest > 1 else ''}."
             )
-            raise Refused(REFUSED, details=(fault,))
+            raise Refused("rule-unusable", REFUSED, details=(fault,))
 
 
 def read_rule(text: str) -> Rule:
@@ -85,9 +86,12 @@ def read_rule(text: str) -> Rule:
     """
     value = "".join(text.split()).upper()
     if len(value) > LONGEST:
-        raise Refused(f"The rule has {len(value)} characters; {LONGEST} are enough for any. Write a shorter one, {EXAMPLE}.")
+        raise Refused(
+            "rule-too-long",
+            f"The rule has {len(value)} characters; {LONGEST} are enough for any. Write a shorter one, {EXAMPLE}.",
+        )
     if faults := tuple(_faults(_parts(value))):
-        raise Refused(REFUSED, details=faults)
+        raise Refused("rule-unusable", REFUSED, details=faults)
     return Rule(value)
 
 

@@ -70,7 +70,7 @@ def read_cadence(text: str) -> Cadence | Rule:
         return read_rule(text)
     if text not in {one.value for one in Cadence}:
         known = f"{', '.join(Cadence)}, or a rule such as {PREFIX}FREQ=MONTHLY;INTERVAL=6"
-        raise Refused(f"The cadence {text[:80]!r} is not offered. Use {known}")
+        raise Refused("cadence-not-offered", f"The cadence {text[:80]!r} is not offered. Use {known}")
     return Cadence(text)
 
 
@@ -133,7 +133,7 @@ def _period(cadence: Cadence | Rule, nominal: datetime) -> str:
 def opening(survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> datetime:
     """The planned opening number 0, 1, 2 ... of a survey.
 
-    >>> from survey.waves.rules import Survey, Cadence
+    >>> from survey.waves.rules.surveys import Cadence, Survey
     >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2026, 1, 31, 9), 14, "UTC", "all", 2, "active")
     >>> [str(opening(plan, n).date()) for n in range(4)]
     ['2026-01-31', '2026-04-30', '2026-07-31', '2026-11-02']

@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 CLOSING_TIME = time(17, 0)
 LONGEST_EXTENSION = 7
 REMINDERS, MOST_REMINDERS = 1, 2
-WAITS = "{wave} is closed and waits for its representative: candour ceremony export {wave} FILE"
+WAITS = "{wave} is closed and waits for its representative"
 NOT_OPENED = "not opened in time"
 ENDED = "the survey was ended"
 
@@ -45,11 +45,20 @@ class Target:
         for name in ("target", "minimum", "stretch"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
-                raise Refused(f"The {name} is {value:g}; write a share between 0 and 1, for example 0.8 for 80%.")
+                raise Refused(
+                    "target-no-share",
+                    f"The {name} is {value:g}; write a share between 0 and 1, for example 0.8 for 80%.",
+                )
         if self.minimum is not None and self.minimum >= self.target:
-            raise Refused(f"The minimum ({self.minimum:g}) must lie below the target ({self.target:g}).")
+            raise Refused(
+                "minimum-not-below-target",
+                f"The minimum ({self.minimum:g}) must lie below the target ({self.target:g}).",
+            )
         if self.stretch is not None and self.stretch <= self.target:
-            raise Refused(f"The stretch ({self.stretch:g}) must lie above the target ({self.target:g}).")
+            raise Refused(
+                "stretch-not-above-target",
+                f"The stretch ({self.stretch:g}) must lie above the target ({self.target:g}).",
+            )
 
 
 @dataclass(frozen=True, slots=True)

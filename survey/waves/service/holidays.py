@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.waves import service as waves
 from survey.waves.rules.holidays import MOST, Holiday
 from survey.waves.rules.waves import Wave
@@ -34,7 +34,10 @@ def add_holidays(holidays: Sequence[Holiday], now: datetime, *, actor: str | Non
         known = {one.day: one for one in list_holidays()}
         fresh = tuple(sorted({one.day: one for one in holidays if known.get(one.day) != one}.values()))
         if len({*known, *(one.day for one in fresh)}) > MOST:
-            raise Refused(f"More than {MOST} days would be listed. Remove what is long past: candour organisation holidays remove DATE")
+            raise Refused(
+                "too-many-holidays",
+                f"More than {MOST} days would be listed. Remove what is long past.",
+            )
         for one in fresh:
             session.merge(HolidayRow(day=one.day, name=one.name))
         session.flush()
@@ -48,7 +51,7 @@ def remove_holidays(days: Sequence[date], now: datetime, *, actor: str | None = 
     with transaction() as session:
         known = {one.day: one for one in list_holidays()}
         if missing := sorted(set(days) - set(known)):
-            raise Refused(f"{missing[0]} is not a listed holiday. See: candour organisation holidays list")
+            raise NotFound("holiday", f"{missing[0]} is not a listed holiday.")
         session.execute(delete(HolidayRow).where(HolidayRow.day.in_(days)))
         record("holidays removed", {"days": [str(day) for day in sorted(set(days))]}, actor)
         return Change(tuple(known[day] for day in sorted(set(days))), waves.move_planned(now, actor=actor))

@@ -35,7 +35,10 @@ def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
         plan, period = survey_of(row), f"{opens:%Y-%m-%d}"
         checks.check_not_ended(plan)
         if isinstance(plan.cadence, Rule) and surveys.opening_of(plan, period):
-            raise Refused(f"The cadence of {row.name} has a wave of its own on {period}. Choose another day for this one.")
+            raise Refused(
+                "day-of-cadence",
+                f"The cadence of {row.name} has a wave of its own on {period}. Choose another day for this one.",
+            )
         planned = plan_row(row, period, opens, closes, one_off=True)
         record("wave planned", {"wave": planned.slug})
         return wave_of(planned)
@@ -106,7 +109,10 @@ def skip(name: str, reason: str, *, actor: str | None = None) -> Wave:
     """Leaves a planned wave out, for a reason that is shown wherever it would be, and plans the next of its cadence."""
     said = " ".join(reason.split())
     if not said or not said.isprintable():
-        raise Refused('Say why, in a line: --reason "...". It is shown wherever the wave would be.')
+        raise Refused(
+            "reason-missing",
+            "Say why, in a line. It is shown wherever the wave would be.",
+        )
     with transaction():
         row = row_held_with_survey(wave(name))
         checks.check_skips(wave_of(row))
@@ -146,7 +152,7 @@ def plan_row(
     """Adds a planned wave of this survey; refuses a slug that is taken."""
     wave_slug = wave_slug or f"{row.slug}-{period}"
     if db.session.scalar(select(WaveRow.id).where(WaveRow.slug == wave_slug)):
-        raise Refused(f"There is a wave {wave_slug} already.")
+        raise Refused("wave-exists", f"There is a wave {wave_slug} already.")
     planned = WaveRow(
         id=random_id(),
         slug=wave_slug,

@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlalchemy import select
 
 from survey.database import db
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
+from survey.questionnaires.rules import Questionnaire
+from survey.questionnaires.service import frozen
 from survey.waves.rules import surveys
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import Wave, WaveState
@@ -42,7 +44,7 @@ def wave(name: str) -> Wave:
         return _latest()
     row = db.session.scalar(select(WaveRow).where(WaveRow.slug == name)) if name.isprintable() else None
     if row is None:
-        raise Refused(f"There is no wave {name[:80]!r}. See: candour waves list")
+        raise NotFound("wave", f"There is no wave {name[:80]!r}.")
     return wave_of(row)
 
 
@@ -55,6 +57,13 @@ def waves_by_co_key() -> dict[bytes, str]:
     """The slug of the wave that each representative's public key seals."""
     pairs = db.session.execute(select(WaveRow.slug, WaveRow.co_keys))
     return {bytes.fromhex(key["public"]): slug for slug, keys in pairs for key in keys}
+
+
+def questions_of(item: Wave) -> Questionnaire:
+    """The questionnaire that the wave froze."""
+    if item.questionnaire_version is None:
+        raise Refused("wave-not-opened", f"{item.slug} has not been opened, so it has no questionnaire yet.")
+    return frozen(item.questionnaire_version)
 
 
 def probe_of(wave_id: str) -> bytes | None:
@@ -95,7 +104,7 @@ def _latest() -> Wave:
     published = [w for w in list_waves() if w.is_published]
     published = [w for w in published if not w.is_third] or published
     if len({w.survey_id for w in published}) > 1:
-        raise Refused("There are several surveys; name the wave. See: candour waves list")
+        raise Refused("several-surveys", "There are several surveys; name the wave.")
     if not published:
-        raise Refused("No wave has been counted yet.")
+        raise Refused("no-wave-counted", "No wave has been counted yet.")
     return published[-1]

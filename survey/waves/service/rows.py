@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import select
 
 from survey.database import db
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound
 from survey.waves.rules import surveys
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import CoKey, Group, Target, Wave, WaveState
@@ -49,7 +49,7 @@ def survey_row(name: str) -> SurveyRow:
     row: SurveyRow | None = db.session.scalar(select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name)))
     if row is None:
         known = ", ".join(db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name))) or "none yet"
-        raise Refused(f"There is no survey {name!r}. Known: {known}")
+        raise NotFound("survey", f"There is no survey {name[:80]!r}. Known: {known}")
     return row
 
 

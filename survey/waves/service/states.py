@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, text, update
 from survey.access.service.audit import record
 from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
+from survey.kernel.plurals import how_many
 from survey.waves.rules import checks, waves
 from survey.waves.rules.waves import CoKey, Group, Wave, WaveState
 from survey.waves.service.planning import plan_following
@@ -33,14 +34,23 @@ def hold_for_opening(item: Wave) -> None:
     row = row_held_with_survey(item)
     checks.check_opens(wave_of(row))
     if row.survey.state == "ended":
-        raise Refused(f"{row.survey.name} was ended, and that is for good; {row.slug} does not open.")
+        raise Refused(
+            "survey-ended",
+            f"{row.survey.name} was ended, and that is for good; {row.slug} does not open.",
+        )
     if row.survey.state == "paused":
         raise Refused(
-            f"{row.survey.name} is paused, so {row.slug} does not open. Take it up first: candour surveys resume {row.survey.slug}"
+            "survey-paused",
+            f"{row.survey.name} is paused, so {row.slug} does not open.",
+            survey=row.survey.slug,
+            change="resume",
         )
     other = db.session.scalar(select(WaveRow.slug).where(WaveRow.survey_id == item.survey_id, WaveRow.state == WaveState.OPEN.value))
     if other:
-        raise Refused(f"{other} of the same survey is open; two are never open together. Wait for it, or close it first.")
+        raise Refused(
+            "another-wave-open",
+            f"{other} of the same survey is open; two are never open together. Wait for it, or close it first.",
+        )
 
 
 def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
@@ -102,11 +112,17 @@ def extend(name: str, days: int, now: datetime) -> Wave:
     with transaction():
         row = locked_row(wave(name).id)
         if not wave_of(row).takes_answers(now):
-            raise Refused(f"{row.slug} is not open, so it cannot be extended.")
+            raise Refused("wave-not-open", f"{row.slug} is not open, so it cannot be extended.")
         if row.extended_days:
-            raise Refused(f"{row.slug} was extended by {row.extended_days} days already; a wave is extended once.")
+            raise Refused(
+                "wave-extended-already",
+                f"{row.slug} was extended by {how_many(row.extended_days, 'day')} already; a wave is extended once.",
+            )
         if not 1 <= days <= waves.LONGEST_EXTENSION:
-            raise Refused(f"A wave can be extended by 1 to {waves.LONGEST_EXTENSION} days, not by {days}.")
+            raise Refused(
+                "extension-out-of-range",
+                f"A wave can be extended by 1 to {waves.LONGEST_EXTENSION} days, not by {days}.",
+            )
         row.extended_days = days
         row.closes += timedelta(days=days)
         record("wave extended", {"wave": row.slug, "days": days})

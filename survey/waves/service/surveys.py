@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from survey.access.service.audit import record
 from survey.database import transaction
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id, slug
 from survey.providers.service import provider
 from survey.questionnaires.service import questionnaire
@@ -54,7 +54,10 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
     owner = provider(plan.provider)
     with transaction() as session:
         if session.scalar(select(SurveyRow.id).where((SurveyRow.slug == slug(name)) | (SurveyRow.name == name))):
-            raise Refused(f"There is a survey named {name} already. Give this one another name.")
+            raise Refused(
+                "survey-name-taken",
+                f"There is a survey named {name} already. Give this one another name.",
+            )
         row = SurveyRow(
             id=random_id(),
             slug=slug(name),
@@ -113,7 +116,10 @@ def set_target(survey_name: str, question: str, target: Target) -> None:
         row = survey_row(survey_name)
         known = [q.id for q in questionnaire(row.questionnaire).questions if q.scale.top]
         if question not in known:
-            raise Refused(f"{question} is not a question of this survey that can have a target. It has: {', '.join(known)}")
+            raise NotFound(
+                "question",
+                f"{question} is not a question of this survey that can have a target. It has: {', '.join(known)}",
+            )
         row.targets = {**row.targets, question: asdict(target)}
         record("target set", {"survey": row.slug, "question": question, **asdict(target)})
 
@@ -134,22 +140,32 @@ def _check_all(*checks: Callable[[], object]) -> None:
     if len(refused) == 1:
         raise refused[0]
     if refused:
-        raise Refused("The survey was not planned.", details=tuple(line for one in refused for line in one.details or (one.sentence,)))
+        lines = tuple(line for one in refused for line in one.details or (one.sentence,))
+        raise Refused("survey-not-planned", "The survey was not planned.", details=lines)
 
 
 def _check_name(name: str) -> None:
     if not name.isprintable() or not slug(name):
-        raise Refused("Give the survey a name with at least one letter or digit, for example: IT support")
+        raise Refused(
+            "survey-name-missing",
+            "Give the survey a name with at least one letter or digit, for example: IT support",
+        )
 
 
 def _check_days(days: int) -> None:
     if not 1 <= days <= 92:
-        raise Refused(f"A wave of {days} days is not possible. Give 1 to 92 days; 14 is usual.")
+        raise Refused(
+            "days-out-of-range",
+            f"A wave of {days} days is not possible. Give 1 to 92 days; 14 is usual.",
+        )
 
 
 def _check_reminders(number: int) -> None:
     if not 0 <= number <= waves.MOST_REMINDERS:
-        raise Refused(f"{number} reminders are not possible. Give 0, 1 or 2; 1 is usual.")
+        raise Refused(
+            "reminders-out-of-range",
+            f"{number} reminders are not possible. Give 0, 1 or 2; 1 is usual.",
+        )
 
 
 def _check_dates(plan: Plan) -> None:
@@ -166,4 +182,7 @@ def _check_cadence(plan: Plan) -> None:
 
 def _check_questions(name: str) -> None:
     if questionnaire(name).scale_questions < 1:
-        raise Refused(f"The questionnaire {name} has no question that can be scored. Choose another.")
+        raise Refused(
+            "questionnaire-without-scores",
+            f"The questionnaire {name} has no question that can be scored. Choose another.",
+        )

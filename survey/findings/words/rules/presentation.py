@@ -21,6 +21,7 @@ from survey.findings.words.rules.view_model import (
     Year,
 )
 from survey.findings.words.rules.wording import named_date
+from survey.kernel.plurals import how_many
 from survey.waves.rules.waves import named_period
 
 __all__ = ["Presentation", "named_date", "present"]
@@ -192,7 +193,7 @@ def _notes(document: Document) -> tuple[str, ...]:
     if sum(third["answered"] is not None for third in document.get("thirds", ())) == 1:
         notes.append("A single third could be counted, so nothing is held to its target.")
     if document["unreadable"]:
-        notes.append(f"{document['unreadable']} answer{'s' if document['unreadable'] > 1 else ''} could not be read.")
+        notes.append(f"{how_many(document['unreadable'], 'answer')} could not be read.")
     return tuple(notes)
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from survey.kernel.plurals import either, noun
 from survey.statistics.planning import Outlook
 from survey.waves.rules.waves import named_period
 
@@ -137,10 +138,10 @@ def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
     if total == 1:
         return f"The measure {'is ' if not misses + meets else ''}{verdicts[0]}{' target' if misses + meets else ''}"
     if misses:
-        rest = f"{meets} meet{'s' if meets == 1 else ''} it" if meets else "none clearly meets it yet"
-        return f"{misses} of {total} measures {'misses' if misses == 1 else 'miss'} target; {rest}"
+        rest = f"{meets} {either(meets, 'meets', 'meet')} it" if meets else "none clearly meets it yet"
+        return f"{misses} of {total} measures {either(misses, 'misses', 'miss')} target; {rest}"
     if meets:
-        return f"{meets} of {total} measures {'meets' if meets == 1 else 'meet'} target; none misses it"
+        return f"{meets} of {total} measures {either(meets, 'meets', 'meet')} target; none misses it"
     return f"All {total} measures are too close to call"
 
 
@@ -156,7 +157,7 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
         return found[0].lower() + found[1:]
     if not meets:
         return f"none of {total} measures clearly meets target"
-    return f"{meets} of {total} measures {'meets' if meets == 1 else 'meet'} target"
+    return f"{meets} of {total} measures {either(meets, 'meets', 'meet')} target"
 
 
 def named_wave(opened: str, quarter: str | None = None) -> str:
@@ -224,9 +225,9 @@ def silence(measure: Measure) -> str:
         return EVERYONE
     silent = measure["population"] - measure["answers"]
     needed = math.ceil(even * silent - _TINY)
-    colleagues = "silent colleague" if silent == 1 else "silent colleagues"
+    colleagues = noun(silent, "silent colleague")
     if needed <= 0:
-        return f"met whatever the {silent} {colleagues} think{'s' if silent == 1 else ''}"
+        return f"met whatever the {silent} {colleagues} {either(silent, 'thinks', 'think')}"
     if needed > silent:
         were = f"all {silent} {colleagues} were" if silent > 1 else f"the 1 {colleagues} was"
         return f"{percent(measure['target'])} is out of reach even if {were} satisfied"

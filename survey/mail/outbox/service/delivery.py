@@ -253,7 +253,7 @@ def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
     reason = error.sentence if isinstance(error, Refused) else f"the letter could not be written ({type(error).__name__})"
     _settle(run, _Done(claim, Attempt(Outcome.FAILED, "", reason), begun=False))
     if run.unwritten[wave] == FAULTS_IN_A_ROW:
-        pausing.pause_wave(wave, f"five letters in a row could not be written: {reason}")
+        pausing.pause_wave(wave, f"five letters in a row could not be written: {reason}", actor=pausing.OF_ITSELF)
         said = f"The mail of {wave} is paused: five letters in a row could not be written. See: candour mail status {wave}"
         run.report.notes.append(said)
         log.error(said)
@@ -262,7 +262,7 @@ def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
 
 def _too_many_refusals(run: _Pass, left: Sequence[Claim]) -> None:
     leases.release(left, run.limits)
-    pausing.pause("the mail server refused five letters in a row")
+    pausing.pause("the mail server refused five letters in a row", actor=pausing.OF_ITSELF)
     run.report.problem = "The mail server refused five letters in a row, so sending is paused. See: candour mail status"
     log.error(run.report.problem)
 
@@ -338,7 +338,7 @@ def _server_problem(run: _Pass, attempt: Attempt, left: Sequence[Claim]) -> None
     leases.release(left, run.limits)
     shown = f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
     if attempt.outcome is Outcome.PAUSED:
-        pausing.pause(shown)
+        pausing.pause(shown, actor=pausing.OF_ITSELF)
         run.report.problem = PAUSED.format(reason=shown)
         log.error(run.report.problem)
         return

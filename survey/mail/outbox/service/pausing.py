@@ -1,48 +1,69 @@
-"""Whether mail goes out at all, and that of one wave: paused by hand or by faults, away for a while, slowed down."""
+"""Whether mail goes out at all, and that of one wave: paused by hand or by faults, away for a while, slowed down.
+
+Whoever pauses or resumes comes by here, so that the audit log has it.
+"""
 
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from survey.access.service.audit import record
 from survey.database import connection, db, transaction
 from survey.kernel import clock
 from survey.mail.outbox.rules import pace
 from survey.mail.outbox.tables import MailBudgetRow, MailChannelRow, MailPauseRow, OutboxRow
 from survey.mail.rules.states import State
+from survey.mail.rules.wording import BY_HAND
 
 FIRST_ABSENCE, LONGEST_ABSENCE = 30, 900
+OF_ITSELF = "mail"  # who pauses or resumes where nobody does it by hand
 
 
-def pause(reason: str) -> None:
-    """Nothing goes out until somebody resumes; a letter that is being handed over runs its course."""
+def pause(reason: str = BY_HAND, *, actor: str | None = None) -> None:
+    """Nothing goes out until somebody resumes; a letter that is being handed over runs its course.
+
+    By hand no other reason is overwritten, for it says what to mend. Only the first pause is audited.
+    """
     with transaction():
         channel = channel_row()
+        before = channel.paused_because
+        if before is not None and reason == BY_HAND:
+            return
         channel.paused_because, channel.paused_at = reason, clock.now()
         _release_all(None)
+        if before is None:
+            record("mail paused", {"reason": reason}, actor)
 
 
-def resume() -> None:
-    """Lets letters go out again."""
+def resume(*, actor: str | None = None) -> None:
+    """Lets letters go out again; harmless when nothing is paused."""
     with transaction():
         channel = channel_row()
+        before = channel.paused_because
         channel.paused_because = channel.paused_at = channel.away_until = None
         channel.away_times = 0
+        if before is not None:
+            record("mail resumed", {"was paused because": before}, actor)
 
 
-def pause_wave(wave: str, reason: str) -> None:
-    """No letter of this wave goes out until somebody resumes; its dates do not move."""
+def pause_wave(wave: str, reason: str = BY_HAND, *, actor: str | None = None) -> None:
+    """No letter of this wave goes out until somebody resumes; its dates do not move. Harmless when repeated."""
     with transaction():
         channel_row()  # no claim meanwhile
         row = {"wave": wave, "reason": reason, "at": clock.now()}
-        connection().execute(upsert(MailPauseRow).values(**row).on_conflict_do_nothing())
+        paused = connection().execute(upsert(MailPauseRow).values(**row).on_conflict_do_nothing())
         _release_all(wave)
+        if paused.rowcount == 1:
+            record("mail of a wave paused", {"wave": wave, "reason": reason}, actor)
 
 
-def resume_wave(wave: str) -> None:
-    """Lets the letters of this wave go out again."""
+def resume_wave(wave: str, *, actor: str | None = None) -> None:
+    """Lets the letters of this wave go out again; harmless when they were not paused."""
     with transaction():
-        connection().execute(delete(MailPauseRow).where(MailPauseRow.wave == wave))
+        resumed = connection().execute(delete(MailPauseRow).where(MailPauseRow.wave == wave))
+        if resumed.rowcount:
+            record("mail of a wave resumed", {"wave": wave}, actor)
 
 
 def paused_waves() -> dict[str, tuple[str, datetime]]:

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, delete, false, func, insert, select, true, update
 
 from survey.access.service.audit import record
 from survey.database import connection, db, transaction
 from survey.kernel.clock import now
 from survey.mail.outbox.rules.pace import ASSUMED, recovered
-from survey.mail.outbox.service import pausing
 from survey.mail.outbox.service.delivery import DONE, GOING_OUT
 from survey.mail.outbox.service.letter_types import is_told, known_kinds, told_to_staff
-from survey.mail.outbox.service.pausing import channel_row, paused_waves
+from survey.mail.outbox.service.pausing import paused_waves
 from survey.mail.outbox.tables import LetterTotalRow, MailChannelRow, OutboxRow
 from survey.mail.rules import wording
 from survey.mail.rules.states import State
-from survey.mail.rules.wording import BY_HAND, TAKEN_BACK, Counts, Pause, StatedPace
+from survey.mail.rules.wording import TAKEN_BACK, Counts, Pause, StatedPace
 from survey.mail.smtp.rules.presets import pace_for
 
+_Numbers = Select[str, str, bool, bool, bool, int] | CompoundSelect[str, str, bool, bool, bool, int]
 _MOVING = (State.READY.value, State.LEASED.value, State.SENDING.value)
 _NOT_ARRIVED = (State.FAILED.value, State.BOUNCED.value)
 
@@ -65,30 +65,42 @@ class NotArrived:
 
 
 def letters(wave: str | None = None) -> Letters:
-    """How far the letters of a wave, or all letters, are."""
-    taken_back = (OutboxRow.state == State.CANCELLED.value) & (func.coalesce(OutboxRow.last_reason, "") == TAKEN_BACK)
-    later = (OutboxRow.state == State.READY.value) & (OutboxRow.next_at > now())
-    columns = (OutboxRow.kind, OutboxRow.state, taken_back.label("back"), later.label("later"))
-    query = select(*columns, func.count()).group_by(*columns)
-    found = db.session.execute(query.where(OutboxRow.wave == wave) if wave else query).all()
+    """How far the letters of a wave, or all letters, are; of a wave also what is kept of quiet kinds."""
     kinds = known_kinds()
     numbers: dict[str, dict[str, int]] = {}
     moving: dict[str, bool] = {}
-    for kind, state, is_back, _, number in found:
-        if kind in kinds and kinds[kind].told:
+    unknown: set[str] = set()
+    put_off = 0
+    for kind, state, is_back, is_later, is_sum, number in db.session.execute(_by_kind(wave)):
+        if kind not in kinds:
+            unknown |= {kind} if state in _MOVING and not is_sum else set()
+        elif is_sum:
+            numbers.setdefault(kind, {})[state] = number
+        elif kinds[kind].told:
             name = wording.told_state(state, TAKEN_BACK if is_back or not kinds[kind].to_staff else None)
             numbers.setdefault(kind, {}).setdefault(name, 0)
             numbers[kind][name] += number
-        elif kind in kinds:
+            put_off += number if is_later else 0
+        else:
             moving[kind] = moving.get(kind, False) or state in _MOVING
-    if wave:
-        numbers |= {kind: totals for kind in kinds if (totals := totals_of_quiet(wave, kind))}
     return Letters(
         {kind: wording.counted(states) for kind, states in sorted(numbers.items())},
         {kind: GOING_OUT if is_moving else DONE for kind, is_moving in sorted(moving.items())},
-        tuple(sorted({row[0] for row in found if row[0] not in kinds and row[1] in _MOVING})),
-        sum(number for kind, _, _, is_later, number in found if is_later and kind in kinds and kinds[kind].told),
+        tuple(sorted(unknown)),
+        put_off,
     )
+
+
+def _by_kind(wave: str | None) -> _Numbers:
+    """Numbers of letters by kind and state, whether taken back, put off, or the sum that is kept of a wave."""
+    taken_back = (OutboxRow.state == State.CANCELLED.value) & (func.coalesce(OutboxRow.last_reason, "") == TAKEN_BACK)
+    later = (OutboxRow.state == State.READY.value) & (OutboxRow.next_at > now())
+    columns = (OutboxRow.kind, OutboxRow.state, taken_back.label("back"), later.label("later"))
+    query = select(*columns, false().label("sum"), func.count()).group_by(*columns)
+    if not wave:
+        return query
+    sums = select(LetterTotalRow.kind, LetterTotalRow.state, false(), false(), true(), LetterTotalRow.number)
+    return query.where(OutboxRow.wave == wave).union_all(sums.where(LetterTotalRow.wave == wave))
 
 
 def channel() -> Channel:
@@ -221,45 +233,10 @@ def totals_of_quiet(wave: str, kind: str) -> dict[str, int]:
     return dict(sorted((state, number) for state, number in db.session.execute(query)))
 
 
-def pause_channel(*, actor: str) -> None:
-    """Nothing leaves until somebody resumes, for now by hand; a pause that is there already keeps its reason."""
-    with transaction():
-        if channel_row().paused_because is None:
-            pausing.pause(BY_HAND)
-            record("mail paused", {}, actor)
-
-
-def resume_channel(*, actor: str) -> None:
-    """Letters leave again with the next pass; harmless when nothing is paused."""
-    with transaction():
-        because = channel_row().paused_because
-        if because is not None:
-            record("mail resumed", {"was paused because": because}, actor)
-            pausing.resume()
-
-
 def pause_of(wave: str) -> Pause | None:
     """Why and since when the mail of one wave is paused, if it is."""
     found = paused_waves().get(wave)
     return Pause(*found) if found else None
-
-
-def pause_wave(wave: str, reason: str = BY_HAND, *, actor: str) -> None:
-    """The letters of one wave wait until somebody resumes them; its dates do not move. Harmless when repeated."""
-    with transaction():
-        channel_row()  # one pause at a time
-        if pause_of(wave) is None:
-            pausing.pause_wave(wave, reason)
-            record("mail of a wave paused", {"wave": wave, "reason": reason}, actor)
-
-
-def resume_wave(wave: str, *, actor: str) -> None:
-    """The letters of one wave leave again with the next pass; harmless when they were not paused."""
-    with transaction():
-        channel_row()
-        if pause_of(wave) is not None:
-            pausing.resume_wave(wave)
-            record("mail of a wave resumed", {"wave": wave}, actor)
 
 
 def _theirs(wave: str, kind: str) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from survey.kernel.hosts import is_loopback
+from survey.kernel.plurals import how_many
 
 LONG = timedelta(days=1)
 
@@ -80,5 +81,5 @@ def _spoken(needed: timedelta) -> str:
     for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
         if needed >= unit:
             number = -(-needed // unit)  # rounded up
-            return f"{number} {name}{'s' if number > 1 else ''}"
+            return how_many(number, name)
     return "less than a minute"

@@ -1,13 +1,11 @@
 """The wave key's private half: one file per wave, outside the database, destroyed after counting."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from survey.kernel import files
 from survey.kernel.errors import Refused
-from survey.kernel.ids import random_id
 
 _LENGTH = 32
 
@@ -17,11 +15,12 @@ def make_key(folder: Path | None, wave_id: str) -> bytes:
     path = _path(folder, wave_id)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_once(path, X25519PrivateKey.generate().private_bytes_raw())
-        _sync(path.parent)
+        files.write_once(path, X25519PrivateKey.generate().private_bytes_raw())
     except OSError as error:
         raise Refused(
-            f"The key folder {path.parent} cannot be written ({error.strerror}). Nothing was sent. Check CANDOUR_KEY_DIR."
+            "key-folder-not-writable",
+            f"The key folder cannot be written ({error.strerror}). Nothing was sent.",
+            folder=str(path.parent),
         ) from error
     return load_key(folder, wave_id)
 
@@ -38,11 +37,19 @@ def load_key(folder: Path | None, wave_id: str) -> bytes:
         private = path.read_bytes()
     except OSError as error:
         raise Refused(
-            f"The key of this wave is not in {path.parent} ({error.strerror}), so its answers cannot be opened. Nothing was changed. "
-            f"Put the file {path.name} back from your safe copy, then close the wave again."
+            "key-missing",
+            f"The key of this wave is not in the key folder ({error.strerror}), so its answers "
+            "cannot be opened. Nothing was changed. Its file has to be put back from the safe "
+            "copy; then close the wave again.",
+            file=str(path),
         ) from error
     if len(private) != _LENGTH:
-        raise Refused(f"The key file {path} is damaged. Nothing was changed. Put it back from your safe copy, then close the wave again.")
+        raise Refused(
+            "key-damaged",
+            "The key file of this wave is damaged. Nothing was changed. It has to be put back "
+            "from the safe copy; then close the wave again.",
+            file=str(path),
+        )
     return private
 
 
@@ -56,16 +63,12 @@ def put_back(folder: Path | None, wave_id: str, private: bytes) -> None:
     path = _path(folder, wave_id)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{random_id()}")
-        try:
-            _write(fresh, private)
-            fresh.replace(path)
-        finally:
-            _shred(fresh)
-        _sync(path.parent)
+        files.replace(path, private)
     except OSError as error:
         raise Refused(
-            f"The key folder {path.parent} cannot be written ({error.strerror}). Nothing was changed. Check CANDOUR_KEY_DIR."
+            "key-folder-not-writable",
+            f"The key folder cannot be written ({error.strerror}). Nothing was changed.",
+            folder=str(path.parent),
         ) from error
 
 
@@ -73,54 +76,21 @@ def destroy_key(folder: Path | None, wave_id: str) -> None:
     """Overwrites, syncs and removes the key file; harmless when it is gone already."""
     path = _path(folder, wave_id)
     try:
-        if path.exists():
-            _shred(path)
-            _sync(path.parent)
+        files.shred(path)
     except OSError as error:
         raise Refused(
-            f"The key file {path} could not be destroyed ({error.strerror}). The wave is counted, so nothing needs the key any more: "
-            "make its folder writable and it goes with the next pass."
+            "key-not-destroyed",
+            f"The key file of this wave could not be destroyed ({error.strerror}). The wave is "
+            "counted, so nothing needs the key any more: when its folder can be written, it goes "
+            "with the next pass.",
+            file=str(path),
         ) from error
 
 
 def _path(folder: Path | None, wave_id: str) -> Path:
     if folder is None:
-        raise Refused("This process has no key folder. Set CANDOUR_KEY_DIR to a folder outside the database's.")
+        raise Refused(
+            "no-key-folder",
+            "This process has no key folder, so it neither opens nor counts a wave.",
+        )
     return folder / f"{wave_id}.key"
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Never replaces a file and never leaves half of one: whoever comes second uses the first one's key."""
-    fresh = path.with_suffix(f".{random_id()}")
-    try:
-        _write(fresh, content)
-        with suppress(FileExistsError):
-            os.link(fresh, path)
-    finally:
-        _shred(fresh)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _shred(path: Path) -> None:
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        if path.stat().st_nlink == 1:
-            file.write(os.urandom(_LENGTH))
-            file.flush()
-            os.fsync(file.fileno())
-    path.unlink()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,13 +1,12 @@
 """Looking after wave keys: a spare copy out and back, and the question whether each open wave's key is still there."""
 
-import os
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from survey.access.service.audit import record
 from survey.database import transaction
 from survey.kernel.errors import Refused
+from survey.kernel.files import write_new
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint
@@ -26,18 +25,26 @@ def export_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, 
     """
     item = waves.wave(name)
     if item.state in ENDED:
-        raise Refused(f"{item.slug} is {item.state}: its key is destroyed, and nothing needs it any more.")
+        raise Refused(
+            "key-destroyed",
+            f"{item.slug} is {item.state}: its key is destroyed, and nothing needs it any more.",
+        )
     if item.state is not WaveState.PLANNED and (fault := key_fault(item, key_dir)):
-        raise Refused(f"The key of {item.slug} cannot be copied. {fault} {remedy(item)}")
+        raise Refused(
+            "key-not-copied",
+            f"The key of {item.slug} cannot be copied. {fault}",
+            wave=item.slug,
+        )
     private = (key_files.make_key if item.state is WaveState.PLANNED else key_files.load_key)(key_dir, item.id)
     if key_dir is not None and file.resolve().is_relative_to(key_dir.resolve()):
         raise Refused(
-            f"{file} lies in the key folder, so one accident would take both. Nothing was written. Choose a place on another disk."
+            "copy-in-key-folder",
+            f"{file} lies in the key folder, so one accident would take both. Nothing was written. Choose a place on another disk.",
         )
     content = lock(private, passphrase, _purpose(item))
     with transaction():
         record(EXPORTED, {"wave": item.slug, "file": str(file.resolve()), "key": fingerprint(key_files.public_half(private))}, actor)
-        _write_new(file, content)
+        write_new(file, content, advice="Nothing was exported. Choose another name or place.")
     return item
 
 
@@ -45,12 +52,21 @@ def import_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, 
     """Puts a wave's key back from its spare copy; its probe is opened with it before anything is written. Answers are taken at once."""
     item = waves.wave(name)
     if item.state is WaveState.PLANNED:
-        raise Refused(f"{item.slug} is not open yet, so nothing is sealed to its key. Opening makes a key by itself.")
+        raise Refused(
+            "key-not-used-yet",
+            f"{item.slug} is not open yet, so nothing is sealed to its key. Opening makes a key by itself.",
+        )
     if item.state in ENDED:
-        raise Refused(f"{item.slug} is {item.state}: nothing needs its key any more. Destroy this copy.")
+        raise Refused(
+            "key-not-needed",
+            f"{item.slug} is {item.state}: nothing needs its key any more. Destroy this copy.",
+        )
     private = unlock(_content(file), passphrase, _purpose(item))
     if not sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b""):
-        raise Refused(f"The key in {file} does not open what was sealed for {item.slug}. Nothing was changed. Take another copy.")
+        raise Refused(
+            "copy-of-other-key",
+            f"The key in {file} does not open what was sealed for {item.slug}. Nothing was changed. Take another copy.",
+        )
     key_files.put_back(key_dir, item.id, private)
     with transaction():
         waves.note_missing_key(item, None)
@@ -69,15 +85,11 @@ def key_fault(item: Wave, key_dir: Path | None) -> str | None:
     return None if sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b"") else f"The file in {key_dir} is another key."
 
 
-def remedy(item: Wave) -> str:
-    """What to do about a key that cannot be read."""
-    return f'Put it back: candour keys import {item.slug} FILE. If it is gone for good: candour waves void {item.slug} --reason "..."'
-
-
 def probe_key(item: Wave, key_dir: Path | None, moment: datetime, *, actor: str) -> str | None:
     """Opens an open wave's probe; without its key no answer is taken from now on, with it they are again. Gives the alarm, if any."""
     fault = key_fault(item, key_dir)
-    alarm = f"ALARM: the key of {item.slug} cannot be read, so no answer is taken. {fault} {remedy(item)}" if fault else None
+    said = f"ALARM: the key of {item.slug} cannot be read, so no answer is taken. {fault}"
+    alarm = said if fault else None
     if (fault is None) is (item.key_missing_since is None):
         return alarm
     with transaction():
@@ -96,21 +108,6 @@ def _content(file: Path) -> bytes:
             return copy.read(_LARGEST_COPY)
     except OSError as error:
         raise Refused(
-            f"{file} cannot be read ({error.strerror}). Nothing was changed. Name the file that candour keys export wrote."
+            "copy-unreadable",
+            f"{file} cannot be read ({error.strerror}). Nothing was changed. Name the file that holds the spare copy.",
         ) from error
-
-
-def _write_new(file: Path, content: bytes) -> None:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Refused(f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another name or place.") from error
-    try:
-        with os.fdopen(descriptor, "wb") as copy:
-            copy.write(content)
-            copy.flush()
-            os.fsync(copy.fileno())
-    except OSError as error:
-        with suppress(OSError):
-            file.unlink()
-        raise Refused(f"{file} cannot be written ({error.strerror}). Nothing was exported. Choose another place.") from error

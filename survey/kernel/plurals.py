@@ -1,0 +1,45 @@
+"""Numbers and what they count, in English, for pages and commands; letters have their translations.
+
+`survey/app.py` registers all of these as filters of templates.
+"""
+
+_IRREGULAR = {"person": "people"}
+
+
+def thousands(number: int) -> str:
+    """A number with its thousands apart.
+
+    >>> thousands(1234567)
+    '1,234,567'
+    """
+    return f"{number:,}"
+
+
+def either(number: int, one: str, several: str) -> str:
+    """The words that go with one, or those that go with any other number.
+
+    >>> either(1, "is", "are"), either(0, "is", "are")
+    ('is', 'are')
+    """
+    return one if number == 1 else several
+
+
+def noun(number: int, name: str) -> str:
+    """A noun in the form that the number asks for.
+
+    >>> noun(1, "row"), noun(2, "row"), noun(2, "person")
+    ('row', 'rows', 'people')
+    """
+    return either(number, name, _IRREGULAR.get(name, f"{name}s"))
+
+
+def how_many(number: int, name: str) -> str:
+    """A number and its noun.
+
+    >>> how_many(1, "letter"), how_many(0, "letter"), how_many(1234, "letter")
+    ('1 letter', '0 letters', '1,234 letters')
+    """
+    return f"{thousands(number)} {noun(number, name)}"
+
+
+FILTERS = (thousands, either, noun, how_many)

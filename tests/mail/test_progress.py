@@ -1,0 +1,131 @@
+"""How far the letters are: one statement, however many kinds; and who pauses is audited."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, insert, update
+
+from survey.access.service import audit
+from survey.database import db, transaction
+from survey.mail.outbox.service import progress
+from survey.mail.outbox.service.letter_types import Kind, register
+from survey.mail.outbox.tables import LetterTotalRow, OutboxRow
+from survey.mail.rules.states import State
+from survey.mail.rules.wording import BY_HAND, TAKEN_BACK, Counts
+from survey.mail.service import (
+    OF_ITSELF,
+    channel_pause,
+    pause,
+    pause_wave,
+    paused_waves,
+    queue,
+    resume,
+    resume_wave,
+)
+
+WAVE, OTHER = "it-support-2027-q1", "it-support-2026-q4"
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the database was asked meanwhile."""
+    asked: list[str] = []
+
+    def heard(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement != "BEGIN":
+            asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", heard)
+    try:
+        yield asked
+    finally:
+        event.remove(db.engine, "before_cursor_execute", heard)
+
+
+def written(app: Flask) -> None:
+    """Letters of two waves: told, told once counted, not told, and of a kind that nobody here can write."""
+    for name, told, summed in (
+        ("loud", True, False),
+        ("sum", False, True),
+        ("quiet", False, False),
+    ):
+        register(app, Kind(name, 50, again=True, write=lambda _: None, told=told, summed=summed))
+    for wave in (WAVE, OTHER):
+        for kind in ("loud", "quiet"):
+            queue(kind, wave, [f"p{number}" for number in range(5)])
+    with transaction() as session:
+        ours = update(OutboxRow).where(OutboxRow.wave == WAVE, OutboxRow.kind == "loud")
+        session.execute(ours.where(OutboxRow.recipient == "p0").values(state=State.SENT.value))
+        session.execute(ours.where(OutboxRow.recipient == "p1").values(state=State.CANCELLED.value, last_reason=TAKEN_BACK))
+        session.execute(ours.where(OutboxRow.recipient == "p2").values(state=State.BOUNCED.value))
+        session.execute(
+            insert(LetterTotalRow),
+            [
+                {"wave": WAVE, "kind": "sum", "state": State.SENT.value, "number": 7},
+                {"wave": WAVE, "kind": "sum", "state": State.FAILED.value, "number": 2},
+                {"wave": OTHER, "kind": "sum", "state": State.SENT.value, "number": 100},
+            ],
+        )
+
+
+def test_the_letters_of_a_wave_are_summed_in_one_statement(app: Flask) -> None:
+    written(app)
+    with statements() as asked:
+        found = progress.letters(WAVE)
+    assert len(asked) == 1
+    assert found.counts == {
+        "loud": Counts(waiting=2, sent=1, bounced=1, cancelled=1),
+        "sum": Counts(sent=7, failed=2),
+    }
+    assert found.quiet == {"quiet": "going out"}
+    assert (found.unknown_kinds, found.later) == ((), 0)
+
+
+def test_all_letters_are_summed_in_one_statement_and_no_sum_of_a_quiet_kind_is_told(
+    app: Flask,
+) -> None:
+    written(app)
+    with statements() as asked:
+        found = progress.letters()
+    assert len(asked) == 1
+    assert found.counts == {"loud": Counts(waiting=7, sent=1, bounced=1, cancelled=1)}
+
+
+def test_a_kind_that_nobody_can_write_is_named_while_it_waits(app: Flask) -> None:
+    written(app)
+    with transaction() as session:
+        session.execute(update(OutboxRow).where(OutboxRow.recipient == "p4", OutboxRow.wave == WAVE).values(kind="stranger"))
+    assert progress.letters(WAVE).unknown_kinds == ("stranger",)
+
+
+def told() -> list[tuple[str, str, object]]:
+    return [(entry.who, entry.what, entry.facts.get("reason")) for entry in reversed(audit.entries())]
+
+
+def test_each_pause_of_all_mail_is_audited_once(app: Flask) -> None:
+    pause(actor="mira")
+    pause(actor="nils")
+    pause("the mail server refused our sign-in", actor=OF_ITSELF)
+    pause(actor="mira")
+    assert channel_pause() is not None
+    assert channel_pause()[0] == "the mail server refused our sign-in"  # type: ignore[index]
+    resume(actor="nils")
+    resume(actor="nils")
+    assert channel_pause() is None
+    assert told() == [("mira", "mail paused", BY_HAND), ("nils", "mail resumed", None)]
+
+
+@pytest.mark.parametrize("reason", [BY_HAND, "five letters in a row could not be written"])
+def test_each_pause_of_a_waves_mail_is_audited_once(app: Flask, reason: str) -> None:
+    pause_wave(WAVE, reason, actor=OF_ITSELF)
+    pause_wave(WAVE, "another reason", actor="mira")
+    assert {wave: why for wave, (why, _) in paused_waves().items()} == {WAVE: reason}
+    resume_wave(OTHER, actor="mira")
+    resume_wave(WAVE, actor="mira")
+    resume_wave(WAVE, actor="mira")
+    assert told() == [
+        ("mail", "mail of a wave paused", reason),
+        ("mira", "mail of a wave resumed", None),
+    ]
