@@ -80,7 +80,7 @@ _FOR_MANAGERS = {
 _AT_A_SHELL = {
     Cause.REFUSED_IN_A_ROW: "See with candour mail status which letters failed and why.",
     Cause.BY_HAND: "",
-    Cause.CREDENTIALS_UNFIT: "Use plain letters (ASCII) in CANDOUR_MAIL_URL.",
+    Cause.CREDENTIALS_UNFIT: "Correct user and password in CANDOUR_MAIL_URL.",
     Cause.SIGN_IN_NOT_OFFERED: "Check host and port in CANDOUR_MAIL_URL, and how to sign in there: "
     "by password, or by token with CANDOUR_MAIL_OAUTH_*.",
     Cause.SIGN_IN_REFUSED: "Check user and password in CANDOUR_MAIL_URL.",

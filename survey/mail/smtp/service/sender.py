@@ -176,7 +176,7 @@ class Connection(flask_mail.Connection):
         """Signs in; says by which mechanism."""
         secret = "token" if self._token else "password"
         if not (self.user + self.password).isascii():
-            raise _NotSafe("the user or password has letters that SMTP cannot carry")
+            raise _NotSafe("the user or password has letters that SMTP cannot carry; use plain ones (ASCII)")
         if not host.has_extn("auth"):
             raise _NotSafe(f"the mail server offers no sign-in here; no {secret} was sent")
         offered = host.esmtp_features["auth"].upper().split()
