@@ -13,6 +13,7 @@ from survey.people.rules.staff_list import LARGEST_UPLOAD
 from survey.people.service.directory import continue_import, import_people, list_people, remove_person
 from tests.cast import staff_csv
 from tests.outside import Browser, browser, hidden_fields, signed_in
+from tests.proofs import proof
 
 GOOD = staff_csv({"Sales": 2, "Legal": 1})
 BAD = b"email,name,department\nada@northwind.example,Ada,Sales\nbad,=1+1,Sales\nada@northwind.example,Ada,SALES\n"
@@ -96,6 +97,7 @@ def test_no_file_and_far_too_large_a_request_are_answered_in_words(mira: Browser
     assert "at most 10 MiB" in huge.text
 
 
+@proof("scale")
 def test_a_large_honest_file_survives_the_preview(mira: Browser) -> None:
     numbers = range(60_000)
     rows = (f"p{n:07}@northwind.example,{hashlib.sha512(bytes([n % 256, n // 256])).hexdigest()[:100]},Sales" for n in numbers)
