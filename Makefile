@@ -2,12 +2,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+TESTERS ?= 4  # processes of tests, more than cores: many tests wait
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-reset test lint chromium attack bench docs messages lock clean
+.PHONY: help demo demo-reset check test verify soak lint chromium attack bench docs messages lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,8 +21,19 @@ demo-reset: .venv/.runtime  ## forget the sample organisation's data and start i
 	@rm -rf instance/demo && echo "instance/demo is deleted; starting over."
 	@exec $(BIN)/python -m survey.demo.commands
 
-test: lint chromium  ## run everything: lint, types, floors, units, both databases, browser, attacks
-	@$(BIN)/python -m pytest -p tests.complete -n 2 --dist worksteal
+check: lint  ## lint, types and the tests of a room without servers or browser: make check ROOM=findings
+	@$(PYTEST) --speed check $(if $(ROOM),tests/$(ROOM),--pure) -n 2 --dist worksteal -q
+
+test: lint chromium  ## run all that guards behaviour: lint, types, floors, units, both databases, browser, attacks in short
+	@$(PYTEST) -p tests.complete --speed test -n $(TESTERS) --dist worksteal
+
+verify: .venv/.dev chromium  ## run the long proofs: simulations, all attacks, kills and faults, fuzzing, scale (tests/proofs.py)
+	@$(PYTEST) -p tests.complete --speed verify -n $(TESTERS) --dist loadgroup
+	@$(BIN)/python -m tests.mutation
+
+soak: .venv/.dev chromium  ## run the long proofs at their full size (hours)
+	@$(PYTEST) -p tests.complete --speed soak -n $(TESTERS) --dist loadgroup
+	@$(BIN)/python -m tests.mutation --minutes 60
 
 lint: .venv/.dev  ## check style, formatting and types
 	@$(BIN)/ruff check .

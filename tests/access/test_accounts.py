@@ -10,7 +10,8 @@ from sqlalchemy import text
 from survey.access.service import audit
 from survey.access.service.accounts import add_user, change_role, list_users, remove_user, sign_in_link, user
 from survey.database import db
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
+from survey.kernel.hints import words_for_command
 from tests.outside import Browser, browser
 
 ADMIN = "admin@northwind.example"
@@ -153,5 +154,6 @@ def test_the_account_page_says_who_one_is_and_offers_what_the_role_reaches(app: 
 def test_an_account_that_is_gone_is_refused_in_words(app: Flask) -> None:
     with pytest.raises(Refused, match="removed meanwhile"):
         user("nobody")
-    with pytest.raises(Refused, match="candour users list"):
+    with pytest.raises(NotFound, match="may sign in") as unknown:
         sign_in_link("nobody@x.example", app.config["CANDOUR"])
+    assert words_for_command(unknown.value).endswith("See who may: candour users list")

@@ -76,7 +76,7 @@ def test_what_is_wrong_with_mail_is_said_before_a_launch_and_refuses_nothing(app
     signed_in(client, "manager")
     address = f"/waves/{first.slug}/open"
     told = said(client.get(address))
-    assert "cannot be used now: the mail server does not take connections; check host and port in CANDOUR_MAIL_URL." in told
+    assert "cannot be used now: the mail server does not take connections. Your administrator can look into this." in told
     assert "Mails come from brightline.example, the provider's own domain" in told
     assert "which opens on this machine only" in told
     pausing.pause("the mail server refused our sign-in")

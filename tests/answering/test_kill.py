@@ -23,6 +23,7 @@ from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.cast import Company, answer_all, open_company
 from tests.conftest import settings_of
+from tests.proofs import proof
 
 KILLS = 20
 ANSWERS = 30
@@ -58,6 +59,7 @@ def closer() -> Iterator[Callable[[dict[str, str], Path, Company, float | None],
         process.stdin.close()
 
 
+@proof("kills")
 def test_counting_survives_sigkill_at_any_moment(
     app: Flask, database_url: str, tmp_path: Path, closer: Callable[[dict[str, str], Path, Company, float | None], float]
 ) -> None:

@@ -124,7 +124,7 @@ def test_the_page_says_how_far_how_fast_and_how_long_and_that_it_does_not_update
     assert "0 of 22 invitations handed over, 5 a minute, about 4 minutes left" in said(page)
     assert '<progress max="22" value="0" aria-labelledby="sending">0 of 22</progress>' in page.text
     assert "22 waiting, 0 sent, 0 failed, 0 bounced." in said(page)
-    assert "At most 5 a minute, as CANDOUR_MAIL_PER_MINUTE says" in said(page)
+    assert "At most 5 a minute, as your settings say" in said(page)
     assert re.search(r"As of \d\d:\d\d UTC\. Leave or close this page: sending goes on\. Update", said(page))
     assert not re.search(r"<script|http-equiv|refresh", page.text, re.IGNORECASE)
     answers = [True, True, False]  # two turns are waited for, then somebody stops us
@@ -596,7 +596,7 @@ def test_a_channel_that_the_server_refuses_is_shown_at_once_with_why_since_when_
         mail.deliver(channel=Connection(f"smtp://dana:wrong@127.0.0.1:{server.port}", None, Limits(2.0, 4.0)))
     for page in (said(mira.get("/")), seen(mira, company)):
         assert "Sending is paused: the mail server refused our sign-in (535 5.7.8). Nothing is lost." in page
-        assert re.search(r"Nothing leaves since \d\d:\d\d UTC on \d+ \w+\. Check user and password in CANDOUR_MAIL_URL", page)
+        assert re.search(r"Nothing leaves since \d\d:\d\d UTC on \d+ \w+\. Your administrator can correct the sign-in and try it\.", page)
         assert "Resume sending" in page
     assert "left" not in seen(mira, company).partition("Sending the invitations")[2].partition(" waiting")[0]
     told = candour("mail", "status").out

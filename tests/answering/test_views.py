@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote
@@ -29,8 +30,11 @@ from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import bank, save_questionnaire
 from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
+from survey.waves.rules.holidays import Holiday
+from survey.waves.service.holidays import add_holidays
 from tests.answering.today import everything_stored, open_today, sent_letters
-from tests.cast import OPENS, Company, close_company, found_company
+from tests.cast import OPENS, Company, close_company, found_company, open_company
+from tests.findings.quarter import opened, planned_thirds
 from tests.outside import signed_in
 from tests.statements import counted_statements
 
@@ -96,6 +100,46 @@ def test_an_answer_leads_to_thanks_that_are_the_same_for_all_and_carry_no_receip
     assert "Call" not in seen[0].text
     forget = client.get(f"/s/{company.wave.slug}/sent.css")
     assert (forget.headers["Clear-Site-Data"], forget.data) == ('"cache"', b"")
+
+
+# By a calendar on paper: the wave closes on Monday 25 January 2027; results come 3 working days later, the reply 10 after them.
+@pytest.mark.parametrize(
+    ("holidays", "results", "reply"),
+    [
+        ((), "28 January", "11 February"),
+        ((26, 27), "1 February", "15 February"),  # 28, 29 January, 1 February
+        ((24, 30, 31), "28 January", "11 February"),  # holidays on a weekend move nothing
+    ],
+)
+def test_the_thanks_name_the_days_on_which_results_and_reply_are_due(
+    app: Flask, client: FlaskClient, holidays: tuple[int, ...], results: str, reply: str
+) -> None:
+    add_holidays([Holiday(date(2027, 1, day)) for day in holidays], datetime(2026, 12, 1, tzinfo=UTC))
+    company = open_company(app)
+    page = said(client.get(f"/s/{company.wave.slug}/thanks"))
+    assert "Monday 25 January, 17:00 : the survey closes and all answers are counted together." in page
+    assert f"By {results} : Brightline IT gets the totals, good and bad." in page
+    assert f"By {reply} : Brightline IT has to reply with what it will do." in page
+
+
+# The last third of its quarter closes two months after the first one's 18 January; the months end 5 and 15 working days later.
+@pytest.mark.parametrize(
+    ("holidays", "results", "reply"),
+    [
+        ((), "March", "April"),  # Thursday 25 March, Thursday 8 April
+        ((19, 22, 23, 24, 25), "April", "April"),  # 26, 29, 30, 31 March, 1 April
+    ],
+)
+def test_the_thanks_of_a_third_name_the_months_after_the_whole_quarter(
+    app: Flask, client: FlaskClient, holidays: tuple[int, ...], results: str, reply: str
+) -> None:
+    add_holidays([Holiday(date(2027, 3, day)) for day in holidays], datetime(2026, 12, 1, tzinfo=UTC))
+    third = opened(app, planned_thirds(OPENS - timedelta(days=7))).wave
+    assert (third.third, third.closes.date()) == (1, date(2027, 1, 18))
+    page = said(client.get(f"/s/{third.slug}/thanks"))
+    assert "Monday 18 January, 17:00 : this part of the survey closes and its answers are counted together." in page
+    assert f"By the end of {results} : everybody has been asked once, and Brightline IT gets the totals, good and bad." in page
+    assert f"By the end of {reply} : Brightline IT has to reply with what it will do." in page
 
 
 def test_fifty_posts_of_one_code_at_once_give_one_ballot_and_one_refusal_each(app: Flask) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from tests.attacks.metric import Evidence, Verdict, finds, judge
 from tests.attacks.world import DATABASES, Fault, Ground, World, answered_world
+from tests.proofs import proof
 
-SEEDS = {12: (1, 2, 3), 60: (5,)}  # of the bounded version: worlds of each size
+SEEDS = {12: (1, 2, 3), 60: (5,)}  # of the bounded version: worlds of each size; those of 60 are a proof
 FRESH = 1000
 
 
@@ -77,7 +78,8 @@ def assert_caught(attack: Attack, worlds: Worlds, database: str, fault: str) -> 
 
 def at_chance(attack: Attack) -> pytest.MarkDecorator:
     """Parametrizes a test with the databases and sizes of an attack."""
-    return pytest.mark.parametrize(("database", "n"), [(where, n) for where in attack.databases for n in SEEDS])
+    cases = [pytest.param(where, n, marks=[proof("attacks")] if n > min(SEEDS) else []) for where in attack.databases for n in SEEDS]
+    return pytest.mark.parametrize(("database", "n"), cases)
 
 
 def with_faults(attack: Attack) -> pytest.MarkDecorator:

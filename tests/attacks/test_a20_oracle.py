@@ -18,14 +18,16 @@ from tests.answering.today import open_today
 from tests.attacks.world import patched
 from tests.cast import Company
 from tests.outside import browser
+from tests.proofs import sizes
 
 POSTS = 200
+FEW = 20
 ANSWERS = {"OVR1": "4", "OPN1": "Call before you connect."}
 EMPTY = {"OPN1": " "}
 
 
 def answers_to(client: FlaskClient, company: Company, codes: Mapping[str, str], answers: Mapping[str, str]) -> dict[str, set[Any]]:
-    """The distinct answers to so many posts of each code, in turn, without what was posted; `unknown` is drawn anew for each."""
+    """The distinct answers to POSTS posts of each code, in turn, without what was posted; `unknown` is drawn anew for each."""
     found: dict[str, set[Any]] = {kind: set() for kind in codes}
     for _ in range(POSTS):
         for kind, known in codes.items():
@@ -36,7 +38,7 @@ def answers_to(client: FlaskClient, company: Company, codes: Mapping[str, str], 
 
 
 def oracle(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, set[Any]]]:
-    """What an attacker sees who posts every kind of code 200 times: with answers, after the close, and with an empty form."""
+    """What an attacker sees who posts every kind of code POSTS times: with answers, after the close, and with an empty form."""
     monkeypatch.setattr(limits, "CODES_PER_ADDRESS", 10**9)
     company = open_today(app)
     client = browser(app)
@@ -55,7 +57,11 @@ def tells(seen: dict[str, set[Any]]) -> bool:
     return len(set.union(*seen.values())) > 1
 
 
-def test_every_code_that_is_no_good_is_answered_alike_and_an_empty_form_says_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("posts", sizes("attacks", FEW, POSTS))
+def test_every_code_that_is_no_good_is_answered_alike_and_an_empty_form_says_nothing(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, posts: int
+) -> None:
+    monkeypatch.setattr(f"{__name__}.POSTS", posts)
     with_answers, empty = oracle(app, monkeypatch)
     assert [len(with_answers), len(empty)] == [6, 3]
     assert not tells(with_answers)

@@ -1,6 +1,6 @@
 """A wave answered through the real application in an order that we know, and everything that an attacker could keep of it.
 
-    ground = Ground(folder, sqlite_template, postgres_template)    # in a test: the fixture `ground`
+    ground = Ground(folder, templates)    # in a test: the fixture `ground`
     world = answered_world(ground, "sqlite", n=12, seed=1)         # or with fault=..., see below
     world.copies[5].rows("invitation")                             # as a backup after the fifth answer shows it
     world.after.rows("response")                                   # as the database lies there after counting
@@ -67,30 +67,25 @@ def patched(target: object, name: str, value: object) -> AbstractContextManager[
 
 @dataclass(frozen=True)
 class Ground:
-    """Where worlds are made: a folder, an empty migrated SQLite file, and the address of an empty migrated PostgreSQL database."""
+    """Where worlds are made: a folder, and the address of an empty, migrated database of each kind."""
 
     folder: Path
-    sqlite: str
-    postgresql: str
-
-    def __post_init__(self) -> None:
-        """Nothing here has to survive a power cut, and a wave of sixty commits some five hundred times."""
-        self.serve("ALTER SYSTEM SET fsync = off")
-        self.serve("SELECT pg_reload_conf()")
+    blank: Mapping[str, str]
 
     def fresh(self, database: str) -> tuple[str, Path]:
         """A database of a world's own, and its folder."""
         folder = Path(tempfile.mkdtemp(prefix=f"{database}-", dir=self.folder))
         if database == "sqlite":
-            shutil.copy(make_url(self.sqlite).database or "", folder / "candour.db")
+            shutil.copy(make_url(self.blank["sqlite"]).database or "", folder / "candour.db")
             return f"sqlite:///{folder / 'candour.db'}", folder
         name = f"w_{os.urandom(8).hex()}"
-        self.serve(f"CREATE DATABASE {name} TEMPLATE {make_url(self.postgresql).database}")
-        return make_url(self.postgresql).set(database=name).render_as_string(hide_password=False), folder
+        url = make_url(self.blank["postgresql"])
+        self.serve(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+        return url.set(database=name).render_as_string(hide_password=False), folder
 
     def serve(self, statement: str) -> None:
         """Runs a statement on the PostgreSQL server, outside any of our databases."""
-        engine = create_engine(make_url(self.postgresql).set(database="postgres"), isolation_level="AUTOCOMMIT")
+        engine = create_engine(make_url(self.blank["postgresql"]).set(database="postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()

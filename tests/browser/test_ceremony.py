@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.browser.test_employee import faults, rate, send
 from tests.cast import form, found_company
 from tests.conftest import settings_of
 from tests.ports import free_port
+from tests.proofs import sizes
 
 pytestmark = pytest.mark.browser
 PASSPHRASE = "violet tram under seven lakes"
@@ -62,7 +63,7 @@ class Server:
 
 
 @pytest.fixture
-def server(templates: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+def server(templates: Mapping[str, str], tmp_path: Path) -> Iterator[Server]:
     """Pages on a port of their own, in a folder of their own; the timed work is left out."""
     port = free_port()
     (tmp_path / "candour.db").write_bytes(Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes())
@@ -152,7 +153,7 @@ def gives_back(mira: Page, file: Path) -> None:
     mira.get_by_role("button", name="Count the answers").click()
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", sizes("ceremony", 360, 1280))
 def test_the_ceremony_from_the_first_key_to_the_results(server: Server, visit: Open, tmp_path: Path, width: int) -> None:
     (own := tmp_path / "rosa").mkdir()
     printed = offline(own, "cokey", "make", "rosa.key")

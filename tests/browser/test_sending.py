@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def installation(templates: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, dict[str, str], str]:
+def installation(templates: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, dict[str, str], str]:
     """The open wave; made before the browser starts, whose event loop keeps that of a mail server from running."""
     folder, port = tmp_path_factory.mktemp("sending"), free_port()
     (folder / "candour.db").write_bytes(Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes())

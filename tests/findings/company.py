@@ -1,12 +1,14 @@
 """A counted company with everything that must be hidden: a small cell, a merged group, unanimous answers, a silent question."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 from flask import Flask
 
 from survey.database import db, transaction
 from survey.invitations.service.invitations import invitations_of
 from tests.cast import Company, answer, close_company, open_company
+from tests.kept import kept
 
 DEPARTMENTS = {"Sales": 14, "Service": 12, "Finance": 9, "Legal": 8, "Board": 8}
 MERGED = "Board and Legal"
@@ -25,6 +27,12 @@ SWAPPED = {"RES1": ANSWERS["RES1"] | {"Finance": "4433xxx", "Legal": "51221x"}}
 
 def small_company(app: Flask, *, swapped: bool = False) -> Company:
     """51 invited, 38 answered: Board's two answers are counted with Legal's; three answers of Finance to RES1 are hidden."""
+    if swapped:
+        return _small_company(app, swapped=True)
+    return replace(kept(app, "small", lambda: _small_company(app, swapped=False)), config=app.config["CANDOUR"])
+
+
+def _small_company(app: Flask, *, swapped: bool) -> Company:
     company = open_company(app, DEPARTMENTS)
     codes = defaultdict(list)
     for (invitation, _), code in zip(invitations_of(company.wave.id), company.codes, strict=True):

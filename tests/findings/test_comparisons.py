@@ -5,8 +5,9 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from math import hypot, sqrt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from survey.questionnaires.rules import Questionnaire, numeric_scale
 from survey.responses.rules import Cell, PublishedGroup
 from survey.waves import service as waves
 from tests.cast import OPENS
-from tests.findings.test_history import INVITED, ITEMS, REAL, import_file
+from tests.findings.test_history import INVITED, ITEMS, REAL, a_file, import_file
 from tests.findings.test_presentation import GROUPS, five, questions, tally, wave
 
 Rows = list[dict[str, str]]
@@ -241,3 +242,50 @@ def test_the_second_sentence_names_each_wave_it_speaks_of() -> None:
     names = {"A": "Alpha", "B": "Beta", "C": "Gamma"}
     found = moved([clear("A", "2026-10-12", "up"), clear("B", "2026-07-13", "down"), clear("C", "2026-10-12", "unclear")], names)
     assert found == "Clearly up since the wave of October 2026: Alpha. Clearly down since the wave of July 2026: Beta."
+
+
+def imported_waves(folder: Path, *waves_of: tuple[str, str, int]) -> None:
+    """A survey with a wave imported for each first day, columns and rows."""
+    add_provider("University", [("Rosa", "rosa@university.example")])
+    waves.add_survey(waves.Plan("Orientation", "University", "quarterly_8", "quarterly", OPENS, 14, "Europe/Rome", "all"))
+    for opened, columns, rows in waves_of:
+        closed = str(date.fromisoformat(opened) + timedelta(days=14))
+        past = ("--scale", "5", "--survey", "Orientation", "--opened", opened, "--closed", closed)
+        import_file(folder, a_file(rows, heading=f"group,{columns}"), *past, wave=f"wave-{opened}")
+
+
+def compared_with(slug: str) -> dict[str, str | None]:
+    """The wave that each question of this wave is compared with."""
+    since = {m["question"]: m.get("change", {}).get("since") for m in findings(slug).document["measures"] if m["group"] is None}
+    return dict(since)
+
+
+def test_the_two_newest_waves_are_compared_with_however_long_ago_and_no_older_one(
+    app: Flask, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    imported_waves(
+        tmp_path_factory.mktemp("files"),
+        ("2008-03-03", "hours,overall", 24),
+        ("2012-03-05", "hours,willingness", 25),
+        ("2016-03-07", "competence,willingness", 26),
+        ("2026-03-02", "hours,overall", 27),
+        ("2026-09-07", "competence,willingness", 28),
+    )
+    assert compared_with("wave-2016-03-07") == {"competence": None, "willingness": "wave-2012-03-05"}
+    assert compared_with("wave-2026-03-02") == {"hours": "wave-2012-03-05", "overall": None}, "2008 was the third newest"
+    assert compared_with("wave-2026-09-07") == {"competence": "wave-2016-03-07", "willingness": "wave-2016-03-07"}
+
+
+def test_every_wave_of_the_last_two_years_is_compared_with_and_the_third_newest_before_them_is_not(
+    app: Flask, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    imported_waves(
+        tmp_path_factory.mktemp("files"),
+        ("2024-10-07", "overall,willingness", 24),
+        ("2025-03-03", "hours,willingness", 25),
+        ("2025-09-08", "competence,willingness", 26),
+        ("2026-03-02", "competence,willingness", 27),
+        ("2026-12-07", "hours,overall", 28),
+    )
+    found = compared_with("wave-2026-12-07")
+    assert found == {"hours": "wave-2025-03-03", "overall": None}, "2024 is the fourth newest and over 700 days ago"

@@ -29,6 +29,7 @@ from tests.cast import counted_company
 from tests.findings.test_comparisons import asked, earlier
 from tests.findings.test_presentation import EXAMPLE, five, questions, wave
 from tests.outside import browser
+from tests.proofs import examples
 
 CLAIM = re.compile(r"\b(better|worse|improv\w+|declin\w+|happ\w+|significan\w+|margin of error)\b|±", re.IGNORECASE)
 Json = dict[str, Any]
@@ -139,7 +140,7 @@ def tallies(draw: st.DrawFn) -> Tally:
     return Tally(tuple(groups), cells, 0, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(tallies(), tallies())
 def test_no_text_claims_what_a_range_does_not(current: Tally, before: Tally) -> None:
     if not current.answered:

@@ -129,7 +129,7 @@ def test_whatever_is_marked_can_be_taken_out_and_no_further_change_goes_with_it(
     if any(letter.isalpha() for letter in offered):
         assert redaction(original, offered.replace("\n", "\r\n")) == offered
     place = data.draw(st.integers(0, len(offered)))
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match=r"Only words may be taken out|Nothing was taken out"):
         redaction(original, offered[:place] + "X" + offered[place:])
 
 

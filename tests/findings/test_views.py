@@ -202,7 +202,8 @@ def test_somebody_who_is_no_contact_any_more_is_refused_with_what_to_do(manager:
     assert token
     remove_contact("Brightline IT", "otto@brightline.example")
     response = manager.post(f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": gone})
-    assert response.status_code == 409
+    assert response.status_code == 400
+    assert "<h1>Send the findings to Brightline IT?</h1>" in response.get_data(as_text=True)
     assert "Nothing was sent; choose again." in response.get_data(as_text=True)
     assert sharings() == 0
     assert "has no contact yet" in page(manager, f"/findings/{wave.slug}")

@@ -9,6 +9,7 @@ from survey.findings.service.sharing import recipients, share
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 from tests.findings.company import small_company
+from tests.kept import kept
 
 ACTOR = "test"
 SHARED_AT = datetime(2027, 1, 28, 12, tzinfo=UTC)
@@ -27,6 +28,10 @@ def at_noon(day: date) -> datetime:
 
 def shared_company(app: Flask) -> Wave:
     """51 invited, 38 answered, the findings shared with Otto on 28 January 2027; the mail about that is not at issue."""
+    return kept(app, "shared", lambda: _shared_company(app))
+
+
+def _shared_company(app: Flask) -> Wave:
     item = small_company(app).wave
     share(item.slug, [contact.id for contact in recipients(item)[1]], SHARED_AT, actor=ACTOR)
     return waves.wave(item.slug)

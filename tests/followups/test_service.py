@@ -109,12 +109,20 @@ def test_commitments_may_be_recorded_before_the_reply_and_never_take_it_away(wav
 
 
 @pytest.mark.parametrize(
-    ("text_", "day"), [("", REPLIED), ("x" * 100_000, REPLIED), ("a\0b", REPLIED), ("Fine.", None), ("Fine.", date(2027, 2, 10))]
+    ("text_", "day", "code"),
+    [
+        ("", REPLIED, "reply-empty"),
+        ("x" * 100_000, REPLIED, "reply-too-long"),
+        ("a\0b", REPLIED, "reply-unfit"),
+        ("Fine.", None, "reply-day-missing"),
+        ("Fine.", date(2027, 2, 10), "reply-day-to-come"),
+    ],
 )
-def test_a_bad_reply_is_refused_and_nothing_is_kept(wave: Wave, text_: str, day: date | None) -> None:
+def test_a_bad_reply_is_refused_and_nothing_is_kept(wave: Wave, text_: str, day: date | None, code: str) -> None:
     before = rows("audit_entry")
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as refused:
         reply(wave, text_, day)
+    assert refused.value.code == code
     with pytest.raises(Refused, match="nothing to record"):
         reply(wave, None, None, commitments=())
     assert (rows("reply"), rows("audit_entry")) == (0, before)

@@ -51,14 +51,14 @@ def each_time_once(found: list[Run], every: timedelta) -> bool:
 def until(what: Callable[[], object], says: str, seconds: int = 60) -> None:
     """Waits until something is so, for at most so long."""
     fault = ""
-    for _ in range(10 * seconds):
+    for _ in range(5 * seconds):
         try:
             if what():
                 return
             fault = ""
         except Exception as error:  # noqa: BLE001 - the database may be away meanwhile
             fault = f" ({type(error).__name__}: {error})"
-        time.sleep(0.1)
+        time.sleep(0.2)
     pytest.fail(f"within {seconds} seconds it was not so that {says}{fault}")
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from email import message_from_bytes
 from pathlib import Path
@@ -117,7 +117,7 @@ def test_letters_go_on_after_the_engines_database_is_deleted(app: Flask, databas
     assert set(arrived(tmp_path).values()) == {1}
 
 
-def test_a_worker_waits_for_a_locked_database(templates: dict[str, str], tmp_path: Path) -> None:
+def test_a_worker_waits_for_a_locked_database(templates: Mapping[str, str], tmp_path: Path) -> None:
     shutil.copy(templates["sqlite"].removeprefix("sqlite:///"), tmp_path / "candour.db")
     url = f"sqlite:///{tmp_path / 'candour.db'}"
     with installed(url, tmp_path) as app, server(tmp_path) as mail:

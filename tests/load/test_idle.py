@@ -4,8 +4,10 @@ import json
 
 from tests.load.idle import run
 from tests.load.pages import BENCHMARKS, PART, resting
+from tests.proofs import proof
 
 
+@proof("benchmarks")
 def test_a_process_at_rest_is_measured_and_every_line_is_complete() -> None:
     lines = [json.loads(json.dumps(line)) for line in run(rounds=1, seconds=1.0, settle=1.0)]
     assert [line["id"] for line in lines] == ["idle-cpu", "idle-memory", "cold-start"]

@@ -4,8 +4,10 @@ import json
 
 from tests.load.importing import run
 from tests.load.pages import BENCHMARKS, PART, imported
+from tests.proofs import proof
 
 
+@proof("benchmarks")
 def test_a_short_and_a_long_import_are_measured_and_every_line_is_complete() -> None:
     lines = [json.loads(json.dumps(line)) for line in run(sizes=(1_000, 6_000), rounds=1)]
     assert [line["id"] for line in lines] == ["P8-1000", "P8-6000"]

@@ -9,8 +9,10 @@ from scipy import stats
 from survey.statistics import Intervals
 from tests.load.intervals import races, run, year_of_waves
 from tests.load.pages import BENCHMARKS, PART, timed
+from tests.proofs import proof
 
 
+@proof("benchmarks")
 def test_every_race_runs_and_gives_one_complete_line() -> None:
     lines = [json.loads(json.dumps(line)) for line in run(rounds=1, cells=60, theirs=3)]
     assert [line["id"] for line in lines] == ["wilson", "mean", "nps", "exact-cold", "exact-again", "difference"]

@@ -4,8 +4,10 @@ import json
 
 from tests.load.mailing import run
 from tests.load.pages import BENCHMARKS, PART, sent
+from tests.proofs import proof
 
 
+@proof("benchmarks")
 def test_both_servers_give_one_complete_line_each_and_a_table() -> None:
     lines = [json.loads(json.dumps(line)) for line in run(block=20, rounds=1)]
     assert [(line["bound"], line["most"]) for line in lines] == [(0.9, 0), (0.0, 4)]

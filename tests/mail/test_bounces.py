@@ -16,6 +16,7 @@ from survey.mail.rules.return_address import envelope_sender
 from tests.conftest import settings as installation
 from tests.mail import returned
 from tests.mail.returned import TEXT, headers_of, multipart, report
+from tests.proofs import examples
 
 MARK = "0123456789abcdef0123456789abcdef"
 OURS = f"<{MARK}@northwind.example>"
@@ -215,7 +216,7 @@ LINES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(lines=st.lists(LINES, max_size=40), noise=st.binary(max_size=200), at=st.integers(0, 2000))
 def test_whatever_is_put_together_is_read_without_falling_over(lines: list[str], noise: bytes, at: int) -> None:
     config = CONFIG
@@ -226,7 +227,7 @@ def test_whatever_is_put_together_is_read_without_falling_over(lines: list[str],
     assert found is None or all(re.fullmatch("[0-9a-f]{32}", mark) for mark in found.marks)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(raw=st.binary(max_size=3000))
 def test_rubbish_is_none(raw: bytes) -> None:
     assert read(raw, CONFIG) is None

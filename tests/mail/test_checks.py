@@ -73,7 +73,7 @@ def test_a_certificate_that_ends_within_a_fortnight_is_a_note_everywhere(authori
         found, before = told(here), notes(here)
     assert found["mail server's certificate"][0] is None
     assert "Have it renewed" in found["mail server's certificate"][1]
-    assert any("Have it renewed" in note for note in before)
+    assert any("valid until" in note and note.endswith("look into this.") for note in before)
 
 
 def test_what_is_wrong_with_the_server_is_wrong_with_its_remedy(authority: trustme.CA, ca_file: str, tmp_path: Path) -> None:
@@ -85,14 +85,16 @@ def test_what_is_wrong_with_the_server_is_wrong_with_its_remedy(authority: trust
         refused, before = told(here), notes(here)
     gone = told(config(tmp_path, f"smtp://127.0.0.1:{free_port()}"))
     for found, says in (
-        (expired, "has expired; have it renewed"),
+        (expired, "has expired; nothing that signs us in was sent. Have it renewed."),
         (refused, "refused our sign-in (535 5.7.8). Check user and password in CANDOUR_MAIL_URL."),
-        (gone, "check host and port in CANDOUR_MAIL_URL"),
+        (gone, "Check host and port in CANDOUR_MAIL_URL."),
     ):
         assert found["mail server"][0] is True
         assert says in found["mail server"][1]
         assert "wrong" not in str(found)
-    assert any("refused our sign-in" in note for note in before)
+    (note,) = (note for note in before if "refused our sign-in" in note)
+    assert note.endswith("refused our sign-in (535 5.7.8). Your administrator can look into this.")
+    assert "CANDOUR_" not in str(before)
 
 
 def test_a_token_is_tried_and_a_refused_application_is_named(tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def test_while_sending_is_paused_nobody_signs_in(tmp_path: Path) -> None:
     with open_postbox(sign_in=True) as server:
         before = notes(config(tmp_path, f"smtp://dana:wrong@127.0.0.1:{server.port}"), paused="the mail server refused our sign-in")
         assert server.greeted == []
-    assert "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is resumed: candour mail resume" in before
+    assert "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is resumed." in before
 
 
 # The address in mails

@@ -101,8 +101,8 @@ def test_a_test_letter_to_a_missing_server_says_what_to_check(candour: Candour) 
     done = candour(f"smtp://dana:open%20sesame@127.0.0.1:{port}", "test", "you@northwind.example")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"The test mail was not accepted by 127.0.0.1:{port}: the mail server does not take connections; "
-        "check host and port in CANDOUR_MAIL_URL.\n"
+        f"The test mail was not accepted by 127.0.0.1:{port}: the mail server does not take connections. "
+        "Check host and port in CANDOUR_MAIL_URL.\n"
     )
 
 

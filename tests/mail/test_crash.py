@@ -29,6 +29,7 @@ from survey.waves.rules.waves import Wave
 from tests.cast import form, found_company
 from tests.conftest import settings_of
 from tests.ports import free_port
+from tests.proofs import proof
 
 MAIN = "from survey.cli import main; main()"
 CANDOUR = [sys.executable, "-c", MAIN]
@@ -139,7 +140,10 @@ def opened(app: Flask, people: int) -> Wave:
     return waves.wave(first.slug)
 
 
-@pytest.mark.parametrize(("connections", "people", "kills"), [(1, 1000, (200, 500, 800)), (4, 240, (60, 160))])
+@pytest.mark.parametrize(
+    ("connections", "people", "kills"),
+    [pytest.param(1, 1000, (200, 500, 800), marks=proof("kills")), (4, 240, (60, 160))],
+)
 def test_killed_right_after_the_server_took_a_letter_nothing_is_lost_and_copies_are_few_and_alike(
     app: Flask, database_url: str, tmp_path: Path, connections: int, people: int, kills: tuple[int, ...]
 ) -> None:

@@ -173,8 +173,7 @@ def test_a_wrong_secret_is_told_clearly_and_without_the_secret(server: TokenServ
     found = fault(replace(grant, client_secret="wrong~secret"))
     assert found.must_look
     assert found.reason == (
-        "the sign-in server 127.0.0.1 refuses us: it does not accept the client id with this secret or key "
-        "(invalid_client, AADSTS7000215); check CANDOUR_MAIL_OAUTH_*"
+        "the sign-in server 127.0.0.1 refuses us: it does not accept the client id with this secret or key (invalid_client, AADSTS7000215)"
     )
     assert "wrong~secret" not in repr(replace(grant, client_secret="wrong~secret"))
     assert server.refused == ["invalid_client"]
@@ -270,7 +269,7 @@ def test_files_that_went_bad_after_the_start_are_named(grant: Grant, tmp_path: P
     (tmp_path / "key.pem").write_text("nothing")
     bad_key = fault(replace(grant, client_secret="", key_file=tmp_path / "key.pem"))
     assert bad_key.must_look
-    assert "CANDOUR_MAIL_OAUTH_KEY_FILE" in bad_key.reason
+    assert bad_key.reason == "the key file for mail holds no private key in PEM form"
     bad_authority = fault(replace(grant, ca_file=tmp_path / "key.pem"))
     assert bad_authority.must_look
-    assert "CANDOUR_MAIL_CA_FILE" in bad_authority.reason
+    assert "the file of trusted authorities" in bad_authority.reason

@@ -150,7 +150,7 @@ def test_a_queue_that_rolls_back_leaves_no_letter(desk: Desk) -> None:
             queue("again", WAVE, ["ada"])
             raise Refused("wave-not-open", "The wave does not open after all.")
 
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="does not open after all"):
         opens_after_all()
     assert rows() == {}
 
@@ -508,7 +508,7 @@ def test_administrators_hear_of_a_paused_wave_once(app: Flask, desk: Desk, box: 
     assert box.recipients == ["dana@northwind.example"]
     said = box.letters()[0].get_body(("plain",)).get_content()
     assert f"Mail about {WAVE} is paused: a test." in said
-    assert ("what has not left waits" in said, f"candour mail resume {WAVE}" in said) == (True, True)
+    assert ("what has not left waits" in said, "candour mail" in said) == (True, False)
     assert rows("state, last_reason")["otto"] == ("failed", "not delivered in time, so it was given up")
     resume_wave(WAVE)
     assert (retry(WAVE), deliver(box.url).sent) == (1, 1)
@@ -524,7 +524,7 @@ def test_administrators_hear_of_letters_that_were_given_up_and_how_to_send_them_
     deliver(box.url)
     said = " ".join(box.letters()[0].get_body(("plain",)).get_content().split())
     assert f"Mail about {WAVE} could not be delivered in time. It is not tried any more." in said
-    assert (f"/waves/{WAVE}/mail" in said, f"candour mail retry {WAVE}" in said) == (True, True)
+    assert (f"/waves/{WAVE}/mail" in said, "candour mail" in said) == (True, False)
 
 
 def test_what_was_mended_meanwhile_alarms_nobody(app: Flask, desk: Desk, box: Postbox) -> None:

@@ -12,8 +12,10 @@ import pytest
 import trustme
 
 from survey.mail.rules.letter import Letter
+from survey.mail.rules.reasons import Cause, cause_of
 from survey.mail.rules.states import Attempt, Outcome
 from survey.mail.smtp.rules.grants import Grant
+from survey.mail.smtp.rules.steps import remedy
 from survey.mail.smtp.service import sender
 from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Connection, Limits
@@ -163,7 +165,7 @@ def test_a_server_that_greets_with_a_refusal_is_away(greeting: bytes, says: str)
 def test_a_server_that_is_not_there_is_away_and_the_settings_are_named() -> None:
     (found,) = hand_over(Connection(f"smtp://127.0.0.1:{free_port()}"))
     assert found.outcome is Outcome.AWAY
-    assert "check host and port in CANDOUR_MAIL_URL" in found.reason
+    assert found.reason == "the mail server does not take connections"
 
 
 # Sign-in and encryption
@@ -252,7 +254,8 @@ def test_a_certificate_of_another_host_says_so(authority: trustme.CA, ca_file: P
         (found,) = hand_over(Connection(f"smtps://{SIGN_IN}localhost:{server.port}", ca_file))
         assert server.passwords == []
     assert found.outcome is Outcome.PAUSED
-    assert "is not valid for its name; check the host in CANDOUR_MAIL_URL" in found.reason
+    assert "is not valid for its name" in found.reason
+    assert cause_of(found.reason) is Cause.NAME_NOT_CERTIFIED
 
 
 @pytest.mark.parametrize("by", ["password", "token"])
@@ -298,7 +301,8 @@ def test_a_ca_file_without_certificates_pauses_and_is_named(box: Postbox, tmp_pa
     (tmp_path / "ca.pem").write_text("nothing here")
     (found,) = hand_over(Connection(f"smtp+starttls://127.0.0.1:{box.port}", tmp_path / "ca.pem"))
     assert found.outcome is Outcome.PAUSED
-    assert "CANDOUR_MAIL_CA_FILE" in found.reason
+    assert "the file of trusted authorities holds no certificate" in found.reason
+    assert "CANDOUR_MAIL_CA_FILE" in remedy(found, by_token=False)
     assert box.greeted == []
 
 

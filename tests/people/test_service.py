@@ -19,6 +19,7 @@ from survey.people.service.directory import (
     remove_person,
 )
 from tests.cast import staff_csv
+from tests.proofs import sizes
 
 HEADING = b"email,name,department\n"
 MANY = 100_000
@@ -109,16 +110,17 @@ def test_a_file_may_not_tear_a_department_in_two_by_another_spelling(app: Flask)
     assert departments() == {"sales": 1}
 
 
-def test_a_hundred_thousand_people_come_and_go(app: Flask) -> None:
-    content = HEADING + b"".join(b"p%d@northwind.example,Person %d,Department %d\n" % (n, n, n % 40) for n in range(MANY))
+@pytest.mark.parametrize("many", sizes("scale", 3000, MANY))
+def test_many_people_come_and_go(app: Flask, many: int) -> None:
+    content = HEADING + b"".join(b"p%d@northwind.example,Person %d,Department %d\n" % (n, n, n % 40) for n in range(many))
     heard: list[tuple[int, int]] = []
-    assert numbers(import_people(content, progress=lambda *done: heard.append(done))) == (MANY, 0, 0, 0, 0)
-    assert heard[-1] == (MANY, MANY)
+    assert numbers(import_people(content, progress=lambda *done: heard.append(done))) == (many, 0, 0, 0, 0)
+    assert heard[-1] == (many, many)
     assert heard == sorted(set(heard))
-    assert numbers(import_people(content)) == (0, 0, MANY, 0, 0)
-    assert sum(departments().values()) == MANY
+    assert numbers(import_people(content)) == (0, 0, many, 0, 0)
+    assert sum(departments().values()) == many
     rest = import_people(HEADING + b"p1@northwind.example,Person One,Department 1\n", remove_missing=True)
-    assert numbers(rest) == (0, 1, 0, MANY - 1, MANY - 1)
+    assert numbers(rest) == (0, 1, 0, many - 1, many - 1)
     assert addresses() == {"p1@northwind.example"}
 
 

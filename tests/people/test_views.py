@@ -13,6 +13,7 @@ from survey.people.rules.staff_list import LARGEST_UPLOAD
 from survey.people.service.directory import continue_import, import_people, list_people, remove_person
 from tests.cast import staff_csv
 from tests.outside import Browser, browser, hidden_fields, signed_in
+from tests.proofs import proof
 
 GOOD = staff_csv({"Sales": 2, "Legal": 1})
 BAD = b"email,name,department\nada@northwind.example,Ada,Sales\nbad,=1+1,Sales\nada@northwind.example,Ada,SALES\n"
@@ -56,7 +57,9 @@ def test_a_wrong_file_lists_its_rows_and_offers_no_confirmation(mira: Browser) -
         assert told in unescape(page.text)
     assert "/people/import/confirm" not in page.text
     refused = mira.post("/people/import/confirm", data=hidden_fields(page))
-    assert refused.status_code == 409
+    assert refused.status_code == 400
+    assert "2 of 3 rows need a correction. Nothing has been changed." in refused.text
+    assert hidden_fields(refused)["carried"] == hidden_fields(page)["carried"]
     assert list_people() == ()
 
 
@@ -94,6 +97,7 @@ def test_no_file_and_far_too_large_a_request_are_answered_in_words(mira: Browser
     assert "at most 10 MiB" in huge.text
 
 
+@proof("scale")
 def test_a_large_honest_file_survives_the_preview(mira: Browser) -> None:
     numbers = range(60_000)
     rows = (f"p{n:07}@northwind.example,{hashlib.sha512(bytes([n % 256, n // 256])).hexdigest()[:100]},Sales" for n in numbers)
@@ -106,7 +110,13 @@ def test_a_large_honest_file_survives_the_preview(mira: Browser) -> None:
     assert "60,000 people are to be added" in page
     assert '<progress max="60000" value="0" aria-labelledby="importing">0 of 60,000</progress>' in page
     assert "Nothing does the timed work at present" in page
-    assert mira.post("/people/import/confirm", data=hidden_fields(upload(mira, GOOD))).status_code == 409
+    previewed = hidden_fields(upload(mira, GOOD))
+    waits = mira.post("/people/import/confirm", data=previewed)
+    assert waits.status_code == 400
+    assert "so nothing else was changed. Try again when it is done." in waits.text
+    assert '<a href="/people">How far it is</a>' in waits.text
+    assert "candour tick" not in waits.text
+    assert hidden_fields(waits)["carried"] == previewed["carried"]
     assert continue_import("mira") is not None
     assert len(list_people()) == 60_000
     page = mira.get("/people").text
@@ -139,8 +149,9 @@ def test_people_who_are_not_in_the_file_are_named_before_they_go(mira: Browser) 
 def test_a_carried_file_that_somebody_changed_is_refused(mira: Browser, path: str, changed: str) -> None:
     fields = hidden_fields(upload(mira, GOOD))
     answer = mira.post(path, data={**fields, "carried": changed.format(fields["carried"])})
-    assert answer.status_code == 409
+    assert answer.status_code == 400
     assert "Upload it once more" in answer.text
+    assert 'type="file"' in answer.text
     assert list_people() == ()
 
 

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -160,7 +160,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, templates: dict[str, str], run: Run) -> Iterator[Path]:
+def installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, templates: Mapping[str, str], run: Run) -> Iterator[Path]:
     """A new installation with one provider and one survey; its mail server is down."""
     shutil.copy(templates["sqlite"].removeprefix("sqlite:///"), tmp_path / "candour.db")
     with socket.socket() as unused:

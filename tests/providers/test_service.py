@@ -50,8 +50,9 @@ def test_all_faults_of_a_new_provider_come_at_once(app: Flask) -> None:
 
 @pytest.mark.parametrize("name", ["", "  ", "!?", "x" * 121, "Bright\x00line"])
 def test_a_name_that_cannot_be_used_is_refused(app: Flask, name: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as refused:
         add_provider(name, [])
+    assert refused.value.code == "provider-faulty"
     assert list_providers() == ()
 
 

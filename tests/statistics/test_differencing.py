@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey.statistics.differencing import Fact, Space, narrowed, ranges, solved_unions
+from tests.proofs import examples
 
 NAMES = ("A", "B", "C", "D", "E")
 unions = st.frozensets(st.sampled_from(NAMES), min_size=1)
@@ -34,7 +35,7 @@ def test_exactly_the_unions_in_the_row_space_are_solved(published: list[frozense
     assert all(value == sum(true[name] for name in cells) for cells, value in found.items())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(unions, st.integers(1, 4)), min_size=1, max_size=3), st.lists(st.integers(0, 4), min_size=5, max_size=5))
 def test_the_range_of_a_cell_is_that_of_all_whole_numbers_tried(published: list[tuple[frozenset[str], int]], answers: list[int]) -> None:
     true = dict(zip(NAMES, answers, strict=True))

@@ -40,6 +40,7 @@ from survey.statistics.planning import chance_of_answers, detectable_change, out
 from survey.statistics.pooled import pooled_difference, pooled_interval
 from survey.statistics.values import EVERYONE
 from survey.statistics.verdicts import Direction, Verdict, direction, verdict
+from tests.proofs import examples
 
 CLOSE = 1e-9
 
@@ -48,7 +49,7 @@ Counts = tuple[int, ...]
 
 def for_all(*arguments: Any, **named: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Hypothesis without a stopwatch."""
-    return lambda test: settings(deadline=None, max_examples=60)(given(*arguments, **named)(test))
+    return lambda test: settings(max_examples=examples(60))(given(*arguments, **named)(test))
 
 
 @dataclass(frozen=True)

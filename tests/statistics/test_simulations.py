@@ -1,22 +1,35 @@
 """The methods keep what they promise, and the published measurements are those that come out now."""
 
+from typing import Any
+
 import pytest
 
 from tests.load.pages import MEASURED, STATISTICS, filled, measurements
-from tests.statistics.simulations import CHECKS, Check
+from tests.proofs import proof
+from tests.statistics.simulations import CHECKS, Check, Size
 
 STORED = {entry["id"]: entry for entry in measurements()["checks"]}
 TOGETHER = [name for name in CHECKS if name.startswith("stratified-") and name != "stratified-level"]  # one pass gives all three
 
 
-@pytest.mark.parametrize("names", [TOGETHER, *([name] for name in CHECKS if name not in TOGETHER)], ids=lambda names: names[-1])
-def test_a_promise_holds_and_is_what_was_published(names: list[str]) -> None:
+SLOW = {"stratified-level", TOGETHER[-1]}  # seconds, even when small
+
+
+def simulations(size: Size) -> list[Any]:
+    """The checks that are made together; what takes seconds when small, and everything large, is a proof."""
+    together = [TOGETHER, *([name] for name in CHECKS if name not in TOGETHER)]
+    long = [name for name in CHECKS if size == "large" or name in SLOW]
+    return [pytest.param(n, size, id=f"{n[-1]}-{size}", marks=[proof("simulations")] if n[-1] in long else []) for n in together]
+
+
+@pytest.mark.parametrize(("names", "size"), [*simulations("small"), *simulations("large")])
+def test_a_promise_holds_and_is_what_was_published(names: list[str], size: Size) -> None:
     for name in names:
-        found, stored = CHECKS[name]("small"), STORED[name]
+        found, stored = CHECKS[name](size), STORED[name]
         assert found.holds, found
         assert (stored["what"], stored["at_least"], stored["bound"]) == (found.what, found.at_least, found.bound), "run: make bench"
-        assert stored["small"]["cells"] == found.cells, "run: make bench"
-        assert (stored["small"]["worst"], stored["small"]["mean"]) == pytest.approx((found.worst, found.mean), abs=0.002), "run: make bench"
+        assert stored[size]["cells"] == found.cells, "run: make bench"
+        assert (stored[size]["worst"], stored[size]["mean"]) == pytest.approx((found.worst, found.mean), abs=0.002), "run: make bench"
 
 
 def test_the_larger_measurements_keep_the_promises_too() -> None:

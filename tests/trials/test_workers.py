@@ -4,15 +4,22 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
+from tests.proofs import proof
 from tests.trials.workers import Found, Trial
 
 
-def test_nothing_is_lost_missed_or_stuck_while_workers_are_killed_and_restarted(postgres: str, tmp_path: Path) -> None:
+@proof("workers")
+def test_nothing_is_lost_missed_or_stuck_while_workers_are_killed_and_restarted(
+    postgres: str,
+    tmp_path: Path,
+    at_full_size: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    seconds, people = (120, 1000) if at_full_size else (20, 200)
     engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("CREATE DATABASE trial"))
     try:
-        found = Trial(postgres.replace("/postgres?", "/trial?"), tmp_path, seconds=20, people=200, seed=1).run()
+        found = Trial(postgres.replace("/postgres?", "/trial?"), tmp_path, seconds=seconds, people=people, seed=1).run()
     finally:
         with engine.connect() as connection:
             connection.execute(text("DROP DATABASE trial WITH (FORCE)"))

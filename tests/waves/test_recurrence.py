@@ -11,6 +11,7 @@ from survey.kernel.errors import Refused
 from survey.waves.rules.recurrence import Rule, read_rule
 from survey.waves.rules.surveys import Survey, following, half_period, opening_of, openings
 from survey.waves.rules.waves import instant, named_period
+from tests.proofs import examples
 
 ANCHOR = datetime(2027, 1, 11, 9, 0)  # noqa: DTZ001 - a wall-clock time, a Monday
 LONDON = "Europe/London"
@@ -134,7 +135,7 @@ def test_whatever_stands_behind_the_prefix_is_read_or_refused(text: str) -> None
     assert all(line.isprintable() for line in said)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.sampled_from(["FREQ=WEEKLY", "FREQ=MONTHLY", "FREQ=YEARLY;BYMONTH=2,8", "FREQ=MONTHLY;BYDAY=-1FR", "FREQ=DAILY"]),
     st.integers(1, 5),

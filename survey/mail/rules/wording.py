@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from survey.kernel.plurals import how_many
+from survey.mail.rules.reasons import (
+    Cause,
+    cause_of,
+    remedy_at_a_shell,
+    remedy_for_managers,
+    without_settings,
+)
 from survey.mail.rules.states import State
 
 BY_HAND = "paused by hand"
@@ -27,15 +34,7 @@ _ADVICE = {
     "5.2.2": "Ask the person to make room, then retry.",
     "5.7.1": "The mail server does not let our letters through to this mailbox: ask whoever runs it, then retry.",
 }
-_BY_REASON = (
-    ("sign-in", "Check user and password in CANDOUR_MAIL_URL; try them with: candour mail test ADDRESS. Then resume."),
-    ("our sender", "CANDOUR_MAIL_FROM must be an address that this sign-in may send from. Try: candour mail test ADDRESS. Then resume."),
-    ("certificate", "CANDOUR_MAIL_URL must hold the name that the certificate is for. Try: candour mail test ADDRESS. Then resume."),
-    ("in a row", "See below or with candour mail status which letters failed and why; mend that, then resume and retry."),
-    ("CANDOUR_", "Correct the setting, start Candour again, try: candour mail test ADDRESS. Then resume."),
-    ("by hand", "Resume when it may go on."),
-)
-_OTHERWISE = "Try what the mail server says: candour mail test ADDRESS. Then resume."
+_TRY = "Try: candour mail test ADDRESS."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +93,10 @@ class Pause:
     because: str
     since: datetime | None
 
+    def __post_init__(self) -> None:
+        """Tells what an older version stored without the settings that it named."""
+        object.__setattr__(self, "because", without_settings(self.because))
+
     @property
     def says(self) -> str:
         """The sentence for pages and commands."""
@@ -101,8 +104,20 @@ class Pause:
 
     @property
     def remedy(self) -> str:
-        """What to do."""
-        return next((advice for part, advice in _BY_REASON if part in self.because), _OTHERWISE)
+        """What a manager can do."""
+        if cause_of(self.because) is Cause.BY_HAND:
+            return "Resume when it may go on."
+        return f"{remedy_for_managers(self.because)} Then resume."
+
+    @property
+    def remedy_at_a_shell(self) -> str:
+        """What whoever runs the server can do: settings and commands by name."""
+        cause, todo = cause_of(self.because), remedy_at_a_shell(self.because)
+        if cause is Cause.BY_HAND:
+            return "Resume when it may go on."
+        if cause is Cause.REFUSED_IN_A_ROW:
+            return f"{todo} Mend that, then resume and retry."
+        return f"{todo} {_TRY} Then resume.".strip()
 
 
 def told_state(state: str, reason: str | None) -> str:
@@ -127,7 +142,7 @@ def why(reason: str | None, code: str | None) -> str:
     >>> why("this mailbox does not exist", "550 5.1.1"), why(None, None)
     ('This mailbox does not exist (550 5.1.1)', 'The reason is not known')
     """
-    text = reason or "the reason is not known"
+    text = without_settings(reason or "the reason is not known")
     return text[0].upper() + text[1:].removesuffix(".") + (f" ({code})" if code else "")
 
 
@@ -164,7 +179,7 @@ def time_left(waiting: int, pace: StatedPace) -> str:
 def rate(pace: StatedPace) -> str:
     """The pace in words; nothing where there is none.
 
-    >>> rate(StatedPace(25, None, "CANDOUR_MAIL_PER_MINUTE says so")), rate(StatedPace(25, 8_000)), rate(StatedPace())
+    >>> rate(StatedPace(25, None, "as your settings say")), rate(StatedPace(25, 8_000)), rate(StatedPace())
     ('25 a minute', '25 a minute and 8,000 a day', '')
     """
     parts = [f"{number:,} a {unit}" for number, unit in ((pace.per_minute, "minute"), (pace.per_day, "day")) if number]

@@ -52,9 +52,10 @@ def pause_wave(wave: str, reason: str = BY_HAND, *, actor: str | None = None) ->
     with transaction():
         channel_row()  # no claim meanwhile
         row = {"wave": wave, "reason": reason, "at": clock.now()}
-        paused = connection().execute(upsert(MailPauseRow).values(**row).on_conflict_do_nothing())
+        first = upsert(MailPauseRow).values(**row).on_conflict_do_nothing().returning(MailPauseRow.wave)
+        is_first = connection().scalar(first) is not None
         _release_all(wave)
-        if paused.rowcount == 1:
+        if is_first:
             record("mail of a wave paused", {"wave": wave, "reason": reason}, actor)
 
 

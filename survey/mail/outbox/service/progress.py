@@ -121,7 +121,7 @@ def pace() -> StatedPace:
     if share < 1:
         return StatedPace(max(1, round((limits.per_minute or ASSUMED) * share)), limits.per_day, "the mail server asked for fewer")
     if config.mail_per_minute:
-        return StatedPace(limits.per_minute, limits.per_day, "as CANDOUR_MAIL_PER_MINUTE says")
+        return StatedPace(limits.per_minute, limits.per_day, "as your settings say")
     return StatedPace(limits.per_minute, limits.per_day, "what this mail server allows" if limits.per_minute else "")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class NoToken(Exception):
-    """There is no token; `reason` says why and what to do, `must_look` whether trying again is of no use until somebody looks."""
+    """There is no token; `reason` says why, `must_look` whether trying again is of no use until somebody looks."""
 
     def __init__(self, reason: str, *, must_look: bool) -> None:
         super().__init__(reason)

@@ -7,22 +7,18 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from survey.mail.rules.states import REFUSES_LETTER, REFUSES_SENDER, REFUSES_SIGN_IN, Attempt, Outcome
+from survey.mail.rules.reasons import Cause, cause_of, remedy_at_a_shell
+from survey.mail.rules.states import Attempt, Outcome
 
 SOON = timedelta(days=14)
 LONGEST_QUOTE = 200
 _FAULTS = {  # OpenSSL's numbers (X509_V_ERR_*)
-    10: "the mail server's certificate has expired; have it renewed",
-    18: "the mail server's certificate is signed by itself; name its authority in CANDOUR_MAIL_CA_FILE",
-    19: "the mail server's certificate comes from an unknown authority; name that in CANDOUR_MAIL_CA_FILE",
-    20: "the mail server's certificate comes from an unknown authority; name that in CANDOUR_MAIL_CA_FILE",
-    62: "the mail server's certificate is not valid for its name; check the host in CANDOUR_MAIL_URL",
-    64: "the mail server's certificate is not valid for its address; write its name in CANDOUR_MAIL_URL",
-}
-_REMEDIES = {
-    REFUSES_SIGN_IN: "Check user and password in CANDOUR_MAIL_URL.",
-    REFUSES_SENDER: "Check CANDOUR_MAIL_FROM: whoever signs in must be allowed to send with this address.",
-    REFUSES_LETTER: "Ask the mail server's owner what it has against the letter.",
+    10: "the mail server's certificate has expired",
+    18: "the mail server's certificate is signed by itself",
+    19: "the mail server's certificate comes from an unknown authority",
+    20: "the mail server's certificate comes from an unknown authority",
+    62: "the mail server's certificate is not valid for its name",
+    64: "the mail server's certificate is not valid for its address",
 }
 
 
@@ -59,7 +55,7 @@ def seen_certificate(connection: socket.socket | None) -> Certificate | None:
 
 
 def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
-    """What is wrong with a certificate, and what to do.
+    """What is wrong with a certificate.
 
     >>> certificate_fault(ssl.SSLCertVerificationError())
     "the mail server's certificate cannot be verified"
@@ -68,23 +64,21 @@ def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
 
 
 def remedy(attempt: Attempt, *, by_token: bool) -> str:
-    """What to do about an attempt that came to nothing; empty when its reason says so itself.
+    """What whoever runs the server can do about an attempt that came to nothing.
 
     >>> remedy(Attempt(Outcome.FAILED, "550 5.1.1", "this mailbox does not exist"), by_token=False)
     'Check the address.'
     """
-    if "CANDOUR_" in attempt.reason:
-        return ""
     if attempt.code.endswith("5.7.30"):
         return "This server takes no passwords any more: sign in by token, CANDOUR_MAIL_OAUTH_*."
-    if attempt.reason == REFUSES_SIGN_IN and by_token:
+    if cause_of(attempt.reason) is Cause.SIGN_IN_REFUSED and by_token:
         return "Check CANDOUR_MAIL_OAUTH_*, and whether the application may send for the mailbox in CANDOUR_MAIL_URL."
     by_outcome = {
         Outcome.FAILED: "Check the address.",
         Outcome.LATER: "Try again in some minutes; Candour's own letters wait and do the same.",
     }
     general = "Check CANDOUR_MAIL_URL, and whether this machine may reach the server."
-    return _REMEDIES.get(attempt.reason, by_outcome.get(attempt.outcome, general))
+    return remedy_at_a_shell(attempt.reason) or by_outcome.get(attempt.outcome, general)
 
 
 def quoted(code: int, text: bytes | str, *secrets: str) -> str:

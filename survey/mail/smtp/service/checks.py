@@ -10,12 +10,14 @@ from urllib.parse import unquote, urlsplit
 from survey.config import Config
 from survey.kernel.patience import within
 from survey.kernel.sign_in_key import read_key_file
+from survey.mail.rules.reasons import without_settings
 from survey.mail.rules.states import Attempt, Outcome
 from survey.mail.smtp.rules.presets import pace_for, slow_opening
 from survey.mail.smtp.rules.steps import SOON, Certificate, Step, remedy
 from survey.mail.smtp.service.sender import Limits, connection_for
 
 THOROUGH, QUICK = Limits(command=10.0, letter=20.0), Limits(command=3.0, letter=5.0)
+_BY_ADMINISTRATOR = "Your administrator can look into this."
 TRIAL_SENDER = "localhost.example"
 _LATE = Attempt(Outcome.AWAY, "", "the mail server does not answer in time")
 
@@ -46,23 +48,29 @@ def look_at_mail(config: Config, now: datetime) -> tuple[Finding, ...]:
 
 
 def notes_before_launch(config: Config, letters: int, stays_open: timedelta, paused_because: str | None, now: datetime) -> tuple[str, ...]:
-    """What a manager should know about mail before a wave opens; after a few seconds at most, and never a refusal."""
+    """What a manager should know about mail before a wave opens; after a few seconds at most, and never a refusal.
+
+    Names no setting: `look_at_mail` does, for whoever runs the server.
+    """
     found = []
     if paused_because:
-        found.append(f"Sending is paused: {paused_because}. No invitation leaves until it is resumed: candour mail resume")
+        why = without_settings(paused_because)
+        found.append(f"Sending is paused: {why}. No invitation leaves until it is resumed.")
     elif not config.is_demo:  # while it is paused, another wrong sign-in could lock the mailbox
         found += [_told(one) for one in _server(config, now, QUICK) if one.is_wrong is not False]
     if not config.is_demo:
         found += [_told(one) for one in (*_sender(config), *_key_file(config, now)) if one.is_wrong is not False]
         if config.is_local:
-            found.append(f"The links in mails start with {config.base_url}, which opens on this machine only. Set CANDOUR_BASE_URL.")
+            says = f"The links in mails start with {config.base_url}, which opens on this machine only."
+            found.append(f"{says} {_BY_ADMINISTRATOR}")
     if slow := slow_opening(letters, pace_for(config.mail_url, config.mail_per_minute), stays_open):
         found.append(slow)
     return tuple(found)
 
 
 def _told(found: Finding) -> str:
-    return f"{found.says} {found.remedy}".strip()
+    """What was found, for a manager: its remedy is at the server."""
+    return f"{found.says} {_BY_ADMINISTRATOR}" if found.remedy else found.says
 
 
 def _server(config: Config, now: datetime, limits: Limits = THOROUGH) -> Iterator[Finding]:
@@ -106,7 +114,7 @@ def _key_file(config: Config, now: datetime) -> Iterator[Finding]:
         return
     with suppress(OSError):
         if path.stat().st_mode & 0o077:
-            yield Finding(name, True, f"{path} can be read by others.", f"As its owner: chmod 600 {path}")
+            yield Finding(name, True, "The key file for mail can be read by others.", f"As its owner: chmod 600 {path}")
     try:
         ends_at = read_key_file(path).ends_at
     except ValueError as error:

@@ -49,7 +49,7 @@ def renewed(grant: Grant, seconds: float) -> tuple[str, float]:
             raise NoToken(says, must_look=True) from None
         raise NoToken(f"no encrypted connection to the sign-in server {host}", must_look=False) from None
     except (RequestException, OSError):
-        says = f"the sign-in server {host} cannot be reached; check CANDOUR_MAIL_OAUTH_TOKEN_URL and the way out"
+        says = f"the sign-in server {host} cannot be reached"
         raise NoToken(says, must_look=False) from None
     except (ValueError, TypeError, RecursionError, AuthlibBaseError, JoseError):
         raise NoToken(_senseless(host), must_look=True) from None
@@ -60,7 +60,8 @@ def _asked(grant: Grant) -> tuple[str, float]:
     try:
         key = read_key_file(grant.key_file) if grant.key_file else None
     except ValueError as error:
-        raise NoToken(f"CANDOUR_MAIL_OAUTH_KEY_FILE: {error}".removesuffix("."), must_look=True) from None
+        fault = str(error).removeprefix(f"{grant.key_file} ").removesuffix(".")
+        raise NoToken(f"the key file for mail {fault}", must_look=True) from None
     given = {"grant_type": "client_credentials", "scope": grant.scope}
     method: str | PrivateKeyJWT = "client_secret_post"
     auth = None
@@ -91,7 +92,7 @@ def _token(found: dict[str, Any], host: str | None) -> tuple[str, float]:
 
 
 def _senseless(host: str | None) -> str:
-    return f"what the sign-in server {host} answers is no token; check CANDOUR_MAIL_OAUTH_TOKEN_URL"
+    return f"what the sign-in server {host} answers is no token"
 
 
 def _refused(response: Response) -> Response:
@@ -107,10 +108,10 @@ def _refused(response: Response) -> Response:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise NoToken(f"{_senseless(host)} ({response.status_code})", must_look=True) from None
     if error not in _REFUSALS:
-        raise NoToken(f"the sign-in server {host} refuses us ({response.status_code}); check CANDOUR_MAIL_OAUTH_*", must_look=True)
+        raise NoToken(f"the sign-in server {host} refuses us ({response.status_code})", must_look=True)
     number = _MICROSOFT_FAULT.search(words)
     shown = f"{error}, {number[0]}" if number else error
-    raise NoToken(f"the sign-in server {host} refuses us: {_REFUSALS[error]} ({shown}); check CANDOUR_MAIL_OAUTH_*", must_look=True)
+    raise NoToken(f"the sign-in server {host} refuses us: {_REFUSALS[error]} ({shown})", must_look=True)
 
 
 def _as_it_is(request: PreparedRequest) -> PreparedRequest:

@@ -176,9 +176,9 @@ class Connection(flask_mail.Connection):
         """Signs in; says by which mechanism."""
         secret = "token" if self._token else "password"
         if not (self.user + self.password).isascii():
-            raise _NotSafe("the user or password in CANDOUR_MAIL_URL has letters that SMTP cannot carry; use plain ones (ASCII)")
+            raise _NotSafe("the user or password has letters that SMTP cannot carry; use plain ones (ASCII)")
         if not host.has_extn("auth"):
-            raise _NotSafe(f"the mail server offers no sign-in here; check the port in CANDOUR_MAIL_URL; no {secret} was sent")
+            raise _NotSafe(f"the mail server offers no sign-in here; no {secret} was sent")
         offered = host.esmtp_features["auth"].upper().split()
         if self._token:
             if "XOAUTH2" not in offered:
@@ -368,7 +368,7 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:
-        raise _NotSafe("CANDOUR_MAIL_CA_FILE holds no certificate that can be read") from error
+        raise _NotSafe("the file of trusted authorities holds no certificate that can be read") from error
 
 
 def _dotted(octets: bytes) -> bytes:
@@ -387,9 +387,9 @@ def _enhanced(text: bytes | str) -> str:
 
 def _away(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "the mail server's name is not known; check CANDOUR_MAIL_URL"
+        return "the mail server's name is not known"
     if isinstance(error, ConnectionRefusedError):
-        return "the mail server does not take connections; check host and port in CANDOUR_MAIL_URL"
+        return "the mail server does not take connections"
     if isinstance(error, TimeoutError):
         return "the mail server does not answer in time"
     return "the mail server closed the connection"

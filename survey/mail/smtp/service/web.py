@@ -47,7 +47,8 @@ class Verified(HTTPAdapter):
             if ca_file:
                 self.context.load_verify_locations(ca_file)
         except OSError:
-            raise NoToken("CANDOUR_MAIL_CA_FILE holds no certificate that can be read", must_look=True) from None
+            says = "the file of trusted authorities holds no certificate that can be read"
+            raise NoToken(says, must_look=True) from None
         super().__init__()
 
     def build_connection_pool_key_attributes(
