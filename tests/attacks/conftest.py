@@ -16,10 +16,12 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An attack on PostgreSQL is a proof: in short they are tried on SQLite, where the same rows stand in fewer places."""
+    """An attack on PostgreSQL is a proof; `make test` tries them on SQLite. Worlds of a kind serve one process, which makes each once."""
     for test in items:
         if HERE in test.path.parents and "postgresql" in traits(test):
             test.add_marker(proof("attacks"))
+        if "worlds" in getattr(test, "fixturenames", ()):
+            test.add_marker(pytest.mark.xdist_group(f"worlds of {test.callspec.params['database']}"))  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

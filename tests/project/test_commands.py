@@ -112,7 +112,7 @@ NEVER_REFUSED = {
 # A new installation has no findings; the test of the main job reads them as JSON.
 UNSURE = {"findings show", "doctor"}  # the doctor finds a key folder that others may look into
 WITH_JSON = [path for path, command in COMMANDS.items() if path not in UNSURE and any("--json" in p.opts for p in command.params)]
-# Below: a port that is taken; tests/test_doctor.py: an installation with a fault; tests/jobs: what runs until it is told to end.
+# Below: a port that is taken; tests/doctor/test_doctor.py: an installation with a fault; tests/jobs: what runs until it is told to end.
 ELSEWHERE = {"serve", "doctor", "worker"}
 
 

@@ -17,11 +17,11 @@ from survey.mail.smtp.service.catcher import Catcher
 from survey.schedule import tick
 from survey.waves import service as waves
 from survey.waves.commands import surveys_group, waves_group
-from tests.answering.test_desk import said
 from tests.cast import close_company, found_company
+from tests.console.test_waves import said
 from tests.findings.quarter import EXAMPLE, answered, next_planned, opened, planned_thirds
-from tests.invitations.test_commands import run
-from tests.invitations.test_views import GOOD, plan
+from tests.launching.test_commands import run
+from tests.launching.test_views import GOOD, plan
 from tests.outside import browser, signed_in
 
 NINETY = {"Sales": 40, "Service": 30, "Legal": 20}

@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from survey.waves import service as waves
-from tests.answering.test_desk import said
 from tests.cast import found_company
+from tests.console.test_waves import said
 from tests.outside import signed_in
 
 GOOD = {

@@ -12,9 +12,9 @@ from survey.access.service import audit
 from survey.launching.service.opening import open_wave
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
-from tests.answering.test_desk import said
 from tests.answering.today import open_today
 from tests.cast import OPENS, found_company
+from tests.console.test_waves import said
 from tests.outside import Browser, Candour, browser, command_line
 
 HALF_YEARLY = "RRULE:FREQ=MONTHLY;INTERVAL=6"

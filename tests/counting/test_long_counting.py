@@ -22,10 +22,10 @@ from survey.jobs.rules import WorkState
 from survey.kernel.clock import now
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
-from tests.answering.test_desk import press, said
 from tests.answering.today import open_today
 from tests.cast import Company, answer_all, open_company
 from tests.conftest import settings_of
+from tests.console.test_waves import press, said
 from tests.outside import signed_in
 
 ANSWERS = 30
