@@ -34,7 +34,10 @@ CANARY = "canarycomment"
 def closer() -> Iterator[Callable[[dict[str, str], Path, Company, float | None], float]]:
     """Closes a wave in a process of its own, killed after so many seconds; gives the seconds it lived."""
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parents[1] / "counting" / "closer.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(Path(__file__).parents[1] / "counting" / "closer.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdin
     assert process.stdout

@@ -254,8 +254,9 @@ def spoil_catalog(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> 
 
 def _template_with(folder: Path, app: Flask, name: str, line: str) -> int:
     """Adds a line to a copy of one letter; gives its number."""
-    shutil.copytree(TEMPLATES / "letters", folder / "own" / "letters")
-    path = folder / "own" / "letters" / name
+    letters = Path("invitations", "letters")
+    shutil.copytree(TEMPLATES / letters, folder / "own" / letters)
+    path = folder / "own" / letters / name
     lines = path.read_text().splitlines()
     place = next(number for number, one in enumerate(lines) if "promise" in one)
     path.write_text("\n".join([*lines[:place], line, *lines[place:]]) + "\n")
