@@ -15,6 +15,7 @@ from survey.findings.comments.service import decide, review_desk
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service.documents import findings
 from survey.kernel.errors import Refused
+from survey.kernel.hints import words_for_command
 from survey.mail import service as mail
 from survey.providers.service import remove_contact
 from survey.waves import service as waves
@@ -108,8 +109,9 @@ def test_a_dry_run_of_a_mail_that_is_too_long_says_so(slug: str) -> None:
 
 def test_a_provider_without_a_contact_is_refused_with_the_command_that_adds_one(slug: str) -> None:
     remove_contact("Brightline IT", "otto@brightline.example")
-    with pytest.raises(Refused, match='candour providers add "Brightline IT" --contact'):
+    with pytest.raises(Refused, match="has no contact yet") as refused:
         run("share", slug, "--to", "provider")
+    assert 'Add one: candour providers add "Brightline IT" --contact' in words_for_command(refused.value)
 
 
 SHOW: list[Callable[[str], tuple[str, ...]]] = [

@@ -19,6 +19,7 @@ from survey.database import db
 from survey.findings.history.commands import responses_group
 from survey.findings.service.documents import findings
 from survey.kernel.errors import Refused
+from survey.kernel.hints import words_for_command
 from survey.providers.service import add_provider
 from survey.waves import service as waves
 from survey.waves.service.surveys import Plan
@@ -194,7 +195,7 @@ def test_a_refused_import_says_what_to_do_and_stores_nothing(app: Flask, place: 
         for dry in ((), ("--dry-run",)):
             with pytest.raises(Refused) as refused:
                 import_file(place, content, *options.get("more", ()), *dry, **facts)
-            message = "\n".join([refused.value.sentence, *refused.value.details])
+            message = "\n".join([words_for_command(refused.value), *refused.value.details])
             assert [words for words in said if words not in message] == [], message
             assert stored() == before, options
 
