@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.accountability import service
 from survey.accountability.forms import LARGEST_REPLY, ReplyForm, filled_in, reply_form
 from survey.accountability.rules.replies import (
@@ -55,6 +56,7 @@ def reply(wave: str) -> str | BaseResponse:
         try:
             kept = _record(item, form)
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(f"Recorded, version {kept.version}.")

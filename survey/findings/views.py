@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from survey.access.rules.open_to import open_to
 from survey.access.rules.policy import POLICY
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.charts import drawings
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import SHORTER, findings_letter
@@ -39,6 +40,7 @@ def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
             _check_sending(chosen, shared, written)
             sent = share(wave, chosen, now(), actor=current_actor(), **along)
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(_on_its_way(len(sent), len(set(chosen))))

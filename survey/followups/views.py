@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from survey.access.rules.open_to import open_to
 from survey.access.rules.policy import POLICY
 from survey.access.service.current import current_actor, manages
+from survey.access.service.programs import tell_program
 from survey.accountability.rules.replies import named_day, no_reply_by
 from survey.findings.service.documents import findings
 from survey.followups.forms import MailForm, as_saved, mail_form
@@ -40,6 +41,7 @@ def write(wave: str) -> str | BaseResponse:
         try:
             return _act(item, form)
         except Refused as refused:
+            tell_program(refused)
             problem = refused
     edition, refusal = _preview(item)
     letter = sample_letter(edition) if edition else None

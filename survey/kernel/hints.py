@@ -40,6 +40,9 @@ class Link:
 EXPORT_KEY = "candour keys export {wave} FILE"
 FOLLOW_COUNTING = "candour waves status {wave}"
 HAND_OVER = "candour ceremony export {wave} FILE"
+RESUME_MAIL = "candour mail resume"
+SEE_MAIL = "candour mail status"
+TRY_MAIL = "candour mail test ADDRESS"
 _BOTH_FILES = "The sealed file is written by candour ceremony export, the opened one by candour cokey open."
 PUT_KEY_BACK = 'Put it back: candour keys import {wave} FILE. If it is gone for good: candour waves void {wave} --reason "..."'
 

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.kernel.errors import Refused
 from survey.organisation.forms import OrganisationForm
 from survey.organisation.service import organisation as facts_now
@@ -26,6 +27,7 @@ def organisation() -> str | Response | tuple[str, int]:
             zones = bool(form.several_zones.data)
             set_organisation(name, person, email, reader, host, several_zones=zones, language=form.language.data, actor=current_actor())
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash("Saved.")

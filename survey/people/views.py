@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.jobs.pulse import is_beating
 from survey.kernel.clock import now
 from survey.kernel.errors import NotFound, Refused
@@ -48,6 +49,7 @@ def preview() -> str | tuple[str, int]:
     try:
         page = _preview_page(form, form.content, form.staff)
     except Refused as refused:
+        tell_program(refused)
         return _upload_page(form, refused), 400
     return page, 400 if form.staff.faults else 200
 
@@ -60,6 +62,7 @@ def missing() -> str | tuple[str, int]:
         content = CarriedFile().content()
         result = directory.preview_import(read_staff_list(content))
     except Refused as refused:
+        tell_program(refused)
         return _upload_page(UploadForm(formdata=None), refused), 400
     return render_template("people/missing.html", carried=carry(content), result=result, listed=result.missing[:LISTED_AT_ONCE])
 
@@ -75,11 +78,13 @@ def confirm() -> BaseResponse | tuple[str, int]:
     try:
         content = form.content()
     except Refused as refused:
+        tell_program(refused)
         return _upload_page(UploadForm(formdata=None), refused), 400
     is_removing = form.remove_missing.data
     try:
         done = directory.import_people(content, remove_missing=is_removing, actor=current_actor(), wait=False)
     except Refused as refused:
+        tell_program(refused)
         return _preview_again(content, refused), 400
     if (under_way := directory.importing()) and under_way.is_under_way:
         flash(f"The file is taken. {done.added:,} people are to be added, {done.changed:,} changed, {done.removed:,} removed.")
@@ -95,6 +100,7 @@ def faults() -> Response | tuple[str, int]:
     try:
         text = refused_rows(read_staff_list(CarriedFile().content()))
     except Refused as refused:
+        tell_program(refused)
         return _upload_page(UploadForm(formdata=None), refused), 400
     headers = {"Content-Disposition": "attachment; filename=rows-to-correct.csv"}
     return Response(text.encode("utf-8-sig"), mimetype="text/csv", headers=headers)
@@ -109,6 +115,7 @@ def remove_person(person_id: str) -> str | BaseResponse | tuple[str, int]:
         try:
             directory.remove_person(person.email, actor=current_actor())
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(f"{person.name} is no longer in the directory.")

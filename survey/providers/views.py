@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.kernel.errors import NotFound, Refused
 from survey.providers import service
 from survey.providers.forms import ProviderForm
@@ -22,6 +23,7 @@ def list_providers() -> str | Response | tuple[str, int]:
         try:
             found = _save(form)
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(f"{found} is saved.")

@@ -12,6 +12,7 @@ from survey.access.service.accounts import add_user, check_same, choose_password
 from survey.access.service.csrf import csrf
 from survey.access.service.current import current_actor, current_role
 from survey.access.service.limits import failures
+from survey.access.service.programs import tell_program
 from survey.access.service.sessions import is_by_link
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
@@ -65,6 +66,7 @@ def password() -> str | BaseResponse | tuple[str, int]:
             check_same(new, again)
             choose_password(current_user.id, new, current=request.form.get("password"), now_known=known)
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash("Your new password is set.")
@@ -92,6 +94,7 @@ def users() -> str | tuple[str, int]:
             added = add_user(request.form.get("email", ""), request.form.get("role", ""), actor=current_actor())
             made = sign_in_link(added.email, current_app.config["CANDOUR"])
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(f"{added.email} may sign in as {added.role}.")

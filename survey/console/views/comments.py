@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
+from survey.access.service.programs import tell_program
 from survey.findings.comments.rules import directory, pieces, warnings
 from survey.findings.comments.service import Desk, decide, review_desk
 from survey.kernel.errors import Refused
@@ -45,6 +46,7 @@ def comments(wave: str) -> str | Response:
         try:
             decided = decide(wave, form.get("comment", ""), form.get("decision", ""), offered=form.get("text"), actor=current_actor())
         except Refused as refused:
+            tell_program(refused)
             problem = refused
         else:
             flash(SAID[decided.review])

@@ -7,6 +7,8 @@ in them; they are recognised all the same, and told without.
 import re
 from enum import StrEnum
 
+from survey.kernel.hints import SEE_MAIL
+
 _SETTING = re.compile(r"CANDOUR_[A-Z_]+\*?")
 
 
@@ -78,7 +80,7 @@ _FOR_MANAGERS = {
     Cause.OTHER: "Your administrator can try what the mail server says.",
 }
 _AT_A_SHELL = {
-    Cause.REFUSED_IN_A_ROW: "See with candour mail status which letters failed and why.",
+    Cause.REFUSED_IN_A_ROW: f"See with {SEE_MAIL} which letters failed and why.",
     Cause.BY_HAND: "",
     Cause.CREDENTIALS_UNFIT: "Correct user and password in CANDOUR_MAIL_URL.",
     Cause.SIGN_IN_NOT_OFFERED: "Check host and port in CANDOUR_MAIL_URL, and how to sign in there: "

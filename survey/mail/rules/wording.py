@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from survey.kernel.hints import TRY_MAIL
 from survey.kernel.plurals import how_many
 from survey.mail.rules.reasons import (
     Cause,
@@ -34,7 +35,7 @@ _ADVICE = {
     "5.2.2": "Ask the person to make room, then retry.",
     "5.7.1": "The mail server does not let our letters through to this mailbox: ask whoever runs it, then retry.",
 }
-_TRY = "Try: candour mail test ADDRESS."
+_TRY = f"Try: {TRY_MAIL}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from survey.config import Config
 from survey.database import db, transaction
 from survey.kernel import clock, ending
 from survey.kernel.errors import Refused
+from survey.kernel.hints import RESUME_MAIL, SEE_MAIL
 from survey.mail.outbox.rules import pace
 from survey.mail.outbox.service import leases, pausing
 from survey.mail.outbox.service.alarms import raise_alarm
@@ -40,7 +41,7 @@ FAULTS_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = MOST_UNANSWERED = 3
 GOING_OUT, DONE = "going out", "done"
 UNANSWERED = "the mail server takes letters and does not answer"
-PAUSED = "Sending is paused: {reason}. Nothing is lost. When it is mended: candour mail resume"
+PAUSED = f"Sending is paused: {{reason}}. Nothing is lost. When it is mended: {RESUME_MAIL}"
 
 
 @dataclass(slots=True)
@@ -254,7 +255,7 @@ def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
     _settle(run, _Done(claim, Attempt(Outcome.FAILED, "", reason), begun=False))
     if run.unwritten[wave] == FAULTS_IN_A_ROW:
         pausing.pause_wave(wave, f"five letters in a row could not be written: {reason}", actor=pausing.OF_ITSELF)
-        said = f"The mail of {wave} is paused: five letters in a row could not be written. See: candour mail status {wave}"
+        said = f"The mail of {wave} is paused: five letters in a row could not be written. See: {SEE_MAIL} {wave}"
         run.report.notes.append(said)
         log.error(said)
         raise_alarm(wave)
@@ -263,7 +264,7 @@ def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
 def _too_many_refusals(run: _Pass, left: Sequence[Claim]) -> None:
     leases.release(left, run.limits)
     pausing.pause("the mail server refused five letters in a row", actor=pausing.OF_ITSELF)
-    run.report.problem = "The mail server refused five letters in a row, so sending is paused. See: candour mail status"
+    run.report.problem = f"The mail server refused five letters in a row, so sending is paused. See: {SEE_MAIL}"
     log.error(run.report.problem)
 
 
@@ -351,7 +352,7 @@ def _server_problem(run: _Pass, attempt: Attempt, left: Sequence[Claim]) -> None
 
 def _give_up(report: Report) -> None:
     for kind, wave in leases.give_up():
-        said = f"{kind}: letters about {wave} could not be delivered in time and were given up. See: candour mail status {wave}"
+        said = f"{kind}: letters about {wave} could not be delivered in time and were given up. See: {SEE_MAIL} {wave}"
         report.notes.append(said)
         log.error(said)
         if kind != ALARM:

@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 from survey.config import Config
+from survey.kernel.hints import TRY_MAIL
 from survey.kernel.patience import within
 from survey.kernel.sign_in_key import read_key_file
 from survey.mail.rules.reasons import without_settings
@@ -135,7 +136,7 @@ def _sender(config: Config) -> Iterator[Finding]:
         yield Finding("sender", None, f"Mails come from {config.mail_from}, which nobody can answer.", "Set CANDOUR_MAIL_FROM.")
     elif "@" in user and user.rpartition("@")[2] != domain:
         says = f"Mails come from {domain}, but {user} signs in: the server must allow that, and the domain's SPF and DKIM must name it."
-        yield Finding("sender", None, says, "See whether a test arrives, and not among the junk: candour mail test ADDRESS")
+        yield Finding("sender", None, says, f"See whether a test arrives, and not among the junk: {TRY_MAIL}")
 
 
 def _links(config: Config) -> Iterator[Finding]:
