@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import Connection, Dialect, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
+from werkzeug.routing import Rule
 
 from survey.app import create_app
 from survey.config import Config
@@ -129,6 +132,40 @@ def _by_kind(self: Dialect) -> int:
 for kind in (SQLiteDialect_pysqlite, PGDialect_psycopg):
     kind.__eq__, kind.__hash__ = _alike, _by_kind  # type: ignore[method-assign]
 STATEMENTS: LRUCache[Any, Any] = LRUCache(2000)
+
+
+class KeptTemplates(BytecodeCache):
+    """Compiled templates in memory: every test has an application of its own, and all render the same files."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        code = self._codes.get((bucket.key, bucket.checksum))
+        if code is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+TEMPLATES = KeptTemplates()
+
+
+def _built_once(build: Callable[..., Callable[..., object]]) -> Callable[..., Callable[..., object]]:
+    """Werkzeug compiles how an address is built for every rule of every application; the rules are the same in all."""
+    made: dict[tuple[object, ...], Callable[..., object]] = {}
+
+    def compile_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., object]:  # noqa: FBT001, FBT002
+        key = (rule.rule, repr(rule.defaults), repr(rule._trace), append_unknown)
+        if key not in made:
+            made[key] = build(rule, append_unknown)
+        return made[key]
+
+    return compile_builder
+
+
+Rule._compile_builder = _built_once(Rule._compile_builder)  # type: ignore[method-assign]
 QUICK = {"argon2__time_cost": 1, "argon2__memory_cost": 64, "argon2__parallelism": 1}  # of passwords, which take 0.3 s by intent
 
 
@@ -137,6 +174,7 @@ def app(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     """The application on a fresh database, with its context pushed; what it writes beside the database stays in the test's folder."""
     monkeypatch.chdir(tmp_path)
     app = create_app(settings(database_url, tmp_path))
+    app.jinja_env.bytecode_cache = TEMPLATES
     app.extensions["security"].pwd_context.update(**QUICK)
     with app.app_context():
         db.engine.update_execution_options(compiled_cache=STATEMENTS)

@@ -13,7 +13,7 @@ from survey.followups.rules.closing_mail import Standing, read_draft
 from survey.followups.service import closing_mail
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.kernel.plurals import how_many
+from survey.kernel.plurals import either, how_many
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 
@@ -105,8 +105,9 @@ def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
     reason = None if correction is None else read_draft("", "", (), (), correction).correction
     edition = closing_mail.send(wave, now(), actor=ACTOR, correction=reason)
     item = waves.wave(wave)
-    letters = how_many(len(closing_mail.readers(item)), "letter")
-    click.echo(f"Version {edition.version} is on its way to everybody who was invited: {letters} queued.")
+    number = len(closing_mail.readers(item))
+    letters = how_many(number, "letter")
+    click.echo(f"Version {edition.version} is on its way to everybody who was invited: {letters} {either(number, 'is', 'are')} queued.")
     click.echo("Whoever has stopped survey mails gets none. The mails leave with the next tick.")
 
 

@@ -256,8 +256,12 @@ def imported_waves(folder: Path, *waves_of: tuple[str, str, int]) -> None:
 
 def compared_with(slug: str) -> dict[str, str | None]:
     """The wave that each question of this wave is compared with."""
-    since = {m["question"]: m.get("change", {}).get("since") for m in findings(slug).document["measures"] if m["group"] is None}
-    return dict(since)
+    since: dict[str, str | None] = {}
+    for measure in findings(slug).document["measures"]:
+        if measure["group"] is None:  # of several statistics of a question, its own one alone carries the change
+            question = measure["question"]
+            since[question] = since.get(question) or measure.get("change", {}).get("since")
+    return since
 
 
 def test_the_two_newest_waves_are_compared_with_however_long_ago_and_no_older_one(

@@ -23,7 +23,7 @@ from survey.responses.rules import Cell
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.cast import counted_company
-from tests.findings.company import MERGED, small_company
+from tests.findings.company import MERGED, new_small_company, small_company
 from tests.findings.test_presentation import five, questions, tally, wave
 
 Document = dict[str, Any]
@@ -151,7 +151,7 @@ def only_below(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[
 
 def test_what_would_leak_is_hidden_further_on_that_question_until_nothing_does(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "hidden_cells", only_below)
-    found = findings(small_company(app).wave.slug)
+    found = findings(new_small_company(app).wave.slug)
     assert found.document["hidden_further"]["RES1"] == 1
     assert {measure(found.document, "RES1", "top2", group).get("words") for group in ("Finance", MERGED)} == {HIDDEN}
     assert measure(found.document, "RES1", "top2", "Service")["shown"]

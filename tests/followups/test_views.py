@@ -38,7 +38,8 @@ def today(monkeypatch: pytest.MonkeyPatch) -> Clock:
         def moment() -> datetime:
             return at_noon(day)
 
-        monkeypatch.setattr("survey.followups.views.now", moment)
+        for module in ("accountability.views", "console.views.waves", "followups.views"):
+            monkeypatch.setattr(f"survey.{module}.now", moment)
 
     return set_to
 

@@ -35,7 +35,7 @@ def test_a_new_file_takes_no_other_ones_place(tmp_path: Path, name: str) -> None
     (tmp_path / "folder").mkdir()
     with pytest.raises(Refused, match=r"cannot be written \(.+\)\. Choose another place\.") as refused:
         write_new(tmp_path / name, b"secret", advice="Choose another place.")
-    assert str(tmp_path / name) in refused.value.message
+    assert str(tmp_path / name) in refused.value.sentence
     assert (tmp_path / "there").read_bytes() == b"mine"
     assert not (tmp_path / "elsewhere").exists()
 

@@ -35,7 +35,7 @@ MAIN = "from survey.cli import main; main()"
 CANDOUR = [sys.executable, "-c", MAIN]
 DIES_AFTER_CLAIMING = f"""
 import os, signal
-from survey.mail import delivery
+from survey.mail.outbox.service import delivery
 delivery._begin = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 {MAIN}
 """

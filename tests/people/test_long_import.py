@@ -194,13 +194,13 @@ def test_a_list_that_is_imported_while_a_wave_is_being_opened_keeps_it_closed(
     app: Flask, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = found_company({"Sales": 20})
-    make_key = open_wave.__globals__["keys"].make_key
+    make_key = open_wave.__globals__["key_files"].make_key
 
     def meanwhile(*given: object) -> object:
         import_people(AFTER, remove_missing=True)
         return make_key(*given)
 
-    monkeypatch.setattr(open_wave.__globals__["keys"], "make_key", meanwhile)
+    monkeypatch.setattr(open_wave.__globals__["key_files"], "make_key", meanwhile)
     with pytest.raises(Refused, match="A staff list was imported meanwhile"):
         open_wave(first.slug, first.opens_at, app.config["CANDOUR"].key_dir, actor="test")
     assert (waves.wave(first.slug).state, number("invitation")) == (WaveState.PLANNED, 0)

@@ -520,11 +520,11 @@ def test_alive_and_ready_by_any_name(app: Flask) -> None:
     db.session.commit()
     assert client.get("/healthz").status_code == 200
     response = client.get("/readyz")
-    assert (response.status_code, response.json) == (503, {"status": "not ready", "migrations": "run: candour init"})
+    assert (response.status_code, response.json) == (503, {"status": "not ready", "migrations": "the tables are of another version"})
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"", {"migrations": "run: candour init"}), (b"rubbish" * 99, {"database": "does not answer"})]
+    ("content", "says"), [(b"", {"migrations": "the tables are of another version"}), (b"rubbish" * 99, {"database": "does not answer"})]
 )
 def test_an_empty_or_a_broken_database_is_not_ready(tmp_path: Path, content: bytes, says: dict[str, str]) -> None:
     (tmp_path / "candour.db").write_bytes(content)
