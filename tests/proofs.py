@@ -28,8 +28,8 @@ class Proof:
 PROOFS: Mapping[str, Proof] = {
     "links": Proof(
         6,
-        "each link of each letter of a wave, looked at 100 times by GET and HEAD, changes nothing (two databases)",
-        "each link twice",
+        "each link of each letter of a wave, looked at 100 times by GET and HEAD, and by a browser, changes nothing (two databases)",
+        "each link twice, and by a browser, on SQLite",
     ),
     "attacks": Proof(
         12,
@@ -57,8 +57,8 @@ PROOFS: Mapping[str, Proof] = {
     "years": Proof(5, "two years of six surveys in three time zones with restarts and outages (two databases)", "none of its length"),
     "workers": Proof(
         2,
-        "three workers and two web servers for 20 seconds and 200 people while they are killed and restarted",
-        "workers that end, restart and wait (tests/jobs)",
+        "three workers and two web servers for 20 seconds and 200 people while they are killed and restarted; workers on PostgreSQL",
+        "workers that end, restart and wait on SQLite (tests/jobs)",
         "120 seconds and 1,000 people",
     ),
     "scale": Proof(3, "100,000 people imported and removed, 60,000 uploaded as one file (two databases)", "3,000 people"),
@@ -72,6 +72,12 @@ def proof(name: str) -> pytest.MarkDecorator:
     """Puts a test, or a case of one, among the proofs."""
     assert name in PROOFS, f"tests/proofs.py does not list the proof {name}"
     return pytest.mark.proof(name)
+
+
+def on_postgresql(name: str) -> pytest.MarkDecorator:
+    """Leaves a long test on SQLite where it is, and puts it among the proofs on PostgreSQL."""
+    assert name in PROOFS, f"tests/proofs.py does not list the proof {name}"
+    return pytest.mark.proof_on_postgresql(name)
 
 
 def sizes(name: str, small: Any, large: Any) -> list[Any]:

@@ -65,6 +65,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     speed, pure = config.getoption("speed"), config.getoption("pure")
     kept, left = [], []
     for test in items:
+        long_on_postgresql = test.get_closest_marker("proof_on_postgresql")
+        if long_on_postgresql and "postgresql" in traits(test):
+            test.add_marker(pytest.mark.proof(long_on_postgresql.args[0]))
         for name in traits(test) - {"proof"}:
             test.add_marker(name)
         for marker in test.iter_markers("proof"):

@@ -27,7 +27,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from tests.cast import staff_csv
 from tests.ports import free_port
-from tests.proofs import sizes
+from tests.proofs import on_postgresql, sizes
 
 HERE = Path(__file__).parent
 INVITED, ANSWERING = 58, 42
@@ -171,6 +171,7 @@ def shortened(said: str) -> str:
     return "\n".join([*lines[:SHOWN_LINES], *([f"... {len(lines) - SHOWN_LINES} lines more"] if len(lines) > SHOWN_LINES else [])])
 
 
+@on_postgresql("links")
 @pytest.mark.parametrize("rounds", sizes("links", 1, 50))
 def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, tmp_path: Path, rounds: int) -> None:
     product = Product(database_url, tmp_path)

@@ -19,11 +19,12 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tests.browser.conftest import Open
+from tests.proofs import on_postgresql, sizes
 from tests.test_one_wave import LINK, Product, _answer, dump, fetch, letters, link_in, text_of
 
 pytestmark = pytest.mark.browser
 HREF = re.compile(r'(?:href|src)="(https?://[^"]+)"')
-TIMES = 20
+FEW, MANY = 3, 20  # how often each address is looked at
 PEOPLE, ANSWERING = 24, 15
 
 
@@ -169,7 +170,11 @@ def the_first_letter_to(found: Mailed, to: str) -> EmailMessage:
     return next(letter for letter in found.invitations if letter["To"] == to)
 
 
-def test_scanners_change_nothing_then_one_person_answers_once_and_another_stops(database_url: str, tmp_path: Path, visit: Open) -> None:
+@on_postgresql("links")
+@pytest.mark.parametrize("times", sizes("links", FEW, MANY))
+def test_scanners_change_nothing_then_one_person_answers_once_and_another_stops(
+    database_url: str, tmp_path: Path, visit: Open, times: int
+) -> None:
     with mailed(database_url, tmp_path) as found:
         base = f"http://127.0.0.1:{found.product.port}"
         ours = {address for address in found.addresses if address.startswith(f"{base}/")}
@@ -178,11 +183,11 @@ def test_scanners_change_nothing_then_one_person_answers_once_and_another_stops(
         assert found.addresses - ours == set(), "a mail leads nowhere else"
         assert {path.split("/")[3] for path in ours} >= {"s", "stop", "promise", "waves"}
         before = dump(found.product.database_url)
-        scan(ours, TIMES)
+        scan(ours, times)
         assert dump(found.product.database_url) == before
         for address in sorted(ours):
             page = visit(address)
-            for _ in range(TIMES - 1):
+            for _ in range(times - 1):
                 page.mouse.wheel(0, 4000)
                 page.reload()
             page.wait_for_load_state("networkidle")

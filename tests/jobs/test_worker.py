@@ -21,6 +21,7 @@ from tests.conftest import settings_of
 from tests.jobs.engines import CANDOUR, candour, runs, until
 from tests.jobs.test_engine import engine_url, forgotten
 from tests.ports import free_port
+from tests.proofs import on_postgresql
 from tests.trials.company import installed, opened, planned
 from tests.trials.workers import postgres, slow_server
 
@@ -52,6 +53,7 @@ def listening(pid: int) -> set[int]:
     return {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets}
 
 
+@on_postgresql("workers")
 def test_a_worker_told_to_end_ends_the_letter_under_way_and_says_how_to_go_on(app: Flask, database_url: str, tmp_path: Path) -> None:
     opened(app, PEOPLE)
     db.session.remove()
@@ -71,6 +73,7 @@ def test_a_worker_told_to_end_ends_the_letter_under_way_and_says_how_to_go_on(ap
     assert set(arrived(tmp_path).values()) == {1}
 
 
+@on_postgresql("workers")
 def test_ticks_beside_workers_do_nothing_twice(app: Flask, database_url: str, tmp_path: Path) -> None:
     wave = planned(PEOPLE)
     db.session.remove()
@@ -90,6 +93,7 @@ def test_ticks_beside_workers_do_nothing_twice(app: Flask, database_url: str, tm
     assert db.session.scalar(text("SELECT count(*) FROM invitation")) == PEOPLE
 
 
+@on_postgresql("workers")
 def test_the_engine_is_in_the_worker_alone_and_nothing_listens_but_the_pages(app: Flask, database_url: str, tmp_path: Path) -> None:
     port = free_port()
     with candour("serve", "--web-only", "--port", str(port), database_url=database_url, folder=tmp_path) as web:
@@ -106,6 +110,7 @@ def test_the_engine_is_in_the_worker_alone_and_nothing_listens_but_the_pages(app
         assert listening(both.pid) == {port}
 
 
+@on_postgresql("workers")
 def test_letters_go_on_after_the_engines_database_is_deleted(app: Flask, database_url: str, tmp_path: Path) -> None:
     url = engine_url(database_url, tmp_path)
     with server(tmp_path) as mail, candour("worker", database_url=database_url, folder=tmp_path, **mail):
@@ -134,6 +139,7 @@ def test_a_worker_waits_for_a_locked_database(templates: Mapping[str, str], tmp_
         assert set(arrived(tmp_path).values()) == {1}
 
 
+@on_postgresql("workers")
 def test_a_worker_goes_on_when_the_database_server_was_restarted(tmp_path: Path) -> None:
     with postgres(tmp_path / "postgres") as url, installed(url, tmp_path) as app, server(tmp_path, delay=0.1) as mail:
         opened(app, PEOPLE)

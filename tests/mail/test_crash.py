@@ -29,7 +29,7 @@ from survey.waves.rules.waves import Wave
 from tests.cast import form, found_company
 from tests.conftest import settings_of
 from tests.ports import free_port
-from tests.proofs import proof
+from tests.proofs import on_postgresql, proof
 
 MAIN = "from survey.cli import main; main()"
 CANDOUR = [sys.executable, "-c", MAIN]
@@ -140,6 +140,7 @@ def opened(app: Flask, people: int) -> Wave:
     return waves.wave(first.slug)
 
 
+@on_postgresql("kills")
 @pytest.mark.parametrize(
     ("connections", "people", "kills"),
     [pytest.param(1, 1000, (200, 500, 800), marks=proof("kills")), (4, 240, (60, 160))],
@@ -212,6 +213,7 @@ def test_killed_while_a_wave_opens_all_letters_are_queued_or_none(app: Flask, da
     assert mail.status().numbers == {"invitation": {"ready": 120}}
 
 
+@on_postgresql("kills")
 def test_a_sender_stopped_past_its_lease_and_woken_again_changes_nothing(app: Flask, database_url: str, tmp_path: Path) -> None:
     opened(app, 60)
     with sink(tmp_path, "--delay", "0.02") as (port, log):
@@ -231,6 +233,7 @@ def test_a_sender_stopped_past_its_lease_and_woken_again_changes_nothing(app: Fl
     assert mail.status().numbers == {"invitation": {"sent": 60}}
 
 
+@on_postgresql("kills")
 def test_a_database_that_is_locked_for_a_while_is_waited_for(app: Flask, database_url: str, tmp_path: Path) -> None:
     opened(app, 60)
     with sink(tmp_path, "--delay", "0.01") as (port, log):
@@ -251,6 +254,7 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(app: Flask, databas
     assert mail.status().numbers == {"invitation": {"sent": 60}}
 
 
+@on_postgresql("kills")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_on_a_full_disk_nothing_is_handed_over_that_was_not_written_down(app: Flask, database_url: str, tmp_path: Path) -> None:
     opened(app, 200)
