@@ -18,6 +18,7 @@ from sqlalchemy import make_url, text
 from survey.database import db
 from survey.invitations.rules.codes import digest
 from survey.kernel.errors import Refused
+from survey.kernel.hints import words_for_command
 from survey.launching.service import opening
 from survey.launching.service.opening import open_wave
 from survey.responses.service.responses import number_of_ballots
@@ -119,8 +120,9 @@ def test_a_server_that_writes_down_who_answers_keeps_a_wave_from_being_launched(
         assert open_wave(planned.slug, planned.opens_at, key_dir, actor="test").state == "open"
         return
     _set_on_server(setting, value)
-    with pytest.raises(Refused, match=re.escape(f"{setting} is ")):
+    with pytest.raises(Refused, match="would write down who answers") as refused:
         open_wave(planned.slug, planned.opens_at, key_dir, actor="test")
+    assert f"{setting} is " in words_for_command(refused.value), "whoever is at a shell reads which setting it is"
     assert waves.wave(planned.slug).state == "planned"
     assert list(key_dir.iterdir()) == []
     _set_on_server(
