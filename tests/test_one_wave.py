@@ -32,7 +32,7 @@ from tests.proofs import on_postgresql, sizes
 HERE = Path(__file__).parent
 INVITED, ANSWERING = 58, 42
 LINK = re.compile(r"https?://[^\s<>\"'&]+")
-CANARY = "canarycomment"
+CANARY = "canaryofonewave"
 SHOWN_LINES = 12
 
 
