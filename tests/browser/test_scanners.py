@@ -166,6 +166,14 @@ def count(product: Product, table: str) -> int:
     return found
 
 
+def one_of_each_kind(addresses: set[str]) -> list[str]:
+    """Of addresses that differ in their wave, code or secret alone, the first."""
+    kinds = {
+        re.sub(r"[#?].*", "", re.sub(r"/(s|stop|waves)/[^/#?]+", r"/\1/_", address)): address for address in sorted(addresses, reverse=True)
+    }
+    return sorted(kinds.values())
+
+
 def the_first_letter_to(found: Mailed, to: str) -> EmailMessage:
     return next(letter for letter in found.invitations if letter["To"] == to)
 
@@ -185,7 +193,7 @@ def test_scanners_change_nothing_then_one_person_answers_once_and_another_stops(
         before = dump(found.product.database_url)
         scan(ours, times)
         assert dump(found.product.database_url) == before
-        for address in sorted(ours):
+        for address in sorted(ours) if times == MANY else one_of_each_kind(ours):
             page = visit(address)
             for _ in range(times - 1):
                 page.mouse.wheel(0, 4000)
