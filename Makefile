@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-TESTERS ?= 4  # processes of tests, more than cores: many tests wait
+TESTERS ?= 6  # processes of tests, more than cores: many tests wait
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
 
