@@ -34,7 +34,7 @@ PROOFS: Mapping[str, Proof] = {
     "attacks": Proof(
         10,
         "the attack suite on PostgreSQL too, on waves of 60, with every role on every page and 200 posts of each code",
-        "every attack with its faults on SQLite, waves of 12, pages seen by strangers and managers, 20 posts",
+        "every attack with its faults on SQLite, waves of 12, pages seen by managers, 20 posts",
         "`make attack`: 20 waves of each size on each database",
     ),
     "differencing": Proof(2, "all that is published of 200 random organisations, and 60 with each fault", "40, and 20 with each fault"),
