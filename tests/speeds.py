@@ -75,7 +75,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if runs(test, speed, pure=pure) else left).append(test)
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = kept
+    # Long ones first: whoever begins one last keeps all others waiting.
+    items[:] = sorted(kept, key=lambda test: test.get_closest_marker("proof_on_postgresql") is None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
