@@ -25,7 +25,7 @@ check: lint  ## lint, types and the tests of a room without servers or browser: 
 	@$(PYTEST) --speed check $(if $(ROOM),tests/$(ROOM),--pure) -n 2 --dist worksteal -q
 
 test: lint chromium  ## run all that guards behaviour: lint, types, floors, units, both databases, browser, attacks in short
-	@$(PYTEST) -p tests.complete --speed test -n $(TESTERS) --dist worksteal
+	@$(PYTEST) -p tests.complete --speed test -n $(TESTERS) --dist loadgroup
 
 verify: .venv/.dev chromium  ## run the long proofs: simulations, all attacks, kills and faults, fuzzing, scale (tests/proofs.py)
 	@$(PYTEST) -p tests.complete --speed verify -n $(TESTERS) --dist loadgroup

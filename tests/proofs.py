@@ -64,6 +64,8 @@ PROOFS: Mapping[str, Proof] = {
     "scale": Proof(2, "100,000 people imported and removed, 60,000 uploaded as one file (two databases)", "3,000 people"),
     "requests": Proof(2, "3,000 random requests of every role on each database", "300 requests"),
     "benchmarks": Proof(0.5, "what `make bench` measures runs, compares like with like and writes its tables", "the tables"),
+    "databases": Proof(4, "the tests that take longest, on PostgreSQL too", "these on SQLite, and all others on both"),
+    "looks": Proof(1, "each of the main pages in three widths, light and dark", "three of these six looks"),
     "ceremony": Proof(0.5, "the ceremony in a wide browser", "the ceremony in a narrow one"),
 }
 

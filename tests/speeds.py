@@ -76,7 +76,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
     # Long ones first: whoever begins one last keeps all others waiting.
-    items[:] = sorted(kept, key=lambda test: test.get_closest_marker("proof_on_postgresql") is None)
+    items[:] = sorted(kept, key=_place_in_the_run)
+    for test in items:
+        if "demo" in getattr(test, "fixturenames", ()):
+            test.add_marker(pytest.mark.xdist_group("demo"))  # one process of tests starts it, once
+
+
+def _place_in_the_run(test: pytest.Item) -> int:
+    """The demo's tests, which are one piece, then those that wait for processes or browsers, then all others."""
+    if "demo" in getattr(test, "fixturenames", ()):
+        return 0
+    waits = test.get_closest_marker("proof_on_postgresql") or "browser" in traits(test) or "jobs" in test.path.parts
+    return 1 if waits else 2
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

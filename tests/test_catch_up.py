@@ -1,7 +1,5 @@
 """Away and back: what was missed is done once, days lost are given back once, and a jump of the clock or a pretended time is neither."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -29,10 +27,12 @@ from survey.waves import service as waves
 from survey.waves.rules.holidays import Holiday
 from survey.waves.rules.waves import WaveState
 from survey.waves.service import holidays
+from tests import forking
 from tests.answering.today import everything_stored
 from tests.cast import OPENS, Company, found_company, open_company
 from tests.conftest import settings_of
 from tests.outside import browser
+from tests.proofs import on_postgresql
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PLAN = waves.Plan("Desk", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14, "Europe/London", "all")
@@ -66,6 +66,7 @@ def company(app: Flask) -> Company:
     return found
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("down", "back", "closes", "days"),
     [
@@ -154,15 +155,15 @@ def test_a_pretended_time_is_no_outage_and_no_sign_of_life(company: Company) -> 
     assert waves.wave(company.wave.slug).extended_days == 2  # the days that were really lost
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(("words", "beats"), [((), True), (("--now", "2027-01-08T09:00Z"), False)])
 def test_the_command_beats_only_by_the_real_clock(
     app: Flask, database_url: str, tmp_path: Path, words: tuple[str, ...], *, beats: bool
 ) -> None:
     found_company({"Sales": 8})
     db.session.remove()
-    command = [str(Path(sys.executable).with_name("candour")), "tick", *words]
     environment = {"PATH": "/usr/bin:/bin", **settings_of(database_url, tmp_path)}
-    subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    forking.run("candour", "tick", *words, environment=environment, cwd=tmp_path).check_returncode()
     assert (pulse.last_pass() is not None) is beats
 
 
@@ -183,6 +184,7 @@ def test_page_and_unsent_mails_print_the_new_date(company: Company, app: Flask, 
         assert "25 January" not in letter.text + letter.html
 
 
+@on_postgresql("databases")
 def test_a_clock_that_goes_back_undoes_nothing_and_sends_nothing_again(company: Company, caplog: pytest.LogCaptureFixture) -> None:
     half = reminder_window(company.wave)[0]
     monday = company.wave.opens_at
@@ -214,6 +216,7 @@ def test_a_paused_survey_opens_nothing_and_its_open_wave_runs_to_its_close(compa
         open_wave("it-support-2027-q2", at("2027-05-12T09:00"), company.config.key_dir, actor="test")
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("resumed", "after"),
     [
@@ -292,13 +295,12 @@ def test_of_two_due_waves_of_one_survey_two_processes_open_one(app: Flask, datab
     pausing.pause("nobody is written to here")
     db.session.remove()
     moment = f"{first.opens_at + HOUR:%Y-%m-%dT%H:%MZ}"
-    command = [str(Path(sys.executable).with_name("candour")), "tick", "--now", moment]
     environment = {"PATH": "/usr/bin:/bin", **settings_of(database_url, tmp_path)}
-    processes = [subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
+    both = [forking.start("candour", "tick", "--now", moment, environment=environment, cwd=tmp_path) for _ in range(2)]
+    ended = [process.wait() for process in both]
+    assert [process.returncode for process in ended] == [0, 0]
     assert sorted(states().values()) == ["open", "planned", "planned"]
-    assert sum(line.endswith(" opened") for one in said for line in one.splitlines()) == 1
+    assert sum(line.endswith(" opened") for one in ended for line in one.stdout.splitlines()) == 1
     assert db.session.execute(text("SELECT count(*), count(DISTINCT recipient) FROM outbox")).one() == (8, 8)
 
 
@@ -379,6 +381,7 @@ def test_a_survey_with_a_rule_goes_from_wave_to_wave_until_the_rule_ends(app: Fl
     assert {item.void_reason for item in waves.list_waves("Desk")} == {"fewer than 5 people answered"}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("rule", "late", "state"),
     [

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Mapped, mapped_column, registry
 
 from survey.database import Instant, connection, db, scrub, transaction
+from tests.proofs import on_postgresql
 
 entries = Table("entry", MetaData(), Column("name", String(40), primary_key=True), Column("at", Instant))
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -225,6 +226,7 @@ def test_scrubbing_leaves_no_dead_rows_in_postgresql(shelf: Flask) -> None:
     assert db.session.scalar(text("SELECT pg_relation_size('entry')")) == 0
 
 
+@on_postgresql("databases")
 @POSTGRESQL
 def test_scrubbing_gives_way_to_whoever_reads_the_table(shelf: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("survey.database.REWRITE_SECONDS", 1)

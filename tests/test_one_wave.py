@@ -25,6 +25,7 @@ from random import Random
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from tests import forking
 from tests.cast import staff_csv
 from tests.ports import free_port
 from tests.proofs import on_postgresql, sizes
@@ -142,8 +143,7 @@ class Product:
 
     def run(self, *words: str, expect: int = 0) -> str:
         """What one command prints; what a person would see is printed along, for whoever reads a failure."""
-        command = [self.command, *words]
-        done = subprocess.run(command, env=self.environment, cwd=self.place, capture_output=True, text=True, timeout=120, check=False)
+        done = forking.run("candour", *words, environment=self.environment, cwd=self.place)
         print(f"$ candour {shlex.join(words)}\n{shortened(done.stdout + done.stderr)}")
         assert done.returncode == expect, f"{words}: {done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr

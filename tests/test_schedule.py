@@ -1,7 +1,5 @@
 """The timetable: due work is done once, late or twice makes no difference, and one wave's trouble is its own."""
 
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +21,11 @@ from survey.mail.smtp.service.sender import channel_for
 from survey.schedule import is_usual, tick
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
+from tests import forking
 from tests.answering.today import everything_stored
 from tests.cast import OPENS, Company, answer_all, found_company, open_company
 from tests.conftest import settings_of
+from tests.proofs import on_postgresql
 
 EARLY = timedelta(days=-1)
 
@@ -52,6 +52,7 @@ def letters(app: Flask) -> int:
     return len(channel.letters())
 
 
+@on_postgresql("databases")
 def test_a_wave_goes_its_whole_way_by_ticks_alone(app: Flask) -> None:
     config, first = app.config["CANDOUR"], found_company()
     assert tick(config, first.opens_at + EARLY) == ()
@@ -70,6 +71,7 @@ def test_a_wave_goes_its_whole_way_by_ticks_alone(app: Flask) -> None:
     assert list(config.key_dir.iterdir()) == []
 
 
+@on_postgresql("databases")
 def test_a_second_tick_changes_nothing_at_any_moment(app: Flask) -> None:
     config, first = app.config["CANDOUR"], found_company()
     for moment in (first.opens_at + EARLY, first.opens_at, first.closes_at + EARLY, first.closes_at):
@@ -224,6 +226,7 @@ def test_paused_mail_stops_no_wave(app: Flask) -> None:
     assert states()[first.slug] == "open"
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
@@ -237,9 +240,8 @@ def test_paused_mail_stops_no_wave(app: Flask) -> None:
 def test_tick_can_pretend_another_time(app: Flask, database_url: str, tmp_path: Path, words: list[str], code: int, says: str) -> None:
     found_company()
     db.session.remove()
-    command = [str(Path(sys.executable).with_name("candour")), "tick", *words]
     environment = {"PATH": "/usr/bin:/bin", **settings_of(database_url, tmp_path)}
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = forking.run("candour", "tick", *words, environment=environment, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert says in done.stdout + done.stderr
     assert ("opened" in done.stdout) is says.endswith("opened")
@@ -278,6 +280,7 @@ def test_the_silent_are_reminded_once_halfway_and_their_number_is_not_said(app: 
     assert kinds_sent(company.wave.slug) == {"invitation": 58}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("moment", "reminded"),
     [("2027-01-20T09:00+00:00", 16), ("2027-01-22T16:59+00:00", 16), ("2027-01-22T17:00+00:00", 0), ("2027-01-25T16:59+00:00", 0)],

@@ -15,6 +15,7 @@ from survey.invitations.service.invitations import number_answered
 from survey.responses.service.responses import number_of_ballots
 from survey.vault.rules.sealing import SEALED
 from tests.cast import answer, form, open_company
+from tests.proofs import on_postgresql
 
 
 def test_an_answer_is_sealed_and_its_invitation_burned(app: Flask) -> None:
@@ -39,6 +40,7 @@ def misread(code: str) -> str:
     return code.replace("0", "o").replace("1", "l")
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("typed", [str.lower, grouped, spaced, misread])
 def test_a_code_is_good_however_it_is_typed(app: Flask, typed: object) -> None:
     company = open_company(app)
@@ -89,6 +91,7 @@ def test_an_empty_form_says_nothing_about_its_code(app: Flask) -> None:
     assert with_good.problems == {"OVR1": NOTHING}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("value", ["0", "6", "-1", "4.0", "four", "\uff19", "44444"])
 def test_an_answer_off_the_scale_keeps_the_code_good(app: Flask, value: str) -> None:
     company = open_company(app)

@@ -21,6 +21,7 @@ from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import DEPARTMENTS, Company, answer
 from tests.outside import browser, command_line
+from tests.proofs import on_postgresql
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 LINK = re.compile(r"http://localhost(/[^\s<>\"']+)")
@@ -77,6 +78,7 @@ def test_every_letter_has_ways_out_of_its_own_and_no_answer_code_in_a_header(com
     assert [secret for secret in secrets if secret in stored or secret.encode().hex() in stored] == []
 
 
+@on_postgresql("databases")
 def test_no_get_or_head_of_any_address_in_a_letter_changes_anything(app: Flask, company: Company, tmp_path: Path) -> None:
     letters, client = letters_of(tmp_path / "out"), browser(app)
     mailed = {path for letter in letters[:3] for path in LINK.findall(words_of(letter) + words_of(letter, "html"))}
@@ -90,6 +92,7 @@ def test_no_get_or_head_of_any_address_in_a_letter_changes_anything(app: Flask, 
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("typed", ["{secret}", " {secret}\n", "http://localhost{path}#{secret}", "http://localhost{path}%23{secret}"])
 def test_a_button_stops_and_the_same_link_takes_up_again(app: Flask, company: Company, tmp_path: Path, typed: str) -> None:
     ada = letters_of(tmp_path / "out")[0]
@@ -109,6 +112,7 @@ def test_a_button_stops_and_the_same_link_takes_up_again(app: Flask, company: Co
     assert has_stopped(person)
 
 
+@on_postgresql("databases")
 def test_one_click_stops_without_a_cookie_and_nothing_else_at_its_address_does(app: Flask, company: Company, tmp_path: Path) -> None:
     ada, bob = letters_of(tmp_path / "out")[:2]
     client = browser(app)
@@ -123,6 +127,7 @@ def test_one_click_stops_without_a_cookie_and_nothing_else_at_its_address_does(a
         assert has_stopped(whose(company, letter))
 
 
+@on_postgresql("databases")
 def test_unknown_and_used_secrets_get_the_page_of_a_good_one_and_change_nothing(app: Flask, company: Company, tmp_path: Path) -> None:
     path, good = stop_link(letters_of(tmp_path / "out")[0])
     client, bad = browser(app), "x" * 43
@@ -150,6 +155,7 @@ def test_a_stop_page_sets_no_cookie_and_loads_one_script_of_our_own(app: Flask, 
         assert 'name="token"' in reply.text
 
 
+@on_postgresql("databases")
 def test_whoever_stopped_is_invited_but_gets_no_letter_of_any_survey_until_taking_up_again(app: Flask, company: Company) -> None:
     folder = Path(app.config["CANDOUR"].folder)
     path, secret = stop_link(letters_of(folder / "first")[0])
@@ -178,6 +184,7 @@ def found_again(app: Flask) -> list[EmailMessage]:
     return letters_of(Path(app.config["CANDOUR"].folder) / "third")
 
 
+@on_postgresql("databases")
 def test_nobody_learns_who_has_stopped(
     app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

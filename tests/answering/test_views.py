@@ -36,6 +36,7 @@ from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import OPENS, Company, close_company, found_company, open_company
 from tests.findings.quarter import opened, planned_thirds
 from tests.outside import signed_in
+from tests.proofs import on_postgresql
 from tests.statements import counted_statements
 
 ANSWERS = {"OVR1": "4", "RES1": "", "OPN1": "Call <b>before</b> you connect."}
@@ -66,6 +67,7 @@ def stored(company: Company) -> tuple[int, int]:
     return number_of_ballots(company.wave.id), number_answered(company.wave.id)
 
 
+@on_postgresql("databases")
 def test_looking_shows_everybody_the_same_bytes_and_writes_nothing(app: Flask, client: FlaskClient) -> None:
     company = open_today(app)
     post(client, company, company.codes[0])
@@ -209,6 +211,7 @@ def test_answers_are_checked_first_then_the_form_of_the_code_then_the_code(app: 
     assert stored(company) == (0, 0)
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
@@ -253,6 +256,7 @@ def encoded(words: str) -> str:
     return quote(words, safe="", errors="surrogatepass")
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("value", ["a\x00b\x07c\x9b", "a\ud800\udfffb", "\ufeff\u2028", "\r\n tidy \r\n", "<script>alert(1)</script>"])
 def test_texts_with_strange_characters_are_cleaned_and_taken(app: Flask, client: FlaskClient, value: str) -> None:
     company = open_today(app)
@@ -282,6 +286,7 @@ def test_texts_that_together_exceed_a_ballot_say_by_how_much_and_lose_nothing(ap
     assert post(client, company, company.codes[0], answers).status_code == 303
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [

@@ -21,6 +21,7 @@ from survey.database import db, transaction
 from survey.people.service.directory import list_people
 from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
+from tests import forking
 from tests.answering.today import open_today
 from tests.cast import Company, close_company, found_company
 from tests.conftest import settings_of
@@ -71,8 +72,7 @@ def send(port: int, company: Company, codes: tuple[str, ...]) -> list[int]:
 
 def ran(database_url: str, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], **settings_of(database_url, folder)}
-    typed = [CANDOUR, *map(str, arguments)]
-    return subprocess.run(typed, env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return forking.run("candour", *arguments, environment=environment, cwd=folder)
 
 
 def counted(file: Path) -> tuple[int, int]:

@@ -7,9 +7,18 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Demo, Open
+from tests.proofs import proof
 
 pytestmark = pytest.mark.browser
-WIDTHS = (320, 360, 1280)
+USUAL = {(320, False), (360, True), (1280, False)}
+looks = pytest.mark.parametrize(
+    ("width", "dark"),
+    [
+        pytest.param(width, dark, id=f"{width}-{'dark' if dark else 'light'}", marks=() if (width, dark) in USUAL else proof("looks"))
+        for width in (320, 360, 1280)
+        for dark in (False, True)
+    ],
+)
 
 
 def faults(page: Page) -> list[str]:
@@ -28,8 +37,7 @@ def rate(page: Page, question: str, value: int) -> None:
     page.locator(f"input[name={question}][value='{value}']").check(force=True)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@looks
 def test_the_survey_and_the_thanks_are_accessible_and_fit(demo: Demo, visit: Open, width: int, dark: bool) -> None:  # noqa: FBT001
     page = visit(demo.fresh_link(), width=width, dark=dark)
     page.locator("summary").first.click()

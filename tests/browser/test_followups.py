@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import Demo, Open
-from tests.browser.test_employee import WIDTHS, faults
+from tests.browser.test_employee import faults, looks
 from tests.browser.test_manager import results
 
 pytestmark = pytest.mark.browser
@@ -23,8 +23,7 @@ def slug(demo: Demo) -> str:
     return results(demo).rpartition("/")[2]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@looks
 def test_the_pages_are_accessible_and_fit(demo: Demo, visit: Open, manager: Any, width: int, dark: bool) -> None:  # noqa: FBT001
     for path in ("/findings/{}/reply", "/findings/{}/follow-up", "/waves/{}/follow-up"):
         page = visit(demo.base + path.format(slug(demo)), width=width, dark=dark, state=manager)

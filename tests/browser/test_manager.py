@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Demo, Open
-from tests.browser.test_employee import WIDTHS, faults
+from tests.browser.test_employee import faults, looks
 
 pytestmark = pytest.mark.browser
 MOST_PAGES = 150
@@ -20,8 +20,7 @@ def results(demo: Demo) -> str:
     return found.group(1)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@looks
 def test_the_results_are_accessible_and_fit(demo: Demo, visit: Open, manager: Any, width: int, dark: bool) -> None:  # noqa: FBT001
     page = visit(results(demo), width=width, dark=dark, state=manager)
     for summary in page.locator("main summary").all():

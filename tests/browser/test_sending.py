@@ -23,7 +23,7 @@ from survey.mail import service as mail
 from survey.mail.outbox.service import pausing
 from survey.mail.smtp.service.sender import Connection, Limits
 from tests.browser.conftest import Open, _await
-from tests.browser.test_employee import WIDTHS, faults
+from tests.browser.test_employee import faults, looks
 from tests.cast import found_company
 from tests.conftest import settings_of
 from tests.mail.postbox import open_postbox
@@ -111,8 +111,7 @@ def fits(page: Page, name: str) -> list[str]:
     return faults(page)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@looks
 def test_every_page_about_mail_is_accessible_and_fits(server: Server, visit: Open, width: int, dark: bool) -> None:  # noqa: FBT001
     page = visit(server.page, width=width, dark=dark, state=server.state)
     look = f"{width}-{'dark' if dark else 'light'}"

@@ -42,6 +42,7 @@ from tests.answering.today import open_today
 from tests.cast import Company, answer, answer_all, close_company
 from tests.mail.postbox import DROP, Postbox, open_postbox
 from tests.outside import Browser, Candour, browser, command_line
+from tests.proofs import on_postgresql
 
 STAFF = {"Sales": 12, "Service": 10}
 ADA, BOB = "ada@northwind.example", "c2@northwind.example"
@@ -127,9 +128,8 @@ def test_the_page_says_how_far_how_fast_and_how_long_and_that_it_does_not_update
     assert "At most 5 a minute, as your settings say" in said(page)
     assert re.search(r"As of \d\d:\d\d UTC\. Leave or close this page: sending goes on\. Update", said(page))
     assert not re.search(r"<script|http-equiv|refresh", page.text, re.IGNORECASE)
-    answers = [True, True, False]  # two turns are waited for, then somebody stops us
-    monkeypatch.setattr("survey.mail.outbox.service.delivery._wait", lambda _: answers.pop(0))
-    with open_postbox() as box:
+    with open_postbox() as box:  # no turn is waited for; somebody stops us after three letters
+        monkeypatch.setattr("survey.mail.outbox.service.delivery._wait", lambda _: len(box.kept) < 3)
         assert deliver(box).sent == 3
     assert "3 of 22 invitations handed over, 5 a minute, about 4 minutes left" in seen(mira, company)
 
@@ -188,6 +188,7 @@ def test_the_same_words_on_the_command_line_without_a_name(company: Company, box
     assert (candour("mail", "status", "no-such-wave").code, candour("mail", "retry", "no-such-wave").code) == (1, 1)
 
 
+@on_postgresql("databases")
 def test_a_kind_that_this_version_does_not_know_is_named_and_never_counted(company: Company, mira: Browser, candour: Candour) -> None:
     with transaction() as session:
         session.execute(text("UPDATE outbox SET kind = 'telegram' WHERE id = :id"), {"id": letter_of(ADA, company)})
@@ -518,6 +519,7 @@ def test_what_waits_is_taken_back_by_the_close_itself(company: Company, box: Pos
     assert (item.state, wave_mail.unreached(item)) == (WaveState.COUNTED, "7 of 22 were not reached")
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("is_void", [True, False])
 def test_a_pause_ends_with_its_wave(company: Company, mira: Browser, *, is_void: bool) -> None:
     with open_postbox() as box:

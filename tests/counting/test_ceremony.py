@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -30,10 +28,12 @@ from survey.vault.rules import ceremony_files, sealing
 from survey.vault.rules.ceremony_files import Returned, read_outgoing, read_returned, write_returned
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
+from tests import forking
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import Company, answer, answer_all, close_company, files_under, open_company
 from tests.conftest import settings_of
 from tests.outside import browser, command_line
+from tests.proofs import on_postgresql
 from tests.representative import Representative, register, representative, sealed_file, strict_company
 
 
@@ -75,6 +75,7 @@ def secrets_at_rest(folder: Path, publics: set[bytes]) -> set[bytes]:
     return {public for piece in pieces if (public := sealing.public_half(piece)) in publics}
 
 
+@on_postgresql("databases")
 def test_no_key_at_rest_opens_a_ballot_and_neither_key_does_alone(app: Flask, tmp_path: Path, rosa: Representative) -> None:
     piet = representative("Piet Smit")
     company = strict_company(app, rosa, piet, answers=6)
@@ -97,6 +98,7 @@ def test_no_key_at_rest_opens_a_ballot_and_neither_key_does_alone(app: Flask, tm
     assert secrets_at_rest(tmp_path, publics) == {company.wave.public_key, rosa.public}, "the search finds a key that lies about"
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(("holders", "opener"), [(1, 0), (2, 0), (2, 1)])
 def test_with_both_keys_the_wave_is_counted_whole(app: Flask, holders: int, opener: int) -> None:
     people = [representative(f"Holder {number}") for number in range(holders)]
@@ -212,6 +214,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
 }
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(("spoil", "message"), SPOILT.values(), ids=SPOILT)
 def test_a_file_that_is_not_the_right_one_changes_nothing(app: Flask, rosa: Representative, spoil: Spoil, message: str) -> None:
     company = strict_company(app, rosa)
@@ -255,6 +258,7 @@ def test_ballots_that_differ_from_used_invitations_stop_the_count(app: Flask, ro
     assert number_of_ballots(company.wave.id) == 11
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
 def test_a_kill_between_import_and_count_leaves_all_as_it_was_or_all_done(
     app: Flask, database_url: str, tmp_path: Path, rosa: Representative, moment: str
@@ -272,7 +276,7 @@ def test_a_kill_between_import_and_count_leaves_all_as_it_was_or_all_done(
         "moment": moment,
     }
     script = Path(__file__).with_name("importer.py")
-    done = subprocess.run([sys.executable, str(script)], input=json.dumps(job), capture_output=True, text=True, timeout=60, check=False)
+    done = forking.run(script, typed=json.dumps(job))
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert key_files.has_key(company.config.key_dir, company.wave.id)
     if moment == "before the commit":

@@ -17,6 +17,7 @@ from survey.vault.keys.service import key_files
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.cast import answer, answer_all, close_company, open_company
+from tests.proofs import on_postgresql
 
 
 def count(table: str) -> int:
@@ -75,6 +76,7 @@ def test_an_early_close_prints_its_reason_and_its_real_date(app: Flask) -> None:
     assert (wave["closed_early"], wave["closed"]) == ("office flooded", "2027-01-13")
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("fault", ["lost", "damaged", "another wave's"])
 def test_a_lost_or_wrong_key_stops_the_count_and_loses_nothing(app: Flask, fault: str, tmp_path: Path) -> None:
     company = open_company(app)

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,11 +20,13 @@ from survey.jobs.rules import WorkState
 from survey.kernel.clock import now
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
+from tests import forking
 from tests.answering.today import open_today
 from tests.cast import Company, answer_all, open_company
 from tests.conftest import settings_of
 from tests.console.test_waves import press, said
 from tests.outside import signed_in
+from tests.proofs import on_postgresql
 
 ANSWERS = 30
 CHILD = Path(__file__).with_name("long_closer.py")
@@ -43,7 +43,7 @@ def killed(company: Company, database_url: str, folder: Path, dies_after: int) -
     job = {"settings": settings_of(database_url, folder), "folder": str(folder), "wave": company.wave.slug}
     job |= {"now": company.wave.closes_at.isoformat(), "dies_after": dies_after}
     db.session.remove()
-    done = subprocess.run([sys.executable, str(CHILD)], input=json.dumps(job), text=True, timeout=120, check=False)
+    done = forking.run(CHILD, typed=json.dumps(job))
     assert done.returncode == -signal.SIGKILL
 
 
@@ -65,6 +65,7 @@ def check_counted_once(company: Company) -> None:
     assert [entry.what for entry in audit.entries()].count("wave counted") == 1
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("dies_after", [1, 17, ANSWERS, -1])
 def test_a_count_that_is_killed_is_taken_up_by_the_next_process_without_any_loss(
     app: Flask, database_url: str, tmp_path: Path, many: None, dies_after: int
@@ -85,6 +86,7 @@ def test_a_count_that_is_killed_is_taken_up_by_the_next_process_without_any_loss
     assert next(entry.who for entry in audit.entries() if entry.what == "wave counted") == "mira"
 
 
+@on_postgresql("databases")
 def test_somebody_who_counts_by_hand_need_not_wait_for_the_lease_of_the_dead(
     app: Flask, database_url: str, tmp_path: Path, many: None
 ) -> None:

@@ -22,6 +22,7 @@ from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.cast import answer_all, open_company
 from tests.findings.company import CANARY, MERGED, small_company
+from tests.proofs import on_postgresql
 
 
 def run(*words: str) -> str:
@@ -122,6 +123,7 @@ SHOW: list[Callable[[str], tuple[str, ...]]] = [
 ]
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("words", SHOW, ids=["show", "json", "share", "dry run"])
 def test_before_the_count_every_command_says_when_scores_come(app: Flask, words: Callable[[str], tuple[str, ...]]) -> None:
     company = open_company(app)

@@ -23,6 +23,7 @@ from survey.responses.service.comments import Comment, released
 from survey.waves.rules.waves import Wave, WaveState
 from tests.cast import answer_all, close_company, counted_company, open_company
 from tests.findings.company import CANARY, small_company
+from tests.proofs import on_postgresql
 
 HIDDEN_WORD = "canaryhidden"
 
@@ -87,6 +88,7 @@ def test_a_decision_can_be_changed_and_leaves_nothing_of_the_one_before(wave: Wa
     assert decide(wave.slug, first, "release", offered="Ask Ada in IT", actor="mira").leaves == "Ask Ada in IT"
 
 
+@on_postgresql("databases")
 def test_the_order_is_another_each_time(wave: Wave) -> None:
     for comment in all_comments(wave)[:15]:
         decide(wave.slug, comment.id, "release", offered=comment.text, actor="mira")

@@ -11,6 +11,7 @@ from survey.findings.document.rules.compute import FROM_TEN, HIDDEN
 from survey.findings.service.documents import findings
 from tests.cast import SCALES, answer, close_company, open_company
 from tests.findings.company import MERGED, small_company
+from tests.proofs import on_postgresql
 
 Document = dict[str, Any]
 
@@ -89,6 +90,7 @@ def test_the_digest_follows_from_the_printed_json_by_the_published_rule(document
     assert claimed == "sha256:" + hashlib.sha256(plain).hexdigest()
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("score", "headline"), [("5", "The measure meets target"), ("1", "The measure misses target")], ids=["all satisfied", "nobody"]
 )

@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,10 @@ from survey.kernel.hints import words_for_command
 from survey.providers.service import add_provider
 from survey.waves import service as waves
 from survey.waves.service.surveys import Plan
+from tests import forking
 from tests.cast import OPENS, counted_company, found_company
 from tests.conftest import settings_of
+from tests.proofs import on_postgresql
 from tests.test_one_wave import holders
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "orientation_services_2002.csv"
@@ -78,6 +78,7 @@ def measures(document: dict[str, Any]) -> dict[tuple[str, str, str | None], dict
     return {(m["question"], m["statistic"], m["group"]): m for m in document["measures"]}
 
 
+@on_postgresql("databases")
 @pytest.mark.skipif(not REAL.exists(), reason="the real answers are not beside this checkout: ../shared/data/orientation_services_2002.csv")
 def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(app: Flask, database_url: str, place: Path, tmp_path: Path) -> None:
     add_provider("University", [("Rosa", "rosa@university.example")])
@@ -87,8 +88,7 @@ def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(app: Flask,
     when = ("--survey", "Orientation", "--opened", "2002-03-01", "--closed", "2002-03-31")
 
     def run(*words: str) -> str:
-        command = [str(Path(sys.executable).with_name("candour")), *words]
-        done = subprocess.run(command, env=environment, cwd=place, capture_output=True, text=True, timeout=120, check=False)
+        done = forking.run("candour", *words, environment=environment, cwd=place)
         assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout
 
@@ -186,6 +186,7 @@ REFUSED: dict[str, Refusals] = {
 }  # fmt: skip
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("family", REFUSED)
 def test_a_refused_import_says_what_to_do_and_stores_nothing(app: Flask, place: Path, family: str) -> None:
     found_company()

@@ -26,6 +26,7 @@ from survey.providers.service import add_contacts, list_providers, remove_contac
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 from tests.cast import Company, answer_all, close_company, counted_company, open_company
+from tests.proofs import on_postgresql
 
 Sent = Callable[[], list[Caught]]
 
@@ -114,6 +115,7 @@ def test_two_browsers_that_share_at_once_send_once(app: Flask, sent: Sent) -> No
     assert (number_of_sharings(), len(sent())) == (1, 1)
 
 
+@on_postgresql("databases")
 def test_a_contact_who_came_later_gets_it_and_nobody_else_again(app: Flask, sent: Sent) -> None:
     company = counted_company(app)
     share_with(company, otto(company.wave))
@@ -124,6 +126,7 @@ def test_a_contact_who_came_later_gets_it_and_nobody_else_again(app: Flask, sent
     assert len(shared_with(findings(company.wave.slug))) == 2
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("stranger", ["unknown", "another provider's"])
 def test_who_is_no_contact_of_this_provider_gets_nothing_and_neither_do_the_others(app: Flask, stranger: str, sent: Sent) -> None:
     company = counted_company(app)
@@ -180,6 +183,7 @@ def test_sharing_changes_the_state_that_is_shown_and_nothing_else(app: Flask, se
     assert stored_document(company) == kept
 
 
+@on_postgresql("databases")
 def test_a_later_wave_leaves_earlier_findings_as_they_were(app: Flask) -> None:
     company = counted_company(app)
     kept = stored_document(company)

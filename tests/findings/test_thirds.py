@@ -47,6 +47,7 @@ from tests.findings.quarter import (
     planned_thirds,
 )
 from tests.outside import browser
+from tests.proofs import on_postgresql
 
 CANARY = "canarycomment"
 JUDGED = ("Meets", "Misses", "Too close", "meets", "misses", "too close", "target of", "Clearly", "clear change")
@@ -113,6 +114,7 @@ def test_a_void_third_stays_out_of_the_answers_and_its_people_in_the_number(app:
     assert shown.whom == "of those who answered"
 
 
+@on_postgresql("databases")
 def test_no_page_mail_file_or_command_judges_a_single_third(app: Flask) -> None:
     planned_thirds()
     quarter, reader = counted_quarter(app), browser(app, "manager")
@@ -148,6 +150,7 @@ def test_a_third_shows_shares_and_nothing_from_which_more_could_be_subtracted(ap
     assert pool["comments"]["held_back"] == 39
 
 
+@on_postgresql("databases")
 def test_a_third_is_not_shared_and_the_quarter_is(app: Flask, tmp_path: Path) -> None:
     planned_thirds()
     first = opened(app, next_planned())
@@ -185,6 +188,7 @@ def test_a_third_is_not_shared_and_the_quarter_is(app: Flask, tmp_path: Path) ->
     assert waves.wave("desk-2027-q1").state is WaveState.SHARED
 
 
+@on_postgresql("databases")
 def test_what_people_wrote_comes_with_the_quarter_shuffled_over_its_months(app: Flask) -> None:
     planned_thirds()
     reader = browser(app, "manager")
@@ -327,6 +331,7 @@ def test_a_quarter_asks_the_same_and_is_held_to_the_same_target_in_all_its_month
     assert following.wave.questionnaire_version != first.wave.questionnaire_version
 
 
+@on_postgresql("databases")
 def test_a_quarter_is_compared_with_the_one_before_and_a_third_with_nothing(app: Flask) -> None:
     planned_thirds()
     quarters = [counted_quarter(app), counted_quarter(app, ((3, 15), (3, 15), (3, 15))), counted_quarter(app)]
@@ -343,6 +348,7 @@ def test_a_quarter_is_compared_with_the_one_before_and_a_third_with_nothing(app:
         assert all("change" not in measure for document in documents(quarter) for measure in document["measures"])
 
 
+@on_postgresql("databases")
 def test_the_trend_joins_quarters_and_shows_thirds_beside_the_line(app: Flask) -> None:
     planned_thirds()
     quarters = [counted_quarter(app), counted_quarter(app)]
@@ -421,6 +427,7 @@ def test_what_a_third_hides_cannot_be_subtracted_from_its_quarter(app: Flask) ->
     assert overall(quarter.document)["answers"] == 39
 
 
+@on_postgresql("databases")
 def test_a_quarter_that_would_tell_what_a_third_hides_is_not_published(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     planned_thirds()
     close = hide_in_one_third(app)
@@ -436,6 +443,7 @@ def everything_together(pool: Any, question: Any, cells: Any) -> Any:
     return sum(rest, first)
 
 
+@on_postgresql("databases")
 def test_a_quarter_that_cannot_be_added_up_keeps_no_other_from_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor the rest of the pass."""
     planned_thirds()

@@ -36,6 +36,7 @@ from tests.cast import OPENS
 from tests.findings.company import small_company
 from tests.followups.company import ACTOR, COMMITMENTS, FROM_DAY, REPLY, REPLY_DUE, SHARED_AT, at_noon, shared_company
 from tests.mail.postbox import DROP, Postbox, open_postbox
+from tests.proofs import on_postgresql
 
 REPLIED = date(2027, 2, 9)
 
@@ -152,6 +153,7 @@ def test_with_a_reply_it_goes_at_once(wave: Wave) -> None:
     assert send(wave.slug, at_noon(REPLIED), actor=ACTOR).document["reply"]["text"] == REPLY
 
 
+@on_postgresql("databases")
 def test_it_goes_once_and_again_only_as_a_correction_that_says_why(wave: Wave, box: Postbox) -> None:
     reply(wave)
     first = send(wave.slug, at_noon(REPLIED), actor=ACTOR)
@@ -216,6 +218,7 @@ def test_two_managers_who_send_at_one_moment_send_once(app: Flask, wave: Wave) -
 # Who gets it
 
 
+@on_postgresql("databases")
 def test_everybody_invited_gets_one_whether_they_answered_or_not(wave: Wave, box: Postbox) -> None:
     reply(wave)
     assert findings(wave.slug).document["answered"] == 38
@@ -229,6 +232,7 @@ def test_everybody_invited_gets_one_whether_they_answered_or_not(wave: Wave, box
     assert mail.status(wave.slug).counts(FOLLOW_UP) == {"sent": 51}
 
 
+@on_postgresql("databases")
 def test_without_a_reply_it_goes_all_the_same_and_says_so(wave: Wave, box: Postbox) -> None:
     reply(wave, None, None)
     send(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
@@ -238,6 +242,7 @@ def test_without_a_reply_it_goes_all_the_same_and_says_so(wave: Wave, box: Postb
     assert all("No reply had arrived by 11 February." in words and "New starters announced" in words for words in texts(box))
 
 
+@on_postgresql("databases")
 def test_whoever_has_stopped_survey_mails_gets_none_and_a_stop_on_the_way_counts(wave: Wave, box: Postbox) -> None:
     reply(wave)
     stop("ada@northwind.example")
@@ -249,6 +254,7 @@ def test_whoever_has_stopped_survey_mails_gets_none_and_a_stop_on_the_way_counts
     assert "stop" not in " ".join(str(entry.facts) + entry.what for entry in entries())
 
 
+@on_postgresql("databases")
 def test_a_stop_or_a_correction_between_writing_and_handing_over_is_heeded_and_leaves_no_secret(
     app: Flask, wave: Wave, box: Postbox
 ) -> None:
@@ -271,6 +277,7 @@ def test_a_stop_or_a_correction_between_writing_and_handing_over_is_heeded_and_l
     assert rows("stop_code") == known + 1 + 2 * 49  # the one that stopped; each letter's two ways out
 
 
+@on_postgresql("databases")
 def test_who_left_or_was_erased_gets_none_and_a_corrected_address_gets_it(wave: Wave, box: Postbox) -> None:
     reply(wave)
     remove_person("c2@northwind.example")
@@ -284,6 +291,7 @@ def test_who_left_or_was_erased_gets_none_and_a_corrected_address_gets_it(wave: 
     assert {"ada@northwind.example", *(f"c{n}@northwind.example" for n in (2, 3, 4))} & set(box.recipients) == set()
 
 
+@on_postgresql("databases")
 def test_a_newcomer_who_was_not_invited_gets_none(wave: Wave, box: Postbox) -> None:
     reply(wave)
     import_people(b"email,name,department\nnew@northwind.example,New,Sales\n")
@@ -293,6 +301,7 @@ def test_a_newcomer_who_was_not_invited_gets_none(wave: Wave, box: Postbox) -> N
     assert len(box.recipients) == 51
 
 
+@on_postgresql("databases")
 def test_a_dropped_connection_doubles_at_most_one_letter_and_loses_none(wave: Wave, box: Postbox) -> None:
     reply(wave)
     send(wave.slug, at_noon(REPLIED), actor=ACTOR)
@@ -308,6 +317,7 @@ def test_a_dropped_connection_doubles_at_most_one_letter_and_loses_none(wave: Wa
     assert len(set(messages)) == 51
 
 
+@on_postgresql("databases")
 def test_the_copy_of_ones_own_data_tells_of_the_mail(wave: Wave, box: Postbox) -> None:
     before = export_person("ada@northwind.example")["invitations"]
     reply(wave)

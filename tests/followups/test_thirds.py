@@ -20,6 +20,7 @@ from tests.findings.quarter import THIRDS, counted_quarter, planned_thirds
 from tests.followups.company import ACTOR
 from tests.mail.postbox import open_postbox
 from tests.outside import browser
+from tests.proofs import on_postgresql
 
 
 @pytest.fixture
@@ -32,6 +33,7 @@ def pool(app: Flask) -> Wave:
     return waves.wave(found.slug)
 
 
+@on_postgresql("databases")
 def test_everybody_in_its_thirds_gets_it_once_and_can_stop(app: Flask, pool: Wave) -> None:
     assert len(closing_mail.readers(pool)) == len(list_people()) == 61
     late = pool.closes_at + timedelta(days=30)

@@ -18,6 +18,7 @@ from survey.waves.rules.waves import Wave
 from tests.answering.today import everything_stored
 from tests.followups.company import ACTOR, COMMITMENTS, FROM_DAY, REPLY, REPLY_DUE, at_noon, shared_company
 from tests.outside import Browser, browser
+from tests.proofs import on_postgresql
 
 Clock = Callable[[date], None]
 REPLIED = date(2027, 2, 9)
@@ -95,6 +96,7 @@ def test_the_provider_and_a_viewer_cannot_record_or_send(app: Flask, wave: Wave)
     assert (record.version, rows("follow_up")) == (1, 0)
 
 
+@on_postgresql("databases")
 def test_no_get_changes_anything(app: Flask, wave: Wave, manager: Browser, today: Clock) -> None:
     today(FROM_DAY)
     send(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
@@ -118,6 +120,7 @@ def test_a_reply_with_commitments_is_recorded_and_comes_back_for_correction(wave
     assert "kept as version 2" in page
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("fields", "says", "field"),
     [
@@ -158,6 +161,7 @@ def test_a_nul_is_turned_away_before_anything_is_read(wave: Wave, manager: Brows
     assert rows("reply") == 0
 
 
+@on_postgresql("databases")
 def test_before_its_time_the_page_says_from_when_and_has_no_button(wave: Wave, manager: Browser, today: Clock) -> None:
     today(REPLY_DUE)
     page = manager.get(f"/findings/{wave.slug}/follow-up").text
@@ -214,6 +218,7 @@ def test_what_was_typed_and_not_looked_at_is_kept_and_not_sent(wave: Wave, manag
     assert send_page(wave, manager, do="send", changes="Typed just now.")[0] == 303
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -232,6 +237,7 @@ def test_a_bad_draft_comes_back_with_everything_typed(wave: Wave, manager: Brows
     assert rows("follow_up_draft") == 0
 
 
+@on_postgresql("databases")
 def test_pressing_twice_sends_once_and_a_correction_needs_its_line(wave: Wave, manager: Browser) -> None:
     record_reply(wave.slug, REPLY, REPLIED, (), at_noon(REPLIED), actor=ACTOR)
     seen = re.findall(r'name="seen" value="([^"]*)"', manager.get(f"/findings/{wave.slug}/follow-up").text)[0]
@@ -251,6 +257,7 @@ def test_pressing_twice_sends_once_and_a_correction_needs_its_line(wave: Wave, m
     assert manager.get(f"/waves/{wave.slug}/follow-up?version=99999").status_code == 200
 
 
+@on_postgresql("databases")
 def test_dashboard_and_results_say_when_staff_should_hear_until_they_have(app: Flask, wave: Wave, manager: Browser, today: Clock) -> None:
     viewer = browser(app, "viewer")
     for day, says in ((REPLIED, "by Thursday 18 February 2027"), (date(2027, 2, 19), "overdue since Thursday 18 February 2027")):

@@ -20,6 +20,7 @@ from survey.schedule import tick
 from tests.conftest import settings
 from tests.jobs.engines import candour, runs, until
 from tests.outside import browser
+from tests.proofs import on_postgresql
 from tests.trials.company import opened
 
 PEOPLE = 12
@@ -95,6 +96,7 @@ def test_figures_of_a_database_that_is_away_are_none(app: Flask) -> None:
     assert (answer.status_code, answer.text) == (503, "# the database does not answer\n")
 
 
+@on_postgresql("databases")
 def test_the_doctor_looks_at_the_engines_database(app: Flask, database_url: str, tmp_path: Path) -> None:
     assert check(app, "engine's database")[0] == "note"
     db.session.remove()  # an open transaction would hold up the engine's first start, which builds indexes beside running work

@@ -22,6 +22,7 @@ from survey.waves import service as waves
 from tests.answering.today import everything_stored
 from tests.cast import close_company
 from tests.findings.quarter import DEPARTMENTS, answered, next_planned, opened, planned_thirds
+from tests.proofs import on_postgresql
 
 ADA = "ada@northwind.example"
 DEALT = "SELECT person_id, third FROM dealt"
@@ -64,6 +65,7 @@ def test_who_is_dealt_where_is_left_to_chance() -> None:
     assert all(thirds == {1, 2, 3} for thirds in seen.values())
 
 
+@on_postgresql("databases")
 def test_everybody_is_asked_exactly_once_a_quarter_and_in_the_same_third_of_the_next(app: Flask) -> None:
     planned_thirds()
     first = [asked(app) for _ in range(3)]
@@ -77,6 +79,7 @@ def test_everybody_is_asked_exactly_once_a_quarter_and_in_the_same_third_of_the_
         assert max(parts) - min(parts) <= 1
 
 
+@on_postgresql("databases")
 def test_joiners_are_asked_once_and_leavers_are_forgotten(app: Flask) -> None:
     planned_thirds()
     first = asked(app)

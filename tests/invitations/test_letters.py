@@ -36,6 +36,7 @@ from tests.cast import OPENS, found_company
 from tests.mail.postbox import Postbox, open_postbox
 from tests.mail.test_letter import raw_header
 from tests.outside import browser
+from tests.proofs import on_postgresql
 from tests.pseudo import BACKWARDS, LONGER, invented
 
 LANGUAGES = ("de", "de-AT", "EN-gb", "fr", "", "")
@@ -292,6 +293,7 @@ def spoil_reply(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> st
     return "invitation in Deutsch: The letter was not written: Remove the line break or control character."
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("spoil", [spoil_catalog, spoil_slot, spoil_sentence, spoil_form, spoil_subject, spoil_reply])
 def test_no_wave_opens_whose_letters_cannot_be_written(
     app: Flask,

@@ -32,6 +32,7 @@ from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import Company, answer, answer_all, close_company, staff_csv
 from tests.outside import Candour, browser, command_line
+from tests.proofs import on_postgresql
 
 ADA, BOB = "ada@northwind.example", "c2@northwind.example"
 NEW = "new@northwind.example"
@@ -132,6 +133,7 @@ def test_an_invitation_that_was_cancelled_stays_so_when_its_address_is_corrected
     assert set(db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars()) == {"invitation"}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("kind", [invitation_kind, fresh_invitation_kind, reminder_kind])
 def test_a_letter_of_a_wave_that_takes_no_answers_any_more_waits_for_the_close(
     app: Flask, company: Company, monkeypatch: pytest.MonkeyPatch, kind: Callable[[Config], Kind]

@@ -40,6 +40,7 @@ from tests.cast import OPENS, Company, answer, answer_all, close_company, found_
 from tests.conftest import settings_of
 from tests.mail.postbox import DROP, Postbox, open_postbox
 from tests.outside import Candour, browser, command_line
+from tests.proofs import on_postgresql
 
 CROSSED = "If you have already answered, thank you; this mail crossed yours."
 
@@ -197,6 +198,7 @@ def test_a_fresh_invitation_that_came_lately_needs_no_reminder(company: Company,
     assert set(ids.values()) - reminded(1) == {ids["c3new@northwind.example"]}
 
 
+@on_postgresql("databases")
 def test_a_machine_away_over_both_sends_one(twice: Company, tmp_path: Path) -> None:
     back = reminder_window(twice.wave, 2)[0] + timedelta(hours=1)
     assert remind(twice.wave, back)
@@ -289,6 +291,7 @@ def worker(database_url: str, folder: Path, box: Postbox) -> subprocess.Popen[st
     return subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@on_postgresql("databases")
 def test_a_reminder_in_flight_when_its_process_is_killed_is_never_sent_again(
     company: Company, database_url: str, box: Postbox, tmp_path: Path, candour: Candour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +331,7 @@ def test_a_reminder_in_flight_when_its_process_is_killed_is_never_sent_again(
     assert reminders() == 0
 
 
+@on_postgresql("databases")
 def test_of_a_void_wave_no_totals_are_kept(company: Company, tmp_path: Path) -> None:
     answer_all(company, company.codes[:3])
     remind(company.wave, halfway(company.wave))
@@ -336,6 +340,7 @@ def test_of_a_void_wave_no_totals_are_kept(company: Company, tmp_path: Path) -> 
     assert "reminder" not in {**mail.status(company.wave.slug).numbers, **mail.status(company.wave.slug).progress}
 
 
+@on_postgresql("databases")
 def test_totals_leave_out_what_was_taken_back_and_fresh_invitations(company: Company, tmp_path: Path) -> None:
     answer_all(company, company.codes[:12])
     remind(company.wave, halfway(company.wave))
@@ -378,6 +383,7 @@ def test_whoever_got_the_invitation_lately_or_not_yet_is_left_alone(company: Com
     assert set(ids) - reminded == {ids[0], ids[2]}
 
 
+@on_postgresql("databases")
 def test_one_of_which_nobody_knows_whether_it_arrived_is_not_sent_again(company: Company, box: Postbox) -> None:
     remind(company.wave, halfway(company.wave))
     box.answers = {"DATA": [DROP]}
@@ -387,6 +393,7 @@ def test_one_of_which_nobody_knows_whether_it_arrived_is_not_sent_again(company:
     assert len(set(box.recipients)) == 21
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("answers", [3, 19, 22])
 def test_no_page_and_no_command_tells_how_many_are_reminded(
     app: Flask, candour: Candour, company: Company, monkeypatch: pytest.MonkeyPatch, answers: int
@@ -422,6 +429,7 @@ def test_no_page_and_no_command_tells_how_many_are_reminded(
     assert candour("mail", "retry", slug).out == "0 letters queued again.\n"
 
 
+@on_postgresql("databases")
 def test_counting_leaves_no_trace_of_who_was_reminded(company: Company, tmp_path: Path) -> None:
     answer_all(company, company.codes[:12])
     remind(company.wave, halfway(company.wave))
@@ -438,6 +446,7 @@ def test_counting_leaves_no_trace_of_who_was_reminded(company: Company, tmp_path
         assert len(set(db.session.execute(text("SELECT xmin::text FROM stop_code")).scalars())) == 1
 
 
+@on_postgresql("databases")
 def test_an_old_stop_link_still_works_after_the_count(company: Company, app: Flask, tmp_path: Path) -> None:
     answer_all(company, company.codes[:12])
     letter = sent_letters(tmp_path / "invitations")[0]

@@ -21,7 +21,7 @@ from tests.conftest import settings_of
 from tests.jobs.engines import CANDOUR, candour, runs, until
 from tests.jobs.test_engine import engine_url, forgotten
 from tests.ports import free_port
-from tests.proofs import on_postgresql
+from tests.proofs import on_postgresql, proof
 from tests.trials.company import installed, opened, planned
 from tests.trials.workers import postgres, slow_server
 
@@ -139,7 +139,7 @@ def test_a_worker_waits_for_a_locked_database(templates: Mapping[str, str], tmp_
         assert set(arrived(tmp_path).values()) == {1}
 
 
-@on_postgresql("workers")
+@proof("workers")
 def test_a_worker_goes_on_when_the_database_server_was_restarted(tmp_path: Path) -> None:
     with postgres(tmp_path / "postgres") as url, installed(url, tmp_path) as app, server(tmp_path, delay=0.1) as mail:
         opened(app, PEOPLE)

@@ -14,6 +14,7 @@ from survey.waves.commands import surveys_group, targets_group, waves_group
 from tests.answering.today import open_today
 from tests.cast import OPENS, answer_all, found_company
 from tests.ports import free_port
+from tests.proofs import on_postgresql
 
 ADD = ["add", "Desk", "--provider", "Brightline IT", "--opens", "2027-02-01T09:00", "--timezone", "Europe/London"]
 assert answering.close  # importing it adds close, void and status to the group
@@ -23,6 +24,7 @@ def run(group: click.Group, *words: str) -> Result:
     return CliRunner().invoke(group, list(words), catch_exceptions=False)
 
 
+@on_postgresql("databases")
 def test_a_survey_is_added_with_its_first_wave_and_listed(app: Flask) -> None:
     found_company()
     added = run(surveys_group, *ADD)

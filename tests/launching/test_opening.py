@@ -1,7 +1,5 @@
 """Opening a wave: once, whole, frozen; and who may still answer afterwards."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,9 +24,11 @@ from survey.people.service.directory import correct_address, import_people, list
 from survey.vault.keys.service import key_files
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
+from tests import forking
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import OPENS, answer, answer_all, close_company, found_company, open_company, staff_csv
 from tests.conftest import settings_of
+from tests.proofs import on_postgresql
 
 
 def rows(table: str) -> int:
@@ -72,13 +72,11 @@ def test_a_wave_opens_once_however_many_threads_try(app: Flask) -> None:
 def test_two_processes_open_one_wave(app: Flask, database_url: str, tmp_path: Path) -> None:
     first = found_company()
     db.session.remove()
-    command = [str(Path(sys.executable).with_name("candour")), "waves", "open", first.slug]
     environment = {"PATH": "/usr/bin:/bin", **settings_of(database_url, tmp_path)}
-    pipe = subprocess.PIPE
-    both = [subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
-    said = [child.communicate(timeout=60) for child in both]
-    assert sorted(child.returncode for child in both) == [0, 1], said
-    assert "opens once" in "".join(errors for _, errors in said)
+    both = [forking.start("candour", "waves", "open", first.slug, environment=environment, cwd=tmp_path) for _ in range(2)]
+    ended = [process.wait() for process in both]
+    assert sorted(process.returncode for process in ended) == [0, 1], ended
+    assert "opens once" in "".join(process.stderr for process in ended)
     assert (rows("invitation"), rows("outbox")) == (58, 58)
 
 
@@ -169,6 +167,7 @@ def test_the_audit_log_holds_what_was_frozen(app: Flask) -> None:
     assert "northwind.example" not in str(facts)
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("place", ["file", "no folder", "probe"])
 def test_without_a_working_key_folder_nothing_is_stored_or_sent(app: Flask, tmp_path: Path, place: str) -> None:
     first = found_company()
@@ -202,6 +201,7 @@ def test_a_code_is_good_in_its_own_wave_only(app: Flask) -> None:
     assert answer(company, code, {"OVR1": "4"}).outcome is Outcome.CODE_REFUSED
 
 
+@on_postgresql("databases")
 def test_whoever_leaves_cannot_answer_any_more_and_the_number_invited_stays(app: Flask, tmp_path: Path) -> None:
     company = open_today(app)
     assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is Outcome.SENT

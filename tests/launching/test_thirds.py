@@ -23,6 +23,7 @@ from tests.findings.quarter import EXAMPLE, answered, next_planned, opened, plan
 from tests.launching.test_commands import run
 from tests.launching.test_views import GOOD, plan
 from tests.outside import browser, signed_in
+from tests.proofs import on_postgresql
 
 NINETY = {"Sales": 40, "Service": 30, "Legal": 20}
 ADD = ["add", "Desk", "--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--timezone", "Europe/London"]
@@ -111,6 +112,7 @@ def test_the_invitation_names_the_third_as_the_group_that_an_answer_is_counted_u
     assert f"They are counted under one third of all those asked ({item.invited} people invited)." in " ".join(letters[0].text.split())
 
 
+@on_postgresql("databases")
 def test_who_has_answered_reads_that_the_provider_hears_of_the_quarter(app: Flask) -> None:
     planned_thirds()
     said_ = []

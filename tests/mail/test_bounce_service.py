@@ -38,6 +38,7 @@ from tests.mail.retrying import retry
 from tests.mail.returned import exchange, out_of_office, qmail, report
 from tests.outside import Browser, Candour, browser, command_line
 from tests.ports import free_port
+from tests.proofs import on_postgresql
 
 UNKNOWN = "<ffffffffffffffffffffffffffffffff@northwind.example>"
 
@@ -93,6 +94,7 @@ SENT = ("sent", "250", None, False, True)
 BOUNCED = ("bounced", "5.1.1", "this mailbox does not exist", True, True)
 
 
+@on_postgresql("databases")
 def test_a_letter_that_comes_back_is_noted_and_its_notice_deleted_and_foreign_mail_stays_as_it_is(post: Post) -> None:
     ours = {kind: post.ids[INVITATION, f"{kind}@northwind.example"] for kind in ("ada", "c2", "c3")}
     foreign = {
@@ -130,6 +132,7 @@ def told(post: Post, candour: Candour, manager: Browser) -> list[object]:
     return [letters.status(wave), people, commands, candour("mail", "retry", wave), pages]
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("kind", [REMINDER, FRESH])
 def test_nothing_tells_that_a_letter_came_back_that_only_those_get_who_have_not_answered(
     post: Post,
@@ -157,6 +160,7 @@ def test_nothing_tells_that_a_letter_came_back_that_only_those_get_who_have_not_
     assert post.row(kind) == BOUNCED, "a retry of what failed does not send it again"
 
 
+@on_postgresql("databases")
 def test_a_notice_that_is_faster_than_we_are_waits_in_the_mailbox(post: Post) -> None:
     set_state(post.ids[INVITATION, "ada@northwind.example"], "sending")
     put(post.folder, 1, report(post.ids[INVITATION, "ada@northwind.example"]))
@@ -174,6 +178,7 @@ def set_state(message_id: str, state: str) -> None:
         session.execute(text("UPDATE outbox SET state = :state WHERE message_id = :id"), {"state": state, "id": message_id})
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("state", ["ready", "leased", "failed", "unknown", "cancelled", "bounced"])
 def test_only_a_letter_that_was_sent_can_come_back(post: Post, state: str) -> None:
     ada = post.ids[INVITATION, "ada@northwind.example"]
@@ -183,6 +188,7 @@ def test_only_a_letter_that_was_sent_can_come_back(post: Post, state: str) -> No
     assert everything_stored()["outbox"] == before["outbox"]
 
 
+@on_postgresql("databases")
 def test_a_forged_notice_changes_nothing(post: Post) -> None:
     ada, bob = (post.ids[INVITATION, f"{name}@northwind.example"] for name in ("ada", "c2"))
     before = everything_stored()
@@ -197,6 +203,7 @@ def test_a_forged_notice_changes_nothing(post: Post) -> None:
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 def test_a_letter_that_was_sent_again_can_come_back_again(post: Post) -> None:
     ada = post.ids[INVITATION, "ada@northwind.example"]
     assert take(exchange(ada), post.config) is Taken.NOTED
@@ -209,6 +216,7 @@ def test_a_letter_that_was_sent_again_can_come_back_again(post: Post) -> None:
     assert post.row(INVITATION)[:3] == ("bounced", "5.2.2", "this mailbox is full")
 
 
+@on_postgresql("databases")
 def test_a_notice_that_was_taken_but_not_deleted_is_deleted_the_next_time(post: Post) -> None:
     raw = report(post.ids[INVITATION, "ada@northwind.example"])
     put(post.folder, 1, raw)
@@ -217,6 +225,7 @@ def test_a_notice_that_was_taken_but_not_deleted_is_deleted_the_next_time(post: 
     assert (post.left(), post.row(INVITATION)) == ([], BOUNCED)
 
 
+@on_postgresql("databases")
 def test_a_mailbox_that_was_numbered_anew_is_read_from_the_start(post: Post, tmp_path: Path) -> None:
     put(post.folder, 5, out_of_office(UNKNOWN))
     assert read_bounces(post.config) == Reading(foreign=1)
@@ -225,6 +234,7 @@ def test_a_mailbox_that_was_numbered_anew_is_read_from_the_start(post: Post, tmp
         assert read_bounces(replace(post.config, bounce_url=url(port))) == Reading(came_back=1, foreign=1)
 
 
+@on_postgresql("databases")
 def test_a_mailbox_that_lets_nothing_be_deleted_is_read_to_its_end(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("survey.mail.bounces.service.mailbox.AT_ONCE", 1)
     for number, name in enumerate(("ada", "c2"), start=1):
@@ -262,6 +272,7 @@ def test_every_letter_has_an_envelope_sender_of_its_own_and_comes_back_by_it_alo
 # When it is read
 
 
+@on_postgresql("databases")
 def test_it_is_read_every_ten_minutes_by_the_real_clock_by_whoever_asks_first(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     at = now()
     monkeypatch.setattr(returned, "now", lambda: at)

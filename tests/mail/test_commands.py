@@ -3,7 +3,6 @@
 import json
 import ssl
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from flask import Flask
 
 from survey.mail.commands import mail_group
 from survey.mail.outbox.service.pausing import pause
+from tests import forking
 from tests.conftest import settings_of
 from tests.mail.postbox import TokenBox, open_postbox
 from tests.mail.tokens import APPLICATION, MAILBOX, open_token_server
@@ -33,8 +33,7 @@ def candour(tmp_path: Path) -> Candour:
 
     def run(mail_url: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = settings_of(f"sqlite:///{tmp_path / 'candour.db'}", tmp_path, CANDOUR_MAIL_URL=mail_url, **more)
-        command = [str(Path(sys.executable).with_name("candour")), "mail", *words]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        done = forking.run("candour", "mail", *words, environment=environment, cwd=tmp_path)
         assert "Traceback" not in done.stderr
         assert SECRET not in done.stdout + done.stderr
         return done

@@ -185,6 +185,7 @@ def process(code: str, settings: Mapping[str, str], folder: Path, *words: str) -
     return subprocess.Popen([sys.executable, "-c", code, *words], cwd=folder, env=environ, **quiet)  # type: ignore[call-overload, no-any-return]
 
 
+@on_postgresql("databases")
 def test_killed_between_claim_and_hand_over_nothing_is_lost_and_nothing_sent_twice(app: Flask, database_url: str, tmp_path: Path) -> None:
     opened(app, 2 * BATCH)
     with sink(tmp_path) as (port, log):
@@ -199,6 +200,7 @@ def test_killed_between_claim_and_hand_over_nothing_is_lost_and_nothing_sent_twi
     assert sorted(Counter(letter["to"] for letter in taken(log)).values()) == [1] * 2 * BATCH
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("when", ["late", "later"])
 def test_killed_while_a_wave_opens_all_letters_are_queued_or_none(app: Flask, database_url: str, tmp_path: Path, when: str) -> None:
     first = found_company({"Sales": 60, "Service": 60})

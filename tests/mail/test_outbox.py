@@ -30,6 +30,7 @@ from survey.mail.smtp.service.sender import Connection, Limits
 from tests.mail.postbox import DROP, Postbox, open_postbox
 from tests.mail.retrying import retry
 from tests.ports import free_port
+from tests.proofs import on_postgresql
 
 AT = datetime(2027, 1, 11, 9, 0, 30, tzinfo=UTC)
 WAVE = "it-support-2027-q1"
@@ -270,6 +271,7 @@ class NeverAnswers(Connection):
         return Attempt(Outcome.LOST, "", "the connection broke")
 
 
+@on_postgresql("databases")
 def test_a_server_that_never_answers_gets_three_copies_at_most_and_is_left_for_a_while(desk: Desk, box: Postbox, clock: Clock) -> None:
     queue("again", WAVE, [f"p{number}" for number in range(8)])
     reports = []
@@ -474,6 +476,7 @@ def test_a_database_fault_while_storing_does_not_send_the_letter_before_it_twice
     assert sorted(box.recipients) == [f"p{number}@northwind.example" for number in range(4)]
 
 
+@on_postgresql("databases")
 def test_five_letters_in_a_row_that_cannot_be_written_pause_their_wave_and_no_other(desk: Desk, box: Postbox) -> None:
     good, bad = [f"a{number}" for number in range(BATCH - 2)], [f"p{number}" for number in range(8)]
     queue("again", WAVE, good)
@@ -736,6 +739,7 @@ def most_in_a_minute(moments: list[datetime]) -> int:
     return max(sum(start <= moment < start + timedelta(minutes=1) for moment in moments) for start in moments)
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("per_minute", [1, 7, 40])
 def test_no_minute_sees_more_than_the_pace_whoever_sends(
     app: Flask, desk: Desk, box: Postbox, turns: list[datetime], per_minute: int
@@ -748,6 +752,7 @@ def test_no_minute_sees_more_than_the_pace_whoever_sends(
     assert most_in_a_minute(turns) <= per_minute
 
 
+@on_postgresql("databases")
 def test_one_sender_uses_nearly_all_of_its_pace(app: Flask, desk: Desk, box: Postbox, turns: list[datetime]) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=60)
     queue("again", WAVE, [f"p{one}" for one in range(120)])
@@ -785,6 +790,7 @@ def hour(moment: datetime) -> int:
     return int(moment.timestamp() // 3600)
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("said", ["421 4.7.0 slow down", "432 4.3.2 busy", "450 4.2.1 too fast", "451 4.7.500 slow", "452 4.5.3 later"])
 def test_a_server_that_asks_to_slow_down_gets_fewer_then_more_and_loses_none(
     app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime], said: str
@@ -806,6 +812,7 @@ def test_a_server_that_asks_to_slow_down_gets_fewer_then_more_and_loses_none(
     assert len(set(box.recipients)) == len(box.recipients) == 180
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("share", [0.05, 0.30])
 def test_with_many_451_the_waits_grow_and_all_arrive(desk: Desk, box: Postbox, clock: Clock, share: float) -> None:
     source = Random(3)

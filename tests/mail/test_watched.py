@@ -22,6 +22,7 @@ from survey.mail.smtp.service.sender import Connection, Limits
 from tests.answering.today import open_today
 from tests.conftest import settings_of
 from tests.mail.postbox import HANG, Postbox, open_postbox
+from tests.proofs import on_postgresql
 
 STAFF = {"Sales": 12}
 
@@ -46,6 +47,7 @@ def test_it_counts_invitations_and_no_reminder(app: Flask, monkeypatch: pytest.M
     assert {said[:2] for said in heard} <= {(0, 0)}
 
 
+@on_postgresql("databases")
 def test_the_pace_and_the_time_left_stand_beside_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     object.__setattr__(app.config["CANDOUR"], "mail_per_minute", 4)
     open_today(app, STAFF)
@@ -56,6 +58,7 @@ def test_the_pace_and_the_time_left_stand_beside_it(app: Flask, monkeypatch: pyt
     assert heard[0] == (0, 12, "4 a minute, about 3 minutes left")
 
 
+@on_postgresql("databases")
 def test_ctrl_c_during_a_tick_says_how_to_go_on_and_loses_no_letter(app: Flask, database_url: str, tmp_path: Path) -> None:
     open_today(app, STAFF)
     with open_postbox() as box:

@@ -7,6 +7,7 @@ from survey.access.service import audit
 from survey.kernel.errors import Refused
 from survey.organisation.rules.organisation import from_sender
 from survey.organisation.service import organisation, set_organisation
+from tests.proofs import on_postgresql
 
 SENDER = "Dana Reyes <feedback@northwind.example>"
 GOOD = ["Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head of operations", "northwind.example"]
@@ -37,6 +38,7 @@ def test_all_faults_come_at_once_and_nothing_is_changed(app: Flask) -> None:
     assert organisation(SENDER) == before
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("place", range(5))
 @pytest.mark.parametrize("wrong", ["", " ", "a\nb", "a\x00b", "a\u202eb", "\ud800", "x" * 201])
 def test_no_fact_may_be_empty_endless_or_break_a_line(app: Flask, place: int, wrong: str) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -32,8 +30,10 @@ from survey.people.service.directory import (
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
+from tests import forking
 from tests.cast import found_company, staff_csv
 from tests.conftest import settings_of
+from tests.proofs import on_postgresql
 
 CHILD = Path(__file__).with_name("long_importer.py")
 HEADING = "email,name,department\n"
@@ -70,7 +70,7 @@ def killed(database_url: str, folder: Path, dies_after: int, *, in_commit: bool 
     job = {"settings": settings_of(database_url, folder), "folder": str(folder), "file": str(folder / "after.csv")}
     job |= {"dies_after": dies_after, "in_commit": in_commit}
     db.session.remove()
-    done = subprocess.run([sys.executable, str(CHILD)], input=json.dumps(job), text=True, timeout=120, check=False)
+    done = forking.run(CHILD, typed=json.dumps(job))
     assert done.returncode == -signal.SIGKILL
 
 
@@ -105,6 +105,7 @@ def who_was_here() -> dict[str, str]:
     return {person.email: person.id for person in list_people()}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("dies_after", [50, 120, CHANGES])
 @pytest.mark.parametrize("moment", ["after a step", "in a commit"])
 @pytest.mark.parametrize("by", ["the same command", "the timetable"])
@@ -162,6 +163,7 @@ def test_one_bad_row_of_a_long_list_stores_nothing(app: Flask, short: None) -> N
     assert (directory(), len(audit.entries()), number("staff_file"), importing()) == (before, written, 0, last)
 
 
+@on_postgresql("databases")
 def test_while_an_import_is_under_way_nobody_else_is_changed_and_no_wave_opens_for_half_of_the_staff(
     app: Flask, database_url: str, tmp_path: Path, short: None
 ) -> None:

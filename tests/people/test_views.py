@@ -13,7 +13,7 @@ from survey.people.rules.staff_list import LARGEST_UPLOAD
 from survey.people.service.directory import continue_import, import_people, list_people, remove_person
 from tests.cast import staff_csv
 from tests.outside import Browser, browser, hidden_fields, signed_in
-from tests.proofs import proof
+from tests.proofs import on_postgresql, proof
 
 GOOD = staff_csv({"Sales": 2, "Legal": 1})
 BAD = b"email,name,department\nada@northwind.example,Ada,Sales\nbad,=1+1,Sales\nada@northwind.example,Ada,SALES\n"
@@ -144,6 +144,7 @@ def test_people_who_are_not_in_the_file_are_named_before_they_go(mira: Browser) 
     assert [person.email for person in list_people()] == ["ada@northwind.example"]
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("changed", ["x{}", "{}x", "", "é", "a.b"])
 @pytest.mark.parametrize("path", POSTS[1:])
 def test_a_carried_file_that_somebody_changed_is_refused(mira: Browser, path: str, changed: str) -> None:

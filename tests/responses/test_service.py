@@ -16,6 +16,7 @@ from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.waves import service as waves
 from tests.cast import Company, answer, open_company
+from tests.proofs import on_postgresql
 
 SIZES = {"Sales": 20, "Service": 15, "Finance": 9, "Legal": 8}
 ANSWERED = {"Sales": 14, "Service": 9, "Finance": 4, "Legal": 3}
@@ -87,6 +88,7 @@ def test_a_ballot_that_says_nothing_is_unreadable_and_stops_nothing(app: Flask, 
     assert (opened.ballots, opened.unreadable, opened.answers) == (2, 1, (("Sales", Answers({"OVR1": 5})),))
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("length", [0, 8192, 8239, 8241])
 def test_the_database_itself_refuses_a_ballot_of_another_length(app: Flask, length: int) -> None:
     company = open_company(app)

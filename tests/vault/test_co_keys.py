@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +32,7 @@ from survey.vault.rules.ceremony_files import (
 from survey.vault.rules.sealing import SEALED, SEALED_TWICE, Unreadable, open_outer, open_sealed, seal, seal_again
 from survey.vault.service import co_keys
 from survey.waves import service as waves
+from tests import forking
 from tests.cast import OPENS, found_company
 from tests.outside import command_line
 from tests.representative import Representative, register, representative
@@ -203,18 +203,7 @@ def test_a_file_that_goes_the_wrong_way_or_holds_a_ballot_twice_is_refused() -> 
 
 def offline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`candour` on the representative's machine: no setting, no database, nothing but this folder."""
-    code = "from survey.cli import main; main()"
-    path = {"PATH": os.environ["PATH"]}
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=folder,
-        env=path,
-        input=f"{PASSPHRASE}\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forking.run("candour", *arguments, environment={"PATH": os.environ["PATH"]}, cwd=folder, typed=f"{PASSPHRASE}\n")
 
 
 def test_a_key_is_made_and_used_without_settings_and_leaves_nothing_when_destroyed(tmp_path: Path) -> None:

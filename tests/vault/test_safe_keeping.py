@@ -22,6 +22,7 @@ from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored, open_today
 from tests.cast import Company, answer_all, close_company, found_company, open_company
 from tests.outside import Candour, Said, browser, command_line
+from tests.proofs import on_postgresql
 
 PASSPHRASE = "seven brown owls on a fence"
 
@@ -54,6 +55,7 @@ def key_file(company: Company) -> Path:
     return company.config.key_dir / f"{company.wave.id}.key"
 
 
+@on_postgresql("databases")
 def test_a_copy_brings_a_lost_key_back_and_the_wave_is_counted(app: Flask, typed: Candour, tmp_path: Path) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:8])
@@ -74,6 +76,7 @@ def test_a_copy_brings_a_lost_key_back_and_the_wave_is_counted(app: Flask, typed
     assert close_company(company).state is WaveState.COUNTED
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("spoil", "passphrase", "says"),
     [
@@ -115,6 +118,7 @@ def test_a_copy_that_does_not_fit_is_refused_and_changes_nothing(
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 def test_a_copy_is_never_written_over_a_file_nor_beside_the_key(app: Flask, tmp_path: Path) -> None:
     company = open_company(app)
     (tmp_path / "letter.txt").write_text("dear all")
@@ -141,6 +145,7 @@ def test_without_a_terminal_and_without_the_option_nothing_is_written(app: Flask
     assert not (tmp_path / "spare.key").exists()
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("fault", ["lost", "another"])
 def test_a_key_that_does_not_open_its_probe_is_not_copied(app: Flask, tmp_path: Path, fault: str) -> None:
     company = open_company(app)
@@ -153,6 +158,7 @@ def test_a_key_that_does_not_open_its_probe_is_not_copied(app: Flask, tmp_path: 
     assert key_file(company).exists() is (fault == "another")
 
 
+@on_postgresql("databases")
 def test_a_copy_made_before_the_opening_is_of_the_key_that_the_wave_gets(app: Flask, candour: Candour, tmp_path: Path) -> None:
     first, config = found_company(), app.config["CANDOUR"]
     export_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
@@ -165,6 +171,7 @@ def test_a_copy_made_before_the_opening_is_of_the_key_that_the_wave_gets(app: Fl
     assert [copy.file for copy in spare_copies(opened)] == [str(tmp_path / "spare.key")]
 
 
+@on_postgresql("databases")
 def test_a_copy_of_a_key_that_was_made_anew_is_no_spare_copy(app: Flask, candour: Candour, tmp_path: Path) -> None:
     first, config = found_company(), app.config["CANDOUR"]
     export_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
@@ -178,6 +185,7 @@ def test_a_copy_of_a_key_that_was_made_anew_is_no_spare_copy(app: Flask, candour
         import_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
 
 
+@on_postgresql("databases")
 def test_copies_are_asked_for_until_a_manager_confirms_that_they_are_destroyed(app: Flask, tmp_path: Path) -> None:
     company = open_company(app)
     slug, mira, viewer = company.wave.slug, browser(app, "manager"), browser(app, "viewer")
@@ -202,6 +210,7 @@ def test_copies_are_asked_for_until_a_manager_confirms_that_they_are_destroyed(a
     assert len(audit.entries(what="key copies destroyed")) == 1
 
 
+@on_postgresql("databases")
 def test_a_void_wave_asks_for_its_copies_too_and_the_command_confirms(app: Flask, candour: Candour, tmp_path: Path) -> None:
     company = open_company(app)
     export_key(company.wave.slug, tmp_path / "spare.key", PASSPHRASE, company.config.key_dir, actor="test")
@@ -215,6 +224,7 @@ def test_a_void_wave_asks_for_its_copies_too_and_the_command_confirms(app: Flask
     assert "No exported copy" in candour("keys", "confirm-destroyed", company.wave.slug).out
 
 
+@on_postgresql("databases")
 def test_the_pages_say_where_the_key_is_and_that_it_has_no_spare_copy(app: Flask, tmp_path: Path) -> None:
     first, mira, config = found_company(), browser(app, "manager"), app.config["CANDOUR"]
     warning = "There is no spare copy of this wave’s key"
@@ -229,6 +239,7 @@ def test_the_pages_say_where_the_key_is_and_that_it_has_no_spare_copy(app: Flask
     assert warning not in mira.get(f"/waves/{first.slug}/progress").text
 
 
+@on_postgresql("databases")
 def test_a_wave_whose_key_is_gone_for_good_is_given_up_and_leaves_nothing_behind(
     app: Flask, candour: Candour, database_url: str, tmp_path: Path
 ) -> None:

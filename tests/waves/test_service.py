@@ -12,6 +12,7 @@ from survey.launching.service.opening import open_wave
 from survey.waves import service as waves
 from survey.waves.rules.waves import Target, WaveState, instant
 from tests.cast import OPENS, Company, found_company, open_company
+from tests.proofs import on_postgresql
 
 PLAN = waves.Plan("Second", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14, "Europe/London", "all")
 
@@ -20,6 +21,7 @@ def planned(survey: str = "IT support") -> list[str]:
     return [f"{w.slug} {w.opens:%Y-%m-%d %H:%M}" for w in waves.list_waves(survey) if w.state is WaveState.PLANNED]
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -61,6 +63,7 @@ def test_a_machine_that_slept_opens_late_and_takes_no_day_from_anybody(app: Flas
     assert planned() == ["it-support-2027-q2 2027-04-12 09:00"]
 
 
+@on_postgresql("databases")
 def test_two_waves_of_one_survey_are_never_open_together(app: Flask) -> None:
     company = open_company(app)
     opens = OPENS + timedelta(days=1)
