@@ -27,7 +27,7 @@ from tests.proofs import on_postgresql
 
 def run(*words: str) -> str:
     """What the command prints; a refusal passes through."""
-    done = CliRunner().invoke(findings_group, words, catch_exceptions=False)
+    done = CliRunner().invoke(findings_group, words, catch_exceptions=False, help_option_names=["-h", "--help"])
     assert done.exit_code == 0, done.output
     return done.output
 

@@ -63,7 +63,7 @@ def import_file(place: Path, content: str | bytes, *more: str, wave: str = "it-2
     if mapping is not None:
         mapped.write_text(mapping if isinstance(mapping, str) else json.dumps(mapping))
         words += ["--map", str(mapped)]
-    done = CliRunner().invoke(responses_group, words, catch_exceptions=False)
+    done = CliRunner().invoke(responses_group, words, catch_exceptions=False, help_option_names=["-h", "--help"])
     assert done.exit_code == 0, done.output
     return done.output
 

@@ -69,7 +69,7 @@ def satisfied(document: Document) -> tuple[int, int]:
 
 
 def run(*words: str) -> str:
-    done = CliRunner().invoke(findings_group, words, catch_exceptions=False)
+    done = CliRunner().invoke(findings_group, words, catch_exceptions=False, help_option_names=["-h", "--help"])
     assert done.exit_code == 0, done.output
     return done.output
 

@@ -215,6 +215,36 @@ def test_two_managers_who_send_at_one_moment_send_once(app: Flask, wave: Wave) -
     assert states() == {"ready": 51}
 
 
+def test_whoever_sends_while_another_does_waits_and_is_refused(app: Flask, wave: Wave, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second begins when the first has checked and not yet stored: without a lock both would send."""
+    reply(wave)
+    outcomes: list[str] = []
+    written = closing_mail.preview
+
+    def press() -> None:
+        with app.app_context():
+            try:
+                outcomes.append(f"version {send(wave.slug, at_noon(REPLIED), actor=ACTOR).version}")
+            except Refused as refused:
+                outcomes.append(refused.code)
+            finally:
+                db.session.remove()
+
+    second = threading.Thread(target=press)
+
+    def slowly(*words: Any, **more: Any) -> Any:
+        if not second.ident:
+            second.start()
+            second.join(timeout=1)
+        return written(*words, **more)
+
+    monkeypatch.setattr(closing_mail, "preview", slowly)
+    press()
+    second.join(timeout=60)
+    assert outcomes == ["version 1", "follow-up-sent-already"]
+    assert states() == {"ready": 51}
+
+
 # Who gets it
 
 

@@ -134,7 +134,7 @@ def test_a_malformed_address_is_refused_before_any_server_hears_of_it(candour: C
 
 
 def run(*words: str) -> str:
-    done = CliRunner().invoke(mail_group, list(words), catch_exceptions=False)
+    done = CliRunner().invoke(mail_group, list(words), catch_exceptions=False, help_option_names=["-h", "--help"])
     assert done.exit_code == 0, done.output
     return done.output
 

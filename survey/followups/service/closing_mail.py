@@ -21,6 +21,7 @@ from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.providers.service import provider_by_id
 from survey.waves import service as waves
+from survey.waves.service.rows import locked_row
 from survey.waves.rules.waves import Wave, WaveState, wall_clock
 
 FOLLOW_UP = "follow-up"
@@ -110,6 +111,7 @@ def send(name: str, now: datetime, *, actor: str, seen: str | None = None, corre
             f"Nobody who was invited to {item.slug} is in the directory any more. Nothing was sent.",
         )
     with transaction() as session:
+        locked_row(item.id)  # whoever sends at the same moment waits here, and then finds this edition
         _check(item, _shared(item, now), correction)
         edition = preview(name, now, correction=correction)
         if seen is not None and seen != edition.digest:
