@@ -44,7 +44,13 @@ def section(context: click.Context) -> str:
     usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
     records = [param.get_help_record(context) for param in context.command.params]
     options = [f"- `{record[0]}` {record[1]}" for record in records if record and record[1]]
-    parts = [f"## {context.command_path}", explanation, f"```\n{usage}\n```", f"Example: `{example}`", "\n".join(options)]
+    parts = [
+        f"## {context.command_path}",
+        explanation,
+        f"```\n{usage}\n```",
+        f"Example: `{example}`",
+        "\n".join(options),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -14,16 +14,20 @@ from survey.console.views import waves as console
 from survey.counting import views as counting
 from survey.database import db, migrate
 from survey.findings import views as findings
-from survey.findings.service.letter_types import findings_kind
+from survey.findings.service.letter_types import findings_letter_type
 from survey.followups import views as followups
-from survey.followups.service.letter_types import follow_up_kind
+from survey.followups.service.letter_types import follow_up_letter_type
 from survey.health import views as health
 from survey.invitations import views as invitations
-from survey.invitations.service.letter_types import fresh_invitation_kind, invitation_kind, reminder_kind
+from survey.invitations.service.letter_types import (
+    fresh_invitation_letter_type,
+    invitation_letter_type,
+    reminder_letter_type,
+)
 from survey.kernel.plurals import FILTERS
 from survey.launching import views as launching
 from survey.mail import views as mail
-from survey.mail.service import alarm_kind, register
+from survey.mail.service import alarm_letter_type, register_letter_type
 from survey.organisation import views as organisation
 from survey.people import views as people
 from survey.providers import views as providers
@@ -52,11 +56,20 @@ CONCEPTS = (
     wave_mail,
     comments,
 )
-LETTERS = (invitation_kind, fresh_invitation_kind, reminder_kind, findings_kind, follow_up_kind, alarm_kind)
+LETTERS = (
+    invitation_letter_type,
+    fresh_invitation_letter_type,
+    reminder_letter_type,
+    findings_letter_type,
+    follow_up_letter_type,
+    alarm_letter_type,
+)
 LARGEST_FORM = 64 * 1024
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.
-TEMPLATES = next(path for path in (_HERE / "templates", _HERE.parent / "templates") if path.is_dir())
+TEMPLATES = next(
+    path for path in (_HERE / "templates", _HERE.parent / "templates") if path.is_dir()
+)
 
 
 def create_app(config: Config) -> Flask:
@@ -79,5 +92,5 @@ def create_app(config: Config) -> Flask:
     for concept in CONCEPTS:
         app.register_blueprint(concept.blueprint)
     for kind in LETTERS:
-        register(app, kind(config))
+        register_letter_type(app, kind(config))
     return app

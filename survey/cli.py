@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from survey.kernel import ending
+from survey.kernel import shutdown
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused, interruptible
+from survey.kernel.errors import Refused, refuse_on_ctrl_c
 from survey.kernel.hints import words_for_command
-from survey.kernel.plurals import either, how_many
+from survey.kernel.plurals import choose_form, how_many
 from survey.kernel.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 WEB_THREADS = 8
-REMEDY = "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has room: CANDOUR_DATABASE_URL."
+REMEDY = (
+    "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has"
+    " room: CANDOUR_DATABASE_URL."
+)
 EVERY_30_SECONDS, EVERY_5_SECONDS = "*/30 * * * * *", "*/5 * * * * *"
 RESUME = "Stopped. Nothing is lost: what was under way has ended, what waits goes on with: candour"
 
@@ -140,11 +143,23 @@ def _waves() -> click.Group:
 # The concepts' commands: what `candour --help` says of them, and what loads them.
 CONCEPTS: dict[str, tuple[str, Callable[[], click.Group]]] = {
     "audit": ("Look after the audit log.", _audit),
-    "ceremony": ("Strict tier: sealed ballots out to the representative, once opened ones back.", _ceremony),
-    "cokey": ("Strict tier: a second key, held by an employee representative, without which nobody opens a wave.", _cokey),
+    "ceremony": (
+        "Strict tier: sealed ballots out to the representative, once opened ones back.",
+        _ceremony,
+    ),
+    "cokey": (
+        (
+            "Strict tier: a second key, held by an employee representative, without which nobody"
+            " opens a wave."
+        ),
+        _cokey,
+    ),
     "findings": ("Read and share what a wave found.", _findings),
     "followups": ("Record what the provider replied, and tell staff what changes.", _followups),
-    "keys": ("Look after the wave keys: spare copies, kept apart from the database and from the server.", _keys),
+    "keys": (
+        "Look after the wave keys: spare copies, kept apart from the database and from the server.",
+        _keys,
+    ),
     "mail": ("See what waits, went and failed; test the mail server.", _mail),
     "organisation": ("Say who asks: mails and the promise to employees print it.", _organisation),
     "people": ("Import and correct the staff directory.", _people),
@@ -206,21 +221,34 @@ def init() -> None:
 
 
 @candour.command()
-@click.option("--now", "moment", metavar="ISO8601", help="Pretend that it is this time, for example 2027-01-11T09:00Z.")
+@click.option(
+    "--now",
+    "moment",
+    metavar="ISO8601",
+    help="Pretend that it is this time, for example 2027-01-11T09:00Z.",
+)
 def tick(moment: str | None) -> None:
     """Do one pass of all due work, then exit: open, close, count, send.
 
     Example: candour tick
     """
-    from survey.jobs.pulse import last_pass
-    from survey.mail.service import Watched, channel_for
+    from survey.jobs.heartbeat import last_pass
+    from survey.mail.service import WatchedChannel, channel_for
     from survey.schedule import tick as do_what_is_due
 
     config, progress = _config(), Progress("Sending letters")
     last_pass()  # a database that is away or not set up ends it here, in one line, not each piece of work in one of its own
-    stopped = "Stopped. Nothing is lost: what has not left waits, and what was on its way is settled within a minute. Go on: candour tick"
-    with interruptible(stopped):
-        lines = do_what_is_due(config, _moment(moment), real=None if moment else now(), channel=Watched(channel_for(config), progress))
+    stopped = (
+        "Stopped. Nothing is lost: what has not left waits, and what was on its way is settled"
+        " within a minute. Go on: candour tick"
+    )
+    with refuse_on_ctrl_c(stopped):
+        lines = do_what_is_due(
+            config,
+            _moment(moment),
+            real=None if moment else now(),
+            channel=WatchedChannel(channel_for(config), progress),
+        )
     progress.close()
     for line in lines:
         click.echo(line)
@@ -237,7 +265,10 @@ def backup(file: Path) -> None:
     """
     from survey.backup.service import back_up
 
-    with interruptible(f"Stopped. Nothing of the copy was kept, and the database is as it was. Again: candour backup {file}"):
+    with refuse_on_ctrl_c(
+        "Stopped. Nothing of the copy was kept, and the database is as it was. Again: candour"
+        f" backup {file}"
+    ):
         size = back_up(_config(), file)
     click.echo(f"{file}: {size:,} bytes. Not in it, and never to be kept beside it: the wave keys.")
 
@@ -251,14 +282,20 @@ def restore(file: Path) -> None:
 
     Example: candour restore /backup/candour-2027-01-11.db
     """
-    from survey.backup.service import restore as put_back
+    from survey.backup.service import restore_copy
     from survey.database import db
 
     db.session.remove()
     db.engine.dispose()
-    kept = put_back(_config(), file, now())
-    click.echo(f"The database is that of {file}." + (f" What was there before is kept: {kept}" if kept else ""))
-    click.echo("Letters that left after the copy was made may leave again; to look first: candour mail pause")
+    kept = restore_copy(_config(), file, now())
+    click.echo(
+        f"The database is that of {file}."
+        + (f" What was there before is kept: {kept}" if kept else "")
+    )
+    click.echo(
+        "Letters that left after the copy was made may leave again; to look first: candour mail"
+        " pause"
+    )
     click.echo("Then: candour init, candour doctor, and start the service.")
 
 
@@ -272,30 +309,49 @@ def doctor(*, as_json: bool) -> None:
     Example: candour doctor --json
     """
     from survey.app import LETTERS
-    from survey.doctor.service import examine, settings
+    from survey.doctor.service import examine, list_settings
 
     config = _config()
-    checks, named = examine(config, frozenset(kind(config).name for kind in LETTERS)), settings(config)
+    checks, named = (
+        examine(config, frozenset(kind(config).name for kind in LETTERS)),
+        list_settings(config),
+    )
     wrong = sum(check.verdict == "wrong" for check in checks)
     if as_json:
-        told = [{"name": c.name, "verdict": c.verdict, "says": c.says, "remedy": c.remedy or None} for c in checks]
-        click.echo(json.dumps({"healthy": not wrong, "checks": told, "settings": [asdict(one) for one in named]}, ensure_ascii=False))
+        told = [
+            {"name": c.name, "verdict": c.verdict, "says": c.says, "remedy": c.remedy or None}
+            for c in checks
+        ]
+        click.echo(
+            json.dumps(
+                {"healthy": not wrong, "checks": told, "settings": [asdict(one) for one in named]},
+                ensure_ascii=False,
+            )
+        )
     else:
         for check in checks:
-            click.echo(f"{check.verdict:<6}{check.name}: {check.says}{f' {check.remedy}' if check.remedy else ''}")
+            click.echo(
+                f"{check.verdict:<6}{check.name}:"
+                f" {check.says}{f' {check.remedy}' if check.remedy else ''}"
+            )
         for one in named:
             click.echo(f"      {one.name} = {one.value} ({one.source})")
     if wrong:
         raise Refused(
             "doctor-found-faults",
-            f"{how_many(wrong, 'thing')} {either(wrong, 'is', 'are')} wrong; each says above what to do.",
+            f"{how_many(wrong, 'thing')} {choose_form(wrong, 'is', 'are')} wrong; each says above"
+            " what to do.",
         )
 
 
 @candour.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--web-only", is_flag=True, help="Serve pages only; `candour worker` or `candour tick` does the timed work.")
+@click.option(
+    "--web-only",
+    is_flag=True,
+    help="Serve pages only; `candour worker` or `candour tick` does the timed work.",
+)
 def serve(host: str, port: int, *, web_only: bool) -> None:
     """Serve the pages and do the timed work, in one process.
 
@@ -311,8 +367,12 @@ def worker() -> None:
     Example: candour worker
     """
     with _until_told(), _engine():
-        click.echo("Working: what is due is done every 30 seconds, letters leave every 5 (stop with Ctrl-C)", err=True)
-        while not ending.wait(60):
+        click.echo(
+            "Working: what is due is done every 30 seconds, letters leave every 5 (stop with"
+            " Ctrl-C)",
+            err=True,
+        )
+        while not shutdown.wait_for_shutdown(60):
             pass
     click.echo(f"{RESUME} worker", err=True)
 
@@ -325,7 +385,9 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
     try:
         server = waitress.create_server(app, host=host, port=port, threads=WEB_THREADS, ident=None)
     except OSError as error:
-        raise Refused("port-taken", f"Port {port} on {host} is not free ({error.strerror}).") from error
+        raise Refused(
+            "port-taken", f"Port {port} on {host} is not free ({error.strerror})."
+        ) from error
     with _until_told(), _engine() if with_jobs else nullcontext():
         click.echo(f"Serving on http://{host}:{port} (stop with Ctrl-C)", err=True)
         try:
@@ -339,8 +401,8 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
 def _engine() -> Iterator[None]:
     """The engine, running until the end of the block; it ends what is under way."""
     from survey.database import db
-    from survey.jobs.engine import Engine, Job
-    from survey.schedule import is_usual, letters, long_works
+    from survey.jobs.engine import Engine, ScheduledJob
+    from survey.schedule import deliver_due_letters, do_long_jobs, is_usual
     from survey.schedule import tick as do_what_is_due
 
     app, config = _app(), _config()
@@ -352,19 +414,19 @@ def _engine() -> Iterator[None]:
 
     def outbox() -> None:
         with app.app_context():
-            lines = letters()
+            lines = deliver_due_letters()
         if lines:  # else nothing was due or tried, as between two tries of a server that is away: what was said still holds
             of_letters(tuple(line for line in lines if not is_usual(line)))
 
     def works() -> None:
         with app.app_context():
-            for line in long_works(config):
+            for line in do_long_jobs(config):
                 log.warning(line)
 
     jobs = (
-        Job("timetable", EVERY_30_SECONDS, timetable),
-        Job("letters", EVERY_5_SECONDS, outbox),
-        Job("works", EVERY_5_SECONDS, works),
+        ScheduledJob("timetable", EVERY_30_SECONDS, timetable),
+        ScheduledJob("letters", EVERY_5_SECONDS, outbox),
+        ScheduledJob("works", EVERY_5_SECONDS, works),
     )
     db.session.remove()
     engine = Engine(config.engine_url, jobs)
@@ -372,7 +434,7 @@ def _engine() -> Iterator[None]:
     try:
         yield
     finally:
-        ending.end()
+        shutdown.request_shutdown()
         engine.stop()
 
 
@@ -395,12 +457,12 @@ def _until_told() -> Iterator[None]:
     """A block that SIGTERM and Ctrl-C end in good order; told a second time, the process ends at once, which loses nothing either."""
 
     def told(number: int, _frame: object) -> None:
-        if ending.is_ending():
+        if shutdown.is_shutting_down():
             os._exit(128 + number)
-        ending.end()
+        shutdown.request_shutdown()
         raise KeyboardInterrupt
 
-    ending.begin()
+    shutdown.withdraw_shutdown()
     before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
@@ -439,7 +501,9 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Refused("moment-unreadable", f"{text!r} is not a time. Write it like 2027-01-11T09:00Z.") from error
+        raise Refused(
+            "moment-unreadable", f"{text!r} is not a time. Write it like 2027-01-11T09:00Z."
+        ) from error
     if moment.tzinfo is None:
         raise Refused(
             "moment-without-zone",
@@ -463,8 +527,14 @@ def main() -> None:
 
         kind = type(error).__name__
         if isinstance(error, DBAPIError):
-            says = f"The database did not do what was asked ({kind}). Nothing half done was kept. {REMEDY}"
+            says = (
+                f"The database did not do what was asked ({kind}). Nothing half done was kept."
+                f" {REMEDY}"
+            )
         else:
-            says = f"Something went wrong that Candour did not foresee ({kind}). Nothing half done was kept."
+            says = (
+                f"Something went wrong that Candour did not foresee ({kind}). Nothing half done was"
+                " kept."
+            )
         click.echo(says, err=True)
         sys.exit(1)

@@ -59,10 +59,14 @@ class _Session(flask_sqlalchemy.session.Session):
 
 
 # neither a log nor an error may hold who or what
-db = SQLAlchemy(model_class=Base, engine_options={"hide_parameters": True}, session_options={"class_": _Session})
+db = SQLAlchemy(
+    model_class=Base, engine_options={"hide_parameters": True}, session_options={"class_": _Session}
+)
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.
-MIGRATIONS = next(path for path in (_HERE / "migrations", _HERE.parent / "migrations") if path.is_dir())
+MIGRATIONS = next(
+    path for path in (_HERE / "migrations", _HERE.parent / "migrations") if path.is_dir()
+)
 _REVISION = re.compile(r'^(?:down_)?revision = (?:"(\w+)"|None)$', re.MULTILINE)
 
 
@@ -106,7 +110,7 @@ def revision_of(connection: Connection) -> str | None:
     return found
 
 
-class Instant(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC: aware in Python on both databases; a naive one is refused."""
 
     impl = DateTime(timezone=True)
@@ -137,7 +141,9 @@ def _utc(value: datetime) -> datetime:
 
 
 def _sqlite_text(value: datetime | None) -> str | None:
-    return None if value is None else _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return (
+        None if value is None else _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
+    )
 
 
 @contextmanager
@@ -169,7 +175,9 @@ def transaction() -> Iterator[Session]:
                 session.rollback()
             else:  # the commit itself failed
                 session.close()
-            if server.get_transaction() is begun:  # the session had nothing to roll back, or the commit is to be undone
+            if (
+                server.get_transaction() is begun
+            ):  # the session had nothing to roll back, or the commit is to be undone
                 begun.rollback()
             raise
         finally:
@@ -216,25 +224,41 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def indiscretions() -> tuple[str, ...]:
+def revealing_server_settings() -> tuple[str, ...]:
     """What the server would write down that leads from a person to an answer: one line a setting with its remedy. SQLite writes nothing."""
     if db.engine.dialect.name == "sqlite":
         return ()
     names = (*_DISCREET, "pgaudit.log")
     query = select(*(func.current_setting(name, True) for name in names))
-    found = {name: value or "" for name, value in zip(names, db.session.execute(query).one(), strict=True)}
-    told = [(name, good[0]) for name, good in _DISCREET.items() if found[name] and found[name] not in good]
-    if {"all", "read", "write"} & {word.strip() for word in found["pgaudit.log"].lower().split(",")}:
+    found = {
+        name: value or ""
+        for name, value in zip(names, db.session.execute(query).one(), strict=True)
+    }
+    told = [
+        (name, good[0])
+        for name, good in _DISCREET.items()
+        if found[name] and found[name] not in good
+    ]
+    if {"all", "read", "write"} & {
+        word.strip() for word in found["pgaudit.log"].lower().split(",")
+    }:
         told.append(("pgaudit.log", "ddl or role"))
     return tuple(f"{name} is {found[name]}, set it to {good}." for name, good in told)
 
 
-def scrub(*tables: str) -> None:
+def overwrite_deleted_rows(*tables: str) -> None:
     """Leaves nothing of deleted rows: not in free pages or the write-ahead log (SQLite), not on the pages of these tables (PostgreSQL)."""
     db.session.rollback()
     if db.engine.dialect.name == "sqlite":
-        with closing(db.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
-            for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+        with (
+            closing(db.engine.raw_connection()) as connection,
+            closing(connection.cursor()) as cursor,
+        ):
+            for statement in (
+                "PRAGMA wal_checkpoint(TRUNCATE)",
+                "VACUUM",
+                "PRAGMA wal_checkpoint(TRUNCATE)",
+            ):
                 cursor.execute(statement).fetchall()
         return
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
@@ -247,7 +271,9 @@ def _rewrite(server: Connection, table: str) -> None:
     server.exec_driver_sql(f"SET lock_timeout = '{REWRITE_SECONDS}s'")
     try:
         server.exec_driver_sql(f"VACUUM (FULL) {table}")
-    except OperationalError:  # others hold it, a backup for example: answers must not wait behind us
+    except (
+        OperationalError
+    ):  # others hold it, a backup for example: answers must not wait behind us
         server.exec_driver_sql(f"VACUUM {table}")
     finally:
         server.exec_driver_sql("RESET lock_timeout")

@@ -67,18 +67,26 @@ class Voice:
         return format_list(names, locale=self._locale)
 
     def _filled(self, sentence: str, slots: Mapping[str, str]) -> str:
-        return _SLOT.sub(lambda found: self._isolated(slots[found[1]]), sentence) if slots else sentence
+        return (
+            _SLOT.sub(lambda found: self._isolated(slots[found[1]]), sentence)
+            if slots
+            else sentence
+        )
 
     def _isolated(self, text: str) -> str:
         """Text that runs the other way is set apart, or it turns around what stands beside it (Unicode UAX 9, FSI and PDI)."""
         other = {"R", "AL"} if self.direction == "ltr" else {"L"}
-        return f"\u2068{text}\u2069" if any(bidirectional(letter) in other for letter in text) else text
+        return (
+            f"\u2068{text}\u2069"
+            if any(bidirectional(letter) in other for letter in text)
+            else text
+        )
 
 
 ENGLISH = Voice(BASE)
 
 
-def offered(translations: Path | None = None) -> tuple[str, ...]:
+def offered_languages(translations: Path | None = None) -> tuple[str, ...]:
     """The languages that letters can be written in, English first.
 
     >>> offered()[0]
@@ -96,7 +104,7 @@ def is_spoken(wanted: str) -> bool:
     return language_for(wanted) != BASE or wanted.lower().replace("_", "-").split("-")[0] == BASE
 
 
-def named(language: str) -> str:
+def language_name(language: str) -> str:
     """An offered language by its own name.
 
     >>> named("en"), named("de")
@@ -114,9 +122,16 @@ def language_for(wanted: str) -> str:
     >>> language_for("de-AT"), language_for("DE"), language_for("tlh"), language_for("")
     ('de', 'de', 'en', 'en')
     """
-    known = {language.lower(): language for language in offered()}
+    known = {language.lower(): language for language in offered_languages()}
     parts = wanted.replace("_", "-").lower().split("-")
-    return next((known[tag] for size in range(len(parts), 0, -1) if (tag := "-".join(parts[:size])) in known), BASE)
+    return next(
+        (
+            known[tag]
+            for size in range(len(parts), 0, -1)
+            if (tag := "-".join(parts[:size])) in known
+        ),
+        BASE,
+    )
 
 
 def voice_for(wanted: str) -> Voice:
@@ -125,7 +140,7 @@ def voice_for(wanted: str) -> Voice:
     return ENGLISH if language == BASE else _voice(language, TRANSLATIONS)
 
 
-def faults(language: str) -> tuple[str, ...]:
+def catalog_faults(language: str) -> tuple[str, ...]:
     """What keeps letters from being written in an offered language, each with file and line; nothing for English."""
     if language == BASE:
         return ()
@@ -160,12 +175,17 @@ def _locale(language: str) -> Locale:
 @lru_cache(maxsize=64)
 def _catalog(language: str, translations: Path) -> Catalog:
     path = _path(language, translations)
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+    ):
         text = line.strip()
-        if text and not text.startswith("#") and not (text.endswith('"') and text.count('"') > 1):  # Babel would drop a letter
+        if (
+            text and not text.startswith("#") and not (text.endswith('"') and text.count('"') > 1)
+        ):  # Babel would drop a letter
             raise Refused(
                 "translation-unreadable",
-                f"{_shown(path)}, line {number} cannot be read: a text stands between two quotation marks.",
+                f"{_shown(path)}, line {number} cannot be read: a text stands between two quotation"
+                " marks.",
             )
     try:
         with path.open("rb") as file:
@@ -191,7 +211,9 @@ def _sentences(translations: Path) -> Catalog:
 def _faults(catalog: Catalog, wanted: Catalog) -> Iterator[str]:
     for message in wanted:
         if message.id:
-            yield from _faults_of(message, catalog.get(message.id, message.context), catalog.num_plurals)
+            yield from _faults_of(
+                message, catalog.get(message.id, message.context), catalog.num_plurals
+            )
 
 
 def _faults_of(wanted: Message, found: Message | None, forms: int) -> Iterator[str]:
@@ -201,19 +223,31 @@ def _faults_of(wanted: Message, found: Message | None, forms: int) -> Iterator[s
         return
     texts, line = _forms(found.string), f"line {found.lineno}"
     if found.fuzzy or not all(texts) or len(texts) != (forms if wanted.pluralizable else 1):
-        yield f"{line}: no whole translation of “{said[0][:_SHOWN]}”. Complete it and remove the mark “fuzzy”."
+        yield (
+            f"{line}: no whole translation of “{said[0][:_SHOWN]}”. Complete it and remove the mark"
+            " “fuzzy”."
+        )
         return
     slots = [set(_SLOT.findall(one)) for one in said]
     for text in texts:
         used = set(_SLOT.findall(text))
         if unknown := used - set.union(*slots):
-            yield f"{line}: the slot {{{min(unknown)}}} is unknown here. Use {_listed(set.union(*slots))}."
+            yield (
+                f"{line}: the slot {{{min(unknown)}}} is unknown here. Use"
+                f" {_listed(set.union(*slots))}."
+            )
         elif missing := set.intersection(*slots) - used:
-            yield f"{line}: the slot {{{min(missing)}}} is missing. Put it where the sentence needs it."
+            yield (
+                f"{line}: the slot {{{min(missing)}}} is missing. Put it where the sentence"
+                " needs it."
+            )
         if not text.isprintable():
             yield f"{line}: a line break or control character. Write the sentence in one line."
         if wanted.id == _MOMENT and not {"E", "d", "M", "H", "m"} <= set(text):
-            yield f"{line}: a date needs weekday, day, month, hour and minute: EEEE, d, MMMM, HH and mm."
+            yield (
+                f"{line}: a date needs weekday, day, month, hour and minute: EEEE, d, MMMM, HH"
+                " and mm."
+            )
 
 
 def _forms(text: object) -> tuple[str, ...]:

@@ -10,11 +10,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from survey.config import Config
-from survey.counting.service import COUNT, LEFT, close_wave, count_left, finish, how_far, pool_quarter, unfinished
+from survey.counting.service import (
+    COUNT,
+    LEFT,
+    close_wave,
+    continue_count,
+    counting_progress,
+    destroy_key_of_ended,
+    pool_quarter,
+    waves_with_leftover_keys,
+)
 from survey.database import db
-from survey.invitations.service.reminders import due_to_remind, remind
-from survey.jobs import pulse, works
-from survey.jobs.rules import Work
+from survey.invitations.service.reminders import queue_reminders, waves_due_to_remind
+from survey.jobs import heartbeat, long_jobs
+from survey.jobs.rules import LongJob
 from survey.kernel.errors import Refused
 from survey.kernel.hints import FOLLOW_COUNTING, HAND_OVER, PUT_KEY_BACK, words_for_command
 from survey.kernel.plurals import how_many
@@ -31,9 +40,14 @@ T = TypeVar("T")
 ACTOR = "timetable"
 LONGEST_DRAIN = 300
 BETWEEN_PROBES = timedelta(days=1)
-NO_KEYS = "This process has no key folder (CANDOUR_KEY_DIR), so it neither opens, probes nor counts a wave: run one that has it."
+NO_KEYS = (
+    "This process has no key folder (CANDOUR_KEY_DIR), so it neither opens, probes nor counts a"
+    " wave: run one that has it."
+)
 _noted: set[str] = set()
-_probed: dict[str, datetime] = {}  # per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere
+_probed: dict[
+    str, datetime
+] = {}  # per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere
 
 
 def tick(
@@ -52,32 +66,47 @@ def tick(
     takes a jump for an outage. No seconds: no letters and no long works, for whoever does them beside it.
     """
     lines: list[str] = []
-    for item in _due(lines, lambda: unfinished(config.key_dir)):
-        _attempt(lines, f"{item.slug} cleaned up", partial(finish, item, config.key_dir))
-    made_up = real is None or (_attempt(lines, "", partial(pulse.beat, real)) and _make_up_for_outages(moment, lines))
+    for item in _due(lines, lambda: waves_with_leftover_keys(config.key_dir)):
+        _attempt(
+            lines, f"{item.slug} cleaned up", partial(destroy_key_of_ended, item, config.key_dir)
+        )
+    made_up = real is None or (
+        _attempt(lines, "", partial(heartbeat.record_beat, real))
+        and _make_up_for_outages(moment, lines)
+    )
     for item in _due(lines, lambda: waves.due_to_close(moment)) if made_up else ():
         _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
     _give_up_missed_openings(moment, lines)
     for item in _due(lines, lambda: waves.due_to_open(moment)):
-        _attempt(lines, f"{item.slug} opened", partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR))
-    for item in _due(lines, lambda: due_to_remind(moment)):
+        _attempt(
+            lines,
+            f"{item.slug} opened",
+            partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR),
+        )
+    for item in _due(lines, lambda: waves_due_to_remind(moment)):
         _attempt(lines, "", partial(_remind, item, moment, lines))
     for thirds in _due(lines, waves.due_to_pool):
         _attempt(lines, "", partial(_add_up, thirds))
     for item in _due(lines, waves.list_waves):
-        _attempt(lines, "", partial(mail.blank_old, item.slug, item.closes_at, moment))
+        _attempt(lines, "", partial(mail.erase_old_recipients, item.slug, item.closes_at, moment))
     _probe_keys(config, moment, lines)
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     if seconds:
-        lines += long_works(config)
-        lines += letters(seconds, channel)
+        lines += do_long_jobs(config)
+        lines += deliver_due_letters(seconds, channel)
     return tuple(line for line in lines if line)
 
 
-def letters(seconds: float = LONGEST_DRAIN, channel: Transport | None = None) -> tuple[str, ...]:
+def deliver_due_letters(
+    seconds: float = LONGEST_DRAIN, channel: Transport | None = None
+) -> tuple[str, ...]:
     """Hands over letters until none is due, for at most so many seconds; says what it did."""
     lines: list[str] = []
-    _attempt(lines, "", lambda: lines.extend(mail.deliver(seconds=seconds, channel=channel).lines()))
+    _attempt(
+        lines,
+        "",
+        lambda: lines.extend(mail.deliver_letters(seconds=seconds, channel=channel).lines()),
+    )
     return tuple(line for line in lines if line)
 
 
@@ -86,10 +115,10 @@ def is_usual(line: str) -> bool:
     return line.startswith("letters: ")
 
 
-def long_works(config: Config) -> tuple[str, ...]:
+def do_long_jobs(config: Config) -> tuple[str, ...]:
     """Goes on with every long work that waits or was left behind by a process that is gone; says what it did."""
     lines: list[str] = []
-    for work in _due(lines, works.waiting):
+    for work in _due(lines, long_jobs.waiting_jobs):
         if work.kind == COUNT and config.key_dir is not None:  # else another process has the keys
             _attempt(lines, "", partial(_count_left, work, config))
         if work.kind == IMPORT:
@@ -102,37 +131,52 @@ def _add_up(thirds: Sequence[Wave]) -> str:
     return f"{pool.slug} added up from its thirds" if pool else ""
 
 
-def _count_left(work: Work, config: Config) -> str:
-    return f"{work.subject} counted" if count_left(work.subject, config.key_dir, actor=work.actor) else ""
+def _count_left(work: LongJob, config: Config) -> str:
+    return (
+        f"{work.subject} counted"
+        if continue_count(work.subject, config.key_dir, actor=work.actor)
+        else ""
+    )
 
 
-def _import_left(work: Work) -> str:
+def _import_left(work: LongJob) -> str:
     done = continue_import(work.actor)
-    return f"{done.added:,} people added, {done.changed:,} changed, {done.removed:,} removed" if done else ""
+    return (
+        f"{done.added:,} people added, {done.changed:,} changed, {done.removed:,} removed"
+        if done
+        else ""
+    )
 
 
 def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:
     """From the record, so that a pass that is killed in between leaves it to the next; unless all went well, nothing may close yet."""
     running: list[Wave] = []
-    down: list[pulse.Outage] = []
+    down: list[heartbeat.Outage] = []
 
     def look() -> None:
         running.extend(item for item in waves.open_waves() if not item.extended_days)
-        down.extend(pulse.outages(min(item.opens_at for item in running)) if running else ())
+        down.extend(
+            heartbeat.list_outages(min(item.opens_at for item in running)) if running else ()
+        )
 
     if not _attempt(lines, "", look):
         return False
     spans = tuple((one.since, one.until) for one in down)
-    done = [_attempt(lines, "", partial(_make_up, item, spans, moment)) for item in running if spans]
+    done = [
+        _attempt(lines, "", partial(_make_up, item, spans, moment)) for item in running if spans
+    ]
     return all(done)
 
 
 def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: datetime) -> str:
-    longer = waves.make_up(item, down, moment, actor=ACTOR)
+    longer = waves.make_up_for_outages(item, down, moment, actor=ACTOR)
     if longer is None:
         return ""
     days = how_many(longer.extended_days, "day")
-    return f"{longer.slug} extended by {days}, to {longer.closes:%Y-%m-%d %H:%M}, because the service was down"
+    return (
+        f"{longer.slug} extended by {days}, to {longer.closes:%Y-%m-%d %H:%M}, because the service"
+        " was down"
+    )
 
 
 def _probe_keys(config: Config, moment: datetime, lines: list[str]) -> None:
@@ -161,29 +205,37 @@ def _probe(item: Wave, config: Config, moment: datetime) -> str:
 
 def _close(config: Config, moment: datetime, item: Wave) -> str | None:
     ended = close_wave(item.slug, moment, config.key_dir, actor=ACTOR, leave_large=True)
-    if left := how_far(ended):
-        return f"{LEFT}; how far it is: {FOLLOW_COUNTING}".format(wave=ended.slug, ballots=left.total)
+    if left := counting_progress(ended):
+        return f"{LEFT}; how far it is: {FOLLOW_COUNTING}".format(
+            wave=ended.slug, ballots=left.total
+        )
     waits = f"{WAITS}: {HAND_OVER}".format(wave=ended.slug)
     return waits if ended.state is WaveState.CLOSED else None
 
 
 def _remind(item: Wave, moment: datetime, lines: list[str]) -> None:
     """Says that, never to how many."""
-    if remind(item, moment):
+    if queue_reminders(item, moment):
         lines.append(f"{item.slug}: reminders are queued")
 
 
 def _give_up_missed_openings(moment: datetime, lines: list[str]) -> None:
     """Giving one up plans the next of its cadence, which may have been missed as well."""
     tried: set[str] = set()
-    while missed := [item for item in _due(lines, lambda: waves.missed_openings(moment)) if item.slug not in tried]:
+    while missed := [
+        item
+        for item in _due(lines, lambda: waves.missed_openings(moment))
+        if item.slug not in tried
+    ]:
         for item in missed:
             tried.add(item.slug)
             _attempt(lines, "", partial(_give_up, item, moment))
 
 
 def _give_up(item: Wave, moment: datetime) -> str:
-    return f"{item.slug} void: {NOT_OPENED}" if waves.give_up(item, moment, actor=ACTOR) else ""
+    return (
+        f"{item.slug} void: {NOT_OPENED}" if waves.give_up_wave(item, moment, actor=ACTOR) else ""
+    )
 
 
 def _due(lines: list[str], look: Callable[[], Iterable[T]]) -> tuple[T, ...]:
@@ -205,11 +257,16 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
     except (DBAPIError, NoConnection) as error:
         _note(error)
         db.session.rollback()
-        lines.append(f"the database was busy ({type(error).__name__}); it is tried again with the next pass")
+        lines.append(
+            f"the database was busy ({type(error).__name__}); it is tried again with the next pass"
+        )
     except Exception as error:  # noqa: BLE001 - a fault in one wave must not stop the letters of another
         _note(error)
         db.session.rollback()
-        lines.append(f"not done: {done or 'part of the pass'} ({type(error).__name__}); it is tried again with the next pass")
+        lines.append(
+            f"not done: {done or 'part of the pass'} ({type(error).__name__}); it is tried again"
+            " with the next pass"
+        )
     else:
         lines.append(said if isinstance(said, str) else done)
         return True

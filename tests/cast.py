@@ -8,7 +8,7 @@ from random import Random
 
 from flask import Flask
 
-from survey.answering.service import Submission, submit
+from survey.answering.service import Submission, submit_answers
 from survey.config import Config
 from survey.counting.service import close_wave
 from survey.invitations.rules.codes import draw_code
@@ -20,7 +20,14 @@ from survey.providers.service import add_provider
 from survey.waves import service as waves
 from survey.waves.rules.waves import Target, Wave
 
-DEPARTMENTS = {"Sales": 14, "Service": 12, "Warehouse": 11, "Finance": 8, "Production": 8, "Legal": 5}
+DEPARTMENTS = {
+    "Sales": 14,
+    "Service": 12,
+    "Warehouse": 11,
+    "Finance": 8,
+    "Production": 8,
+    "Legal": 5,
+}
 OPENS = datetime(2027, 1, 11, 9, 0)  # noqa: DTZ001 - a wall-clock time
 SCALES = ("OVR1", "RSP1", "RES1", "COM1", "REL1", "SEC1", "EFF2")
 
@@ -41,20 +48,39 @@ def staff_csv(departments: Mapping[str, int] = DEPARTMENTS) -> bytes:
         for _ in range(size):
             number += 1
             name = "Ada Berg" if number == 1 else f"Colleague {number}"
-            rows.append(f"{'ada' if number == 1 else f'c{number}'}@northwind.example,{name},{department}")
+            rows.append(
+                f"{'ada' if number == 1 else f'c{number}'}@northwind.example,{name},{department}"
+            )
     return "\n".join(rows).encode()
 
 
-def found_company(departments: Mapping[str, int] = DEPARTMENTS, targets: Mapping[str, float] | None = None) -> Wave:
+def found_company(
+    departments: Mapping[str, int] = DEPARTMENTS, targets: Mapping[str, float] | None = None
+) -> Wave:
     """Northwind, its provider Brightline with Otto, and a planned first wave; beside them another provider with a survey."""
     contact = ("Dana Reyes", "dana@northwind.example")
-    set_organisation("Northwind Ltd", *contact, "Head of operations", "northwind.example", several_zones=False)
+    set_organisation(
+        "Northwind Ltd", *contact, "Head of operations", "northwind.example", several_zones=False
+    )
     import_people(staff_csv(departments))
     add_provider("Brightline IT", [("Otto Lindqvist", "otto@brightline.example")])
     add_provider("Other Provider", [("Olga", "olga@other.example")])
-    waves.add_survey(waves.Plan("Noise", "Other Provider", "monthly_3", "monthly", OPENS + timedelta(days=200), 14, "UTC", "all"))
-    plan = waves.Plan("IT support", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14, "Europe/London", "all")
-    _, first = waves.add_survey(plan)
+    waves.store_survey(
+        waves.SurveyPlan(
+            "Noise",
+            "Other Provider",
+            "monthly_3",
+            "monthly",
+            OPENS + timedelta(days=200),
+            14,
+            "UTC",
+            "all",
+        )
+    )
+    plan = waves.SurveyPlan(
+        "IT support", "Brightline IT", "quarterly_8", "quarterly", OPENS, 14, "Europe/London", "all"
+    )
+    _, first = waves.store_survey(plan)
     for question, target in (targets or {"OVR1": 0.7}).items():
         waves.set_target("IT support", question, Target(target))
     return first
@@ -80,7 +106,9 @@ def form(code: str, answers: Mapping[str, str]) -> dict[str, list[str]]:
 
 def answer(company: Company, code: str, answers: Mapping[str, str]) -> Submission:
     """One person answers a day after the opening."""
-    return submit(company.wave, form(code, answers), company.wave.opens_at + timedelta(days=1))
+    return submit_answers(
+        company.wave, form(code, answers), company.wave.opens_at + timedelta(days=1)
+    )
 
 
 def answer_all(company: Company, codes: Sequence[str], seed: int = 1, comment: str = "") -> None:
@@ -95,7 +123,9 @@ def answer_all(company: Company, codes: Sequence[str], seed: int = 1, comment: s
 
 def close_company(company: Company) -> Wave:
     """The wave after its closing time, counted."""
-    return close_wave(company.wave.slug, company.wave.closes_at, company.config.key_dir, actor="test")
+    return close_wave(
+        company.wave.slug, company.wave.closes_at, company.config.key_dir, actor="test"
+    )
 
 
 def counted_company(app: Flask, answers: int = 42) -> Company:

@@ -18,7 +18,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Says what each proof took, beside the minutes of the table."""
     if config.getoption("speed") not in {"verify", "soak"}:
         return
@@ -29,7 +31,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
                 seconds[str(name)] += round(report.duration) if key == "proof" else 0
     terminalreporter.section("proofs: minutes, and those of tests/proofs.py")
     for name, listed in PROOFS.items():
-        terminalreporter.write_line(f"{seconds[name] / 60:7.1f} {listed.minutes:7.1f}  {name}: {listed.what}")
+        terminalreporter.write_line(
+            f"{seconds[name] / 60:7.1f} {listed.minutes:7.1f}  {name}: {listed.what}"
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -37,7 +41,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if not COMPLETE or not isinstance(reporter, pytest.TerminalReporter):
         return
-    skipped = [report for report in reporter.stats.get("skipped", ()) if ELSEWHERE not in str(report.longrepr)]
+    skipped = [
+        report
+        for report in reporter.stats.get("skipped", ())
+        if ELSEWHERE not in str(report.longrepr)
+    ]
     if skipped and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter.write_line("")

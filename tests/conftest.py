@@ -62,7 +62,9 @@ class Templates(Mapping[str, str]):
 
     def __getitem__(self, kind: str) -> str:
         if kind not in self._made:
-            self._made[kind] = self._migrated(f"sqlite:///{self._folder / 'blank.db'}" if kind == "sqlite" else self._blank())
+            self._made[kind] = self._migrated(
+                f"sqlite:///{self._folder / 'blank.db'}" if kind == "sqlite" else self._blank()
+            )
         return self._made[kind]
 
     def __iter__(self) -> Iterator[str]:
@@ -107,7 +109,9 @@ def postgres(templates: Templates) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> Iterator[str]:
+def database_url(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path
+) -> Iterator[str]:
     """A fresh database for one test, once of each kind."""
     if request.param == "sqlite":
         shutil.copy(templates["sqlite"].removeprefix("sqlite:///"), tmp_path / "candour.db")
@@ -152,7 +156,9 @@ class KeptTemplates(BytecodeCache):
 TEMPLATES = KeptTemplates()
 
 
-def _built_once(build: Callable[..., Callable[..., object]]) -> Callable[..., Callable[..., object]]:
+def _built_once(
+    build: Callable[..., Callable[..., object]],
+) -> Callable[..., Callable[..., object]]:
     """Werkzeug compiles how an address is built for every rule of every application; the rules are the same in all."""
     made: dict[tuple[object, ...], Callable[..., object]] = {}
 
@@ -166,7 +172,11 @@ def _built_once(build: Callable[..., Callable[..., object]]) -> Callable[..., Ca
 
 
 Rule._compile_builder = _built_once(Rule._compile_builder)  # type: ignore[method-assign]
-QUICK = {"argon2__time_cost": 1, "argon2__memory_cost": 64, "argon2__parallelism": 1}  # of passwords, which take 0.3 s by intent
+QUICK = {
+    "argon2__time_cost": 1,
+    "argon2__memory_cost": 64,
+    "argon2__parallelism": 1,
+}  # of passwords, which take 0.3 s by intent
 
 
 @pytest.fixture

@@ -65,7 +65,12 @@ class Running:
         return subprocess.CompletedProcess(self.command, code, *said)
 
 
-def start(*command: object, environment: Mapping[str, str] | None = None, cwd: Path | None = None, typed: str = "") -> Running:
+def start(
+    *command: object,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    typed: str = "",
+) -> Running:
     """Starts `candour` with these words, or the Python file that is named first; `typed` is its input."""
     words = tuple(map(str, command))
     output, errors, given = (tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115 - closed by `wait`
@@ -82,7 +87,10 @@ def start(*command: object, environment: Mapping[str, str] | None = None, cwd: P
 
 
 def run(
-    *command: object, environment: Mapping[str, str] | None = None, cwd: Path | None = None, typed: str = ""
+    *command: object,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    typed: str = "",
 ) -> "subprocess.CompletedProcess[str]":
     """Starts it and waits for its end."""
     return start(*command, environment=environment, cwd=cwd, typed=typed).wait()
@@ -147,7 +155,9 @@ def _become(asked: dict[str, Any], files: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["cwd"])
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, encoding="utf-8") for n, mode in enumerate("rww"))
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(n, mode, encoding="utf-8") for n, mode in enumerate("rww")
+    )
     os._exit(_ended(asked["command"]))
 
 

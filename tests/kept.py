@@ -17,7 +17,9 @@ from sqlalchemy import create_engine, func, make_url, select, text
 from survey.database import db
 
 Made = TypeVar("Made")
-_KEPT: dict[tuple[str, str], tuple[str, Any]] = {}  # by kind of database and name: where the copy is, and what was made
+_KEPT: dict[
+    tuple[str, str], tuple[str, Any]
+] = {}  # by kind of database and name: where the copy is, and what was made
 
 
 def kept(app: Flask, name: str, make: Callable[[], Made]) -> Made:
@@ -27,7 +29,9 @@ def kept(app: Flask, name: str, make: Callable[[], Made]) -> Made:
     kind = db.engine.dialect.name
     if (kind, name) not in _KEPT:
         made = make()
-        assert not any(app.config["CANDOUR"].key_dir.iterdir()), "a key would be missing from the copy"
+        assert not any(app.config["CANDOUR"].key_dir.iterdir()), (
+            "a key would be missing from the copy"
+        )
         _KEPT[kind, name] = _copy_of_ours(name), made
         return made
     where, made = _KEPT[kind, name]
@@ -36,7 +40,10 @@ def kept(app: Flask, name: str, make: Callable[[], Made]) -> Made:
 
 
 def _is_used() -> bool:
-    used = any(db.session.scalar(select(func.count()).select_from(table)) for table in db.metadata.sorted_tables)
+    used = any(
+        db.session.scalar(select(func.count()).select_from(table))
+        for table in db.metadata.sorted_tables
+    )
     _let_go()
     return used
 
@@ -50,7 +57,10 @@ def _copy_of_ours(name: str) -> str:
     _let_go()
     url = make_url(db.engine.url)
     if url.get_backend_name() == "sqlite":
-        where = Path(mkdtemp(prefix="candour-kept-", dir=Path(url.database or "").parents[1])) / "candour.db"
+        where = (
+            Path(mkdtemp(prefix="candour-kept-", dir=Path(url.database or "").parents[1]))
+            / "candour.db"
+        )
         with closing(connect(url.database or "")) as ours, closing(connect(where)) as copy:
             ours.backup(copy)
             copy.execute("PRAGMA journal_mode=WAL")
@@ -67,11 +77,16 @@ def _put_back(where: str) -> None:
             path.unlink()
         shutil.copy(where, ours)
         return
-    _serve(f'DROP DATABASE "{url.database}" WITH (FORCE)', f'CREATE DATABASE "{url.database}" TEMPLATE "{where}"')
+    _serve(
+        f'DROP DATABASE "{url.database}" WITH (FORCE)',
+        f'CREATE DATABASE "{url.database}" TEMPLATE "{where}"',
+    )
 
 
 def _serve(*statements: str) -> None:
-    engine = create_engine(make_url(db.engine.url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+    engine = create_engine(
+        make_url(db.engine.url).set(database="postgres"), isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
         for statement in statements:
             connection.execute(text(statement))

@@ -19,11 +19,26 @@ from pathlib import Path
 from random import Random
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("survey", "templates", "migrations", "tests", "docs", "deploy", "pyproject.toml", "wsgi.py", "CHANGELOG.md", "README.md")
+COPIED = (
+    "survey",
+    "templates",
+    "migrations",
+    "tests",
+    "docs",
+    "deploy",
+    "pyproject.toml",
+    "wsgi.py",
+    "CHANGELOG.md",
+    "README.md",
+)
 KINDS = ("rules", "service")  # of modules: decisions, and what stores them
 FAULTS = 20  # of one file at most, so that a run sees several
-SECONDS = 60  # for one file at most, to make its faults and again to try them: some rooms have slow tests
-SLOW = frozenset({"console", "counting", "mail"})  # rooms whose tests wait for servers and processes: name a file of theirs to try it
+SECONDS = (
+    60  # for one file at most, to make its faults and again to try them: some rooms have slow tests
+)
+SLOW = frozenset(
+    {"console", "counting", "mail"}
+)  # rooms whose tests wait for servers and processes: name a file of theirs to try it
 SURVIVED, UNTESTED = {0}, {5, 33}  # what mutmut notes of a fault: tests passed, no test reaches it
 SETTINGS = """
 [tool.mutmut]
@@ -37,7 +52,11 @@ pytest_add_cli_args_test_selection = ["{tests}"]
 
 def files() -> list[Path]:
     """The modules of the two kinds, a file each or a package, whose room has tests of its own."""
-    found = [path for kind in KINDS for path in (*ROOT.glob(f"survey/**/{kind}.py"), *ROOT.glob(f"survey/**/{kind}/*.py"))]
+    found = [
+        path
+        for kind in KINDS
+        for path in (*ROOT.glob(f"survey/**/{kind}.py"), *ROOT.glob(f"survey/**/{kind}/*.py"))
+    ]
     ours = (path.relative_to(ROOT) for path in found if path.name != "__init__.py")
     return sorted(path for path in ours if path.parts[1] not in SLOW and room_of(path))
 
@@ -52,7 +71,14 @@ def mutmut(place: Path, seconds: float, *names: str) -> None:
     """Runs mutmut in the copy; it notes what comes of each fault in a file beside the mutated module."""
     command = [sys.executable, "-m", "mutmut", "run", *names]
     try:
-        subprocess.run(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds, check=False)
+        subprocess.run(
+            command,
+            cwd=place,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         print("  (the time was up before the last of them)")
 
@@ -60,7 +86,9 @@ def mutmut(place: Path, seconds: float, *names: str) -> None:
 def noted(place: Path, file: Path) -> dict[str, int | None]:
     """What mutmut has noted of each fault of a module; None of those not tried."""
     path = place / "mutants" / f"{file}.meta"
-    notes: dict[str, int | None] = json.loads(path.read_text())["exit_code_by_key"] if path.exists() else {}
+    notes: dict[str, int | None] = (
+        json.loads(path.read_text())["exit_code_by_key"] if path.exists() else {}
+    )
     return notes
 
 
@@ -72,7 +100,13 @@ def tried(file: Path, source: Random, end: float) -> Iterator[tuple[str, int, st
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, place / name)
         with (place / "pyproject.toml").open("a") as settings:
-            settings.write(SETTINGS.format(file=file, also=[name for name in COPIED if name != "survey"], tests=room_of(file)))
+            settings.write(
+                SETTINGS.format(
+                    file=file,
+                    also=[name for name in COPIED if name != "survey"],
+                    tests=room_of(file),
+                )
+            )
         mutmut(place, SECONDS, "none, so that they are made and not run")
         names = sorted(noted(place, file))
         drawn = source.sample(names, min(FAULTS, len(names)))
@@ -87,13 +121,17 @@ def tried(file: Path, source: Random, end: float) -> Iterator[tuple[str, int, st
 def change(place: Path, name: str) -> str:
     """The lines that a fault takes away and puts in their place."""
     command = [sys.executable, "-m", "mutmut", "show", name]
-    said = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120, check=False).stdout
+    said = subprocess.run(
+        command, cwd=place, capture_output=True, text=True, timeout=120, check=False
+    ).stdout
     return "\n".join(f"    {line}" for line in said.splitlines() if re.match(r"[-+](?![-+])", line))
 
 
 def _by_turns(number: int) -> list[int]:
     """Places from the front and from the back, in turn: 0, 3, 1, 2 of four."""
-    return [place for pair in zip(range(number), reversed(range(number)), strict=True) for place in pair][:number]
+    return [
+        place for pair in zip(range(number), reversed(range(number)), strict=True) for place in pair
+    ][:number]
 
 
 def main() -> int:
@@ -107,17 +145,29 @@ def main() -> int:
     ended: Counter[str] = Counter()
     drawn = source.sample(files(), len(files()))
     # By turns of rules, whose tests are quick, and of services.
-    turns = [sorted(drawn, key=lambda file: "rules" not in file.parts and file.stem != "rules")[place] for place in _by_turns(len(drawn))]
+    turns = [
+        sorted(drawn, key=lambda file: "rules" not in file.parts and file.stem != "rules")[place]
+        for place in _by_turns(len(drawn))
+    ]
     for file in asked.files or turns:
         if time.monotonic() > end:
             break
         print(f"{file}, by the tests in {room_of(file)}", flush=True)
         for name, code, lines in tried(file, source, end):
-            how = "survived" if code in SURVIVED else "no test reaches it" if code in UNTESTED else "caught"
+            how = (
+                "survived"
+                if code in SURVIVED
+                else "no test reaches it"
+                if code in UNTESTED
+                else "caught"
+            )
             ended[how] += 1
             if lines:
                 print(f"  {how}: {name.partition('.x')[2]}\n{lines}", flush=True)
-    print(f"seed {asked.seed}: {ended.total()} faults tried, " + ", ".join(f"{number} {how}" for how, number in sorted(ended.items())))
+    print(
+        f"seed {asked.seed}: {ended.total()} faults tried, "
+        + ", ".join(f"{number} {how}" for how, number in sorted(ended.items()))
+    )
     return 0 if ended else 1
 
 

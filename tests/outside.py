@@ -14,7 +14,7 @@ from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from survey.access.service.accounts import add_user, sign_in_link
+from survey.access.service.accounts import add_user, make_sign_in_link
 from survey.cli import main
 from survey.database import db
 from tests.conftest import settings_of
@@ -34,7 +34,9 @@ class Browser(FlaskClient):
         finally:
             if has_app_context():
                 db.session.rollback()
-        answer.request.environ["wsgi.input"].close()  # the test client keeps a large upload in a temporary file
+        answer.request.environ[
+            "wsgi.input"
+        ].close()  # the test client keeps a large upload in a temporary file
         return answer
 
     def press(self, page: str, to: str, fields: Mapping[str, object]) -> TestResponse:
@@ -54,7 +56,7 @@ def browser(app: Flask, role: str | None = None) -> Browser:
 def signed_in(client: FlaskClient, role: str) -> FlaskClient:
     """The same browser after somebody of this role has signed in by a one-time link: `manager@northwind.example`."""
     user = add_user(f"{role}@northwind.example", role)
-    link = sign_in_link(user.email, client.application.config["CANDOUR"])
+    link = make_sign_in_link(user.email, client.application.config["CANDOUR"])
     assert client.post("/sign-in/link", data={"token": link.partition("#")[2]}).status_code == 303
     return client
 
@@ -77,7 +79,11 @@ Candour = Callable[..., Said]
 
 
 def command_line(
-    app: Flask, database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    app: Flask,
+    database_url: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Candour:
     """Runs `candour` as its entry point does, on the test's database; settings are read, only the application is the test's own."""
     for name, value in settings_of(database_url, folder).items():

@@ -28,44 +28,72 @@ class Proof:
 PROOFS: Mapping[str, Proof] = {
     "links": Proof(
         14,
-        "each link of each letter of a wave, looked at 100 times by GET and HEAD, and by a browser, changes nothing (two databases)",
+        "each link of each letter of a wave, looked at 100 times by GET and HEAD, and by a browser,"
+        " changes nothing (two databases)",
         "each link twice, and by a browser, on SQLite",
     ),
     "attacks": Proof(
         10,
-        "the attack suite on PostgreSQL too, on waves of 60, with every role on every page and 200 posts of each code",
+        "the attack suite on PostgreSQL too, on waves of 60, with every role on every page and 200"
+        " posts of each code",
         "every attack with its faults on SQLite, waves of 12, pages seen by managers, 20 posts",
         "`make attack`: 20 waves of each size on each database",
     ),
-    "differencing": Proof(2, "all that is published of 200 random organisations, and 60 with each fault", "40, and 20 with each fault"),
+    "differencing": Proof(
+        2,
+        "all that is published of 200 random organisations, and 60 with each fault",
+        "40, and 20 with each fault",
+    ),
     "simulations": Proof(
         8,
-        "every promise of the methods measured as large as `make bench` does, and equal to what is published",
+        "every promise of the methods measured as large as `make bench` does, and equal to what is"
+        " published",
         "the small form of all but the two slowest",
     ),
     "properties": Proof(
         5,
-        "what must hold for any input, 400 examples each (or as many times more as a test says), always the same ones",
+        "what must hold for any input, 400 examples each (or as many times more as a test says),"
+        " always the same ones",
         "30 examples each",
         "4,000 examples each, new ones every time",
     ),
     "kills": Proof(
         6,
-        "counting killed at 20 random moments, the sender killed after handing letters over, a full disk (two databases)",
+        "counting killed at 20 random moments, the sender killed after handing letters over, a full"
+        " disk (two databases)",
         "counting killed at 6 moments (A13), and each step of a long count killed once",
     ),
-    "years": Proof(5, "two years of six surveys in three time zones with restarts and outages (two databases)", "none of its length"),
+    "years": Proof(
+        5,
+        "two years of six surveys in three time zones with restarts and outages (two databases)",
+        "none of its length",
+    ),
     "workers": Proof(
         3,
-        "three workers and two web servers for 20 seconds and 200 people while they are killed and restarted; workers on PostgreSQL",
+        "three workers and two web servers for 20 seconds and 200 people while they are killed and"
+        " restarted; workers on PostgreSQL",
         "workers that end, restart and wait on SQLite (tests/jobs)",
         "120 seconds and 1,000 people",
     ),
-    "scale": Proof(2, "100,000 people imported and removed, 60,000 uploaded as one file (two databases)", "3,000 people"),
+    "scale": Proof(
+        2,
+        "100,000 people imported and removed, 60,000 uploaded as one file (two databases)",
+        "3,000 people",
+    ),
     "requests": Proof(2, "3,000 random requests of every role on each database", "300 requests"),
-    "benchmarks": Proof(0.5, "what `make bench` measures runs, compares like with like and writes its tables", "the tables"),
-    "databases": Proof(4, "the tests that take longest, on PostgreSQL too", "these on SQLite, and all others on both"),
-    "looks": Proof(1, "each of the main pages in three widths, light and dark", "three of these six looks"),
+    "benchmarks": Proof(
+        0.5,
+        "what `make bench` measures runs, compares like with like and writes its tables",
+        "the tables",
+    ),
+    "databases": Proof(
+        4,
+        "the tests that take longest, on PostgreSQL too",
+        "these on SQLite, and all others on both",
+    ),
+    "looks": Proof(
+        1, "each of the main pages in three widths, light and dark", "three of these six looks"
+    ),
     "ceremony": Proof(0.5, "the ceremony in a wide browser", "the ceremony in a narrow one"),
 }
 
@@ -110,5 +138,7 @@ def choose_examples(speed: str) -> None:
     number = {"verify": 400, "soak": 4000}.get(speed, 30)
     seeded: dict[str, Any] = {"database": None, "derandomize": True} if speed != "soak" else {}
     slow = [HealthCheck.too_slow]
-    settings.register_profile(speed, max_examples=number, deadline=None, suppress_health_check=slow, **seeded)
+    settings.register_profile(
+        speed, max_examples=number, deadline=None, suppress_health_check=slow, **seeded
+    )
     settings.load_profile(speed)

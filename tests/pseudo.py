@@ -20,7 +20,14 @@ def pseudo(sentence: str) -> str:
     if sentence == "EEEE d MMMM, HH:mm":
         return "EEEE, d MMMM, HH:mm"
     pieces = _PIECE.split(sentence)
-    letters = [piece if _PIECE.fullmatch(piece) else piece.replace("e", "éé").replace("o", "öö").replace("s", "šš") for piece in pieces]
+    letters = [
+        (
+            piece
+            if _PIECE.fullmatch(piece)
+            else piece.replace("e", "éé").replace("o", "öö").replace("s", "šš")
+        )
+        for piece in pieces
+    ]
     return f"⟦{''.join(letters)}⟧"
 
 
@@ -33,7 +40,13 @@ def invented(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with (translations / languages.SENTENCES).open("rb") as file:
             for message in read_po(file):
                 if isinstance(message.id, tuple):
-                    catalog.add(message.id, (pseudo(message.id[0]), *[pseudo(message.id[1])] * (catalog.num_plurals - 1)))
+                    catalog.add(
+                        message.id,
+                        (
+                            pseudo(message.id[0]),
+                            *[pseudo(message.id[1])] * (catalog.num_plurals - 1),
+                        ),
+                    )
                 elif message.id:
                     catalog.add(message.id, pseudo(message.id))
         packed = BytesIO()

@@ -6,7 +6,7 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from flask import Flask
 
-from survey.counting.service import hand_over
+from survey.counting.service import export_sealed_ballots
 from survey.vault.rules import ceremony_files, sealing
 from survey.vault.service import co_keys
 from tests.cast import Company, answer_all, close_company, open_company
@@ -21,11 +21,11 @@ class Representative:
 
     @property
     def public(self) -> bytes:
-        return sealing.public_half(self.private)
+        return sealing.public_key_of(self.private)
 
     @property
     def text(self) -> str:
-        return ceremony_files.as_text(self.public)
+        return ceremony_files.public_key_as_text(self.public)
 
     @property
     def fingerprint(self) -> str:
@@ -33,7 +33,9 @@ class Representative:
 
     def opens(self, sealed: bytes, now: datetime) -> bytes:
         """The file that comes back."""
-        return ceremony_files.write_returned(ceremony_files.open_layer(ceremony_files.read_outgoing(sealed), self.private, now))
+        return ceremony_files.write_returned(
+            ceremony_files.open_layer(ceremony_files.read_outgoing(sealed), self.private, now)
+        )
 
 
 def representative(name: str) -> Representative:
@@ -44,10 +46,12 @@ def representative(name: str) -> Representative:
 def register(*people: Representative) -> None:
     """Their public halves, registered for the next wave."""
     for one in people:
-        co_keys.register(one.name, one.text, actor="test")
+        co_keys.register_co_key(one.name, one.text, actor="test")
 
 
-def strict_company(app: Flask, *people: Representative, answers: int = 12, comment: str = "") -> Company:
+def strict_company(
+    app: Flask, *people: Representative, answers: int = 12, comment: str = ""
+) -> Company:
     """The first wave, sealed to these representatives too, closed and waiting for one of them."""
     register(*people)
     company = open_company(app)
@@ -57,4 +61,4 @@ def strict_company(app: Flask, *people: Representative, answers: int = 12, comme
 
 def sealed_file(company: Company) -> bytes:
     """The file for the representative."""
-    return hand_over(company.wave.slug, actor="test")
+    return export_sealed_ballots(company.wave.slug, actor="test")

@@ -52,10 +52,14 @@ def postgres_server() -> Iterator[str]:
 
     Its folder lies beside those of pytest, which closes its own to everybody else whenever another run begins.
     """
-    folder = Path(tempfile.mkdtemp(prefix="candour-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+    folder = Path(
+        tempfile.mkdtemp(prefix="candour-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+    )
     server = started(folder / "data")
     command = ["sh", "-c", WATCH, "watch", str(server.get_pid()), str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as watch:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as watch:
         assert watch.stdin
         engine = create_engine(address_of(server), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:

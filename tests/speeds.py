@@ -12,6 +12,7 @@ from tests.proofs import PROOFS, SPEEDS, choose_examples, has_properties
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # octets that must be free there
+PIECES = {"test_packaging"}  # files whose tests share something that takes long to make
 LEFT_OUT = {  # of each speed
     "check": frozenset({"proof", "postgresql", "browser"}),
     "test": frozenset({"proof"}),
@@ -21,7 +22,11 @@ LEFT_OUT = {  # of each speed
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The option by which `make` chooses a speed."""
     group = parser.getgroup("candour")
-    group.addoption("--speed", choices=SPEEDS, help="which tests: see tests/speeds.py; without it, all that are named")
+    group.addoption(
+        "--speed",
+        choices=SPEEDS,
+        help="which tests: see tests/speeds.py; without it, all that are named",
+    )
     group.addoption("--pure", action="store_true", help="only tests without a database")
 
 
@@ -40,7 +45,9 @@ def traits(test: pytest.Item) -> set[str]:
     fixtures = set(getattr(test, "fixturenames", ()))
     values = getattr(getattr(test, "callspec", None), "params", {}).values()
     found = {marker.name for marker in test.iter_markers()} & {"proof", "browser"}
-    if "postgres" in fixtures or "postgresql" in {value for value in values if isinstance(value, str)}:
+    if "postgres" in fixtures or "postgresql" in {
+        value for value in values if isinstance(value, str)
+    }:
         found.add("postgresql")
     if fixtures & {"chromium", "demo"}:
         found.add("browser")
@@ -71,22 +78,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name in traits(test) - {"proof"}:
             test.add_marker(name)
         for marker in test.iter_markers("proof"):
-            assert marker.args[0] in PROOFS, f"{test.nodeid}: tests/proofs.py has no proof {marker.args[0]}"
+            assert marker.args[0] in PROOFS, (
+                f"{test.nodeid}: tests/proofs.py has no proof {marker.args[0]}"
+            )
         (kept if runs(test, speed, pure=pure) else left).append(test)
     if left:
         config.hook.pytest_deselected(items=left)
     # Long ones first: whoever begins one last keeps all others waiting.
     items[:] = sorted(kept, key=_place_in_the_run)
     for test in items:
-        if "demo" in getattr(test, "fixturenames", ()):
-            test.add_marker(pytest.mark.xdist_group("demo"))  # one process of tests starts it, once
+        if piece := _piece(test):
+            test.add_marker(pytest.mark.xdist_group(piece))
+
+
+def _piece(test: pytest.Item) -> str | None:
+    """What one process runs from end to end, because it starts or installs something once for all of it."""
+    if "demo" in getattr(test, "fixturenames", ()):
+        return "demo"
+    return test.path.stem if "browser" in traits(test) or test.path.stem in PIECES else None
 
 
 def _place_in_the_run(test: pytest.Item) -> int:
-    """The demo's tests, which are one piece, then those that wait for processes or browsers, then all others."""
-    if "demo" in getattr(test, "fixturenames", ()):
+    """What is one piece, then tests that wait for processes, then all others."""
+    if _piece(test) or "attacks" in test.path.parts:
         return 0
-    waits = test.get_closest_marker("proof_on_postgresql") or "browser" in traits(test) or "jobs" in test.path.parts
+    waits = (
+        test.get_closest_marker("proof_on_postgresql")
+        or "browser" in traits(test)
+        or "jobs" in test.path.parts
+    )
     return 1 if waits else 2
 
 

@@ -11,10 +11,12 @@ from sqlalchemy import Column, MetaData, String, Table, event, func, insert, sel
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Mapped, mapped_column, registry
 
-from survey.database import Instant, connection, db, scrub, transaction
+from survey.database import UtcDateTime, connection, db, overwrite_deleted_rows, transaction
 from tests.proofs import on_postgresql
 
-entries = Table("entry", MetaData(), Column("name", String(40), primary_key=True), Column("at", Instant))
+entries = Table(
+    "entry", MetaData(), Column("name", String(40), primary_key=True), Column("at", UtcDateTime)
+)
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 NOON = datetime(2027, 1, 11, 12, tzinfo=UTC)
@@ -24,7 +26,7 @@ class Entry:
     """A row of its own registry: no model of the house, so no migration misses it."""
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    at: Mapped[datetime | None] = mapped_column(Instant)
+    at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 registry(metadata=entries.metadata).map_imperatively(Entry, entries)
@@ -142,7 +144,9 @@ def test_rows_changed_outside_a_transaction_are_an_error(shelf: Flask) -> None:
 
 
 def test_a_transaction_reads_what_others_committed_before_it(shelf: Flask) -> None:
-    assert db.session.scalar(select(func.count()).select_from(entries)) == 0  # a snapshot that is too old later
+    assert (
+        db.session.scalar(select(func.count()).select_from(entries)) == 0
+    )  # a snapshot that is too old later
     with db.engine.begin() as other:
         other.execute(insert(entries).values(name="Ada"))
     with transaction() as session:
@@ -182,7 +186,9 @@ def test_a_moment_comes_back_as_the_same_instant_in_utc(shelf: Flask) -> None:
 def test_moments_compare_as_instants_whatever_their_zone(shelf: Flask) -> None:
     with transaction() as session:
         session.execute(insert(entries).values(name="Ada", at=NOON))
-    an_hour_later_in_honolulu = (NOON + timedelta(hours=1)).astimezone(timezone(-timedelta(hours=10)))
+    an_hour_later_in_honolulu = (NOON + timedelta(hours=1)).astimezone(
+        timezone(-timedelta(hours=10))
+    )
     earlier = select(entries.c.name).where(entries.c.at < an_hour_later_in_honolulu)
     assert db.session.scalars(earlier).all() == ["Ada"]
 
@@ -194,15 +200,26 @@ def test_a_moment_without_a_zone_is_refused(shelf: Flask) -> None:
 
 
 @SQLITE
-def test_sqlite_is_durable_strict_about_references_and_overwrites_what_it_deletes(shelf: Flask) -> None:
-    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "temp_store": 2, "busy_timeout": 10_000}
+def test_sqlite_is_durable_strict_about_references_and_overwrites_what_it_deletes(
+    shelf: Flask,
+) -> None:
+    expected = {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "secure_delete": 1,
+        "temp_store": 2,
+        "busy_timeout": 10_000,
+    }
     assert {name: db.session.scalar(text(f"PRAGMA {name}")) for name in expected} == expected
 
 
 def add_and_delete_many() -> None:
     """Leaves what a counted wave leaves: pages that held rows."""
     with transaction() as session:
-        session.execute(insert(entries), [{"name": f"trace-of-{number:04}"} for number in range(500)])
+        session.execute(
+            insert(entries), [{"name": f"trace-of-{number:04}"} for number in range(500)]
+        )
     with transaction() as session:
         session.execute(entries.delete())
 
@@ -210,11 +227,13 @@ def add_and_delete_many() -> None:
 @SQLITE
 def test_scrubbing_leaves_no_trace_in_any_file_of_sqlite(shelf: Flask, tmp_path: Path) -> None:
     def files_with_traces() -> list[str]:
-        return [file.name for file in tmp_path.glob("candour.db*") if b"trace-of-" in file.read_bytes()]
+        return [
+            file.name for file in tmp_path.glob("candour.db*") if b"trace-of-" in file.read_bytes()
+        ]
 
     add_and_delete_many()
     assert files_with_traces() == ["candour.db-wal"]
-    scrub("entry")
+    overwrite_deleted_rows("entry")
     assert files_with_traces() == []
 
 
@@ -222,24 +241,26 @@ def test_scrubbing_leaves_no_trace_in_any_file_of_sqlite(shelf: Flask, tmp_path:
 def test_scrubbing_leaves_no_dead_rows_in_postgresql(shelf: Flask) -> None:
     add_and_delete_many()
     assert db.session.scalar(text("SELECT pg_relation_size('entry')")) > 0
-    scrub("entry")
+    overwrite_deleted_rows("entry")
     assert db.session.scalar(text("SELECT pg_relation_size('entry')")) == 0
 
 
 @on_postgresql("databases")
 @POSTGRESQL
-def test_scrubbing_gives_way_to_whoever_reads_the_table(shelf: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scrubbing_gives_way_to_whoever_reads_the_table(
+    shelf: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("survey.database.REWRITE_SECONDS", 1)
     add_and_delete_many()
     with db.engine.connect() as backup:
         backup.execute(select(entries)).all()
-        scrub("entry")
+        overwrite_deleted_rows("entry")
         assert db.session.scalar(text("SHOW lock_timeout")) == "0"
     assert count() == 0
 
 
 def test_after_scrubbing_the_next_transaction_works(shelf: Flask) -> None:
-    scrub("entry")
+    overwrite_deleted_rows("entry")
     with transaction() as session:
         session.execute(insert(entries).values(name="Ada"))
     assert count() == 1

@@ -12,8 +12,15 @@ from babel.messages.pofile import read_po
 
 from survey import languages
 from survey.kernel.errors import Refused
-from survey.languages import ENGLISH, faults, is_spoken, language_for, offered, voice_for
-from survey.waves.rules.waves import printed
+from survey.languages import (
+    ENGLISH,
+    catalog_faults,
+    is_spoken,
+    language_for,
+    offered_languages,
+    voice_for,
+)
+from survey.waves.rules.waves import printed_time
 from tests.pseudo import BACKWARDS, LONGER, invented
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +40,17 @@ def said_in_code() -> set[object]:
     methods = [(one["pattern"], one["method"]) for one in mappings]
     found: set[object] = set()
     for folder in ("survey", "templates"):
-        local = [(pattern.removeprefix(f"{folder}/"), method) for pattern, method in methods if pattern.startswith(f"{folder}/")]
-        found |= {message for _, _, message, _, _ in extract_from_dir(ROOT / folder, local, keywords=DEFAULT_KEYWORDS)}
+        local = [
+            (pattern.removeprefix(f"{folder}/"), method)
+            for pattern, method in methods
+            if pattern.startswith(f"{folder}/")
+        ]
+        found |= {
+            message
+            for _, _, message, _, _ in extract_from_dir(
+                ROOT / folder, local, keywords=DEFAULT_KEYWORDS
+            )
+        }
     return found
 
 
@@ -46,13 +62,24 @@ def test_the_list_of_sentences_is_what_the_code_says() -> None:
 
 
 def test_every_language_offered_is_whole() -> None:
-    assert "de" in offered()
-    assert {language: found for language in offered() if (found := faults(language))} == {}
+    assert "de" in offered_languages()
+    assert {
+        language: found for language in offered_languages() if (found := catalog_faults(language))
+    } == {}
 
 
 @pytest.mark.parametrize(
     ("wanted", "spoken"),
-    [("de", "de"), ("de-AT", "de"), ("DE_ch", "de"), ("en-GB", "en"), ("", "en"), ("fr", "en"), ("deu", "en"), ("zh-Hant-TW", "en")],
+    [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("DE_ch", "de"),
+        ("en-GB", "en"),
+        ("", "en"),
+        ("fr", "en"),
+        ("deu", "en"),
+        ("zh-Hant-TW", "en"),
+    ],
 )
 def test_who_wants_a_language_gets_it_or_a_wider_one_or_english(wanted: str, spoken: str) -> None:
     assert language_for(wanted) == voice_for(wanted).language == spoken
@@ -61,17 +88,33 @@ def test_who_wants_a_language_gets_it_or_a_wider_one_or_english(wanted: str, spo
 
 def test_the_most_particular_language_comes_first(translations: Path) -> None:
     (translations / "pt_BR" / "LC_MESSAGES").mkdir(parents=True)
-    (translations / "pt_BR" / "LC_MESSAGES" / "letters.po").write_bytes((translations / CATALOG).read_bytes())
-    assert offered() == ("en", "de", "eo", "he", "pt-BR")
-    assert [language_for(tag) for tag in ("pt-BR", "pt-br", "pt-PT", "pt")] == ["pt-BR", "pt-BR", "en", "en"]
+    (translations / "pt_BR" / "LC_MESSAGES" / "letters.po").write_bytes(
+        (translations / CATALOG).read_bytes()
+    )
+    assert offered_languages() == ("en", "de", "eo", "he", "pt-BR")
+    assert [language_for(tag) for tag in ("pt-BR", "pt-br", "pt-PT", "pt")] == [
+        "pt-BR",
+        "pt-BR",
+        "en",
+        "en",
+    ]
     assert voice_for("pt-BR").moment(CLOSES, "UTC") == "segunda-feira, 25. janeiro, 17:00"
 
 
 def test_dates_are_as_a_language_writes_them() -> None:
-    assert ENGLISH.moment(CLOSES, "Europe/London") == printed(CLOSES, "Europe/London") == "Monday 25 January, 17:00"
+    assert (
+        ENGLISH.moment(CLOSES, "Europe/London")
+        == printed_time(CLOSES, "Europe/London")
+        == "Monday 25 January, 17:00"
+    )
     assert voice_for("de").moment(CLOSES, "Europe/Berlin") == "Montag, 25. Januar, 17:00"
-    assert voice_for("de").moment(CLOSES, "Europe/Berlin", several_zones=True) == "Montag, 25. Januar, 17:00 CET"
-    assert voice_for("de").joined(["Recht", "Vertrieb", "Vorstand"]) == "Recht, Vertrieb und Vorstand"
+    assert (
+        voice_for("de").moment(CLOSES, "Europe/Berlin", several_zones=True)
+        == "Montag, 25. Januar, 17:00 CET"
+    )
+    assert (
+        voice_for("de").joined(["Recht", "Vertrieb", "Vorstand"]) == "Recht, Vertrieb und Vorstand"
+    )
 
 
 def test_plural_forms_are_those_of_the_language(translations: Path) -> None:
@@ -82,9 +125,15 @@ def test_plural_forms_are_those_of_the_language(translations: Path) -> None:
         'msgid "One question"\nmsgid_plural "{number} questions"\n'
         'msgstr[0] "Jedno pytanie"\nmsgstr[1] "{number} pytania"\nmsgstr[2] "{number} pytań"\n'
     )
-    said = [voice_for("pl").ngettext("One question", "{number} questions", n, number=str(n)) for n in (1, 2, 5, 12, 22)]
+    said = [
+        voice_for("pl").ngettext("One question", "{number} questions", n, number=str(n))
+        for n in (1, 2, 5, 12, 22)
+    ]
     assert said == ["Jedno pytanie", "2 pytania", "5 pytań", "12 pytań", "22 pytania"]
-    assert [ENGLISH.ngettext("{n} day", "{n} days", n, n=str(n)) for n in (1, 2)] == ["1 day", "2 days"]
+    assert [ENGLISH.ngettext("{n} day", "{n} days", n, n=str(n)) for n in (1, 2)] == [
+        "1 day",
+        "2 days",
+    ]
 
 
 def test_what_runs_the_other_way_is_set_apart(translations: Path) -> None:
@@ -92,7 +141,9 @@ def test_what_runs_the_other_way_is_set_apart(translations: Path) -> None:
     assert ENGLISH.gettext("From {sender}.", sender="Müller 7") == "From Müller 7."
     backwards = voice_for(BACKWARDS)
     assert backwards.direction == "rtl"
-    assert backwards.gettext("Open until {closes}.", closes="GMT") == "⟦Opéén until \u2068GMT\u2069.⟧"
+    assert (
+        backwards.gettext("Open until {closes}.", closes="GMT") == "⟦Opéén until \u2068GMT\u2069.⟧"
+    )
     assert "\u2068" not in backwards.moment(CLOSES, "UTC")
 
 
@@ -122,33 +173,67 @@ def replaced(old: str, new: str, at: str, says: str) -> Spoil:
 @pytest.mark.parametrize(
     "spoil",
     [
-        replaced('"Zur Umfrage"', '""', 'msgid "Answer the survey"', "no whole translation of “Answer the survey”"),
         replaced(
-            '"Offen bis {closes}."', '"Offen bis {datum}."', 'msgid "Open until {closes}."', "slot {datum} is unknown here. Use {closes}."
+            '"Zur Umfrage"',
+            '""',
+            'msgid "Answer the survey"',
+            "no whole translation of “Answer the survey”",
         ),
-        replaced('"Offen bis {closes}."', '"Noch offen."', 'msgid "Open until {closes}."', "slot {closes} is missing"),
+        replaced(
+            '"Offen bis {closes}."',
+            '"Offen bis {datum}."',
+            'msgid "Open until {closes}."',
+            "slot {datum} is unknown here. Use {closes}.",
+        ),
+        replaced(
+            '"Offen bis {closes}."',
+            '"Noch offen."',
+            'msgid "Open until {closes}."',
+            "slot {closes} is missing",
+        ),
         replaced('"Zur Umfrage"', '"Zur\\nUmfrage"', 'msgid "Answer the survey"', "a line break"),
-        replaced('"EEEE, d. MMMM, HH:mm"', '"d. MMMM"', 'msgid "EEEE d MMMM, HH:mm"', "a date needs weekday"),
-        replaced('msgstr[1] "etwa {number} Minuten"', 'msgstr[1] ""', 'msgid "about one minute"', "no whole translation"),
-        replaced('\nmsgid "Answer the survey"', '\n#, fuzzy\nmsgid "Answer the survey"', 'msgid "Answer the survey"', "“fuzzy”"),
-        replaced('msgstr "Zur Umfrage"', 'msgstr "Zur Umfrage', 'msgstr "Zur Umfrage', "cannot be read"),
+        replaced(
+            '"EEEE, d. MMMM, HH:mm"',
+            '"d. MMMM"',
+            'msgid "EEEE d MMMM, HH:mm"',
+            "a date needs weekday",
+        ),
+        replaced(
+            'msgstr[1] "etwa {number} Minuten"',
+            'msgstr[1] ""',
+            'msgid "about one minute"',
+            "no whole translation",
+        ),
+        replaced(
+            '\nmsgid "Answer the survey"',
+            '\n#, fuzzy\nmsgid "Answer the survey"',
+            'msgid "Answer the survey"',
+            "“fuzzy”",
+        ),
+        replaced(
+            'msgstr "Zur Umfrage"', 'msgstr "Zur Umfrage', 'msgstr "Zur Umfrage', "cannot be read"
+        ),
     ],
 )
-def test_what_is_wrong_in_a_catalog_is_named_with_file_and_line(translations: Path, spoil: Spoil) -> None:
+def test_what_is_wrong_in_a_catalog_is_named_with_file_and_line(
+    translations: Path, spoil: Spoil
+) -> None:
     path = translations / CATALOG
     text, at, says = spoil(path.read_text())
     path.write_text(text)
-    (found,) = faults("de")
+    (found,) = catalog_faults("de")
     assert found.startswith(f"translations/{CATALOG}, line {line_of(text, at)}")
     assert says in found
-    assert faults(LONGER) == ()
+    assert catalog_faults(LONGER) == ()
 
 
 def test_a_sentence_left_out_is_named(translations: Path) -> None:
     path = translations / CATALOG
     blocks = path.read_text().split("\n\n")
-    path.write_text("\n\n".join(block for block in blocks if 'msgid "Answer the survey"' not in block))
-    (found,) = faults("de")
+    path.write_text(
+        "\n\n".join(block for block in blocks if 'msgid "Answer the survey"' not in block)
+    )
+    (found,) = catalog_faults("de")
     assert found.startswith(f"translations/{CATALOG}, ")
     assert "no translation of “Answer the survey”. Add it." in found
 
@@ -161,7 +246,12 @@ def test_a_catalog_that_cannot_be_read_speaks_to_nobody(translations: Path) -> N
 
 def test_german_speaks_to_people_formally_and_keeps_every_figure() -> None:
     with (languages.TRANSLATIONS / CATALOG).open("rb") as file:
-        texts = [str(form) for message in read_po(file) if message.id for form in languages._forms(message.string)]
+        texts = [
+            str(form)
+            for message in read_po(file)
+            if message.id
+            for form in languages._forms(message.string)
+        ]
     words = " ".join(texts).replace(".", " ").replace(",", " ").split()
     assert {"Sie", "Ihre", "Ihnen"} <= set(words)
     assert {"du", "dein", "deine", "dir", "dich", "euch", "ihr"} & set(words) == set()

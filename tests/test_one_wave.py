@@ -38,10 +38,14 @@ SHOWN_LINES = 12
 
 
 @contextmanager
-def process(*command: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+def process(
+    *command: str, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A helper process that ends with the block."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment) as child:
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as child:
         try:
             yield child
         finally:
@@ -52,7 +56,10 @@ def process(*command: str, environment: dict[str, str] | None = None) -> Iterato
 
 def letters(folder: Path) -> list[EmailMessage]:
     """The letters that the server took, in order."""
-    found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
+    found = [
+        message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in sorted(folder.glob("*.eml"))
+    ]
     return [letter for letter in found if isinstance(letter, EmailMessage)]
 
 
@@ -92,11 +99,28 @@ def dump(database_url: str) -> object:
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         assert url.database
-        return [path.read_bytes() for path in sorted(Path(url.database).parent.glob("candour.db*")) if not path.name.endswith("-shm")]
+        return [
+            path.read_bytes()
+            for path in sorted(Path(url.database).parent.glob("candour.db*"))
+            if not path.name.endswith("-shm")
+        ]
     engine = create_engine(database_url)
     with engine.connect() as connection:
-        tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")).scalars().all()
-        rows = {table: connection.execute(text(f'SELECT xmin::text, t::text FROM "{table}" t ORDER BY 1, 2')).all() for table in tables}
+        tables = (
+            connection.execute(
+                text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+            )
+            .scalars()
+            .all()
+        )
+        rows = {
+            table: (
+                connection.execute(
+                    text(f'SELECT xmin::text, t::text FROM "{table}" t ORDER BY 1, 2')
+                ).all()
+            )
+            for table in tables
+        }
     engine.dispose()
     return rows
 
@@ -152,14 +176,23 @@ class Product:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """The web server alone, answering."""
-        with process(self.command, "serve", "--web-only", "--port", str(self.port), environment=self.environment):
+        with process(
+            self.command,
+            "serve",
+            "--web-only",
+            "--port",
+            str(self.port),
+            environment=self.environment,
+        ):
             _await(f"http://127.0.0.1:{self.port}/readyz")
             yield
 
     @contextmanager
     def mail_server(self) -> Iterator[None]:
         """A real SMTP server that keeps what it takes."""
-        with process(sys.executable, str(HERE / "sink.py"), str(self.mails), str(self.mail_port)) as sink:
+        with process(
+            sys.executable, str(HERE / "sink.py"), str(self.mails), str(self.mail_port)
+        ) as sink:
             assert sink.stdout
             assert sink.stdout.readline() == "ready\n"
             yield
@@ -168,12 +201,19 @@ class Product:
 def shortened(said: str) -> str:
     """The first lines of what a command said."""
     lines = said.rstrip().splitlines()
-    return "\n".join([*lines[:SHOWN_LINES], *([f"... {len(lines) - SHOWN_LINES} lines more"] if len(lines) > SHOWN_LINES else [])])
+    return "\n".join(
+        [
+            *lines[:SHOWN_LINES],
+            *([f"... {len(lines) - SHOWN_LINES} lines more"] if len(lines) > SHOWN_LINES else []),
+        ]
+    )
 
 
 @on_postgresql("links")
 @pytest.mark.parametrize("rounds", sizes("links", 1, 50))
-def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, tmp_path: Path, rounds: int) -> None:
+def test_one_wave_from_the_staff_list_to_the_providers_inbox(
+    database_url: str, tmp_path: Path, rounds: int
+) -> None:
     product = Product(database_url, tmp_path)
     (tmp_path / "staff.csv").write_bytes(staff_csv())
     with product.mail_server():
@@ -190,14 +230,21 @@ def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, 
             _scanners_change_nothing(product, invitations, rounds)
             _answer(invitations[:ANSWERING])
             spent = link_in(invitations[0]).partition("#")[0]
-            assert fetch(spent, data={"token": codes[0].decode(), "OVR1": "4"}, method="POST")[0] == 410
+            assert (
+                fetch(spent, data={"token": codes[0].decode(), "OVR1": "4"}, method="POST")[0]
+                == 410
+            )
         assert holders(product.database_url, product.folder, [CANARY.encode(), *codes]) == []
 
         status = json.loads(run("waves", "status", wave, "--json"))
         assert (status["state"], status["answered_at_least"]) == ("open", 40)
         assert "--early" in run("waves", "close", wave, expect=1)
-        assert "appear once it has closed" in run("findings", "share", wave, "--to", "provider", expect=1)
-        assert "42 of 58 answered" in run("waves", "close", wave, "--early", "the whole office moved")
+        assert "appear once it has closed" in run(
+            "findings", "share", wave, "--to", "provider", expect=1
+        )
+        assert "42 of 58 answered" in run(
+            "waves", "close", wave, "--early", "the whole office moved"
+        )
         assert list((product.folder / "keys").iterdir()) == []
         assert holders(product.database_url, product.folder, codes) == []
         assert _rows(product.database_url, "ballot") == 0
@@ -208,7 +255,11 @@ def test_one_wave_from_the_staff_list_to_the_providers_inbox(database_url: str, 
 def _share(product: Product, wave: str, rounds: int) -> None:
     run = product.run
     document = json.loads(run("findings", "show", wave, "--json"))
-    assert (document["invited"], document["answered"], document["wave"]["closed_early"]) == (58, 42, "the whole office moved")
+    assert (document["invited"], document["answered"], document["wave"]["closed_early"]) == (
+        58,
+        42,
+        "the whole office moved",
+    )
     assert "Brightline IT" in run("findings", "share", wave, "--to", "provider", "--dry-run")
     run("findings", "share", wave, "--to", "provider")
     run("findings", "share", wave, "--to", "provider")
@@ -227,10 +278,26 @@ def _prepare(run: Callable[..., str]) -> None:
     assert json.loads(run("people", "list", "--json"))["people"] == []
     run("people", "import", "staff.csv")
     assert len(json.loads(run("people", "list", "--json"))["people"]) == INVITED
-    facts = {"--contact": "Dana Reyes <dana@northwind.example>", "--comments-read-by": "Head of operations", "--host": "northwind.example"}
+    facts = {
+        "--contact": "Dana Reyes <dana@northwind.example>",
+        "--comments-read-by": "Head of operations",
+        "--host": "northwind.example",
+    }
     run("organisation", "set", "Northwind Ltd", *chain.from_iterable(facts.items()))
-    run("providers", "add", "Brightline IT", "--contact", "Otto Lindqvist <otto@brightline.example>")
-    run("surveys", "add", "IT support", "--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--timezone", "Europe/London")
+    run(
+        "providers", "add", "Brightline IT", "--contact", "Otto Lindqvist <otto@brightline.example>"
+    )
+    run(
+        "surveys",
+        "add",
+        "IT support",
+        "--provider",
+        "Brightline IT",
+        "--opens",
+        "2027-01-11T09:00",
+        "--timezone",
+        "Europe/London",
+    )
     run("targets", "set", "IT support", "OVR1", "--target", "0.7")
 
 
@@ -264,8 +331,15 @@ def _answer(invitations: list[EmailMessage]) -> None:
     source = Random(58)
     for number, letter in enumerate(invitations):
         address = link_in(letter).partition("#")[0]
-        answers = {name: source.choice(["", "2", "3", "4", "4", "5"]) for name in ("OVR1", "RSP1", "RES1", "COM1", "REL1", "SEC1")}
-        answers |= {"token": code_in(letter), "EFF2": source.choice("112345"), "OPN1": f"{CANARY}{number}"}
+        answers = {
+            name: source.choice(["", "2", "3", "4", "4", "5"])
+            for name in ("OVR1", "RSP1", "RES1", "COM1", "REL1", "SEC1")
+        }
+        answers |= {
+            "token": code_in(letter),
+            "EFF2": source.choice("112345"),
+            "OPN1": f"{CANARY}{number}",
+        }
         assert fetch(address, data=answers, method="POST") == (200, f"{address}/thanks")
 
 
@@ -279,7 +353,11 @@ def _rows(database_url: str, table: str) -> int:
 
 def _check_findings_mail(mail: EmailMessage, document: dict[str, object]) -> None:
     assert mail["To"] == "Otto Lindqvist <otto@brightline.example>"
-    assert document["headline"] in {"The measure misses target", "The measure is too close to call", "The measure meets target"}
+    assert document["headline"] in {
+        "The measure misses target",
+        "The measure is too close to call",
+        "The measure meets target",
+    }
     assert str(document["headline"]).lower() in mail["Subject"].lower()
     body = text_of(mail)
     html = mail.get_body(("html",))

@@ -69,7 +69,9 @@ def upgrade():
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state IN ('ready', 'leased', 'sending', 'sent', 'failed', 'unknown', 'cancelled', 'bounced')", name=op.f("ck_outbox_state")
+            "state IN ('ready', 'leased', 'sending', 'sent', 'failed', 'unknown', 'cancelled',"
+            " 'bounced')",
+            name=op.f("ck_outbox_state"),
         ),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_outbox_attempts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
@@ -171,7 +173,9 @@ def upgrade():
         sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["provider_id"], ["provider.id"], name=op.f("fk_contact_provider_id_provider")),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["provider.id"], name=op.f("fk_contact_provider_id_provider")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
         sa.UniqueConstraint("provider_id", "address", name=op.f("uq_contact_provider_id_address")),
     )
@@ -181,7 +185,9 @@ def upgrade():
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("by_link", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_session_user_id_user"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_session_user_id_user"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_session")),
     )
     with op.batch_alter_table("session", schema=None) as batch_op:
@@ -193,7 +199,9 @@ def upgrade():
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_sign_in_link_user_id_user"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_sign_in_link_user_id_user"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_sign_in_link")),
     )
     with op.batch_alter_table("sign_in_link", schema=None) as batch_op:
@@ -203,8 +211,12 @@ def upgrade():
         "user_role",
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("role_id", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["role_id"], ["role.id"], name=op.f("fk_user_role_role_id_role"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_user_role_user_id_user"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["role_id"], ["role.id"], name=op.f("fk_user_role_role_id_role"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_user_role_user_id_user"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("user_id", "role_id", name=op.f("pk_user_role")),
     )
     op.create_table(
@@ -230,12 +242,17 @@ def upgrade():
         sa.Column("extended_days", sa.Integer(), nullable=False),
         sa.Column("closed_early", sa.Text(), nullable=True),
         sa.Column("void_reason", sa.Text(), nullable=True),
-        sa.CheckConstraint("state IN ('planned', 'open', 'closed', 'counted', 'shared', 'void')", name=op.f("ck_wave_state")),
+        sa.CheckConstraint(
+            "state IN ('planned', 'open', 'closed', 'counted', 'shared', 'void')",
+            name=op.f("ck_wave_state"),
+        ),
         sa.CheckConstraint("closes > opens", name=op.f("ck_wave_closes_after_opens")),
         sa.CheckConstraint("extended_days BETWEEN 0 AND 7", name=op.f("ck_wave_extended_days")),
         sa.CheckConstraint("k_comment >= k_group", name=op.f("ck_wave_k_comment")),
         sa.CheckConstraint("k_group >= 5", name=op.f("ck_wave_k_group")),
-        sa.ForeignKeyConstraint(["survey_id"], ["survey.id"], name=op.f("fk_wave_survey_id_survey")),
+        sa.ForeignKeyConstraint(
+            ["survey_id"], ["survey.id"], name=op.f("fk_wave_survey_id_survey")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_wave")),
         sa.UniqueConstraint("slug", name=op.f("uq_wave_slug")),
         sa.UniqueConstraint("survey_id", "period", name=op.f("uq_wave_survey_id_period")),
@@ -267,7 +284,9 @@ def upgrade():
         sa.Column("group_name", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.CheckConstraint("state IN ('unread', 'released', 'redacted', 'held')", name=op.f("ck_comment_state")),
+        sa.CheckConstraint(
+            "state IN ('unread', 'released', 'redacted', 'held')", name=op.f("ck_comment_state")
+        ),
         sa.CheckConstraint("length(id) = 16", name=op.f("ck_comment_id")),
         sa.ForeignKeyConstraint(["wave_id"], ["wave.id"], name=op.f("fk_comment_wave_id_wave")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_comment")),
@@ -292,7 +311,9 @@ def upgrade():
         "history_import",
         sa.Column("wave_id", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["wave_id"], ["wave.id"], name=op.f("fk_history_import_wave_id_wave")),
+        sa.ForeignKeyConstraint(
+            ["wave_id"], ["wave.id"], name=op.f("fk_history_import_wave_id_wave")
+        ),
         sa.PrimaryKeyConstraint("wave_id", name=op.f("pk_history_import")),
         sa.UniqueConstraint("digest", name=op.f("uq_history_import_digest")),
     )
@@ -347,7 +368,9 @@ def upgrade():
         sa.Column("shared_on", sa.Date(), nullable=False),
         sa.Column("reply_by", sa.Date(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["wave_id", "version"], ["findings.wave_id", "findings.version"], name=op.f("fk_sharing_wave_id_version_findings")
+            ["wave_id", "version"],
+            ["findings.wave_id", "findings.version"],
+            name=op.f("fk_sharing_wave_id_version_findings"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sharing")),
     )
@@ -359,7 +382,12 @@ def upgrade():
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("invitation_id", sa.Text(), nullable=False),
         sa.CheckConstraint("length(hash) = 32", name=op.f("ck_token_hash")),
-        sa.ForeignKeyConstraint(["invitation_id"], ["invitation.id"], name=op.f("fk_token_invitation_id_invitation"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["invitation_id"],
+            ["invitation.id"],
+            name=op.f("fk_token_invitation_id_invitation"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_token")),
         sqlite_strict=True,
         sqlite_with_rowid=False,

@@ -18,7 +18,9 @@ def upgrade():
         sa.Column("received_on", sa.Date(), nullable=True),
         sa.Column("commitments", sa.JSON(), nullable=False),
         sa.CheckConstraint("version >= 1", name=op.f("ck_reply_version")),
-        sa.CheckConstraint("(text IS NULL) = (received_on IS NULL)", name=op.f("ck_reply_received")),
+        sa.CheckConstraint(
+            "(text IS NULL) = (received_on IS NULL)", name=op.f("ck_reply_received")
+        ),
         sa.ForeignKeyConstraint(["wave_id"], ["wave.id"], name=op.f("fk_reply_wave_id_wave")),
         sa.PrimaryKeyConstraint("wave_id", "version", name=op.f("pk_reply")),
     )
@@ -30,7 +32,9 @@ def upgrade():
         sa.Column("strengths", sa.JSON(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("correction", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["wave_id"], ["wave.id"], name=op.f("fk_follow_up_draft_wave_id_wave")),
+        sa.ForeignKeyConstraint(
+            ["wave_id"], ["wave.id"], name=op.f("fk_follow_up_draft_wave_id_wave")
+        ),
         sa.PrimaryKeyConstraint("wave_id", name=op.f("pk_follow_up_draft")),
     )
     op.create_table(

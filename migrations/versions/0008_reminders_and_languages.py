@@ -12,11 +12,16 @@ STATES = "'ready', 'leased', 'sending', 'sent', 'failed', 'unknown', 'cancelled'
 
 
 def upgrade():
-    for table in ("survey", "wave"):  # in words, for SQLite adds a constraint only together with its column
+    for table in (
+        "survey",
+        "wave",
+    ):  # in words, for SQLite adds a constraint only together with its column
         name = op.f(f"ck_{table}_reminders")
         check = f"CONSTRAINT {name} CHECK (reminders BETWEEN 0 AND 2)"
         op.execute(f"ALTER TABLE {table} ADD COLUMN reminders INTEGER DEFAULT 1 NOT NULL {check}")
-    op.add_column("organisation", sa.Column("language", sa.Text(), nullable=False, server_default="en"))
+    op.add_column(
+        "organisation", sa.Column("language", sa.Text(), nullable=False, server_default="en")
+    )
     op.create_table(
         "letter_total",
         sa.Column("wave", sa.Text(), nullable=False),

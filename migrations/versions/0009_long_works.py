@@ -23,7 +23,9 @@ def upgrade():
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name=op.f("ck_work_state")),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'running', 'done', 'failed')", name=op.f("ck_work_state")
+        ),
         sa.CheckConstraint("done BETWEEN 0 AND total", name=op.f("ck_work_done")),
         sa.PrimaryKeyConstraint("kind", "subject", name=op.f("pk_work")),
     )
@@ -34,7 +36,10 @@ def upgrade():
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("roster", sa.Text(), nullable=False),
         sa.Column("remove_missing", sa.Boolean(), nullable=False),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("added", "changed", "unchanged", "removed", "moved", "people")),
+        *(
+            sa.Column(name, sa.Integer(), nullable=False)
+            for name in ("added", "changed", "unchanged", "removed", "moved", "people")
+        ),
         sa.CheckConstraint("number = 1", name=op.f("ck_staff_file_only_one")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_staff_file")),
     )

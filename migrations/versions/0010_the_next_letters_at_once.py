@@ -13,7 +13,9 @@ HAS_A_LAST_DAY = sa.text("give_up_at IS NOT NULL")
 
 def upgrade():
     op.drop_index("ix_outbox_state_next_at", table_name="outbox")
-    op.create_index("ix_outbox_state_priority_next_at_id", "outbox", ["state", "priority", "next_at", "id"])
+    op.create_index(
+        "ix_outbox_state_priority_next_at_id", "outbox", ["state", "priority", "next_at", "id"]
+    )
     partly = {"sqlite_where": HAS_A_LAST_DAY, "postgresql_where": HAS_A_LAST_DAY}
     op.create_index("ix_outbox_give_up_at", "outbox", ["give_up_at"], **partly)
 

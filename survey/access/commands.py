@@ -8,7 +8,7 @@ from flask import current_app
 
 from survey.access.rules.open_to import ROLES
 from survey.access.service import accounts, audit
-from survey.kernel.errors import Refused, interruptible
+from survey.kernel.errors import Refused, refuse_on_ctrl_c
 from survey.kernel.ids import random_id
 from survey.kernel.progress import Progress
 
@@ -29,7 +29,7 @@ def add(email: str, role: str) -> None:
     Example: candour users add mira@northwind.example --role admin
     """
     account = accounts.add_user(email, role, actor=ACTOR)
-    click.echo(accounts.sign_in_link(account.email, current_app.config["CANDOUR"]))
+    click.echo(accounts.make_sign_in_link(account.email, current_app.config["CANDOUR"]))
 
 
 @users_group.command("list")
@@ -41,7 +41,16 @@ def list_(*, as_json: bool) -> None:
     """
     found = accounts.list_users()
     if as_json:
-        click.echo(json.dumps({"users": [{"email": u.email, "role": u.role, "has_password": u.has_password} for u in found]}))
+        click.echo(
+            json.dumps(
+                {
+                    "users": [
+                        {"email": u.email, "role": u.role, "has_password": u.has_password}
+                        for u in found
+                    ]
+                }
+            )
+        )
         return
     for user in found:
         click.echo(f"{user.email}  {user.role}{'' if user.has_password else '  (no password yet)'}")
@@ -70,13 +79,18 @@ def verify(*, as_json: bool) -> None:
 
     Example: candour audit verify
     """
-    broken = audit.verify()
+    broken = audit.verify_chain()
     if as_json:
-        click.echo(json.dumps({"unbroken": broken is None, "first_broken": broken, "head": audit.head()}))
+        click.echo(
+            json.dumps(
+                {"unbroken": broken is None, "first_broken": broken, "head": audit.head_digest()}
+            )
+        )
     if broken is not None:
         raise Refused(
             "audit-chain-broken",
-            f"The chain is broken at entry {broken}: that entry or the one before was changed. Compare with a backup.",
+            f"The chain is broken at entry {broken}: that entry or the one before was changed."
+            " Compare with a backup.",
         )
     if not as_json:
         click.echo("The chain is unbroken.")
@@ -97,10 +111,12 @@ def export(file: Path) -> None:
     fresh = file.with_name(f".{file.name}.{random_id()}")
     try:
         with (
-            interruptible("Stopped. Nothing was written.", again=f"Again: candour audit export {file}"),
+            refuse_on_ctrl_c(
+                "Stopped. Nothing was written.", again=f"Again: candour audit export {file}"
+            ),
             fresh.open("x", encoding="utf-8") as target,
         ):
-            newest = audit.export(target, Progress("Writing entries"))
+            newest = audit.export_log(target, Progress("Writing entries"))
         fresh.replace(file)
     except OSError as error:
         raise Refused(

@@ -4,11 +4,21 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Integer, LargeBinary, Table, Text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from survey.access.rules.open_to import ROLES
-from survey.database import Base, Instant
+from survey.database import Base, UtcDateTime
 
 user_role = Table(
     "user_role",
@@ -34,7 +44,9 @@ class UserRow(Base, UserMixin):
     id: Mapped[str] = mapped_column(Text, primary_key=True)  # type: ignore[assignment]
     email: Mapped[str] = mapped_column(Text, unique=True)
     password: Mapped[str | None] = mapped_column(Text)
-    active: Mapped[bool]  # Flask-Security asks for it; who may not sign in any more is removed instead
+    active: Mapped[
+        bool
+    ]  # Flask-Security asks for it; who may not sign in any more is removed instead
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     last_signed_in: Mapped[date | None] = mapped_column(Date)
     roles: Mapped[list[RoleRow]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
@@ -46,7 +58,7 @@ class SessionRow(Base):
     __tablename__ = "session"
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    ends_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     by_link: Mapped[bool]
 
 
@@ -56,8 +68,8 @@ class SignInLinkRow(Base):
     __tablename__ = "sign_in_link"
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    expires_at: Mapped[datetime] = mapped_column(Instant)
-    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AuditRow(Base):
@@ -66,7 +78,7 @@ class AuditRow(Base):
     __tablename__ = "audit_entry"
     __table_args__ = (CheckConstraint("number >= 1", name="number"),)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(Instant)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
     who: Mapped[str] = mapped_column(Text)
     what: Mapped[str] = mapped_column(Text)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -13,13 +13,13 @@ from survey.accountability.forms import LARGEST_REPLY, ReplyForm, filled_in, rep
 from survey.accountability.rules.replies import (
     LONGEST_REPLY,
     MOST_COMMITMENTS,
-    Record,
+    RecordedReply,
     ReplyStanding,
     named_day,
     read_commitments,
     read_day,
 )
-from survey.findings.service.documents import findings
+from survey.findings.service.documents import find_findings
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.providers.service import provider_by_id
@@ -47,8 +47,8 @@ def allow_long_replies(endpoint: str | None, values: object) -> None:
 @open_to("manager", largest=LARGEST_REPLY)
 def reply(wave: str) -> str | BaseResponse:
     """Keeps what the provider replied; whatever is wrong, the page comes back with everything still on it."""
-    item = waves.wave(wave)
-    found = findings(item.slug).wave
+    item = waves.find_wave(wave)
+    found = find_findings(item.slug).wave
     standing, problem = service.reply_standing(item, now()), None
     form = filled_in(standing.record if standing else None)
     if request.method == "POST":
@@ -61,7 +61,12 @@ def reply(wave: str) -> str | BaseResponse:
         else:
             flash(f"Recorded, version {kept.version}.")
             return redirect(url_for("followups.write", wave=item.slug), 303)
-    facts = {"wave": found, "provider": provider_by_id(item.provider_id).name, "standing": standing, "form": form}
+    facts = {
+        "wave": found,
+        "provider": provider_by_id(item.provider_id).name,
+        "standing": standing,
+        "form": form,
+    }
     lines = (problem.details or (problem.sentence,)) if problem else ()
     faults = [(_field(problem.code, line), line) for line in lines] if problem else []
     page = render_template(
@@ -77,10 +82,12 @@ def reply(wave: str) -> str | BaseResponse:
     return make_response(page, 400 if problem else 200)
 
 
-def _record(item: Wave, form: ReplyForm) -> Record:
+def _record(item: Wave, form: ReplyForm) -> RecordedReply:
     text = None if form.has_none and not form.text.strip() else form.text
     lines = read_commitments(form.lines)
-    return service.record_reply(item.slug, text, read_day(form.received), lines, now(), actor=current_actor())
+    return service.record_reply(
+        item.slug, text, read_day(form.received), lines, now(), actor=current_actor()
+    )
 
 
 def _today(found: ReplyStanding | None) -> str:

@@ -3,35 +3,56 @@
 import logging
 from dataclasses import replace
 
-from flask import Blueprint, Response, abort, current_app, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import open_to
 from survey.access.service.csrf import csrf
-from survey.access.service.limits import failed_codes
+from survey.access.service.limits import code_limit
 from survey.answering.rules.survey_page import SurveyPage
-from survey.answering.service import Outcome, Submission, next_steps, submit, survey_page, terms
+from survey.answering.service import (
+    Submission,
+    SubmissionOutcome,
+    build_survey_page,
+    next_steps,
+    promise_terms,
+    submit_answers,
+)
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.organisation.rules.promise import Terms, on_the_form
-from survey.organisation.service import latest_attacks, organisation
+from survey.organisation.rules.promise import PromiseTerms, promise_on_form
+from survey.organisation.service import find_organisation, latest_attacks
 from survey.people.service.stopping import stop_mails, take_up_mails
 from survey.providers.service import list_providers, provider_by_id
 from survey.vault.rules.ceremony_files import fingerprint
 from survey.vault.service import co_keys
 from survey.waves import service as waves
-from survey.waves.rules.waves import MINIMUM_GROUP, Wave, WaveState, printed
+from survey.waves.rules.waves import MINIMUM_GROUP, Wave, WaveState, printed_time
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("answering", __name__)
 _PAGES = "candour_survey_pages"
 LONGEST_SECRET = 200
-STATUS = {Outcome.PROBLEMS: 400, Outcome.CODE_REFUSED: 410, Outcome.UNAVAILABLE: 503}
+STATUS = {
+    SubmissionOutcome.PROBLEMS: 400,
+    SubmissionOutcome.CODE_REFUSED: 410,
+    SubmissionOutcome.UNAVAILABLE: 503,
+}
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -46,7 +67,9 @@ def survey(wave: str, language: str | None = None) -> Response:
         abort(404)
     if page is None or not item.takes_answers(now()):
         return _reply(_state(item))
-    return _reply(render_template("answering/survey.html", page=page, given={}, problems={}, status=None))
+    return _reply(
+        render_template("answering/survey.html", page=page, given={}, problems={}, status=None)
+    )
 
 
 @blueprint.post("/s/<wave>")
@@ -60,19 +83,26 @@ def answer(wave: str) -> BaseResponse:
         if not _asks(item):
             return _reply(_state(item))
         if item.slug not in _remembered():
-            _page(item)  # once in a process, for a form that comes back when the database does not answer
-        submission = submit(item, form, now())
-        page = None if submission.outcome is Outcome.SENT else _page(item)
+            _page(
+                item
+            )  # once in a process, for a form that comes back when the database does not answer
+        submission = submit_answers(item, form, now())
+        page = None if submission.outcome is SubmissionOutcome.SENT else _page(item)
     except SQLAlchemyError as error:
         known = _remembered().get(wave.partition("#")[0])
         if known is None:
             return outage(error)
         db.session.rollback()
-        return _form(known, Submission(Outcome.UNAVAILABLE, {}), Outcome.UNAVAILABLE.value, 503)
+        return _form(
+            known,
+            Submission(SubmissionOutcome.UNAVAILABLE, {}),
+            SubmissionOutcome.UNAVAILABLE.value,
+            503,
+        )
     if page is None:
         return redirect(url_for("answering.thanks", wave=item.slug), 303)
-    if submission.outcome is Outcome.CODE_REFUSED and item.takes_answers(now()):
-        wait = failed_codes().fail(request.remote_addr or "", request.form.get("token", ""))
+    if submission.outcome is SubmissionOutcome.CODE_REFUSED and item.takes_answers(now()):
+        wait = code_limit().fail(request.remote_addr or "", request.form.get("token", ""))
         if wait:
             response = _form(page, submission, "limited", 429)
             response.headers["Retry-After"] = str(wait)
@@ -85,8 +115,14 @@ def outage(error: SQLAlchemyError) -> Response:
     """The database does not answer: a plain page that says so."""
     db.session.rollback()
     log.error("a page could not be shown, the database failed: %s", type(error).__name__)
-    message = "Nothing is lost: go back to the page you came from, leave it open and try again later."
-    title = "This cannot be done right now" if request.path.startswith("/stop/") else "We cannot take answers right now"
+    message = (
+        "Nothing is lost: go back to the page you came from, leave it open and try again later."
+    )
+    title = (
+        "This cannot be done right now"
+        if request.path.startswith("/stop/")
+        else "We cannot take answers right now"
+    )
     return _reply(render_template("answering/state.html", title=title, message=message), 503)
 
 
@@ -101,7 +137,9 @@ def thanks(wave: str) -> Response:
 
 @blueprint.get("/s/<wave>/sent.css")
 @open_to("everyone")
-def sent(wave: str) -> Response:  # noqa: ARG001 - one address per wave, so that it is fetched after each Send
+def sent(
+    wave: str,  # noqa: ARG001 - named by the address
+) -> Response:
     """Makes the browser forget the filled-in form, so that Back shows an empty one."""
     response = Response("", mimetype="text/css")
     response.headers["Clear-Site-Data"] = '"cache"'
@@ -113,24 +151,43 @@ def sent(wave: str) -> Response:  # noqa: ARG001 - one address per wave, so that
 @open_to("everyone")
 def promise() -> str:
     """What is stored about an employee, what is not, who could learn what."""
-    facts = organisation(_sender())
-    running = [w for w in waves.list_waves() if w.state is WaveState.OPEN or (w.state is WaveState.CLOSED and w.is_strict)]
-    upcoming = co_keys.announced()
+    facts = find_organisation(_sender())
+    running = [
+        w
+        for w in waves.list_waves()
+        if w.state is WaveState.OPEN or (w.state is WaveState.CLOSED and w.is_strict)
+    ]
+    upcoming = co_keys.announced_co_keys()
     if running:
         item = running[-1]
         provider = provider_by_id(item.provider_id).name
-        closes = printed(item.closes, item.timezone, several_zones=facts.several_zones)
-        sentences = on_the_form(terms(item, facts, provider, closes))
+        closes = printed_time(item.closes, item.timezone, several_zones=facts.several_zones)
+        sentences = promise_on_form(promise_terms(item, facts, provider, closes))
     else:
         names = [known.name for known in list_providers()]
         provider = names[0] if len(names) == 1 else "the IT provider"
-        general = Terms(facts.name, provider, facts.comments_read_by, facts.host, "on the date in your mail")
-        sentences = on_the_form(replace(general, representatives=tuple(key.name for key in upcoming)))
-    holders = [(item.named, key.name, fingerprint(key.public)) for item in running for key in item.co_keys]
+        general = PromiseTerms(
+            facts.name, provider, facts.comments_read_by, facts.host, "on the date in your mail"
+        )
+        sentences = promise_on_form(
+            replace(general, representatives=tuple(key.name for key in upcoming))
+        )
+    holders = [
+        (item.named, key.name, fingerprint(key.public)) for item in running for key in item.co_keys
+    ]
     holders += [("the next survey", key.name, fingerprint(key.public)) for key in upcoming]
     second = running[-1].co_keys if running else upcoming
-    page = {"organisation": facts, "provider": provider, "sentences": sentences, "holders": holders, "second": second}
-    page |= {"least": running[-1].minimum_group if running else MINIMUM_GROUP, "attacks": latest_attacks()}
+    page = {
+        "organisation": facts,
+        "provider": provider,
+        "sentences": sentences,
+        "holders": holders,
+        "second": second,
+    }
+    page |= {
+        "least": running[-1].minimum_group if running else MINIMUM_GROUP,
+        "attacks": latest_attacks(),
+    }
     return render_template("answering/promise.html", **page)
 
 
@@ -181,15 +238,20 @@ def take_up_again(wave: str) -> Response:
 
 
 def _stop_page(state: str, wave: str, secret: str) -> Response:
-    facts = organisation(_sender())
-    page = {"state": state, "wave": wave.partition("#")[0], "secret": secret[:LONGEST_SECRET], "organisation": facts}
+    facts = find_organisation(_sender())
+    page = {
+        "state": state,
+        "wave": wave.partition("#")[0],
+        "secret": secret[:LONGEST_SECRET],
+        "organisation": facts,
+    }
     return _reply(render_template("answering/stop.html", **page))
 
 
 def _wave(slug: str) -> Wave:
     """The wave of this address, without what a mail filter may have appended to it."""
     try:
-        return waves.wave(slug.partition("#")[0])
+        return waves.find_wave(slug.partition("#")[0])
     except Refused:
         abort(404)
 
@@ -202,7 +264,7 @@ def _asks(item: Wave) -> bool:
 def _page(item: Wave) -> SurveyPage | None:
     if not _asks(item):
         return None
-    page = survey_page(item, _sender())
+    page = build_survey_page(item, _sender())
     _remembered()[item.slug] = page
     return page
 
@@ -219,26 +281,40 @@ def _sender() -> str:
 
 def _form(page: SurveyPage, submission: Submission, status: str, code: int) -> Response:
     given = {name: values[0] for name, values in request.form.to_dict(flat=False).items()}
-    body = render_template("answering/survey.html", page=page, given=given, problems=submission.problems, status=status)
+    body = render_template(
+        "answering/survey.html", page=page, given=given, problems=submission.problems, status=status
+    )
     return _reply(body, code)
 
 
 def _state(item: Wave) -> str:
     """The page of a wave that takes no answers: static, no code asked."""
-    several = organisation(_sender()).several_zones
+    several = find_organisation(_sender()).several_zones
     if item.state is WaveState.PLANNED:
-        title = f"Opens on {printed(item.opens, item.timezone, several_zones=several)}"
+        title = f"Opens on {printed_time(item.opens, item.timezone, several_zones=several)}"
         message = "Your invitation comes by mail when the survey opens."
     else:
         was_held = item.questionnaire_version and item.closes_at <= now()
-        title = f"Closed on {printed(item.closes, item.timezone, several_zones=several)}" if was_held else "This survey is closed"
-        goes_on = waves.survey(item.survey).state == "active"
-        upcoming = [w for w in waves.list_waves() if goes_on and w.survey_id == item.survey_id and w.state is WaveState.PLANNED]
+        title = (
+            f"Closed on {printed_time(item.closes, item.timezone, several_zones=several)}"
+            if was_held
+            else "This survey is closed"
+        )
+        goes_on = waves.find_survey(item.survey).state == "active"
+        upcoming = [
+            w
+            for w in waves.list_waves()
+            if goes_on and w.survey_id == item.survey_id and w.state is WaveState.PLANNED
+        ]
         if item.is_third:
-            message = "A third of the people is asked each month, and everybody once in three months."
+            message = (
+                "A third of the people is asked each month, and everybody once in three months."
+            )
             return render_template("answering/state.html", title=title, message=message)
         message = (
-            f"The next survey opens on {upcoming[0].opens.day} {upcoming[0].opens:%B %Y}." if upcoming else "Thank you for your interest."
+            f"The next survey opens on {upcoming[0].opens.day} {upcoming[0].opens:%B %Y}."
+            if upcoming
+            else "Thank you for your interest."
         )
     return render_template("answering/state.html", title=title, message=message)
 

@@ -17,7 +17,10 @@ from survey.kernel.files import sync
 from survey.kernel.ids import random_id
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
-_IN_USE = "The database is in use. Nothing was changed. Stop every process of Candour (serve, worker, tick), then restore again."
+_IN_USE = (
+    "The database is in use. Nothing was changed. Stop every process of Candour (serve, worker,"
+    " tick), then restore again."
+)
 
 
 def back_up(config: Config, file: Path) -> int:
@@ -29,7 +32,8 @@ def back_up(config: Config, file: Path) -> int:
     if config.key_dir and file.is_relative_to(config.key_dir.resolve()):
         raise Refused(
             "copy-in-key-folder",
-            f"{file} lies in the key folder; a key beside a copy of the database opens its ballots. Choose another place.",
+            f"{file} lies in the key folder; a key beside a copy of the database opens its ballots."
+            " Choose another place.",
         )
     if file.exists():
         raise Refused(
@@ -43,12 +47,16 @@ def back_up(config: Config, file: Path) -> int:
     return file.stat().st_size
 
 
-def restore(config: Config, file: Path, moment: datetime) -> Path | None:
+def restore_copy(config: Config, file: Path, moment: datetime) -> Path | None:
     """Puts a copy in the database's place and keeps what was there beside it; gives the place of the old one, if there was one.
 
     Refused without any change: a file that is no copy or of a newer Candour, and a database that a process still uses.
     """
-    target = _database_file(config, "pg_restore --clean --if-exists --no-owner --single-transaction --dbname={url} {file}", file)
+    target = _database_file(
+        config,
+        "pg_restore --clean --if-exists --no-owner --single-transaction --dbname={url} {file}",
+        file,
+    )
     file = _resolved(file)
     if target.exists() and file.samefile(target):
         raise Refused("copy-is-the-database", f"{file} is the database itself. Name a copy.")
@@ -56,7 +64,9 @@ def restore(config: Config, file: Path, moment: datetime) -> Path | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _beside(target) as fresh:
         _copy(file, fresh)
-        kept = _set_aside(target, target.with_name(f"{target.name}.before-restore-{moment:%Y%m%dT%H%M%SZ}"), fresh)
+        kept = _set_aside(
+            target, target.with_name(f"{target.name}.before-restore-{moment:%Y%m%dT%H%M%SZ}"), fresh
+        )
         fresh.replace(target)
     sync(target.parent)
     return kept
@@ -67,7 +77,9 @@ def _database_file(config: Config, command: str, file: Path) -> Path:
         return config.database_file
     url = make_url(config.database_url)
     query = {name: value for name, value in url.query.items() if name != "password"}
-    plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query).render_as_string()
+    plain = URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, query
+    ).render_as_string()
     told = command.format(file=shlex.quote(str(file)), url=shlex.quote(plain))
     raise Refused(
         "postgresql-has-own-tools",
@@ -104,21 +116,26 @@ def _check_copy(file: Path) -> None:
     if not found <= known or not found:
         raise Refused(
             "copy-of-newer-version",
-            f"{file} was written by a newer Candour. Nothing was changed. Install that version first, then restore.",
+            f"{file} was written by a newer Candour. Nothing was changed. Install that version"
+            " first, then restore.",
         )
 
 
 def _copy(source: Path, fresh: Path) -> None:
     """One read transaction over the whole copy: writers go on, and what they write meanwhile is not in it."""
     try:
-        with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old, closing(sqlite3.connect(fresh)) as new:
+        with (
+            closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(fresh)) as new,
+        ):
             old.backup(new)
             new.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
         sync(fresh)
     except (OSError, sqlite3.Error) as error:
         raise Refused(
             "database-not-copied",
-            f"{source} could not be copied to {fresh.parent} ({error}). Nothing was kept. See whether the disk has room.",
+            f"{source} could not be copied to {fresh.parent} ({error}). Nothing was kept. See"
+            " whether the disk has room.",
         ) from error
 
 

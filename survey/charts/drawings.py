@@ -10,10 +10,36 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from survey.charts.svg import CARD, DOT, INK, RANGE, RANGE_EDGE, SIDES, TRACK, Range, bar, line, number, svg, text
-from survey.charts.trend import TrendPoint, trend
+from survey.charts.svg import (
+    CARD,
+    DOT,
+    INK,
+    RANGE,
+    RANGE_EDGE,
+    SIDES,
+    TRACK,
+    Range,
+    bar,
+    line,
+    svg,
+    svg_number,
+    text,
+)
+from survey.charts.trend import TrendPoint, draw_trend
 
-__all__ = ["SIDES", "Range", "TrendPoint", "axis", "column", "diverging", "dot_and_whisker", "middle", "range_cells", "swatch", "trend"]
+__all__ = [
+    "SIDES",
+    "Range",
+    "TrendPoint",
+    "axis",
+    "column",
+    "diverging",
+    "dot_and_whisker",
+    "draw_trend",
+    "middle",
+    "range_cells",
+    "swatch",
+]
 
 _EMPTY_CELL = "#eef0f1"
 
@@ -21,15 +47,28 @@ _EMPTY_CELL = "#eef0f1"
 def dot_and_whisker(score: Range, height: float = 30) -> Markup:
     """The score as a dot, its range as an outlined bar, the target as a dashed line over the bar, from 0 to 100."""
     centre = height / 2
-    place = f'x="{number(score.low)}%" width="{number(max(score.high - score.low, 0.4))}%" y="{number(centre - 5)}" height="10" rx="5"'
+    place = (
+        f'x="{svg_number(score.low)}%" width="{svg_number(max(score.high - score.low, 0.4))}%"'
+        f' y="{svg_number(centre - 5)}" height="10" rx="5"'
+    )
     parts = [
-        f'<rect class="c-track" width="100%" height="2" y="{number(centre - 1)}" fill="{TRACK}"/>',
+        (
+            f'<rect class="c-track" width="100%" height="2" y="{svg_number(centre - 1)}"'
+            f' fill="{TRACK}"/>'
+        ),
         f'<rect class="c-range" {place} fill="{RANGE}" stroke="{RANGE_EDGE}"/>',
     ]
     if score.target is not None:
-        at = f"{number(score.target)}%"
-        parts.append(line("target", (at, "2"), (at, number(height - 2)), ' stroke-width="2" stroke-dasharray="3 2"'))
-    place = f'cx="{number(score.estimate)}%" cy="{number(centre)}" r="6.5"'
+        at = f"{svg_number(score.target)}%"
+        parts.append(
+            line(
+                "target",
+                (at, "2"),
+                (at, svg_number(height - 2)),
+                ' stroke-width="2" stroke-dasharray="3 2"',
+            )
+        )
+    place = f'cx="{svg_number(score.estimate)}%" cy="{svg_number(centre)}" r="6.5"'
     parts.append(f'<circle class="c-dot" {place} fill="{DOT}" stroke="{CARD}" stroke-width="1.5"/>')
     return svg(height, parts)
 
@@ -39,7 +78,15 @@ def axis(ticks: Sequence[int] = (0, 25, 50, 75, 100), height: float = 16) -> Mar
     anchors = {ticks[0]: "start", ticks[-1]: "end"}
     return svg(
         height,
-        [text("tick", (f"{tick}%", "12"), f"{tick}{'%' * (tick == ticks[-1])}", anchors.get(tick, "middle")) for tick in ticks],
+        [
+            text(
+                "tick",
+                (f"{tick}%", "12"),
+                f"{tick}{'%' * (tick == ticks[-1])}",
+                anchors.get(tick, "middle"),
+            )
+            for tick in ticks
+        ],
     )
 
 
@@ -57,8 +104,10 @@ def diverging(counts: Sequence[int], reach: tuple[float, float], height: float =
     widths = [100 * count / (sum(counts) or 1) * unit for count in counts]
     starts = {1: zero - widths[1], 0: zero - widths[1] - widths[0], 3: zero, 4: zero + widths[3]}
     parts = [bar(step, left, widths[step], height) for step, left in starts.items() if counts[step]]
-    at = f"{number(zero)}%"
-    return svg(height, [*parts, line("zero", (at, "0"), (at, number(height)), ' stroke-width="1.5"')])
+    at = f"{svg_number(zero)}%"
+    return svg(
+        height, [*parts, line("zero", (at, "0"), (at, svg_number(height)), ' stroke-width="1.5"')]
+    )
 
 
 def middle(counts: Sequence[int], reach: float, height: float = 24) -> Markup:
@@ -90,6 +139,9 @@ def range_cells(score: Range) -> Markup:
     cells, begin = [], 0
     for end in range(1, 101):
         if end == 100 or paint[end] != paint[begin]:
-            cells.append(f'<td class="cell" width="{end - begin}%" height="12" bgcolor="{paint[begin]}">&nbsp;</td>')
+            cells.append(
+                f'<td class="cell" width="{end - begin}%" height="12"'
+                f' bgcolor="{paint[begin]}">&nbsp;</td>'
+            )
             begin = end
     return Markup("".join(cells))

@@ -29,7 +29,7 @@ class Range:
             raise ValueError(f"not a range within 0..100: {self}")
 
 
-def number(value: float) -> str:
+def svg_number(value: float) -> str:
     """A number for an attribute: one decimal at most.
 
     >>> number(36.666), number(50), number(-0.01)
@@ -43,24 +43,35 @@ def svg(height: float, parts: Sequence[str], width: str = "100%") -> Markup:
     """A drawing as wide as what it stands in; where it holds words, they keep their direction in right-to-left pages."""
     body = "".join(parts)
     words = ' font-family="Inter, sans-serif" direction="ltr"' if "<text" in body else ""
-    return Markup(f'<svg class="chart" width="{width}" height="{number(height)}"{words} aria-hidden="true">{body}</svg>')
+    return Markup(
+        f'<svg class="chart" width="{width}" height="{svg_number(height)}"{words}'
+        f' aria-hidden="true">{body}</svg>'
+    )
 
 
 def bar(step: int, left: float, width: float, height: float) -> str:
     """One step's bar, in per cent of the width."""
     name, colour = SIDES[step]
-    place = f'x="{number(left)}%" width="{number(width)}%" y="3" height="{number(height - 6)}"'
+    place = (
+        f'x="{svg_number(left)}%" width="{svg_number(width)}%" y="3"'
+        f' height="{svg_number(height - 6)}"'
+    )
     return f'<rect class="c-{name}" {place} fill="{colour}" stroke="{CARD}"/>'
 
 
 def line(kind: str, start: Point, end: Point, look: str = "") -> str:
     """A straight line between two places."""
     colour = GRID if kind == "grid" else INK
-    return f'<line class="c-{kind}" x1="{start[0]}" x2="{end[0]}" y1="{start[1]}" y2="{end[1]}" stroke="{colour}"{look}/>'
+    return (
+        f'<line class="c-{kind}" x1="{start[0]}" x2="{end[0]}" y1="{start[1]}" y2="{end[1]}"'
+        f' stroke="{colour}"{look}/>'
+    )
 
 
 def text(kind: str, place: Point, words: str, anchor: str = "start") -> str:
     """Words in a drawing, escaped."""
     size, colour = (12, INK) if kind == "label" else (11, MUTE)
     where = f'x="{place[0]}" y="{place[1]}" text-anchor="{anchor}"'
-    return f'<text class="c-{kind}" {where} font-size="{size}" fill="{colour}">{escape(words)}</text>'
+    return (
+        f'<text class="c-{kind}" {where} font-size="{size}" fill="{colour}">{escape(words)}</text>'
+    )

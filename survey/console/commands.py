@@ -6,14 +6,14 @@ import click
 
 from survey.console.service import wave_mail
 from survey.counting.commands import ACTOR
-from survey.counting.service import how_far
+from survey.counting.service import counting_progress
 from survey.invitations.service.invitations import number_answered
 from survey.kernel.clock import now
 from survey.kernel.plurals import how_many
 from survey.mail import service as mail
 from survey.mail.commands import mail_group
-from survey.mail.rules.wording import Pause, rate, time_left
-from survey.mail.service import Letters, box_state
+from survey.mail.rules.wording import MailPause, pace_in_words, time_left
+from survey.mail.service import LetterCounts, mailbox_state
 from survey.waves import service as waves
 from survey.waves.commands import waves_group
 from survey.waves.rules.waves import Wave, WaveState
@@ -27,10 +27,14 @@ def status(wave: str, *, as_json: bool) -> None:
 
     Example: candour waves status it-support-2027-q1 --json
     """
-    item = waves.wave(wave)
+    item = waves.find_wave(wave)
     answered = number_answered(item.id) if item.state is WaveState.OPEN else 0
     at_least = answered // item.minimum_group * item.minimum_group
-    letters = mail.letters(item.slug) if item.state is not WaveState.VOID else Letters({}, {}, ())
+    letters = (
+        mail.letter_counts(item.slug)
+        if item.state is not WaveState.VOID
+        else LetterCounts({}, {}, ())
+    )
     facts = {
         "slug": item.slug,
         "survey": item.survey,
@@ -46,12 +50,17 @@ def status(wave: str, *, as_json: bool) -> None:
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
     click.echo(
-        f"{item.slug}: {item.state}, {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M} ({item.timezone}), {item.invited} invited"
+        f"{item.slug}: {item.state}, {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M}"
+        f" ({item.timezone}), {item.invited} invited"
     )
-    if (left := how_far(item)) and left.is_under_way:
+    if (left := counting_progress(item)) and left.is_under_way:
         click.echo(f"Counting: {left.done:,} of {left.total:,} ballots opened")
     if item.state is WaveState.OPEN:
-        click.echo(f"Answers so far: {f'at least {at_least}' if at_least else f'fewer than {item.minimum_group}'} of {item.invited}")
+        click.echo(
+            "Answers so far:"
+            f" {f'at least {at_least}' if at_least else f'fewer than {item.minimum_group}'} of"
+            f" {item.invited}"
+        )
     _say_letters(item, letters)
 
 
@@ -63,22 +72,35 @@ def mail_status(wave: str | None, *, as_json: bool) -> None:
 
     Example: candour mail status it-support-2027-q1
     """
-    item = waves.wave(wave) if wave else None
+    item = waves.find_wave(wave) if wave else None
     is_void = item is not None and item.state is WaveState.VOID
-    letters = mail.letters(item.slug if item else None) if not is_void else Letters({}, {}, ())
+    letters = (
+        mail.letter_counts(item.slug if item else None) if not is_void else LetterCounts({}, {}, ())
+    )
     if not as_json:
         _say_letters(item, letters)
         if not letters.counts and not letters.quiet:
-            click.echo("No letters." if not is_void else "A void wave tells nothing about its letters.")
-        if (box := box_state()).problem:
+            click.echo(
+                "No letters." if not is_void else "A void wave tells nothing about its letters."
+            )
+        if (box := mailbox_state()).problem:
             at = f"{box.looked_at:%Y-%m-%d %H:%M} UTC" if box.looked_at else "all"
-            click.echo(f"The bounce mailbox was not read at {at}: {box.problem}. To try now: candour mail bounces")
+            click.echo(
+                f"The bounce mailbox was not read at {at}: {box.problem}. To try now: candour mail"
+                " bounces"
+            )
         return
-    channel, pause, pace = mail.channel(), mail.pause_of(item.slug) if item else None, mail.pace()
-    reasons = {kind: mail.reasons(item.slug, kind) for kind in letters.counts} if item else {}
+    channel, pause, pace = (
+        mail.channel_state(),
+        mail.pause_of(item.slug) if item else None,
+        mail.stated_pace(),
+    )
+    reasons = (
+        {kind: mail.failure_reasons(item.slug, kind) for kind in letters.counts} if item else {}
+    )
     facts = {
         "letters": {kind: counts.named() for kind, counts in letters.counts.items()},
-        "progress": wave_mail.told_words(item, now()),
+        "progress": wave_mail.confidential_progress(item, now()),
         "not_arrived_because": {kind: found for kind, found in reasons.items() if found},
         "paused_because": channel.pause.because if channel.pause else None,
         "paused_since": _iso(channel.pause),
@@ -88,8 +110,12 @@ def mail_status(wave: str | None, *, as_json: bool) -> None:
         "per_day": pace.per_day,
         "unknown_kinds": letters.unknown_kinds,
     }
-    box = box_state()
-    facts |= {"bounce_mailbox": {"looked_at": box.looked_at.isoformat(), "problem": box.problem}} if box.looked_at else {}
+    box = mailbox_state()
+    facts |= (
+        {"bounce_mailbox": {"looked_at": box.looked_at.isoformat(), "problem": box.problem}}
+        if box.looked_at
+        else {}
+    )
     click.echo(json.dumps(facts, ensure_ascii=False))
 
 
@@ -100,7 +126,7 @@ def retry(wave: str) -> None:
 
     Example: candour mail retry it-support-2027-q1
     """
-    number = wave_mail.retry(wave, now(), actor=ACTOR)
+    number = wave_mail.retry_wave_letters(wave, now(), actor=ACTOR)
     click.echo(f"{how_many(number, 'letter')} queued again.")
 
 
@@ -112,10 +138,10 @@ def pause(wave: str | None) -> None:
     Example: candour mail pause it-support-2027-q1
     """
     if wave:
-        wave_mail.pause(wave, now(), actor=ACTOR)
+        wave_mail.pause_mail_of_wave(wave, now(), actor=ACTOR)
         click.echo(f"The mail of {wave} is paused. To let it go on: candour mail resume {wave}")
         return
-    mail.pause(actor=ACTOR)
+    mail.pause_sending(actor=ACTOR)
     click.echo("Sending is paused.")
 
 
@@ -127,37 +153,59 @@ def resume(wave: str | None) -> None:
     Example: candour mail resume
     """
     if wave:
-        wave_mail.resume(wave, actor=ACTOR)
+        wave_mail.resume_mail_of_wave(wave, actor=ACTOR)
         click.echo(f"The mail of {wave} goes on with the next tick.")
         return
-    mail.resume(actor=ACTOR)
+    mail.resume_sending(actor=ACTOR)
     click.echo("Sending goes on with the next tick.")
 
 
-def _say_letters(item: Wave | None, letters: Letters) -> None:
+def _say_letters(item: Wave | None, letters: LetterCounts) -> None:
     """The letters in the words of the wave's page; no name, no address, no number of a reminder."""
-    channel, pause = mail.channel(), mail.pause_of(item.slug) if item else None
+    channel, pause = mail.channel_state(), mail.pause_of(item.slug) if item else None
     if channel.pause:
-        click.echo(f"{channel.pause.says} {channel.pause.remedy_at_a_shell} To resume: candour mail resume")
+        click.echo(
+            f"{channel.pause.says} {channel.pause.remedy_at_a_shell} To resume: candour mail resume"
+        )
     elif channel.away_until:
-        click.echo(f"The mail server takes nothing at the moment. Nothing is lost; the next try is at {channel.away_until:%H:%M} UTC.")
+        click.echo(
+            "The mail server takes nothing at the moment. Nothing is lost; the next try is at"
+            f" {channel.away_until:%H:%M} UTC."
+        )
     if item and pause:
         click.echo(
-            f"The mail of {item.slug} is paused: {pause.because}. {pause.remedy_at_a_shell} To resume: candour mail resume {item.slug}"
+            f"The mail of {item.slug} is paused: {pause.because}. {pause.remedy_at_a_shell} To"
+            f" resume: candour mail resume {item.slug}"
         )
     is_held = bool(channel.pause or channel.away_until or pause)
     for kind, counts in letters.counts.items():
-        left = "" if is_held else ", ".join(part for part in (rate(mail.pace()), time_left(counts.waiting, mail.pace())) if part)
-        click.echo(f"{kind}: {counts.words()}{f' ({left} left)' if left and counts.waiting else ''}")
-        for why, number in (mail.reasons(item.slug, kind) if item else {}).items():
+        left = (
+            ""
+            if is_held
+            else ", ".join(
+                part
+                for part in (
+                    pace_in_words(mail.stated_pace()),
+                    time_left(counts.waiting, mail.stated_pace()),
+                )
+                if part
+            )
+        )
+        click.echo(
+            f"{kind}: {counts.words()}{f' ({left} left)' if left and counts.waiting else ''}"
+        )
+        for why, number in (mail.failure_reasons(item.slug, kind) if item else {}).items():
             click.echo(f"  {number:,} x {why}")
-    for kind, words in wave_mail.told_words(item, now()).items():
+    for kind, words in wave_mail.confidential_progress(item, now()).items():
         click.echo(f"{kind}: {words}")
     for kind in letters.unknown_kinds:
-        click.echo(f"{kind}: this version does not know this kind of letter, so it waits. See: candour doctor")
-    if item and (told := wave_mail.unreached(item)):
+        click.echo(
+            f"{kind}: this version does not know this kind of letter, so it waits. See: candour"
+            " doctor"
+        )
+    if item and (told := wave_mail.unreached_in_words(item)):
         click.echo(f"{told}.")
 
 
-def _iso(pause: Pause | None) -> str | None:
+def _iso(pause: MailPause | None) -> str | None:
     return pause.since.isoformat() if pause and pause.since else None

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from survey.counting.service import close_wave, count_returned, hand_over, void_wave
-from survey.findings.service.documents import findings
+from survey.counting.service import close_wave, count_returned, export_sealed_ballots, void_wave
+from survey.findings.service.documents import find_findings
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused, interruptible
+from survey.kernel.errors import Refused, refuse_on_ctrl_c
 from survey.kernel.hints import HAND_OVER
 from survey.kernel.progress import Progress
 from survey.vault.rules.ceremony_files import file_hash
@@ -21,14 +21,20 @@ ACTOR = "command line"
 
 @waves_group.command("close")
 @click.argument("wave")
-@click.option("--early", metavar="REASON", help="Close before the planned date, for this reason; it is printed in the findings.")
+@click.option(
+    "--early",
+    metavar="REASON",
+    help="Close before the planned date, for this reason; it is printed in the findings.",
+)
 def close(wave: str, early: str | None) -> None:
     """Close a wave and count it. Safe to repeat.
 
     Example: candour waves close it-support-2027-q1 --early "office closed by flood"
     """
     key_dir, progress = current_app.config["CANDOUR"].key_dir, Progress("Opening ballots")
-    with interruptible(f"Stopped. Nothing half counted was kept. To finish: candour waves close {wave}"):
+    with refuse_on_ctrl_c(
+        f"Stopped. Nothing half counted was kept. To finish: candour waves close {wave}"
+    ):
         item = close_wave(wave, now(), key_dir, actor=ACTOR, early=early, progress=progress)
     if item.state is WaveState.CLOSED:
         click.echo(f"{WAITS}: {HAND_OVER}".format(wave=item.slug))
@@ -38,11 +44,16 @@ def close(wave: str, early: str | None) -> None:
 
 def _say_counted(item: Wave) -> None:
     if item.state is WaveState.VOID:
-        click.echo(f"{item.slug} is void: {item.void_reason}. Nothing was read and nothing was kept.")
+        click.echo(
+            f"{item.slug} is void: {item.void_reason}. Nothing was read and nothing was kept."
+        )
         _say_pooled(item)
         return
-    found = findings(item.slug).document
-    click.echo(f"{item.slug} is counted: {found['answered']} of {found['invited']} answered. {found['headline']}.")
+    found = find_findings(item.slug).document
+    click.echo(
+        f"{item.slug} is counted: {found['answered']} of {found['invited']} answered."
+        f" {found['headline']}."
+    )
     click.echo(f"Read it: candour findings show {item.slug}")
     _say_pooled(item)
 
@@ -50,7 +61,7 @@ def _say_counted(item: Wave) -> None:
 def _say_pooled(item: Wave) -> None:
     pool = waves.pool_of(item) if item.is_third else None
     if pool:
-        found = findings(pool.slug).document
+        found = find_findings(pool.slug).document
         said = f"{found['answered']} of {found['invited']} answered. {found['headline']}."
         click.echo(f"The quarter is complete: {said} Read it: candour findings show {pool.slug}")
 
@@ -80,7 +91,7 @@ def export(wave: str, file: Path) -> None:
 
     Example: candour ceremony export it-support-2027-q1 ceremony.sealed
     """
-    content = hand_over(wave, actor=ACTOR)
+    content = export_sealed_ballots(wave, actor=ACTOR)
     try:
         file.write_bytes(content)
     except OSError as error:
@@ -89,7 +100,10 @@ def export(wave: str, file: Path) -> None:
             f"{file} cannot be written ({error.strerror}). Choose another place.",
         ) from error
     click.echo(f"{file} holds the sealed ballots of {wave}; its hash is {file_hash(content)}.")
-    click.echo(f"The representative runs: candour cokey open {file} KEYFILE OUT. Then: candour ceremony import {wave} OUT")
+    click.echo(
+        f"The representative runs: candour cokey open {file} KEYFILE OUT. Then: candour ceremony"
+        f" import {wave} OUT"
+    )
 
 
 @ceremony_group.command("import")
@@ -100,4 +114,6 @@ def import_(wave: str, file: Path) -> None:
 
     Example: candour ceremony import it-support-2027-q1 ceremony.opened
     """
-    _say_counted(count_returned(wave, file.read_bytes(), current_app.config["CANDOUR"].key_dir, actor=ACTOR))
+    _say_counted(
+        count_returned(wave, file.read_bytes(), current_app.config["CANDOUR"].key_dir, actor=ACTOR)
+    )

@@ -1,19 +1,28 @@
 """Closing a wave by hand, and the ceremony of the strict tier: sealed ballots out, once opened ones back."""
 
-from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import LARGEST_REQUEST, open_to
 from survey.access.service.current import current_actor
 from survey.access.service.programs import tell_program
-from survey.counting.service import close_wave, count_returned, hand_over
+from survey.counting.service import close_wave, count_returned, export_sealed_ballots
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.responses.service.responses import number_of_ballots
 from survey.vault.rules.ceremony_files import fingerprint
 from survey.waves import service as waves
 from survey.waves.rules.checks import check_closes
-from survey.waves.rules.waves import WaveState, printed
+from survey.waves.rules.waves import WaveState, printed_time
 
 LARGEST_UPLOAD = 32 * 1024**2  # about 4,000 answers
 _LARGEST_FORM = LARGEST_UPLOAD + LARGEST_REQUEST
@@ -39,8 +48,8 @@ def ceremony(wave: str) -> str:
 @open_to("manager")
 def sealed(wave: str) -> Response:
     """The file for the representative; a POST, because the audit log notes it."""
-    content = hand_over(wave, actor=current_actor())
-    headers = {"Content-Disposition": f"attachment; filename={waves.wave(wave).slug}.sealed"}
+    content = export_sealed_ballots(wave, actor=current_actor())
+    headers = {"Content-Disposition": f"attachment; filename={waves.find_wave(wave).slug}.sealed"}
     return Response(content, mimetype="application/octet-stream", headers=headers)
 
 
@@ -50,7 +59,12 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
     """Takes the file that came back and counts."""
     file = request.files.get("file")
     try:
-        counted = count_returned(wave, file.read() if file else b"", current_app.config["CANDOUR"].key_dir, actor=current_actor())
+        counted = count_returned(
+            wave,
+            file.read() if file else b"",
+            current_app.config["CANDOUR"].key_dir,
+            actor=current_actor(),
+        )
     except Refused as refused:
         tell_program(refused)
         return _page(wave, refused), 400
@@ -59,12 +73,12 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
 
 
 def _page(name: str, problem: Refused | None = None) -> str:
-    item = waves.wave(name)
+    item = waves.find_wave(name)
     return render_template(
         "counting/ceremony.html",
         wave=item,
         problem=problem,
-        closes=printed(item.closes, item.timezone),
+        closes=printed_time(item.closes, item.timezone),
         ballots=number_of_ballots(item.id) if item.state is WaveState.CLOSED else None,
         holders=" or ".join(key.name for key in item.co_keys),
         fingerprint=fingerprint,
@@ -76,7 +90,7 @@ def _page(name: str, problem: Refused | None = None) -> str:
 @open_to("manager")
 def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
     """A page of its own: closing early needs a reason and keeps the wave out of the ladder."""
-    item = waves.wave(wave)
+    item = waves.find_wave(wave)
     check_closes(item, now(), "a reason may still be typed")
     problem, reason = None, request.form.get("reason", "")
     if request.method == "POST":
@@ -99,7 +113,7 @@ def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
     page = render_template(
         "counting/close_by_hand.html",
         wave=item,
-        closes=printed(item.closes, item.timezone),
+        closes=printed_time(item.closes, item.timezone),
         problem=problem,
         reason=reason,
     )

@@ -10,26 +10,25 @@ from pathlib import Path
 import click
 from flask import Flask
 
-from survey.access.service.accounts import add_user, sign_in_link
+from survey.access.service.accounts import add_user, make_sign_in_link
 from survey.accountability.rules.replies import Commitment, Side
 from survey.accountability.service import record_reply
-from survey.answering.service import Outcome as Answered
-from survey.answering.service import submit
+from survey.answering.service import SubmissionOutcome, submit_answers
 from survey.app import create_app
 from survey.cli import run
 from survey.config import Config
 from survey.counting.service import close_wave
 from survey.database import transaction
-from survey.findings.service.sharing import recipients, reply_due, share
-from survey.followups.rules.closing_mail import read_draft
-from survey.followups.service.closing_mail import save_draft, send
+from survey.findings.service.sharing import reply_due, share_findings, sharing_recipients
+from survey.followups.rules.follow_up import read_draft
+from survey.followups.service.follow_ups import save_draft, send_follow_up
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import INVITATION, invitations_of, store_code
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
-from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 from survey.mail.service import Catcher, Message
 from survey.organisation.service import set_organisation
 from survey.people.service.directory import import_people
@@ -37,12 +36,19 @@ from survey.providers.service import add_provider, list_providers
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.schedule import tick
 from survey.waves import service as waves
-from survey.waves.rules.surveys import opening
-from survey.waves.rules.waves import Target, Wave, instant
+from survey.waves.rules.surveys import planned_opening
+from survey.waves.rules.waves import Target, Wave, to_utc
 
 FOLDER = Path("instance") / "demo"
 SEED = 20_27
-DEPARTMENTS = {"Sales": 14, "Service": 12, "Warehouse": 11, "Finance": 8, "Production": 8, "Legal": 5}
+DEPARTMENTS = {
+    "Sales": 14,
+    "Service": 12,
+    "Warehouse": 11,
+    "Finance": 8,
+    "Production": 8,
+    "Legal": 5,
+}
 MANAGER = "mira.okafor@northwind.example"
 ZONE = "Europe/London"
 PAST_WAVES = 8
@@ -75,7 +81,7 @@ Dana goes through the open tickets with them every Monday."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SamplePerson:
     """What somebody in the sample tends to answer: a mood from 0 to 1, and whether they answer at all."""
 
     mood: float
@@ -88,23 +94,43 @@ class Past:
     name = "the past"
     is_ready = True
 
-    def connect(self) -> Attempt | None:
+    def connect(self) -> DeliveryAttempt | None:
         """Always ready."""
         return None
 
-    def deliver(self, message: Message) -> Attempt:
+    def deliver(self, message: Message) -> DeliveryAttempt:
         """As if the server had taken it."""
         del message
-        return Attempt(Outcome.SENT, "250")
+        return DeliveryAttempt(DeliveryOutcome.SENT, "250")
 
     def close(self) -> None:
         """Nothing to say."""
 
 
 # How satisfied each department is by nature, and how each question differs from the overall mood.
-DEPARTMENT_MOOD = {"Sales": 0.58, "Service": 0.62, "Warehouse": 0.44, "Finance": 0.60, "Production": 0.52, "Legal": 0.64}
-QUESTION_MOOD = {"OVR1": 0.06, "RSP1": -0.10, "RES1": -0.10, "COM1": -0.12, "REL1": 0.0, "SEC1": 0.20, "EFF2": -0.32, "ACC1": -0.05}
-DRIFT = {"OVR1": 0.035, "RSP1": 0.06, "REL1": 0.025}  # a wave: the provider answers faster and faster
+DEPARTMENT_MOOD = {
+    "Sales": 0.58,
+    "Service": 0.62,
+    "Warehouse": 0.44,
+    "Finance": 0.60,
+    "Production": 0.52,
+    "Legal": 0.64,
+}
+QUESTION_MOOD = {
+    "OVR1": 0.06,
+    "RSP1": -0.10,
+    "RES1": -0.10,
+    "COM1": -0.12,
+    "REL1": 0.0,
+    "SEC1": 0.20,
+    "EFF2": -0.32,
+    "ACC1": -0.05,
+}
+DRIFT = {
+    "OVR1": 0.035,
+    "RSP1": 0.06,
+    "REL1": 0.025,
+}  # a wave: the provider answers faster and faster
 EXPERIENCE = {"RSP1": 0.8, "RES1": 0.75, "COM1": 0.78, "ACC1": 0.7}
 
 
@@ -112,7 +138,7 @@ def main() -> None:
     """Fills the demo when it is empty, prints where to look, and serves until interrupted."""
     port = os.environ.get("PORT", "5000")
     try:
-        config = Config.from_environment(settings(port), Path.cwd())
+        config = Config.from_environment(demo_settings(port), Path.cwd())
         (FOLDER / "mail").mkdir(parents=True, exist_ok=True)
         app = create_app(config)
         with app.app_context():
@@ -124,7 +150,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def settings(port: str) -> dict[str, str]:
+def demo_settings(port: str) -> dict[str, str]:
     """The settings of the demo: everything in one folder, nothing leaves this machine."""
     return {
         "CANDOUR_DATABASE_URL": f"sqlite:///{FOLDER / 'candour.db'}",
@@ -153,25 +179,40 @@ def fill(config: Config, today: datetime) -> None:
     source = random.Random(SEED)
     people = sample_people(source)
     set_organisation(
-        "Northwind Ltd", "Dana Reyes", "dana.reyes@northwind.example", "Head of operations", "northwind.example", several_zones=False
+        "Northwind Ltd",
+        "Dana Reyes",
+        "dana.reyes@northwind.example",
+        "Head of operations",
+        "northwind.example",
+        several_zones=False,
     )
     import_people(staff_csv(people).encode())
     add_provider("Brightline IT", [("Otto Lindqvist", "otto.lindqvist@brightline.example")])
     first = first_opening(today)
-    survey, _ = waves.add_survey(
-        waves.Plan("IT support", "Brightline IT", "quarterly_8", "quarterly", first, 14, ZONE, "all", baseline_waves=2)
+    survey, _ = waves.store_survey(
+        waves.SurveyPlan(
+            "IT support",
+            "Brightline IT",
+            "quarterly_8",
+            "quarterly",
+            first,
+            14,
+            ZONE,
+            "all",
+            baseline_waves=2,
+        )
     )
     for number in range(PAST_WAVES):
         if number == 2:
             for question, target in TARGETS.items():
                 waves.set_target(survey.slug, question, Target(target))
         item = next(w for w in waves.list_waves() if w.state == "planned")
-        opened = instant(opening(survey, number), ZONE)
+        opened = to_utc(planned_opening(survey, number), ZONE)
         item = open_wave(item.slug, opened, config.key_dir, actor="sample data")
         with transaction():  # the past is not mailed again: each letter is told as sent
             for invitation, _ in invitations_of(item.id):
-                mail.cancel(item.slug, INVITATION, invitation.id)
-        answer(item, people, number, source, opened + timedelta(days=2))
+                mail.cancel_letters(item.slug, INVITATION, invitation.id)
+        send_sample_answers(item, people, number, source, opened + timedelta(days=2))
         close_wave(item.slug, item.closes_at, config.key_dir, actor="sample data")
         last = number == PAST_WAVES - 1
         share_past(item, item.closes_at + timedelta(days=3), last=last)
@@ -191,7 +232,7 @@ def first_opening(today: datetime) -> datetime:
     return back - timedelta(days={5: 1, 6: 2}.get(back.weekday(), 0))
 
 
-def sample_people(source: random.Random) -> dict[str, tuple[str, str, Person]]:
+def sample_people(source: random.Random) -> dict[str, tuple[str, str, SamplePerson]]:
     """58 made-up colleagues by address: name, department, temper."""
     names = [f"{first} {last}" for first in FIRST for last in LAST]
     source.shuffle(names)
@@ -200,17 +241,29 @@ def sample_people(source: random.Random) -> dict[str, tuple[str, str, Person]]:
         for _ in range(size):
             name = names.pop()
             mood = min(0.98, max(0.02, source.gauss(DEPARTMENT_MOOD[department], 0.14)))
-            person = Person(mood, source.choice([0.98, 0.95, 0.9, 0.85, 0.75, 0.35, 0.05]))
-            people[f"{name.lower().replace(' ', '.')}@northwind.example"] = (name, department, person)
+            person = SamplePerson(mood, source.choice([0.98, 0.95, 0.9, 0.85, 0.75, 0.35, 0.05]))
+            people[f"{name.lower().replace(' ', '.')}@northwind.example"] = (
+                name,
+                department,
+                person,
+            )
     return people
 
 
-def staff_csv(people: dict[str, tuple[str, str, Person]]) -> str:
+def staff_csv(people: dict[str, tuple[str, str, SamplePerson]]) -> str:
     """The staff list as a manager would upload it."""
-    return "email,name,department\n" + "".join(f"{mail},{name},{department}\n" for mail, (name, department, _) in people.items())
+    return "email,name,department\n" + "".join(
+        f"{mail},{name},{department}\n" for mail, (name, department, _) in people.items()
+    )
 
 
-def answer(item: Wave, people: dict[str, tuple[str, str, Person]], number: int, source: random.Random, at: datetime) -> None:
+def send_sample_answers(
+    item: Wave,
+    people: dict[str, tuple[str, str, SamplePerson]],
+    number: int,
+    source: random.Random,
+    at: datetime,
+) -> None:
     """Lets the diligent answer with codes of their own, through the same door as everybody."""
     questions = waves.questions_of(item).questions
     for invitation, person in invitations_of(item.id):
@@ -219,13 +272,19 @@ def answer(item: Wave, people: dict[str, tuple[str, str, Person]], number: int, 
             continue
         code = draw_code()
         store_code(invitation.id, code)
-        form = {q.id: [value] for q in questions if (value := said(q, temper, person.department, number, source)) is not None}
-        outcome = submit(item, {"token": [code], **form}, at).outcome
-        if outcome is not Answered.SENT:
+        form = {
+            q.id: [value]
+            for q in questions
+            if (value := sample_answer(q, temper, person.department, number, source)) is not None
+        }
+        outcome = submit_answers(item, {"token": [code], **form}, at).outcome
+        if outcome is not SubmissionOutcome.SENT:
             raise RuntimeError(f"the sample's answer was not taken: {outcome}")
 
 
-def said(question: Question, person: Person, department: str, number: int, source: random.Random) -> str | None:
+def sample_answer(
+    question: Question, person: SamplePerson, department: str, number: int, source: random.Random
+) -> str | None:
     """One answer: a drift upwards over the waves for most, no better communication in the warehouse, some opt-outs."""
     if question.scale.kind is ScaleKind.TEXT:
         return source.choice(IMPROVE) if source.random() < 0.55 else None
@@ -241,29 +300,47 @@ def said(question: Question, person: Person, department: str, number: int, sourc
 
 def share_past(item: Wave, at: datetime, *, last: bool) -> None:
     """Shares a wave with the provider; only the newest mail is really sent."""
-    share(item.slug, [contact.id for contact in recipients(item)[1]], at, actor="sample data")
+    share_findings(
+        item.slug, [contact.id for contact in sharing_recipients(item)[1]], at, actor="sample data"
+    )
     if not last:
-        mail.deliver(channel=Past())
+        mail.deliver_letters(channel=Past())
 
 
 def follow_up_past(item: Wave, number: int, *, last: bool) -> None:
     """The provider replies (once it does not), and staff hear what changes; only the newest mail is really sent."""
     due = reply_due(item)
     assert due
-    replied, told = (instant(datetime.combine(day, time(10, 0)), ZONE) for day in (due.reply_by, due.reply_by + timedelta(days=5)))
+    replied, told = (
+        to_utc(datetime.combine(day, time(10, 0)), ZONE)
+        for day in (due.reply_by, due.reply_by + timedelta(days=5))
+    )
     if number != SILENT_WAVE:
         commitments = [
             Commitment(
-                Side.PROVIDER, "A ticket is closed only when whoever opened it agrees", "Petra Holm, service desk", _in(due.reply_by, 28)
+                Side.PROVIDER,
+                "A ticket is closed only when whoever opened it agrees",
+                "Petra Holm, service desk",
+                _in(due.reply_by, 28),
             ),
-            Commitment(Side.PROVIDER, "A progress note on every open ticket, each working day", "Otto Lindqvist", _in(due.reply_by, 14)),
-            Commitment(Side.CLIENT, "New starters announced five working days ahead", "head of personnel", _in(due.reply_by, 21)),
+            Commitment(
+                Side.PROVIDER,
+                "A progress note on every open ticket, each working day",
+                "Otto Lindqvist",
+                _in(due.reply_by, 14),
+            ),
+            Commitment(
+                Side.CLIENT,
+                "New starters announced five working days ahead",
+                "head of personnel",
+                _in(due.reply_by, 21),
+            ),
         ]
         record_reply(item.slug, REPLY, due.reply_by, commitments, replied, actor="sample data")
     save_draft(item.slug, read_draft("", CHANGES, (), ()))
-    send(item.slug, told, actor="sample data")
+    send_follow_up(item.slug, told, actor="sample data")
     if not last:
-        mail.deliver(channel=Past())
+        mail.deliver_letters(channel=Past())
 
 
 def _in(day: date, days: int) -> date:
@@ -276,14 +353,25 @@ def welcome(config: Config) -> None:
     newest = next((w for w in reversed(waves.list_waves()) if w.is_published), None)
     running = next((w for w in waves.list_waves() if w.state == "open"), None)
     letters = Catcher(config.folder / "mail").letters()
-    invitation = next((letter for letter in letters if running and f"/s/{running.slug}#" in letter.text), None)
+    invitation = next(
+        (letter for letter in letters if running and f"/s/{running.slug}#" in letter.text), None
+    )
     shared = next((letter for letter in letters if "lindqvist" in letter.to), None)
     closing = next((letter for letter in letters if letter.subject.startswith("You said")), None)
     places = [
-        ("the manager's dashboard; this link signs you in, once", sign_in_link(MANAGER, config)),
+        (
+            "the manager's dashboard; this link signs you in, once",
+            make_sign_in_link(MANAGER, config),
+        ),
         ("the newest results (after signing in)", f"{base}/waves/{newest.slug}" if newest else ""),
-        ("the wave that is open now (after signing in)", f"{base}/waves/{running.slug}" if running else ""),
-        ("one employee's invitation; its link leads to the survey", f"{base}/mail/{invitation.id}" if invitation else ""),
+        (
+            "the wave that is open now (after signing in)",
+            f"{base}/waves/{running.slug}" if running else "",
+        ),
+        (
+            "one employee's invitation; its link leads to the survey",
+            f"{base}/mail/{invitation.id}" if invitation else "",
+        ),
         ("the findings mail to the provider", f"{base}/mail/{shared.id}" if shared else ""),
         ("the follow-up mail to staff", f"{base}/mail/{closing.id}" if closing else ""),
         ("the mail catcher's inbox, with all mails", f"{base}/mail"),

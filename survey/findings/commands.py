@@ -8,9 +8,14 @@ import click
 from flask import current_app
 
 from survey.findings.exports.rules.csv_file import as_csv
-from survey.findings.letters import check_length, findings_letter
-from survey.findings.service.documents import findings
-from survey.findings.service.sharing import check_publication, preview_sharing, recipients, share
+from survey.findings.letters import check_findings_length, findings_letter
+from survey.findings.service.documents import find_findings
+from survey.findings.service.sharing import (
+    check_publication,
+    preview_sharing,
+    share_findings,
+    sharing_recipients,
+)
 from survey.findings.words.rules import wording
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
@@ -26,13 +31,18 @@ def findings_group() -> None:
 @findings_group.command("show")
 @click.argument("wave")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings document.")
-@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write one line per published figure.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one line per published figure.",
+)
 def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
     """Show a wave's findings.
 
     Example: candour findings show latest --json
     """
-    found = findings(wave)
+    found = find_findings(wave)
     if csv_file:
         _write(csv_file, as_csv(found))
     if as_json:
@@ -40,7 +50,10 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
         return
     document = found.document
     click.echo(f"{document['headline']}.")
-    click.echo(f"{document['answered']} of {document['invited']} answered ({document['response_rate']:.0%}).")
+    click.echo(
+        f"{document['answered']} of {document['invited']} answered"
+        f" ({document['response_rate']:.0%})."
+    )
     if "thirds" in document:
         click.echo(wording.made_of(document["thirds"]))
     for measure in document["measures"]:
@@ -50,42 +63,70 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
 
 @findings_group.command("share")
 @click.argument("wave")
-@click.option("--to", "audience", type=click.Choice(["provider"]), required=True, help="Who gets the findings.")
-@click.option("--with-comments", is_flag=True, help="Print the released comments in the mail; the wave needs ten answers.")
+@click.option(
+    "--to",
+    "audience",
+    type=click.Choice(["provider"]),
+    required=True,
+    help="Who gets the findings.",
+)
+@click.option(
+    "--with-comments",
+    is_flag=True,
+    help="Print the released comments in the mail; the wave needs ten answers.",
+)
 @click.option("--with-groups", is_flag=True, help="Print the published figures by reporting group.")
 @click.option("--dry-run", is_flag=True, help="Print the mail and its recipients; send nothing.")
-def share_findings(wave: str, audience: str, *, dry_run: bool, **extra: bool) -> None:  # noqa: ARG001 - one audience so far
+def share(wave: str, audience: str, *, dry_run: bool, **extra: bool) -> None:  # noqa: ARG001 - one audience so far
     """Mail the findings to the provider's contacts. Sharing again sends nothing twice.
 
     Company figures only, unless groups or comments are asked for.
 
     Example: candour findings share it-support-2027-q1 --to provider --dry-run
     """
-    found = findings(wave)
-    provider, contacts = recipients(found.wave)
+    found = find_findings(wave)
+    provider, contacts = sharing_recipients(found.wave)
     if not contacts:
         raise Refused("no-contacts", f"{provider.name} has no contact yet.", provider=provider.name)
     if dry_run:
         shared = preview_sharing(found, contacts[0].id, now(), **extra)
         check_publication(found, with_groups=shared.groups)
-        check_length(shared, provider, contacts[0])
+        check_findings_length(shared, provider, contacts[0])
         letter = findings_letter(shared, provider, contacts[0], current_app.config["CANDOUR"])
-        click.echo(f"To: {', '.join(f'{c.name} <{c.address}>' for c in contacts)}\nSubject: {letter.subject}\n\n{letter.text}")
+        click.echo(
+            f"To: {', '.join(f'{c.name} <{c.address}>' for c in contacts)}\nSubject:"
+            f" {letter.subject}\n\n{letter.text}"
+        )
         return
-    new = {shared.contact_id for shared in share(wave, [contact.id for contact in contacts], now(), actor=ACTOR, **extra)}
+    new = {
+        shared.contact_id
+        for shared in share_findings(
+            wave, [contact.id for contact in contacts], now(), actor=ACTOR, **extra
+        )
+    }
     if not new:
-        click.echo(f"Everybody at {provider.name} was sent this version before; nothing is sent twice.")
+        click.echo(
+            f"Everybody at {provider.name} was sent this version before; nothing is sent twice."
+        )
         return
     addresses = ", ".join(contact.address for contact in contacts if contact.id in new)
-    click.echo(f"Shared with {len(new)} at {provider.name}: {addresses}. The mail leaves with the next tick.")
+    click.echo(
+        f"Shared with {len(new)} at {provider.name}: {addresses}. The mail leaves with the next"
+        " tick."
+    )
 
 
 def _line(measure: dict[str, Any]) -> str:
     head = f"{measure['question']:<12} {measure['statistic']:<6}"
     if not measure["shown"]:
         return f"{head} {measure['words']}"
-    target = f", target {measure['target']:.0%}: {measure['verdict']}" if measure.get("target") else ""
-    return f"{head} {measure['estimate']:.4f} ({measure['low']:.4f} to {measure['high']:.4f}), {measure['answers']} answers{target}"
+    target = (
+        f", target {measure['target']:.0%}: {measure['verdict']}" if measure.get("target") else ""
+    )
+    return (
+        f"{head} {measure['estimate']:.4f} ({measure['low']:.4f} to {measure['high']:.4f}),"
+        f" {measure['answers']} answers{target}"
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,10 +6,10 @@ from survey.charts.drawings import range_cells
 from survey.config import Config
 from survey.findings.rules import Sharing
 from survey.findings.words.rules import wording
-from survey.findings.words.rules.presentation import named_date, present
+from survey.findings.words.rules.presentation import named_date, present_document
 from survey.mail.rules import letter
-from survey.mail.rules.letter import Letter, styled
-from survey.organisation.service import organisation
+from survey.mail.rules.letter import Letter, inline_styles
+from survey.organisation.service import find_organisation
 from survey.providers.rules import Contact, Provider
 
 SHORTER = "Leave out the groups, or hold back some comments."
@@ -18,12 +18,12 @@ SHORTER = "Leave out the groups, or hold back some comments."
 def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Config) -> Letter:
     """One page for the provider: the frozen document, a date to answer by, and groups and comments only as the sharing holds them."""
     document = shared.findings.document
-    client = organisation(config.mail_from)
-    shown = present(document)
+    client = find_organisation(config.mail_from)
+    shown = present_document(document)
     facts = {
         "shown": shown,
         "client": client.name,
-        "response": wording.rate(document),
+        "response": wording.response_rate(document),
         "opened": named_date(document["wave"]["opened"]),
         "closed": named_date(document["wave"]["closed"]),
         "how": f"{config.base_url}/how-we-count",
@@ -42,11 +42,13 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
         to_address=to.address,
         subject=render_template("findings/letters/findings.subject.txt", **facts).strip()[:200],
         text=render_template("findings/letters/findings.txt", **facts),
-        html=styled(render_template("findings/letters/findings.html", **facts)),
+        html=inline_styles(render_template("findings/letters/findings.html", **facts)),
         reply_to=client.contact_email,
     )
 
 
-def check_length(shared: Sharing, provider: Provider, to: Contact) -> None:
+def check_findings_length(shared: Sharing, provider: Provider, to: Contact) -> None:
     """Refuses a mail that would be cut off on its way."""
-    letter.check_length(findings_letter(shared, provider, to, current_app.config["CANDOUR"]), SHORTER)
+    letter.check_length(
+        findings_letter(shared, provider, to, current_app.config["CANDOUR"]), SHORTER
+    )

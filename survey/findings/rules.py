@@ -23,7 +23,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierWave:
     """An earlier published wave of the same survey: its cells, the minimums it froze, and the further groups it hid."""
 
     slug: str
@@ -57,7 +57,7 @@ class Evidence:
     directory's names in small letters, which no theme may hold. `thirds` are those that a quarter's result is the sum of.
     """
 
-    earlier: Sequence[Earlier] = ()
+    earlier: Sequence[EarlierWave] = ()
     scores: Sequence[str] = ()
     comments: Mapping[str, Sequence[str]] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
@@ -70,7 +70,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
+class Withholding:
     """What an audit keeps out of a document: further groups to hide by question, and questions not compared with earlier waves."""
 
     further: Mapping[str, int] = field(default_factory=dict)

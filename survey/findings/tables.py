@@ -23,7 +23,9 @@ class SharingRow(Base):
     """A version sent to one contact of the provider, on a day, with the day a reply is due."""
 
     __tablename__ = "sharing"
-    __table_args__ = (ForeignKeyConstraint(["wave_id", "version"], ["findings.wave_id", "findings.version"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["wave_id", "version"], ["findings.wave_id", "findings.version"]),
+    )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     wave_id: Mapped[str] = mapped_column(Text, index=True)
     version: Mapped[int] = mapped_column(Integer)

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from survey.accountability import service
-from survey.accountability.rules.replies import Line, Side, named_day, read_commitments
+from survey.accountability.rules.replies import Side, TypedCommitment, named_day, read_commitments
 from survey.followups.letters import sample_letter
-from survey.followups.rules.closing_mail import Standing, read_draft
-from survey.followups.service import closing_mail
+from survey.followups.rules.follow_up import FollowUpStanding, read_draft
+from survey.followups.service import follow_ups
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.kernel.plurals import either, how_many
+from survey.kernel.plurals import choose_form, how_many
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 
@@ -31,16 +31,28 @@ def followups_group() -> None:
 @click.argument("wave")
 @click.option("--file", "file", type=READABLE, help="The reply, word for word, as plain text.")
 @click.option("--received", type=DAY, help="The day on which it arrived.")
-@click.option("--none", "has_none", is_flag=True, help="No reply has arrived; record only the commitments.")
+@click.option(
+    "--none", "has_none", is_flag=True, help="No reply has arrived; record only the commitments."
+)
 @click.option(
     "--commitment",
     "commitments",
     nargs=4,
     multiple=True,
     metavar="SIDE WHAT OWNER DAY",
-    help="What one side promises: provider or client, what, owner by role or name, day due. May be repeated.",
+    help=(
+        "What one side promises: provider or client, what, owner by role or name, day due. May be"
+        " repeated."
+    ),
 )
-def reply(wave: str, *, file: Path | None, received: datetime | None, has_none: bool, commitments: tuple[tuple[str, ...], ...]) -> None:
+def reply(
+    wave: str,
+    *,
+    file: Path | None,
+    received: datetime | None,
+    has_none: bool,
+    commitments: tuple[tuple[str, ...], ...],
+) -> None:
     """Record the provider's reply to the findings. A second time it is a correction, a new version; nothing is overwritten.
 
     Example: candour followups reply it-support-2027-q1 --file reply.txt --received 2027-02-09
@@ -50,20 +62,44 @@ def reply(wave: str, *, file: Path | None, received: datetime | None, has_none: 
             "reply-not-given",
             "Say where the reply is and when it arrived, or that none has arrived.",
         )
-    lines = read_commitments([Line(*typed) for typed in commitments])
+    lines = read_commitments([TypedCommitment(*typed) for typed in commitments])
     day = received.date() if received else None
     kept = service.record_reply(wave, _text(file) if file else None, day, lines, now(), actor=ACTOR)
     what = "The reply is" if kept.text is not None else "The commitments are"
-    click.echo(f"{what} recorded, version {kept.version}. Look at the mail to staff: candour followups preview {waves.wave(wave).slug}")
+    click.echo(
+        f"{what} recorded, version {kept.version}. Look at the mail to staff: candour followups"
+        f" preview {waves.find_wave(wave).slug}"
+    )
 
 
 @followups_group.command("write")
 @click.argument("wave")
 @click.option("--opening", default="", help="A line of your own to begin with.")
-@click.option("--changes", "changes_file", type=READABLE, help="What you yourself change, as plain text.")
-@click.option("--strength", "strengths", multiple=True, metavar="QUESTION", help="In place of the rule's choice; at most two.")
-@click.option("--problem", "problems", multiple=True, metavar="QUESTION", help="In place of the rule's choice; at most two.")
-def write(wave: str, *, opening: str, changes_file: Path | None, strengths: tuple[str, ...], problems: tuple[str, ...]) -> None:
+@click.option(
+    "--changes", "changes_file", type=READABLE, help="What you yourself change, as plain text."
+)
+@click.option(
+    "--strength",
+    "strengths",
+    multiple=True,
+    metavar="QUESTION",
+    help="In place of the rule's choice; at most two.",
+)
+@click.option(
+    "--problem",
+    "problems",
+    multiple=True,
+    metavar="QUESTION",
+    help="In place of the rule's choice; at most two.",
+)
+def write(
+    wave: str,
+    *,
+    opening: str,
+    changes_file: Path | None,
+    strengths: tuple[str, ...],
+    problems: tuple[str, ...],
+) -> None:
     """Write what the mail to staff says beside findings, reply and commitments. Sends nothing.
 
     Example: candour followups write it-support-2027-q1 --changes changes.txt
@@ -74,8 +110,10 @@ def write(wave: str, *, opening: str, changes_file: Path | None, strengths: tupl
             "The mail names two strengths and two problems at most. Choose fewer.",
         )
     changes = _text(changes_file) if changes_file else ""
-    closing_mail.save_draft(wave, read_draft(opening, changes, strengths, problems))
-    click.echo(f"Saved. Look at the mail to staff: candour followups preview {waves.wave(wave).slug}")
+    follow_ups.save_draft(wave, read_draft(opening, changes, strengths, problems))
+    click.echo(
+        f"Saved. Look at the mail to staff: candour followups preview {waves.find_wave(wave).slug}"
+    )
 
 
 @followups_group.command("preview")
@@ -90,7 +128,11 @@ def preview(wave: str) -> None:
 
 @followups_group.command("send")
 @click.argument("wave")
-@click.option("--correction", metavar="REASON", help="Send another version of a mail that went out already; its readers see the reason.")
+@click.option(
+    "--correction",
+    metavar="REASON",
+    help="Send another version of a mail that went out already; its readers see the reason.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the mail and how many get it; send nothing.")
 def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
     """Send the mail to everybody who was invited to the wave, whether they answered or not; once. Whoever stopped survey mails gets none.
@@ -103,11 +145,14 @@ def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
         _print(wave, correction)
         return
     reason = None if correction is None else read_draft("", "", (), (), correction).correction
-    edition = closing_mail.send(wave, now(), actor=ACTOR, correction=reason)
-    item = waves.wave(wave)
-    number = len(closing_mail.readers(item))
+    edition = follow_ups.send_follow_up(wave, now(), actor=ACTOR, correction=reason)
+    item = waves.find_wave(wave)
+    number = len(follow_ups.follow_up_readers(item))
     letters = how_many(number, "letter")
-    click.echo(f"Version {edition.version} is on its way to everybody who was invited: {letters} {either(number, 'is', 'are')} queued.")
+    click.echo(
+        f"Version {edition.version} is on its way to everybody who was invited: {letters}"
+        f" {choose_form(number, 'is', 'are')} queued."
+    )
     click.echo("Whoever has stopped survey mails gets none. The mails leave with the next tick.")
 
 
@@ -118,33 +163,41 @@ def list_followups(*, as_json: bool) -> None:
 
     Example: candour followups list --json
     """
-    found = closing_mail.standings(now())
+    found = follow_ups.list_standings(now())
     if as_json:
-        click.echo(json.dumps({"followups": [_facts(item, standing) for item, standing in found]}, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {"followups": [_facts(item, standing) for item, standing in found]},
+                ensure_ascii=False,
+            )
+        )
         return
     for item, standing in found:
         click.echo(f"{item.slug}: {_says(standing)}")
 
 
 def _print(wave: str, correction: str | None) -> None:
-    item, moment = waves.wave(wave), now()
-    letter = sample_letter(closing_mail.preview(wave, moment, correction=correction))
-    standing = closing_mail.standing(item, moment)
+    item, moment = waves.find_wave(wave), now()
+    letter = sample_letter(follow_ups.preview_follow_up(wave, moment, correction=correction))
+    standing = follow_ups.follow_up_standing(item, moment)
     click.echo(
-        f"To: {len(closing_mail.readers(item))} who were invited, except whoever has stopped survey mails\nSubject: {letter.subject}\n"
+        f"To: {len(follow_ups.follow_up_readers(item))} who were invited, except whoever has"
+        f" stopped survey mails\nSubject: {letter.subject}\n"
     )
     click.echo(letter.text)
-    if standing and (reason := closing_mail.why_not(item, standing)):
+    if standing and (reason := follow_ups.why_not_yet(item, standing)):
         click.echo(f"It cannot go yet. {reason}", err=True)
 
 
-def _facts(item: Wave, found: Standing) -> dict[str, object]:
+def _facts(item: Wave, found: FollowUpStanding) -> dict[str, object]:
     return {
         "wave": item.slug,
         "shared": found.shared.isoformat(),
         "reply_due": found.reply_due.isoformat(),
         "reply": found.record.version if found.record and found.is_replied else None,
-        "received": found.record.received.isoformat() if found.record and found.record.received else None,
+        "received": (
+            found.record.received.isoformat() if found.record and found.record.received else None
+        ),
         "commitments": _count(found),
         "without_reply_from": found.from_day.isoformat(),
         "due": found.due.isoformat(),
@@ -155,16 +208,19 @@ def _facts(item: Wave, found: Standing) -> dict[str, object]:
     }
 
 
-def _count(found: Standing) -> dict[str, int]:
+def _count(found: FollowUpStanding) -> dict[str, int]:
     lines = found.record.commitments if found.record else ()
     return {side.value: sum(one.side is side for one in lines) for side in Side}
 
 
-def _says(found: Standing) -> str:
+def _says(found: FollowUpStanding) -> str:
     if found.edition:
         return f"sent on {named_day(found.edition.sent)}, version {found.edition.version}"
     replied = "reply recorded" if found.is_replied else f"reply due by {named_day(found.reply_due)}"
-    return f"{replied}, mail to staff {'OVERDUE since' if found.is_overdue else 'due by'} {named_day(found.due)}"
+    return (
+        f"{replied}, mail to staff {'OVERDUE since' if found.is_overdue else 'due by'}"
+        f" {named_day(found.due)}"
+    )
 
 
 def _text(path: Path) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
-from survey.followups.rules.closing_mail import Draft
+from survey.followups.rules.follow_up import FollowUpDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,19 @@ def mail_form(posted: MultiDict[str, str]) -> MailForm:
     """What was posted."""
     chosen = {name: tuple(posted.getlist(name)[:2]) for name in ("strength", "problem")}
     return MailForm(
-        posted.get("opening", ""), posted.get("changes", ""), chosen["strength"], chosen["problem"], posted.get("correction", "")
+        posted.get("opening", ""),
+        posted.get("changes", ""),
+        chosen["strength"],
+        chosen["problem"],
+        posted.get("correction", ""),
     )
 
 
-def as_saved(draft: Draft) -> MailForm:
+def as_saved(draft: FollowUpDraft) -> MailForm:
     """The form with what was saved."""
-    return MailForm(draft.opening, draft.changes, _two(draft.strengths), _two(draft.problems), draft.correction)
+    return MailForm(
+        draft.opening, draft.changes, _two(draft.strengths), _two(draft.problems), draft.correction
+    )
 
 
 def _two(chosen: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from survey.access.rules.open_to import open_to
 from survey.database import connection, db, revision_of, revisions
-from survey.jobs.pulse import last_pass
+from survey.jobs.heartbeat import last_pass
 from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.waves import service as waves
@@ -22,7 +22,7 @@ LATE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Metric:
     """A number, or one per combination of labels."""
 
     name: str
@@ -72,24 +72,53 @@ def metrics() -> Response:
                 (gauge.labels(*labels) if labels else gauge).set(value)
     except SQLAlchemyError:
         db.session.rollback()
-        return Response("# the database does not answer\n", 503, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return Response(
+            "# the database does not answer\n", 503, content_type=CONTENT_TYPE_PLAIN_0_0_4
+        )
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _figures() -> Iterator[Figure]:
+def _figures() -> Iterator[Metric]:
     moment = now()
-    passed, waits = last_pass(), mail.waits_since()
+    passed, waits = last_pass(), mail.oldest_due_at()
     if passed:
-        yield Figure("last_pass_age_seconds", "How long ago the timetable was gone through.", (), {(): (moment - passed).total_seconds()})
-    yield Figure("mail_paused", "1 while nothing goes out until somebody resumes.", (), {(): float(bool(mail.channel_pause()))})
+        yield Metric(
+            "last_pass_age_seconds",
+            "How long ago the timetable was gone through.",
+            (),
+            {(): (moment - passed).total_seconds()},
+        )
+    yield Metric(
+        "mail_paused",
+        "1 while nothing goes out until somebody resumes.",
+        (),
+        {(): float(bool(mail.channel_pause()))},
+    )
     oldest = (moment - waits).total_seconds() if waits else 0.0
-    yield Figure("oldest_due_letter_age_seconds", "For how long the oldest letter that could go has waited.", (), {(): oldest})
+    yield Metric(
+        "oldest_due_letter_age_seconds",
+        "For how long the oldest letter that could go has waited.",
+        (),
+        {(): oldest},
+    )
     letters: dict[tuple[str, ...], float] = {
-        (kind, state): float(number) for kind, counts in mail.letters().counts.items() for state, number in asdict(counts).items()
+        (kind, state): float(number)
+        for kind, counts in mail.letter_counts().counts.items()
+        for state, number in asdict(counts).items()
     }
-    yield Figure("letters", "Letters by kind and state, but for kinds whose number would say who has answered.", ("kind", "state"), letters)
+    yield Metric(
+        "letters",
+        "Letters by kind and state, but for kinds whose number would say who has answered.",
+        ("kind", "state"),
+        letters,
+    )
     states = Counter(item.state for item in waves.list_waves())
-    yield Figure("waves", "Waves by state.", ("state",), {(state.value,): float(states[state]) for state in WaveState})
+    yield Metric(
+        "waves",
+        "Waves by state.",
+        ("state",),
+        {(state.value,): float(states[state]) for state in WaveState},
+    )
 
 
 def _timetable() -> str:

@@ -16,7 +16,7 @@ def correct(old: str, new: str) -> None:
 
     Example: candour people correct ada@nortwind.example ada@northwind.example
     """
-    person = personal_data.correct_address(old, new)
+    person = personal_data.correct_invited_address(old, new)
     click.echo(f"{person.name} is now {person.email}.")
 
 
@@ -27,7 +27,7 @@ def export(email: str) -> None:
 
     Example: candour people export ada@northwind.example > ada.json
     """
-    click.echo(json.dumps(personal_data.export_person(email), ensure_ascii=False, indent=2))
+    click.echo(json.dumps(personal_data.export_personal_data(email), ensure_ascii=False, indent=2))
 
 
 @people_group.command("erase")
@@ -37,5 +37,5 @@ def erase(email: str) -> None:
 
     Example: candour people erase ada@northwind.example
     """
-    personal_data.erase_person(email)
+    personal_data.erase_personal_data(email)
     click.echo("Erased. Numbers of those invited stay as they were.")

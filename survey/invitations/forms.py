@@ -10,4 +10,7 @@ from survey.kernel.addresses import LONGEST_ADDRESS
 class AddressForm(FlaskForm):  # type: ignore[misc]
     """Another address for somebody."""
 
-    email = EmailField("New address", validators=[DataRequired("Fill in the address."), Length(max=LONGEST_ADDRESS)])
+    email = EmailField(
+        "New address",
+        validators=[DataRequired("Fill in the address."), Length(max=LONGEST_ADDRESS)],
+    )

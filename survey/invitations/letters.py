@@ -10,19 +10,27 @@ from traceback import extract_tb
 from flask import current_app
 from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError
 
-from survey.invitations.rules.codes import LENGTH, grouped
+from survey.invitations.rules.codes import LENGTH, grouped_code
 from survey.kernel.errors import Refused
-from survey.languages import BASE, Voice, faults, is_spoken, language_for, named, voice_for
-from survey.mail.rules.letter import Letter, styled
+from survey.languages import (
+    BASE,
+    Voice,
+    catalog_faults,
+    is_spoken,
+    language_for,
+    language_name,
+    voice_for,
+)
+from survey.mail.rules.letter import Letter, inline_styles
 from survey.mail.rules.template import Marks, Template
 from survey.organisation.rules.organisation import Organisation
-from survey.organisation.rules.promise import Terms, in_the_mail
-from survey.organisation.service import organisation
+from survey.organisation.rules.promise import PromiseTerms, promise_in_mail
+from survey.organisation.service import find_organisation
 from survey.people.rules.staff_list import Person
 from survey.providers.rules import Provider
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
-from survey.waves.rules.waves import Group, Wave
+from survey.waves.rules.waves import ReportingGroup, Wave
 
 INVITES, REMINDS = "invitation", "reminder"
 MOST_KEPT = 1024
@@ -30,7 +38,7 @@ _EXTENSION = "candour_letters"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class LetterFacts:
     """All that the letters of one wave to one group state; equal facts make equal letters."""
 
     organisation: Organisation
@@ -43,12 +51,12 @@ class Facts:
     representatives: tuple[str, ...]
     questions: int
     minutes: int
-    group: Group
+    group: ReportingGroup
     base_url: str
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class PersonalSecrets:
     """What one letter carries and no other: the code to answer with, the secret of its stop link, and that of its one-click header."""
 
     code: str
@@ -66,14 +74,19 @@ class _Desk:
     """Where letters are written: templates in which an unknown name is a fault, and what has been written already."""
 
     environment: Environment
-    made: dict[tuple[str, Voice, Facts], Template] = field(default_factory=dict)
+    made: dict[tuple[str, Voice, LetterFacts], Template] = field(default_factory=dict)
 
 
-def facts_of(
-    wave: Wave, group: Group, organisation: Organisation, provider: Provider, questionnaire: Questionnaire, base_url: str
-) -> Facts:
+def letter_facts(
+    wave: Wave,
+    group: ReportingGroup,
+    organisation: Organisation,
+    provider: Provider,
+    questionnaire: Questionnaire,
+    base_url: str,
+) -> LetterFacts:
     """What the letters of a wave to one of its groups state."""
-    return Facts(
+    return LetterFacts(
         organisation,
         provider.name,
         wave.slug,
@@ -89,7 +102,7 @@ def facts_of(
     )
 
 
-def template_for(kind: str, voice: Voice, facts: Facts) -> Template:
+def template_for(kind: str, voice: Voice, facts: LetterFacts) -> Template:
     """An invitation to answer, or a reminder, in one language to one group: written once, and kept while its facts stay the same."""
     desk = _desk()
     key = (kind, voice, facts)
@@ -101,9 +114,14 @@ def template_for(kind: str, voice: Voice, facts: Facts) -> Template:
     return found
 
 
-def staff_letter(template: Template, person: Person, means: Means) -> Letter:
+def personal_letter(template: Template, person: Person, means: PersonalSecrets) -> Letter:
     """One person's letter: one link with the code, the promise, the group the answers are counted under, a way out."""
-    values = {"code": means.code, "grouped": grouped(means.code), "stop": means.stop, "one_click": means.one_click}
+    values = {
+        "code": means.code,
+        "grouped": grouped_code(means.code),
+        "stop": means.stop,
+        "one_click": means.one_click,
+    }
     return template.fill(person.name, person.email, values)
 
 
@@ -112,40 +130,53 @@ def language_of(person: Person, organisation: Organisation) -> str:
     return person.language or organisation.language
 
 
-def rehearse(wave: Wave, group: Group, questionnaire: Questionnaire, people: Sequence[Person]) -> dict[str, int]:
+def check_letters_can_be_written(
+    wave: Wave, group: ReportingGroup, questionnaire: Questionnaire, people: Sequence[Person]
+) -> dict[str, int]:
     """Writes a letter of each kind in every language that these people are written to in, and sends none.
 
     Refuses a wave of which a letter cannot be written, naming files and lines. Gives the languages that are wanted but
     not offered, so that English stands in, and by how many people.
     """
     config = current_app.config["CANDOUR"]
-    asking = organisation(config.mail_from)
+    asking = find_organisation(config.mail_from)
     wanted = Counter(language_of(one, asking) for one in people)
-    facts = facts_of(wave, group, asking, provider_by_id(wave.provider_id), questionnaire, config.base_url)
-    found = [fault for language in sorted(set(map(language_for, wanted))) for fault in _faults(language, facts)]
+    facts = letter_facts(
+        wave, group, asking, provider_by_id(wave.provider_id), questionnaire, config.base_url
+    )
+    found = [
+        fault
+        for language in sorted(set(map(language_for, wanted)))
+        for fault in _faults(language, facts)
+    ]
     if found:
         more = tuple(found[1:])
         raise Refused(
             "letters-not-written",
-            f"{wave.slug} does not open, for its letters cannot be written; nothing was queued. Correct {found[0]}",
+            f"{wave.slug} does not open, for its letters cannot be written; nothing was queued."
+            f" Correct {found[0]}",
             details=more,
         )
     return {tag: number for tag, number in sorted(wanted.items()) if not is_spoken(tag)}
 
 
-def _faults(language: str, facts: Facts) -> tuple[str, ...]:
-    if found := faults(language):
+def _faults(language: str, facts: LetterFacts) -> tuple[str, ...]:
+    if found := catalog_faults(language):
         return found
     return tuple(fault for kind in (INVITES, REMINDS) if (fault := _fault(kind, language, facts)))
 
 
-def _fault(kind: str, language: str, facts: Facts) -> str | None:
+def _fault(kind: str, language: str, facts: LetterFacts) -> str | None:
     """What keeps one letter from being written: it is written to somebody, and nobody gets it."""
     somebody = Person("", "somebody@organisation.example", "Somebody", facts.group.name)
     try:
-        staff_letter(template_for(kind, voice_for(language), facts), somebody, Means("0" * LENGTH, "0", "0"))
+        personal_letter(
+            template_for(kind, voice_for(language), facts),
+            somebody,
+            PersonalSecrets("0" * LENGTH, "0", "0"),
+        )
     except Refused as refused:
-        return f"{kind} in {named(language)}: {refused.sentence}"
+        return f"{kind} in {language_name(language)}: {refused.sentence}"
     except (TemplateError, LookupError, TypeError, ValueError) as error:
         return f"{_place(error)}: {_reason(error)}."
     return None
@@ -155,14 +186,24 @@ def _place(error: Exception) -> str:
     """File and line in a template: where it cannot be read, else where what went wrong was asked for."""
     if isinstance(error, TemplateSyntaxError):
         return f"templates/{error.name}, line {error.lineno}"
-    frames = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent.name == "letters"]
-    return f"templates/invitations/letters/{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "letters"
+    frames = [
+        frame
+        for frame in extract_tb(error.__traceback__)
+        if Path(frame.filename).parent.name == "letters"
+    ]
+    return (
+        f"templates/invitations/letters/{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+        if frames
+        else "letters"
+    )
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TemplateError):
         return (error.message or "cannot be read").rstrip(".")
-    return f"the slot {{{error.args[0]}}} is not filled" if isinstance(error, KeyError) else str(error)
+    return (
+        f"the slot {{{error.args[0]}}} is not filled" if isinstance(error, KeyError) else str(error)
+    )
 
 
 def _desk() -> _Desk:
@@ -174,10 +215,16 @@ def _desk() -> _Desk:
     return found
 
 
-def _template(environment: Environment, kind: str, voice: Voice, facts: Facts) -> Template:
+def _template(environment: Environment, kind: str, voice: Voice, facts: LetterFacts) -> Template:
     marks = Marks("code", "grouped", "stop", "one_click")
     stop = f"{facts.base_url}/stop/{facts.wave}"
-    said = {**_said(voice, facts), **_addresses(facts, marks), "_": voice.gettext, "voice": voice, "facts": facts}
+    said = {
+        **_said(voice, facts),
+        **_addresses(facts, marks),
+        "_": voice.gettext,
+        "voice": voice,
+        "facts": facts,
+    }
 
     def written(ending: str) -> str:
         return environment.get_template(f"invitations/letters/{kind}.{ending}").render(said)
@@ -190,13 +237,13 @@ def _template(environment: Environment, kind: str, voice: Voice, facts: Facts) -
         marks,
         subject=written("subject.txt").strip(),
         text=written("txt"),
-        html=styled(written("html")),
+        html=inline_styles(written("html")),
         reply_to=facts.organisation.contact_email,
         headers=one_click,
     )
 
 
-def _addresses(facts: Facts, marks: Marks) -> dict[str, str]:
+def _addresses(facts: LetterFacts, marks: Marks) -> dict[str, str]:
     address = f"{facts.base_url}/s/{facts.wave}"
     return {
         "link": f"{address}#{marks['code']}",
@@ -207,11 +254,11 @@ def _addresses(facts: Facts, marks: Marks) -> dict[str, str]:
     }
 
 
-def _said(voice: Voice, facts: Facts) -> dict[str, str]:
+def _said(voice: Voice, facts: LetterFacts) -> dict[str, str]:
     """The parts of sentences that come in plural forms, the date and the promise."""
     organisation, group = facts.organisation, facts.group
     closes = voice.moment(facts.closes, facts.timezone, several_zones=organisation.several_zones)
-    terms = Terms(
+    terms = PromiseTerms(
         organisation.name,
         facts.provider,
         organisation.comments_read_by,
@@ -221,14 +268,23 @@ def _said(voice: Voice, facts: Facts) -> dict[str, str]:
         facts.minimum_detail,
         facts.representatives,
     )
-    name = group.name if voice.language == BASE or len(group.members) < 2 else voice.joined(group.members)
+    name = (
+        group.name
+        if voice.language == BASE or len(group.members) < 2
+        else voice.joined(group.members)
+    )
     asked, minutes = facts.questions, facts.minutes
     starting, within = _number(asked, _starting(voice)), _number(asked, _within(voice))
     return {
         "closes": closes,
-        "promise": in_the_mail(terms, name, group.invited, voice),
+        "promise": promise_in_mail(terms, name, group.invited, voice),
         "questions": voice.ngettext("One question", "{number} questions", asked, number=starting),
-        "minutes": voice.ngettext("about one minute", "about {number} minutes", minutes, number=_number(minutes, _within(voice))),
+        "minutes": voice.ngettext(
+            "about one minute",
+            "about {number} minutes",
+            minutes,
+            number=_number(minutes, _within(voice)),
+        ),
         "reminder": voice.ngettext(
             "Reminder: one question on our IT support, by {closes}",
             "Reminder: {number} questions on our IT support, by {closes}",

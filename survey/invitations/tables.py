@@ -1,6 +1,14 @@
 """Who was invited, and the hashes of their codes. No time, no order, no count of answering."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
@@ -22,7 +30,7 @@ class InvitationRow(Base):
     answered: Mapped[int] = mapped_column(Integer)
 
 
-class DealtRow(Base):
+class AssignedThirdRow(Base):
     """Which third of a survey's people somebody was dealt into; without a date, and known to no page."""
 
     __tablename__ = "dealt"
@@ -45,4 +53,6 @@ class TokenRow(Base):
         {"sqlite_strict": True, "sqlite_with_rowid": False},
     )
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    invitation_id: Mapped[str] = mapped_column(Text, ForeignKey("invitation.id", ondelete="CASCADE"))
+    invitation_id: Mapped[str] = mapped_column(
+        Text, ForeignKey("invitation.id", ondelete="CASCADE")
+    )

@@ -9,7 +9,7 @@ from survey.access.service.programs import tell_program
 from survey.invitations.forms import AddressForm
 from survey.invitations.service import personal_data
 from survey.kernel.errors import NotFound, Refused
-from survey.people.service.directory import person
+from survey.people.service.directory import find_person
 
 blueprint = Blueprint("invitations", __name__)
 
@@ -18,13 +18,15 @@ blueprint = Blueprint("invitations", __name__)
 @open_to("manager")
 def correct_address(person_id: str) -> str | tuple[str, int] | Response:
     """Gives somebody another address; what that means for open waves happens whether they have answered or not, and looks the same."""
-    known, form, refusal = person(person_id), AddressForm(), None
+    known, form, refusal = find_person(person_id), AddressForm(), None
     if known is None:
         raise NotFound("person", "Nobody in the directory has this id. They may have left.")
     problems = form.email.errors if form.is_submitted() and not form.validate() else ()
     if form.is_submitted() and not problems:
         try:
-            corrected = personal_data.correct_address(known.email, form.email.data, actor=current_actor())
+            corrected = personal_data.correct_invited_address(
+                known.email, form.email.data, actor=current_actor()
+            )
         except Refused as refused:
             tell_program(refused)
             problems, refusal = (refused.sentence,), refused

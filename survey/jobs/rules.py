@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class WorkState(StrEnum):
+class LongJobState(StrEnum):
     """The life of a long work."""
 
     WAITING = "waiting"
@@ -15,12 +15,12 @@ class WorkState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class LongJob:
     """One long work: what it is about, how far it is, and the sentence to go with it, which says why when it failed."""
 
     kind: str
     subject: str
-    state: WorkState
+    state: LongJobState
     done: int
     total: int
     says: str
@@ -30,4 +30,4 @@ class Work:
     @property
     def is_under_way(self) -> bool:
         """Whether it still has to come to its end."""
-        return self.state in {WorkState.WAITING, WorkState.RUNNING}
+        return self.state in {LongJobState.WAITING, LongJobState.RUNNING}

@@ -5,20 +5,20 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import Base, Instant
-from survey.jobs.rules import WorkState
+from survey.database import Base, UtcDateTime
+from survey.jobs.rules import LongJobState
 
-_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
+_STATES = ", ".join(f"'{state.value}'" for state in LongJobState)
 
 
-class PulseRow(Base):
+class HeartbeatRow(Base):
     """The only row: when the last pass was seen, and the latest time that any pass has read from the clock."""
 
     __tablename__ = "pulse"
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    seen_at: Mapped[datetime] = mapped_column(Instant)
-    highest_at: Mapped[datetime] = mapped_column(Instant)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    highest_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class OutageRow(Base):
@@ -26,11 +26,11 @@ class OutageRow(Base):
 
     __tablename__ = "outage"
     __table_args__ = (CheckConstraint("until > since", name="until_after_since"),)
-    since: Mapped[datetime] = mapped_column(Instant, primary_key=True)
-    until: Mapped[datetime] = mapped_column(Instant)
+    since: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class WorkRow(Base):
+class LongJobRow(Base):
     """A long work, the last of its kind about its subject: how far it is, and until when the process that does it may be silent.
 
     No name, no address, no score; numbers of answers only of closed waves so large that they tell of nobody.
@@ -49,6 +49,6 @@ class WorkRow(Base):
     says: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(Text)
     lease_token: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[datetime | None] = mapped_column(Instant)
-    begun_at: Mapped[datetime] = mapped_column(Instant)
-    changed_at: Mapped[datetime] = mapped_column(Instant)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -19,9 +19,13 @@ class Refused(Exception):
     names what the hint to this code needs, such as `wave="it-support-2027-q1"`.
     """
 
-    def __init__(self, code: str, sentence: str, *, details: tuple[str, ...] = (), **about: str) -> None:
+    def __init__(
+        self, code: str, sentence: str, *, details: tuple[str, ...] = (), **about: str
+    ) -> None:
         if not _CODE.fullmatch(code):
-            raise ValueError(f"{code!r} is no code: write words joined by hyphens, and the sentence after it")
+            raise ValueError(
+                f"{code!r} is no code: write words joined by hyphens, and the sentence after it"
+            )
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
@@ -41,7 +45,7 @@ class NotFound(Refused):
 
 
 @contextmanager
-def interruptible(sentence: str, *, again: str = "") -> Iterator[None]:
+def refuse_on_ctrl_c(sentence: str, *, again: str = "") -> Iterator[None]:
     """Turns Ctrl-C into a refusal with this sentence: what has happened so far.
 
     `again` are the words for the command line that say how to go on.

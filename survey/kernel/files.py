@@ -17,7 +17,9 @@ def write_new(path: Path, content: bytes, *, advice: str) -> None:
     try:
         _create(path, content)
     except OSError as error:
-        raise Refused("file-not-written", f"{path} cannot be written ({error.strerror}). {advice}") from error
+        raise Refused(
+            "file-not-written", f"{path} cannot be written ({error.strerror}). {advice}"
+        ) from error
     with suppress(OSError):  # memory sticks and network folders may not know how
         sync(path.parent)
 

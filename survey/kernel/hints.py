@@ -43,12 +43,19 @@ HAND_OVER = "candour ceremony export {wave} FILE"
 RESUME_MAIL = "candour mail resume"
 SEE_MAIL = "candour mail status"
 TRY_MAIL = "candour mail test ADDRESS"
-_BOTH_FILES = "The sealed file is written by candour ceremony export, the opened one by candour cokey open."
-PUT_KEY_BACK = 'Put it back: candour keys import {wave} FILE. If it is gone for good: candour waves void {wave} --reason "..."'
+_BOTH_FILES = (
+    "The sealed file is written by candour ceremony export, the opened one by candour cokey open."
+)
+PUT_KEY_BACK = (
+    "Put it back: candour keys import {wave} FILE. If it is gone for good: candour waves void"
+    ' {wave} --reason "..."'
+)
 
 HINTS: dict[str, Hint] = {
     "ballots-missing": Hint(command="By: candour ceremony export {wave} FILE", needs_nothing=True),
-    "ballots-of-other-wave": Hint(command="It is written by: candour cokey open", needs_nothing=True),
+    "ballots-of-other-wave": Hint(
+        command="It is written by: candour cokey open", needs_nothing=True
+    ),
     "ceremony-file-damaged": Hint(command=_BOTH_FILES, needs_nothing=True),
     "ceremony-file-foreign": Hint(command=_BOTH_FILES, needs_nothing=True),
     "ceremony-file-of-other-version": Hint(command=_BOTH_FILES, needs_nothing=True),
@@ -56,9 +63,11 @@ HINTS: dict[str, Hint] = {
     "co-key-known": Hint(command="It is made by: candour cokey make FILE", needs_nothing=True),
     "co-key-unusable": Hint(command="It is made by: candour cokey make FILE", needs_nothing=True),
     "co-key-used": Hint(
-        command="A fresh one is made by: candour cokey make FILE. "
-        'Register it: candour cokey register "{holder}" KEY. '
-        'Or open without it: candour cokey end "{holder}"',
+        command=(
+            "A fresh one is made by: candour cokey make FILE. "
+            'Register it: candour cokey register "{holder}" KEY. '
+            'Or open without it: candour cokey end "{holder}"'
+        ),
     ),
     "columns-unknown": Hint(command="Map with --map FILE, or give the points: --scale 7."),
     "copy-is-the-database": Hint(command="Name a file that candour backup wrote."),
@@ -94,7 +103,9 @@ HINTS: dict[str, Hint] = {
     "key-of-other-wave": Hint(command="The folder: {folder}"),
     "letters-not-written": Hint(),
     "no-bounce-mailbox": Hint(
-        command="Set CANDOUR_BOUNCE_URL, or hand messages over: candour mail bounces FILE, or --stdin.",
+        command=(
+            "Set CANDOUR_BOUNCE_URL, or hand messages over: candour mail bounces FILE, or --stdin."
+        ),
     ),
     "no-comments-released": Hint(
         command="The page for it: /findings/{wave}/comments",
@@ -112,10 +123,14 @@ HINTS: dict[str, Hint] = {
     "no-key-folder": Hint(command="Set CANDOUR_KEY_DIR to a folder outside the database's."),
     "port-taken": Hint(command="Choose another: --port"),
     "postgresql-has-own-tools": Hint(command="Run: {tool}"),
-    "public-key-unreadable": Hint(command="It is printed by: candour cokey make", needs_nothing=True),
+    "public-key-unreadable": Hint(
+        command="It is printed by: candour cokey make", needs_nothing=True
+    ),
     "reason-missing": Hint(command='Say it with --reason "...".', needs_nothing=True),
     "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
-    "several-surveys": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
+    "several-surveys": Hint(
+        command="See: candour waves list", link="All waves", endpoint="console.dashboard"
+    ),
     "survey-ended": Hint(
         command="Plan a new survey: candour surveys add",
         link="Plan a new survey",
@@ -157,7 +172,9 @@ HINTS: dict[str, Hint] = {
     ),
     "unknown-survey": Hint(link="All surveys", endpoint="launching.surveys"),
     "unknown-user": Hint(command="See who may: candour users list", needs_nothing=True),
-    "unknown-wave": Hint(command="See: candour waves list", link="All waves", endpoint="console.dashboard"),
+    "unknown-wave": Hint(
+        command="See: candour waves list", link="All waves", endpoint="console.dashboard"
+    ),
     "wave-not-counted": Hint(link="How far it is", endpoint="console.progress", takes=("wave",)),
     "wave-not-open-yet": Hint(
         command="Open it first: candour waves open {wave}",
@@ -171,8 +188,10 @@ HINTS: dict[str, Hint] = {
         endpoint="console.dashboard",
     ),
     "wave-open-already": Hint(
-        command='Close it early: candour waves close {wave} --early "REASON". '
-        'Give it up unread: candour waves void {wave} --reason "REASON".',
+        command=(
+            'Close it early: candour waves close {wave} --early "REASON". '
+            'Give it up unread: candour waves void {wave} --reason "REASON".'
+        ),
         link="Close it early",
         endpoint="counting.close_by_hand",
         takes=("wave",),

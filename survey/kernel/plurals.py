@@ -15,7 +15,7 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
-def either(number: int, one: str, several: str) -> str:
+def choose_form(number: int, one: str, several: str) -> str:
     """The words that go with one, or those that go with any other number.
 
     >>> either(1, "is", "are"), either(0, "is", "are")
@@ -24,13 +24,13 @@ def either(number: int, one: str, several: str) -> str:
     return one if number == 1 else several
 
 
-def noun(number: int, name: str) -> str:
+def noun_for(number: int, name: str) -> str:
     """A noun in the form that the number asks for.
 
     >>> noun(1, "row"), noun(2, "row"), noun(2, "person")
     ('row', 'rows', 'people')
     """
-    return either(number, name, _IRREGULAR.get(name, f"{name}s"))
+    return choose_form(number, name, _IRREGULAR.get(name, f"{name}s"))
 
 
 def how_many(number: int, name: str) -> str:
@@ -39,7 +39,7 @@ def how_many(number: int, name: str) -> str:
     >>> how_many(1, "letter"), how_many(0, "letter"), how_many(1234, "letter")
     ('1 letter', '0 letters', '1,234 letters')
     """
-    return f"{thousands(number)} {noun(number, name)}"
+    return f"{thousands(number)} {noun_for(number, name)}"
 
 
-FILTERS = (thousands, either, noun, how_many)
+FILTERS = (thousands, choose_form, noun_for, how_many)

@@ -39,7 +39,10 @@ class Progress:
         if self.drawn and done < total and seconds - self.said < SECONDS_BETWEEN_BARS:
             return
         filled = "#" * (_BAR * done // total)
-        line = f"{self.label}  [{filled:-<{_BAR}}]  {done:,} of {total:,}  {100 * done // total}%{f'  {note}' if note else ''}"
+        line = (
+            f"{self.label}  [{filled:-<{_BAR}}]  {done:,} of {total:,} "
+            f" {100 * done // total}%{f'  {note}' if note else ''}"
+        )
         _say(f"\r{line:<{self.drawn}}")
         self.drawn, self.said = len(line), seconds
         if done == total:

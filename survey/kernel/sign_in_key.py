@@ -30,16 +30,23 @@ def read_key_file(path: Path) -> KeyFile:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise ValueError(f"{path} cannot be read as text. Name a file in PEM form or a service account's JSON file.") from None
+        raise ValueError(
+            f"{path} cannot be read as text. Name a file in PEM form or a service account's JSON"
+            " file."
+        ) from None
     return _service_account(path, text) if text.lstrip().startswith("{") else _pem(path, text)
 
 
 def _service_account(path: Path, text: str) -> KeyFile:
     try:
         found = json.loads(text)
-        account, key, url = (str(found[name]) for name in ("client_email", "private_key", "token_uri"))
+        account, key, url = (
+            str(found[name]) for name in ("client_email", "private_key", "token_uri")
+        )
     except (ValueError, KeyError, RecursionError):
-        raise ValueError(f"{path} is no service account's key file. Download it again as JSON.") from None
+        raise ValueError(
+            f"{path} is no service account's key file. Download it again as JSON."
+        ) from None
     return KeyFile(_checked(path, key), account, url)
 
 
@@ -55,9 +62,16 @@ def _pem(path: Path, text: str) -> KeyFile:
         certificate = x509.load_pem_x509_certificate(blocks["CERTIFICATE"].encode())
     except ValueError:
         raise ValueError(f"{path} holds a certificate that cannot be read.") from None
-    if certificate.public_key() != serialization.load_pem_private_key(key.encode(), None).public_key():
+    if (
+        certificate.public_key()
+        != serialization.load_pem_private_key(key.encode(), None).public_key()
+    ):
         raise ValueError(f"{path} holds a certificate that belongs to another key.")
-    thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode("ascii")
+    thumbprint = (
+        base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256()))
+        .rstrip(b"=")
+        .decode("ascii")
+    )
     return KeyFile(key, thumbprint=thumbprint, ends_at=certificate.not_valid_after_utc)
 
 
@@ -65,7 +79,10 @@ def _checked(path: Path, key: str) -> str:
     try:
         found = serialization.load_pem_private_key(key.encode(), None)
     except TypeError:
-        raise ValueError(f"{path} is protected by a passphrase. Store the key without one, readable by the service's user only.") from None
+        raise ValueError(
+            f"{path} is protected by a passphrase. Store the key without one, readable by the"
+            " service's user only."
+        ) from None
     except ValueError:
         raise ValueError(f"{path} holds a private key that cannot be read.") from None
     if not isinstance(found, rsa.RSAPrivateKey):

@@ -25,7 +25,7 @@ _LOOKED_AT = 1000  # characters at the beginning, by which we see what a file is
 _QUOTED = re.compile(r'"[^"]*"')
 
 
-class Record(NamedTuple):
+class TableRow(NamedTuple):
     """One row of a table.
 
     `number` is its row in a spreadsheet, `line` the line of the file on which it begins. Cells are
@@ -39,7 +39,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class DecodedText:
     """A file as text, and in which encoding it was."""
 
     content: str = field(repr=False)
@@ -54,7 +54,7 @@ class Table:
     encoding: str
     separator: str
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[TableRow]:
         """All records, one at a time; a broken one hides none of the others.
 
         Blank lines are left out, but count, as in a spreadsheet.
@@ -69,13 +69,13 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Record(number, line, (), _reason(error))
+                yield TableRow(number, line, (), _reason(error))
             else:
                 if cells:
-                    yield Record(number, line, tuple(cells))
+                    yield TableRow(number, line, tuple(cells))
 
 
-def read_text(content: bytes, *, largest: int, advice: str) -> Text:
+def decode_text(content: bytes, *, largest: int, advice: str) -> DecodedText:
     """A file as text, in UTF-8 with or without a byte order mark, else in Windows-1252.
 
     Refuses what has more than `largest` octets (`advice` says what to do then), workbooks, UTF-16
@@ -97,16 +97,16 @@ def read_text(content: bytes, *, largest: int, advice: str) -> Text:
             continue
         if _is_half_empty(text):
             break
-        return Text(text, encoding.removesuffix("-sig"))
+        return DecodedText(text, encoding.removesuffix("-sig"))
     raise Refused("no-text-file", _NO_TEXT)
 
 
 def read_table(content: bytes, is_known: IsKnown, *, largest: int, advice: str) -> Table:
     """A file as a table: see `read_text` and `as_table`."""
-    return as_table(read_text(content, largest=largest, advice=advice), is_known)
+    return as_table(decode_text(content, largest=largest, advice=advice), is_known)
 
 
-def as_table(text: Text, is_known: IsKnown) -> Table:
+def as_table(text: DecodedText, is_known: IsKnown) -> Table:
     """A text as a table whose separator is the one that makes most cells of the first line known.
 
     `is_known` is asked about cells in `plain` form. Where none or several separators do, the most
@@ -116,12 +116,14 @@ def as_table(text: Text, is_known: IsKnown) -> Table:
 
     def fits(separator: str) -> tuple[int, int]:
         cells = first.replace('"', "").split(separator)
-        return sum(is_known(plain(cell)) for cell in cells), _QUOTED.sub("", first).count(separator)
+        return sum(is_known(comparable_heading(cell)) for cell in cells), _QUOTED.sub(
+            "", first
+        ).count(separator)
 
     return Table(text.content, text.encoding, max(SEPARATORS, key=fits))
 
 
-def plain(cell: str) -> str:
+def comparable_heading(cell: str) -> str:
     """A heading as it is compared: spaces and capitals make no difference.
 
     >>> plain("  Reporting   GROUP ")

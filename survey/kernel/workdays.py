@@ -38,7 +38,9 @@ def add_working_days(day: date, number: int, holidays: AbstractSet[date] = NONE_
     return day
 
 
-def subtract_working_days(day: date, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> date:
+def subtract_working_days(
+    day: date, number: int, holidays: AbstractSet[date] = NONE_LISTED
+) -> date:
     """The date so many working days before a day; the day itself is not counted.
 
     >>> str(subtract_working_days(date(2027, 1, 25), 1))

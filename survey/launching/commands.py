@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 from flask import current_app
 
-from survey.invitations.service.recipients import asked_twice
+from survey.invitations.service.recipients import warn_of_people_asked_twice
 from survey.kernel.clock import now
 from survey.kernel.hints import EXPORT_KEY
 from survey.launching.service.opening import open_wave
@@ -26,20 +26,39 @@ from survey.waves.rules.waves import Wave
     "--cadence",
     default="quarterly",
     show_default=True,
-    help="quarterly, monthly, a rule (RFC 5545), or monthly-thirds: a third each month, added up to one result a quarter; from 90 people.",
+    help=(
+        "quarterly, monthly, a rule (RFC 5545), or monthly-thirds: a third each month, added up to"
+        " one result a quarter; from 90 people."
+    ),
 )
-@click.option("--opens", type=WALL_CLOCK, required=True, help="First opening, wall-clock time in the survey's zone.")
+@click.option(
+    "--opens",
+    type=WALL_CLOCK,
+    required=True,
+    help="First opening, wall-clock time in the survey's zone.",
+)
 @click.option("--closes", type=WALL_CLOCK, help="First closing; by default 17:00 on the last day.")
 @click.option("--days", type=int, default=14, show_default=True, help="How long a wave stays open.")
 @click.option("--timezone", help="Time zone, for example Europe/London.")
-@click.option("--audience", default="all", show_default=True, help="all, or departments separated by commas.")
-@click.option("--baseline-waves", type=click.IntRange(0, 2), default=2, show_default=True, help="Early waves that only set targets.")
+@click.option(
+    "--audience", default="all", show_default=True, help="all, or departments separated by commas."
+)
+@click.option(
+    "--baseline-waves",
+    type=click.IntRange(0, 2),
+    default=2,
+    show_default=True,
+    help="Early waves that only set targets.",
+)
 @click.option(
     "--reminders",
     type=click.IntRange(0, 2),
     default=1,
     show_default=True,
-    help="How often who has not answered is reminded: halfway, and two working days before the close.",
+    help=(
+        "How often who has not answered is reminded: halfway, and two working days before the"
+        " close."
+    ),
 )
 def add(**plan: object) -> None:
     """Add a survey and plan its first wave.
@@ -51,7 +70,7 @@ def add(**plan: object) -> None:
     """
     plan["timezone"] = plan["timezone"] or current_app.config["CANDOUR"].timezone
     plan["questionnaire"] = plan["questionnaire"] or usual_questionnaire(str(plan["cadence"]))
-    survey, first = add_survey(waves.Plan(**plan))  # type: ignore[arg-type]
+    survey, first = add_survey(waves.SurveyPlan(**plan))  # type: ignore[arg-type]
     click.echo(f"{survey.name} added. First wave: {_line(first)}")
     _warn(first)
 
@@ -82,15 +101,24 @@ def open_(wave: str) -> None:
         click.echo(f"Note: {warning}", err=True)
     key_dir = config.key_dir
     item = open_wave(wave, now(), key_dir, actor=ACTOR)
-    click.echo(f"{item.slug} is open until {item.closes:%Y-%m-%d %H:%M} ({item.timezone}); {item.invited} invitations are queued.")
+    click.echo(
+        f"{item.slug} is open until {item.closes:%Y-%m-%d %H:%M} ({item.timezone}); {item.invited}"
+        " invitations are queued."
+    )
     for group in item.groups:
         click.echo(f"  {group.name}: {group.invited} invited")
-    click.echo(f"The key that opens the answers lies in {key_dir}. If it is lost before the count, the wave is lost.")
+    click.echo(
+        f"The key that opens the answers lies in {key_dir}. If it is lost before the count, the"
+        " wave is lost."
+    )
     if not spare_copies(item):
         export = EXPORT_KEY.format(wave=item.slug)
-        click.echo(f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: {export}", err=True)
+        click.echo(
+            f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: {export}",
+            err=True,
+        )
 
 
 def _warn(planned: Wave) -> None:
-    for line in asked_twice(planned):
+    for line in warn_of_people_asked_twice(planned):
         click.echo(f"Note: {line}", err=True)

@@ -25,7 +25,9 @@ _RULE = "Or a rule of your own (RFC 5545), instead of the choice above"
 class SurveyForm(FlaskForm):  # type: ignore[misc]
     """A survey and its first opening; the service checks."""
 
-    name = StringField("Name, as staff will see it in addresses", [_GIVEN, Length(max=80)], default="IT support")
+    name = StringField(
+        "Name, as staff will see it in addresses", [_GIVEN, Length(max=80)], default="IT support"
+    )
     provider = SelectField("Provider")
     questionnaire = SelectField("Questionnaire", default="")
     cadence = SelectField("How often", choices=_CADENCES)
@@ -33,7 +35,9 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     opens = DateTimeLocalField("First opening", [_GIVEN], format="%Y-%m-%dT%H:%M")
     days = IntegerField("Days open", [_GIVEN], default=14)
     timezone = StringField("Time zone", [_GIVEN])
-    audience = StringField("Who is asked: all, or departments separated by commas", [_GIVEN], default="all")
+    audience = StringField(
+        "Who is asked: all, or departments separated by commas", [_GIVEN], default="all"
+    )
     reminders = SelectField("Who has not answered is reminded", choices=_REMINDERS, default="1")
 
     @property

@@ -7,8 +7,8 @@ from wtforms.fields.choices import SelectChoice
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
 from survey.access.service.programs import tell_program
-from survey.findings.words.rules.wording import prospect
-from survey.invitations.service.recipients import asked_twice
+from survey.findings.words.rules.wording import outlook_in_words
+from survey.invitations.service.recipients import warn_of_people_asked_twice
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.launching.forms import USUAL, SurveyForm
@@ -35,7 +35,10 @@ def surveys() -> str | Response | tuple[str, int]:
     form.provider.choices = [SelectChoice(p.slug, p.name) for p in list_providers()]
     form.questionnaire.choices = [
         USUAL,
-        *(SelectChoice(q.slug, f"{q.title} ({len(q.questions)} questions)") for q in list_questionnaires()),
+        *(
+            SelectChoice(q.slug, f"{q.title} ({len(q.questions)} questions)")
+            for q in list_questionnaires()
+        ),
     ]
     form.timezone.data = form.timezone.data or current_app.config["CANDOUR"].timezone
     problem = None
@@ -46,19 +49,28 @@ def surveys() -> str | Response | tuple[str, int]:
             tell_program(refused)
             problem = refused
         else:
-            flash(" ".join(["Planned. Nothing has been sent.", *asked_twice(planned)]))
+            flash(
+                " ".join(["Planned. Nothing has been sent.", *warn_of_people_asked_twice(planned)])
+            )
             return redirect(url_for("console.results", wave=planned.slug), 303)
-    facts = {"surveys": waves.list_surveys(), "waves": waves.list_waves(), "form": form, "problem": problem}
+    facts = {
+        "surveys": waves.list_surveys(),
+        "waves": waves.list_waves(),
+        "form": form,
+        "problem": problem,
+    }
     page = render_template("launching/surveys.html", **facts)
     return (page, 400) if problem else page
 
 
 def _plan(form: SurveyForm) -> Wave:
     if not form.validate():
-        faults = tuple(f"{form[name].label.text}: {', '.join(said)}" for name, said in form.errors.items())
+        faults = tuple(
+            f"{form[name].label.text}: {', '.join(said)}" for name, said in form.errors.items()
+        )
         raise Refused("survey-not-planned", "The survey was not planned.", details=faults)
     people_in(form.audience.data)
-    plan = waves.Plan(
+    plan = waves.SurveyPlan(
         form.name.data,
         form.provider.data,
         form.questionnaire.data or usual_questionnaire(form.recurrence),
@@ -81,7 +93,7 @@ def open_by_hand(wave: str) -> str | Response:
         flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
         return redirect(url_for("console.results", wave=item.slug), 303)
     plan, config = preview_wave(wave), current_app.config["CANDOUR"]
-    prospects = [prospect(outlook(plan.invited, rate)) for rate in RATES]
+    prospects = [outlook_in_words(outlook(plan.invited, rate)) for rate in RATES]
     facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave)}
     facts |= {"mail_notes": notes_on_mail(plan, config, now())}
     return render_template("launching/open_by_hand.html", plan=plan, prospects=prospects, **facts)

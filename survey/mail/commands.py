@@ -14,7 +14,7 @@ from survey.kernel.ids import random_id
 from survey.mail.bounces.commands import bounces
 from survey.mail.letters import trial_letter
 from survey.mail.rules.return_address import envelope_sender
-from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 from survey.mail.smtp.rules.steps import Step, remedy
 from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import channel_for
@@ -42,14 +42,25 @@ def test(address: str, *, as_json: bool) -> None:
     line = channel_for(config, steps.append if as_json else _print_step)
     try:
         attempt = line.connect() or line.deliver(
-            Message(letter, config.mail_from, message_id, now(), envelope_sender(config.mail_from, config.bounce_address, message_id))
+            Message(
+                letter,
+                config.mail_from,
+                message_id,
+                now(),
+                envelope_sender(config.mail_from, config.bounce_address, message_id),
+            )
         )
     finally:
         line.close()
-    is_accepted = attempt.outcome is Outcome.SENT
+    is_accepted = attempt.outcome is DeliveryOutcome.SENT
     todo = "" if is_accepted else remedy(attempt, by_token=bool(config.mail_oauth_token_url))
     if as_json:
-        facts = {"accepted": is_accepted, "server": line.name, "message_id": message_id, "steps": [asdict(step) for step in steps]}
+        facts = {
+            "accepted": is_accepted,
+            "server": line.name,
+            "message_id": message_id,
+            "steps": [asdict(step) for step in steps],
+        }
         facts |= {"problem": None if is_accepted else _shown(attempt), "remedy": todo or None}
         click.echo(json.dumps(facts, ensure_ascii=False))
     if not is_accepted:
@@ -65,7 +76,7 @@ def _print_step(step: Step) -> None:
     click.echo(f"{step.name}: {step.says}")
 
 
-def _shown(attempt: Attempt) -> str:
+def _shown(attempt: DeliveryAttempt) -> str:
     return f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
 
 

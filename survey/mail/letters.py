@@ -3,7 +3,7 @@
 from flask import render_template
 
 from survey.config import Config
-from survey.mail.rules.letter import Letter, styled
+from survey.mail.rules.letter import Letter, inline_styles
 
 
 def trial_letter(address: str, config: Config) -> Letter:
@@ -14,5 +14,5 @@ def trial_letter(address: str, config: Config) -> Letter:
         to_address=address,
         subject=render_template("mail/letters/test.subject.txt", **facts).strip(),
         text=render_template("mail/letters/test.txt", **facts),
-        html=styled(render_template("mail/letters/test.html", **facts)),
+        html=inline_styles(render_template("mail/letters/test.html", **facts)),
     )

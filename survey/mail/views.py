@@ -4,10 +4,13 @@ from flask import Blueprint, Response, abort, current_app, make_response, render
 
 from survey.access.rules.open_to import open_to
 from survey.access.rules.policy import POLICY
-from survey.mail.smtp.service.catcher import Catcher, Caught
+from survey.mail.smtp.service.catcher import Catcher, CaughtLetter
 
 blueprint = Blueprint("mail", __name__)
-FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+FRAMED = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox allow-popups"
+    " allow-popups-to-escape-sandbox"
+)
 
 
 @blueprint.get("/mail")
@@ -46,5 +49,5 @@ def _catcher() -> Catcher:
     return Catcher(config.folder / "mail")
 
 
-def _letter(letter_id: str) -> Caught:
+def _letter(letter_id: str) -> CaughtLetter:
     return _catcher().letter(letter_id) or abort(404)

@@ -6,7 +6,7 @@ import click
 from flask import current_app
 
 from survey.languages import BASE
-from survey.organisation.service import organisation, set_organisation
+from survey.organisation.service import find_organisation, set_organisation
 
 
 @click.group("organisation")
@@ -17,11 +17,23 @@ def organisation_group() -> None:
 @organisation_group.command("set")
 @click.argument("name")
 @click.option("--contact", required=True, metavar='"NAME <MAIL>"', help="Whom employees can ask.")
-@click.option("--comments-read-by", required=True, metavar="ROLE", help="Who reads comments before anybody else.")
+@click.option(
+    "--comments-read-by",
+    required=True,
+    metavar="ROLE",
+    help="Who reads comments before anybody else.",
+)
 @click.option("--host", required=True, help="Who runs the server.")
 @click.option("--several-zones", is_flag=True, help="Print the time zone beside closing times.")
-@click.option("--language", default=BASE, show_default=True, help="Language of letters to people of whom none is known: en, de.")
-def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_zones: bool, language: str) -> None:
+@click.option(
+    "--language",
+    default=BASE,
+    show_default=True,
+    help="Language of letters to people of whom none is known: en, de.",
+)
+def set_(
+    name: str, contact: str, comments_read_by: str, host: str, *, several_zones: bool, language: str
+) -> None:
     """Set the facts.
 
     \b
@@ -29,8 +41,19 @@ def set_(name: str, contact: str, comments_read_by: str, host: str, *, several_z
              --comments-read-by "Head of operations" --host northwind.example
     """  # noqa: D301 - click reads the backspace as: keep these lines as they are
     person, address = parseaddr(contact) if contact.isprintable() else ("", contact)
-    facts = set_organisation(name, person or address, address, comments_read_by, host, several_zones=several_zones, language=language)
-    click.echo(f"{facts.name}: questions go to {facts.contact_name}, comments are read by {facts.comments_read_by}.")
+    facts = set_organisation(
+        name,
+        person or address,
+        address,
+        comments_read_by,
+        host,
+        several_zones=several_zones,
+        language=language,
+    )
+    click.echo(
+        f"{facts.name}: questions go to {facts.contact_name}, comments are read by"
+        f" {facts.comments_read_by}."
+    )
 
 
 @organisation_group.command("show")
@@ -39,7 +62,7 @@ def show() -> None:
 
     Example: candour organisation show
     """
-    facts = organisation(current_app.config["CANDOUR"].mail_from)
+    facts = find_organisation(current_app.config["CANDOUR"].mail_from)
     lines = (
         facts.name,
         f"contact: {facts.contact_name} <{facts.contact_email}>",

@@ -4,7 +4,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
-from survey.languages import named, offered
+from survey.languages import language_name, offered_languages
 
 
 class OrganisationForm(FlaskForm):  # type: ignore[misc]
@@ -16,8 +16,12 @@ class OrganisationForm(FlaskForm):  # type: ignore[misc]
     comments_read_by = StringField("Who reads comments first (a role)")
     host = StringField("Who runs this server")
     several_zones = BooleanField("Staff sit in several time zones")
-    language = SelectField("Language of mails to people whose own language is not known", validate_choice=False)  # the service checks
+    language = SelectField(
+        "Language of mails to people whose own language is not known", validate_choice=False
+    )  # the service checks
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        self.language.choices = [SelectChoice(language, named(language)) for language in offered()]
+        self.language.choices = [
+            SelectChoice(language, language_name(language)) for language in offered_languages()
+        ]

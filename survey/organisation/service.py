@@ -8,14 +8,16 @@ from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.kernel.addresses import plain_address_fault
 from survey.kernel.errors import Refused
-from survey.languages import BASE, offered
-from survey.organisation.rules.organisation import Organisation, from_sender
-from survey.organisation.rules.promise import Attack, attacks_in
+from survey.languages import BASE, offered_languages
+from survey.organisation.rules.organisation import Organisation, organisation_from_sender
+from survey.organisation.rules.promise import AttackResult, read_attack_report
 from survey.organisation.tables import OrganisationRow
 
 COMMAND_LINE = "command line"
 LONGEST = 200
-ATTACKED = Path(__file__).parent / "attacked.json"  # written by the attack suite, shipped with the release
+ATTACKED = (
+    Path(__file__).parent / "attacked.json"
+)  # written by the attack suite, shipped with the release
 _WANTED = {
     "name": "the organisation's name",
     "contact_name": "the contact's name",
@@ -25,18 +27,26 @@ _WANTED = {
 }
 
 
-def organisation(sender: str) -> Organisation:
+def find_organisation(sender: str) -> Organisation:
     """The facts as set, else what the sender's address suggests."""
     row = db.session.get(OrganisationRow, 1)
     if row is None:
-        return from_sender(sender)
-    return Organisation(row.name, row.contact_name, row.contact_email, row.comments_read_by, row.host, row.several_zones, row.language)
+        return organisation_from_sender(sender)
+    return Organisation(
+        row.name,
+        row.contact_name,
+        row.contact_email,
+        row.comments_read_by,
+        row.host,
+        row.several_zones,
+        row.language,
+    )
 
 
-def latest_attacks() -> tuple[Attack, ...]:
+def latest_attacks() -> tuple[AttackResult, ...]:
     """What the attack suite last came to; none where its report is absent or cannot be read."""
     try:
-        return attacks_in(json.loads(ATTACKED.read_text(encoding="utf-8")))
+        return read_attack_report(json.loads(ATTACKED.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return ()
 
@@ -53,13 +63,18 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
     actor: str = COMMAND_LINE,
 ) -> Organisation:
     """Sets the facts; refuses empty ones, malformed addresses, line breaks and a language that is not offered, all at once."""
-    given = dict(zip(_WANTED, (name, contact_name, contact_email, comments_read_by, host), strict=True))
+    given = dict(
+        zip(_WANTED, (name, contact_name, contact_email, comments_read_by, host), strict=True)
+    )
     facts = {key: " ".join(text.split(" ")).strip() for key, text in given.items()}
     faults = [fault for key, text in facts.items() if (fault := _fault(_WANTED[key], text))]
     if facts["contact_email"] and (fault := plain_address_fault(facts["contact_email"])):
         faults.append(f"{facts['contact_email'][:80]!r}: {fault}")
-    if language not in offered():
-        faults.append(f"Letters are not offered in {language[:20]!r}. There are: {', '.join(offered())}.")
+    if language not in offered_languages():
+        faults.append(
+            f"Letters are not offered in {language[:20]!r}. There are:"
+            f" {', '.join(offered_languages())}."
+        )
     if faults:
         raise Refused(
             "facts-incomplete",

@@ -8,8 +8,7 @@ from survey.access.service.current import current_actor
 from survey.access.service.programs import tell_program
 from survey.kernel.errors import Refused
 from survey.organisation.forms import OrganisationForm
-from survey.organisation.service import organisation as facts_now
-from survey.organisation.service import set_organisation
+from survey.organisation.service import find_organisation, set_organisation
 
 blueprint = Blueprint("organisation", __name__)
 
@@ -18,14 +17,26 @@ blueprint = Blueprint("organisation", __name__)
 @open_to("manager")
 def organisation() -> str | Response | tuple[str, int]:
     """Who asks: filled from the sender's address until somebody says better."""
-    form = OrganisationForm(obj=facts_now(current_app.config["CANDOUR"].mail_from))
+    form = OrganisationForm(obj=find_organisation(current_app.config["CANDOUR"].mail_from))
     problem = None
     if request.method == "POST" and form.validate():
-        texts = [(getattr(form, name).data or "") for name in ("name", "contact_name", "contact_email", "comments_read_by", "host")]
+        texts = [
+            (getattr(form, name).data or "")
+            for name in ("name", "contact_name", "contact_email", "comments_read_by", "host")
+        ]
         try:
             name, person, email, reader, host = texts
             zones = bool(form.several_zones.data)
-            set_organisation(name, person, email, reader, host, several_zones=zones, language=form.language.data, actor=current_actor())
+            set_organisation(
+                name,
+                person,
+                email,
+                reader,
+                host,
+                several_zones=zones,
+                language=form.language.data,
+                actor=current_actor(),
+            )
         except Refused as refused:
             tell_program(refused)
             problem = refused

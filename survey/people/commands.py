@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from survey.kernel.errors import Refused, interruptible
+from survey.kernel.errors import Refused, refuse_on_ctrl_c
 from survey.kernel.progress import Progress
 from survey.people.rules.staff_list import LARGEST
 from survey.people.service import directory
@@ -18,7 +18,11 @@ def people_group() -> None:
 
 
 @people_group.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path), metavar="FILE.csv")
+@click.argument(
+    "file",
+    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    metavar="FILE.csv",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
 @click.option("--remove-missing", is_flag=True, help="Remove people who are not in the file.")
 def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
@@ -35,16 +39,25 @@ def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
             f"{file} is larger than {LARGEST // 1024**2} MiB. Split it.",
         )
     again = f"candour people import {file}{' --remove-missing' if remove_missing else ''}"
-    stopped = f"Stopped. Of up to {directory.AT_ONCE:,} people nothing was stored; more go on where they stopped."
-    with interruptible(stopped, again=f"Again: {again}"):
+    stopped = (
+        f"Stopped. Of up to {directory.AT_ONCE:,} people nothing was stored; more go on where they"
+        " stopped."
+    )
+    with refuse_on_ctrl_c(stopped, again=f"Again: {again}"):
         progress = Progress("Importing people")
-        result = directory.import_people(file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=progress)
+        result = directory.import_people(
+            file.read_bytes(), dry_run=dry_run, remove_missing=remove_missing, progress=progress
+        )
     would = "would be " if dry_run else ""
     click.echo(
-        f"{result.added} {would}added, {result.changed} {would}changed, {result.unchanged} unchanged, {result.removed} {would}removed."
+        f"{result.added} {would}added, {result.changed} {would}changed, {result.unchanged}"
+        f" unchanged, {result.removed} {would}removed."
     )
     if result.missing and not remove_missing:
-        click.echo(f"{len(result.missing)} in Candour are not in the file and stay. To remove them: --remove-missing")
+        click.echo(
+            f"{len(result.missing)} in Candour are not in the file and stay. To remove them:"
+            " --remove-missing"
+        )
 
 
 @people_group.command("list")
@@ -56,7 +69,9 @@ def list_(*, as_json: bool) -> None:
     """
     found = directory.list_people()
     if as_json:
-        rows = [{key: value for key, value in asdict(person).items() if key != "id"} for person in found]
+        rows = [
+            {key: value for key, value in asdict(person).items() if key != "id"} for person in found
+        ]
         click.echo(json.dumps({"people": rows}, ensure_ascii=False))
         return
     for person in found:

@@ -22,7 +22,9 @@ LARGEST_FORM = LARGEST_UPLOAD * 4 // 3 + 64 * 1024
 class UploadForm(FlaskForm):  # type: ignore[misc]
     """A file to look at; nothing is stored. Once valid, `content` and `staff` hold it."""
 
-    file = FileField("CSV file", validators=[FileRequired("Choose a CSV file, then press Look at it.")])
+    file = FileField(
+        "CSV file", validators=[FileRequired("Choose a CSV file, then press Look at it.")]
+    )
     content: bytes
     staff: StaffList
 
@@ -31,7 +33,10 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
         self.content = field.data.read(LARGEST_UPLOAD + 1)
         if len(self.content) > LARGEST_UPLOAD:
             limit = LARGEST_UPLOAD // 1024**2
-            raise ValidationError(f"The file is larger than {limit} MiB. Your administrator can import it on the server.")
+            raise ValidationError(
+                f"The file is larger than {limit} MiB. Your administrator can import it on the"
+                " server."
+            )
         try:
             self.staff = read_staff_list(self.content)
         except Refused as refused:

@@ -10,7 +10,10 @@ class PersonRow(Base):
     """Somebody who can be invited; addresses are kept in lower case, so that one mailbox is one person."""
 
     __tablename__ = "person"
-    __table_args__ = (UniqueConstraint("email"), CheckConstraint("email = lower(email)", name="email_lower"))
+    __table_args__ = (
+        UniqueConstraint("email"),
+        CheckConstraint("email = lower(email)", name="email_lower"),
+    )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     email: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
 from survey.access.service.programs import tell_program
-from survey.jobs.pulse import is_beating
+from survey.jobs.heartbeat import is_beating
 from survey.kernel.clock import now
 from survey.kernel.errors import NotFound, Refused
 from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
@@ -34,9 +34,22 @@ def list_people() -> str:
     """Departments with their numbers; people of one department, or all where they are few."""
     departments = directory.departments()
     total, chosen = sum(departments.values()), request.args.get("department")
-    people = directory.list_people(chosen) if chosen in departments else directory.list_people() if total <= LISTED_AT_ONCE else ()
-    facts = {"importing": directory.importing(), "is_beating": is_beating(now()), "at": now()}
-    return render_template("people/list_people.html", departments=departments, total=total, chosen=chosen, people=people, **facts)
+    people = (
+        directory.list_people(chosen)
+        if chosen in departments
+        else directory.list_people()
+        if total <= LISTED_AT_ONCE
+        else ()
+    )
+    facts = {"importing": directory.last_import(), "is_beating": is_beating(now()), "at": now()}
+    return render_template(
+        "people/list_people.html",
+        departments=departments,
+        total=total,
+        chosen=chosen,
+        people=people,
+        **facts,
+    )
 
 
 @blueprint.route("/people/import", methods=["GET", "POST"])
@@ -64,7 +77,12 @@ def missing() -> str | tuple[str, int]:
     except Refused as refused:
         tell_program(refused)
         return _upload_page(UploadForm(formdata=None), refused), 400
-    return render_template("people/missing.html", carried=carry(content), result=result, listed=result.missing[:LISTED_AT_ONCE])
+    return render_template(
+        "people/missing.html",
+        carried=carry(content),
+        result=result,
+        listed=result.missing[:LISTED_AT_ONCE],
+    )
 
 
 @blueprint.post("/people/import/confirm")
@@ -82,14 +100,22 @@ def confirm() -> BaseResponse | tuple[str, int]:
         return _upload_page(UploadForm(formdata=None), refused), 400
     is_removing = form.remove_missing.data
     try:
-        done = directory.import_people(content, remove_missing=is_removing, actor=current_actor(), wait=False)
+        done = directory.import_people(
+            content, remove_missing=is_removing, actor=current_actor(), wait=False
+        )
     except Refused as refused:
         tell_program(refused)
         return _preview_again(content, refused), 400
-    if (under_way := directory.importing()) and under_way.is_under_way:
-        flash(f"The file is taken. {done.added:,} people are to be added, {done.changed:,} changed, {done.removed:,} removed.")
+    if (under_way := directory.last_import()) and under_way.is_under_way:
+        flash(
+            f"The file is taken. {done.added:,} people are to be added, {done.changed:,} changed,"
+            f" {done.removed:,} removed."
+        )
         return redirect(url_for("people.list_people"), 303)
-    flash(f"{done.added:,} people added, {done.changed:,} changed, {done.unchanged:,} unchanged, {done.removed:,} removed.")
+    flash(
+        f"{done.added:,} people added, {done.changed:,} changed, {done.unchanged:,} unchanged,"
+        f" {done.removed:,} removed."
+    )
     return redirect(url_for("people.list_people"), 303)
 
 
@@ -130,7 +156,9 @@ def _upload_page(form: UploadForm, problem: Refused | None = None) -> str:
     return render_template("people/preview.html", **facts)
 
 
-def _preview_page(form: UploadForm, content: bytes, staff: StaffList, problem: Refused | None = None) -> str:
+def _preview_page(
+    form: UploadForm, content: bytes, staff: StaffList, problem: Refused | None = None
+) -> str:
     facts = {
         "staff": staff,
         "result": directory.preview_import(staff),
@@ -151,7 +179,7 @@ def _preview_again(content: bytes, problem: Refused) -> str:
 
 
 def _person(person_id: str) -> Person:
-    person = directory.person(person_id)
+    person = directory.find_person(person_id)
     if person is None:
         raise NotFound("person", "This person is not in the directory any more.")
     return person

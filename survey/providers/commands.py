@@ -15,15 +15,30 @@ def providers_group() -> None:
 
 @providers_group.command("add")
 @click.argument("name")
-@click.option("--contact", "contacts", multiple=True, metavar='"NAME <MAIL>"', help="May be given several times.")
+@click.option(
+    "--contact",
+    "contacts",
+    multiple=True,
+    metavar='"NAME <MAIL>"',
+    help="May be given several times.",
+)
 def add(name: str, contacts: tuple[str, ...]) -> None:
     """Add a provider, or further contacts to a known one.
 
     Example: candour providers add "Brightline IT" --contact "Otto Lindqvist <otto@brightline.example>"
     """
-    people = [parseaddr(contact) if contact.isprintable() else (contact, "") for contact in contacts]
-    found = service.add_contacts(name, people) if people and service.is_known(name) else service.add_provider(name, people)
-    click.echo(f"{found.name}: {', '.join(f'{c.name} <{c.address}>' for c in found.contacts) or 'no contact yet'}")
+    people = [
+        parseaddr(contact) if contact.isprintable() else (contact, "") for contact in contacts
+    ]
+    found = (
+        service.add_contacts(name, people)
+        if people and service.is_known(name)
+        else service.add_provider(name, people)
+    )
+    click.echo(
+        f"{found.name}:"
+        f" {', '.join(f'{c.name} <{c.address}>' for c in found.contacts) or 'no contact yet'}"
+    )
 
 
 @providers_group.command("remove-contact")
@@ -46,10 +61,22 @@ def list_(*, as_json: bool) -> None:
     """
     found = service.list_providers()
     if as_json:
-        rows = [{"slug": p.slug, "name": p.name, "contacts": [{"name": c.name, "address": c.address} for c in p.contacts]} for p in found]
+        rows = [
+            {
+                "slug": p.slug,
+                "name": p.name,
+                "contacts": [{"name": c.name, "address": c.address} for c in p.contacts],
+            }
+            for p in found
+        ]
         click.echo(json.dumps({"providers": rows}, ensure_ascii=False))
         return
     if not found:
-        click.echo('There is no provider yet. Add one: candour providers add NAME --contact "Name <mail>"', err=True)
+        click.echo(
+            'There is no provider yet. Add one: candour providers add NAME --contact "Name <mail>"',
+            err=True,
+        )
     for item in found:
-        click.echo(f"{item.name}: {', '.join(c.address for c in item.contacts) or 'no contact yet'}")
+        click.echo(
+            f"{item.name}: {', '.join(c.address for c in item.contacts) or 'no contact yet'}"
+        )

@@ -35,6 +35,6 @@ def name_fault(name: str) -> str | None:
     return f"Shorten it to {LONGEST_NAME} characters." if len(name) > LONGEST_NAME else None
 
 
-def tidy(name: str) -> str:
+def tidy_name(name: str) -> str:
     """A name without superfluous space."""
     return " ".join(name.split())

@@ -13,7 +13,9 @@ class ProviderRow(Base):
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     slug: Mapped[str] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
-    contacts: Mapped[list["ContactRow"]] = relationship(order_by="ContactRow.name", lazy="selectin", cascade="all, delete-orphan")
+    contacts: Mapped[list["ContactRow"]] = relationship(
+        order_by="ContactRow.name", lazy="selectin", cascade="all, delete-orphan"
+    )
 
 
 class ContactRow(Base):

@@ -28,7 +28,12 @@ def list_providers() -> str | Response | tuple[str, int]:
         else:
             flash(f"{found} is saved.")
             return redirect(url_for("providers.list_providers"), 303)
-    page = render_template("providers/list_providers.html", providers=service.list_providers(), form=form, problem=problem)
+    page = render_template(
+        "providers/list_providers.html",
+        providers=service.list_providers(),
+        form=form,
+        problem=problem,
+    )
     return (page, 400) if problem else page
 
 
@@ -36,7 +41,7 @@ def list_providers() -> str | Response | tuple[str, int]:
 @open_to("manager")
 def remove_contact(provider: str, contact_id: str) -> str | Response:
     """A page of its own that says what removing will do; the button does it."""
-    found, contact = service.provider(provider), service.contact(contact_id)
+    found, contact = service.find_provider(provider), service.find_contact(contact_id)
     if contact not in found.contacts:
         raise NotFound("contact", "This contact is not there any more. Nothing was changed.")
     if request.method == "POST":
@@ -47,7 +52,9 @@ def remove_contact(provider: str, contact_id: str) -> str | Response:
 
 
 def _save(form: ProviderForm) -> str:
-    name, person, address = ((field.data or "").strip() for field in (form.name, form.contact_name, form.contact_address))
+    name, person, address = (
+        (field.data or "").strip() for field in (form.name, form.contact_name, form.contact_address)
+    )
     contacts = [(person, address)] if person or address else []
     add = service.add_contacts if contacts and service.is_known(name) else service.add_provider
     return add(name, contacts, actor=current_actor()).name

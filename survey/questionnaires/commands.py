@@ -23,11 +23,17 @@ def list_(*, as_json: bool) -> None:
     """
     found = service.list_questionnaires()
     if as_json:
-        rows = [{"slug": q.slug, "title": q.title, "questions": len(q.questions), "minutes": q.minutes} for q in found]
+        rows = [
+            {"slug": q.slug, "title": q.title, "questions": len(q.questions), "minutes": q.minutes}
+            for q in found
+        ]
         click.echo(json.dumps({"questionnaires": rows}, ensure_ascii=False))
         return
     for asked in found:
-        click.echo(f"{asked.slug}: {asked.title}, {len(asked.questions)} questions, about {asked.minutes} min")
+        click.echo(
+            f"{asked.slug}: {asked.title}, {len(asked.questions)} questions, about"
+            f" {asked.minutes} min"
+        )
 
 
 @questionnaires_group.command("show")
@@ -37,20 +43,26 @@ def show(questionnaire: str) -> None:
 
     Example: candour questionnaires show quarterly_8
     """
-    for question in service.questionnaire(questionnaire).questions:
+    for question in service.find_questionnaire(questionnaire).questions:
         click.echo(f"{question.id} (revision {question.revision}) {question.text}")
-        click.echo(f"    {' / '.join(question.scale.labels) or 'text'}{f' / {question.scale.opt_out}' if question.scale.opt_out else ''}")
+        click.echo(
+            f"    {' / '.join(question.scale.labels) or 'text'}{f' / {question.scale.opt_out}' if question.scale.opt_out else ''}"
+        )
 
 
 @questionnaires_group.command("export")
 @click.argument("questionnaire")
-@click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True
+)
 def export(questionnaire: str, form: str) -> None:
     """Print one questionnaire as JSON or YAML.
 
     Example: candour questionnaires export quarterly_8 --format yaml > ours.yaml
     """
-    click.echo(service.as_text(service.questionnaire(questionnaire), form).rstrip())
+    click.echo(
+        service.write_questionnaire(service.find_questionnaire(questionnaire), form).rstrip()
+    )
 
 
 @questionnaires_group.command("import")
@@ -69,5 +81,7 @@ def import_(file: Path) -> None:
         text = file.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
         raise Refused("text-unreadable", f"{file} is not a text file in UTF-8.") from error
-    saved = service.save_questionnaire(service.read_text(text))
-    click.echo(f"{saved.slug}: {len(saved.questions)} questions saved. Waves opened from now on ask them.")
+    saved = service.save_questionnaire(service.read_questionnaire(text))
+    click.echo(
+        f"{saved.slug}: {len(saved.questions)} questions saved. Waves opened from now on ask them."
+    )

@@ -23,7 +23,16 @@ _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}?|\}")
 _TAKEN = {"token", "form", "code", "csrf_token"}
-_LIMITS = {"title": 120, "preamble": 1000, "name": 80, "dimension": 80, "text": 500, "label": 80, "hint": 200, "scale": 80}
+_LIMITS = {
+    "title": 120,
+    "preamble": 1000,
+    "name": 80,
+    "dimension": 80,
+    "text": 500,
+    "label": 80,
+    "hint": 200,
+    "scale": 80,
+}
 _FAULTS_LISTED, _LONGEST_LINE = 200, 300
 _TOP = {"ordinal": "top2", "bracket": "over_two_hours", "choice": "yes"}
 _Faults = list[str]
@@ -89,11 +98,13 @@ class Questionnaire:
     version: int = field(default=0, compare=False)
 
     @classmethod
-    def of(cls, *, slug: str, title: str, language: str, preamble: str, questions: Sequence[Question]) -> "Questionnaire":
+    def of(
+        cls, *, slug: str, title: str, language: str, preamble: str, questions: Sequence[Question]
+    ) -> "Questionnaire":
         """A checked questionnaire; refuses with all faults at once."""
         made = cls(slug, title, language, preamble, tuple(questions))
-        _refuse(faults_of(made))
-        text = json.dumps(document(made), sort_keys=True, ensure_ascii=False)
+        _refuse(questionnaire_faults(made))
+        text = json.dumps(questionnaire_document(made), sort_keys=True, ensure_ascii=False)
         return replace(made, digest=hashlib.sha256(text.encode()).hexdigest())
 
     @property
@@ -114,7 +125,11 @@ class Questionnaire:
     def with_only(self, questions: Iterable[Question]) -> "Questionnaire":
         """The same with these questions."""
         return Questionnaire.of(
-            slug=self.slug, title=self.title, language=self.language, preamble=self.preamble, questions=tuple(questions)
+            slug=self.slug,
+            title=self.title,
+            language=self.language,
+            preamble=self.preamble,
+            questions=tuple(questions),
         )
 
 
@@ -130,7 +145,9 @@ def numeric_scale(points: int) -> Scale:
             f"A scale has {FEWEST_POINTS} to {MOST_POINTS} points, not {points}.",
         )
     codes = tuple(range(1, points + 1)) if points < MOST_POINTS else tuple(range(points))
-    return Scale(f"numeric{points}", ScaleKind.ORDINAL, codes, tuple(map(str, codes)), top=_best(codes))
+    return Scale(
+        f"numeric{points}", ScaleKind.ORDINAL, codes, tuple(map(str, codes)), top=_best(codes)
+    )
 
 
 def read_scale(name: str, found: Mapping[str, Any]) -> Scale:
@@ -138,14 +155,25 @@ def read_scale(name: str, found: Mapping[str, Any]) -> Scale:
     kind = _kind(_object(found)["kind"])
     if kind is ScaleKind.TEXT:
         limit = _whole(found.get("max_chars", LONGEST_TEXT))
-        return Scale(name, kind, max_chars=min(limit, LONGEST_TEXT), hint=_words_or_none(found.get("hint")))
+        return Scale(
+            name, kind, max_chars=min(limit, LONGEST_TEXT), hint=_words_or_none(found.get("hint"))
+        )
     opt_out = _words_or_none(found.get("opt_out"))
     if kind is ScaleKind.NPS:
         low, high = (frozenset(_span(found[end])) for end in ("detractor", "promoter"))
         codes = tuple(_span([found["min"], found["max"]]))
         lowest, highest = _pair(found["anchors"])
         anchors = (_words(lowest), _words(highest))
-        return Scale(name, kind, codes, tuple(map(str, codes)), anchors, opt_out, promoters=high, detractors=low)
+        return Scale(
+            name,
+            kind,
+            codes,
+            tuple(map(str, codes)),
+            anchors,
+            opt_out,
+            promoters=high,
+            detractors=low,
+        )
     labels = tuple(_words(label) for label in _list(found["labels"]))
     first = _whole(found.get("first_code", 1))
     codes = tuple(range(first, first + len(labels)))
@@ -176,11 +204,20 @@ def scale_document(scale: Scale) -> dict[str, Any]:
     return found
 
 
-def document(questionnaire: Questionnaire) -> dict[str, Any]:
+def questionnaire_document(questionnaire: Questionnaire) -> dict[str, Any]:
     """The document form of a questionnaire: plain JSON."""
-    scales = {question.scale.name: scale_document(question.scale) for question in questionnaire.questions}
+    scales = {
+        question.scale.name: scale_document(question.scale) for question in questionnaire.questions
+    }
     questions = [
-        {"id": q.id, "revision": q.revision, "name": q.name, "dimension": q.dimension, "text": q.text, "scale": q.scale.name}
+        {
+            "id": q.id,
+            "revision": q.revision,
+            "name": q.name,
+            "dimension": q.dimension,
+            "text": q.text,
+            "scale": q.scale.name,
+        }
         for q in questionnaire.questions
     ]
     return {
@@ -198,25 +235,45 @@ def read_document(found: object) -> Questionnaire:
     if not isinstance(found, dict):
         raise Refused(
             "questionnaire-of-other-form",
-            "A questionnaire is an object with slug, title, language, preamble, scales and questions. Export one to see the form.",
+            "A questionnaire is an object with slug, title, language, preamble, scales and"
+            " questions. Export one to see the form.",
         )
     faults: _Faults = []
     given_scales, given_questions = found.get("scales"), found.get("questions")
     if not isinstance(given_scales, dict) or not isinstance(given_questions, list):
         raise Refused(
             "questionnaire-lacks-parts",
-            "The questionnaire lacks scales (an object) or questions (a list). Export one to see the form.",
+            "The questionnaire lacks scales (an object) or questions (a list). Export one to see"
+            " the form.",
         )
-    scales = {str(name): _read(f"scale {name}", faults, partial(read_scale, str(name), form)) for name, form in given_scales.items()}
-    read = [_read(f"question {place}", faults, partial(_question, form, scales)) for place, form in enumerate(given_questions, 1)]
+    scales = {
+        str(name): _read(f"scale {name}", faults, partial(read_scale, str(name), form))
+        for name, form in given_scales.items()
+    }
+    read = [
+        _read(f"question {place}", faults, partial(_question, form, scales))
+        for place, form in enumerate(given_questions, 1)
+    ]
     questions = [question for question in read if question]
-    facts = {key: _read(key, faults, partial(_words, found.get(key, ""))) for key in ("slug", "title", "language", "preamble")}
+    facts = {
+        key: _read(key, faults, partial(_words, found.get(key, "")))
+        for key in ("slug", "title", "language", "preamble")
+    }
     if faults:
-        _refuse([*faults, *(f"{question.id}: {fault}" for question in questions for fault in _faults_of_question(question))])
+        _refuse(
+            [
+                *faults,
+                *(
+                    f"{question.id}: {fault}"
+                    for question in questions
+                    for fault in _faults_of_question(question)
+                ),
+            ]
+        )
     return Questionnaire.of(**{key: text or "" for key, text in facts.items()}, questions=questions)
 
 
-def faults_of(questionnaire: Questionnaire) -> tuple[str, ...]:
+def questionnaire_faults(questionnaire: Questionnaire) -> tuple[str, ...]:
     """Everything that keeps a questionnaire from being asked."""
     found = [] if questionnaire.questions else ["It has no question."]
     if not _SLUG.fullmatch(questionnaire.slug):
@@ -225,11 +282,20 @@ def faults_of(questionnaire: Questionnaire) -> tuple[str, ...]:
         found.append("language: write a code such as en-GB.")
     found += [f"title: {fault}" for fault in _text_faults("title", questionnaire.title)]
     if questionnaire.preamble:
-        found += [f"preamble: {fault}" for fault in _text_faults("preamble", questionnaire.preamble)]
+        found += [
+            f"preamble: {fault}" for fault in _text_faults("preamble", questionnaire.preamble)
+        ]
     ids = [question.id.lower() for question in questionnaire.questions]
-    found += [f"{name}: the id stands twice." for name in sorted({name for name in ids if ids.count(name) > 1})]
+    found += [
+        f"{name}: the id stands twice."
+        for name in sorted({name for name in ids if ids.count(name) > 1})
+    ]
     scales = {question.scale.name: question.scale for question in questionnaire.questions}
-    found += [f"{q.id}: two scales are named {q.scale.name}." for q in questionnaire.questions if q.scale != scales[q.scale.name]]
+    found += [
+        f"{q.id}: two scales are named {q.scale.name}."
+        for q in questionnaire.questions
+        if q.scale != scales[q.scale.name]
+    ]
     for question in questionnaire.questions:
         found += [f"{question.id}: {fault}" for fault in _faults_of_question(question)]
     return tuple(found)
@@ -250,9 +316,17 @@ def reuse_faults(known: Iterable[Question], new: Iterable[Question]) -> tuple[st
         newest = max((old.revision for old in same_id), default=0)
         known_words = [_wording(old) for old in same_id if old.revision == question.revision]
         if any(_points(old.scale) != _points(question.scale) for old in same_id):
-            found.append(f"{question.id}: its scale had or counted other points before. Give the question a new id.")
-        elif any(words != _wording(question) for words in known_words) or (not known_words and question.revision < newest):
-            found.append(f"{question.id}: other words under revision {question.revision}. Raise the revision to {newest + 1}.")
+            found.append(
+                f"{question.id}: its scale had or counted other points before. Give the question a"
+                " new id."
+            )
+        elif any(words != _wording(question) for words in known_words) or (
+            not known_words and question.revision < newest
+        ):
+            found.append(
+                f"{question.id}: other words under revision {question.revision}. Raise the revision"
+                f" to {newest + 1}."
+            )
     return tuple(found)
 
 
@@ -269,7 +343,11 @@ def _faults_of_question(question: Question) -> _Faults:
     if question.dimension:
         found += [f"dimension: {fault}" for fault in _text_faults("dimension", question.dimension)]
     found += [f"the scale's name: {fault}" for fault in _text_faults("scale", question.scale.name)]
-    return found + (_faults_of_text(question.scale) if question.scale.kind is ScaleKind.TEXT else _faults_of_scale(question.scale))
+    return found + (
+        _faults_of_text(question.scale)
+        if question.scale.kind is ScaleKind.TEXT
+        else _faults_of_scale(question.scale)
+    )
 
 
 def _faults_of_text(scale: Scale) -> _Faults:
@@ -282,21 +360,37 @@ def _faults_of_text(scale: Scale) -> _Faults:
 def _faults_of_scale(scale: Scale) -> _Faults:
     found = []
     if not FEWEST_POINTS <= len(scale.codes) <= MOST_POINTS:
-        found.append(f"a scale has {FEWEST_POINTS} to {MOST_POINTS} points, not {len(scale.codes)}.")
+        found.append(
+            f"a scale has {FEWEST_POINTS} to {MOST_POINTS} points, not {len(scale.codes)}."
+        )
     if len(scale.labels) != len(scale.codes) or len(set(scale.labels)) != len(scale.labels):
         found.append("every point of the scale needs a label of its own.")
     if scale.codes and not 0 <= scale.codes[0] <= scale.codes[-1] <= MOST_POINTS - 1:
         found.append("the points must lie within 0 to 10.")
-    for label in (*scale.labels, *(scale.anchors or ()), *([scale.opt_out] if scale.opt_out is not None else [])):
+    for label in (
+        *scale.labels,
+        *(scale.anchors or ()),
+        *([scale.opt_out] if scale.opt_out is not None else []),
+    ):
         found += [f"label {label[:40]!r}: {fault}" for fault in _text_faults("label", label)]
-    for name, codes in (("best", scale.top), ("promoter", scale.promoters), ("detractor", scale.detractors)):
+    for name, codes in (
+        ("best", scale.top),
+        ("promoter", scale.promoters),
+        ("detractor", scale.detractors),
+    ):
         if codes - set(scale.codes):
-            found.append(f"its {name} points {sorted(codes - set(scale.codes))} are not on the scale.")
+            found.append(
+                f"its {name} points {sorted(codes - set(scale.codes))} are not on the scale."
+            )
     if scale.promoters & scale.detractors:
         found.append("a point cannot be promoter and detractor at once.")
     if scale.kind is ScaleKind.ORDINAL and scale.top != _best(scale.codes):
-        found.append("the two best points of the scale count as satisfied (of two points, the better one).")
-    if scale.kind is ScaleKind.BRACKET and (len(scale.hours) != len(scale.codes) or not _rise(scale.hours)):
+        found.append(
+            "the two best points of the scale count as satisfied (of two points, the better one)."
+        )
+    if scale.kind is ScaleKind.BRACKET and (
+        len(scale.hours) != len(scale.codes) or not _rise(scale.hours)
+    ):
         found.append("every bracket needs its bounds in hours, from short to long.")
     return found
 
@@ -307,9 +401,15 @@ def _text_faults(what: str, text: str) -> _Faults:
         found.append(f"shorten to {_LIMITS[what]} characters.")
     if not text.replace("\n", " ").isprintable():
         found.append("remove the control character.")
-    strange = [mark for mark in _PLACEHOLDER.findall(text) if what != "text" or mark not in PLACEHOLDERS]
+    strange = [
+        mark for mark in _PLACEHOLDER.findall(text) if what != "text" or mark not in PLACEHOLDERS
+    ]
     if strange:
-        allowed = f"a text may hold {' and '.join(PLACEHOLDERS)}" if what == "text" else "none may stand here"
+        allowed = (
+            f"a text may hold {' and '.join(PLACEHOLDERS)}"
+            if what == "text"
+            else "none may stand here"
+        )
         found.append(f"unknown placeholder {', '.join(strange)[:60]}; {allowed}.")
     return found
 
@@ -324,7 +424,12 @@ def _rise(hours: Sequence[tuple[float, float]]) -> bool:
 
 
 def _wording(question: Question) -> tuple[list[str], ...]:
-    texts = (question.text, *question.scale.labels, *(question.scale.anchors or ()), question.scale.opt_out or "")
+    texts = (
+        question.text,
+        *question.scale.labels,
+        *(question.scale.anchors or ()),
+        question.scale.opt_out or "",
+    )
     return tuple(re.findall(r"\w+", text.casefold()) for text in texts)
 
 
@@ -336,7 +441,13 @@ def _question(form: Mapping[str, Any], scales: Mapping[str, Scale | None]) -> Qu
     if _words(_object(form)["scale"]) not in scales:
         raise ValueError(f"there is no scale {form['scale']}")
     scale = scales[form["scale"]]
-    made = (_words(form["id"]), _whole(form["revision"]), _words(form["name"]), _words(form.get("dimension", "")), _words(form["text"]))
+    made = (
+        _words(form["id"]),
+        _whole(form["revision"]),
+        _words(form["name"]),
+        _words(form.get("dimension", "")),
+        _words(form["text"]),
+    )
     return Question(*made, scale) if scale else None
 
 
@@ -352,7 +463,10 @@ def _read(where: str, faults: _Faults, read: Callable[[], T]) -> T | None:
 
 def _words(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{_found(value)} must be text; in YAML, write words such as Yes and No in quotation marks")
+        raise TypeError(
+            f"{_found(value)} must be text; in YAML, write words such as Yes and No in quotation"
+            " marks"
+        )
     return value
 
 
@@ -388,7 +502,11 @@ def _found(value: object) -> str:
     """A value as a message may repeat it; a part that holds others could be deep and is only named."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
-    return "a huge number" if isinstance(value, int) and abs(value) > LARGEST_NUMBER else repr(str(value)[:40])
+    return (
+        "a huge number"
+        if isinstance(value, int) and abs(value) > LARGEST_NUMBER
+        else repr(str(value)[:40])
+    )
 
 
 def _pair(value: object) -> list[Any]:
@@ -414,7 +532,10 @@ def _span(ends: object) -> range:
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
         more = len(faults) - _FAULTS_LISTED
-        lines = (*map(_shown, faults[:_FAULTS_LISTED]), *([f"and {more:,} more"] if more > 0 else []))
+        lines = (
+            *map(_shown, faults[:_FAULTS_LISTED]),
+            *([f"and {more:,} more"] if more > 0 else []),
+        )
         raise Refused(
             "questionnaire-faulty",
             f"The questionnaire has {how_many(len(faults), 'fault')}.",

@@ -31,14 +31,19 @@ _TITLES = {
 }
 
 
-def bank() -> dict[str, Question]:
+def question_bank() -> dict[str, Question]:
     """Every question that ships with the product, by id."""
     found = _bank()
     scales = {name: rules.read_scale(name, scale) for name, scale in found["scales"].items()}
-    return {q["id"]: Question(q["id"], q["revision"], q["name"], q["dimension"], q["text"], scales[q["scale"]]) for q in found["questions"]}
+    return {
+        q["id"]: Question(
+            q["id"], q["revision"], q["name"], q["dimension"], q["text"], scales[q["scale"]]
+        )
+        for q in found["questions"]
+    }
 
 
-def questionnaire(slug: str) -> Questionnaire:
+def find_questionnaire(slug: str) -> Questionnaire:
     """The newest version of a questionnaire: the one a manager saved, else the bank's set of that name."""
     query = select(QuestionnaireRow.number, QuestionnaireRow.document).where(
         QuestionnaireRow.slug == slug, QuestionnaireRow.saved.is_(True)
@@ -50,19 +55,22 @@ def questionnaire(slug: str) -> Questionnaire:
         return _from_set(slug)
     raise NotFound(
         "questionnaire",
-        f"There is no questionnaire {slug[:64]!r}. Known: {', '.join(q.slug for q in list_questionnaires())}",
+        f"There is no questionnaire {slug[:64]!r}. Known:"
+        f" {', '.join(q.slug for q in list_questionnaires())}",
     )
 
 
 def list_questionnaires() -> tuple[Questionnaire, ...]:
     """Every questionnaire in its newest version, by name."""
-    saved = db.session.scalars(select(QuestionnaireRow.slug).where(QuestionnaireRow.saved.is_(True)).distinct()).all()
-    return tuple(questionnaire(slug) for slug in sorted({*saved, *_bank()["sets"]}))
+    saved = db.session.scalars(
+        select(QuestionnaireRow.slug).where(QuestionnaireRow.saved.is_(True)).distinct()
+    ).all()
+    return tuple(find_questionnaire(slug) for slug in sorted({*saved, *_bank()["sets"]}))
 
 
-def with_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
+def select_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
     """A questionnaire with further questions of the bank, before its open questions."""
-    known = bank()
+    known = question_bank()
     missing = [name for name in ids if name not in known]
     if missing:
         raise NotFound("question", f"The bank has no question {', '.join(missing)}.")
@@ -71,15 +79,19 @@ def with_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
     return base.with_only([*scored, *(known[name] for name in ids), *texts])
 
 
-def freeze(asked: Questionnaire) -> str:
+def freeze_questionnaire(asked: Questionnaire) -> str:
     """Keeps the exact questionnaire of a wave; the same content is kept once. Returns the version's id."""
     return _store(asked, saved=False)
 
 
 @lru_cache(maxsize=64)  # it never changes, and reading it takes longer than ten letters
-def frozen(version_id: str) -> Questionnaire:
+def frozen_questionnaire(version_id: str) -> Questionnaire:
     """The questionnaire that a wave froze."""
-    return rules.read_document(db.session.scalars(select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)).one())
+    return rules.read_document(
+        db.session.scalars(
+            select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)
+        ).one()
+    )
 
 
 def save_questionnaire(asked: Questionnaire, *, actor: str = COMMAND_LINE) -> Questionnaire:
@@ -94,10 +106,10 @@ def save_questionnaire(asked: Questionnaire, *, actor: str = COMMAND_LINE) -> Qu
             )
         _store(asked, saved=True)
         record("questionnaire saved", {"questionnaire": asked.slug, "digest": asked.digest}, actor)
-        return questionnaire(asked.slug)
+        return find_questionnaire(asked.slug)
 
 
-def read_text(text: str) -> Questionnaire:
+def read_questionnaire(text: str) -> Questionnaire:
     """A questionnaire from JSON or YAML text; refuses what is neither, and YAML's anchors, which can blow up a small file."""
     if len(text) > LARGEST_IMPORT:
         raise Refused("questionnaire-too-large", "The questionnaire file is larger than 1 MiB.")
@@ -108,7 +120,13 @@ def read_text(text: str) -> Questionnaire:
     try:
         _check_yaml(text)
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:  # the last two: tags such as !!int ""
+    except (
+        yaml.YAMLError,
+        RecursionError,
+        ValueError,
+        LookupError,
+        AttributeError,
+    ) as error:  # the last two: tags such as !!int ""
         raise Refused(
             "questionnaire-unreadable",
             "The file is neither JSON nor YAML. Export a questionnaire to see the form.",
@@ -116,9 +134,9 @@ def read_text(text: str) -> Questionnaire:
     return rules.read_document(content)
 
 
-def as_text(asked: Questionnaire, form: str) -> str:
+def write_questionnaire(asked: Questionnaire, form: str) -> str:
     """A questionnaire as JSON or YAML, as `read_text` takes it."""
-    content = rules.document(asked)
+    content = rules.questionnaire_document(asked)
     if form == "yaml":
         import yaml
 
@@ -137,11 +155,14 @@ def _check_yaml(text: str) -> None:
                 "yaml-with-anchors",
                 "The file uses YAML anchors (&, *). Write the parts out.",
             )
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
+            event, yaml.CollectionEndEvent
+        )
         if depth > _DEEPEST:
             raise Refused(
                 "questionnaire-too-deep",
-                "The file nests its parts too deeply to be a questionnaire. Export one to see the form.",
+                "The file nests its parts too deeply to be a questionnaire. Export one to see the"
+                " form.",
             )
 
 
@@ -157,12 +178,24 @@ def _json(text: str) -> object:
 
 def _store(asked: Questionnaire, *, saved: bool) -> str:
     with transaction() as session:
-        query = select(QuestionnaireRow).where(QuestionnaireRow.slug == asked.slug, QuestionnaireRow.digest == asked.digest)
+        query = select(QuestionnaireRow).where(
+            QuestionnaireRow.slug == asked.slug, QuestionnaireRow.digest == asked.digest
+        )
         row = session.scalar(query)
-        newest = session.scalar(select(func.max(QuestionnaireRow.number)).where(QuestionnaireRow.slug == asked.slug)) or 0
+        newest = (
+            session.scalar(
+                select(func.max(QuestionnaireRow.number)).where(QuestionnaireRow.slug == asked.slug)
+            )
+            or 0
+        )
         if row is None:
             row = QuestionnaireRow(
-                id=random_id(), slug=asked.slug, digest=asked.digest, number=newest + 1, saved=saved, document=rules.document(asked)
+                id=random_id(),
+                slug=asked.slug,
+                digest=asked.digest,
+                number=newest + 1,
+                saved=saved,
+                document=rules.questionnaire_document(asked),
             )
             session.add(row)
         elif saved:
@@ -172,7 +205,7 @@ def _store(asked: Questionnaire, *, saved: bool) -> str:
 
 
 def _from_set(slug: str) -> Questionnaire:
-    found, known = _bank(), bank()
+    found, known = _bank(), question_bank()
     return Questionnaire.of(
         slug=slug,
         title=_TITLES.get(slug, slug),
@@ -184,10 +217,15 @@ def _from_set(slug: str) -> Questionnaire:
 
 def _known_questions() -> list[Question]:
     stored = db.session.scalars(select(QuestionnaireRow.document))
-    return [*bank().values(), *(question for document in stored for question in rules.read_document(document).questions)]
+    return [
+        *question_bank().values(),
+        *(question for document in stored for question in rules.read_document(document).questions),
+    ]
 
 
 @lru_cache(maxsize=1)
 def _bank() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(resources.files("survey.questionnaires").joinpath("bank.json").read_text("utf-8"))
+    content: dict[str, Any] = json.loads(
+        resources.files("survey.questionnaires").joinpath("bank.json").read_text("utf-8")
+    )
     return content

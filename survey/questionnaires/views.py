@@ -12,11 +12,15 @@ blueprint = Blueprint("questionnaires", __name__)
 @open_to("viewer")
 def list_questionnaires() -> str:
     """All questionnaires with their length."""
-    return render_template("questionnaires/list_questionnaires.html", questionnaires=service.list_questionnaires())
+    return render_template(
+        "questionnaires/list_questionnaires.html", questionnaires=service.list_questionnaires()
+    )
 
 
 @blueprint.get("/questionnaires/<slug>")
 @open_to("viewer")
 def show_questionnaire(slug: str) -> str:
     """One questionnaire, question by question."""
-    return render_template("questionnaires/show_questionnaire.html", asked=service.questionnaire(slug))
+    return render_template(
+        "questionnaires/show_questionnaire.html", asked=service.find_questionnaire(slug)
+    )

@@ -27,7 +27,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CellCounts:
     """One question in one group: answers per point of the scale, and how many opted out."""
 
     counts: tuple[int, ...]
@@ -38,9 +38,12 @@ class Cell:
         """How many gave an answer."""
         return sum(self.counts)
 
-    def __add__(self, other: "Cell") -> "Cell":
+    def __add__(self, other: "CellCounts") -> "CellCounts":
         """Both together."""
-        return Cell(tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)), self.opted_out + other.opted_out)
+        return CellCounts(
+            tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
+            self.opted_out + other.opted_out,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Tally:
     """All that findings may be made of: responses per published group, and one cell per question and group."""
 
     groups: tuple[PublishedGroup, ...]
-    cells: Mapping[str, Mapping[str, Cell]]
+    cells: Mapping[str, Mapping[str, CellCounts]]
     comments: int
     unreadable: int
 
@@ -74,13 +77,13 @@ class Tally:
         return sum(group.answered for group in self.groups)
 
 
-def pack(group: str, answers: Answers) -> bytes:
+def pack_ballot(group: str, answers: Answers) -> bytes:
     """The content of a ballot: compact JSON in UTF-8."""
     content = {"g": group, "s": dict(answers.scores), "t": dict(answers.texts)}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def unpack(content: bytes) -> tuple[str, Answers]:
+def unpack_ballot(content: bytes) -> tuple[str, Answers]:
     """Group and answers of an opened ballot; ValueError for anything that `pack` did not make."""
     found = json.loads(content)
     try:
@@ -91,16 +94,20 @@ def unpack(content: bytes) -> tuple[str, Answers]:
 
 def score_string(questions: Sequence[Question], answers: Answers) -> str:
     """Scores as stored: one character a question; `-` blank, `x` opted out, otherwise the code (A is 10)."""
-    return "".join(_character(answers, question.id) for question in questions if question.scale.codes)
+    return "".join(
+        _character(answers, question.id) for question in questions if question.scale.codes
+    )
 
 
-def count_cell(strings: Sequence[str], place: int, codes: Sequence[int]) -> Cell:
+def count_cell(strings: Sequence[str], place: int, codes: Sequence[int]) -> CellCounts:
     """The cell of the question at this place of the score strings."""
     characters = [string[place] for string in strings]
-    return Cell(tuple(characters.count(_DIGITS[code]) for code in codes), characters.count(OPT_OUT))
+    return CellCounts(
+        tuple(characters.count(_DIGITS[code]) for code in codes), characters.count(OPT_OUT)
+    )
 
 
-def coded(strings: Sequence[str]) -> NDArray[np.int64]:
+def score_table(strings: Sequence[str]) -> NDArray[np.int64]:
     """Score strings as a table, people x questions: the code, or -1 for a blank and an opt-out.
 
     >>> coded(["4x", "-A"]).tolist()
@@ -109,7 +116,9 @@ def coded(strings: Sequence[str]) -> NDArray[np.int64]:
     if not strings:
         return np.empty((0, 0), dtype=np.int64)
     codes = {BLANK: -1, OPT_OUT: -1} | {character: code for code, character in enumerate(_DIGITS)}
-    return np.array([[codes[character] for character in string] for string in strings], dtype=np.int64)
+    return np.array(
+        [[codes[character] for character in string] for string in strings], dtype=np.int64
+    )
 
 
 def _character(answers: Answers, question: str) -> str:

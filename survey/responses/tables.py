@@ -21,7 +21,9 @@ class BallotRow(Base):
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    spare: Mapped[bytes | None] = mapped_column(LargeBinary)  # strict tier with two representatives: sealed to the second
+    spare: Mapped[bytes | None] = mapped_column(
+        LargeBinary
+    )  # strict tier with two representatives: sealed to the second
 
 
 class ResponseRow(Base):

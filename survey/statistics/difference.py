@@ -10,14 +10,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from survey.statistics.stratified import as_arrays, checked_strata
-from survey.statistics.values import Difference, Differences, Floats, Stratum, checked_counts, checked_values, quantile, real
+from survey.statistics.values import (
+    Difference,
+    Differences,
+    Floats,
+    Stratum,
+    checked_counts,
+    checked_reals,
+    checked_values,
+    quantile,
+)
 from survey.statistics.wilson import Summary, moments, summarise_process
 
 WIDEST = 38.0  # beyond it the normal tail is 0 in double precision
 STEPS = 40  # halves 38 to below 1e-10
 
 
-def difference_intervals(first: ArrayLike, second: ArrayLike, values: Sequence[float], confidence: float = 0.95) -> Differences:
+def difference_intervals(
+    first: ArrayLike, second: ArrayLike, values: Sequence[float], confidence: float = 0.95
+) -> Differences:
     """First means minus second ones, in the unit of `values`, with ranges and two-sided p; put the later wave first.
 
     `first` and `second` are cells x values of counts; for shares (failures, successes) on (0, 1). Refuses what `mean_intervals` refuses.
@@ -28,13 +39,23 @@ def difference_intervals(first: ArrayLike, second: ArrayLike, values: Sequence[f
     """
     z = quantile(confidence)
     scale = checked_values(values)
-    one, two = (checked_counts(counts, scale, name) for counts, name in ((first, "first"), (second, "second")))
+    one, two = (
+        checked_counts(counts, scale, name)
+        for counts, name in ((first, "first"), (second, "second"))
+    )
     if one.shape != two.shape:
         raise ValueError(f"first and second must hold as many cells: {len(one)} and {len(two)}")
-    return mover(summarise_process(moments(one, scale)), summarise_process(moments(two, scale)), scale[-1] - scale[0], z)
+    return mover_interval(
+        summarise_process(moments(one, scale)),
+        summarise_process(moments(two, scale)),
+        scale[-1] - scale[0],
+        z,
+    )
 
 
-def difference_interval(first: Sequence[int], second: Sequence[int], values: Sequence[float], confidence: float = 0.95) -> Difference:
+def difference_interval(
+    first: Sequence[int], second: Sequence[int], values: Sequence[float], confidence: float = 0.95
+) -> Difference:
     """One difference; see `difference_intervals`.
 
     >>> d = difference_interval((14, 56), (32, 48), (0, 1))
@@ -45,7 +66,10 @@ def difference_interval(first: Sequence[int], second: Sequence[int], values: Seq
 
 
 def stratified_differences(
-    first: tuple[ArrayLike, ArrayLike], second: tuple[ArrayLike, ArrayLike], values: Sequence[float], confidence: float = 0.95
+    first: tuple[ArrayLike, ArrayLike],
+    second: tuple[ArrayLike, ArrayLike],
+    values: Sequence[float],
+    confidence: float = 0.95,
 ) -> Differences:
     """Changes of companies' values; `first` and `second` are each the people and the counts that `stratified_intervals` takes.
 
@@ -58,12 +82,17 @@ def stratified_differences(
     scale = checked_values(values)
     one, two = (checked_strata(people, counts, scale) for people, counts in (first, second))
     if len(one.people) != len(two.people):
-        raise ValueError(f"first and second must hold as many cells: {len(one.people)} and {len(two.people)}")
-    return mover(one.summary(), two.summary(), scale[-1] - scale[0], z)
+        raise ValueError(
+            f"first and second must hold as many cells: {len(one.people)} and {len(two.people)}"
+        )
+    return mover_interval(one.summary(), two.summary(), scale[-1] - scale[0], z)
 
 
 def stratified_difference(
-    first: Sequence[Stratum], second: Sequence[Stratum], values: Sequence[float], confidence: float = 0.95
+    first: Sequence[Stratum],
+    second: Sequence[Stratum],
+    values: Sequence[float],
+    confidence: float = 0.95,
 ) -> Difference:
     """The change of a company's value: each wave's groups weighted by their own people, so that who answers cannot fake it.
 
@@ -77,7 +106,7 @@ def stratified_difference(
     return stratified_differences(as_arrays(first), as_arrays(second), values, confidence)[0]
 
 
-def mover(one: Summary, two: Summary, width: float, z: float) -> Differences:
+def mover_interval(one: Summary, two: Summary, width: float, z: float) -> Differences:
     """Ranges and p-values of differences of means that two summaries describe, for a scale of this width."""
     distance = one.mean - two.mean
     low, high = _ends(one, two, z)
@@ -88,7 +117,9 @@ def _ends(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats, Floats
     low_1, high_1 = one.limits(z)
     low_2, high_2 = two.limits(z)
     d = one.mean - two.mean
-    return d - np.hypot(one.mean - low_1, high_2 - two.mean), d + np.hypot(high_1 - one.mean, two.mean - low_2)
+    return d - np.hypot(one.mean - low_1, high_2 - two.mean), d + np.hypot(
+        high_1 - one.mean, two.mean - low_2
+    )
 
 
 def _p_values(one: Summary, two: Summary, distance: Floats) -> Floats:
@@ -113,7 +144,7 @@ def adjust_p_values(p_values: Sequence[float]) -> tuple[float, ...]:
     >>> [round(q, 4) for q in adjust_p_values([.01, .01, .03, .03, .5, 1])]
     [0.03, 0.03, 0.045, 0.045, 0.6, 1.0]
     """
-    p = real("p_values", p_values)
+    p = checked_reals("p_values", p_values)
     if p.ndim != 1:
         raise ValueError(f"p_values must be one flat list: {p_values!r}")
     if not len(p):

@@ -37,7 +37,9 @@ class Fact:
     @property
     def is_total(self) -> bool:
         """Whether it is an exact sum with whole weights."""
-        return self.low == self.high and all(float(weight).is_integer() for weight in self.weights.values())
+        return self.low == self.high and all(
+            float(weight).is_integer() for weight in self.weights.values()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,10 @@ class Space:
         self._rows: dict[str, tuple[dict[str, Fraction], Fraction]] = {}
         for fact in sorted(facts, key=lambda fact: len(fact.weights)):
             if fact.is_total:
-                self._add({cell: Fraction(weight) for cell, weight in fact.weights.items() if weight}, Fraction(fact.low))
+                self._add(
+                    {cell: Fraction(weight) for cell, weight in fact.weights.items() if weight},
+                    Fraction(fact.low),
+                )
 
     def value(self, cells: Collection[str]) -> Fraction | None:
         """The sum of these cells, or None where it does not follow.
@@ -98,7 +103,9 @@ class Space:
         In echelon form a union is the sum of some of the rows, for each row alone holds its pivot; so subsets of rows that share
         cells are tried, and a union over rows that share none is no news.
         """
-        found = [union for rows in self._components for union in _unions(rows) if union.value < minimum]
+        found = [
+            union for rows in self._components for union in _unions(rows) if union.value < minimum
+        ]
         return tuple(one for one in found if not any(other.cells < one.cells for other in found))
 
     @cached_property
@@ -112,7 +119,9 @@ class Space:
             blocks.append((cells, [row, *(inner for block in touched for inner in block[1])]))
         return [rows for _, rows in blocks]
 
-    def _reduced(self, row: dict[str, Fraction], value: Fraction) -> tuple[dict[str, Fraction], Fraction]:
+    def _reduced(
+        self, row: dict[str, Fraction], value: Fraction
+    ) -> tuple[dict[str, Fraction], Fraction]:
         for pivot in [cell for cell in row if cell in self._rows]:
             other, known = self._rows[pivot]
             times = row[pivot]
@@ -134,8 +143,14 @@ class Space:
             if pivot in cells:
                 times = cells[pivot]
                 both = cells.keys() | new[0].keys()
-                merged = {cell: cells.get(cell, Fraction(0)) - times * new[0].get(cell, Fraction(0)) for cell in both}
-                self._rows[old] = {cell: weight for cell, weight in merged.items() if weight}, known - times * new[1]
+                merged = {
+                    cell: cells.get(cell, Fraction(0)) - times * new[0].get(cell, Fraction(0))
+                    for cell in both
+                }
+                self._rows[old] = (
+                    {cell: weight for cell, weight in merged.items() if weight},
+                    known - times * new[1],
+                )
         self._rows[pivot] = new
 
 
@@ -148,7 +163,9 @@ def solved_unions(facts: Iterable[Fact], minimum: int) -> tuple[Union, ...]:
     return Space(facts).below(minimum)
 
 
-def narrowed(facts: Sequence[Fact], neighbours: Sequence[Fact], cells: Iterable[str]) -> tuple[Narrowed, ...]:
+def narrowed(
+    facts: Sequence[Fact], neighbours: Sequence[Fact], cells: Iterable[str]
+) -> tuple[Narrowed, ...]:
     """For each cell the range that its neighbours allow and the one that all facts leave; both over whole numbers from 0.
 
     >>> sums = [Fact.total(["a", "b"], 5)]
@@ -172,7 +189,9 @@ def _blocks(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
     found: dict[str, list[Fact]] = {}
     for fact in facts:
         joined = [fact]
-        for block in {id(found[cell]): found[cell] for cell in fact.weights if cell in found}.values():
+        for block in {
+            id(found[cell]): found[cell] for cell in fact.weights if cell in found
+        }.values():
             joined += block
         for one in joined:
             found |= dict.fromkeys(one.weights, joined)
@@ -191,12 +210,22 @@ def _range(facts: Sequence[Fact], cell: str) -> tuple[float, float]:
         return 0, most[cell]
     names = sorted({name for fact in several for name in fact.weights} | {cell})
     table = np.array([[float(fact.weights.get(name, 0)) for name in names] for fact in several])
-    limits = table, [fact.low - _SLACK for fact in several], [fact.high + _SLACK for fact in several]
+    limits = (
+        table,
+        [fact.low - _SLACK for fact in several],
+        [fact.high + _SLACK for fact in several],
+    )
     low, high = (_extreme(names, cell, limits, most, sign) for sign in (1, -1))
     return low, high
 
 
-def _extreme(names: Sequence[str], cell: str, limits: tuple[object, ...], most: Mapping[str, float], sign: int) -> float:
+def _extreme(
+    names: Sequence[str],
+    cell: str,
+    limits: tuple[object, ...],
+    most: Mapping[str, float],
+    sign: int,
+) -> float:
     """The lowest (sign 1) or highest (-1) value of a cell; a bound that is never too tight where the time ran out."""
     from scipy.optimize import Bounds, milp
 

@@ -14,7 +14,9 @@ SLACK = 1e-7  # ties are ties also when rounding says otherwise
 LARGEST_TABLE = 60_000
 
 
-def kept_counts(successes: Whole, answers: Whole, population: Whole, alpha: float) -> tuple[Whole, Whole]:
+def kept_counts(
+    successes: Whole, answers: Whole, population: Whole, alpha: float
+) -> tuple[Whole, Whole]:
     """The smallest and largest number of satisfied people (of each `population`) that `successes` of `answers` do not rule out.
 
     >>> [ends.tolist() for ends in kept_counts(np.array([6, 19]), np.array([6, 19]), np.array([20, 25]), 0.05)]
@@ -27,7 +29,9 @@ def kept_counts(successes: Whole, answers: Whole, population: Whole, alpha: floa
         if (people + 1) * (n + 1) <= LARGEST_TABLE:
             low[place], high[place] = (ends[successes[place]] for ends in _table(n, people, alpha))
         else:
-            low[place], high[place] = np.array([_searched(int(x), n, people, alpha) for x in successes[place]]).T
+            low[place], high[place] = np.array(
+                [_searched(int(x), n, people, alpha) for x in successes[place]]
+            ).T
     return _widened(low, high, successes, answers, population)
 
 
@@ -61,7 +65,9 @@ def _table(answers: int, population: int, alpha: float) -> tuple[Whole, Whole]:
 @lru_cache(maxsize=20_000)
 def _searched(successes: int, answers: int, population: int, alpha: float) -> tuple[int, int]:
     """Both ends for one x, without a table; the high one by symmetry."""
-    return _lowest(successes, answers, population, alpha), population - _lowest(answers - successes, answers, population, alpha)
+    return _lowest(successes, answers, population, alpha), population - _lowest(
+        answers - successes, answers, population, alpha
+    )
 
 
 def _lowest(successes: int, answers: int, population: int, alpha: float) -> int:
@@ -72,7 +78,9 @@ def _lowest(successes: int, answers: int, population: int, alpha: float) -> int:
         upper = _mass(np.array([middle]), answers, population)[0, successes:].sum()
         first, last = (middle + 1, last) if upper <= alpha / 2 * (1 - SLACK) else (first, middle)
     for count in range(first, successes + population - answers + 1):
-        if _acceptability(np.array([count]), answers, population)[0, successes] > alpha * (1 + SLACK):
+        if _acceptability(np.array([count]), answers, population)[0, successes] > alpha * (
+            1 + SLACK
+        ):
             return count
     return successes + population - answers
 
@@ -103,7 +111,9 @@ def _acceptability(satisfied: Whole, answers: int, population: int) -> Floats:
     ranked = np.take_along_axis(tail, order, axis=1)
     total = np.cumsum(np.take_along_axis(mass, order, axis=1), axis=1)
     tied = ranked[:, 1:] <= ranked[:, :-1] * (1 + SLACK)
-    for _ in range(2):  # by symmetry at most a pair of tails is equal where the mass is not negligible
+    for _ in range(
+        2
+    ):  # by symmetry at most a pair of tails is equal where the mass is not negligible
         total[:, :-1] = np.where(tied, total[:, 1:], total[:, :-1])
     result = np.empty_like(total)
     np.put_along_axis(result, order, total, axis=1)

@@ -7,7 +7,7 @@ from importlib import resources
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class MeasuredPromise:
     """One measured property: a sentence, its bound (a share of cases, at least or at most), and the worst and mean of its situations."""
 
     id: str
@@ -20,15 +20,17 @@ class Check:
 
 
 @cache
-def checks() -> tuple[Check, ...]:
+def list_measured_promises() -> tuple[MeasuredPromise, ...]:
     """All checks as measured in the large.
 
     >>> all(check.worst >= check.bound if check.at_least else check.worst <= check.bound for check in checks())
     True
     """
-    found = json.loads(resources.files("survey.statistics").joinpath("measured.json").read_text("utf-8"))
+    found = json.loads(
+        resources.files("survey.statistics").joinpath("measured.json").read_text("utf-8")
+    )
     return tuple(
-        Check(
+        MeasuredPromise(
             entry["id"],
             entry["what"],
             entry["at_least"],

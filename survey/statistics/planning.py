@@ -4,10 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from survey.statistics.difference import mover
+from survey.statistics.difference import mover_interval
 from survey.statistics.levels import proportion_interval
 from survey.statistics.suppression import DETAIL_FROM, SHARE_FROM, too_wide
-from survey.statistics.values import Interval, fraction, number, quantile, whole
+from survey.statistics.values import (
+    Interval,
+    checked_fraction,
+    checked_number,
+    checked_whole,
+    quantile,
+)
 from survey.statistics.wilson import Summary
 
 USUAL_SHARE = 0.7
@@ -31,19 +37,33 @@ class Outlook:
         return self.level is not None and too_wide(self.level, 1.0)
 
 
-def outlook(invited: int, rate: float, share: float = USUAL_SHARE, confidence: float = 0.95) -> Outlook:
+def outlook(
+    invited: int, rate: float, share: float = USUAL_SHARE, confidence: float = 0.95
+) -> Outlook:
     """What to expect of a wave when this share of the invited answers; refuses fewer than one invited and rates outside (0, 1].
 
     >>> found = outlook(100, 0.6)
     >>> found.answers, found.level.low, found.level.high, round(found.change, 2)
     (60, 0.62, 0.77, 0.24)
     """
-    people = int(whole("invited", invited, lowest=1))
-    if not 0 < number("rate", rate) <= 1:
+    people = int(checked_whole("invited", invited, lowest=1))
+    if not 0 < checked_number("rate", rate) <= 1:
         raise ValueError(f"rate must lie within 0..1, and above 0: {rate!r}")
     answers = round(people * rate)
-    level = proportion_interval(round(fraction("share", share) * answers), answers, people, confidence) if answers >= SHARE_FROM else None
-    return Outlook(people, rate, answers, level, detectable_change(answers, share, confidence) if answers >= DETAIL_FROM else None)
+    level = (
+        proportion_interval(
+            round(checked_fraction("share", share) * answers), answers, people, confidence
+        )
+        if answers >= SHARE_FROM
+        else None
+    )
+    return Outlook(
+        people,
+        rate,
+        answers,
+        level,
+        detectable_change(answers, share, confidence) if answers >= DETAIL_FROM else None,
+    )
 
 
 def detectable_change(answers: int, share: float = USUAL_SHARE, confidence: float = 0.95) -> float:
@@ -52,9 +72,11 @@ def detectable_change(answers: int, share: float = USUAL_SHARE, confidence: floa
     >>> [round(100 * detectable_change(n)) for n in (12, 36, 60, 120, 360, 600)]
     [51, 31, 24, 17, 10, 8]
     """
-    n = int(whole("answers", answers, lowest=1))
-    wave = Summary(np.array([round(fraction("share", share) * n) / n]), np.array([float(n)]))
-    found = mover(wave, wave, 1.0, quantile(confidence))[0]
+    n = int(checked_whole("answers", answers, lowest=1))
+    wave = Summary(
+        np.array([round(checked_fraction("share", share) * n) / n]), np.array([float(n)])
+    )
+    found = mover_interval(wave, wave, 1.0, quantile(confidence))[0]
     return FOUND_FACTOR * (found.high - found.low) / 2
 
 
@@ -66,5 +88,12 @@ def chance_of_answers(invited: int, at_least: int = DETAIL_FROM, rate: float = 0
     """
     from scipy.special import bdtrc
 
-    people, fewest = int(whole("invited", invited, lowest=1)), int(whole("at_least", at_least))
-    return float(bdtrc(fewest - 1, people, fraction("rate", rate))) if people >= fewest else 0.0
+    people, fewest = (
+        int(checked_whole("invited", invited, lowest=1)),
+        int(checked_whole("at_least", at_least)),
+    )
+    return (
+        float(bdtrc(fewest - 1, people, checked_fraction("rate", rate)))
+        if people >= fewest
+        else 0.0
+    )

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from survey.statistics.difference import mover
+from survey.statistics.difference import mover_interval
 from survey.statistics.values import Difference, Interval, checked_counts, checked_values, quantile
 from survey.statistics.wilson import Summary, moments
 
 POOLED = "generalised Wilson, waves pooled"
 
 
-def pooled_interval(waves: Sequence[Sequence[int]], values: Sequence[float], confidence: float = 0.95) -> Interval:
+def pooled_interval(
+    waves: Sequence[Sequence[int]], values: Sequence[float], confidence: float = 0.95
+) -> Interval:
     """The mean of all answers with the range about the process that one wave of the mean size has, in the unit of `values`.
 
     `waves` are counts per value, one row a wave. Refuses what `mean_intervals` refuses, and no waves.
@@ -29,11 +31,20 @@ def pooled_interval(waves: Sequence[Sequence[int]], values: Sequence[float], con
     found = _summary(waves, scale, "waves")
     low, high = found.limits(z)
     a, width = scale[0], scale[-1] - scale[0]
-    return Interval(a + width * float(found.mean[0]), a + width * float(low[0]), a + width * float(high[0]), confidence, POOLED)
+    return Interval(
+        a + width * float(found.mean[0]),
+        a + width * float(low[0]),
+        a + width * float(high[0]),
+        confidence,
+        POOLED,
+    )
 
 
 def pooled_difference(
-    first: Sequence[Sequence[int]], second: Sequence[Sequence[int]], values: Sequence[float], confidence: float = 0.95
+    first: Sequence[Sequence[int]],
+    second: Sequence[Sequence[int]],
+    values: Sequence[float],
+    confidence: float = 0.95,
 ) -> Difference:
     """The change from one pool of waves to another; put the later one first.
 
@@ -43,7 +54,9 @@ def pooled_difference(
     """
     z = quantile(confidence)
     scale = checked_values(values)
-    return mover(_summary(first, scale, "first"), _summary(second, scale, "second"), scale[-1] - scale[0], z)[0]
+    return mover_interval(
+        _summary(first, scale, "first"), _summary(second, scale, "second"), scale[-1] - scale[0], z
+    )[0]
 
 
 def _summary(waves: Sequence[Sequence[int]], scale: Sequence[float], name: str) -> Summary:

@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from survey.statistics.values import Interval, Intervals, checked_population, checked_successes, fraction
+from survey.statistics.values import (
+    Interval,
+    Intervals,
+    checked_fraction,
+    checked_population,
+    checked_successes,
+)
 
 
 def feasible_ranges(successes: ArrayLike, answers: ArrayLike, population: ArrayLike) -> Intervals:
@@ -16,10 +22,14 @@ def feasible_ranges(successes: ArrayLike, answers: ArrayLike, population: ArrayL
     """
     x, n = checked_successes(successes, answers)
     people = checked_population(_given(population), n)
-    return Intervals(x / n, x / people, (x + people - n) / people, 1.0, np.full(len(n), "feasible range"))
+    return Intervals(
+        x / n, x / people, (x + people - n) / people, 1.0, np.full(len(n), "feasible range")
+    )
 
 
-def break_evens(successes: ArrayLike, answers: ArrayLike, population: ArrayLike, target: float) -> "np.ma.MaskedArray[Any, Any]":
+def break_evens(
+    successes: ArrayLike, answers: ArrayLike, population: ArrayLike, target: float
+) -> "np.ma.MaskedArray[Any, Any]":
     """The share of each cell's silent people who would have to be satisfied for the target to be met; masked where everyone answered.
 
     At most 0: met whatever they think; above 1: missed whatever they think. Refuses a target outside 0..1, so 80 too.
@@ -29,7 +39,7 @@ def break_evens(successes: ArrayLike, answers: ArrayLike, population: ArrayLike,
     """
     x, n = checked_successes(successes, answers)
     people = checked_population(_given(population), n)
-    needed = people * fraction("target", target)
+    needed = people * checked_fraction("target", target)
     silent = people - n
     return np.ma.masked_array((needed - x) / np.maximum(silent, 1), mask=silent == 0)
 

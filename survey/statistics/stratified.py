@@ -18,9 +18,9 @@ from survey.statistics.values import (
     Stratum,
     Whole,
     checked_values,
+    checked_whole,
     quantile,
     refuse_where,
-    whole,
 )
 from survey.statistics.wilson import Moments, Summary, moments
 
@@ -46,7 +46,9 @@ class Strata:
         centre = (self.weight * self.found.centre).sum(axis=1)
         each = self.found.variance / np.maximum(self.found.answers, 1) * correction
         variance = (self.weight**2 * each).sum(axis=1)
-        return Summary(self.mean, centre * (1 - centre) / np.maximum(variance, np.finfo(float).tiny))
+        return Summary(
+            self.mean, centre * (1 - centre) / np.maximum(variance, np.finfo(float).tiny)
+        )
 
 
 def checked_strata(population: ArrayLike, counts: ArrayLike, values: Sequence[float]) -> Strata:
@@ -54,21 +56,38 @@ def checked_strata(population: ArrayLike, counts: ArrayLike, values: Sequence[fl
 
     Refuses no strata, a stratum with people but without answers or with more answers than people, and answers without people.
     """
-    people, table = whole("population", population), whole("counts", counts)
+    people, table = checked_whole("population", population), checked_whole("counts", counts)
     if table.ndim != 3:
         raise ValueError("counts must hold one row of counts per stratum of each cell")
     if table.shape[2] != len(values):
-        raise ValueError(f"counts and values must be of equal length: {table.shape[2]} and {len(values)}")
+        raise ValueError(
+            f"counts and values must be of equal length: {table.shape[2]} and {len(values)}"
+        )
     if people.shape != table.shape[:2]:
-        raise ValueError(f"population must have one entry per stratum: {people.shape} for {table.shape[:2]}")
-    refuse_where((people == 0).all(axis=1), lambda at: f"strata of cell {at[0]} must hold at least one stratum with people")
+        raise ValueError(
+            f"population must have one entry per stratum: {people.shape} for {table.shape[:2]}"
+        )
+    refuse_where(
+        (people == 0).all(axis=1),
+        lambda at: f"strata of cell {at[0]} must hold at least one stratum with people",
+    )
     answers = table.sum(axis=2)
-    refuse_where((people > 0) & (answers == 0), lambda at: f"counts of stratum {at[1]} holds no answers: {tuple(table[at].tolist())!r}")
-    refuse_where(answers > people, lambda at: f"answers ({answers[at]}) exceed the population ({people[at]}) of stratum {at[1]}")
+    refuse_where(
+        (people > 0) & (answers == 0),
+        lambda at: f"counts of stratum {at[1]} holds no answers: {tuple(table[at].tolist())!r}",
+    )
+    refuse_where(
+        answers > people,
+        lambda at: (
+            f"answers ({answers[at]}) exceed the population ({people[at]}) of stratum {at[1]}"
+        ),
+    )
     return Strata(people, people / people.sum(axis=1, keepdims=True), moments(table, values))
 
 
-def stratified_intervals(population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95) -> Intervals:
+def stratified_intervals(
+    population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95
+) -> Intervals:
     """Population-weighted means over groups in the unit of `values`, with their ranges about all their people.
 
     `population` is cells x strata, `counts` cells x strata x values; for a share: values (0, 1) and counts (others, successes). Cells
@@ -86,11 +105,15 @@ def stratified_intervals(population: ArrayLike, counts: ArrayLike, values: Seque
     positive = strata.found.answers * strata.found.mean
     everyone = ~silent.any(axis=1)
     low = np.where(everyone, strata.mean, np.maximum(low, (share * positive).sum(axis=1)))
-    high = np.where(everyone, strata.mean, np.minimum(high, (share * (positive + silent)).sum(axis=1)))
+    high = np.where(
+        everyone, strata.mean, np.minimum(high, (share * (positive + silent)).sum(axis=1))
+    )
     return _on_scale(strata.mean, low, high, scale, confidence, np.where(everyone, EVERYONE, LEVEL))
 
 
-def stratified_process_intervals(population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95) -> Intervals:
+def stratified_process_intervals(
+    population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95
+) -> Intervals:
     """The same means with their ranges about the process: what the service would give for ever more people in these proportions.
 
     >>> found = stratified_process_intervals([[12, 40]], [[(2, 8), (12, 14)]], (0, 1))
@@ -114,14 +137,21 @@ def effective_answers(strata: Sequence[Stratum]) -> float:
     35.6
     """
     people, counts = as_arrays(strata)
-    answers = whole("counts", counts).sum(axis=2)
+    answers = checked_whole("counts", counts).sum(axis=2)
     refuse_where(answers == 0, lambda at: f"counts of stratum {at[1]} holds no answers")
-    refuse_where(answers > people, lambda at: f"answers ({answers[at]}) exceed the population ({people[at]}) of stratum {at[1]}")
+    refuse_where(
+        answers > people,
+        lambda at: (
+            f"answers ({answers[at]}) exceed the population ({people[at]}) of stratum {at[1]}"
+        ),
+    )
     weight = people / people.sum()
     return float(1 / (weight**2 / answers).sum())
 
 
-def stratified_interval(strata: Sequence[Stratum], values: Sequence[float], confidence: float = 0.95) -> Interval:
+def stratified_interval(
+    strata: Sequence[Stratum], values: Sequence[float], confidence: float = 0.95
+) -> Interval:
     """One company's value; see `stratified_intervals`.
 
     >>> i = stratified_interval([Stratum(12, (2, 8)), Stratum(40, (12, 14))], (0, 1))
@@ -131,7 +161,9 @@ def stratified_interval(strata: Sequence[Stratum], values: Sequence[float], conf
     return stratified_intervals(*as_arrays(strata), values, confidence)[0]
 
 
-def stratified_process_interval(strata: Sequence[Stratum], values: Sequence[float], confidence: float = 0.95) -> Interval:
+def stratified_process_interval(
+    strata: Sequence[Stratum], values: Sequence[float], confidence: float = 0.95
+) -> Interval:
     """One company's value about the process; see `stratified_process_intervals`."""
     return stratified_process_intervals(*as_arrays(strata), values, confidence)[0]
 
@@ -142,9 +174,20 @@ def as_arrays(strata: Sequence[Stratum]) -> tuple[Whole, ArrayLike]:
         raise ValueError("strata must hold at least one stratum")
     if len({len(stratum.counts) for stratum in strata}) > 1:
         raise ValueError("counts of all strata must be of equal length")
-    return whole("population", [[stratum.population for stratum in strata]], lowest=1), [[stratum.counts for stratum in strata]]
+    return checked_whole("population", [[stratum.population for stratum in strata]], lowest=1), [
+        [stratum.counts for stratum in strata]
+    ]
 
 
-def _on_scale(mean: Floats, low: Floats, high: Floats, scale: Sequence[float], confidence: float, method: ArrayLike) -> Intervals:
+def _on_scale(
+    mean: Floats,
+    low: Floats,
+    high: Floats,
+    scale: Sequence[float],
+    confidence: float,
+    method: ArrayLike,
+) -> Intervals:
     a, width = scale[0], scale[-1] - scale[0]
-    return Intervals(a + width * mean, a + width * low, a + width * high, confidence, np.asarray(method))
+    return Intervals(
+        a + width * mean, a + width * low, a + width * high, confidence, np.asarray(method)
+    )

@@ -22,7 +22,7 @@ class Merged:
     members: tuple[str, ...] = field(default=())
 
 
-def joined(names: Sequence[str]) -> str:
+def joined_group_name(names: Sequence[str]) -> str:
     """Names in order as a person lists them.
 
     >>> joined(["Legal", "Finance", "Board"])
@@ -38,16 +38,24 @@ def merge_to_invited(groups: Sequence[tuple[str, int]], minimum: int = 8) -> tup
     >>> [(g.name, g.invited) for g in merge_to_invited([("Sales", 20), ("Legal", 3), ("Board", 2), ("Service", 15)])]
     [('Board, Legal and Service', 20), ('Sales', 20)]
     """
-    return _merge([Merged(name, invited, 0, (name,)) for name, invited in groups], minimum, by="invited")
+    return _merge(
+        [Merged(name, invited, 0, (name,)) for name, invited in groups], minimum, by="invited"
+    )
 
 
-def merge_small(groups: Sequence[tuple[str, int, int]], minimum: int = SHARE_FROM) -> tuple[Merged, ...]:
+def merge_small(
+    groups: Sequence[tuple[str, int, int]], minimum: int = SHARE_FROM
+) -> tuple[Merged, ...]:
     """The groups to publish after counting: while one has fewer than `minimum` answers, it joins the smallest other.
 
     >>> [(g.name, g.answers) for g in merge_small([("Sales", 20, 14), ("Service", 15, 9), ("Finance", 9, 4), ("Legal", 8, 3)])]
     [('Finance and Legal', 7), ('Sales', 14), ('Service', 9)]
     """
-    return _merge([Merged(name, invited, answers, (name,)) for name, invited, answers in groups], minimum, by="answers")
+    return _merge(
+        [Merged(name, invited, answers, (name,)) for name, invited, answers in groups],
+        minimum,
+        by="answers",
+    )
 
 
 def hidden_cells(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[str]:
@@ -119,5 +127,10 @@ def _merge(groups: list[Merged], minimum: int, *, by: str) -> tuple[Merged, ...]
             break
         a, b, *rest = left
         members = tuple(sorted((*a.members, *b.members)))
-        left = [Merged(joined(members), a.invited + b.invited, a.answers + b.answers, members), *rest]
+        left = [
+            Merged(
+                joined_group_name(members), a.invited + b.invited, a.answers + b.answers, members
+            ),
+            *rest,
+        ]
     return tuple(sorted(left, key=lambda group: group.name))

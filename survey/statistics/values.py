@@ -50,7 +50,13 @@ class Intervals:
         return len(self.estimate)
 
     def __getitem__(self, cell: int) -> Interval:
-        return Interval(float(self.estimate[cell]), float(self.low[cell]), float(self.high[cell]), self.confidence, str(self.method[cell]))
+        return Interval(
+            float(self.estimate[cell]),
+            float(self.low[cell]),
+            float(self.high[cell]),
+            self.confidence,
+            str(self.method[cell]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,12 @@ class Differences:
         return len(self.estimate)
 
     def __getitem__(self, cell: int) -> Difference:
-        return Difference(float(self.estimate[cell]), float(self.low[cell]), float(self.high[cell]), float(self.p_value[cell]))
+        return Difference(
+            float(self.estimate[cell]),
+            float(self.low[cell]),
+            float(self.high[cell]),
+            float(self.p_value[cell]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +100,14 @@ class Stratum:
 
 def quantile(confidence: float) -> float:
     """The two-sided normal quantile; refuses anything not strictly between 0 and 1, so 95 too."""
-    if not 0 < number("confidence", confidence) < 1:
+    if not 0 < checked_number("confidence", confidence) < 1:
         raise ValueError(f"confidence must lie strictly between 0 and 1: {confidence!r}")
     from scipy.special import ndtri
 
     return float(-ndtri((1 - confidence) / 2))
 
 
-def real(name: str, values: ArrayLike) -> Floats:
+def checked_reals(name: str, values: ArrayLike) -> Floats:
     """Finite numbers of any kind; refuses text, NaN and infinities, by name and value."""
     found = _rectangular(name, values)
     if found.dtype.kind not in "iufb":
@@ -108,22 +119,22 @@ def real(name: str, values: ArrayLike) -> Floats:
     return found
 
 
-def number(name: str, value: float) -> float:
+def checked_number(name: str, value: float) -> float:
     """One finite number."""
-    found = real(name, value)
+    found = checked_reals(name, value)
     if found.ndim:
         raise ValueError(f"{name} must be one number: {value!r}")
     return float(found)
 
 
-def fraction(name: str, value: float) -> float:
+def checked_fraction(name: str, value: float) -> float:
     """One number within 0..1; refuses anything else, so 80 too."""
-    if not 0 <= number(name, value) <= 1:
+    if not 0 <= checked_number(name, value) <= 1:
         raise ValueError(f"{name} must lie within 0..1: {value!r}")
     return float(value)
 
 
-def whole(name: str, values: ArrayLike, *, lowest: int = 0) -> Whole:
+def checked_whole(name: str, values: ArrayLike, *, lowest: int = 0) -> Whole:
     """Whole numbers of any kind, each at least `lowest`; refuses fractions, NaN, what is too small or too large, by name and value."""
     found = _rectangular(name, values)
     if found.dtype.kind not in "iufb":
@@ -150,7 +161,7 @@ def _rectangular(name: str, values: ArrayLike) -> NDArray[Any]:
 
 def checked_successes(successes: ArrayLike, answers: ArrayLike) -> tuple[Whole, Whole]:
     """Successes and answers per cell, at least one answer each and no more successes than answers."""
-    n, x = whole("answers", answers, lowest=1), whole("successes", successes)
+    n, x = checked_whole("answers", answers, lowest=1), checked_whole("successes", successes)
     if n.shape != x.shape or n.ndim != 1:
         raise ValueError(f"successes and answers must be of equal length: {x.shape} and {n.shape}")
     refuse_where(x > n, lambda at: f"successes ({x[at]}) exceed answers ({n[at]})")
@@ -159,18 +170,22 @@ def checked_successes(successes: ArrayLike, answers: ArrayLike) -> tuple[Whole, 
 
 def checked_counts(counts: ArrayLike, values: Sequence[float], name: str = "counts") -> Whole:
     """Counts as cells x values: as many as there are values, and at least one answer in each cell."""
-    found = whole(name, counts)
+    found = checked_whole(name, counts)
     if found.ndim != 2:
         raise ValueError(f"{name} must hold one row of counts per cell")
     if found.shape[1] != len(values):
-        raise ValueError(f"{name} and values must be of equal length: {found.shape[1]} and {len(values)}")
-    refuse_where(found.sum(axis=1) == 0, lambda at: f"{name} holds no answers: {tuple(found[at].tolist())!r}")
+        raise ValueError(
+            f"{name} and values must be of equal length: {found.shape[1]} and {len(values)}"
+        )
+    refuse_where(
+        found.sum(axis=1) == 0, lambda at: f"{name} holds no answers: {tuple(found[at].tolist())!r}"
+    )
     return found
 
 
 def checked_values(values: Sequence[float]) -> tuple[float, ...]:
     """A whole scale: two or more finite values, strictly ascending."""
-    found = tuple(real("values", values).ravel().tolist())
+    found = tuple(checked_reals("values", values).ravel().tolist())
     if len(found) < 2:
         raise ValueError(f"values must hold at least two points: {values!r}")
     if any(a >= b for a, b in pairwise(found)):
@@ -182,10 +197,14 @@ def checked_values(values: Sequence[float]) -> tuple[float, ...]:
 
 def checked_population(population: ArrayLike, answers: Whole) -> Whole:
     """People per cell: at least one, and at least as many as answered."""
-    found = whole("population", population, lowest=1)
+    found = checked_whole("population", population, lowest=1)
     if found.shape != answers.shape:
-        raise ValueError(f"population must have one entry per cell: {found.shape} for {answers.shape}")
-    refuse_where(answers > found, lambda at: f"answers ({answers[at]}) exceed the population ({found[at]})")
+        raise ValueError(
+            f"population must have one entry per cell: {found.shape} for {answers.shape}"
+        )
+    refuse_where(
+        answers > found, lambda at: f"answers ({answers[at]}) exceed the population ({found[at]})"
+    )
     return found
 
 

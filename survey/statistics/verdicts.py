@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from survey.statistics.suppression import COMPARED_FROM
-from survey.statistics.values import Difference, Interval, number
+from survey.statistics.values import Difference, Interval, checked_number
 
 CLEAR_Q = 0.05
 _SLACK = 1e-9  # in favour of equality: a range that ends on the target has reached it
@@ -31,7 +31,7 @@ def verdict(interval: Interval, target: float) -> Verdict:
     >>> verdict(Interval(0.9, 0.82, 0.95, 0.95, ""), 0.8).value
     'meets'
     """
-    needed = number("target", target) - _SLACK
+    needed = checked_number("target", target) - _SLACK
     if interval.low >= needed:
         return Verdict.MEETS
     if interval.high < needed:

@@ -66,7 +66,9 @@ def level_limits(found: Moments, people: Whole, z: float) -> tuple[Floats, Float
     """Both ends on the unit scale about these people: corrected, and cut to what is still possible; a point where all answered."""
     silent = people - found.answers
     share = silent / np.maximum(people - 1, 1)
-    corrected = Summary(found.mean, found.answers / found.dispersion / np.where(silent > 0, share, 1))
+    corrected = Summary(
+        found.mean, found.answers / found.dispersion / np.where(silent > 0, share, 1)
+    )
     low, high = corrected.limits(z)
     positive = found.answers * found.mean
     low = np.where(silent > 0, np.maximum(low, positive / people), found.mean)

@@ -15,7 +15,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.files import shred, write_new
 from survey.vault.rules import ceremony_files, sealing
-from survey.vault.rules.passphrases import lock, unlock
+from survey.vault.rules.passphrases import lock_with_passphrase, unlock_with_passphrase
 
 if TYPE_CHECKING:
     from survey.vault.service import co_keys
@@ -29,7 +29,11 @@ PASSPHRASE = click.option(
     metavar="FILE",
     help="Read the passphrase from the first line of this file; - is standard input.",
 )
-PASSPHRASE_STDIN = click.option("--passphrase-stdin", is_flag=True, help="Read the passphrase from the first line of standard input.")
+PASSPHRASE_STDIN = click.option(
+    "--passphrase-stdin",
+    is_flag=True,
+    help="Read the passphrase from the first line of standard input.",
+)
 
 
 class Offline(click.Command):
@@ -58,14 +62,27 @@ def make(file: Path, passphrase_file: BinaryIO | None) -> None:
             "file-exists",
             f"{file} is there already. Nothing was changed; choose another name.",
         )
-    click.echo("Losing this file or its passphrase loses the wave that is sealed to it: nobody can restore either.", err=True)
+    click.echo(
+        "Losing this file or its passphrase loses the wave that is sealed to it: nobody can restore"
+        " either.",
+        err=True,
+    )
     private = X25519PrivateKey.generate().private_bytes_raw()
-    write_new(file, lock(private, _passphrase(passphrase_file, fresh=True), PURPOSE), advice=ELSEWHERE)
-    public = sealing.public_half(private)
-    click.echo(f"The key is in {file}. Keep it with you, and a copy in another safe place; never on the server of the survey.")
+    write_new(
+        file,
+        lock_with_passphrase(private, _passphrase(passphrase_file, fresh=True), PURPOSE),
+        advice=ELSEWHERE,
+    )
+    public = sealing.public_key_of(private)
+    click.echo(
+        f"The key is in {file}. Keep it with you, and a copy in another safe place; never on the"
+        " server of the survey."
+    )
     click.echo("Hand over this line, the public half:")
-    click.echo(f"  {ceremony_files.as_text(public)}")
-    click.echo("Its fingerprint, which the page What happens to your answers must show beside your name:")
+    click.echo(f"  {ceremony_files.public_key_as_text(public)}")
+    click.echo(
+        "Its fingerprint, which the page What happens to your answers must show beside your name:"
+    )
     click.echo(f"  {ceremony_files.fingerprint(public)}")
 
 
@@ -74,8 +91,14 @@ def make(file: Path, passphrase_file: BinaryIO | None) -> None:
 @click.argument("keyfile", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @PASSPHRASE
-@click.option("--destroy/--keep", default=None, help="What becomes of the key file afterwards; without either, it is asked.")
-def open_(file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None, *, destroy: bool | None) -> None:
+@click.option(
+    "--destroy/--keep",
+    default=None,
+    help="What becomes of the key file afterwards; without either, it is asked.",
+)
+def open_(
+    file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None, *, destroy: bool | None
+) -> None:
     """Open the outer layer of a closed wave's ballots, shuffle them, and write them to OUT for the server. Offline.
 
     What comes out is still sealed to the wave's own key: neither this command nor whoever runs it can read an answer.
@@ -90,22 +113,37 @@ def open_(file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None
     content = file.read_bytes()
     found = ceremony_files.read_outgoing(content)
     head = found.header
-    click.echo(f"{head.name}: {head.count} sealed ballots of {head.invited} invited, closed {found.closes_at:%Y-%m-%d %H:%M} UTC.")
-    click.echo(f"Hash of the file: {ceremony_files.file_hash(content)}. The page or command that wrote it recorded the same one.")
-    private = unlock(keyfile.read_bytes(), _passphrase(passphrase_file), PURPOSE)
+    click.echo(
+        f"{head.name}: {head.count} sealed ballots of {head.invited} invited, closed"
+        f" {found.closes_at:%Y-%m-%d %H:%M} UTC."
+    )
+    click.echo(
+        f"Hash of the file: {ceremony_files.file_hash(content)}. The page or command that wrote it"
+        " recorded the same one."
+    )
+    private = unlock_with_passphrase(keyfile.read_bytes(), _passphrase(passphrase_file), PURPOSE)
     returned = ceremony_files.open_layer(found, private, now())
     write_new(out, ceremony_files.write_returned(returned), advice=ELSEWHERE)
-    click.echo(f"Opened and shuffled: {out}. Give this file back; whoever runs the server counts it with the wave’s own key.")
+    click.echo(
+        f"Opened and shuffled: {out}. Give this file back; whoever runs the server counts it with"
+        " the wave’s own key."
+    )
     if returned.header.unreadable:
-        click.echo(f"{returned.header.unreadable} of them could not be opened and will be reported as unreadable.")
+        click.echo(
+            f"{returned.header.unreadable} of them could not be opened and will be reported as"
+            " unreadable."
+        )
     question = (
-        "Destroy the key file now? Without it, these ballots can never be opened again from any copy. Keep it until the wave is counted"
+        "Destroy the key file now? Without it, these ballots can never be opened again from any"
+        " copy. Keep it until the wave is counted"
     )
     if destroy if destroy is not None else click.confirm(question, default=False):
         _destroy(keyfile)
         click.echo(f"{keyfile} is destroyed. Destroy its copies too.")
     else:
-        click.echo(f"{keyfile} is still there. Destroy it and its copies as soon as the wave is counted.")
+        click.echo(
+            f"{keyfile} is still there. Destroy it and its copies as soon as the wave is counted."
+        )
 
 
 @cokey_group.command("register")
@@ -120,9 +158,14 @@ def register(name: str, public: str) -> None:
     """
     from survey.vault.service import co_keys
 
-    found = co_keys.register(name, public, actor=ACTOR)
-    click.echo(f"The next wave is sealed to the key of {found.key.name} as well: {found.fingerprint}")
-    click.echo("Losing that key loses the wave; a second representative can be registered, and then either key opens.")
+    found = co_keys.register_co_key(name, public, actor=ACTOR)
+    click.echo(
+        f"The next wave is sealed to the key of {found.key.name} as well: {found.fingerprint}"
+    )
+    click.echo(
+        "Losing that key loses the wave; a second representative can be registered, and then either"
+        " key opens."
+    )
 
 
 @cokey_group.command("list")
@@ -134,12 +177,18 @@ def list_(*, as_json: bool) -> None:
     """
     from survey.vault.service import co_keys
 
-    found = co_keys.list_registered()
+    found = co_keys.list_co_keys()
     if as_json:
         click.echo(json.dumps({"cokeys": [_facts(one) for one in found]}, ensure_ascii=False))
         return
     for one in found:
-        use = f"seals {one.seals}" if one.seals else "ended unused" if one.ended_at else "for the next wave"
+        use = (
+            f"seals {one.seals}"
+            if one.seals
+            else "ended unused"
+            if one.ended_at
+            else "for the next wave"
+        )
         click.echo(f"{one.key.name}  {one.fingerprint}  {use}")
 
 
@@ -152,13 +201,21 @@ def end(name: str) -> None:
     """
     from survey.vault.service import co_keys
 
-    found = co_keys.end(name, actor=ACTOR)
-    click.echo(f"The key of {found.key.name} is ended.{f' {found.seals} still needs it.' if found.seals else ''}")
+    found = co_keys.end_co_key(name, actor=ACTOR)
+    click.echo(
+        f"The key of {found.key.name} is"
+        f" ended.{f' {found.seals} still needs it.' if found.seals else ''}"
+    )
 
 
-def _facts(one: "co_keys.Registered") -> dict[str, object]:
+def _facts(one: "co_keys.RegisteredCoKey") -> dict[str, object]:
     ended = one.ended_at.isoformat() if one.ended_at else None
-    return {"name": one.key.name, "fingerprint": one.fingerprint, "seals": one.seals, "ended": ended}
+    return {
+        "name": one.key.name,
+        "fingerprint": one.fingerprint,
+        "seals": one.seals,
+        "ended": ended,
+    }
 
 
 def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
@@ -176,7 +233,8 @@ def _destroy(path: Path) -> None:
     except OSError as error:
         raise Refused(
             "key-file-not-destroyed",
-            f"The key file {path} could not be destroyed ({error.strerror}). The opened file is written; destroy the key yourself.",
+            f"The key file {path} could not be destroyed ({error.strerror}). The opened file is"
+            " written; destroy the key yourself.",
         ) from error
 
 
@@ -201,13 +259,23 @@ def export_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
     from survey.vault.keys.service import safe_keeping
     from survey.waves import service as waves
 
-    config, item = current_app.config["CANDOUR"], waves.wave(wave)
+    config, item = current_app.config["CANDOUR"], waves.find_wave(wave)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None, fresh=True)
     safe_keeping.export_key(wave, file, passphrase, config.key_dir, actor=ACTOR)
     if config.database_file and file.resolve().is_relative_to(config.database_file.parent):
-        click.echo("Note: this file lies in the database's folder, so a backup of one would hold both. Take it elsewhere.", err=True)
-    click.echo(f"A spare copy of the key of {item.slug} is in {file}. Without the passphrase nobody can use it.")
-    click.echo(f"When the wave has been counted, destroy it and say so: candour keys confirm-destroyed {item.slug}")
+        click.echo(
+            "Note: this file lies in the database's folder, so a backup of one would hold both."
+            " Take it elsewhere.",
+            err=True,
+        )
+    click.echo(
+        f"A spare copy of the key of {item.slug} is in {file}. Without the passphrase nobody can"
+        " use it."
+    )
+    click.echo(
+        "When the wave has been counted, destroy it and say so: candour keys confirm-destroyed"
+        f" {item.slug}"
+    )
 
 
 @keys_group.command("import")
@@ -224,10 +292,13 @@ def import_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
     from survey.vault.keys.service import safe_keeping
     from survey.waves import service as waves
 
-    key_dir, item = current_app.config["CANDOUR"].key_dir, waves.wave(wave)
+    key_dir, item = current_app.config["CANDOUR"].key_dir, waves.find_wave(wave)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None)
     safe_keeping.import_key(wave, file, passphrase, key_dir, actor=ACTOR)
-    click.echo(f"The key of {item.slug} is back in {key_dir}, and it opens what was sealed. The wave goes on.")
+    click.echo(
+        f"The key of {item.slug} is back in {key_dir}, and it opens what was sealed. The wave"
+        " goes on."
+    )
 
 
 @keys_group.command("confirm-destroyed")
@@ -242,9 +313,12 @@ def confirm_destroyed(wave: str) -> None:
     from survey.vault.service import spare_copies
     from survey.waves import service as waves
 
-    item = waves.wave(wave)
-    confirmed = spare_copies.confirm_destroyed(item, actor=ACTOR)
+    item = waves.find_wave(wave)
+    confirmed = spare_copies.confirm_copies_destroyed(item, actor=ACTOR)
     for copy in confirmed:
-        click.echo(f"Confirmed as destroyed: {copy.file} (exported {copy.at:%Y-%m-%d %H:%M} UTC by {copy.by})")
+        click.echo(
+            f"Confirmed as destroyed: {copy.file} (exported {copy.at:%Y-%m-%d %H:%M} UTC by"
+            f" {copy.by})"
+        )
     if not confirmed:
         click.echo(f"No exported copy of the key of {item.slug} waits to be confirmed.")

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import Base, Instant
+from survey.database import Base, UtcDateTime
 
 
 class CoKeyRow(Base):
@@ -16,5 +16,5 @@ class CoKeyRow(Base):
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text)
     public_key: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    registered_at: Mapped[datetime] = mapped_column(Instant)
-    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -19,14 +19,21 @@ def cokey() -> str | Response | tuple[str, int]:
     problem = None
     if request.method == "POST":
         try:
-            found = co_keys.register(request.form.get("name", ""), request.form.get("public", ""), actor=current_actor())
+            found = co_keys.register_co_key(
+                request.form.get("name", ""), request.form.get("public", ""), actor=current_actor()
+            )
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
-            flash(f"The next wave is sealed to the key of {found.key.name} as well. Compare the fingerprint by voice: {found.fingerprint}")
+            flash(
+                f"The next wave is sealed to the key of {found.key.name} as well. Compare the"
+                f" fingerprint by voice: {found.fingerprint}"
+            )
             return redirect(url_for("vault.cokey"), 303)
-    page = render_template("vault/cokey.html", keys=co_keys.list_registered(), most=co_keys.MOST, problem=problem)
+    page = render_template(
+        "vault/cokey.html", keys=co_keys.list_co_keys(), most=co_keys.MOST, problem=problem
+    )
     return (page, 400) if problem else page
 
 
@@ -34,6 +41,9 @@ def cokey() -> str | Response | tuple[str, int]:
 @open_to("admin")
 def end_cokey() -> Response:
     """Ends a key for the waves to come."""
-    found = co_keys.end(request.form.get("name", ""), actor=current_actor())
-    flash(f"The key of {found.key.name} is ended.{f' {found.seals} still needs it.' if found.seals else ''}")
+    found = co_keys.end_co_key(request.form.get("name", ""), actor=current_actor())
+    flash(
+        f"The key of {found.key.name} is"
+        f" ended.{f' {found.seals} still needs it.' if found.seals else ''}"
+    )
     return redirect(url_for("vault.cokey"), 303)

@@ -11,7 +11,7 @@ from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.organisation.commands import organisation_group
 from survey.waves import service as waves
-from survey.waves.rules.holidays import read_file, read_holiday
+from survey.waves.rules.holidays import read_holiday, read_holiday_file
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import Target, Wave, WaveState
 from survey.waves.service import holidays
@@ -42,7 +42,12 @@ def list_holidays(*, as_json: bool) -> None:
     """
     found = holidays.list_holidays()
     if as_json:
-        click.echo(json.dumps({"holidays": [{"date": str(one.day), "name": one.name} for one in found]}, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {"holidays": [{"date": str(one.day), "name": one.name} for one in found]},
+                ensure_ascii=False,
+            )
+        )
         return
     for one in found:
         click.echo(f"{one.day}  {one.name}".rstrip())
@@ -65,14 +70,19 @@ def import_holidays(file: Path) -> None:
 
     Example: candour organisation holidays import england-and-wales.ics
     """
-    _say_changed(holidays.add_holidays(read_file(file.read_bytes()), now(), actor=ACTOR), "listed")
+    _say_changed(
+        holidays.add_holidays(read_holiday_file(file.read_bytes()), now(), actor=ACTOR), "listed"
+    )
 
 
-def _say_changed(change: holidays.Change, done: str) -> None:
+def _say_changed(change: holidays.HolidayChange, done: str) -> None:
     number = len(change.holidays)
     click.echo(f"{how_many(number, 'holiday')} {done}.")
     for item in change.moved:
-        click.echo(f"{item.slug} now opens on {item.opens:%Y-%m-%d %H:%M} and closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
+        click.echo(
+            f"{item.slug} now opens on {item.opens:%Y-%m-%d %H:%M} and closes on"
+            f" {item.closes:%Y-%m-%d %H:%M} ({item.timezone})."
+        )
 
 
 ACTOR = "command line"
@@ -94,13 +104,23 @@ def list_surveys(*, as_json: bool) -> None:
     found = waves.list_surveys()
     if as_json:
         rows = [
-            {"slug": s.slug, "name": s.name, "cadence": s.cadence.value, "audience": s.audience, "state": s.state, "reminders": s.reminders}
+            {
+                "slug": s.slug,
+                "name": s.name,
+                "cadence": s.cadence.value,
+                "audience": s.audience,
+                "state": s.state,
+                "reminders": s.reminders,
+            }
             for s in found
         ]
         click.echo(json.dumps({"surveys": rows}, ensure_ascii=False))
         return
     for survey in found:
-        click.echo(f"{survey.name}: {survey.cadence}, {survey.questionnaire}, {survey.audience}, {survey.state}")
+        click.echo(
+            f"{survey.name}: {survey.cadence}, {survey.questionnaire}, {survey.audience},"
+            f" {survey.state}"
+        )
 
 
 @surveys_group.command("pause")
@@ -111,7 +131,10 @@ def pause(survey: str) -> None:
     Example: candour surveys pause "IT support"
     """
     found = waves.pause_survey(survey, actor=ACTOR)
-    click.echo(f"{found.name} is paused.{_still_open(found)} To take it up again: candour surveys resume {found.slug}")
+    click.echo(
+        f"{found.name} is paused.{_still_open(found)} To take it up again: candour surveys resume"
+        f" {found.slug}"
+    )
 
 
 @surveys_group.command("resume")
@@ -122,8 +145,13 @@ def resume(survey: str) -> None:
     Example: candour surveys resume "IT support"
     """
     found = waves.resume_survey(survey, actor=ACTOR)
-    planned = [_line(item) for item in waves.list_waves(found.slug) if item.state is WaveState.PLANNED]
-    click.echo(f"{found.name} is taken up again. Next: {planned[0] if planned else 'nothing is planned; its rule has ended'}")
+    planned = [
+        _line(item) for item in waves.list_waves(found.slug) if item.state is WaveState.PLANNED
+    ]
+    click.echo(
+        f"{found.name} is taken up again. Next:"
+        f" {planned[0] if planned else 'nothing is planned; its rule has ended'}"
+    )
 
 
 @surveys_group.command("end")
@@ -134,8 +162,12 @@ def end(survey: str, *, yes: bool) -> None:
 
     Example: candour surveys end "IT support"
     """
-    name = waves.survey(survey).name
-    if not yes and sys.stdin.isatty() and not click.confirm(f"End {name} for good? It cannot be taken up again"):
+    name = waves.find_survey(survey).name
+    if (
+        not yes
+        and sys.stdin.isatty()
+        and not click.confirm(f"End {name} for good? It cannot be taken up again")
+    ):
         raise Refused("not-confirmed", f"{name} goes on; nothing was changed.")
     found = waves.end_survey(survey, actor=ACTOR)
     click.echo(f"{found.name} is ended.{_still_open(found)} Its record stays.")
@@ -143,7 +175,12 @@ def end(survey: str, *, yes: bool) -> None:
 
 def _still_open(found: Survey) -> str:
     open_ = [item for item in waves.list_waves(found.slug) if item.state is WaveState.OPEN]
-    return f" {open_[0].slug} is open and runs to its close, {open_[0].closes:%Y-%m-%d %H:%M} ({open_[0].timezone})." if open_ else ""
+    return (
+        f" {open_[0].slug} is open and runs to its close, {open_[0].closes:%Y-%m-%d %H:%M}"
+        f" ({open_[0].timezone})."
+        if open_
+        else ""
+    )
 
 
 @click.group("targets")
@@ -157,7 +194,9 @@ def targets_group() -> None:
 @click.option("--target", type=float, required=True, help="Share aimed for, for example 0.8.")
 @click.option("--minimum", type=float, help="Inadequate below.")
 @click.option("--stretch", type=float, help="Excellent above.")
-def set_target(survey: str, question: str, target: float, minimum: float | None, stretch: float | None) -> None:
+def set_target(
+    survey: str, question: str, target: float, minimum: float | None, stretch: float | None
+) -> None:
     """Set a target for the waves not yet opened.
 
     Example: candour targets set "IT support" OVR1 --target 0.8 --minimum 0.7 --stretch 0.9
@@ -174,9 +213,12 @@ def list_targets(survey: str, *, as_json: bool) -> None:
 
     Example: candour targets list "IT support"
     """
-    found = waves.targets(survey)
+    found = waves.list_targets(survey)
     if as_json:
-        rows = {q: {"target": t.target, "minimum": t.minimum, "stretch": t.stretch} for q, t in found.items()}
+        rows = {
+            q: {"target": t.target, "minimum": t.minimum, "stretch": t.stretch}
+            for q, t in found.items()
+        }
         click.echo(json.dumps({"targets": rows}))
         return
     for question, target in sorted(found.items()):
@@ -222,8 +264,12 @@ def skip(wave: str, reason: str) -> None:
 
     Example: candour waves skip it-support-2027-q2 --reason "the office moves"
     """
-    item = waves.skip(wave, reason, actor=ACTOR)
-    following = [_line(one) for one in waves.list_waves(waves.survey(item.survey).slug) if one.state is WaveState.PLANNED]
+    item = waves.skip_wave(wave, reason, actor=ACTOR)
+    following = [
+        _line(one)
+        for one in waves.list_waves(waves.find_survey(item.survey).slug)
+        if one.state is WaveState.PLANNED
+    ]
     click.echo(f"{item.slug} is {item.void_reason}.{f' Next: {following[0]}' if following else ''}")
 
 
@@ -235,9 +281,12 @@ def extend(wave: str, days: int) -> None:
 
     Example: candour waves extend it-support-2027-q1 --days 3
     """
-    item = waves.extend(wave, days, now())
+    item = waves.extend_wave(wave, days, now())
     click.echo(f"{item.slug} now closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
 
 
 def _line(item: Wave) -> str:
-    return f"{item.slug}  {item.state}  {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M}  {item.invited} invited"
+    return (
+        f"{item.slug}  {item.state}  {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M} "
+        f" {item.invited} invited"
+    )

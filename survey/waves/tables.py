@@ -3,10 +3,20 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Date, DateTime, ForeignKey, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from survey.database import Base, Instant
+from survey.database import Base, UtcDateTime
 
 
 class SurveyRow(Base):
@@ -25,7 +35,9 @@ class SurveyRow(Base):
     provider_id: Mapped[str] = mapped_column(Text, index=True)
     questionnaire: Mapped[str] = mapped_column(Text)
     cadence: Mapped[str] = mapped_column(Text)
-    opens: Mapped[datetime] = mapped_column(DateTime)  # wall clock: turned into an instant when asked
+    opens: Mapped[datetime] = mapped_column(
+        DateTime
+    )  # wall clock: turned into an instant when asked
     days: Mapped[int] = mapped_column(Integer)
     timezone: Mapped[str] = mapped_column(Text)
     audience: Mapped[str] = mapped_column(Text)
@@ -41,7 +53,9 @@ class WaveRow(Base):
     __tablename__ = "wave"
     __table_args__ = (
         UniqueConstraint("survey_id", "period"),
-        CheckConstraint("state IN ('planned', 'open', 'closed', 'counted', 'shared', 'void')", name="state"),
+        CheckConstraint(
+            "state IN ('planned', 'open', 'closed', 'counted', 'shared', 'void')", name="state"
+        ),
         CheckConstraint("closes > opens", name="closes_after_opens"),
         CheckConstraint("k_group >= 5", name="k_group"),
         CheckConstraint("k_comment >= k_group", name="k_comment"),
@@ -71,12 +85,18 @@ class WaveRow(Base):
     closed_early: Mapped[str | None] = mapped_column(Text)
     void_reason: Mapped[str | None] = mapped_column(Text)
     co_keys: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
-    key_missing_since: Mapped[datetime | None] = mapped_column(Instant)
+    key_missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reminders: Mapped[int] = mapped_column(Integer, server_default="1")
-    quarter: Mapped[str | None] = mapped_column(Text)  # of a third, and of what three of them come to
-    third: Mapped[int | None] = mapped_column(Integer)  # 1 to 3; empty for a pool and for a wave that asks everybody
+    quarter: Mapped[str | None] = mapped_column(
+        Text
+    )  # of a third, and of what three of them come to
+    third: Mapped[int | None] = mapped_column(
+        Integer
+    )  # 1 to 3; empty for a pool and for a wave that asks everybody
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
-    groups: Mapped[list["WaveGroupRow"]] = relationship(order_by="WaveGroupRow.name", lazy="selectin")
+    groups: Mapped[list["WaveGroupRow"]] = relationship(
+        order_by="WaveGroupRow.name", lazy="selectin"
+    )
 
 
 class WaveGroupRow(Base):

@@ -13,8 +13,8 @@ from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.waves import service as waves
 from survey.waves.rules.checks import check_skips, check_state_change
-from survey.waves.rules.holidays import Holiday, read_file, read_holiday
-from survey.waves.rules.waves import WaveState, printed
+from survey.waves.rules.holidays import Holiday, read_holiday, read_holiday_file
+from survey.waves.rules.waves import WaveState, printed_time
 from survey.waves.service import holidays
 
 blueprint = Blueprint("waves", __name__)
@@ -34,7 +34,9 @@ def list_holidays() -> str | tuple[str, int] | Response:
         else:
             flash(" ".join(_changes(change, "listed")))
             return redirect(url_for("waves.list_holidays"), 303)
-    page = render_template("waves/holidays.html", holidays=holidays.list_holidays(), problem=problem)
+    page = render_template(
+        "waves/holidays.html", holidays=holidays.list_holidays(), problem=problem
+    )
     return (page, 400) if problem else page
 
 
@@ -43,22 +45,28 @@ def list_holidays() -> str | tuple[str, int] | Response:
 def remove_holiday() -> Response:
     """Takes a day off the list."""
     day = read_holiday(request.form.get("day", "")).day
-    flash(" ".join(_changes(holidays.remove_holidays([day], now(), actor=current_actor()), "removed")))
+    flash(
+        " ".join(_changes(holidays.remove_holidays([day], now(), actor=current_actor()), "removed"))
+    )
     return redirect(url_for("waves.list_holidays"), 303)
 
 
 def _given() -> Sequence[Holiday]:
     file = request.files.get("file")
     if file and file.filename:
-        return read_file(file.read())
+        return read_holiday_file(file.read())
     return [read_holiday(request.form.get("day", ""), request.form.get("name", ""))]
 
 
-def _changes(change: holidays.Change, done: str) -> Iterator[str]:
+def _changes(change: holidays.HolidayChange, done: str) -> Iterator[str]:
     number = len(change.holidays)
-    yield f"{how_many(number, 'day')} {done}." if number else "Nothing changed: that is listed already."
+    yield (
+        f"{how_many(number, 'day')} {done}."
+        if number
+        else "Nothing changed: that is listed already."
+    )
     for item in change.moved:
-        yield f"{item.slug} now opens on {printed(item.opens, item.timezone)}."
+        yield f"{item.slug} now opens on {printed_time(item.opens, item.timezone)}."
 
 
 CHANGES = {
@@ -73,7 +81,7 @@ CHANGES = {
 def change_survey(survey: str, change: str) -> str | Response:
     """A page of its own that says what pausing, resuming or ending a survey does; the button does it."""
     to, make_it = CHANGES.get(change) or abort(404)
-    found = waves.survey(survey)
+    found = waves.find_survey(survey)
     if request.method == "POST":
         changed = make_it(survey, actor=current_actor())
         flash(f"{changed.name} is {'taken up again' if to == 'active' else changed.state}.")
@@ -82,7 +90,13 @@ def change_survey(survey: str, change: str) -> str | Response:
     ours = waves.list_waves(found.slug)
     running = next((item for item in ours if item.state is WaveState.OPEN), None)
     planned = [item for item in ours if item.state is WaveState.PLANNED]
-    facts = {"survey": found, "change": change, "running": running, "planned": planned, "printed": printed}
+    facts = {
+        "survey": found,
+        "change": change,
+        "running": running,
+        "planned": planned,
+        "printed": printed_time,
+    }
     return render_template("waves/change_survey.html", **facts)
 
 
@@ -90,18 +104,25 @@ def change_survey(survey: str, change: str) -> str | Response:
 @open_to("manager")
 def skip_wave(wave: str) -> str | Response | tuple[str, int]:
     """A page of its own that says what skipping a planned wave does; the button does it."""
-    item = waves.wave(wave)
+    item = waves.find_wave(wave)
     check_skips(item)
     problem = None
     if request.method == "POST":
         try:
-            skipped = waves.skip(item.slug, request.form.get("reason", ""), actor=current_actor())
+            skipped = waves.skip_wave(
+                item.slug, request.form.get("reason", ""), actor=current_actor()
+            )
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
             flash(f"{skipped.slug} is skipped.")
             return redirect(url_for("launching.surveys"), 303)
-    facts = {"wave": item, "opens": printed(item.opens, item.timezone), "problem": problem, "reason": request.form.get("reason", "")}
+    facts = {
+        "wave": item,
+        "opens": printed_time(item.opens, item.timezone),
+        "problem": problem,
+        "reason": request.form.get("reason", ""),
+    }
     page = render_template("waves/skip_wave.html", **facts)
     return (page, 400) if problem else page

@@ -8,11 +8,19 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.access.service import audit
-from survey.access.service.accounts import add_user, change_role, list_users, remove_user, sign_in_link, user
+from survey.access.service.accounts import (
+    add_user,
+    change_role,
+    find_user,
+    list_users,
+    make_sign_in_link,
+    remove_user,
+)
 from survey.database import db
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.hints import words_for_command
 from tests.outside import Browser, browser
+from tests.proofs import on_postgresql
 
 ADMIN = "admin@northwind.example"
 LAST = "is the last administrator. Make somebody else one first."
@@ -31,7 +39,10 @@ def roles() -> dict[str, str]:
     return {account.email: account.role for account in list_users()}
 
 
-def test_an_administrator_adds_somebody_and_hands_over_their_link(app: Flask, mira: Browser) -> None:
+@on_postgresql("databases")
+def test_an_administrator_adds_somebody_and_hands_over_their_link(
+    app: Flask, mira: Browser
+) -> None:
     status, page = add(mira, " Nils@Northwind.example ", "viewer")
     link = re.search(r"http://localhost/sign-in/link#(\S+?)<", page)
     assert link
@@ -44,14 +55,21 @@ def test_an_administrator_adds_somebody_and_hands_over_their_link(app: Flask, mi
     assert nils.get("/users").status_code == 403
 
 
+@on_postgresql("databases")
 def test_a_known_address_gets_a_new_link_and_the_role_that_was_said(mira: Browser) -> None:
     add(mira, "nils@northwind.example", "viewer")
     add(mira, "nils@northwind.example", "manager")
     assert roles() == {ADMIN: "admin", "nils@northwind.example": "manager"}
 
 
-@pytest.mark.parametrize(("email", "role", "says"), [("nils", "viewer", "Not a mail address"), ("nils@x.example", "owner", "is no role")])
-def test_a_form_that_cannot_be_taken_comes_back_filled_in(mira: Browser, email: str, role: str, says: str) -> None:
+@on_postgresql("databases")
+@pytest.mark.parametrize(
+    ("email", "role", "says"),
+    [("nils", "viewer", "Not a mail address"), ("nils@x.example", "owner", "is no role")],
+)
+def test_a_form_that_cannot_be_taken_comes_back_filled_in(
+    mira: Browser, email: str, role: str, says: str
+) -> None:
     status, page = add(mira, email, role)
     assert status == 400
     assert says in page
@@ -66,7 +84,9 @@ def test_an_address_is_shown_as_text_whatever_it_holds(mira: Browser) -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "manager"])
-def test_the_last_administrator_cannot_be_demoted_even_by_themselves(mira: Browser, role: str) -> None:
+def test_the_last_administrator_cannot_be_demoted_even_by_themselves(
+    mira: Browser, role: str
+) -> None:
     status, page = add(mira, ADMIN, role)
     assert (status, LAST in page) == (400, True)
     with pytest.raises(Refused, match="last administrator"):
@@ -111,12 +131,19 @@ def test_two_administrators_who_remove_each_other_at_once_do_not_both_succeed(ap
         assert (len(refused), len(roles())) == (round_, 1)
 
 
+@on_postgresql("databases")
 def test_whoever_is_removed_leaves_nothing_that_signs_in(app: Flask, mira: Browser) -> None:
     browser(app, "viewer")
-    link = sign_in_link("viewer@northwind.example", app.config["CANDOUR"])
+    link = make_sign_in_link("viewer@northwind.example", app.config["CANDOUR"])
     remove_user("viewer@northwind.example")
-    assert browser(app).post("/sign-in/link", data={"token": link.partition("#")[2]}).status_code == 410
-    counts = [db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in ("session", "sign_in_link", "user_role")]
+    assert (
+        browser(app).post("/sign-in/link", data={"token": link.partition("#")[2]}).status_code
+        == 410
+    )
+    counts = [
+        db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar()
+        for table in ("session", "sign_in_link", "user_role")
+    ]
     assert counts == [1, 1, 1], "the administrator's own"
 
 
@@ -124,7 +151,7 @@ def test_what_happens_to_accounts_is_recorded_with_who_did_it(mira: Browser) -> 
     add(mira, "nils@northwind.example", "viewer")
     add(mira, "nils@northwind.example", "manager")
     remove_user("nils@northwind.example", actor="command line")
-    found = [(entry.what, entry.who, dict(entry.facts)) for entry in audit.entries(limit=5)]
+    found = [(entry.what, entry.who, dict(entry.facts)) for entry in audit.list_entries(limit=5)]
     nils = {"user": "nils@northwind.example"}
     assert found == [
         ("user removed", "command line", nils),
@@ -136,11 +163,17 @@ def test_what_happens_to_accounts_is_recorded_with_who_did_it(mira: Browser) -> 
 
 
 @pytest.mark.parametrize("role", ["viewer", "manager", "admin"])
-def test_the_account_page_says_who_one_is_and_offers_what_the_role_reaches(app: Flask, role: str) -> None:
+def test_the_account_page_says_who_one_is_and_offers_what_the_role_reaches(
+    app: Flask, role: str
+) -> None:
     page = browser(app, role).get("/account").text
     assert f"<b>{role}@northwind.example</b>, {role}" in page
     assert "You have no password yet" in page
-    offered = {link for link in ("/organisation", "/audit", "/users", "/people", "/surveys") if f'href="{link}"' in page}
+    offered = {
+        link
+        for link in ("/organisation", "/audit", "/users", "/people", "/surveys")
+        if f'href="{link}"' in page
+    }
     assert (
         offered
         == {
@@ -153,7 +186,7 @@ def test_the_account_page_says_who_one_is_and_offers_what_the_role_reaches(app: 
 
 def test_an_account_that_is_gone_is_refused_in_words(app: Flask) -> None:
     with pytest.raises(Refused, match="removed meanwhile"):
-        user("nobody")
+        find_user("nobody")
     with pytest.raises(NotFound, match="may sign in") as unknown:
-        sign_in_link("nobody@x.example", app.config["CANDOUR"])
+        make_sign_in_link("nobody@x.example", app.config["CANDOUR"])
     assert words_for_command(unknown.value).endswith("See who may: candour users list")

@@ -9,7 +9,9 @@ from survey.access.service.limits import FORGOTTEN_AFTER, MOST_KEPT, FailureLimi
 HERE = "203.0.113.7"
 
 
-def fail(limit: FailureLimit, times: int, account: str = "mira", address: str = HERE, clock: float = 0.0) -> int:
+def fail(
+    limit: FailureLimit, times: int, account: str = "mira", address: str = HERE, clock: float = 0.0
+) -> int:
     """The wait that the next try meets after this many failures."""
     for _ in range(times):
         assert limit.attempt(account, address, clock) == 0
@@ -24,7 +26,9 @@ def test_five_tries_of_an_account_go_through_then_it_waits_a_minute() -> None:
     assert limit.attempt("mira", HERE, 60.0) == 0
 
 
-def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_an_hour_of_quiet() -> None:
+def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_an_hour_of_quiet() -> (
+    None
+):
     limit, clock, waits = FailureLimit(), 0.0, []
     for _ in range(6):
         wait = fail(limit, 5, clock=clock)
@@ -36,17 +40,26 @@ def test_the_wait_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_an_h
 
 def test_twenty_tries_from_one_address_go_through_whatever_the_accounts() -> None:
     limit = FailureLimit()
-    assert [limit.attempt(f"account {number}", HERE, 0.0) for number in range(21)] == [0] * 20 + [60]
+    assert [limit.attempt(f"account {number}", HERE, 0.0) for number in range(21)] == [0] * 20 + [
+        60
+    ]
     assert limit.attempt("account 1", "198.51.100.1", 0.0) == 0
 
 
 @pytest.mark.parametrize(
     ("addresses", "waits"),
-    [("2001:db8:1:2::{}", True), ("2001:db8:1:{}::1", False), ("203.0.113.{}", False), ("::ffff:203.0.113.{}", False)],
+    [
+        ("2001:db8:1:2::{}", True),
+        ("2001:db8:1:{}::1", False),
+        ("203.0.113.{}", False),
+        ("::ffff:203.0.113.{}", False),
+    ],
 )
 def test_the_addresses_of_one_customer_count_as_one(addresses: str, *, waits: bool) -> None:
     limit = FailureLimit()
-    found = [limit.attempt(f"account {number}", addresses.format(number), 0.0) for number in range(21)]
+    found = [
+        limit.attempt(f"account {number}", addresses.format(number), 0.0) for number in range(21)
+    ]
     assert (found[-1] > 0) == waits
 
 
@@ -85,5 +98,7 @@ def test_fifty_tries_at_once_are_not_let_through() -> None:
 def test_what_is_kept_is_bounded() -> None:
     limit = FailureLimit()
     for number in range(MOST_KEPT + 500):
-        limit.attempt(f"account {number}", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0)
+        limit.attempt(
+            f"account {number}", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0
+        )
     assert len(limit._records) == MOST_KEPT

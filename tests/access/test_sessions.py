@@ -9,11 +9,19 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.access.rules.accounts import IDLE_LASTS, SESSION_LASTS
-from survey.access.service.accounts import add_user, change_role, end_sessions, list_users, remove_user, sign_in_link
-from survey.access.service.sessions import number_of
+from survey.access.service.accounts import (
+    add_user,
+    change_role,
+    end_sessions,
+    list_users,
+    make_sign_in_link,
+    remove_user,
+)
+from survey.access.service.sessions import number_of_sessions
 from survey.database import db
 from survey.kernel.clock import now
 from tests.outside import Browser, browser
+from tests.proofs import on_postgresql
 
 Later = Callable[[timedelta], None]
 ADMIN = "admin@northwind.example"
@@ -36,8 +44,13 @@ def post(client: Browser, address: str, **data: str) -> int:
     return client.post(address, data={"csrf_token": token[1], **data}).status_code
 
 
-@pytest.mark.parametrize(("idle", "lasts"), [(IDLE_LASTS - timedelta(seconds=5), True), (IDLE_LASTS + timedelta(seconds=5), False)])
-def test_a_session_left_idle_for_half_an_hour_ends(mira: Browser, later: Later, idle: timedelta, *, lasts: bool) -> None:
+@pytest.mark.parametrize(
+    ("idle", "lasts"),
+    [(IDLE_LASTS - timedelta(seconds=5), True), (IDLE_LASTS + timedelta(seconds=5), False)],
+)
+def test_a_session_left_idle_for_half_an_hour_ends(
+    mira: Browser, later: Later, idle: timedelta, *, lasts: bool
+) -> None:
     later(idle)
     assert is_signed_in(mira) == lasts
     later(timedelta())
@@ -70,11 +83,14 @@ def test_signing_out_is_a_button_and_no_link(mira: Browser) -> None:
     assert is_signed_in(mira)
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("deed", ["role", "removed", "ended"])
-def test_what_an_administrator_does_ends_the_sessions_of_that_account_everywhere(app: Flask, mira: Browser, deed: str) -> None:
+def test_what_an_administrator_does_ends_the_sessions_of_that_account_everywhere(
+    app: Flask, mira: Browser, deed: str
+) -> None:
     phone, desk = browser(app, "manager"), browser(app, "manager")
     manager = id_of("manager@northwind.example")
-    assert number_of(manager, now()) == 2
+    assert number_of_sessions(manager, now()) == 2
     match deed:
         case "role":
             change_role(manager, "viewer")
@@ -104,12 +120,14 @@ def test_a_new_password_ends_the_sessions_in_other_browsers(app: Flask, mira: Br
     assert [is_signed_in(client) for client in (mira, phone)] == [True, False]
 
 
-def test_each_sign_in_has_a_secret_of_its_own_and_the_table_its_hash(app: Flask, mira: Browser) -> None:
+def test_each_sign_in_has_a_secret_of_its_own_and_the_table_its_hash(
+    app: Flask, mira: Browser
+) -> None:
     seen = set()
     for _ in range(3):
         with mira.session_transaction() as session:
             seen.add(session["secret"])
-        link = sign_in_link(ADMIN, app.config["CANDOUR"])
+        link = make_sign_in_link(ADMIN, app.config["CANDOUR"])
         mira.post("/sign-in/link", data={"token": link.partition("#")[2]})
     assert len(seen) == 3
     assert min(len(secret) for secret in seen) >= 43, "256 bits"
@@ -122,7 +140,12 @@ def test_a_cookie_that_was_tampered_with_signs_nobody_in(app: Flask, mira: Brows
     cookie = mira.get_cookie("candour")
     assert cookie
     value = cookie.value
-    for spoilt in (value[:-5] + ("A" if value[-5] == "B" else "B") + value[-4:], "x" + value, value.rpartition(".")[0], ""):
+    for spoilt in (
+        value[:-5] + ("A" if value[-5] == "B" else "B") + value[-4:],
+        "x" + value,
+        value.rpartition(".")[0],
+        "",
+    ):
         thief = browser(app)
         thief.set_cookie("candour", spoilt)
         assert not is_signed_in(thief)

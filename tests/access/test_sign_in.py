@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from survey.access.rules.accounts import LINK_LASTS, checked_address, password_fault
 from survey.access.service import audit
-from survey.access.service.accounts import add_user, sign_in_link
+from survey.access.service.accounts import add_user, make_sign_in_link
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db
@@ -22,6 +22,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from tests.conftest import settings
 from tests.outside import Browser, browser
+from tests.proofs import on_postgresql
 
 MIRA = "mira@northwind.example"
 PASSWORD = "violin gravel 7 teacup moss"
@@ -35,7 +36,7 @@ def config(app: Flask) -> Config:
 
 def secret_for(app: Flask, email: str = MIRA, role: str = "admin") -> str:
     """The secret of a fresh one-time link."""
-    return sign_in_link(add_user(email, role).email, config(app)).partition("#")[2]
+    return make_sign_in_link(add_user(email, role).email, config(app)).partition("#")[2]
 
 
 def csrf(client: Browser, page: str) -> str:
@@ -49,7 +50,9 @@ def is_signed_in(client: Browser) -> bool:
     return client.get("/account").status_code == 200
 
 
-def sign_in(client: Browser, email: str = MIRA, password: str = PASSWORD, query: str = "", **more: str) -> TestResponse:
+def sign_in(
+    client: Browser, email: str = MIRA, password: str = PASSWORD, query: str = "", **more: str
+) -> TestResponse:
     """What the sign-in form answers."""
     data = {"csrf_token": csrf(client, "/sign-in"), "email": email, "password": password, **more}
     return client.post(f"/sign-in{query}", data=data)
@@ -57,7 +60,12 @@ def sign_in(client: Browser, email: str = MIRA, password: str = PASSWORD, query:
 
 def choose(client: Browser, new: str, again: str | None = None, **more: str) -> TestResponse:
     """What the form for a new password answers."""
-    data = {"csrf_token": csrf(client, "/account/password"), "new_password": new, "again": new if again is None else again, **more}
+    data = {
+        "csrf_token": csrf(client, "/account/password"),
+        "new_password": new,
+        "again": new if again is None else again,
+        **more,
+    }
     return client.post("/account/password", data=data)
 
 
@@ -81,35 +89,54 @@ def test_a_link_signs_in_once(app: Flask, stranger: Browser) -> None:
 
 def test_opening_a_link_changes_nothing_however_often(app: Flask, stranger: Browser) -> None:
     secret = secret_for(app)
-    entries = audit.length()
+    entries = audit.number_of_entries()
     for _ in range(20):
         for method in ("GET", "HEAD"):
             response = stranger.open("/sign-in/link", method=method)
             assert (response.status_code, response.headers.get("Set-Cookie")) == (200, None)
-    assert audit.length() == entries
+    assert audit.number_of_entries() == entries
     assert stranger.post("/sign-in/link", data={"token": secret}).status_code == 303
 
 
-@pytest.mark.parametrize(("age", "status"), [(LINK_LASTS - timedelta(minutes=1), 303), (LINK_LASTS + timedelta(seconds=1), 410)])
-def test_a_link_is_good_for_a_day(app: Flask, stranger: Browser, age: timedelta, status: int) -> None:
+@pytest.mark.parametrize(
+    ("age", "status"),
+    [(LINK_LASTS - timedelta(minutes=1), 303), (LINK_LASTS + timedelta(seconds=1), 410)],
+)
+def test_a_link_is_good_for_a_day(
+    app: Flask, stranger: Browser, age: timedelta, status: int
+) -> None:
     email = add_user(MIRA, "admin").email
-    secret = sign_in_link(email, config(app), now() - age).partition("#")[2]
+    secret = make_sign_in_link(email, config(app), now() - age).partition("#")[2]
     assert stranger.post("/sign-in/link", data={"token": secret}).status_code == status
     assert is_signed_in(stranger) == (status == 303)
 
 
 def test_a_new_link_ends_the_one_before_and_that_of_nobody_else(app: Flask) -> None:
-    first, other, second = secret_for(app), secret_for(app, "otto@northwind.example", "viewer"), secret_for(app)
-    assert [browser(app).post("/sign-in/link", data={"token": secret}).status_code for secret in (first, other, second)] == [410, 303, 303]
+    first, other, second = (
+        secret_for(app),
+        secret_for(app, "otto@northwind.example", "viewer"),
+        secret_for(app),
+    )
+    assert [
+        browser(app).post("/sign-in/link", data={"token": secret}).status_code
+        for secret in (first, other, second)
+    ] == [410, 303, 303]
 
 
-def test_the_secret_of_a_link_is_kept_nowhere_and_shown_in_no_address(app: Flask, stranger: Browser) -> None:
+def test_the_secret_of_a_link_is_kept_nowhere_and_shown_in_no_address(
+    app: Flask, stranger: Browser
+) -> None:
     secret = secret_for(app)
     response = stranger.post("/sign-in/link", data={"token": secret})
     assert secret not in response.headers.get("Location", "") + response.text
     for table in ("sign_in_link", "audit_entry"):
-        assert secret.encode() not in repr(db.session.execute(text(f"SELECT * FROM {table}")).all()).encode()
-    assert {len(bytes(row.hash)) for row in db.session.execute(text("SELECT hash FROM sign_in_link"))} == {32}
+        assert (
+            secret.encode()
+            not in repr(db.session.execute(text(f"SELECT * FROM {table}")).all()).encode()
+        )
+    assert {
+        len(bytes(row.hash)) for row in db.session.execute(text("SELECT hash FROM sign_in_link"))
+    } == {32}
 
 
 @pytest.mark.parametrize("rubbish", ["", "x", "ü" * 300, "0" * 43, "\0"])
@@ -119,7 +146,9 @@ def test_a_made_up_link_gets_the_same_answer_as_a_used_one(stranger: Browser, ru
     assert "Set-Cookie" not in response.headers
 
 
-def test_failed_links_are_limited_and_the_good_one_keeps_for_later(app: Flask, stranger: Browser) -> None:
+def test_failed_links_are_limited_and_the_good_one_keeps_for_later(
+    app: Flask, stranger: Browser
+) -> None:
     secret = secret_for(app)
     for _ in range(5):
         assert stranger.post("/sign-in/link", data={"token": "made up"}).status_code == 410
@@ -135,14 +164,17 @@ def test_a_password_is_kept_as_argon2id_only(app: Flask, with_password: None) ->
     stored = db.session.execute(text('SELECT password FROM "user"')).scalar_one()
     assert stored.startswith("$argon2id$")
     assert PASSWORD not in repr(
-        [db.session.execute(text(f'SELECT * FROM "{table}"')).all() for table in ("user", "audit_entry", "session")]
+        [
+            db.session.execute(text(f'SELECT * FROM "{table}"')).all()
+            for table in ("user", "audit_entry", "session")
+        ]
     )
 
 
 def test_the_right_password_signs_in(app: Flask, with_password: None, stranger: Browser) -> None:
     assert sign_in(stranger, " Mira@Northwind.example").status_code == 302
     assert is_signed_in(stranger)
-    assert audit.entries(limit=1)[0].what == "signed in"
+    assert audit.list_entries(limit=1)[0].what == "signed in"
 
 
 def plain(response: TestResponse) -> str:
@@ -153,7 +185,12 @@ def plain(response: TestResponse) -> str:
 @pytest.mark.usefixtures("with_password")
 def test_a_wrong_password_and_an_unknown_account_get_the_same_page(app: Flask) -> None:
     add_user("new@northwind.example", "viewer")
-    tries = [(MIRA, "wrong"), ("nobody@northwind.example", PASSWORD), ("new@northwind.example", PASSWORD), (MIRA, PASSWORD + " ")]
+    tries = [
+        (MIRA, "wrong"),
+        ("nobody@northwind.example", PASSWORD),
+        ("new@northwind.example", PASSWORD),
+        (MIRA, PASSWORD + " "),
+    ]
     replies = [sign_in(browser(app), email, password) for email, password in tries]
     assert {reply.status_code for reply in replies} == {200}
     assert len({plain(reply) for reply in replies}) == 1
@@ -162,11 +199,16 @@ def test_a_wrong_password_and_an_unknown_account_get_the_same_page(app: Flask) -
 
 
 @pytest.mark.usefixtures("with_password")
-def test_the_sixth_failed_try_is_told_when_to_try_again_and_the_right_one_waits_too(app: Flask) -> None:
+def test_the_sixth_failed_try_is_told_when_to_try_again_and_the_right_one_waits_too(
+    app: Flask,
+) -> None:
     for account in (MIRA, "nobody@northwind.example"):
         for _ in range(5):
             assert "Try again" not in sign_in(browser(app), account, "wrong").text
-        assert re.search(r"Too many failed tries\. Try again in \d+ seconds\.", sign_in(browser(app), account.upper(), PASSWORD).text)
+        assert re.search(
+            r"Too many failed tries\. Try again in \d+ seconds\.",
+            sign_in(browser(app), account.upper(), PASSWORD).text,
+        )
 
 
 @pytest.mark.usefixtures("with_password")
@@ -176,6 +218,7 @@ def test_a_form_without_a_password_leaves_the_address_filled_in(stranger: Browse
     assert "<title>Error:" in response.text
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -208,7 +251,9 @@ def test_a_password_is_changed_by_whoever_knows_it(app: Flask, stranger: Browser
 
 
 @pytest.mark.usefixtures("with_password")
-def test_a_forgotten_password_is_replaced_after_a_sign_in_by_link(app: Flask, stranger: Browser) -> None:
+def test_a_forgotten_password_is_replaced_after_a_sign_in_by_link(
+    app: Flask, stranger: Browser
+) -> None:
     stranger.post("/sign-in/link", data={"token": secret_for(app)})
     assert "Present password" not in stranger.get("/account/password").text
     assert choose(stranger, "another violin in the moss").status_code == 303
@@ -245,7 +290,10 @@ def test_no_short_password_is_taken(password: str) -> None:
     assert password_fault(password, MIRA)
 
 
-@pytest.mark.parametrize("password", [PASSWORD, "correct horse battery moss gravel", "жёлтый чемодан над рекой", "k9#Vt2!pQz7&mW4x"])
+@pytest.mark.parametrize(
+    "password",
+    [PASSWORD, "correct horse battery moss gravel", "жёлтый чемодан над рекой", "k9#Vt2!pQz7&mW4x"],
+)
 def test_a_good_password_is_taken(password: str) -> None:
     assert password_fault(password, MIRA) is None
 
@@ -276,13 +324,33 @@ def landing(response: TestResponse) -> str:
 
 
 ELSEWHERE = (
-    *("https://evil.example/", "//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\\\evil.example"),
-    *("http:evil.example", "http:///evil.example", "javascript:alert(1)", "data:text/html,x", "https://localhost.evil.example"),
-    *("//localhost@evil.example", "http://localhost:80@evil.example", "/\t/evil.example", "\t//evil.example", " //evil.example"),
+    *(
+        "https://evil.example/",
+        "//evil.example",
+        "///evil.example",
+        "////evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+    ),
+    *(
+        "http:evil.example",
+        "http:///evil.example",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://localhost.evil.example",
+    ),
+    *(
+        "//localhost@evil.example",
+        "http://localhost:80@evil.example",
+        "/\t/evil.example",
+        "\t//evil.example",
+        " //evil.example",
+    ),
     *("\n/\\evil.example", "/%09/evil.example"),
 )
 
 
+@on_postgresql("databases")
 @pytest.mark.usefixtures("with_password")
 def test_no_sign_in_leads_to_another_host(app: Flask) -> None:
     for number, target in enumerate(ELSEWHERE):
@@ -293,10 +361,15 @@ def test_no_sign_in_leads_to_another_host(app: Flask) -> None:
         else:
             sent = client.post("/sign-in", data=data | {"next": target})
         again = client.get("/sign-in", query_string={"next": target})
-        out = client.post("/sign-out", data={"csrf_token": csrf(client, "/account"), "next": target})
+        out = client.post(
+            "/sign-out", data={"csrf_token": csrf(client, "/account"), "next": target}
+        )
         for reply in (sent, again, out):
             parts = urlsplit(landing(reply))
-            assert (parts.scheme, parts.netloc) == ("http", "localhost"), f"{target!r} leads to {reply.headers['Location']}"
+            assert (parts.scheme, parts.netloc) == (
+                "http",
+                "localhost",
+            ), f"{target!r} leads to {reply.headers['Location']}"
 
 
 @pytest.mark.usefixtures("with_password")
@@ -307,7 +380,10 @@ def test_whoever_came_for_a_page_finds_it_after_the_sign_in(stranger: Browser) -
     action = re.search(r'action="([^"]+)"', form)
     assert action
     data = {"csrf_token": csrf(stranger, "/sign-in"), "email": MIRA, "password": PASSWORD}
-    assert urlsplit(landing(stranger.post(action[1].replace("&amp;", "&"), data=data)))[2:4] == ("/audit", "what=signed+in")
+    assert urlsplit(landing(stranger.post(action[1].replace("&amp;", "&"), data=data)))[2:4] == (
+        "/audit",
+        "what=signed+in",
+    )
 
 
 def attributes(cookie: str) -> tuple[str, set[str]]:
@@ -320,7 +396,10 @@ def test_the_cookie_on_a_server_is_bound_to_it_and_to_encryption(
     database_url: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     base = "https://feedback.northwind.example"
-    place = {"CANDOUR_BASE_URL": base, "CANDOUR_MAIL_URL": "smtp+starttls://u:p@mail.northwind.example:587"}
+    place = {
+        "CANDOUR_BASE_URL": base,
+        "CANDOUR_MAIL_URL": "smtp+starttls://u:p@mail.northwind.example:587",
+    }
     app = create_app(settings(database_url, tmp_path_factory.mktemp("keys"), **place))
     with app.app_context():
         client = browser(app)
@@ -330,13 +409,17 @@ def test_the_cookie_on_a_server_is_bound_to_it_and_to_encryption(
         ]
         assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert client.get("/account", base_url=base).status_code == 200
-        assert client.get("/account", base_url="https://localhost").status_code == 400, "its own name only"
+        assert client.get("/account", base_url="https://localhost").status_code == 400, (
+            "its own name only"
+        )
         db.session.remove()
         db.engine.dispose()
 
 
 @pytest.mark.usefixtures("with_password")
-def test_the_cookie_on_loopback_is_the_only_one_and_ends_with_the_browser(stranger: Browser) -> None:
+def test_the_cookie_on_loopback_is_the_only_one_and_ends_with_the_browser(
+    stranger: Browser,
+) -> None:
     response = sign_in(stranger, remember="y")
     assert [attributes(cookie) for cookie in response.headers.getlist("Set-Cookie")] == [
         ("candour", {"HttpOnly", "Path=/", "SameSite=Lax"})
@@ -347,7 +430,11 @@ def test_the_cookie_on_loopback_is_the_only_one_and_ends_with_the_browser(strang
 def test_programs_get_no_token_that_signs_in(app: Flask, stranger: Browser) -> None:
     data = {"email": MIRA, "password": PASSWORD}
     token = csrf(stranger, "/sign-in")
-    reply = stranger.post("/sign-in?include_auth_token", json=data, headers={"X-CSRFToken": token, "Accept": "application/json"})
+    reply = stranger.post(
+        "/sign-in?include_auth_token",
+        json=data,
+        headers={"X-CSRFToken": token, "Accept": "application/json"},
+    )
     assert (reply.status_code, "token" in reply.text) == (415, False)
     with app.test_request_context():
         from survey.access.tables import UserRow

@@ -8,23 +8,23 @@ from survey.accountability.rules.replies import (
     LONGEST_REPLY,
     MOST_COMMITMENTS,
     Commitment,
-    Line,
-    Record,
+    RecordedReply,
     Side,
+    TypedCommitment,
     check_received,
     read_commitments,
     read_day,
     read_reply,
 )
-from survey.followups.rules.closing_mail import Standing, read_draft
+from survey.followups.rules.follow_up import FollowUpStanding, read_draft
 from survey.kernel.errors import Refused
 
 SHARED, DUE = date(2027, 1, 28), date(2027, 2, 11)
-GOOD = Line("provider", "Close tickets when both agree", "Petra Holm", "2027-03-31")
+GOOD = TypedCommitment("provider", "Close tickets when both agree", "Petra Holm", "2027-03-31")
 
 
-def standing(today: date, record: Record | None = None) -> Standing:
-    return Standing(SHARED, DUE, today, record)
+def standing(today: date, record: RecordedReply | None = None) -> FollowUpStanding:
+    return FollowUpStanding(SHARED, DUE, today, record)
 
 
 def test_without_a_reply_the_mail_may_go_from_the_day_after_it_was_due() -> None:
@@ -33,8 +33,10 @@ def test_without_a_reply_the_mail_may_go_from_the_day_after_it_was_due() -> None
 
 
 def test_with_a_reply_the_mail_may_go_at_once_and_commitments_alone_are_no_reply() -> None:
-    assert standing(SHARED, Record(1, "Agreed.", SHARED)).may_send
-    assert not standing(SHARED, Record(1, None, None, (Commitment(Side.CLIENT, "Call", "Dana", DUE),))).may_send
+    assert standing(SHARED, RecordedReply(1, "Agreed.", SHARED)).may_send
+    assert not standing(
+        SHARED, RecordedReply(1, None, None, (Commitment(Side.CLIENT, "Call", "Dana", DUE),))
+    ).may_send
 
 
 def test_staff_hear_five_working_days_after_the_reply_was_due_and_not_a_day_later() -> None:
@@ -44,7 +46,7 @@ def test_staff_hear_five_working_days_after_the_reply_was_due_and_not_a_day_late
 
 def test_holidays_put_off_the_day_by_which_staff_hear() -> None:
     holidays = frozenset({date(2027, 2, 15), date(2027, 2, 20)})
-    assert Standing(SHARED, DUE, DUE, holidays=holidays).due == date(2027, 2, 19)
+    assert FollowUpStanding(SHARED, DUE, DUE, holidays=holidays).due == date(2027, 2, 19)
 
 
 def test_a_reply_is_kept_word_for_word() -> None:
@@ -74,9 +76,15 @@ def test_a_reply_that_no_mail_can_carry_is_refused_with_what_to_do(text: str, sa
 
 @pytest.mark.parametrize(
     ("received", "says"),
-    [(None, "on which day"), (date(2027, 2, 10), "today is 2027-02-09"), (date(2027, 1, 27), "shared on 2027-01-28")],
+    [
+        (None, "on which day"),
+        (date(2027, 2, 10), "today is 2027-02-09"),
+        (date(2027, 1, 27), "shared on 2027-01-28"),
+    ],
 )
-def test_a_reply_cannot_have_come_tomorrow_nor_before_the_findings_went_out(received: date | None, says: str) -> None:
+def test_a_reply_cannot_have_come_tomorrow_nor_before_the_findings_went_out(
+    received: date | None, says: str
+) -> None:
     with pytest.raises(Refused, match=says):
         check_received(received, SHARED, date(2027, 2, 9))
     assert check_received(SHARED, SHARED, SHARED) == SHARED
@@ -90,7 +98,11 @@ def test_what_is_no_day_is_refused_briefly(text: str) -> None:
 
 
 def test_empty_lines_are_no_commitments_and_good_ones_lose_only_their_surplus_space() -> None:
-    typed = [Line("client", "", " ", ""), Line("client", " Announce  new starters ", "Dana", "2027-03-05"), GOOD]
+    typed = [
+        TypedCommitment("client", "", " ", ""),
+        TypedCommitment("client", " Announce  new starters ", "Dana", "2027-03-05"),
+        GOOD,
+    ]
     assert read_commitments(typed) == (
         Commitment(Side.CLIENT, "Announce new starters", "Dana", date(2027, 3, 5)),
         Commitment(Side.PROVIDER, "Close tickets when both agree", "Petra Holm", date(2027, 3, 31)),
@@ -99,14 +111,16 @@ def test_empty_lines_are_no_commitments_and_good_ones_lose_only_their_surplus_sp
 
 def test_every_fault_of_every_line_is_named_at_once() -> None:
     typed = [
-        Line("stranger", "x" * 301, "", "soon"),
+        TypedCommitment("stranger", "x" * 301, "", "soon"),
         GOOD,
-        Line("client", "", "Da\0na", "0001-01-01"),
-        Line("client", "Call", "Dana", ""),
+        TypedCommitment("client", "", "Da\0na", "0001-01-01"),
+        TypedCommitment("client", "Call", "Dana", ""),
     ]
     with pytest.raises(Refused) as refused:
         read_commitments(typed)
-    assert [fault.partition(":")[0] for fault in refused.value.details] == ["Line 1"] * 4 + ["Line 3"] * 3 + ["Line 4"]
+    assert [fault.partition(":")[0] for fault in refused.value.details] == ["Line 1"] * 4 + [
+        "Line 3"
+    ] * 3 + ["Line 4"]
     assert "without one it is no commitment" in refused.value.details[-1]
 
 
@@ -121,4 +135,6 @@ def test_a_draft_is_refused_with_all_its_faults() -> None:
     with pytest.raises(Refused) as refused:
         read_draft("x" * 301, "a\0", ["OVR1", "OVR1"], [], "y" * 301)
     assert len(refused.value.details) == 4
-    assert read_draft(" one \n line ", "\r\nWe call.\r\n", ["", "OVR1"], [""]).strengths == ("OVR1",)
+    assert read_draft(" one \n line ", "\r\nWe call.\r\n", ["", "OVR1"], [""]).strengths == (
+        "OVR1",
+    )

@@ -42,11 +42,18 @@ def closer() -> Iterator[Callable[[dict[str, str], Path, Company, float | None],
     assert process.stdin
     assert process.stdout
 
-    def close(settings: dict[str, str], folder: Path, company: Company, kill_after: float | None) -> float:
+    def close(
+        settings: dict[str, str], folder: Path, company: Company, kill_after: float | None
+    ) -> float:
         assert process.stdin
         assert process.stdout
         now = company.wave.closes_at.isoformat()
-        process.stdin.write(json.dumps({"settings": settings, "folder": str(folder), "wave": company.wave.slug, "now": now}) + "\n")
+        process.stdin.write(
+            json.dumps(
+                {"settings": settings, "folder": str(folder), "wave": company.wave.slug, "now": now}
+            )
+            + "\n"
+        )
         process.stdin.flush()
         child = int(process.stdout.readline())
         begun = time.monotonic()
@@ -64,7 +71,10 @@ def closer() -> Iterator[Callable[[dict[str, str], Path, Company, float | None],
 
 @proof("kills")
 def test_counting_survives_sigkill_at_any_moment(
-    app: Flask, database_url: str, tmp_path: Path, closer: Callable[[dict[str, str], Path, Company, float | None], float]
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    closer: Callable[[dict[str, str], Path, Company, float | None], float],
 ) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:ANSWERS], comment=CANARY)
@@ -80,7 +90,9 @@ def test_counting_survives_sigkill_at_any_moment(
         closer(settings, folder, company, None)
         _check(settings, folder, company)
     assert set(moments) <= {"untouched", "closed", "counted, key there", "done"}
-    assert len(set(moments)) > 1, f"every kill hit the same moment, so nothing was tried: {moments[0]}"
+    assert len(set(moments)) > 1, (
+        f"every kill hit the same moment, so nothing was tried: {moments[0]}"
+    )
 
 
 def _copy(database_url: str, tmp_path: Path, name: str) -> tuple[dict[str, str], Path]:
@@ -103,14 +115,18 @@ def _copy(database_url: str, tmp_path: Path, name: str) -> tuple[dict[str, str],
 def _state(settings: dict[str, str], folder: Path, company: Company) -> str:
     app = create_app(Config.from_environment(settings, folder))
     with app.app_context():
-        state = waves.wave(company.wave.slug).state
+        state = waves.find_wave(company.wave.slug).state
         ballots = db.session.execute(text("SELECT count(*) FROM ballot")).scalar()
         responses = db.session.execute(text("SELECT count(*) FROM response")).scalar()
         db.session.remove()
         db.engine.dispose()
     has_key = (folder / "keys" / f"{company.wave.id}.key").exists()
     if state in {WaveState.OPEN, WaveState.CLOSED}:
-        assert (ballots, responses, has_key) == (ANSWERS, 0, True), "something was lost before the commit"
+        assert (ballots, responses, has_key) == (
+            ANSWERS,
+            0,
+            True,
+        ), "something was lost before the commit"
         return "untouched" if state is WaveState.OPEN else "closed"
     assert (ballots, responses) == (0, ANSWERS)
     return "counted, key there" if has_key else "done"
@@ -125,7 +141,10 @@ def _check(settings: dict[str, str], folder: Path, company: Company) -> None:
         assert sorted(texts) == sorted(f"{CANARY}{number}" for number in range(ANSWERS))
         assert db.session.execute(text("SELECT count(*) FROM findings")).scalar() == 1
         assert db.session.execute(text("SELECT count(*) FROM token")).scalar() == 0
-        assert db.session.execute(text("SELECT count(*) FROM invitation WHERE answered = 1")).scalar() == 0
+        assert (
+            db.session.execute(text("SELECT count(*) FROM invitation WHERE answered = 1")).scalar()
+            == 0
+        )
         db.session.remove()
         db.engine.dispose()
     assert list((folder / "keys").iterdir()) == []

@@ -11,12 +11,18 @@ OFFICE = "192.0.2.1"
 
 def filled(address: str = OFFICE) -> CodeLimit:
     limit = CodeLimit()
-    assert [limit.fail(address, str(number), clock=float(number)) for number in range(CODES_PER_ADDRESS)] == [0] * 30
+    assert [
+        limit.fail(address, str(number), clock=float(number)) for number in range(CODES_PER_ADDRESS)
+    ] == [0] * 30
     return limit
 
 
-@pytest.mark.parametrize(("clock", "wait"), [(29.0, 31), (59.0, 1), (59.5, 1), (60.0, 0), (200.0, 0)])
-def test_the_thirty_first_code_waits_until_the_first_is_a_minute_old(clock: float, wait: int) -> None:
+@pytest.mark.parametrize(
+    ("clock", "wait"), [(29.0, 31), (59.0, 1), (59.5, 1), (60.0, 0), (200.0, 0)]
+)
+def test_the_thirty_first_code_waits_until_the_first_is_a_minute_old(
+    clock: float, wait: int
+) -> None:
     assert filled().fail(OFFICE, "new", clock) == wait
 
 

@@ -8,9 +8,9 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.answering.rules.form import CODE_MISSING, NOTHING, OFF_SCALE
-from survey.answering.service import Outcome, submit
+from survey.answering.service import SubmissionOutcome, submit_answers
 from survey.database import db
-from survey.invitations.rules.codes import draw_code, grouped
+from survey.invitations.rules.codes import draw_code, grouped_code
 from survey.invitations.service.invitations import number_answered
 from survey.responses.service.responses import number_of_ballots
 from survey.vault.rules.sealing import SEALED
@@ -20,7 +20,7 @@ from tests.proofs import on_postgresql
 
 def test_an_answer_is_sealed_and_its_invitation_burned(app: Flask) -> None:
     company = open_company(app)
-    assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is Outcome.SENT
+    assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
     assert number_answered(company.wave.id) == number_of_ballots(company.wave.id) == 1
 
 
@@ -41,23 +41,25 @@ def misread(code: str) -> str:
 
 
 @on_postgresql("databases")
-@pytest.mark.parametrize("typed", [str.lower, grouped, spaced, misread])
+@pytest.mark.parametrize("typed", [str.lower, grouped_code, spaced, misread])
 def test_a_code_is_good_however_it_is_typed(app: Flask, typed: object) -> None:
     company = open_company(app)
     assert callable(typed)
-    assert answer(company, typed(company.codes[0]), {"OVR1": "4"}).outcome is Outcome.SENT
+    assert answer(company, typed(company.codes[0]), {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
 
 
 def test_a_second_answer_with_the_same_code_is_refused(app: Flask) -> None:
     company = open_company(app)
     answer(company, company.codes[0], {"OVR1": "4"})
-    assert answer(company, company.codes[0], {"OVR1": "1"}).outcome is Outcome.CODE_REFUSED
+    assert (
+        answer(company, company.codes[0], {"OVR1": "1"}).outcome is SubmissionOutcome.CODE_REFUSED
+    )
     assert number_of_ballots(company.wave.id) == 1
 
 
 def test_fifty_posts_of_one_code_at_once_give_one_ballot(app: Flask) -> None:
     company = open_company(app)
-    outcomes: list[Outcome] = []
+    outcomes: list[SubmissionOutcome] = []
     start = threading.Barrier(50)
 
     def post() -> None:
@@ -70,23 +72,29 @@ def test_fifty_posts_of_one_code_at_once_give_one_ballot(app: Flask) -> None:
         thread.start()
     for thread in threads:
         thread.join(timeout=60)
-    assert outcomes.count(Outcome.SENT) == 1
-    assert outcomes.count(Outcome.CODE_REFUSED) == 49
+    assert outcomes.count(SubmissionOutcome.SENT) == 1
+    assert outcomes.count(SubmissionOutcome.CODE_REFUSED) == 49
     assert number_of_ballots(company.wave.id) == number_answered(company.wave.id) == 1
 
 
+@on_postgresql("databases")
 def test_unknown_foreign_and_late_codes_get_the_same_refusal(app: Flask) -> None:
     company = open_company(app)
-    late = submit(company.wave, form(company.codes[0], {"OVR1": "4"}), company.wave.closes_at)
+    late = submit_answers(
+        company.wave, form(company.codes[0], {"OVR1": "4"}), company.wave.closes_at
+    )
     unknown = answer(company, draw_code(), {"OVR1": "4"})
     assert late == unknown
-    assert late.outcome is Outcome.CODE_REFUSED
+    assert late.outcome is SubmissionOutcome.CODE_REFUSED
     assert number_of_ballots(company.wave.id) == 0
 
 
 def test_an_empty_form_says_nothing_about_its_code(app: Flask) -> None:
     company = open_company(app)
-    with_good, with_unknown = answer(company, company.codes[0], {}), answer(company, draw_code(), {})
+    with_good, with_unknown = (
+        answer(company, company.codes[0], {}),
+        answer(company, draw_code(), {}),
+    )
     assert with_good == with_unknown
     assert with_good.problems == {"OVR1": NOTHING}
 
@@ -96,7 +104,7 @@ def test_an_empty_form_says_nothing_about_its_code(app: Flask) -> None:
 def test_an_answer_off_the_scale_keeps_the_code_good(app: Flask, value: str) -> None:
     company = open_company(app)
     assert answer(company, company.codes[0], {"OVR1": value}).problems == {"OVR1": OFF_SCALE}
-    assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is Outcome.SENT
+    assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
 
 
 def test_an_unknown_question_is_refused_and_nothing_stored(app: Flask) -> None:
@@ -120,15 +128,20 @@ def test_a_missing_code_is_asked_for(app: Flask) -> None:
 
 def test_control_characters_are_dropped_and_the_rest_is_kept(app: Flask) -> None:
     company = open_company(app)
-    assert answer(company, company.codes[0], {"OPN1": "a\x00b\u202dc\ud800"}).outcome is Outcome.SENT
+    assert (
+        answer(company, company.codes[0], {"OPN1": "a\x00b\u202dc\ud800"}).outcome
+        is SubmissionOutcome.SENT
+    )
 
 
 def test_a_code_of_one_wave_does_not_open_another(app: Flask) -> None:
     company = open_company(app)
     other = type(company)(company.wave, company.codes, company.config)
     object.__setattr__(other, "wave", _renamed(company.wave))
-    sent = submit(other.wave, form(company.codes[0], {"OVR1": "4"}), company.wave.opens_at + timedelta(days=1))
-    assert sent.outcome is Outcome.CODE_REFUSED
+    sent = submit_answers(
+        other.wave, form(company.codes[0], {"OVR1": "4"}), company.wave.opens_at + timedelta(days=1)
+    )
+    assert sent.outcome is SubmissionOutcome.CODE_REFUSED
 
 
 def _renamed(wave: object) -> object:

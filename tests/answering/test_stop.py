@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.service.audit import entries
-from survey.answering.service import Outcome
+from survey.access.service.audit import list_entries
+from survey.answering.service import SubmissionOutcome
 from survey.database import db
 from survey.invitations.service.invitations import invitations_of
 from survey.kernel.clock import now
@@ -30,8 +30,13 @@ LINK = re.compile(r"http://localhost(/[^\s<>\"']+)")
 def letters_of(folder: Path) -> list[EmailMessage]:
     """What went out, headers and all, in the order of the addresses."""
     sent_letters(folder)
-    found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in folder.glob("*.eml")]
-    return sorted((one for one in found if isinstance(one, EmailMessage)), key=lambda one: str(one["To"]))
+    found = [
+        message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in folder.glob("*.eml")
+    ]
+    return sorted(
+        (one for one in found if isinstance(one, EmailMessage)), key=lambda one: str(one["To"])
+    )
 
 
 def words_of(letter: EmailMessage, part: str = "plain") -> str:
@@ -47,7 +52,9 @@ def stop_link(letter: EmailMessage) -> tuple[str, str]:
 
 
 def one_click(letter: EmailMessage) -> str:
-    found = re.fullmatch(r"<http://localhost(/stop/[\w-]+/[\w-]{43})>", str(letter["List-Unsubscribe"]))
+    found = re.fullmatch(
+        r"<http://localhost(/stop/[\w-]+/[\w-]{43})>", str(letter["List-Unsubscribe"])
+    )
     assert found
     return found[1]
 
@@ -62,10 +69,15 @@ def company(app: Flask) -> Company:
     return open_today(app, {"Sales": 14, "Service": 8})
 
 
-def test_every_letter_has_ways_out_of_its_own_and_no_answer_code_in_a_header(company: Company, tmp_path: Path) -> None:
+@on_postgresql("databases")
+def test_every_letter_has_ways_out_of_its_own_and_no_answer_code_in_a_header(
+    company: Company, tmp_path: Path
+) -> None:
     letters = letters_of(tmp_path / "out")
     assert len(letters) == 22
-    secrets = [stop_link(letter)[1] for letter in letters] + [one_click(letter).rpartition("/")[2] for letter in letters]
+    secrets = [stop_link(letter)[1] for letter in letters] + [
+        one_click(letter).rpartition("/")[2] for letter in letters
+    ]
     assert len(set(secrets)) == 44
     assert {len(secret) for secret in secrets} == {43}
     stored = str(everything_stored())
@@ -75,14 +87,26 @@ def test_every_letter_has_ways_out_of_its_own_and_no_answer_code_in_a_header(com
         [code] = set(re.findall(r"/s/[\w-]+#(\w{24})", words_of(letter)))
         assert code not in str(letter.items())
         assert stop_link(letter)[1] not in str(letter.items())
-    assert [secret for secret in secrets if secret in stored or secret.encode().hex() in stored] == []
+    assert [
+        secret for secret in secrets if secret in stored or secret.encode().hex() in stored
+    ] == []
 
 
 @on_postgresql("databases")
-def test_no_get_or_head_of_any_address_in_a_letter_changes_anything(app: Flask, company: Company, tmp_path: Path) -> None:
+def test_no_get_or_head_of_any_address_in_a_letter_changes_anything(
+    app: Flask, company: Company, tmp_path: Path
+) -> None:
     letters, client = letters_of(tmp_path / "out"), browser(app)
-    mailed = {path for letter in letters[:3] for path in LINK.findall(words_of(letter) + words_of(letter, "html"))}
-    paths = {path.partition("#")[0] for path in mailed} | {path.replace("#", "%23") for path in mailed} | set(map(one_click, letters[:3]))
+    mailed = {
+        path
+        for letter in letters[:3]
+        for path in LINK.findall(words_of(letter) + words_of(letter, "html"))
+    }
+    paths = (
+        {path.partition("#")[0] for path in mailed}
+        | {path.replace("#", "%23") for path in mailed}
+        | set(map(one_click, letters[:3]))
+    )
     assert len(paths) == 12
     before = everything_stored()
     for path in paths | {f"{stop_link(letters[0])[0]}/again"}:
@@ -93,8 +117,18 @@ def test_no_get_or_head_of_any_address_in_a_letter_changes_anything(app: Flask, 
 
 
 @on_postgresql("databases")
-@pytest.mark.parametrize("typed", ["{secret}", " {secret}\n", "http://localhost{path}#{secret}", "http://localhost{path}%23{secret}"])
-def test_a_button_stops_and_the_same_link_takes_up_again(app: Flask, company: Company, tmp_path: Path, typed: str) -> None:
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "{secret}",
+        " {secret}\n",
+        "http://localhost{path}#{secret}",
+        "http://localhost{path}%23{secret}",
+    ],
+)
+def test_a_button_stops_and_the_same_link_takes_up_again(
+    app: Flask, company: Company, tmp_path: Path, typed: str
+) -> None:
     ada = letters_of(tmp_path / "out")[0]
     (path, secret), person = stop_link(ada), whose(company, ada)
     pasted = typed.format(path=path, secret=secret)
@@ -113,7 +147,9 @@ def test_a_button_stops_and_the_same_link_takes_up_again(app: Flask, company: Co
 
 
 @on_postgresql("databases")
-def test_one_click_stops_without_a_cookie_and_nothing_else_at_its_address_does(app: Flask, company: Company, tmp_path: Path) -> None:
+def test_one_click_stops_without_a_cookie_and_nothing_else_at_its_address_does(
+    app: Flask, company: Company, tmp_path: Path
+) -> None:
     ada, bob = letters_of(tmp_path / "out")[:2]
     client = browser(app)
     for data in ({}, {"List-Unsubscribe": ""}, {"token": one_click(ada).rpartition("/")[2]}):
@@ -128,13 +164,18 @@ def test_one_click_stops_without_a_cookie_and_nothing_else_at_its_address_does(a
 
 
 @on_postgresql("databases")
-def test_unknown_and_used_secrets_get_the_page_of_a_good_one_and_change_nothing(app: Flask, company: Company, tmp_path: Path) -> None:
+def test_unknown_and_used_secrets_get_the_page_of_a_good_one_and_change_nothing(
+    app: Flask, company: Company, tmp_path: Path
+) -> None:
     path, good = stop_link(letters_of(tmp_path / "out")[0])
     client, bad = browser(app), "x" * 43
     for address in (path, f"{path}/again"):
         first = client.post(address, data={"token": good})
         before = everything_stored()
-        replies = [client.post(address, data={"token": token}) for token in (good, bad, "", "\0", "é" * 900, company.codes[0])]
+        replies = [
+            client.post(address, data={"token": token})
+            for token in (good, bad, "", "\0", "é" * 900, company.codes[0])
+        ]
         assert {reply.status_code for reply in replies} == {200}
         assert replies[1].text == first.text.replace(good, bad)
         assert everything_stored() == before
@@ -142,13 +183,24 @@ def test_unknown_and_used_secrets_get_the_page_of_a_good_one_and_change_nothing(
     assert "No more survey mails" in client.post(f"/stop/no-such-wave/{bad}", data=ONE_CLICK).text
 
 
-def test_a_stop_page_sets_no_cookie_and_loads_one_script_of_our_own(app: Flask, company: Company) -> None:
+def test_a_stop_page_sets_no_cookie_and_loads_one_script_of_our_own(
+    app: Flask, company: Company
+) -> None:
     address = f"/stop/{company.wave.slug}"
     client = browser(app, "manager")
-    for reply in (client.get(address), client.get(f"{address}/again"), client.post(address, data={"token": "x"})):
-        assert re.findall(r"<script[^>]*>", reply.text) == ['<script src="/static/fragment.js" defer>']
+    for reply in (
+        client.get(address),
+        client.get(f"{address}/again"),
+        client.post(address, data={"token": "x"}),
+    ):
+        assert re.findall(r"<script[^>]*>", reply.text) == [
+            '<script src="/static/fragment.js" defer>'
+        ]
         assert "script-src 'self'" in reply.headers["Content-Security-Policy"]
-        assert (reply.headers["Referrer-Policy"], reply.headers["Cache-Control"]) == ("no-referrer", "no-store")
+        assert (reply.headers["Referrer-Policy"], reply.headers["Cache-Control"]) == (
+            "no-referrer",
+            "no-store",
+        )
         assert "Set-Cookie" not in reply.headers
         assert re.search(r'<form method="post" action="/stop/[\w/-]+"', reply.text)
         assert 'id="code"' in reply.text
@@ -156,7 +208,9 @@ def test_a_stop_page_sets_no_cookie_and_loads_one_script_of_our_own(app: Flask, 
 
 
 @on_postgresql("databases")
-def test_whoever_stopped_is_invited_but_gets_no_letter_of_any_survey_until_taking_up_again(app: Flask, company: Company) -> None:
+def test_whoever_stopped_is_invited_but_gets_no_letter_of_any_survey_until_taking_up_again(
+    app: Flask, company: Company
+) -> None:
     folder = Path(app.config["CANDOUR"].folder)
     path, secret = stop_link(letters_of(folder / "first")[0])
     client = browser(app)
@@ -167,9 +221,13 @@ def test_whoever_stopped_is_invited_but_gets_no_letter_of_any_survey_until_takin
     assert {str(letter["To"]) for letter in letters_of(folder / "second")} == {
         str(letter["To"]) for letter in letters_of(folder / "first")[1:]
     }
-    rows = db.session.execute(text("SELECT state, last_reason, last_code FROM outbox WHERE wave = :w"), {"w": other.slug}).all()
-    assert sorted(map(tuple, rows), key=str) == sorted([("cancelled", None, None), *[("sent", None, "250")] * 21], key=str)
-    assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is Outcome.SENT
+    rows = db.session.execute(
+        text("SELECT state, last_reason, last_code FROM outbox WHERE wave = :w"), {"w": other.slug}
+    ).all()
+    assert sorted(map(tuple, rows), key=str) == sorted(
+        [("cancelled", None, None), *[("sent", None, "250")] * 21], key=str
+    )
+    assert answer(company, company.codes[0], {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
     client.post(f"{path}/again", data={"token": secret})
     third = found_again(app)
     assert any(letter["To"] == "Ada Berg <ada@northwind.example>" for letter in third)
@@ -178,30 +236,49 @@ def test_whoever_stopped_is_invited_but_gets_no_letter_of_any_survey_until_takin
 def found_again(app: Flask) -> list[EmailMessage]:
     """The letters of one more survey."""
     moment = now().replace(tzinfo=None)
-    plan = waves.Plan("Third", "Other Provider", "monthly_3", "monthly", moment, 14, "UTC", "all")
-    _, first = waves.add_survey(plan)
+    plan = waves.SurveyPlan(
+        "Third", "Other Provider", "monthly_3", "monthly", moment, 14, "UTC", "all"
+    )
+    _, first = waves.store_survey(plan)
     open_wave(first.slug, now(), app.config["CANDOUR"].key_dir, actor="test")
     return letters_of(Path(app.config["CANDOUR"].folder) / "third")
 
 
 @on_postgresql("databases")
 def test_nobody_learns_who_has_stopped(
-    app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     company = open_today(app, DEPARTMENTS)
     letters = letters_of(tmp_path / "out")
     mira = browser(app, "manager")
-    pages = ["/", "/people", "/people?department=Sales", "/surveys", f"/waves/{company.wave.slug}/progress"]
+    pages = [
+        "/",
+        "/people",
+        "/people?department=Sales",
+        "/surveys",
+        f"/waves/{company.wave.slug}/progress",
+    ]
     candour = command_line(app, database_url, tmp_path, monkeypatch, capsys)
-    lines = [("people", "list", "--json"), ("waves", "status", company.wave.slug), ("mail", "status"), ("waves", "list")]
+    lines = [
+        ("people", "list", "--json"),
+        ("waves", "status", company.wave.slug),
+        ("mail", "status"),
+        ("waves", "list"),
+    ]
 
     def seen() -> list[str]:
         told = [re.sub(r"As of \d\d:\d\d", "", mira.get(page).text) for page in pages]
-        return [re.sub(r"<input[^>]*csrf_token[^>]*>", "", page) for page in told] + [candour(*line).out for line in lines]
+        return [re.sub(r"<input[^>]*csrf_token[^>]*>", "", page) for page in told] + [
+            candour(*line).out for line in lines
+        ]
 
-    before, logged = seen(), len(entries())
+    before, logged = seen(), len(list_entries())
     for letter in letters[:5]:
         mira.post(one_click(letter), data=ONE_CLICK)
     assert seen() == before
-    assert len(entries()) == logged
-    assert mail.status().failures == ()
+    assert len(list_entries()) == logged
+    assert mail.delivery_status().failures == ()

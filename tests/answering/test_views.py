@@ -22,12 +22,12 @@ from survey.access.service.limits import CODES_PER_ADDRESS
 from survey.answering import views
 from survey.counting.service import void_wave
 from survey.database import db
-from survey.invitations.rules.codes import draw_code, grouped
+from survey.invitations.rules.codes import draw_code, grouped_code
 from survey.invitations.service.invitations import invitations_of, number_answered
 from survey.organisation.service import set_organisation
 from survey.people.service.directory import remove_person
 from survey.questionnaires.rules import Questionnaire
-from survey.questionnaires.service import bank, save_questionnaire
+from survey.questionnaires.service import question_bank, save_questionnaire
 from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
 from survey.waves.rules.holidays import Holiday
@@ -40,10 +40,14 @@ from tests.proofs import on_postgresql
 from tests.statements import counted_statements
 
 ANSWERS = {"OVR1": "4", "RES1": "", "OPN1": "Call <b>before</b> you connect."}
-REFUSED = "This code cannot be used. It may have been used already, or the survey may have closed on"
+REFUSED = (
+    "This code cannot be used. It may have been used already, or the survey may have closed on"
+)
 
 
-def post(client: FlaskClient, company: Company, code: str, answers: object = ANSWERS) -> TestResponse:
+def post(
+    client: FlaskClient, company: Company, code: str, answers: object = ANSWERS
+) -> TestResponse:
     return client.post(f"/s/{company.wave.slug}", data={"token": code, **answers})  # type: ignore[dict-item]
 
 
@@ -56,9 +60,11 @@ def keeps(response: TestResponse, answers: dict[str, str] | None = None) -> bool
     """Whether the page still holds every answer, ticked or written."""
     page = response.text
     return all(
-        f">{value}</textarea>" in unescape(page)
-        if name.startswith("OPN")
-        else re.search(rf'name="{name}" id="[^"]+" value="{value}" checked', page)
+        (
+            f">{value}</textarea>" in unescape(page)
+            if name.startswith("OPN")
+            else re.search(rf'name="{name}" id="[^"]+" value="{value}" checked', page)
+        )
         for name, value in (answers or ANSWERS).items()
     )
 
@@ -68,43 +74,69 @@ def stored(company: Company) -> tuple[int, int]:
 
 
 @on_postgresql("databases")
-def test_looking_shows_everybody_the_same_bytes_and_writes_nothing(app: Flask, client: FlaskClient) -> None:
+def test_looking_shows_everybody_the_same_bytes_and_writes_nothing(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_today(app)
     post(client, company, company.codes[0])
     manager = signed_in(app.test_client(), "manager")
     before = everything_stored()
     address = f"/s/{company.wave.slug}"
     links = [address, f"{address}/en", f"{address}?code=x", f"{address}%23nonsense"]
-    links += [f"{place}%23{code}" for place in links[:2] for code in (company.codes[0], company.codes[1], grouped(draw_code()))]
+    links += [
+        f"{place}%23{code}"
+        for place in links[:2]
+        for code in (company.codes[0], company.codes[1], grouped_code(draw_code()))
+    ]
     links += [f"{address}%23{company.codes[2]}&OVR1=4"]
     plain = client.get(address)
     assert plain.status_code == 200
     for browser in (client, manager):
         for link in links:
             seen, head = browser.get(link), browser.head(link)
-            assert (seen.status_code, seen.data, head.status_code, head.data) == (200, plain.data, 200, b""), link
+            assert (seen.status_code, seen.data, head.status_code, head.data) == (
+                200,
+                plain.data,
+                200,
+                b"",
+            ), link
             assert seen.headers == plain.headers == head.headers
     assert "Set-Cookie" not in plain.headers
-    assert (plain.headers["Cache-Control"], plain.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+    assert (plain.headers["Cache-Control"], plain.headers["Referrer-Policy"]) == (
+        "no-store",
+        "no-referrer",
+    )
     assert everything_stored() == before
 
 
-def test_an_answer_leads_to_thanks_that_are_the_same_for_all_and_carry_no_receipt(app: Flask, client: FlaskClient) -> None:
+def test_an_answer_leads_to_thanks_that_are_the_same_for_all_and_carry_no_receipt(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_today(app)
     seen = []
-    for code, answers in ((company.codes[0], ANSWERS), (grouped(company.codes[1]).lower(), {"OVR1": ""})):
+    for code, answers in (
+        (company.codes[0], ANSWERS),
+        (grouped_code(company.codes[1]).lower(), {"OVR1": ""}),
+    ):
         sent = post(client, company, code, answers)
-        assert (sent.status_code, sent.headers["Location"]) == (303, f"/s/{company.wave.slug}/thanks")
+        assert (sent.status_code, sent.headers["Location"]) == (
+            303,
+            f"/s/{company.wave.slug}/thanks",
+        )
         seen.append(client.get(sent.headers["Location"]))
     assert stored(company) == (2, 2)
     assert seen[0].data == seen[1].data == client.get(f"/s/{company.wave.slug}/thanks").data
-    assert f"{company.wave.closes:%A} {company.wave.closes.day} {company.wave.closes:%B}, 17:00" in said(seen[0])
+    assert (
+        f"{company.wave.closes:%A} {company.wave.closes.day} {company.wave.closes:%B}, 17:00"
+        in said(seen[0])
+    )
     assert "Call" not in seen[0].text
     forget = client.get(f"/s/{company.wave.slug}/sent.css")
     assert (forget.headers["Clear-Site-Data"], forget.data) == ('"cache"', b"")
 
 
 # By a calendar on paper: the wave closes on Monday 25 January 2027; results come 3 working days later, the reply 10 after them.
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("holidays", "results", "reply"),
     [
@@ -116,10 +148,14 @@ def test_an_answer_leads_to_thanks_that_are_the_same_for_all_and_carry_no_receip
 def test_the_thanks_name_the_days_on_which_results_and_reply_are_due(
     app: Flask, client: FlaskClient, holidays: tuple[int, ...], results: str, reply: str
 ) -> None:
-    add_holidays([Holiday(date(2027, 1, day)) for day in holidays], datetime(2026, 12, 1, tzinfo=UTC))
+    add_holidays(
+        [Holiday(date(2027, 1, day)) for day in holidays], datetime(2026, 12, 1, tzinfo=UTC)
+    )
     company = open_company(app)
     page = said(client.get(f"/s/{company.wave.slug}/thanks"))
-    assert "Monday 25 January, 17:00 : the survey closes and all answers are counted together." in page
+    assert (
+        "Monday 25 January, 17:00 : the survey closes and all answers are counted together." in page
+    )
     assert f"By {results} : Brightline IT gets the totals, good and bad." in page
     assert f"By {reply} : Brightline IT has to reply with what it will do." in page
 
@@ -135,12 +171,20 @@ def test_the_thanks_name_the_days_on_which_results_and_reply_are_due(
 def test_the_thanks_of_a_third_name_the_months_after_the_whole_quarter(
     app: Flask, client: FlaskClient, holidays: tuple[int, ...], results: str, reply: str
 ) -> None:
-    add_holidays([Holiday(date(2027, 3, day)) for day in holidays], datetime(2026, 12, 1, tzinfo=UTC))
+    add_holidays(
+        [Holiday(date(2027, 3, day)) for day in holidays], datetime(2026, 12, 1, tzinfo=UTC)
+    )
     third = opened(app, planned_thirds(OPENS - timedelta(days=7))).wave
     assert (third.third, third.closes.date()) == (1, date(2027, 1, 18))
     page = said(client.get(f"/s/{third.slug}/thanks"))
-    assert "Monday 18 January, 17:00 : this part of the survey closes and its answers are counted together." in page
-    assert f"By the end of {results} : everybody has been asked once, and Brightline IT gets the totals, good and bad." in page
+    assert (
+        "Monday 18 January, 17:00 : this part of the survey closes and its answers are counted"
+        " together." in page
+    )
+    assert (
+        f"By the end of {results} : everybody has been asked once, and Brightline IT gets the"
+        " totals, good and bad." in page
+    )
     assert f"By the end of {reply} : Brightline IT has to reply with what it will do." in page
 
 
@@ -184,19 +228,30 @@ def test_whatever_is_wrong_with_a_code_the_page_is_the_same_and_keeps_the_answer
     assert page.text.split("<title>")[1].startswith("Error: ")
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("answers", [{}, {"OPN1": "  \n "}])
-def test_an_empty_form_tells_nothing_about_its_code(app: Flask, client: FlaskClient, answers: dict[str, str]) -> None:
+def test_an_empty_form_tells_nothing_about_its_code(
+    app: Flask, client: FlaskClient, answers: dict[str, str]
+) -> None:
     company = open_today(app)
     post(client, company, company.codes[0])
     codes = company.codes[0], company.codes[1], draw_code()
     pages = [post(client, company, code, answers) for code in codes]
     assert {page.status_code for page in pages} == {400}
-    assert len({page.data.replace(code.encode(), b"") for page, code in zip(pages, codes, strict=True)}) == 1
+    assert (
+        len(
+            {page.data.replace(code.encode(), b"") for page, code in zip(pages, codes, strict=True)}
+        )
+        == 1
+    )
     assert "Answer at least one question" in pages[0].text
     assert post(client, company, company.codes[1]).status_code == 303
 
 
-def test_answers_are_checked_first_then_the_form_of_the_code_then_the_code(app: Flask, client: FlaskClient) -> None:
+@on_postgresql("databases")
+def test_answers_are_checked_first_then_the_form_of_the_code_then_the_code(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_today(app)
     off = {**ANSWERS, "SEC1": "9"}
     for code in ("nonsense", draw_code(), company.codes[0]):
@@ -206,7 +261,11 @@ def test_answers_are_checked_first_then_the_form_of_the_code_then_the_code(app: 
         assert "cannot be used" not in page.text
         assert "Type the code" not in page.text
     page = post(client, company, "nonsense")
-    assert (page.status_code, keeps(page), "Type the code from your mail." in page.text) == (400, True, True)
+    assert (page.status_code, keeps(page), "Type the code from your mail." in page.text) == (
+        400,
+        True,
+        True,
+    )
     assert post(client, company, draw_code()).status_code == 410
     assert stored(company) == (0, 0)
 
@@ -239,9 +298,13 @@ def test_a_faulty_form_comes_back_with_a_sentence_and_the_code_stays_good(
     company = open_today(app)
     form = {"token": company.codes[0], **ANSWERS, field: value}
     body = "&".join(
-        f"{encoded(name)}={encoded(one)}" for name, given in form.items() for one in ([given] if isinstance(given, str) else given)
+        f"{encoded(name)}={encoded(one)}"
+        for name, given in form.items()
+        for one in ([given] if isinstance(given, str) else given)
     )
-    page = client.post(f"/s/{company.wave.slug}", data=body, content_type="application/x-www-form-urlencoded")
+    page = client.post(
+        f"/s/{company.wave.slug}", data=body, content_type="application/x-www-form-urlencoded"
+    )
     assert page.status_code == 400
     assert says in said(page)
     assert keeps(page, {name: answer for name, answer in ANSWERS.items() if name != field})
@@ -257,20 +320,41 @@ def encoded(words: str) -> str:
 
 
 @on_postgresql("databases")
-@pytest.mark.parametrize("value", ["a\x00b\x07c\x9b", "a\ud800\udfffb", "\ufeff\u2028", "\r\n tidy \r\n", "<script>alert(1)</script>"])
-def test_texts_with_strange_characters_are_cleaned_and_taken(app: Flask, client: FlaskClient, value: str) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\x00b\x07c\x9b",
+        "a\ud800\udfffb",
+        "\ufeff\u2028",
+        "\r\n tidy \r\n",
+        "<script>alert(1)</script>",
+    ],
+)
+def test_texts_with_strange_characters_are_cleaned_and_taken(
+    app: Flask, client: FlaskClient, value: str
+) -> None:
     company = open_today(app)
     body = f"token={company.codes[0]}&OVR1=4&OPN1={encoded(value)}"
-    sent = client.post(f"/s/{company.wave.slug}", data=body, content_type="application/x-www-form-urlencoded")
+    sent = client.post(
+        f"/s/{company.wave.slug}", data=body, content_type="application/x-www-form-urlencoded"
+    )
     assert sent.status_code == 303
     assert stored(company) == (1, 1)
 
 
-def test_texts_that_together_exceed_a_ballot_say_by_how_much_and_lose_nothing(app: Flask, client: FlaskClient) -> None:
-    known = bank()
+def test_texts_that_together_exceed_a_ballot_say_by_how_much_and_lose_nothing(
+    app: Flask, client: FlaskClient
+) -> None:
+    known = question_bank()
     texts = [known[name] for name in known if known[name].scale.max_chars][:3]
     assert len(texts) == 3
-    asked = Questionnaire.of(slug="quarterly_8", title="Texts", language="en", preamble="", questions=[known["OVR1"], *texts])
+    asked = Questionnaire.of(
+        slug="quarterly_8",
+        title="Texts",
+        language="en",
+        preamble="",
+        questions=[known["OVR1"], *texts],
+    )
     save_questionnaire(asked)
     company = open_today(app)
     answers = {question.id: "\U0001f600" * 1000 for question in texts}
@@ -293,17 +377,29 @@ def test_texts_that_together_exceed_a_ballot_say_by_how_much_and_lose_nothing(ap
         (b'{"OVR1": 4}', "application/json", 415),
         (b"OVR1=4", "text/plain", 400),
         (b"--x", "multipart/form-data", 400),
-        (b"--x\r\nContent-Disposition: form-data; name=OVR1\r\n\r\n", "multipart/form-data; boundary=x", 400),
+        (
+            b"--x\r\nContent-Disposition: form-data; name=OVR1\r\n\r\n",
+            "multipart/form-data; boundary=x",
+            400,
+        ),
         (b"\xff\xfe=%", "application/x-www-form-urlencoded", 400),
         (b"OPN1=" + b"x" * 64 * 1024, "application/x-www-form-urlencoded", 413),
-        (b"&".join(b"a%d=" % number for number in range(9000)), "application/x-www-form-urlencoded", 400),
+        (
+            b"&".join(b"a%d=" % number for number in range(9000)),
+            "application/x-www-form-urlencoded",
+            400,
+        ),
     ],
 )
-def test_a_body_that_is_no_form_gets_a_page_with_a_sentence(app: Flask, client: FlaskClient, body: bytes, kind: str, status: int) -> None:
+def test_a_body_that_is_no_form_gets_a_page_with_a_sentence(
+    app: Flask, client: FlaskClient, body: bytes, kind: str, status: int
+) -> None:
     company = open_today(app)
     page = client.post(f"/s/{company.wave.slug}", data=body, content_type=kind)
     assert page.status_code == status
-    assert re.search("Answer at least one|does not ask|Send less than 64 KiB|No page takes JSON", page.text)
+    assert re.search(
+        "Answer at least one|does not ask|Send less than 64 KiB|No page takes JSON", page.text
+    )
     assert stored(company) == (0, 0)
 
 
@@ -311,8 +407,21 @@ def test_no_page_of_the_employee_ever_sets_a_cookie_or_reads_one(app: Flask) -> 
     company = open_today(app)
     manager = signed_in(app.test_client(), "admin")
     base = f"/s/{company.wave.slug}"
-    seen = [manager.get(path) for path in (base, f"{base}/en", f"{base}/thanks", f"{base}/sent.css", "/promise", "/s/none")]
-    seen += [post(manager, company, code, answers) for code, answers in ((draw_code(), ANSWERS), ("", {}), (company.codes[0], ANSWERS))]
+    seen = [
+        manager.get(path)
+        for path in (
+            base,
+            f"{base}/en",
+            f"{base}/thanks",
+            f"{base}/sent.css",
+            "/promise",
+            "/s/none",
+        )
+    ]
+    seen += [
+        post(manager, company, code, answers)
+        for code, answers in ((draw_code(), ANSWERS), ("", {}), (company.codes[0], ANSWERS))
+    ]
     assert [page.status_code for page in seen] == [200, 200, 200, 200, 200, 404, 410, 400, 303]
     assert [page.headers.getlist("Set-Cookie") for page in seen] == [[]] * len(seen)
 
@@ -373,13 +482,18 @@ def away(database_url: str) -> Iterator[None]:
     server = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false'))
-        connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": url.database})
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
+            {"name": url.database},
+        )
         yield
         connection.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'))
     server.dispose()
 
 
-def test_without_a_database_the_answers_stay_on_the_page_and_are_taken_later(app: Flask, database_url: str) -> None:
+def test_without_a_database_the_answers_stay_on_the_page_and_are_taken_later(
+    app: Flask, database_url: str
+) -> None:
     company = open_today(app)
     address, browser = f"/s/{company.wave.slug}", app.test_client()
     with away(database_url):
@@ -395,7 +509,9 @@ def test_without_a_database_the_answers_stay_on_the_page_and_are_taken_later(app
     assert post(browser, company, company.codes[0]).status_code == 303
 
 
-def test_a_wave_that_takes_no_answers_says_when_it_does_or_did(app: Flask, client: FlaskClient) -> None:
+def test_a_wave_that_takes_no_answers_says_when_it_does_or_did(
+    app: Flask, client: FlaskClient
+) -> None:
     first = found_company()
     address = f"/s/{first.slug}"
     for path in (address, f"{address}/en", f"{address}%23{draw_code()}"):
@@ -403,14 +519,20 @@ def test_a_wave_that_takes_no_answers_says_when_it_does_or_did(app: Flask, clien
     assert client.get(f"{address}/thanks").status_code == 404
 
 
-def test_a_closed_wave_says_so_and_asks_for_no_code(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_wave_says_so_and_asks_for_no_code(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company = open_today(app)
-    set_organisation("Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head", "host", several_zones=True)
+    set_organisation(
+        "Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head", "host", several_zones=True
+    )
     address, closes = f"/s/{company.wave.slug}", company.wave.closes
     monkeypatch.setattr(views, "now", lambda: company.wave.closes_at)
     following = next(w for w in waves.list_waves("IT support") if w.state == "planned")
     page = client.get(address)
-    assert re.search(rf"Closed on {closes:%A} {closes.day} {closes:%B}, 17:00 (GMT|BST)", said(page))
+    assert re.search(
+        rf"Closed on {closes:%A} {closes.day} {closes:%B}, 17:00 (GMT|BST)", said(page)
+    )
     assert f"The next survey opens on {following.opens.day} {following.opens:%B %Y}." in said(page)
     assert "<form" not in page.text
     close_company(company)
@@ -418,7 +540,9 @@ def test_a_closed_wave_says_so_and_asks_for_no_code(app: Flask, client: FlaskCli
     assert post(client, company, company.codes[0]).status_code == 410
 
 
-def test_a_void_wave_looks_closed_and_names_no_date_that_never_came(app: Flask, client: FlaskClient) -> None:
+def test_a_void_wave_looks_closed_and_names_no_date_that_never_came(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_today(app)
     void_wave(company.wave.slug, company.config.key_dir, reason="wrong staff list", actor="test")
     page = client.get(f"/s/{company.wave.slug}")
@@ -429,6 +553,7 @@ def test_a_void_wave_looks_closed_and_names_no_date_that_never_came(app: Flask, 
     assert (refused.status_code, keeps(refused)) == (410, True)
 
 
+@on_postgresql("databases")
 def test_failed_codes_are_limited_and_good_ones_are_not(app: Flask, client: FlaskClient) -> None:
     company = open_today(app)
     for _ in range(CODES_PER_ADDRESS):
@@ -437,51 +562,73 @@ def test_failed_codes_are_limited_and_good_ones_are_not(app: Flask, client: Flas
     assert (limited.status_code, keeps(limited)) == (429, True)
     assert "try again in a minute" in said(limited)
     assert 0 < int(limited.headers["Retry-After"]) <= 60
-    assert post(client, company, company.codes[0]).status_code == 303, "a colleague in the same office"
-    assert post(client, company, company.codes[0]).status_code == 429, "a used code is no other than an unknown one"
+    assert post(client, company, company.codes[0]).status_code == 303, (
+        "a colleague in the same office"
+    )
+    assert post(client, company, company.codes[0]).status_code == 429, (
+        "a used code is no other than an unknown one"
+    )
     elsewhere = app.test_client()
     elsewhere.environ_base["REMOTE_ADDR"] = "192.0.2.7"
     assert post(elsewhere, company, draw_code()).status_code == 410
 
 
-def test_after_the_close_nobody_is_limited(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+@on_postgresql("databases")
+def test_after_the_close_nobody_is_limited(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company = open_today(app)
     monkeypatch.setattr(views, "now", lambda: company.wave.closes_at)
-    assert {post(client, company, code).status_code for code in company.codes[: CODES_PER_ADDRESS + 5]} == {410}
+    assert {
+        post(client, company, code).status_code for code in company.codes[: CODES_PER_ADDRESS + 5]
+    } == {410}
 
 
 def promises(company: Company, closes: str) -> list[str]:
     """The sentences of the design, with what this wave froze."""
     return [
         (
-            "We know that you were invited. Until the survey closes, the system also knows whether you have answered, so that only those "
-            "who have not are reminded. That mark is erased when the answers are counted."
+            "We know that you were invited. Until the survey closes, the system also knows whether"
+            " you have answered, so that only those who have not are reminded. That mark is erased"
+            " when the answers are counted."
         ),
         (
-            f"Your answers are encrypted when you press Send. They are opened once, after the survey has closed ({closes}), all together "
-            "and in random order; then the key is destroyed. No time, no device address and no cookie is kept with them."
+            "Your answers are encrypted when you press Send. They are opened once, after the"
+            f" survey has closed ({closes}), all together and in random order; then the key is"
+            " destroyed. No time, no device address and no cookie is kept with them."
         ),
         (
-            "While the survey is open nobody sees any result. Afterwards nothing is shown for fewer than "
-            f"{company.wave.minimum_group} answers; averages, detailed distributions and comments need {company.wave.minimum_detail}."
-        ),
-        "After Send this system has no way to look up, change or withdraw your answers, not even for you.",
-        (
-            "What you write can give you away. Leave out names, ticket numbers and dates. Head of operations reads every comment and "
-            "decides whether Brightline IT may see it."
+            "While the survey is open nobody sees any result. Afterwards nothing is shown for"
+            f" fewer than {company.wave.minimum_group} answers; averages, detailed distributions"
+            f" and comments need {company.wave.minimum_detail}."
         ),
         (
-            "What we cannot rule out: whoever runs the server (northwind.example) could misuse the key before the survey closes, or change "
-            "the program; whoever can read your mail could answer in your place."
+            "After Send this system has no way to look up, change or withdraw your answers, not"
+            " even for you."
+        ),
+        (
+            "What you write can give you away. Leave out names, ticket numbers and dates. Head of"
+            " operations reads every comment and decides whether Brightline IT may see it."
+        ),
+        (
+            "What we cannot rule out: whoever runs the server (northwind.example) could misuse the"
+            " key before the survey closes, or change the program; whoever can read your mail could"
+            " answer in your place."
         ),
     ]
 
 
-def test_mail_form_and_promise_page_say_exactly_what_the_wave_froze(app: Flask, client: FlaskClient, tmp_path: Path) -> None:
+@on_postgresql("databases")
+def test_mail_form_and_promise_page_say_exactly_what_the_wave_froze(
+    app: Flask, client: FlaskClient, tmp_path: Path
+) -> None:
     company = open_today(app)
-    wave = waves.extend(company.wave.slug, 2, views.now())
+    wave = waves.extend_wave(company.wave.slug, 2, views.now())
     closes = f"{wave.closes:%A} {wave.closes.day} {wave.closes:%B}, 17:00"
-    for path, tag in ((f"/s/{wave.slug}", "details"), ("/promise", 'section class="card" id="promise"')):
+    for path, tag in (
+        (f"/s/{wave.slug}", "details"),
+        ("/promise", 'section class="card" id="promise"'),
+    ):
         block = client.get(path).text.partition(f"<{tag}")[2].partition(f"</{tag.split()[0]}>")[0]
         found = [unescape(line) for line in re.findall(r"<li>([^<]+)</li>", block)]
         assert found == promises(company, closes), path
@@ -490,9 +637,10 @@ def test_mail_form_and_promise_page_say_exactly_what_the_wave_froze(app: Flask, 
     for letter in sent_letters(tmp_path / "mail"):
         group = group_of[letter.to.partition("<")[2].rstrip(">")]
         sentence = (
-            f"Your answers are sealed when you press Send, opened only after the survey has closed ({closes}), together with everyone "
-            "else’s, and kept without your name: nobody at Northwind Ltd or Brightline IT is shown who said what. "
-            f"They are counted under {group} ({size[group]} people invited)."
+            "Your answers are sealed when you press Send, opened only after the survey has closed"
+            f" ({closes}), together with everyone else’s, and kept without your name: nobody at"
+            " Northwind Ltd or Brightline IT is shown who said what. They are counted under"
+            f" {group} ({size[group]} people invited)."
         )
         assert sentence in " ".join(letter.text.split())
         assert sentence in " ".join(unescape(re.sub(r"<[^>]+>", "", letter.html)).split())
@@ -500,11 +648,19 @@ def test_mail_form_and_promise_page_say_exactly_what_the_wave_froze(app: Flask, 
         assert f"by {closes}" in letter.subject
 
 
-def test_an_answer_takes_eight_statements_and_builds_no_page_that_is_thrown_away(app: Flask, client: FlaskClient) -> None:
+def test_an_answer_takes_eight_statements_and_builds_no_page_that_is_thrown_away(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_today(app)
-    assert post(client, company, company.codes[0]).status_code == 303  # the process remembers the questionnaire and the page
+    assert (
+        post(client, company, company.codes[0]).status_code == 303
+    )  # the process remembers the questionnaire and the page
     for code in company.codes[1:3]:
         with counted_statements() as statements:
             assert post(client, company, code).status_code == 303
         assert len(statements) == 8, statements
-        assert not [statement for statement in statements if " FROM organisation" in statement or " FROM provider" in statement]
+        assert not [
+            statement
+            for statement in statements
+            if " FROM organisation" in statement or " FROM provider" in statement
+        ]

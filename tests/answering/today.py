@@ -12,7 +12,7 @@ from survey.invitations.service.invitations import invitations_of, store_code
 from survey.kernel.clock import now
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
-from survey.mail.smtp.service.catcher import Catcher, Caught
+from survey.mail.smtp.service.catcher import Catcher, CaughtLetter
 from tests.cast import DEPARTMENTS, Company, found_company
 
 
@@ -26,10 +26,10 @@ def open_today(app: Flask, departments: Mapping[str, int] = DEPARTMENTS) -> Comp
     return Company(item, tuple(codes.values()), config)
 
 
-def sent_letters(folder: Path) -> list[Caught]:
+def sent_letters(folder: Path) -> list[CaughtLetter]:
     """Hands over what is due, and gives every letter that has gone out into this folder."""
     catcher = Catcher(folder)
-    assert mail.deliver(channel=catcher).problem == ""
+    assert mail.deliver_letters(channel=catcher).problem == ""
     return catcher.letters()
 
 
@@ -37,10 +37,14 @@ def everything_stored() -> dict[str, list[str]]:
     """Every row of every table, bytes as digits too; on PostgreSQL with the transaction that wrote it."""
     versions = "xmin::text, * " if db.engine.dialect.name == "postgresql" else "* "
     return {
-        table: sorted(_said(row) for row in db.session.execute(text(f'SELECT {versions} FROM "{table}"')))
+        table: sorted(
+            _said(row) for row in db.session.execute(text(f'SELECT {versions} FROM "{table}"'))
+        )
         for table in inspect(db.engine).get_table_names()
     }
 
 
 def _said(row: object) -> str:
-    return " ".join(repr(value) + (value.hex() if isinstance(value, bytes) else "") for value in row)  # type: ignore[attr-defined]
+    return " ".join(
+        repr(value) + (value.hex() if isinstance(value, bytes) else "") for value in row
+    )  # type: ignore[attr-defined]

@@ -13,7 +13,10 @@ from tests.attacks.metric import Evidence, Verdict, finds, judge
 from tests.attacks.world import DATABASES, Fault, Ground, World, answered_world
 from tests.proofs import proof
 
-SEEDS = {12: (1, 2, 3), 60: (5,)}  # of the bounded version: worlds of each size; those of 60 are a proof
+SEEDS = {
+    12: (1, 2, 3),
+    60: (5,),
+}  # of the bounded version: worlds of each size; those of 60 are a proof
 FRESH = 1000
 
 
@@ -33,7 +36,12 @@ class Attack:
 
     def cases(self) -> list[tuple[str, str]]:
         """Fault and database, for each fault on each database that it belongs to."""
-        return [(fault, where) for fault in self.faults for where in self.databases if self.only.get(fault, where) == where]
+        return [
+            (fault, where)
+            for fault in self.faults
+            for where in self.databases
+            if self.only.get(fault, where) == where
+        ]
 
 
 class Worlds:
@@ -57,7 +65,14 @@ class Worlds:
         self._made.clear()
 
 
-def verdicts(attack: Attack, worlds: Worlds, database: str, n: int, seeds: tuple[int, ...], fault: Fault | None = None) -> list[Verdict]:
+def verdicts(
+    attack: Attack,
+    worlds: Worlds,
+    database: str,
+    n: int,
+    seeds: tuple[int, ...],
+    fault: Fault | None = None,
+) -> list[Verdict]:
     """What the attack comes to on worlds of these seeds."""
     return judge([attack.attempt(worlds.world(database, n, seed, fault)) for seed in seeds])
 
@@ -67,18 +82,28 @@ def assert_at_chance(attack: Attack, worlds: Worlds, database: str, n: int) -> N
     found = verdicts(attack, worlds, database, n, SEEDS[n])
     if again := {verdict.name for verdict in found if verdict.found}:
         fresh = tuple(Random(seed).randrange(FRESH, FRESH**2) for seed in SEEDS[n])
-        confirmed = [verdict for verdict in verdicts(attack, worlds, database, n, fresh) if verdict.name in again]
+        confirmed = [
+            verdict
+            for verdict in verdicts(attack, worlds, database, n, fresh)
+            if verdict.name in again
+        ]
         assert finds(confirmed) == []
 
 
 def assert_caught(attack: Attack, worlds: Worlds, database: str, fault: str) -> None:
     """The attack finds its fault."""
-    assert finds(verdicts(attack, worlds, database, 12, (1,), attack.faults[fault])), f"{attack.id} misses: {fault}"
+    assert finds(verdicts(attack, worlds, database, 12, (1,), attack.faults[fault])), (
+        f"{attack.id} misses: {fault}"
+    )
 
 
 def at_chance(attack: Attack) -> pytest.MarkDecorator:
     """Parametrizes a test with the databases and sizes of an attack."""
-    cases = [pytest.param(where, n, marks=[proof("attacks")] if n > min(SEEDS) else []) for where in attack.databases for n in SEEDS]
+    cases = [
+        pytest.param(where, n, marks=[proof("attacks")] if n > min(SEEDS) else [])
+        for where in attack.databases
+        for n in SEEDS
+    ]
     return pytest.mark.parametrize(("database", "n"), cases)
 
 

@@ -18,7 +18,7 @@ from survey.kernel.ids import random_bytes
 from survey.responses import rules
 from survey.responses.rules import Answers, Tally
 from survey.responses.service import responses as service
-from survey.responses.service.responses import Opened
+from survey.responses.service.responses import OpenedBallots
 from survey.responses.tables import BallotRow, CommentRow, ResponseRow
 from survey.vault.rules import sealing
 from survey.waves import service as waves
@@ -41,10 +41,18 @@ def _counter() -> Callable[[], bytes]:
     return lambda: next(numbers).to_bytes(16, "big")
 
 
-def _opened_by(order: ColumnElement[Any] | Any) -> Callable[[str, bytes], Opened]:
-    def open_ballots(wave_id: str, private_key: bytes, _progress: object = None) -> Opened:
-        sealed = db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id).order_by(order)).all()
-        return Opened(len(sealed), tuple(rules.unpack(sealing.open_sealed(private_key, wave_id, ballot)) for ballot in sealed))
+def _opened_by(order: ColumnElement[Any] | Any) -> Callable[[str, bytes], OpenedBallots]:
+    def open_ballots(wave_id: str, private_key: bytes, _progress: object = None) -> OpenedBallots:
+        sealed = db.session.scalars(
+            select(BallotRow.sealed).where(BallotRow.wave_id == wave_id).order_by(order)
+        ).all()
+        return OpenedBallots(
+            len(sealed),
+            tuple(
+                rules.unpack_ballot(sealing.open_ballot(private_key, wave_id, ballot))
+                for ballot in sealed
+            ),
+        )
 
     return open_ballots
 
@@ -55,10 +63,16 @@ def counted_in_ballot_order(app: Flask) -> Iterator[None]:
     real = service.store_counted
 
     def store_counted(*given: Any) -> Tally:
-        with patched(service, "random_bytes", _counter()), patched(service, "_SOURCE", _Unshuffled()):
+        with (
+            patched(service, "random_bytes", _counter()),
+            patched(service, "_SOURCE", _Unshuffled()),
+        ):
             return real(*given)
 
-    with patched(service, "open_ballots", _opened_by(BallotRow.id)), patched(service, "store_counted", store_counted):
+    with (
+        patched(service, "open_ballots", _opened_by(BallotRow.id)),
+        patched(service, "store_counted", store_counted),
+    ):
         yield
 
 
@@ -78,19 +92,30 @@ def response_keeps_ballot_id(app: Flask) -> Iterator[None]:
     """Counted responses are shuffled, but each is stored under the id of its ballot."""
     real_open, real_store, ids = service.open_ballots, service.store_counted, dict[str, bytes]()
 
-    def open_ballots(wave_id: str, private_key: bytes, _progress: object = None) -> Opened:
+    def open_ballots(wave_id: str, private_key: bytes, _progress: object = None) -> OpenedBallots:
         for ballot in db.session.scalars(select(BallotRow).where(BallotRow.wave_id == wave_id)):
-            _, answers = rules.unpack(sealing.open_sealed(private_key, wave_id, ballot.sealed))
-            ids[rules.score_string(waves.questions_of(waves.wave_by_id(wave_id)).questions, answers)] = ballot.id
+            _, answers = rules.unpack_ballot(
+                sealing.open_ballot(private_key, wave_id, ballot.sealed)
+            )
+            ids[
+                rules.score_string(
+                    waves.questions_of(waves.find_wave_by_id(wave_id)).questions, answers
+                )
+            ] = ballot.id
         return real_open(wave_id, private_key)
 
     def store_counted(*given: Any) -> Tally:
         found = real_store(*given)
         for scores, ballot in ids.items():
-            db.session.execute(update(ResponseRow).where(ResponseRow.scores == scores).values(id=ballot))
+            db.session.execute(
+                update(ResponseRow).where(ResponseRow.scores == scores).values(id=ballot)
+            )
         return found
 
-    with patched(service, "open_ballots", open_ballots), patched(service, "store_counted", store_counted):
+    with (
+        patched(service, "open_ballots", open_ballots),
+        patched(service, "store_counted", store_counted),
+    ):
         yield
 
 
@@ -116,7 +141,10 @@ def ballots_with_created_at(app: Flask) -> Iterator[None]:
 
     def store_ballot(wave_id: str, sealed: bytes) -> None:
         real(wave_id, sealed)
-        db.session.execute(text("UPDATE ballot SET created_at = :at WHERE created_at IS NULL"), {"at": now().isoformat()})
+        db.session.execute(
+            text("UPDATE ballot SET created_at = :at WHERE created_at IS NULL"),
+            {"at": now().isoformat()},
+        )
 
     with patched(service, "store_ballot", store_ballot):
         yield
@@ -135,7 +163,10 @@ def responses_with_created_at(app: Flask) -> Iterator[None]:
     def store_counted(*given: Any) -> Tally:
         found = real_store(*given)
         for scores, at in sent.items():
-            db.session.execute(text("UPDATE response SET created_at = :at WHERE scores = :scores"), {"at": at, "scores": scores})
+            db.session.execute(
+                text("UPDATE response SET created_at = :at WHERE scores = :scores"),
+                {"at": at, "scores": scores},
+            )
         return found
 
     with patched(answering, "_keep", keep), patched(service, "store_counted", store_counted):
@@ -164,9 +195,20 @@ def _plain(*, apart: bool) -> Callable[[Flask], Any]:
             group = item.groups[0].name
 
             def store() -> None:
-                row = {"id": random_bytes(), "wave_id": item.id, "group_name": group, "scores": _scores(item, answers)}
+                row = {
+                    "id": random_bytes(),
+                    "wave_id": item.id,
+                    "group_name": group,
+                    "scores": _scores(item, answers),
+                }
                 db.session.execute(insert(ResponseRow), [row])
-                comment = {"id": random_bytes(), "wave_id": item.id, "question": "OPN1", "text": answers.texts["OPN1"], "state": "unread"}
+                comment = {
+                    "id": random_bytes(),
+                    "wave_id": item.id,
+                    "question": "OPN1",
+                    "text": answers.texts["OPN1"],
+                    "state": "unread",
+                }
                 db.session.execute(insert(CommentRow), [comment])
 
             real_ballot = service.store_ballot
@@ -182,9 +224,15 @@ def _plain(*, apart: bool) -> Callable[[Flask], Any]:
                 db.session.commit()
             return done
 
-        def store_counted(item: Any, questionnaire: Any, opened: Opened) -> Tally:
-            db.session.execute(delete(BallotRow).where(BallotRow.wave_id == item.id).execution_options(synchronize_session=False))
-            return service.tally(item, questionnaire, service._merge(item, opened.answers), opened.unreadable)
+        def store_counted(item: Any, questionnaire: Any, opened: OpenedBallots) -> Tally:
+            db.session.execute(
+                delete(BallotRow)
+                .where(BallotRow.wave_id == item.id)
+                .execution_options(synchronize_session=False)
+            )
+            return service.tally_responses(
+                item, questionnaire, service._merge(item, opened.answers), opened.unreadable
+            )
 
         with patched(answering, "_keep", keep), patched(service, "store_counted", store_counted):
             yield
@@ -204,7 +252,10 @@ def drafts_deleted_plainly(app: Flask) -> Iterator[None]:
 
     def keep(item: Any, code: str, answers: Answers, moment: Any) -> Any:
         connection = db.session.connection()
-        connection.execute(text("INSERT INTO draft VALUES (:id, :content)"), {"id": code[:4], "content": answers.texts["OPN1"]})
+        connection.execute(
+            text("INSERT INTO draft VALUES (:id, :content)"),
+            {"id": code[:4], "content": answers.texts["OPN1"]},
+        )
         db.session.commit()
         if db.engine.dialect.name == "sqlite":
             db.session.execute(text("PRAGMA secure_delete = OFF"))
@@ -224,7 +275,7 @@ def nothing_scrubbed(app: Flask) -> Iterator[None]:
     """After counting, what was deleted is left as it lies."""
     from survey.counting import service as counting
 
-    with patched(counting, "scrub", lambda *_: None):
+    with patched(counting, "overwrite_deleted_rows", lambda *_: None):
         yield
 
 
@@ -245,7 +296,7 @@ def ballots_without_padding(app: Flask) -> Iterator[None]:
         event.listen(db.engine, "connect", unchecked)
     else:
         _execute("ALTER TABLE ballot DROP CONSTRAINT ck_ballot_sealed")
-    with patched(sealing, "seal", seal):
+    with patched(sealing, "seal_ballot", seal):
         yield
 
 

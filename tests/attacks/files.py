@@ -61,7 +61,10 @@ def order_in_pages(pages: Sequence[Page], owners: Mapping[bytes, int]) -> dict[s
     """Per kind of page, the owners of these ids in the order in which cells were put on the pages: from the end of each to its start."""
     found: dict[str, list[int]] = {"table": [], "index": []}
     for page in pages:
-        places = sorted(((page.octets.find(key), owner) for key, owner in owners.items() if key in page.octets), reverse=True)
+        places = sorted(
+            ((page.octets.find(key), owner) for key, owner in owners.items() if key in page.octets),
+            reverse=True,
+        )
         if page.kind:
             found[_place(page, owners)] += [owner for _, owner in places]
     return {kind: list(dict.fromkeys(order)) for kind, order in found.items() if order}
@@ -70,7 +73,11 @@ def order_in_pages(pages: Sequence[Page], owners: Mapping[bytes, int]) -> dict[s
 def _place(page: Page, owners: Mapping[bytes, int]) -> str:
     """A table without row numbers has leaves like an index; there the id comes first in its cell, before the wave's."""
     first = min((at for key in owners if (at := page.octets.find(key)) >= 0), default=-1)
-    return "index" if first >= 32 and re.fullmatch(rb"[0-9a-f]{32}", page.octets[first - 32 : first]) else "table"
+    return (
+        "index"
+        if first >= 32 and re.fullmatch(rb"[0-9a-f]{32}", page.octets[first - 32 : first])
+        else "table"
+    )
 
 
 def words_in(content: bytes, words: Sequence[str]) -> Counter[str]:
@@ -78,7 +85,11 @@ def words_in(content: bytes, words: Sequence[str]) -> Counter[str]:
     size, known = len(words[0]), {word.encode(): word for word in words}
     found: Counter[str] = Counter()
     for run in _RUN.findall(content):
-        found.update(known[part] for at in range(len(run) - size + 1) if (part := run[at : at + size]) in known)
+        found.update(
+            known[part]
+            for at in range(len(run) - size + 1)
+            if (part := run[at : at + size]) in known
+        )
     return found
 
 

@@ -44,7 +44,11 @@ class Matching:
     @property
     def tau(self) -> float:
         """Kendall's tau between what was said and what is true; 0 for fewer than two."""
-        found = float(kendalltau(self.said, self.true).statistic) if len(set(self.said)) > 1 and len(set(self.true)) > 1 else 0.0
+        found = (
+            float(kendalltau(self.said, self.true).statistic)
+            if len(set(self.said)) > 1 and len(set(self.true)) > 1
+            else 0.0
+        )
         return 0.0 if np.isnan(found) else found
 
 
@@ -78,7 +82,9 @@ def by_order(owners: Sequence[int], reference: Sequence[int]) -> Matching:
     Persons who have no answer among these are left out, so that the attacker is as well informed as can be.
     """
     present = set(owners)
-    place = {person: at for at, person in enumerate(person for person in reference if person in present)}
+    place = {
+        person: at for at, person in enumerate(person for person in reference if person in present)
+    }
     true = tuple(place[owner] for owner in owners if owner in place)
     return Matching(tuple(range(len(true))), true)
 
@@ -86,14 +92,20 @@ def by_order(owners: Sequence[int], reference: Sequence[int]) -> Matching:
 def judge(runs: Sequence[Evidence]) -> list[Verdict]:
     """One verdict per name over the evidence of all worlds; a name that some worlds lack is judged over those that have it."""
     names = dict.fromkeys(name for evidence in runs for name in evidence)
-    return [_judge(name, [evidence[name] for evidence in runs if name in evidence]) for name in names]
+    return [
+        _judge(name, [evidence[name] for evidence in runs if name in evidence]) for name in names
+    ]
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict that is nearest to a find, or furthest beyond."""
 
     def badness(verdict: Verdict) -> tuple[bool, float, float]:
-        return verdict.found, verdict.linked / (verdict.limit + 1), abs(verdict.tau) / verdict.tau_limit if verdict.tau_limit else 0.0
+        return (
+            verdict.found,
+            verdict.linked / (verdict.limit + 1),
+            abs(verdict.tau) / verdict.tau_limit if verdict.tau_limit else 0.0,
+        )
 
     return max(verdicts, key=badness)
 
@@ -110,7 +122,14 @@ def _judge(name: str, found: Sequence[Matching | int]) -> Verdict:
     runs = len(matchings)
     hits = max(sum(m.hits for m in matchings), sum(m.hits_backwards for m in matchings))
     tau = float(np.mean([m.tau for m in matchings]))
-    return Verdict(name, hits, runs, int(poisson.ppf(SURE, runs)), tau, DEVIATIONS * sqrt(sum(_variance(m) for m in matchings)) / runs)
+    return Verdict(
+        name,
+        hits,
+        runs,
+        int(poisson.ppf(SURE, runs)),
+        tau,
+        DEVIATIONS * sqrt(sum(_variance(m) for m in matchings)) / runs,
+    )
 
 
 def _variance(matching: Matching) -> float:

@@ -23,7 +23,12 @@ def forms(secret: str | bytes) -> frozenset[bytes]:
         whole = encoded[: len(encoded) - (1 if (len(raw) + shift) % 3 else 0)]
         found |= {whole, whole.replace(b"+", b"-").replace(b"/", b"_")}
     if isinstance(secret, str):
-        found |= {quote(secret, safe="").encode(), secret.encode("utf-16-le"), secret.encode("utf-16-be"), secret.lower().encode()}
+        found |= {
+            quote(secret, safe="").encode(),
+            secret.encode("utf-16-le"),
+            secret.encode("utf-16-be"),
+            secret.lower().encode(),
+        }
     return frozenset(found)
 
 
@@ -32,7 +37,11 @@ def layers(content: bytes) -> list[bytes]:
     found = [content]
     for start in _STREAM.finditer(content):
         try:
-            found.append(zlib.decompressobj(47).decompress(content[start.start() : start.start() + LARGEST], LARGEST))
+            found.append(
+                zlib.decompressobj(47).decompress(
+                    content[start.start() : start.start() + LARGEST], LARGEST
+                )
+            )
         except zlib.error:
             continue
     return found
@@ -46,7 +55,9 @@ class Finder:
         for secret in secrets:
             for form in forms(secret):
                 assert len(form) >= START
-                self._forms.setdefault(int.from_bytes(form[:START], "little"), []).append((form, secret))
+                self._forms.setdefault(int.from_bytes(form[:START], "little"), []).append(
+                    (form, secret)
+                )
         self._starts = np.sort(np.fromiter(self._forms, dtype=np.uint64))
 
     def places(self, content: bytes) -> list[tuple[str | bytes, int]]:
@@ -59,10 +70,17 @@ class Finder:
             for place in np.flatnonzero(self._starts[at] == numbers):
                 start = int(place) * START + shift
                 known = self._forms[int(numbers[place])]
-                found += [(secret, start) for form, secret in known if content.startswith(form, start)]
+                found += [
+                    (secret, start) for form, secret in known if content.startswith(form, start)
+                ]
         return found
 
     def found(self, paths: Iterable[Path]) -> list[tuple[str | bytes, Path]]:
         """What stands in these files, compressed parts included."""
-        contents = ((path, content) for path in paths if path.is_file() for content in layers(path.read_bytes()))
+        contents = (
+            (path, content)
+            for path in paths
+            if path.is_file()
+            for content in layers(path.read_bytes())
+        )
         return [(secret, path) for path, content in contents for secret, _ in self.places(content)]

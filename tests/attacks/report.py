@@ -57,12 +57,22 @@ class Line:
 
 def main() -> None:
     """Runs everything; ends with 1 when an attack has found something or missed its fault."""
-    logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())  # the fault that prints statements must not print here
+    logging.getLogger("sqlalchemy.engine.Engine").addHandler(
+        logging.NullHandler()
+    )  # the fault that prints statements must not print here
     end = time.monotonic() + LONGEST
-    modules = [importlib.import_module(f"tests.attacks.{path.stem}") for path in sorted(HERE.glob("test_a*.py"))]
+    modules = [
+        importlib.import_module(f"tests.attacks.{path.stem}")
+        for path in sorted(HERE.glob("test_a*.py"))
+    ]
     attacks = [module.ATTACK for module in modules if hasattr(module, "ATTACK")]
     with _ground() as ground:
-        lines = [line for database in DATABASES for n in DEPARTMENTS for line in _full(ground, attacks, database, n, end)]
+        lines = [
+            line
+            for database in DATABASES
+            for n in DEPARTMENTS
+            for line in _full(ground, attacks, database, n, end)
+        ]
         caught = {attack.id: _faults(ground, attack) for attack in attacks}
         rhythm = _rhythm(ground)
     told = {attack.id: attack.what for attack in attacks}
@@ -77,10 +87,15 @@ def main() -> None:
     missed = [name for name, faults in caught.items() if not faults or not all(faults.values())]
     complete = all(line.worlds == WORLDS for line in lines if line.n)
     if complete:
-        WRITTEN.write_text(json.dumps(_document(lines, caught, told), indent=1, ensure_ascii=False) + "\n")
+        WRITTEN.write_text(
+            json.dumps(_document(lines, caught, told), indent=1, ensure_ascii=False) + "\n"
+        )
         click.echo(f"Written: {WRITTEN.relative_to(ROOT)}")
     else:
-        click.echo(f"Not complete within {LONGEST} seconds, so {WRITTEN.relative_to(ROOT)} was left as it is.")
+        click.echo(
+            f"Not complete within {LONGEST} seconds, so {WRITTEN.relative_to(ROOT)} was left as"
+            " it is."
+        )
     sys.exit(bool(found or missed or not complete))
 
 
@@ -93,7 +108,9 @@ def _ground() -> Iterator[Ground]:
         yield Ground(Path(place) / "worlds", Templates(Path(place) / "templates", ending))
 
 
-def _full(ground: Ground, attacks: list[Attack], database: str, n: int, end: float) -> Iterator[Line]:
+def _full(
+    ground: Ground, attacks: list[Attack], database: str, n: int, end: float
+) -> Iterator[Line]:
     """All attacks on worlds of one size on one database; each world serves them all."""
     mine = [attack for attack in attacks if database in attack.databases]
     found = _evidence(ground, mine, database, n, 1, end)
@@ -103,14 +120,18 @@ def _full(ground: Ground, attacks: list[Attack], database: str, n: int, end: flo
         verdicts = judge(found[attack.id])
         if attack in doubtful:
             suspects = {verdict.name for verdict in verdicts if verdict.found}
-            verdicts = [v for v in verdicts if v.name not in suspects] + [v for v in judge(again[attack.id]) if v.name in suspects]
+            verdicts = [v for v in verdicts if v.name not in suspects] + [
+                v for v in judge(again[attack.id]) if v.name in suspects
+            ]
             for confirmed in finds(verdicts):
                 click.echo(f"FOUND {attack.id} {database} {n}: {confirmed}")
         if verdicts:
             yield Line(attack.id, database, str(n), worst(verdicts), len(found[attack.id]))
 
 
-def _evidence(ground: Ground, attacks: list[Attack], database: str, n: int, first: int, end: float) -> dict[str, list[Evidence]]:
+def _evidence(
+    ground: Ground, attacks: list[Attack], database: str, n: int, first: int, end: float
+) -> dict[str, list[Evidence]]:
     found: dict[str, list[Evidence]] = {attack.id: [] for attack in attacks}
     for seed in range(first, first + WORLDS):
         if time.monotonic() > end:
@@ -119,7 +140,9 @@ def _evidence(ground: Ground, attacks: list[Attack], database: str, n: int, firs
         for attack in attacks:
             found[attack.id].append(attack.attempt(world))
         world.close()
-    click.echo(f"{len(attacks)} attacks on {WORLDS} worlds of {n} people, {database}: done", err=True)
+    click.echo(
+        f"{len(attacks)} attacks on {WORLDS} worlds of {n} people, {database}: done", err=True
+    )
     return found
 
 
@@ -138,7 +161,10 @@ def _rhythm(ground: Ground) -> Verdict:
     for _ in range(ATTEMPTS):
         times = _times(ground)
         medians = [median(times[kind]) for kind in ("used", "unknown")]
-        ratio, p = medians[0] / medians[1], float(mannwhitneyu(times["used"], times["unknown"]).pvalue)
+        ratio, p = (
+            medians[0] / medians[1],
+            float(mannwhitneyu(times["used"], times["unknown"]).pvalue),
+        )
         found = abs(ratio - 1) > CLOSE or p <= CHANCE
         if not found:
             break
@@ -169,38 +195,77 @@ def _as_tests(module: ModuleType) -> tuple[Verdict, dict[str, bool]]:
     """An attack that is a test of its own: failures of the attack itself, and whether the tests of its faults passed."""
     with tempfile.TemporaryDirectory(prefix="attack-") as place:
         result = Path(place) / "result.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={place}/pytest", f"--junitxml={result}"]
-        subprocess.run([*command, str(module.__file__)], cwd=ROOT, stdout=subprocess.DEVNULL, check=False, timeout=ONE_FILE)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={place}/pytest",
+            f"--junitxml={result}",
+        ]
+        subprocess.run(
+            [*command, str(module.__file__)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            check=False,
+            timeout=ONE_FILE,
+        )
         cases = {case.get("name", ""): len(case) == 0 for case in ET.parse(result).iter("testcase")}
     own = {name: passed for name, passed in cases.items() if "caught" not in name}
     failed = [name for name, passed in own.items() if not passed] if own else ["no test ran"]
-    return Verdict("; ".join(failed), len(failed), 0, 0), {name: passed for name, passed in cases.items() if name not in own}
+    return Verdict("; ".join(failed), len(failed), 0, 0), {
+        name: passed for name, passed in cases.items() if name not in own
+    }
 
 
 def _print(lines: list[Line], caught: dict[str, dict[str, bool]]) -> None:
-    click.echo(f"\n{'attack':7}{'database':12}{'n':>4}{'worlds':>8}{'linked':>8}{'chance':>8}{'limit':>7}{'tau':>8}{'limit':>7}  verdict")
+    click.echo(
+        f"\n{'attack':7}{'database':12}{'n':>4}{'worlds':>8}{'linked':>8}{'chance':>8}{'limit':>7}{'tau':>8}{'limit':>7}"
+        "  verdict"
+    )
     for line in sorted(lines, key=lambda line: int(line.attack[1:])):
         v = line.verdict
         order = f"{v.tau:>+8.3f}{v.tau_limit:>7.3f}" if v.tau_limit else f"{'':15}"
         head = f"{line.attack:7}{line.where:12}{line.n:>4}{line.worlds:>8}{v.linked:>8}{v.chance:>8}{v.limit:>7}{order}"
-        click.echo(f"{head}  {'FOUND: ' + v.name if v.found else 'at chance' if v.chance else 'nothing found'}")
+        click.echo(
+            f"{head} "
+            f" {'FOUND: ' + v.name if v.found else 'at chance' if v.chance else 'nothing found'}"
+        )
     click.echo("\nseeded faults")
     for name in sorted(caught, key=lambda name: int(name[1:])):
         for fault, was_caught in caught[name].items() or [("no fault was tried", False)]:
             click.echo(f"{name:7}{'caught' if was_caught else 'MISSED':8}{fault}")
 
 
-def _document(lines: list[Line], caught: dict[str, dict[str, bool]], told: dict[str, str]) -> dict[str, object]:
+def _document(
+    lines: list[Line], caught: dict[str, dict[str, bool]], told: dict[str, str]
+) -> dict[str, object]:
     """What is published: of each attack the line that came nearest to a find."""
     attacks = []
     for name in sorted(told, key=lambda name: int(name[1:])):
         mine = [line for line in lines if line.attack == name]
         v = worst([line.verdict for line in mine])
-        of = next(line.worlds * int(line.n) if line.n and v.chance else 0 for line in mine if line.verdict is v)
+        of = next(
+            line.worlds * int(line.n) if line.n and v.chance else 0
+            for line in mine
+            if line.verdict is v
+        )
         facts = {"linked": v.linked, "of": of, "chance": v.chance, "limit": v.limit}
-        attacks.append({"id": name, "what": told[name], **facts, "fault_caught": all((caught[name] or {"": False}).values())})
+        attacks.append(
+            {
+                "id": name,
+                "what": told[name],
+                **facts,
+                "fault_caught": all((caught[name] or {"": False}).values()),
+            }
+        )
     sizes = " and ".join(map(str, DEPARTMENTS))
-    return {"written_by": f"make attack, {WORLDS} surveys each of {sizes} people on each database", "attacks": attacks}
+    return {
+        "written_by": f"make attack, {WORLDS} surveys each of {sizes} people on each database",
+        "attacks": attacks,
+    }
 
 
 if __name__ == "__main__":

@@ -4,13 +4,26 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
-from tests.attacks.faults import answers_in_the_audit_log, ballots_with_created_at, responses_with_created_at
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
+from tests.attacks.faults import (
+    answers_in_the_audit_log,
+    ballots_with_created_at,
+    responses_with_created_at,
+)
 from tests.attacks.metric import Evidence, Matching, by_order
 from tests.attacks.world import World, leaves
 
 ANSWERS = ("ballot", "response", "comment")
-_EPOCH = 1_500_000_000  # 2017: what is later and before 2100 may be seconds, or thousandths, since 1970
+_EPOCH = (
+    1_500_000_000  # 2017: what is later and before 2100 may be seconds, or thousandths, since 1970
+)
 _END = 4_000_000_000
 
 
@@ -24,13 +37,20 @@ def attempt(world: World) -> Evidence:
     start = {table: {repr(row) for row in rows} for table, rows in world.copies[0].tables.items()}
     for table, rows in world.before.tables.items():
         written = [row for row in rows if repr(row) not in start.get(table, set())]
-        found[f"{table}: times in what answering wrote"] = sum(len(list(times_in(row))) for row in written)
+        found[f"{table}: times in what answering wrote"] = sum(
+            len(list(times_in(row))) for row in written
+        )
     for copy in (world.before, world.after):
         person = {invitation: number for number, invitation in enumerate(world.invitation_ids)}
         rows = [row for row in copy.rows("outbox") if row["recipient"] in person]
         for column in ("sent_at", "next_at", "date_header"):
-            owners = [person[row["recipient"]] for row in sorted(rows, key=lambda row: (str(row[column]), row["id"]))]
-            found[f"outbox {column}, {copy.folder.name}"] = by_order(owners, world.references["submission"])
+            owners = [
+                person[row["recipient"]]
+                for row in sorted(rows, key=lambda row: (str(row[column]), row["id"]))
+            ]
+            found[f"outbox {column}, {copy.folder.name}"] = by_order(
+                owners, world.references["submission"]
+            )
     return found
 
 

@@ -3,7 +3,14 @@
 import struct
 import time
 
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.faults import ids_by_time
 from tests.attacks.metric import Evidence, Matching, by_order
 from tests.attacks.world import World
@@ -46,10 +53,14 @@ def attempt(world: World) -> Evidence:
         owners = {bytes(row["id"]): owner for row, owner in rows}
         ids[table] = list(owners)
         for name, reading in {**READINGS, **ORDERS}.items():
-            found[f"{table} by {name}"] = by_order([owners[key] for key in sorted(owners, key=reading)], world.references["submission"])
+            found[f"{table} by {name}"] = by_order(
+                [owners[key] for key in sorted(owners, key=reading)], world.references["submission"]
+            )
     for table, keys in ids.items():
         for name, reading in READINGS.items():
-            found[f"{table}: ids with a time, {name}"] = sum(abs(reading(key) - time.time()) < HOUR for key in keys)
+            found[f"{table}: ids with a time, {name}"] = sum(
+                abs(reading(key) - time.time()) < HOUR for key in keys
+            )
     return found
 
 

@@ -1,6 +1,13 @@
 """A4: where the rows lie on the pages of the SQLite file, whatever order a query gives."""
 
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.faults import plain_beside_the_burn
 from tests.attacks.files import Page, log_frames, order_in_pages, sqlite_pages
 from tests.attacks.metric import Evidence, Matching, by_order
@@ -16,7 +23,9 @@ def attempt(world: World) -> Evidence:
             owners = {bytes(row["id"]): owner for row, owner in rows}
             for kind, order in order_in_pages(pages, owners).items():
                 for name, reference in world.references.items():
-                    found[f"{table}, {kind} pages, {copy.folder.name}, persons by {name}"] = by_order(order, reference)
+                    found[f"{table}, {kind} pages, {copy.folder.name}, persons by {name}"] = (
+                        by_order(order, reference)
+                    )
     return found
 
 
@@ -33,7 +42,11 @@ def live_pages(copy: Copy) -> list[Page]:
 def _of_this_log(log: bytes) -> list[tuple[Page, int]]:
     frames = list(log_frames(log))
     size = 24 + len(frames[0][0].octets) if frames else 0
-    return [frame for at, frame in enumerate(frames) if log[32 + at * size + 8 : 32 + at * size + 16] == log[16:24]]
+    return [
+        frame
+        for at, frame in enumerate(frames)
+        if log[32 + at * size + 8 : 32 + at * size + 16] == log[16:24]
+    ]
 
 
 ATTACK = Attack(

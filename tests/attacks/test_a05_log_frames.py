@@ -1,6 +1,13 @@
 """A5: the write-ahead log of SQLite, commit by commit, frames that are out of date included."""
 
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.faults import plain_beside_the_burn
 from tests.attacks.files import log_frames, words_in
 from tests.attacks.metric import Evidence, Matching, by_order
@@ -10,7 +17,9 @@ from tests.attacks.world import Copy, World
 def attempt(world: World) -> Evidence:
     """Words in any log before the count; which answers first appear in which commit; what is left of the log after the cleaning."""
     found: dict[str, Matching | int] = {
-        "plain text in the logs before counting": sum(len(words_in(log_of(copy), world.words)) for copy in (*world.copies, world.before)),
+        "plain text in the logs before counting": sum(
+            len(words_in(log_of(copy), world.words)) for copy in (*world.copies, world.before)
+        ),
         "octets of log left after cleaning": len(log_of(world.after)),
     }
     for copy in (world.before, world.counted):
@@ -18,9 +27,14 @@ def attempt(world: World) -> Evidence:
         frames = [page.octets for page, _ in log_frames(log)]
         for table, rows in world.answer_rows(copy).items():
             first = {owner: _first(frames, bytes(row["id"])) for row, owner in rows}
-            order = sorted((owner for owner, place in first.items() if place[0] < len(frames)), key=lambda owner: first[owner])
+            order = sorted(
+                (owner for owner, place in first.items() if place[0] < len(frames)),
+                key=lambda owner: first[owner],
+            )
             for name in ("submission", "ballot", "name"):
-                found[f"{table} by first frame, {copy.folder.name}, persons by {name}"] = by_order(order, world.references[name])
+                found[f"{table} by first frame, {copy.folder.name}, persons by {name}"] = by_order(
+                    order, world.references[name]
+                )
     return found
 
 

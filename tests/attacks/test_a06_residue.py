@@ -4,8 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from survey.invitations.rules.codes import digest
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from survey.invitations.rules.codes import code_hash
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.faults import drafts_deleted_plainly, nothing_scrubbed
 from tests.attacks.files import free_pages, heap_gaps, sqlite_pages, words_in
 from tests.attacks.metric import Evidence
@@ -16,24 +23,31 @@ _LEADING_BACK = ("invitation", "token", "ballot")
 
 def attempt(world: World) -> Evidence:
     """Words outside the rows that hold them, and marks, codes and ballots of which anything is left after the cleaning."""
-    found: dict[str, int] = {f"words that no row holds, {copy.folder.name}": _loose_words(world, copy) for copy in world.kept}
+    found: dict[str, int] = {
+        f"words that no row holds, {copy.folder.name}": _loose_words(world, copy)
+        for copy in world.kept
+    }
     marks = marks_of(world)
     if world.database == "sqlite":
         file = (world.after.folder / "database" / "candour.db").read_bytes()
         found["free pages after cleaning"] = free_pages(file)
-        found["marks in unallocated space after cleaning"] = _held((page.unallocated for page in sqlite_pages(file)), marks)
+        found["marks in unallocated space after cleaning"] = _held(
+            (page.unallocated for page in sqlite_pages(file)), marks
+        )
     else:
         for table in _LEADING_BACK:
             path = world.after.folder / "database" / world.after.relations[table]
             found[f"marks of deleted rows after cleaning, {table}"] = _held(heap_gaps(path), marks)
-    found["ballots left after cleaning"] = sum(_count(world.after, key) for key in world.ballot_owner)
+    found["ballots left after cleaning"] = sum(
+        _count(world.after, key) for key in world.ballot_owner
+    )
     return found
 
 
 def marks_of(world: World) -> list[bytes]:
     """What names a person, their invitation, code, ballot or words."""
     names = (*world.invitation_ids, *world.person_ids, *world.words)
-    return [*(name.encode() for name in names), *map(digest, world.codes), *world.ballot_owner]
+    return [*(name.encode() for name in names), *map(code_hash, world.codes), *world.ballot_owner]
 
 
 def _held(gaps: Iterable[bytes], marks: list[bytes]) -> int:
@@ -45,7 +59,9 @@ def _loose_words(world: World, copy: Copy) -> int:
     """How often a comment's word stands in the database's files beyond the rows that a query finds."""
     seen = [row["text"] for row in copy.rows("comment")]
     times = sum((words_in(path.read_bytes(), world.words) for path in _files(copy)), Counter[str]())
-    return sum(max(0, times[word] - _allowed(copy) * sum(word in said for said in seen)) for word in times)
+    return sum(
+        max(0, times[word] - _allowed(copy) * sum(word in said for said in seen)) for word in times
+    )
 
 
 def _allowed(copy: Copy) -> int:
@@ -63,9 +79,13 @@ def _count(copy: Copy, key: bytes) -> int:
 
 ATTACK = Attack(
     "A6",
-    "Searching the disk for what was deleted: drafts, ballots, codes and the marks of who has answered.",
+    "Searching the disk for what was deleted: drafts, ballots, codes and the marks of who has"
+    " answered.",
     attempt,
-    {"drafts deleted without being overwritten": drafts_deleted_plainly, "nothing cleaned after counting": nothing_scrubbed},
+    {
+        "drafts deleted without being overwritten": drafts_deleted_plainly,
+        "nothing cleaned after counting": nothing_scrubbed,
+    },
 )
 
 

@@ -1,7 +1,14 @@
 """A8: the length of the sealed ballots."""
 
 from survey.vault.rules.sealing import SEALED
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.faults import ballots_without_padding
 from tests.attacks.metric import Evidence
 from tests.attacks.world import World
@@ -11,8 +18,13 @@ def attempt(world: World) -> Evidence:
     """Lengths beyond the one there may be, in every copy, and room for the database to store them shorter."""
     lengths = {len(row["sealed"]) for copy in world.kept for row in copy.rows("ballot")}
     dump = (world.before.folder / "dump.sql").read_text()
-    compressed = world.database == "postgresql" and "ALTER COLUMN sealed SET STORAGE EXTERNAL" not in dump
-    return {"lengths too many": len(lengths | {SEALED}) - 1, "ballots that the database may compress": int(compressed)}
+    compressed = (
+        world.database == "postgresql" and "ALTER COLUMN sealed SET STORAGE EXTERNAL" not in dump
+    )
+    return {
+        "lengths too many": len(lengths | {SEALED}) - 1,
+        "ballots that the database may compress": int(compressed),
+    }
 
 
 ATTACK = Attack(

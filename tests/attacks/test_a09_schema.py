@@ -11,7 +11,14 @@ from sqlalchemy import inspect, text
 
 from survey.database import db
 from survey.responses.service import responses as service
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.metric import Evidence, Matching, by_order
 from tests.attacks.world import World, patched
 
@@ -27,12 +34,20 @@ CHECKS = {
     "invitation": {"ck_invitation_answered"},
     "token": {"ck_token_hash"},
 }
-PRAGMAS = {"secure_delete": 1, "foreign_keys": 1, "journal_mode": "wal", "synchronous": 2, "temp_store": 2}
+PRAGMAS = {
+    "secure_delete": 1,
+    "foreign_keys": 1,
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "temp_store": 2,
+}
 TELLTALE = re.compile(
     r"(^|_)(at|on|when|time|date|day|created|updated|deleted|modified|stamp|serial|seq|order|number|person|invitation|token|hash|code"
     r"|email|mail|address|user|author|first|last|name|ip|agent|host|session|cookie|device)(_|$)"
 )
-TELLTALE_OF_PERSONS = re.compile(r"(^|_)(at|on|when|time|created|updated|opened|clicked|seen|order|number|ip|agent)(_|$)")
+TELLTALE_OF_PERSONS = re.compile(
+    r"(^|_)(at|on|when|time|created|updated|opened|clicked|seen|order|number|ip|agent)(_|$)"
+)
 GROUP = "group_name"  # the merged group alone: no person's name
 
 
@@ -53,38 +68,61 @@ def telltale_columns() -> int:
     for table in ANSWERS:
         for column in inspector.get_columns(table):
             kind = str(column["type"]).upper()
-            found += (column["name"] != GROUP and bool(TELLTALE.search(column["name"]))) + bool(column["default"])
+            found += (column["name"] != GROUP and bool(TELLTALE.search(column["name"]))) + bool(
+                column["default"]
+            )
             found += not kind.startswith(("TEXT", "BLOB", "BYTEA"))
     for table in ("invitation", "token"):
         for column in inspector.get_columns(table):
-            found += bool(TELLTALE_OF_PERSONS.search(column["name"])) + bool(re.search("TIME|DATE", str(column["type"]).upper()))
+            found += bool(TELLTALE_OF_PERSONS.search(column["name"])) + bool(
+                re.search("TIME|DATE", str(column["type"]).upper())
+            )
     return found
 
 
 def keys_that_count() -> int:
     """Answer tables whose key is anything but 16 octets of their own."""
     inspector = inspect(db.engine)
-    return sum(inspector.get_pk_constraint(table)["constrained_columns"] != ["id"] for table in ANSWERS) + sum(
-        "length(id) = 16" not in " ".join(check["sqltext"] for check in inspector.get_check_constraints(table)) for table in ANSWERS
+    return sum(
+        inspector.get_pk_constraint(table)["constrained_columns"] != ["id"] for table in ANSWERS
+    ) + sum(
+        "length(id) = 16"
+        not in " ".join(check["sqltext"] for check in inspector.get_check_constraints(table))
+        for table in ANSWERS
     )
 
 
 def missing_checks() -> int:
     """Checks of the schema that are not there by their name, and checks without a name."""
     inspector = inspect(db.engine)
-    found = {table: {check["name"] for check in inspector.get_check_constraints(table)} for table in inspector.get_table_names()}
-    return sum(len(named - found[table]) for table, named in CHECKS.items()) + sum(None in names for names in found.values())
+    found = {
+        table: {check["name"] for check in inspector.get_check_constraints(table)}
+        for table in inspector.get_table_names()
+    }
+    return sum(len(named - found[table]) for table, named in CHECKS.items()) + sum(
+        None in names for names in found.values()
+    )
 
 
 def kinds_of_tables() -> int:
     """Tables that are not stored as they must be, and settings of the connection that are not as they must be."""
     if db.engine.dialect.name == "postgresql":
-        stored = "SELECT attstorage FROM pg_attribute WHERE attrelid = 'ballot'::regclass AND attname = 'sealed'"
-        return (_value(stored) not in {"e", b"e"}) + _value("SELECT count(*) FROM pg_class WHERE relkind IN ('v', 'm') AND oid >= 16384")
-    kinds = {row.name: (row.strict, row.wr) for row in db.session.execute(text("PRAGMA table_list"))}
+        stored = (
+            "SELECT attstorage FROM pg_attribute WHERE attrelid = 'ballot'::regclass AND attname ="
+            " 'sealed'"
+        )
+        return (_value(stored) not in {"e", b"e"}) + _value(
+            "SELECT count(*) FROM pg_class WHERE relkind IN ('v', 'm') AND oid >= 16384"
+        )
+    kinds = {
+        row.name: (row.strict, row.wr) for row in db.session.execute(text("PRAGMA table_list"))
+    }
     wrong = sum(kinds[table] != (1, 1) for table in STRICT)
     wrong += sum(_value(f"PRAGMA {name}") != wanted for name, wanted in PRAGMAS.items())
-    return wrong + _value("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence' OR type IN ('trigger', 'view')")
+    return wrong + _value(
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence' OR type IN ('trigger',"
+        " 'view')"
+    )
 
 
 def _value(query: str) -> Any:
@@ -107,7 +145,12 @@ def attempt(world: World) -> Evidence:
     answers = world.answer_rows()
     for name, key in {"row": None, "key": "id"}.items():
         owners = {
-            table: [owner for _, owner in (sorted(rows, key=lambda pair: bytes(pair[0]["id"])) if key else rows)]
+            table: [
+                owner
+                for _, owner in (
+                    sorted(rows, key=lambda pair: bytes(pair[0]["id"])) if key else rows
+                )
+            ]
             for table, rows in answers.items()
         }
         found[f"comment beside scores by {name}"] = by_order(owners["comment"], owners["response"])
@@ -141,10 +184,13 @@ def one_shuffle_for_both(app: Flask) -> Iterator[None]:
 
 ATTACK = Attack(
     "A9",
-    "Reading the plan of the database for anything that could lead from an answer to a person, or from a comment to its scores.",
+    "Reading the plan of the database for anything that could lead from an answer to a person, or"
+    " from a comment to its scores.",
     attempt,
     {
-        "a foreign key": changed_by("ALTER TABLE response ADD COLUMN pair TEXT REFERENCES invitation (id)"),
+        "a foreign key": changed_by(
+            "ALTER TABLE response ADD COLUMN pair TEXT REFERENCES invitation (id)"
+        ),
         "a time": changed_by("ALTER TABLE comment ADD COLUMN created_at TEXT"),
         "a number": changed_by("ALTER TABLE response ADD COLUMN place INTEGER DEFAULT 1"),
         "a time of answering": changed_by("ALTER TABLE invitation ADD COLUMN answered_at TEXT"),
@@ -154,10 +200,14 @@ ATTACK = Attack(
 
 
 @at_chance(ATTACK)
-def test_the_schema_leads_from_no_answer_to_a_person_and_from_no_comment_to_its_scores(worlds: Worlds, database: str, n: int) -> None:
+def test_the_schema_leads_from_no_answer_to_a_person_and_from_no_comment_to_its_scores(
+    worlds: Worlds, database: str, n: int
+) -> None:
     assert_at_chance(ATTACK, worlds, database, n)
 
 
 @with_faults(ATTACK)
-def test_a_schema_or_a_shuffle_that_leads_there_is_caught(worlds: Worlds, database: str, fault: str) -> None:
+def test_a_schema_or_a_shuffle_that_leads_there_is_caught(
+    worlds: Worlds, database: str, fault: str
+) -> None:
     assert_caught(ATTACK, worlds, database, fault)

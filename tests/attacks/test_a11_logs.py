@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy import make_url, text
 
 from survey.database import db
-from survey.invitations.rules.codes import digest
+from survey.invitations.rules.codes import code_hash
 from survey.kernel.errors import Refused
 from survey.kernel.hints import words_for_command
 from survey.launching.service import opening
@@ -24,7 +24,14 @@ from survey.launching.service.opening import open_wave
 from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
 from tests.answering.today import open_today, sent_letters
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.metric import Evidence, Matching, by_order
 from tests.attacks.needles import Finder
 from tests.attacks.world import World, patched, server_folder
@@ -45,13 +52,15 @@ def attempt(world: World) -> Evidence:
     assert all(path.is_file() for path in logs)
     found: dict[str, Matching | int] = {
         "codes": len(Finder(world.codes).found(logs)),
-        "hashes of codes": len(Finder(map(digest, world.codes)).found(logs)),
+        "hashes of codes": len(Finder(map(code_hash, world.codes)).found(logs)),
         "invitations": len(Finder(world.invitation_ids).found(logs)),
         "ballots": len(Finder(world.ballot_owner).found(logs)),
         "words": len(Finder(world.words).found(logs)),
     }
     for table, rows in world.answer_rows().items():
-        found[f"requests in order, {table} in order"] = by_order([owner for _, owner in rows], range(world.n))
+        found[f"requests in order, {table} in order"] = by_order(
+            [owner for _, owner in rows], range(world.n)
+        )
     return found
 
 
@@ -71,12 +80,14 @@ def sql_echo(app: Flask) -> Iterator[None]:
 def statements_logged(app: Flask) -> Iterator[None]:
     """The server logs every statement, and nothing keeps the wave from being launched."""
     _set_on_server("log_statement", "all")
-    with patched(opening, "indiscretions", tuple):
+    with patched(opening, "revealing_server_settings", tuple):
         yield
 
 
 def _set_on_server(name: str, value: str) -> None:
-    db.session.execute(text(f"""ALTER DATABASE "{db.engine.url.database}" SET {name} = '{value}'"""))
+    db.session.execute(
+        text(f"""ALTER DATABASE "{db.engine.url.database}" SET {name} = '{value}'""")
+    )
     db.session.commit()
     db.session.remove()
     db.engine.dispose()
@@ -114,7 +125,9 @@ def test_a_log_that_tells_is_caught(worlds: Worlds, database: str, fault: str) -
         ("pgaudit.log", "ddl, write"),
     ],
 )
-def test_a_server_that_writes_down_who_answers_keeps_a_wave_from_being_launched(app: Flask, setting: str, value: str) -> None:
+def test_a_server_that_writes_down_who_answers_keeps_a_wave_from_being_launched(
+    app: Flask, setting: str, value: str
+) -> None:
     planned, key_dir = found_company(), app.config["CANDOUR"].key_dir
     if db.engine.dialect.name == "sqlite":
         assert open_wave(planned.slug, planned.opens_at, key_dir, actor="test").state == "open"
@@ -122,11 +135,20 @@ def test_a_server_that_writes_down_who_answers_keeps_a_wave_from_being_launched(
     _set_on_server(setting, value)
     with pytest.raises(Refused, match="would write down who answers") as refused:
         open_wave(planned.slug, planned.opens_at, key_dir, actor="test")
-    assert f"{setting} is " in words_for_command(refused.value), "whoever is at a shell reads which setting it is"
-    assert waves.wave(planned.slug).state == "planned"
+    assert f"{setting} is " in words_for_command(refused.value), (
+        "whoever is at a shell reads which setting it is"
+    )
+    assert waves.find_wave(planned.slug).state == "planned"
     assert list(key_dir.iterdir()) == []
     _set_on_server(
-        setting, "none" if setting in {"log_statement", "pgaudit.log"} else "0" if "rate" in setting or "error" in setting else "-1"
+        setting,
+        (
+            "none"
+            if setting in {"log_statement", "pgaudit.log"}
+            else "0"
+            if "rate" in setting or "error" in setting
+            else "-1"
+        ),
     )
     assert open_wave(planned.slug, planned.opens_at, key_dir, actor="test").state == "open"
 
@@ -142,8 +164,17 @@ def served(folder: Path, settings: dict[str, str]) -> Iterator[int]:
     """A real `candour serve` on a port of its own, all that it says in a file."""
     port = free_port()
     with (folder / "serve.log").open("wb") as log:
-        command = [sys.executable, "-c", "from survey.cli import main; main()", "serve", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=folder, env={**_environment(), **settings}, stdout=log, stderr=log)
+        command = [
+            sys.executable,
+            "-c",
+            "from survey.cli import main; main()",
+            "serve",
+            "--port",
+            str(port),
+        ]
+        process = subprocess.Popen(
+            command, cwd=folder, env={**_environment(), **settings}, stdout=log, stderr=log
+        )
     try:
         _until_alive(port)
         yield port
@@ -155,7 +186,11 @@ def served(folder: Path, settings: dict[str, str]) -> Iterator[int]:
 def _environment() -> dict[str, str]:
     import os
 
-    return {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONWARNINGS": "ignore"}
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONWARNINGS": "ignore",
+    }
 
 
 def _until_alive(port: int) -> None:
@@ -170,7 +205,12 @@ def _until_alive(port: int) -> None:
 
 def _ask(port: int, method: str, path: str, body: str | None = None) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
-    connection.request(method, path, body, {"Content-Type": "application/x-www-form-urlencoded", "Host": "localhost"})
+    connection.request(
+        method,
+        path,
+        body,
+        {"Content-Type": "application/x-www-form-urlencoded", "Host": "localhost"},
+    )
     status = connection.getresponse().status
     connection.close()
     return status
@@ -187,7 +227,9 @@ FAULTS: dict[str, Callable[[str], str]] = {"token in the query": link_with_code_
 def links(app: Flask, tmp_path: Path) -> list[str]:
     """The links in all letters."""
     open_today(app)
-    found = [re.search(r"http\S+/s/\S+#\w+", letter.text) for letter in sent_letters(tmp_path / "mail")]
+    found = [
+        re.search(r"http\S+/s/\S+#\w+", letter.text) for letter in sent_letters(tmp_path / "mail")
+    ]
     return [link.group() for link in found if link]
 
 
@@ -199,13 +241,17 @@ def test_no_line_of_an_access_log_holds_the_code_of_a_link(app: Flask, tmp_path:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_code_that_a_line_of_the_access_log_holds_is_caught(app: Flask, tmp_path: Path, fault: str) -> None:
+def test_a_code_that_a_line_of_the_access_log_holds_is_caught(
+    app: Flask, tmp_path: Path, fault: str
+) -> None:
     found = links(app, tmp_path)
     assert all(link.partition("#")[2] in lines_of(FAULTS[fault](link)) for link in found)
     assert len({lines_of(FAULTS[fault](link)) for link in found}) == len(found)
 
 
-def test_the_server_says_nothing_of_who_came_whatever_the_link_looks_like(app: Flask, database_url: str, tmp_path: Path) -> None:
+def test_the_server_says_nothing_of_who_came_whatever_the_link_looks_like(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
     company = open_today(app)
     db.session.remove()
     db.engine.dispose()
@@ -214,21 +260,45 @@ def test_the_server_says_nothing_of_who_came_whatever_the_link_looks_like(app: F
         for code in company.codes[:5]:
             assert _ask(port, "GET", f"{path}%23{code}") == 200
             assert _ask(port, "GET", f"{path}?code={code}") == 200
-            assert _ask(port, "POST", path, urlencode({"token": code, "OVR1": "4", "OPN1": "canaryword"})) == 303
+            assert (
+                _ask(
+                    port,
+                    "POST",
+                    path,
+                    urlencode({"token": code, "OVR1": "4", "OPN1": "canaryword"}),
+                )
+                == 303
+            )
             assert _ask(port, "POST", path, urlencode({"token": code, "OVR1": "4"})) == 410
         assert _ask(port, "POST", path, "token=%ff&OVR1=%00" + "x" * 70_000) == 413
     assert number_of_ballots(company.wave.id) == 5
-    logs = [tmp_path / "serve.log", *([server_folder() / "log"] if make_url(database_url).get_backend_name() == "postgresql" else [])]
+    logs = [
+        tmp_path / "serve.log",
+        *(
+            [server_folder() / "log"]
+            if make_url(database_url).get_backend_name() == "postgresql"
+            else []
+        ),
+    ]
     db.session.rollback()
     assert b"Serving on" in logs[0].read_bytes()
-    assert Finder([*company.codes, *map(digest, company.codes), "canaryword", path]).found(logs) == []
+    assert (
+        Finder([*company.codes, *map(code_hash, company.codes), "canaryword", path]).found(logs)
+        == []
+    )
 
 
 def test_the_shipped_server_configuration_logs_neither_form_of_a_link() -> None:
     blocks = dict(re.findall(r"location ~ (\S+) \{(.*?)\n    \}", NGINX.read_text(), re.DOTALL))
-    (pattern, block), *others = [(where, said) for where, said in blocks.items() if re.search(where, "/s/it-support-2027-q1")]
+    (pattern, block), *others = [
+        (where, said) for where, said in blocks.items() if re.search(where, "/s/it-support-2027-q1")
+    ]
     assert others == []
-    for path in ("/s/it-support-2027-q1", "/s/it-support-2027-q1#ABCD", "/s/it-support-2027-q1/en#ABCD"):
+    for path in (
+        "/s/it-support-2027-q1",
+        "/s/it-support-2027-q1#ABCD",
+        "/s/it-support-2027-q1/en#ABCD",
+    ):
         assert re.search(pattern, path), "nginx matches the decoded path"
     assert "access_log off;" in block
     assert re.search(r"error_log /dev/null", block)

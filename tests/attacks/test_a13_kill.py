@@ -50,7 +50,9 @@ def test_a_killed_count_leaves_no_order_and_keeps_the_key_until_all_is_counted(
     for number in range(KILLS):
         settings, folder = _copy(database_url, tmp_path, f"killed{number}")
         closer(settings, folder, company, source.uniform(0.0, whole))
-        _state(settings, folder, company)  # asserts: before the commit all ballots and the key are there
+        _state(
+            settings, folder, company
+        )  # asserts: before the commit all ballots and the key are there
         closer(settings, folder, company, None)
         owners = order_of_comments(settings, folder)
         assert sorted(owners) == list(range(ANSWERS))
@@ -73,7 +75,9 @@ def key_destroyed_first(app: Flask) -> Iterator[None]:
         yield
 
 
-FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {"key destroyed first": key_destroyed_first}
+FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {
+    "key destroyed first": key_destroyed_first
+}
 
 
 @contextmanager

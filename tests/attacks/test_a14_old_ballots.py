@@ -13,12 +13,23 @@ from flask import Flask
 from survey.access.service.audit import record
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
-from tests.attacks.attack import Attack, Worlds, assert_at_chance, assert_caught, at_chance, with_faults
+from tests.attacks.attack import (
+    Attack,
+    Worlds,
+    assert_at_chance,
+    assert_caught,
+    at_chance,
+    with_faults,
+)
 from tests.attacks.metric import Evidence
 from tests.attacks.world import World, patched
 
 LENGTH = 32
-MOST_ZEROS, FEWEST_HIGH, FEWEST_DISTINCT = 3, 5, 25  # of 32 random octets; one key in 1,000 has more or fewer
+MOST_ZEROS, FEWEST_HIGH, FEWEST_DISTINCT = (
+    3,
+    5,
+    25,
+)  # of 32 random octets; one key in 1,000 has more or fewer
 _HEX = re.compile(rb"[0-9a-fA-F]{64,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{43,}")
 
@@ -29,7 +40,9 @@ def raw_candidates(content: bytes) -> Iterator[bytes]:
     if len(octets) < LENGTH:
         return
     zeros, high = (np.concatenate(([0], np.cumsum(flags))) for flags in (octets == 0, octets > 127))
-    likely = (zeros[LENGTH:] - zeros[:-LENGTH] <= MOST_ZEROS) & (high[LENGTH:] - high[:-LENGTH] >= FEWEST_HIGH)
+    likely = (zeros[LENGTH:] - zeros[:-LENGTH] <= MOST_ZEROS) & (
+        high[LENGTH:] - high[:-LENGTH] >= FEWEST_HIGH
+    )
     places = np.flatnonzero(likely)
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(octets, LENGTH)[places], axis=1)
     for at in places[1 + (np.diff(windows, axis=1) != 0).sum(axis=1) >= FEWEST_DISTINCT]:
@@ -56,7 +69,7 @@ def keys_left(paths: list[Path], public: bytes, ballots: list[bytes]) -> set[byt
         for ballot in ballots:
             content = content.replace(ballot, b"")
         tried |= set(candidates(content))
-    return {one for one in tried if len(one) == LENGTH and key_files.public_half(one) == public}
+    return {one for one in tried if len(one) == LENGTH and key_files.wave_public_key(one) == public}
 
 
 def attempt(world: World) -> Evidence:
@@ -66,8 +79,13 @@ def attempt(world: World) -> Evidence:
     assert len(ballots) == world.n, "not every ballot was copied"
     opened = 0
     for private in keys_left(world.after.files, world.wave.public_key, list(ballots)):
-        opened += sum(b'"s":' in sealing.open_sealed(private, world.wave.id, ballot) for ballot in ballots)
-    return {"ballots opened": opened, "key files left": len(list((world.after.folder / "keys").iterdir()))}
+        opened += sum(
+            b'"s":' in sealing.open_ballot(private, world.wave.id, ballot) for ballot in ballots
+        )
+    return {
+        "ballots opened": opened,
+        "key files left": len(list((world.after.folder / "keys").iterdir())),
+    }
 
 
 @contextmanager
@@ -93,7 +111,8 @@ def key_in_the_database(app: Flask) -> Iterator[None]:
 
 ATTACK = Attack(
     "A14",
-    "Keeping a copy of every sealed answer, and looking for the key in everything that is left on the disk after the count.",
+    "Keeping a copy of every sealed answer, and looking for the key in everything that is left on"
+    " the disk after the count.",
     attempt,
     {"the key file is left": key_file_left, "the key is in the database": key_in_the_database},
 )
@@ -111,7 +130,12 @@ def test_a_key_that_is_left_is_caught(worlds: Worlds, database: str, fault: str)
 
 def test_a_key_is_found_in_whatever_form_it_lies(tmp_path: Path) -> None:
     private = bytes(range(100, 164, 2))
-    public = key_files.public_half(private)
-    for form in (private, private.hex().encode(), base64.b64encode(private), base64.urlsafe_b64encode(private)):
+    public = key_files.wave_public_key(private)
+    for form in (
+        private,
+        private.hex().encode(),
+        base64.b64encode(private),
+        base64.urlsafe_b64encode(private),
+    ):
         (tmp_path / "file").write_bytes(bytes(5000) + b"said: " + form + b" and more")
         assert keys_left([tmp_path / "file"], public, []) == {private}

@@ -14,13 +14,13 @@ import pytest
 from survey import statistics as st
 from survey.findings.document.rules import cells as product_cells
 from survey.findings.document.rules import compute as product_compute
-from survey.findings.document.rules.cells import Cells, Statistic, statistics_of
-from survey.findings.document.rules.compute import canonical, compute
-from survey.findings.document.rules.publication import check, published
-from survey.findings.rules import Earlier, Evidence
+from survey.findings.document.rules.cells import GroupCells, Statistic, statistics_of
+from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.publication import publication_faults, published_tables
+from survey.findings.rules import EarlierWave, Evidence
 from survey.findings.words.rules.wording import FROM_TEN, HIDDEN, MOST_OR_ALL, ONE_OR_NONE
 from survey.questionnaires.rules import Question, Questionnaire, Scale, ScaleKind
-from survey.responses.rules import Cell, PublishedGroup, Tally
+from survey.responses.rules import CellCounts, PublishedGroup, Tally
 from survey.statistics.differencing import Fact, Space, narrowed
 from survey.statistics.suppression import merge_small
 from tests.findings.test_presentation import FIVE, LOST, NPS, wave
@@ -67,54 +67,80 @@ class Loot:
     refused: int = 0
 
     def __add__(self, other: "Loot") -> "Loot":
-        return Loot(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return Loot(
+            *(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True))
+        )
 
 
 def invented(source: Random, departments: Mapping[str, int], minimum: int) -> Tally:
     """One wave: who answers, what they say, groups merged as the product merges them."""
     answered = {name: sum(source.random() < rate for _ in range(size)) for (name, size), rate in zip(
         departments.items(), [source.uniform(0.35, 0.95) for _ in departments], strict=True)}  # fmt: skip
-    merged = merge_small([(name, size, answered[name]) for name, size in departments.items()], minimum)
+    merged = merge_small(
+        [(name, size, answered[name]) for name, size in departments.items()], minimum
+    )
     groups = tuple(PublishedGroup(g.name, g.members, g.invited, g.answers) for g in merged)
-    cells = {q.id: {g.name: cell_of(source, q, g.answered) for g in groups} for q in ASKED.questions}
+    cells = {
+        q.id: {g.name: cell_of(source, q, g.answered) for g in groups} for q in ASKED.questions
+    }
     return Tally(groups, cells, 0, 0)
 
 
-def cell_of(source: Random, question: Question, people: int) -> Cell:
+def cell_of(source: Random, question: Question, people: int) -> CellCounts:
     chances, silence = HABITS[question.id]
-    given = Counter(source.choices(range(len(chances)), chances)[0] for _ in range(people) if source.random() >= silence)
+    given = Counter(
+        source.choices(range(len(chances)), chances)[0]
+        for _ in range(people)
+        if source.random() >= silence
+    )
     counts = tuple(given[at] for at in range(len(chances)))
-    return Cell(counts, source.randint(0, people - sum(counts)))
+    return CellCounts(counts, source.randint(0, people - sum(counts)))
 
 
 def story(seed: int) -> Story:
     source = Random(seed)
     departments = {f"G{at}": source.randint(8, 30) for at in range(source.randint(2, 8))}
     minimums = [source.choice([5, 5, 5, 7]) for _ in range(source.randint(1, 3))]
-    counted = [(tally, k) for k in minimums if (tally := invented(source, departments, k)).answered >= k]
+    counted = [
+        (tally, k) for k in minimums if (tally := invented(source, departments, k)).answered >= k
+    ]
     return told([tally for tally, _ in counted], [k for _, k in counted])
 
 
 def told(tallies: Sequence[Tally], minimums: Sequence[int]) -> Story:
     """The documents of these waves, a quarter apart, each with all earlier ones for its changes and its year."""
     documents: list[Document] = []
-    earlier: list[Earlier] = []
+    earlier: list[EarlierWave] = []
     for at, (tally, minimum) in enumerate(zip(tallies, minimums, strict=True)):
         opened = date(2027, 1, 11) + timedelta(days=91 * at)
         item = wave(opened.isoformat(), minimum_group=minimum)
-        documents.append(compute(item, "Brightline IT", ASKED, tally, Evidence(earlier=earlier[::-1])))
-        earlier.append(Earlier(item.slug, opened, False, ASKED, tally, minimum, 10))
+        documents.append(
+            compute_document(item, "Brightline IT", ASKED, tally, Evidence(earlier=earlier[::-1]))
+        )
+        earlier.append(EarlierWave(item.slug, opened, False, ASKED, tally, minimum, 10))
     return Story(tuple(tallies), tuple(minimums), tuple(documents))
 
 
 def loot(found: Story, *, by_group: bool = False) -> Loot:
     """All attacks on one organisation; `by_group` when the attacker knows that the company's value weighs every group apart."""
-    total = Loot(refused=sum(bool(check(doc, found.documents[:at])) for at, doc in enumerate(found.documents)))
+    total = Loot(
+        refused=sum(
+            bool(publication_faults(doc, found.documents[:at]))
+            for at, doc in enumerate(found.documents)
+        )
+    )
     for at, (document, tally) in enumerate(zip(found.documents, found.tallies, strict=True)):
         total += Loot(unions=subtracted(document, tally))
         for question, statistic in figures(found.minimums[at]):
             if statistic.name in {"top2", "share"}:
-                total += weighed(document, tally.cells[question.id], question, statistic, tally, by_group=by_group)
+                total += weighed(
+                    document,
+                    tally.cells[question.id],
+                    question,
+                    statistic,
+                    tally,
+                    by_group=by_group,
+                )
             if statistic.name == "mean":
                 total += guessed(document, tally.cells[question.id], question)
     return total
@@ -126,13 +152,17 @@ def figures(minimum: int) -> Iterator[tuple[Question, Statistic]]:
 
 
 def measures(document: Document, question: str, statistic: str) -> dict[str | None, dict[str, Any]]:
-    return {m["group"]: m for m in document["measures"] if (m["question"], m["statistic"]) == (question, statistic)}
+    return {
+        m["group"]: m
+        for m in document["measures"]
+        if (m["question"], m["statistic"]) == (question, statistic)
+    }
 
 
 def subtracted(document: Document, tally: Tally) -> int:
     """Unions of true groups with fewer answers than a figure needs that follow from everything said about the figure."""
     solved = 0
-    for table in published(document):
+    for table in published_tables(document):
         space = Space(table.facts)
         answers = {name: cell.answers for name, cell in tally.cells[table.question].items()}
         unions = space.below(table.minimum)
@@ -142,14 +172,26 @@ def subtracted(document: Document, tally: Tally) -> int:
 
 
 def weighed(
-    document: Document, cells: Mapping[str, Cell], question: Question, statistic: Statistic, tally: Tally, *, by_group: bool
+    document: Document,
+    cells: Mapping[str, CellCounts],
+    question: Question,
+    statistic: Statistic,
+    tally: Tally,
+    *,
+    by_group: bool,
 ) -> Loot:
     """Hidden shares solved in whole numbers by an attacker who knows how many answered in every group, from sum and weighted value."""
     found = measures(document, question.id, statistic.name)
     company = found.pop(None)
     bands = {HIDDEN: (0, 0), ONE_OR_NONE: (0, 1), MOST_OR_ALL: (-1, 0)}
-    hidden = sorted(name for name, m in found.items() if name and not m["shown"] and m["words"] in bands)
-    if not company["shown"] or not hidden or any(not m["shown"] and n not in hidden for n, m in found.items()):
+    hidden = sorted(
+        name for name, m in found.items() if name and not m["shown"] and m["words"] in bands
+    )
+    if (
+        not company["shown"]
+        or not hidden
+        or any(not m["shown"] and n not in hidden for n, m in found.items())
+    ):
         return Loot()
     n = {name: cells[name].answers for name in found}
     people = {g.name: g.invited - cells[g.name].opted_out for g in tally.groups}
@@ -159,17 +201,26 @@ def weighed(
     known = sum(people[name] * x / n[name] for name, x in shown.items())
     value = company["estimate"] * company["population"] - known
     one = sum(people[name] for name in hidden) / sum(n[name] for name in hidden)
-    weights = {name: people[name] / n[name] if by_group and n[name] else one for name in hidden if n[name]}
+    weights = {
+        name: people[name] / n[name] if by_group and n[name] else one for name in hidden if n[name]
+    }
     ends = {name: bands[found[name]["words"]] for name in hidden}
-    neighbours = [Fact({name: 1}, n[name] + low if low else 0, high or n[name]) for name, (low, high) in ends.items()]
+    neighbours = [
+        Fact({name: 1}, n[name] + low if low else 0, high or n[name])
+        for name, (low, high) in ends.items()
+    ]
     if len(hidden) > 1 and sum(n[name] for name in hidden) >= statistic.minimum:
         neighbours.append(together)
     facts = [together, Fact(weights, value - 1e-7, value + 1e-7)]
     ranges = [r for r in narrowed(facts, neighbours, hidden) if r.is_open]
-    return Loot(exact=sum(r.is_exact for r in ranges), narrow=sum(r.is_narrow for r in ranges), cells=len(ranges))
+    return Loot(
+        exact=sum(r.is_exact for r in ranges),
+        narrow=sum(r.is_narrow for r in ranges),
+        cells=len(ranges),
+    )
 
 
-def guessed(document: Document, cells: Mapping[str, Cell], question: Question) -> Loot:
+def guessed(document: Document, cells: Mapping[str, CellCounts], question: Question) -> Loot:
     """Histograms below ten answers, of groups whose mean is shown with its range: every possible one is tried."""
     top = measures(document, question.id, "top2")
     total = Loot()
@@ -178,9 +229,17 @@ def guessed(document: Document, cells: Mapping[str, Cell], question: Question) -
             continue
         tables = histograms(mean["answers"])
         if top[name]["shown"]:
-            tables = tables[tables[:, 3:].sum(axis=1) == round(top[name]["estimate"] * mean["answers"])]
-        levels = st.mean_intervals(tables, (1, 2, 3, 4, 5), [mean["population"]] * len(tables), 0.95)
-        fits = np.isclose(levels.estimate, mean["estimate"]) & np.isclose(levels.low, mean["low"]) & np.isclose(levels.high, mean["high"])
+            tables = tables[
+                tables[:, 3:].sum(axis=1) == round(top[name]["estimate"] * mean["answers"])
+            ]
+        levels = st.mean_intervals(
+            tables, (1, 2, 3, 4, 5), [mean["population"]] * len(tables), 0.95
+        )
+        fits = (
+            np.isclose(levels.estimate, mean["estimate"])
+            & np.isclose(levels.low, mean["low"])
+            & np.isclose(levels.high, mean["high"])
+        )
         left = tables[fits]
         assert (left == cells[name].counts).all(axis=1).any()
         total += Loot(exact=5 * (len(left) == 1), narrow=5 * (len(left) < len(tables) / 2), cells=5)
@@ -199,13 +258,19 @@ def redealt(tally: Tally, document: Document, *, falling: bool) -> Tally:
 
     All answers of cells without a share; of cells with a share but without a mean those above and those below its edge, apart.
     """
-    cells: dict[str, dict[str, Cell]] = {}
+    cells: dict[str, dict[str, CellCounts]] = {}
     for question in ASKED.questions:
         new = dict(tally.cells[question.id])
         for statistic in statistics_of(question, document["minimum_group"], 10):
             own = measures(document, question.id, statistic.name)
-            names = [name for name, m in own.items() if name and not m["shown"] and m["words"] in {HIDDEN, FROM_TEN}]
-            if len(names) == len(new) and all(new[name].answers >= statistic.minimum for name in names):
+            names = [
+                name
+                for name, m in own.items()
+                if name and not m["shown"] and m["words"] in {HIDDEN, FROM_TEN}
+            ]
+            if len(names) == len(new) and all(
+                new[name].answers >= statistic.minimum for name in names
+            ):
                 continue  # every group would be said in a band, so none is; dealt out another way some would not be
             if statistic.name in {"top2", "share", "nps"}:
                 new |= dealt(new, names, [range(len(question.scale.codes))], falling=falling)
@@ -215,30 +280,41 @@ def redealt(tally: Tally, document: Document, *, falling: bool) -> Tally:
     return replace(tally, cells=cells)
 
 
-def dealt(cells: Mapping[str, Cell], names: Sequence[str], parts: Sequence[range], *, falling: bool) -> dict[str, Cell]:
+def dealt(
+    cells: Mapping[str, CellCounts], names: Sequence[str], parts: Sequence[range], *, falling: bool
+) -> dict[str, CellCounts]:
     """These cells with their answers sorted over them, within parts of the scale; each keeps how many it has in each part."""
     counts = {name: [0] * len(cells[name].counts) for name in names}
     for part in parts:
-        pile = sorted((at for name in names for at in part for _ in range(cells[name].counts[at])), reverse=falling)
+        pile = sorted(
+            (at for name in names for at in part for _ in range(cells[name].counts[at])),
+            reverse=falling,
+        )
         for name in sorted(names):
             size = sum(cells[name].counts[at] for at in part)
             for at in pile[:size]:
                 counts[name][at] += 1
             pile = pile[size:]
-    return {name: Cell(tuple(found), cells[name].opted_out) for name, found in counts.items()}
+    return {name: CellCounts(tuple(found), cells[name].opted_out) for name, found in counts.items()}
 
 
 def swap_shows(found: Story, *, falling: bool) -> bool:
     """Whether any document of the story differs when what it hides is dealt out another way."""
-    tallies = [redealt(t, d, falling=falling) for t, d in zip(found.tallies, found.documents, strict=True)]
-    return [canonical(d) for d in told(tallies, found.minimums).documents] != [canonical(d) for d in found.documents]
+    tallies = [
+        redealt(t, d, falling=falling) for t, d in zip(found.tallies, found.documents, strict=True)
+    ]
+    return [canonical_json(d) for d in told(tallies, found.minimums).documents] != [
+        canonical_json(d) for d in found.documents
+    ]
 
 
-def without_companions(self: Cells, statistic: Statistic) -> frozenset[str]:
-    return self._few(statistic) | {name for name, cell in self.cells.items() if statistic.band(cell.counts)}
+def without_companions(self: GroupCells, statistic: Statistic) -> frozenset[str]:
+    return self._few(statistic) | {
+        name for name, cell in self.cells.items() if statistic.band(cell.counts)
+    }
 
 
-def true_groups(self: Cells, statistic: Statistic) -> list[st.Stratum]:
+def true_groups(self: GroupCells, statistic: Statistic) -> list[st.Stratum]:
     return [self.stratum([name], statistic) for name, cell in self.cells.items() if cell.answers]
 
 
@@ -252,9 +328,9 @@ def mean_from_five(question: Question, share: int, _: int) -> tuple[Statistic, .
 
 FAULTS: dict[str, tuple[object, str, Callable[..., Any], bool]] = {
     "hide below 5 only": (product_cells, "hidden_cells", only_below, False),
-    "strata by true groups": (Cells, "strata", true_groups, True),
+    "strata by true groups": (GroupCells, "strata", true_groups, True),
     "mean with interval at n = 5": (product_compute, "statistics_of", mean_from_five, False),
-    "a band of words alone": (Cells, "hidden", without_companions, False),
+    "a band of words alone": (GroupCells, "hidden", without_companions, False),
 }
 
 
@@ -268,7 +344,9 @@ def stories(size: str) -> list[Story]:
     return [story(seed) for seed in range(ORGANISATIONS[size])]
 
 
-def test_nothing_hidden_follows_from_all_that_is_published_of_many_organisations(stories: list[Story]) -> None:
+def test_nothing_hidden_follows_from_all_that_is_published_of_many_organisations(
+    stories: list[Story],
+) -> None:
     total = sum(map(loot, stories), Loot())
     assert total.cells > 5 * len(stories)
     assert (total.unions, total.exact, total.refused) == (0, 0, 0), total
@@ -276,15 +354,23 @@ def test_nothing_hidden_follows_from_all_that_is_published_of_many_organisations
 
 
 def test_answers_swapped_inside_hidden_cells_change_no_byte(stories: list[Story]) -> None:
-    dealt_out = [redealt(s.tallies[-1], s.documents[-1], falling=True) != s.tallies[-1] for s in stories]
+    dealt_out = [
+        redealt(s.tallies[-1], s.documents[-1], falling=True) != s.tallies[-1] for s in stories
+    ]
     assert sum(dealt_out) > len(stories) / 2
-    assert [seed for seed, found in enumerate(stories) if swap_shows(found, falling=bool(seed % 2))] == []
+    assert [
+        seed for seed, found in enumerate(stories) if swap_shows(found, falling=bool(seed % 2))
+    ] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_seeded_fault_is_caught_by_the_attack_and_by_the_audit(fault: str, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seeded_fault_is_caught_by_the_attack_and_by_the_audit(
+    fault: str, size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where, name, wrong, by_group = FAULTS[fault]
     monkeypatch.setattr(where, name, wrong)
-    total = sum((loot(story(seed), by_group=by_group) for seed in range(WITH_A_FAULT[size])), Loot())
+    total = sum(
+        (loot(story(seed), by_group=by_group) for seed in range(WITH_A_FAULT[size])), Loot()
+    )
     assert total.unions or total.exact or total.narrow > 0.05 * total.cells, total
     assert total.refused, total

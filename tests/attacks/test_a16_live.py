@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering.service import Outcome, submit
+from survey.answering.service import SubmissionOutcome, submit_answers
 from survey.console import commands
 from survey.console.views import waves as wave_pages
 from survey.database import db, transaction
@@ -35,7 +35,7 @@ class Watcher:
 
     def __init__(self, world: World, candour: Candour, roles: Sequence[str | None]) -> None:
         self.world, self.candour = world, candour
-        self.wave = waves.wave(world.samples["wave"][_OPEN])
+        self.wave = waves.find_wave(world.samples["wave"][_OPEN])
         self.browsers = {role: browser(world.app, role) for role in roles}
 
     def sees(self) -> Seen:
@@ -45,9 +45,17 @@ class Watcher:
             for address in self.world.addresses(rule):
                 for role, client in self.browsers.items():
                     page = client.get(address)
-                    headers = tuple((name, value) for name, value in page.headers if name not in {"Set-Cookie", "Date", "Content-Length"})
+                    headers = tuple(
+                        (name, value)
+                        for name, value in page.headers
+                        if name not in {"Set-Cookie", "Date", "Content-Length"}
+                    )
                     found[f"{address} as {role}"] = (page.status_code, steady(page.data), headers)
-        for command in (("waves", "status", self.wave.slug, "--json"), ("waves", "status", self.wave.slug), ("waves", "list")):
+        for command in (
+            ("waves", "status", self.wave.slug, "--json"),
+            ("waves", "status", self.wave.slug),
+            ("waves", "list"),
+        ):
             said = self.candour(*command)
             found[" ".join(command)] = (said.code, (said.out + said.err).encode(), ())
         return found
@@ -56,10 +64,16 @@ class Watcher:
         """What is seen when exactly these people have answered, all alike."""
         with transaction() as session:
             session.execute(text("DELETE FROM ballot"))
-            session.execute(text("UPDATE invitation SET answered = 0 WHERE wave_id = :wave"), {"wave": self.wave.id})
+            session.execute(
+                text("UPDATE invitation SET answered = 0 WHERE wave_id = :wave"),
+                {"wave": self.wave.id},
+            )
         answers = dict.fromkeys(SCALES, score) | {"OPN1": comment}
         for person in people:
-            assert submit(self.wave, form(self.world.codes[person], answers), now()).outcome is Outcome.SENT
+            assert (
+                submit_answers(self.wave, form(self.world.codes[person], answers), now()).outcome
+                is SubmissionOutcome.SENT
+            )
         return self.sees()
 
 
@@ -88,18 +102,29 @@ def watcher(
     moment = now()
     for module in (wave_pages, commands):
         monkeypatch.setattr(module, "now", lambda: moment)
-    return Watcher(world, command_line(app, database_url, tmp_path, monkeypatch, capsys), request.param)
+    return Watcher(
+        world, command_line(app, database_url, tmp_path, monkeypatch, capsys), request.param
+    )
 
 
 def test_nothing_that_is_shown_depends_on_what_was_answered_or_by_whom(watcher: Watcher) -> None:
-    steps = [watcher.answered(range(4), "5", "all is well"), watcher.answered(range(5), "5", "all is well")]
+    steps = [
+        watcher.answered(range(4), "5", "all is well"),
+        watcher.answered(range(5), "5", "all is well"),
+    ]
     other = watcher.answered(range(40, 45), "1", "nothing works, and much longer")
     fuller = watcher.answered(range(20, 29), "1", "nothing works")
     assert len(other) > 60 * len(watcher.browsers)
     assert differing(steps[1], other) == []
     assert differing(other, fuller) == [], "5 and 9 answers look alike"
-    progress = [place for place in other if f"{watcher.wave.slug}/progress" in place or "waves status" in place]
-    assert set(differing(steps[0], other)) <= set(progress), "only the progress of the wave tells of a step"
+    progress = [
+        place
+        for place in other
+        if f"{watcher.wave.slug}/progress" in place or "waves status" in place
+    ]
+    assert set(differing(steps[0], other)) <= set(progress), (
+        "only the progress of the wave tells of a step"
+    )
     assert differing(steps[0], other)
 
 
@@ -127,7 +152,10 @@ def live_number(app: Flask) -> Iterator[None]:
         yield
 
 
-FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {"live mean": live_mean, "live number": live_number}
+FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {
+    "live mean": live_mean,
+    "live number": live_number,
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

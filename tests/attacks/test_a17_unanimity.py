@@ -11,12 +11,12 @@ import pytest
 from flask import Flask
 
 from survey.findings.document.rules import compute
-from survey.findings.document.rules.compute import canonical
-from survey.findings.service.documents import findings
+from survey.findings.document.rules.compute import canonical_json
+from survey.findings.service.documents import find_findings
 from survey.findings.words.rules.wording import MOST_OR_ALL, ONE_OR_NONE
 from survey.invitations.service.invitations import invitations_of
 from survey.questionnaires.rules import Questionnaire
-from survey.questionnaires.service import bank, save_questionnaire
+from survey.questionnaires.service import question_bank, save_questionnaire
 from tests.attacks.world import patched
 from tests.cast import answer, close_company, open_company
 from tests.findings.company import emptied
@@ -41,25 +41,38 @@ NEARLY = UNANIMOUS | {
 BANDS = {"OVR1": "all 4 or 5", "COM1": "all 4 or 5", "RES1": "all 1 or 2"}
 
 
-def published(app: Flask, script: Mapping[str, Mapping[str, str]], yes: str) -> tuple[dict[str, Any], dict[str, str]]:
+def published(
+    app: Flask, script: Mapping[str, Mapping[str, str]], yes: str
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The findings of a company that answers by this script and says so many yes in its smallest group; as document, and as shown."""
     emptied()
-    known = bank()
+    known = question_bank()
     save_questionnaire(
-        Questionnaire.of(slug="quarterly_8", title="IT", language="en", preamble="", questions=[known[name] for name in (*script, "REQ2")])
+        Questionnaire.of(
+            slug="quarterly_8",
+            title="IT",
+            language="en",
+            preamble="",
+            questions=[known[name] for name in (*script, "REQ2")],
+        )
     )
     company, codes = open_company(app, DEPARTMENTS), defaultdict(list)
     for (invitation, _), code in zip(invitations_of(company.wave.id), company.codes, strict=True):
         codes[invitation.group].append(code)
     for department, size in DEPARTMENTS.items():
         for place in range(size):
-            sent = {question: groups[department][place] for question, groups in (script | {"REQ2": YES | {"Finance": yes}}).items()}
+            sent = {
+                question: groups[department][place]
+                for question, groups in (script | {"REQ2": YES | {"Finance": yes}}).items()
+            }
             assert answer(company, codes[department][place], sent).outcome.value == "sent"
-    document = findings(close_company(company).slug).document
+    document = find_findings(close_company(company).slug).document
     client = browser(app, "viewer")
-    shown = {kind: client.get(address).text for kind, address in _addresses(company.wave.slug).items()}
+    shown = {
+        kind: client.get(address).text for kind, address in _addresses(company.wave.slug).items()
+    }
     return document, {
-        "document": canonical(document),
+        "document": canonical_json(document),
         **{kind: re.sub(r'name="csrf_token"[^>]*', "", page) for kind, page in shown.items()},
     }
 
@@ -81,26 +94,45 @@ def test_a_unanimous_company_is_published_like_one_in_which_some_differ(app: Fla
 
 def test_no_mean_and_no_distribution_stands_where_all_answered_alike(app: Flask) -> None:
     document, shown = published(app, UNANIMOUS, "2" * 9)
-    assert {group["answered"] for group in document["groups"]} == set(DEPARTMENTS.values()), "everybody has answered"
+    assert {group["answered"] for group in document["groups"]} == set(DEPARTMENTS.values()), (
+        "everybody has answered"
+    )
     for question, words in BANDS.items():
-        means = [m for m in document["measures"] if (m["question"], m["statistic"]) == (question, "mean")]
+        means = [
+            m for m in document["measures"] if (m["question"], m["statistic"]) == (question, "mean")
+        ]
         (distribution,) = [d for d in document["distributions"] if d["question"] == question]
         assert [m for m in means if m["shown"]] == []
         assert {m["words"] for m in means if m["group"] in {None, "Sales"}} == {words}
         assert distribution == {"question": question, "group": None, "shown": False, "words": words}
         numbered = {"estimate", "low", "high", "counts", "process"}
-        assert not any(numbered & set(json.loads(json.dumps(part))) for part in [*means, distribution])
+        assert not any(
+            numbered & set(json.loads(json.dumps(part))) for part in [*means, distribution]
+        )
         assert words in shown["page"]
-    shares = {m["group"]: m for m in document["measures"] if (m["question"], m["statistic"]) == ("REQ2", "share")}
-    assert shares["Finance"] == {"question": "REQ2", "statistic": "share", "group": "Finance", "shown": False, "words": MOST_OR_ALL} | {
-        key: value for key, value in shares["Finance"].items() if key == "against_rest"
+    shares = {
+        m["group"]: m
+        for m in document["measures"]
+        if (m["question"], m["statistic"]) == ("REQ2", "share")
     }
+    assert shares["Finance"] == {
+        "question": "REQ2",
+        "statistic": "share",
+        "group": "Finance",
+        "shown": False,
+        "words": MOST_OR_ALL,
+    } | {key: value for key, value in shares["Finance"].items() if key == "against_rest"}
 
 
-@pytest.mark.parametrize(("yes", "words"), [("1" * 9, ONE_OR_NONE), ("1" * 8 + "2", ONE_OR_NONE), ("2" * 8 + "1", MOST_OR_ALL)])
+@pytest.mark.parametrize(
+    ("yes", "words"),
+    [("1" * 9, ONE_OR_NONE), ("1" * 8 + "2", ONE_OR_NONE), ("2" * 8 + "1", MOST_OR_ALL)],
+)
 def test_all_but_one_reads_like_all(app: Flask, yes: str, words: str) -> None:
     document, _ = published(app, UNANIMOUS, yes)
-    share = next(m for m in document["measures"] if (m["question"], m["group"]) == ("REQ2", "Finance"))
+    share = next(
+        m for m in document["measures"] if (m["question"], m["group"]) == ("REQ2", "Finance")
+    )
     assert (share["shown"], share["words"]) == (False, words)
 
 
@@ -124,7 +156,10 @@ def exact_band(app: Flask) -> Iterator[None]:
         yield
 
 
-FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {"plain histogram": plain_histogram, "exact band": exact_band}
+FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {
+    "plain histogram": plain_histogram,
+    "exact band": exact_band,
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -7,7 +7,10 @@ from types import ModuleType
 
 import pytest
 
-MODULES = {int(path.stem[6:8]): path.stem for path in sorted(Path(__file__).parent.glob("test_a[0-9][0-9]_*.py"))}
+MODULES = {
+    int(path.stem[6:8]): path.stem
+    for path in sorted(Path(__file__).parent.glob("test_a[0-9][0-9]_*.py"))
+}
 WITHOUT = {19}  # this file
 ALL = set(range(1, 22)) - WITHOUT
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from survey.access.service import limits
 from survey.answering import service, views
-from survey.answering.service import Outcome, Submission
+from survey.answering.service import Submission, SubmissionOutcome
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import invitations_of
 from survey.people.service.directory import remove_person
@@ -26,14 +26,22 @@ ANSWERS = {"OVR1": "4", "OPN1": "Call before you connect."}
 EMPTY = {"OPN1": " "}
 
 
-def answers_to(client: FlaskClient, company: Company, codes: Mapping[str, str], answers: Mapping[str, str]) -> dict[str, set[Any]]:
+def answers_to(
+    client: FlaskClient, company: Company, codes: Mapping[str, str], answers: Mapping[str, str]
+) -> dict[str, set[Any]]:
     """The distinct answers to POSTS posts of each code, in turn, without what was posted; `unknown` is drawn anew for each."""
     found: dict[str, set[Any]] = {kind: set() for kind in codes}
     for _ in range(POSTS):
         for kind, known in codes.items():
             code = known or draw_code()
             page = client.post(f"/s/{company.wave.slug}", data={"token": code, **answers})
-            found[kind].add((page.status_code, page.data.replace(code.encode(), b""), tuple(page.headers.to_wsgi_list())))
+            found[kind].add(
+                (
+                    page.status_code,
+                    page.data.replace(code.encode(), b""),
+                    tuple(page.headers.to_wsgi_list()),
+                )
+            )
     return found
 
 
@@ -43,12 +51,24 @@ def oracle(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, set[An
     company = open_today(app)
     client = browser(app)
     kinds = {"unknown": "", "used": company.codes[0], "of somebody who left": company.codes[1]}
-    assert client.post(f"/s/{company.wave.slug}", data={"token": company.codes[0], **ANSWERS}).status_code == 303
+    assert (
+        client.post(
+            f"/s/{company.wave.slug}", data={"token": company.codes[0], **ANSWERS}
+        ).status_code
+        == 303
+    )
     remove_person(invitations_of(company.wave.id)[1][1].email)
     while_open = answers_to(client, company, kinds, ANSWERS)
-    empty = answers_to(client, company, {"unknown": "", "used": company.codes[0], "good": company.codes[2]}, EMPTY)
+    empty = answers_to(
+        client, company, {"unknown": "", "used": company.codes[0], "good": company.codes[2]}, EMPTY
+    )
     with patched(views, "now", lambda: company.wave.closes_at):
-        closed = answers_to(client, company, {"expired": company.codes[3], "unknown": "", "used": company.codes[0]}, ANSWERS)
+        closed = answers_to(
+            client,
+            company,
+            {"expired": company.codes[3], "unknown": "", "used": company.codes[0]},
+            ANSWERS,
+        )
     return [while_open | {f"{kind}, closed": seen for kind, seen in closed.items()}, empty]
 
 
@@ -77,8 +97,8 @@ def other_text_for_used(app: Flask) -> Iterator[None]:
 
     def told(item: Any, code: str, *rest: Any) -> Submission:
         found = keep(item, code, *rest)
-        if found.outcome is Outcome.CODE_REFUSED and code in used:
-            return Submission(Outcome.CODE_REFUSED, {"OVR1": "You have answered."})
+        if found.outcome is SubmissionOutcome.CODE_REFUSED and code in used:
+            return Submission(SubmissionOutcome.CODE_REFUSED, {"OVR1": "You have answered."})
         used.add(code)
         return found
 
@@ -90,17 +110,24 @@ def other_text_for_used(app: Flask) -> Iterator[None]:
 @contextmanager
 def code_before_answers(app: Flask) -> Iterator[None]:
     """The code is looked at before the answers."""
-    submit = service.submit
+    submit = service.submit_answers
 
     def told(item: Any, form: Mapping[str, list[str]], moment: Any) -> Submission:
         good = service.invitations.invitation_for(form["token"][0], item.id)
-        return submit(item, form, moment) if good else Submission(Outcome.CODE_REFUSED, {"token": "This code cannot be used"})
+        return (
+            submit(item, form, moment)
+            if good
+            else Submission(SubmissionOutcome.CODE_REFUSED, {"token": "This code cannot be used"})
+        )
 
-    with patched(views, "submit", told):
+    with patched(views, "submit_answers", told):
         yield
 
 
-FAULTS = {"other text for used": other_text_for_used, "the code before the answers": code_before_answers}
+FAULTS = {
+    "other text for used": other_text_for_used,
+    "the code before the answers": code_before_answers,
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

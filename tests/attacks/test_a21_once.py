@@ -37,8 +37,12 @@ def served(app: Flask) -> Iterator[int]:
     try:
         yield int(server.effective_port)
     finally:
-        pulled = threading.Event()  # a server that is awake already must not close the trigger while it is being pulled
-        server.trigger.pull_trigger(lambda: pulled.wait(30) and server.close())  # in the thread that looks after its sockets
+        pulled = (
+            threading.Event()
+        )  # a server that is awake already must not close the trigger while it is being pulled
+        server.trigger.pull_trigger(
+            lambda: pulled.wait(30) and server.close()
+        )  # in the thread that looks after its sockets
         pulled.set()
         thread.join(timeout=30)
         server.task_dispatcher.shutdown()
@@ -54,7 +58,10 @@ def at_once(app: Flask, company: Company, codes: Sequence[str]) -> Counter[int]:
         start.wait(timeout=30)
         body = urlencode({"token": code, "OVR1": "4"})
         connection.request(
-            "POST", f"/s/{company.wave.slug}", body, {"Content-Type": "application/x-www-form-urlencoded", "Host": "localhost"}
+            "POST",
+            f"/s/{company.wave.slug}",
+            body,
+            {"Content-Type": "application/x-www-form-urlencoded", "Host": "localhost"},
         )
         status = connection.getresponse().status
         connection.close()
@@ -83,7 +90,9 @@ def attacked(app: Flask, codes_of_one: int) -> tuple[Counter[int], int, int]:
 
 
 @pytest.mark.parametrize("codes", [1, 2])
-def test_fifty_posts_of_one_person_give_one_ballot_and_forty_nine_refusals(app: Flask, codes: int) -> None:
+def test_fifty_posts_of_one_person_give_one_ballot_and_forty_nine_refusals(
+    app: Flask, codes: int
+) -> None:
     assert attacked(app, codes) == ({303: 1, 410: POSTS - 1}, 1, 1)
 
 
@@ -98,14 +107,21 @@ def check_before_burn(app: Flask) -> Iterator[None]:
         return seal(*arguments)
 
     def burn(invitation_id: str) -> bool:
-        db.session.execute(update(InvitationRow).where(InvitationRow.id == invitation_id).values(answered=1))
+        db.session.execute(
+            update(InvitationRow).where(InvitationRow.id == invitation_id).values(answered=1)
+        )
         return True
 
-    with patched(service.invitations, "burn", burn), patched(service.sealing, "seal", slowly):
+    with (
+        patched(service.invitations, "use_up_invitation", burn),
+        patched(service.sealing, "seal_ballot", slowly),
+    ):
         yield
 
 
-FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {"check before burn, outside the transaction": check_before_burn}
+FAULTS: dict[str, Callable[[Flask], AbstractContextManager[None]]] = {
+    "check before burn, outside the transaction": check_before_burn
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

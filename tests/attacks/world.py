@@ -85,7 +85,10 @@ class Ground:
 
     def serve(self, statement: str) -> None:
         """Runs a statement on the PostgreSQL server, outside any of our databases."""
-        engine = create_engine(make_url(self.blank["postgresql"]).set(database="postgres"), isolation_level="AUTOCOMMIT")
+        engine = create_engine(
+            make_url(self.blank["postgresql"]).set(database="postgres"),
+            isolation_level="AUTOCOMMIT",
+        )
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
@@ -103,7 +106,9 @@ class Copy:
     answered: int
     folder: Path
     stored: Mapping[str, list[dict[str, Any]]] | None = None
-    relations: Mapping[str, str] = field(default_factory=dict)  # PostgreSQL: file in `database/` of each table and index
+    relations: Mapping[str, str] = field(
+        default_factory=dict
+    )  # PostgreSQL: file in `database/` of each table and index
 
     @cached_property
     def tables(self) -> Mapping[str, list[dict[str, Any]]]:
@@ -132,7 +137,9 @@ class World:
     folder: Path
     ground: Ground
     wave: Wave
-    invited: tuple[str, ...] = ()  # addresses of everybody; the first n of `people` have answered, in this order
+    invited: tuple[
+        str, ...
+    ] = ()  # addresses of everybody; the first n of `people` have answered, in this order
     people: tuple[str, ...] = ()
     invitation_ids: tuple[str, ...] = ()  # by person
     person_ids: tuple[str, ...] = ()
@@ -159,7 +166,9 @@ class World:
         """The counted responses and comments with their owners, as stored after counting or in this copy."""
         seen = copy or self.after
         return {
-            "response": [(row, self.owner_of_scores[row["scores"]]) for row in seen.rows("response")],
+            "response": [
+                (row, self.owner_of_scores[row["scores"]]) for row in seen.rows("response")
+            ],
             "comment": [(row, self.owner_of_text(row["text"])) for row in seen.rows("comment")],
         }
 
@@ -177,7 +186,9 @@ class World:
             "submission": everybody,
             "ballot": tuple(self.ballot_owner[key] for key in sorted(self.ballot_owner)),
             "invitation": tuple(sorted(everybody, key=lambda person: self.invitation_ids[person])),
-            "invitation as stored": tuple(sorted(everybody, key=lambda person: natural[self.invitation_ids[person]])),
+            "invitation as stored": tuple(
+                sorted(everybody, key=lambda person: natural[self.invitation_ids[person]])
+            ),
             "person": tuple(sorted(everybody, key=lambda person: self.person_ids[person])),
             "name": tuple(sorted(everybody, key=lambda person: self.people[person])),
         }
@@ -197,7 +208,9 @@ class World:
         shutil.rmtree(self.folder)
 
 
-def answered_world(ground: Ground, database: str, *, n: int, seed: int, fault: Fault | None = None) -> World:
+def answered_world(
+    ground: Ground, database: str, *, n: int, seed: int, fault: Fault | None = None
+) -> World:
     """Builds a world: invites, mails, answers in random order through HTTP, counts; keeps copies after every answer."""
     url, folder = ground.fresh(database)
     with contextlib.chdir(folder), ExitStack() as stack:
@@ -210,12 +223,23 @@ def answered_world(ground: Ground, database: str, *, n: int, seed: int, fault: F
             stack.enter_context(fault(app))
         wave = _opened(app, n)
         world = World(database, n, seed, app, url, folder, ground, wave)
-        begun = stack.enter_context(_log_held(folder.name.lower())) if database == "postgresql" else ""
+        begun = (
+            stack.enter_context(_log_held(folder.name.lower())) if database == "postgresql" else ""
+        )
         _cast(world)
         _answer(world)
         world.before = _keep_all(world, "before", n)
-        with patched(counting, "scrub", _keeping_first(world, counting.scrub)):
-            counting.close_wave(wave.slug, wave.closes_at + timedelta(minutes=1), app.config["CANDOUR"].key_dir, actor="test")
+        with patched(
+            counting,
+            "overwrite_deleted_rows",
+            _keeping_first(world, counting.overwrite_deleted_rows),
+        ):
+            counting.close_wave(
+                wave.slug,
+                wave.closes_at + timedelta(minutes=1),
+                app.config["CANDOUR"].key_dir,
+                actor="test",
+            )
         world.after = _keep_all(world, "after", n)
         if begun:
             world.wal = _log_since(begun)
@@ -232,7 +256,10 @@ def _keeping_first(world: World, scrub: Callable[..., None]) -> Callable[..., No
 
 def postgres_binary(name: str) -> str:
     """A program of the very server that runs."""
-    return str(Path(str(db.session.scalar(text("SELECT setting FROM pg_config WHERE name = 'BINDIR'")))) / name)
+    return str(
+        Path(str(db.session.scalar(text("SELECT setting FROM pg_config WHERE name = 'BINDIR'"))))
+        / name
+    )
 
 
 def server_folder() -> Path:
@@ -241,16 +268,25 @@ def server_folder() -> Path:
 
 
 def _opened(app: Flask, n: int) -> Wave:
-    item = open_wave(found_company(DEPARTMENTS[n]).slug, now(), app.config["CANDOUR"].key_dir, actor="test")
-    assert mail.deliver().problem == ""
+    item = open_wave(
+        found_company(DEPARTMENTS[n]).slug, now(), app.config["CANDOUR"].key_dir, actor="test"
+    )
+    assert mail.deliver_letters().problem == ""
     return item
 
 
 def _cast(world: World) -> None:
     """Who is who: the order of answering, everybody's code (from the caught letter) and answers."""
     source = Random(world.seed)
-    letters = {letter.to: letter.text for letter in Catcher(world.app.config["CANDOUR"].folder / "mail").letters()}
-    code_of = {_address(to): found.group(1) for to, said in letters.items() if (found := _CODE.search(said))}
+    letters = {
+        letter.to: letter.text
+        for letter in Catcher(world.app.config["CANDOUR"].folder / "mail").letters()
+    }
+    code_of = {
+        _address(to): found.group(1)
+        for to, said in letters.items()
+        if (found := _CODE.search(said))
+    }
     asked = invitations_of(world.wave.id)
     invitation_of = {person.email: invitation for invitation, person in asked}
     world.invited = tuple(invitation_of)
@@ -265,9 +301,14 @@ def _cast(world: World) -> None:
     questions, scores = waves.questions_of(world.wave).questions, dict[str, Mapping[str, str]]()
     while len(scores) < world.n:
         given = {name: source.choice("12345") for name in SCALES}
-        scores[score_string(questions, Answers({name: int(value) for name, value in given.items()}))] = given
+        scores[
+            score_string(questions, Answers({name: int(value) for name, value in given.items()}))
+        ] = given
     world.owner_of_scores = {string: person for person, string in enumerate(scores)}
-    world.answers = tuple({**given, "OPN1": f"said {word} once"} for given, word in zip(scores.values(), words, strict=True))
+    world.answers = tuple(
+        {**given, "OPN1": f"said {word} once"}
+        for given, word in zip(scores.values(), words, strict=True)
+    )
 
 
 def _address(to: str) -> str:
@@ -301,7 +342,11 @@ def _keep(world: World, answered: int, name: str = "") -> Copy:
 def _keep_all(world: World, name: str, answered: int) -> Copy:
     """The database, its files and a dump; the keys, letters and logs."""
     copy = _keep(world, answered, name)
-    for part, place in {"keys": "keys", "mail": world.app.config["CANDOUR"].folder / "mail", "logs": "logs"}.items():
+    for part, place in {
+        "keys": "keys",
+        "mail": world.app.config["CANDOUR"].folder / "mail",
+        "logs": "logs",
+    }.items():
         shutil.copytree(world.folder / place, copy.folder / part)
     if world.database == "sqlite":
         (copy.folder / "dump.sql").write_text(_sqlite_dump(copy.folder / "database"))
@@ -312,11 +357,18 @@ def _keep_all(world: World, name: str, answered: int) -> Copy:
 def _keep_server_files(world: World, folder: Path) -> dict[str, str]:
     """Table, TOAST and index files of our database; gives the name of each one's file."""
     database = make_url(world.url)
-    dump = [postgres_binary("pg_dump"), "--dbname", database.set(drivername="postgresql").render_as_string(hide_password=False)]
-    (folder / "dump.sql").write_bytes(subprocess.run(dump, capture_output=True, check=True, timeout=60).stdout)
+    dump = [
+        postgres_binary("pg_dump"),
+        "--dbname",
+        database.set(drivername="postgresql").render_as_string(hide_password=False),
+    ]
+    (folder / "dump.sql").write_bytes(
+        subprocess.run(dump, capture_output=True, check=True, timeout=60).stdout
+    )
     base = server_folder()
     ours = text(
-        "SELECT oid::regclass::text, pg_relation_filepath(oid) FROM pg_class WHERE relkind IN ('r', 'i', 't', 'S') AND oid >= 16384"
+        "SELECT oid::regclass::text, pg_relation_filepath(oid) FROM pg_class WHERE relkind IN ('r',"
+        " 'i', 't', 'S') AND oid >= 16384"
     )
     found = {str(name): str(path) for name, path in db.session.execute(ours)}
     db.session.rollback()
@@ -331,7 +383,9 @@ def _keep_server_files(world: World, folder: Path) -> dict[str, str]:
 def _postgres_rows() -> dict[str, list[dict[str, Any]]]:
     found = {}
     for table in inspect(db.engine).get_table_names():
-        rows = db.session.execute(text(f'SELECT ctid::text AS ctid, xmin::text AS xmin, t.* FROM "{table}" t')).mappings()
+        rows = db.session.execute(
+            text(f'SELECT ctid::text AS ctid, xmin::text AS xmin, t.* FROM "{table}" t')
+        ).mappings()
         found[table] = [dict(row) for row in rows]
     db.session.rollback()
     return found
@@ -339,9 +393,17 @@ def _postgres_rows() -> dict[str, list[dict[str, Any]]]:
 
 def _sqlite_rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
     with _sqlite(folder) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+        tables = [
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+            )
+        ]
         connection.row_factory = sqlite3.Row
-        return {table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')] for table in tables}
+        return {
+            table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]
+            for table in tables
+        }
 
 
 def _sqlite_dump(folder: Path) -> str:
@@ -378,12 +440,27 @@ def _log_held(name: str) -> Iterator[str]:
 def _log_since(begun: str) -> str:
     """The server's write-ahead log of our database from a position on, one record a line."""
     ended, number = db.session.execute(
-        text("SELECT pg_current_wal_flush_lsn()::text, (SELECT oid FROM pg_database WHERE datname = current_database())")
+        text(
+            "SELECT pg_current_wal_flush_lsn()::text, (SELECT oid FROM pg_database WHERE datname ="
+            " current_database())"
+        )
     ).one()
-    command = [postgres_binary("pg_waldump"), "--path", str(server_folder() / "pg_wal"), "--start", begun, "--end", str(ended)]
+    command = [
+        postgres_binary("pg_waldump"),
+        "--path",
+        str(server_folder() / "pg_wal"),
+        "--start",
+        begun,
+        "--end",
+        str(ended),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return "\n".join(line for line in done.stdout.splitlines() if f"/{number}/" in line or "rmgr: Transaction" in line)
+    return "\n".join(
+        line
+        for line in done.stdout.splitlines()
+        if f"/{number}/" in line or "rmgr: Transaction" in line
+    )
 
 
 @contextmanager

@@ -35,7 +35,13 @@ TRIES = 200
 
 
 @pytest.fixture
-def candour(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candour:
+def candour(
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Candour:
     return command_line(app, database_url, tmp_path, monkeypatch, capsys)
 
 
@@ -46,7 +52,9 @@ def served(database_url: str, folder: Path) -> Iterator[int]:
     db.engine.dispose()
     port = free_port()
     environment = {"PATH": os.environ["PATH"], **settings_of(database_url, folder)}
-    with subprocess.Popen([CANDOUR, "serve", "--port", str(port)], env=environment, cwd=folder, stderr=subprocess.PIPE) as server:
+    with subprocess.Popen(
+        [CANDOUR, "serve", "--port", str(port)], env=environment, cwd=folder, stderr=subprocess.PIPE
+    ) as server:
         try:
             for _ in range(TRIES):
                 try:
@@ -62,12 +70,20 @@ def served(database_url: str, folder: Path) -> Iterator[int]:
 
 def asked(port: int, method: str, path: str, body: str = "") -> int:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as line:
-        line.request(method, path, body, {"Host": "localhost", "Content-Type": "application/x-www-form-urlencoded"})
+        line.request(
+            method,
+            path,
+            body,
+            {"Host": "localhost", "Content-Type": "application/x-www-form-urlencoded"},
+        )
         return line.getresponse().status
 
 
 def send(port: int, company: Company, codes: tuple[str, ...]) -> list[int]:
-    return [asked(port, "POST", f"/s/{company.wave.slug}", urlencode({"token": code, "OVR1": "4"})) for code in codes]
+    return [
+        asked(port, "POST", f"/s/{company.wave.slug}", urlencode({"token": code, "OVR1": "4"}))
+        for code in codes
+    ]
 
 
 def ran(database_url: str, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -86,14 +102,20 @@ def counted(file: Path) -> tuple[int, int]:
 
 
 @SQLITE
-def test_a_backup_while_people_answer_is_consistent_and_comes_back_whole(app: Flask, database_url: str, tmp_path: Path) -> None:
+def test_a_backup_while_people_answer_is_consistent_and_comes_back_whole(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
     company, results = open_today(app), []
     private = (tmp_path / "keys" / f"{company.wave.id}.key").read_bytes()
     copies = [tmp_path / f"copy{number}.db" for number in range(4)]
     with served(database_url, tmp_path) as port:
         assert set(send(port, company, company.codes[:8])) == {303}
         people = [
-            threading.Thread(target=lambda part=part: results.extend(send(port, company, company.codes[8 + part : 56 : 3])))
+            threading.Thread(
+                target=lambda part=part: results.extend(
+                    send(port, company, company.codes[8 + part : 56 : 3])
+                )
+            )
             for part in range(3)
         ]
         for person in people:
@@ -127,7 +149,11 @@ def test_a_backup_while_people_answer_is_consistent_and_comes_back_whole(app: Fl
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @SQLITE
@@ -143,7 +169,9 @@ def contents(folder: Path) -> dict[str, bytes]:
         ("sub", "is there already"),
     ],
 )
-def test_a_backup_goes_neither_beside_the_keys_nor_over_a_file(candour: Candour, tmp_path: Path, place: str, says: str) -> None:
+def test_a_backup_goes_neither_beside_the_keys_nor_over_a_file(
+    candour: Candour, tmp_path: Path, place: str, says: str
+) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "keys")
     (tmp_path / "there.db").write_bytes(b"mine")
@@ -185,7 +213,9 @@ def spoil(copy: Path, how: str) -> None:
         ("empty", "is not a copy of a Candour database"),
     ],
 )
-def test_what_is_no_good_copy_is_refused_and_the_database_stays(candour: Candour, tmp_path: Path, how: str, says: str) -> None:
+def test_what_is_no_good_copy_is_refused_and_the_database_stays(
+    candour: Candour, tmp_path: Path, how: str, says: str
+) -> None:
     found_company()
     assert candour("backup", tmp_path / "copy.db").code == 0
     spoil(tmp_path / "copy.db", how)
@@ -203,7 +233,9 @@ def test_the_database_itself_is_no_copy(candour: Candour, tmp_path: Path) -> Non
 
 @SQLITE
 @pytest.mark.parametrize("state", ["gone", "ruined"])
-def test_a_copy_takes_the_place_of_a_database_that_is_gone_or_ruined(candour: Candour, tmp_path: Path, state: str) -> None:
+def test_a_copy_takes_the_place_of_a_database_that_is_gone_or_ruined(
+    candour: Candour, tmp_path: Path, state: str
+) -> None:
     found_company()
     assert candour("backup", tmp_path / "copy.db").code == 0
     db.session.remove()
@@ -220,7 +252,9 @@ def test_a_copy_takes_the_place_of_a_database_that_is_gone_or_ruined(candour: Ca
 
 
 @SQLITE
-def test_an_older_schema_comes_back_and_is_upgraded_by_init(candour: Candour, tmp_path: Path) -> None:
+def test_an_older_schema_comes_back_and_is_upgraded_by_init(
+    candour: Candour, tmp_path: Path
+) -> None:
     from flask_migrate import downgrade
 
     downgrade(revision="0001")
@@ -241,7 +275,9 @@ def db_state() -> str:
 
 def own_tool(name: str, said: str) -> int:
     """Runs the command that was printed, with the tools of the server that answers."""
-    folder = Path(str(db.session.scalar(text("SELECT setting FROM pg_config WHERE name = 'BINDIR'"))))
+    folder = Path(
+        str(db.session.scalar(text("SELECT setting FROM pg_config WHERE name = 'BINDIR'")))
+    )
     db.session.rollback()
     words = shlex.split(said.partition(f"Run: {name} ")[2])
     return subprocess.run([str(folder / name), *words], check=False, timeout=60).returncode

@@ -44,7 +44,10 @@ class Demo:
 
     def mails(self) -> list[EmailMessage]:
         """The letters in its catcher."""
-        found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted((self.folder / "mail").glob("*.eml"))]
+        found = [
+            message_from_bytes(path.read_bytes(), policy=policy.default)
+            for path in sorted((self.folder / "mail").glob("*.eml"))
+        ]
         return [mail for mail in found if isinstance(mail, EmailMessage)]
 
     def fresh_link(self) -> str:
@@ -66,13 +69,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     environment = {"PATH": os.environ["PATH"], "PORT": str(port), "PYTHONUNBUFFERED": "1"}
     log = place / "printed"
     with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "survey.demo.commands"], cwd=place, env=environment, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "survey.demo.commands"],
+            cwd=place,
+            env=environment,
+            stdout=out,
+            stderr=out,
+        )
     try:
         base = f"http://127.0.0.1:{port}"
         _await(f"{base}/readyz", process, log)
         found = Demo(base, log.read_text(), place / "instance" / "demo")
-        texts = [part.get_content() for mail in found.mails() if (part := mail.get_body(("plain",)))]
-        found.links = sorted({link for text in texts for link in re.findall(rf"{base}/s/\S+#\w+", text)})
+        texts = [
+            part.get_content() for mail in found.mails() if (part := mail.get_body(("plain",)))
+        ]
+        found.links = sorted(
+            {link for text in texts for link in re.findall(rf"{base}/s/\S+#\w+", text)}
+        )
         yield found
     finally:
         process.terminate()
@@ -110,7 +123,9 @@ def visit(chromium: Browser) -> Iterator[Open]:
     """Opens an address in a browser of its own: visit(url, width=360, dark=False, script=True, state=None)."""
     contexts: list[BrowserContext] = []
 
-    def opened(url: str, *, width: int = 360, dark: bool = False, script: bool = True, state: Any = None) -> Page:
+    def opened(
+        url: str, *, width: int = 360, dark: bool = False, script: bool = True, state: Any = None
+    ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 800},
             color_scheme="dark" if dark else "light",

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from survey.access.service.accounts import add_user, sign_in_link
-from survey.answering.service import Outcome, submit
+from survey.access.service.accounts import add_user, make_sign_in_link
+from survey.answering.service import SubmissionOutcome, submit_answers
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db
@@ -44,20 +44,25 @@ class Server:
     def sign_in(self, role: str) -> str:
         with create_app(self.config).app_context():
             user = add_user(f"{role}@northwind.example", role)
-            link = sign_in_link(user.email, self.config)
+            link = make_sign_in_link(user.email, self.config)
             db.engine.dispose()
         return link
 
     def open(self, answers: int) -> str:
         """Opens the wave as of an hour ago, so that closing it now is no minute too early; some answer, and one link is left."""
         with create_app(self.config).app_context():
-            item = open_wave(self.slug, now() - timedelta(hours=1), self.config.key_dir, actor="test")
+            item = open_wave(
+                self.slug, now() - timedelta(hours=1), self.config.key_dir, actor="test"
+            )
             codes = {invitation.id: draw_code() for invitation, _ in invitations_of(item.id)}
             for invitation_id, code in codes.items():
                 store_code(invitation_id, code)
             left, *used = codes.values()
             for code in used[:answers]:
-                assert submit(item, form(code, {"OVR1": "4"}), now()).outcome is Outcome.SENT
+                assert (
+                    submit_answers(item, form(code, {"OVR1": "4"}), now()).outcome
+                    is SubmissionOutcome.SENT
+                )
             db.engine.dispose()
         return f"{self.base}/s/{self.slug}#{left}"
 
@@ -66,17 +71,35 @@ class Server:
 def server(templates: Mapping[str, str], tmp_path: Path) -> Iterator[Server]:
     """Pages on a port of their own, in a folder of their own; the timed work is left out."""
     port = free_port()
-    (tmp_path / "candour.db").write_bytes(Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes())
+    (tmp_path / "candour.db").write_bytes(
+        Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes()
+    )
     base = f"http://127.0.0.1:{port}"
-    environment = settings_of(f"sqlite:///{tmp_path / 'candour.db'}", tmp_path, CANDOUR_BASE_URL=base)
+    environment = settings_of(
+        f"sqlite:///{tmp_path / 'candour.db'}", tmp_path, CANDOUR_BASE_URL=base
+    )
     config = Config.from_environment(environment, tmp_path)
     with create_app(config).app_context():
         slug = found_company(STAFF).slug
         db.engine.dispose()
-    command = [sys.executable, "-c", "from survey.cli import main; main()", "serve", "--web-only", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-c",
+        "from survey.cli import main; main()",
+        "serve",
+        "--web-only",
+        "--port",
+        str(port),
+    ]
     log = tmp_path / "printed"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=tmp_path, env={"PATH": os.environ["PATH"], **environment}, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **environment},
+            stdout=out,
+            stderr=out,
+        )
     try:
         _await(f"{base}/readyz", process, log)
         yield Server(base, config, slug)
@@ -154,16 +177,22 @@ def gives_back(mira: Page, file: Path) -> None:
 
 
 @pytest.mark.parametrize("width", sizes("ceremony", 360, 1280))
-def test_the_ceremony_from_the_first_key_to_the_results(server: Server, visit: Open, tmp_path: Path, width: int) -> None:
+def test_the_ceremony_from_the_first_key_to_the_results(
+    server: Server, visit: Open, tmp_path: Path, width: int
+) -> None:
     (own := tmp_path / "rosa").mkdir()
     printed = offline(own, "cokey", "make", "rosa.key")
     public = re.search(r"(?:[a-z2-7]{8}-){6}[a-z2-7]{8}", printed)
     fingerprint = re.search(r"(?:[0-9a-f]{4} ){7}[0-9a-f]{4}", printed)
     assert public
     assert fingerprint
-    assert fingerprint[0] in registers(signed_in(visit, server.sign_in("admin"), width), server, public[0])
+    assert fingerprint[0] in registers(
+        signed_in(visit, server.sign_in("admin"), width), server, public[0]
+    )
 
-    assert "Rosa Marin, employee representative, holds one" in answers(visit(server.open(8), width=width))
+    assert "Rosa Marin, employee representative, holds one" in answers(
+        visit(server.open(8), width=width)
+    )
     promise = visit(f"{server.base}/promise", width=width)
     assert fingerprint[0] in promise.locator("#keys").inner_text()
     assert faults(promise) == []
@@ -177,7 +206,9 @@ def test_the_ceremony_from_the_first_key_to_the_results(server: Server, visit: O
     assert "This is not the right file" in mira.locator("[role=alert]").inner_text()
     assert faults(mira) == []
 
-    assert "9 sealed ballots of 14 invited" in offline(own, "cokey", "open", "wave.sealed", "rosa.key", "wave.opened", "--destroy")
+    assert "9 sealed ballots of 14 invited" in offline(
+        own, "cokey", "open", "wave.sealed", "rosa.key", "wave.opened", "--destroy"
+    )
     assert not (own / "rosa.key").exists()
     gives_back(mira, own / "wave.opened")
     mira.wait_for_url(f"{server.base}/waves/{server.slug}")

@@ -14,7 +14,12 @@ USUAL = {(320, False), (360, True), (1280, False)}
 looks = pytest.mark.parametrize(
     ("width", "dark"),
     [
-        pytest.param(width, dark, id=f"{width}-{'dark' if dark else 'light'}", marks=() if (width, dark) in USUAL else proof("looks"))
+        pytest.param(
+            width,
+            dark,
+            id=f"{width}-{'dark' if dark else 'light'}",
+            marks=() if (width, dark) in USUAL else proof("looks"),
+        )
         for width in (320, 360, 1280)
         for dark in (False, True)
     ],
@@ -23,7 +28,10 @@ looks = pytest.mark.parametrize(
 
 def faults(page: Page) -> list[str]:
     """What the accessibility checker finds, and whether the page scrolls sideways."""
-    found = [f"{one['id']}: {[node['html'][:200] for node in one['nodes']]}" for one in Axe().run(page).response["violations"]]
+    found = [
+        f"{one['id']}: {[node['html'][:200] for node in one['nodes']]}"
+        for one in Axe().run(page).response["violations"]
+    ]
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         found.append("scrolls sideways")
     return found
@@ -38,7 +46,12 @@ def rate(page: Page, question: str, value: int) -> None:
 
 
 @looks
-def test_the_survey_and_the_thanks_are_accessible_and_fit(demo: Demo, visit: Open, width: int, dark: bool) -> None:  # noqa: FBT001
+def test_the_survey_and_the_thanks_are_accessible_and_fit(
+    demo: Demo,
+    visit: Open,
+    width: int,
+    dark: bool,  # noqa: FBT001
+) -> None:
     page = visit(demo.fresh_link(), width=width, dark=dark)
     page.locator("summary").first.click()
     assert faults(page) == []
@@ -52,7 +65,11 @@ def test_the_survey_and_the_thanks_are_accessible_and_fit(demo: Demo, visit: Ope
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_refused_code_keeps_every_answer_on_an_accessible_page(demo: Demo, visit: Open, dark: bool) -> None:  # noqa: FBT001
+def test_a_refused_code_keeps_every_answer_on_an_accessible_page(
+    demo: Demo,
+    visit: Open,
+    dark: bool,  # noqa: FBT001
+) -> None:
     page = visit(demo.links[0].partition("#")[0], dark=dark)
     rate(page, "RES1", 2)
     page.locator("textarea").first.fill("Call before you connect.")
@@ -64,14 +81,21 @@ def test_a_refused_code_keeps_every_answer_on_an_accessible_page(demo: Demo, vis
     assert faults(page) == []
 
 
-def test_the_checks_find_a_picture_without_words_and_a_line_that_is_too_long(demo: Demo, visit: Open) -> None:
+def test_the_checks_find_a_picture_without_words_and_a_line_that_is_too_long(
+    demo: Demo, visit: Open
+) -> None:
     page = visit(f"{demo.base}/promise")
-    page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=/static/icon.svg width=900>')")
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=/static/icon.svg"
+        " width=900>')"
+    )
     found = faults(page)
     assert [one.partition(":")[0] for one in found] == ["image-alt", "scrolls sideways"]
 
 
-def test_the_code_moves_from_the_address_into_the_form_and_nothing_is_kept(demo: Demo, visit: Open) -> None:
+def test_the_code_moves_from_the_address_into_the_form_and_nothing_is_kept(
+    demo: Demo, visit: Open
+) -> None:
     link = demo.fresh_link()
     page = visit(link)
     assert page.locator("#token").input_value() == link.partition("#")[2]
@@ -139,7 +163,9 @@ def test_the_keyboard_alone_is_enough(demo: Demo, visit: Open) -> None:
     page.wait_for_url("**/thanks")
 
 
-def test_an_empty_form_says_what_is_missing_where_the_eye_and_the_screen_reader_are(demo: Demo, visit: Open) -> None:
+def test_an_empty_form_says_what_is_missing_where_the_eye_and_the_screen_reader_are(
+    demo: Demo, visit: Open
+) -> None:
     page = visit(demo.fresh_link())
     send(page)
     summary = page.locator("[role=alert]")
@@ -148,12 +174,21 @@ def test_an_empty_form_says_what_is_missing_where_the_eye_and_the_screen_reader_
     assert page.evaluate("document.activeElement.name") == "OVR1"
 
 
-def test_the_promise_is_accessible_and_its_sentences_stand_on_the_survey_page(demo: Demo, visit: Open) -> None:
+def test_the_promise_is_accessible_and_its_sentences_stand_on_the_survey_page(
+    demo: Demo, visit: Open
+) -> None:
     page = visit(f"{demo.base}/promise")
     assert faults(page) == []
     promised = " ".join(page.locator("main").inner_text().split())
     survey = visit(demo.links[0])
     survey.locator("summary").first.click()
-    sentences = [" ".join(one.split()) for one in survey.locator("details").first.locator("p, li").all_inner_texts()]
+    sentences = [
+        " ".join(one.split())
+        for one in survey.locator("details").first.locator("p, li").all_inner_texts()
+    ]
     assert len(sentences) >= 3
-    assert [one for one in sentences if one not in promised and "/promise" not in one and "What is stored" not in one] == []
+    assert [
+        one
+        for one in sentences
+        if one not in promised and "/promise" not in one and "What is stored" not in one
+    ] == []

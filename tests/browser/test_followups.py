@@ -24,7 +24,13 @@ def slug(demo: Demo) -> str:
 
 
 @looks
-def test_the_pages_are_accessible_and_fit(demo: Demo, visit: Open, manager: Any, width: int, dark: bool) -> None:  # noqa: FBT001
+def test_the_pages_are_accessible_and_fit(
+    demo: Demo,
+    visit: Open,
+    manager: Any,
+    width: int,
+    dark: bool,  # noqa: FBT001
+) -> None:
     for path in ("/findings/{}/reply", "/findings/{}/follow-up", "/waves/{}/follow-up"):
         page = visit(demo.base + path.format(slug(demo)), width=width, dark=dark, state=manager)
         for summary in page.locator("main summary").all():
@@ -33,10 +39,16 @@ def test_the_pages_are_accessible_and_fit(demo: Demo, visit: Open, manager: Any,
 
 
 @pytest.mark.parametrize("width", [360, 640])
-def test_the_mail_fits_and_reads_in_order_without_its_styles(demo: Demo, visit: Open, width: int) -> None:
+def test_the_mail_fits_and_reads_in_order_without_its_styles(
+    demo: Demo, visit: Open, width: int
+) -> None:
     page = visit(mail_address(demo) + "/html", width=width)
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    page.evaluate("document.querySelectorAll('[style]').forEach(one => one.removeAttribute('style'))")
+    assert page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+    page.evaluate(
+        "document.querySelectorAll('[style]').forEach(one => one.removeAttribute('style'))"
+    )
     told = page.locator("body").inner_text()
     order = [
         "You said",
@@ -53,13 +65,19 @@ def test_the_mail_fits_and_reads_in_order_without_its_styles(demo: Demo, visit: 
 
 
 def test_the_demo_sent_it_to_all_58_and_says_where_it_lies(demo: Demo, visit: Open) -> None:
-    sent = [str(mail["To"]) for mail in demo.mails() if str(mail["Subject"]).startswith("You said, they answered")]
+    sent = [
+        str(mail["To"])
+        for mail in demo.mails()
+        if str(mail["Subject"]).startswith("You said, they answered")
+    ]
     assert len(sent) == len(set(sent)) == 58
     page = visit(mail_address(demo), width=1280)
     assert "what changes after our" in page.locator("main").inner_text()
 
 
-def test_without_script_a_manager_corrects_the_reply_looks_and_sends_a_correction(demo: Demo, visit: Open, manager: Any) -> None:
+def test_without_script_a_manager_corrects_the_reply_looks_and_sends_a_correction(
+    demo: Demo, visit: Open, manager: Any
+) -> None:
     page = visit(f"{demo.base}/findings/{slug(demo)}/reply", width=360, script=False, state=manager)
     page.get_by_label("The reply, word for word").fill("")
     page.get_by_role("button", name="Record").click()

@@ -21,15 +21,25 @@ def results(demo: Demo) -> str:
 
 
 @looks
-def test_the_results_are_accessible_and_fit(demo: Demo, visit: Open, manager: Any, width: int, dark: bool) -> None:  # noqa: FBT001
+def test_the_results_are_accessible_and_fit(
+    demo: Demo,
+    visit: Open,
+    manager: Any,
+    width: int,
+    dark: bool,  # noqa: FBT001
+) -> None:
     page = visit(results(demo), width=width, dark=dark, state=manager)
     for summary in page.locator("main summary").all():
         summary.click()
-    assert re.fullmatch(r"\d of 6 measures miss target; .*", page.get_by_role("heading", level=1).inner_text())
+    assert re.fullmatch(
+        r"\d of 6 measures miss target; .*", page.get_by_role("heading", level=1).inner_text()
+    )
     assert faults(page) == []
 
 
-def test_every_page_is_reached_by_clicking_works_and_is_accessible(demo: Demo, visit: Open, manager: Any) -> None:
+def test_every_page_is_reached_by_clicking_works_and_is_accessible(
+    demo: Demo, visit: Open, manager: Any
+) -> None:
     page = visit(f"{demo.base}/", state=manager)
     waiting, seen, wrong = ["/"], {"/"}, []
     while waiting and len(seen) < MOST_PAGES:
@@ -39,11 +49,21 @@ def test_every_page_is_reached_by_clicking_works_and_is_accessible(demo: Demo, v
         answer = page.goto(demo.base + path)
         assert answer
         status = answer.status
-        wrong += [f"{path}: {status}"] if status != 200 else [f"{path}: {fault}" for fault in faults(page)]
-        links = page.eval_on_selector_all("a[href]", "all => all.map(one => one.getAttribute('href'))")
+        wrong += (
+            [f"{path}: {status}"]
+            if status != 200
+            else [f"{path}: {fault}" for fault in faults(page)]
+        )
+        links = page.eval_on_selector_all(
+            "a[href]", "all => all.map(one => one.getAttribute('href'))"
+        )
         found = {link.partition("#")[0] for link in links if link.startswith("/")} - seen
         # One of each kind of page is enough where there is a page per person, wave or letter.
-        new = sorted({re.sub(r"/[0-9a-f]{32}", "/<id>", link).partition("?")[0]: link for link in found}.values())
+        new = sorted(
+            {
+                re.sub(r"/[0-9a-f]{32}", "/<id>", link).partition("?")[0]: link for link in found
+            }.values()
+        )
         waiting += [link for link in new if _kind(link) not in {_kind(known) for known in seen}]
         seen |= set(new)
     assert wrong == []
@@ -54,7 +74,9 @@ def _kind(path: str) -> str:
     return re.sub(r"\d{4}-q\d|[0-9a-f]{24,}", "*", path.partition("?")[0])
 
 
-def test_sharing_shows_the_mail_first_wants_a_person_ticked_and_sends_it(demo: Demo, visit: Open, manager: Any) -> None:
+def test_sharing_shows_the_mail_first_wants_a_person_ticked_and_sends_it(
+    demo: Demo, visit: Open, manager: Any
+) -> None:
     page = visit(f"{demo.base}/providers", width=1280, state=manager)
     page.get_by_label("Provider").fill("Brightline IT")
     page.get_by_label("Contact’s name").fill("Petra Holm")
@@ -83,7 +105,9 @@ def _arrived(page: Page, demo: Demo, address: str) -> bool:
     return False
 
 
-def test_the_printed_link_signs_in_once_and_a_stranger_sees_no_results(demo: Demo, visit: Open, manager: Any) -> None:
+def test_the_printed_link_signs_in_once_and_a_stranger_sees_no_results(
+    demo: Demo, visit: Open, manager: Any
+) -> None:
     assert manager["cookies"]
     page = visit(demo.sign_in)
     page.get_by_role("button", name="Sign in").click()
@@ -94,9 +118,15 @@ def test_the_printed_link_signs_in_once_and_a_stranger_sees_no_results(demo: Dem
     assert faults(stranger) == []
 
 
-def test_the_mail_catcher_shows_invitations_and_the_findings_without_sign_in(demo: Demo, visit: Open) -> None:
+def test_the_mail_catcher_shows_invitations_and_the_findings_without_sign_in(
+    demo: Demo, visit: Open
+) -> None:
     page = visit(f"{demo.base}/mail", width=1280)
     page.get_by_role("link", name=re.compile("staff survey, Q")).first.click()
     assert faults(page) == []
-    letter = page.frame_locator("iframe").first.locator("body").inner_text() if page.locator("iframe").count() else page.inner_text("main")
+    letter = (
+        page.frame_locator("iframe").first.locator("body").inner_text()
+        if page.locator("iframe").count()
+        else page.inner_text("main")
+    )
     assert "Brightline IT" in letter

@@ -45,7 +45,9 @@ class Mailed:
             html = letter.get_body(("html",))
             assert html
             content = unescape(str(html.get_content()))
-            found |= {link.rstrip(".") for link in LINK.findall(text_of(letter))} | set(HREF.findall(content))
+            found |= {link.rstrip(".") for link in LINK.findall(text_of(letter))} | set(
+                HREF.findall(content)
+            )
             found |= set(re.findall(r"<(http[^>]+)>", str(letter["List-Unsubscribe"] or "")))
         return found | {link.replace("#", "%23") for link in found if "#" in link}
 
@@ -55,7 +57,8 @@ def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
     """A counted wave whose findings were shared, and a second one that is open: invited, one address corrected, reminded."""
     product = Product(database_url, folder)
     (folder / "staff.csv").write_bytes(
-        b"email,name,department\n" + b"".join(b"p%d@northwind.example,P %d,Sales\n" % (n, n) for n in range(PEOPLE))
+        b"email,name,department\n"
+        + b"".join(b"p%d@northwind.example,P %d,Sales\n" % (n, n) for n in range(PEOPLE))
     )
     run = product.run
     run("init")
@@ -78,10 +81,18 @@ def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
         run("tick")
         follow_up = letters(product.mails)[-1]
         assert "15 of the 24 of us who were asked answered" in text_of(follow_up)
-        second = next(one["slug"] for one in json.loads(run("waves", "list", "--json"))["waves"] if one["state"] == "planned")
+        second = next(
+            one["slug"]
+            for one in json.loads(run("waves", "list", "--json"))["waves"]
+            if one["state"] == "planned"
+        )
         run("waves", "open", second)
         run("tick")
-        invitations = [letter for letter in letters(product.mails) if letter["Subject"] and f"/s/{second}#" in text_of(letter)]
+        invitations = [
+            letter
+            for letter in letters(product.mails)
+            if letter["Subject"] and f"/s/{second}#" in text_of(letter)
+        ]
         run("people", "correct", "p0@northwind.example", "pia@northwind.example")
         run("tick")
         fresh = letters(product.mails)[-1]
@@ -89,11 +100,20 @@ def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
         facts = json.loads(run("waves", "status", second, "--json"))
         opens, closes = (datetime.fromisoformat(facts[name]) for name in ("opens", "closes"))
         before = len(letters(product.mails))
-        assert "reminders are queued" in run("tick", "--now", (opens + (closes - opens) / 2 + timedelta(hours=1)).isoformat())
+        assert "reminders are queued" in run(
+            "tick", "--now", (opens + (closes - opens) / 2 + timedelta(hours=1)).isoformat()
+        )
         reminders = letters(product.mails)[before:]
         assert len(reminders) == len(invitations)
-        reminder = next(letter for letter in reminders if "pia@" not in str(letter["To"]))  # has an invitation of the same address
-        kinds = {"findings": findings, "invitation": invitations[3], "fresh invitation": fresh, "reminder": reminder}
+        reminder = next(
+            letter for letter in reminders if "pia@" not in str(letter["To"])
+        )  # has an invitation of the same address
+        kinds = {
+            "findings": findings,
+            "invitation": invitations[3],
+            "fresh invitation": fresh,
+            "reminder": reminder,
+        }
         kinds |= {"alarm": alarm, "follow-up": follow_up}
         assert len({str(letter["Subject"]) for letter in kinds.values()}) >= 5
         yield Mailed(product, kinds, invitations, second)
@@ -116,10 +136,29 @@ def the_alarm(product: Product, wave: str) -> EmailMessage:
 def run_prepared(product: Product) -> None:
     """The company of the main job, with this file's staff list."""
     product.run("people", "import", "staff.csv")
-    facts = ("--contact", "Dana Reyes <dana@northwind.example>", "--comments-read-by", "Head of operations", "--host", "northwind.example")
+    facts = (
+        "--contact",
+        "Dana Reyes <dana@northwind.example>",
+        "--comments-read-by",
+        "Head of operations",
+        "--host",
+        "northwind.example",
+    )
     product.run("organisation", "set", "Northwind Ltd", *facts)
-    product.run("providers", "add", "Brightline IT", "--contact", "Otto Lindqvist <otto@brightline.example>")
-    product.run("surveys", "add", "IT support", "--provider", "Brightline IT", "--opens", "2027-01-11T09:00", "--timezone", "Europe/London")
+    product.run(
+        "providers", "add", "Brightline IT", "--contact", "Otto Lindqvist <otto@brightline.example>"
+    )
+    product.run(
+        "surveys",
+        "add",
+        "IT support",
+        "--provider",
+        "Brightline IT",
+        "--opens",
+        "2027-01-11T09:00",
+        "--timezone",
+        "Europe/London",
+    )
     product.run("targets", "set", "IT support", "OVR1", "--target", "0.7")
 
 
@@ -170,7 +209,8 @@ def count(product: Product, table: str) -> int:
 def one_of_each_kind(addresses: set[str]) -> list[str]:
     """Of addresses that differ in their wave, code or secret alone, the first."""
     kinds = {
-        re.sub(r"[#?].*", "", re.sub(r"/(s|stop|waves)/[^/#?]+", r"/\1/_", address)): address for address in sorted(addresses, reverse=True)
+        re.sub(r"[#?].*", "", re.sub(r"/(s|stop|waves)/[^/#?]+", r"/\1/_", address)): address
+        for address in sorted(addresses, reverse=True)
     }
     return sorted(kinds.values())
 
@@ -187,7 +227,9 @@ def test_scanners_change_nothing_then_one_person_answers_once_and_another_stops(
     with mailed(database_url, tmp_path) as found:
         base = f"http://127.0.0.1:{found.product.port}"
         ours = {address for address in found.addresses if address.startswith(f"{base}/")}
-        one_click = re.findall(r"<(http[^>]+)>", str(found.kinds["reminder"]["List-Unsubscribe"]))[0]
+        one_click = re.findall(r"<(http[^>]+)>", str(found.kinds["reminder"]["List-Unsubscribe"]))[
+            0
+        ]
         assert one_click in ours
         assert found.addresses - ours == set(), "a mail leads nowhere else"
         assert {path.split("/")[3] for path in ours} >= {"s", "stop", "promise", "waves"}
@@ -216,9 +258,14 @@ def test_scanners_change_nothing_then_one_person_answers_once_and_another_stops(
         page.wait_for_url("**/thanks")
         assert count(found.product, "ballot") == 1
         again = {"token": link.partition("#")[2], "OVR1": "1"}
-        for letter in (found.kinds["reminder"], the_first_letter_to(found, str(found.kinds["reminder"]["To"]))):
+        for letter in (
+            found.kinds["reminder"],
+            the_first_letter_to(found, str(found.kinds["reminder"]["To"])),
+        ):
             again["token"] = link_in(letter).partition("#")[2]
-            assert fetch(link.partition("#")[0], "POST", again)[0] == 410, "both letters' codes burned the same invitation"
+            assert fetch(link.partition("#")[0], "POST", again)[0] == 410, (
+                "both letters' codes burned the same invitation"
+            )
         assert count(found.product, "ballot") == 1
 
         assert count(found.product, "stop") == 0

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from sqlalchemy import text
 
-from survey.access.service.accounts import add_user, sign_in_link
+from survey.access.service.accounts import add_user, make_sign_in_link
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db, transaction
@@ -31,7 +31,10 @@ from tests.ports import free_port
 
 pytestmark = pytest.mark.browser
 STAFF = {"Sales": 14, "Service": 12, "Warehouse": 14}
-REFUSED = {"ada@northwind.example": "550 5.1.1 no such user", "c2@northwind.example": "552 5.2.2 over quota"}
+REFUSED = {
+    "ada@northwind.example": "550 5.1.1 no such user",
+    "c2@northwind.example": "552 5.2.2 over quota",
+}
 
 
 @dataclass
@@ -49,33 +52,49 @@ class Server:
 
     def pause(self, reason: str) -> None:
         with create_app(self.config).app_context():
-            pausing.pause(reason)
+            pausing.pause_sending(reason)
             db.engine.dispose()
 
     def resume(self) -> None:
         with create_app(self.config).app_context():
-            pausing.resume()
+            pausing.resume_sending()
             db.engine.dispose()
 
 
 @pytest.fixture(scope="module")
-def installation(templates: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, dict[str, str], str]:
+def installation(
+    templates: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Server, dict[str, str], str]:
     """The open wave; made before the browser starts, whose event loop keeps that of a mail server from running."""
     folder, port = tmp_path_factory.mktemp("sending"), free_port()
-    (folder / "candour.db").write_bytes(Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes())
+    (folder / "candour.db").write_bytes(
+        Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes()
+    )
     base = f"http://127.0.0.1:{port}"
-    environment = settings_of(f"sqlite:///{folder / 'candour.db'}", folder, CANDOUR_BASE_URL=base, CANDOUR_MAIL_PER_MINUTE="5")
+    environment = settings_of(
+        f"sqlite:///{folder / 'candour.db'}",
+        folder,
+        CANDOUR_BASE_URL=base,
+        CANDOUR_MAIL_PER_MINUTE="5",
+    )
     config = Config.from_environment(environment, folder)
     with create_app(config).app_context():
-        found = Server(base, config, open_wave(found_company(STAFF).slug, now(), config.key_dir, actor="test").slug)
-        link = sign_in_link(add_user("manager@northwind.example", "manager").email, config)
+        found = Server(
+            base,
+            config,
+            open_wave(found_company(STAFF).slug, now(), config.key_dir, actor="test").slug,
+        )
+        link = make_sign_in_link(add_user("manager@northwind.example", "manager").email, config)
         with transaction() as session:  # these go first
-            first = "SELECT i.id FROM invitation i JOIN person p ON p.id = i.person_id WHERE p.email IN (:ada, :bob)"
+            first = (
+                "SELECT i.id FROM invitation i JOIN person p ON p.id = i.person_id WHERE p.email IN"
+                " (:ada, :bob)"
+            )
             query = text(f"UPDATE outbox SET priority = 1 WHERE recipient IN ({first})")
             session.execute(query, dict(zip(("ada", "bob"), REFUSED, strict=True)))
         with open_postbox() as box:
             box.refused = REFUSED
-            mail.deliver(seconds=3, channel=Connection(box.url, None, Limits(2.0, 4.0)))
+            mail.deliver_letters(seconds=3, channel=Connection(box.url, None, Limits(2.0, 4.0)))
         db.engine.dispose()
     return found, environment, link
 
@@ -85,10 +104,24 @@ def server(installation: tuple[Server, dict[str, str], str], chromium: Browser) 
     """Its pages on a port of their own; the timed work is left out."""
     found, environment, link = installation
     folder, base, port = found.config.folder, found.base, found.base.rpartition(":")[2]
-    command = [sys.executable, "-c", "from survey.cli import main; main()", "serve", "--web-only", "--port", port]
+    command = [
+        sys.executable,
+        "-c",
+        "from survey.cli import main; main()",
+        "serve",
+        "--web-only",
+        "--port",
+        port,
+    ]
     log = folder / "printed"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=folder, env={"PATH": os.environ["PATH"], **environment}, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], **environment},
+            stdout=out,
+            stderr=out,
+        )
     try:
         _await(f"{base}/readyz", process, log)
         context = chromium.new_context()
@@ -112,7 +145,12 @@ def fits(page: Page, name: str) -> list[str]:
 
 
 @looks
-def test_every_page_about_mail_is_accessible_and_fits(server: Server, visit: Open, width: int, dark: bool) -> None:  # noqa: FBT001
+def test_every_page_about_mail_is_accessible_and_fits(
+    server: Server,
+    visit: Open,
+    width: int,
+    dark: bool,  # noqa: FBT001
+) -> None:
     page = visit(server.page, width=width, dark=dark, state=server.state)
     look = f"{width}-{'dark' if dark else 'light'}"
     assert "of 40 invitations handed over, 5 a minute" in page.inner_text("main")

@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
-from survey.access.service.accounts import add_user, sign_in_link
+from survey.access.service.accounts import add_user, make_sign_in_link
 from survey.database import db
 from tests.browser.conftest import Open
 from tests.findings.quarter import WITH_A_VOID_THIRD, counted_quarter, planned_thirds
@@ -38,13 +38,15 @@ def server(app: Flask, quarters: None) -> Iterator[str]:
 
 
 def overflow(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+    return int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_thirds_and_quarters_fit_a_phone_and_a_desk(app: Flask, server: str, visit: Open) -> None:
     user = add_user("manager@northwind.example", "manager")
-    link = sign_in_link(user.email, app.config["CANDOUR"]).partition("#")[2]
+    link = make_sign_in_link(user.email, app.config["CANDOUR"]).partition("#")[2]
     db.session.rollback()
     first = visit(f"{server}/sign-in/link#{link}")
     first.get_by_role("button", name="Sign in").click()

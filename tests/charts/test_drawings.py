@@ -21,21 +21,30 @@ DRAWN = {
     "middle": drawings.middle((3, 8, 8, 9, 2), 30),
     "column": drawings.column(12.5),
     "swatch": drawings.swatch(0),
-    "trend": drawings.trend(QUARTERS, 70),
+    "trend": drawings.draw_trend(QUARTERS, 70),
 }
 
 
 def parts(drawing: Markup, kind: str) -> list[dict[str, str]]:
     """The attributes of all shapes of one kind, in order."""
-    return [dict(found.attrib) for found in ET.fromstring(drawing).iter() if kind in found.get("class", "").split()]
+    return [
+        dict(found.attrib)
+        for found in ET.fromstring(drawing).iter()
+        if kind in found.get("class", "").split()
+    ]
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_drawing_is_hidden_from_screen_readers_and_has_no_style_and_no_script(name: str) -> None:
     root = ET.fromstring(DRAWN[name])
     assert root.get("aria-hidden") == "true"
-    assert all(not key.startswith("on") and key != "style" for found in root.iter() for key in found.attrib)
-    assert all(found.tag in {"svg", "rect", "line", "circle", "text", "polygon", "polyline"} for found in root.iter())
+    assert all(
+        not key.startswith("on") and key != "style" for found in root.iter() for key in found.attrib
+    )
+    assert all(
+        found.tag in {"svg", "rect", "line", "circle", "text", "polygon", "polyline"}
+        for found in root.iter()
+    )
 
 
 @pytest.mark.parametrize("name", sorted(set(DRAWN) - {"swatch"}))
@@ -48,7 +57,10 @@ def test_a_drawing_stretches_with_what_it_stands_in(name: str) -> None:
 def test_score_range_and_target_stand_at_their_numbers() -> None:
     drawing = DRAWN["whisker"]
     assert parts(drawing, "c-dot")[0]["cx"] == "36.7%"
-    assert (parts(drawing, "c-range")[0]["x"], parts(drawing, "c-range")[0]["width"]) == ("27.2%", "21.4%")
+    assert (parts(drawing, "c-range")[0]["x"], parts(drawing, "c-range")[0]["width"]) == (
+        "27.2%",
+        "21.4%",
+    )
     assert parts(drawing, "c-target")[0]["x1"] == parts(drawing, "c-target")[0]["x2"] == "60%"
 
 
@@ -62,10 +74,15 @@ def test_without_a_target_no_line_is_drawn() -> None:
 
 
 def test_a_range_without_width_is_still_seen() -> None:
-    assert float(parts(drawings.dot_and_whisker(Range(69, 69, 69)), "c-range")[0]["width"].rstrip("%")) > 0
+    assert (
+        float(parts(drawings.dot_and_whisker(Range(69, 69, 69)), "c-range")[0]["width"].rstrip("%"))
+        > 0
+    )
 
 
-@pytest.mark.parametrize("ends", [(50, 60, 70), (50, 40, 45), (50, -1, 70), (50, 40, 101), (101, 40, 101)])
+@pytest.mark.parametrize(
+    "ends", [(50, 60, 70), (50, 40, 45), (50, -1, 70), (50, 40, 101), (101, 40, 101)]
+)
 def test_a_range_that_cannot_be_right_is_refused(ends: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="not a range"):
         Range(*ends)
@@ -76,7 +93,15 @@ def test_every_range_is_drawn_within_the_scale(ends: list[float]) -> None:
     low, estimate, high = ends
     bar = parts(drawings.dot_and_whisker(Range(estimate, low, high)), "c-range")[0]
     assert 0 <= float(bar["x"].rstrip("%")) <= 100
-    assert 0 <= float(parts(drawings.dot_and_whisker(Range(estimate, low, high)), "c-dot")[0]["cx"].rstrip("%")) <= 100
+    assert (
+        0
+        <= float(
+            parts(drawings.dot_and_whisker(Range(estimate, low, high)), "c-dot")[0]["cx"].rstrip(
+                "%"
+            )
+        )
+        <= 100
+    )
 
 
 def test_negative_answers_lie_left_of_the_line_and_positive_right_in_order() -> None:
@@ -98,7 +123,9 @@ def test_the_middle_answer_is_on_neither_side_of_the_line() -> None:
 
 
 @given(COUNTS, COUNTS)
-def test_rows_of_one_table_are_drawn_on_one_scale(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+def test_rows_of_one_table_are_drawn_on_one_scale(
+    first: tuple[int, ...], second: tuple[int, ...]
+) -> None:
     """Equal shares have equal widths, whatever the rest of the row holds."""
     widths = []
     for counts in (first, tuple(2 * count for count in first), second):
@@ -125,7 +152,7 @@ def test_no_answers_at_all_draw_nothing_but_the_line() -> None:
 
 def lines(points: list[TrendPoint]) -> list[int]:
     """How many waves each line of a trend joins."""
-    return [len(found["points"].split()) for found in parts(drawings.trend(points), "c-line")]
+    return [len(found["points"].split()) for found in parts(drawings.draw_trend(points), "c-line")]
 
 
 def changed(points: list[TrendPoint], at: int, **more: object) -> list[TrendPoint]:
@@ -146,72 +173,86 @@ def test_no_line_runs_through_a_break() -> None:
 def test_a_wave_that_may_not_be_shown_leaves_a_gap_and_no_point() -> None:
     points = changed(QUARTERS, 3, score=None)
     assert lines(points) == [3, 2]
-    assert len(parts(drawings.trend(points), "c-point")) == 5
+    assert len(parts(drawings.draw_trend(points), "c-point")) == 5
 
 
 def test_a_wave_alone_still_shows_its_range() -> None:
-    drawing = drawings.trend(changed(changed(QUARTERS, 1, broken=True), 2, broken=True))
+    drawing = drawings.draw_trend(changed(changed(QUARTERS, 1, broken=True), 2, broken=True))
     alone = [found for found in parts(drawing, "c-band") if "height" in found]
     assert len(alone) == 2
     assert all(float(found["height"]) > 0 for found in alone)
 
 
 def test_imported_waves_are_hollow() -> None:
-    drawing = drawings.trend(changed(QUARTERS, 0, imported=True))
+    drawing = drawings.draw_trend(changed(QUARTERS, 0, imported=True))
     assert (len(parts(drawing, "c-hollow")), len(parts(drawing, "c-point"))) == (1, 5)
 
 
 def test_waves_stand_where_their_time_puts_them() -> None:
     late = [*QUARTERS[:3], TrendPoint("late", 91.0 * 8, QUARTERS[3].score)]
-    first, second, third, last = (float(found["cx"].rstrip("%")) for found in parts(drawings.trend(late), "c-point"))
+    first, second, third, last = (
+        float(found["cx"].rstrip("%")) for found in parts(drawings.draw_trend(late), "c-point")
+    )
     assert second - first == pytest.approx(third - second, abs=0.2)
     assert last - third == pytest.approx(6 * (second - first), abs=0.5)
 
 
 def test_a_higher_score_stands_higher() -> None:
-    heights = [float(found["cy"]) for found in parts(drawings.trend(QUARTERS), "c-point")]
+    heights = [float(found["cy"]) for found in parts(drawings.draw_trend(QUARTERS), "c-point")]
     assert heights == sorted(heights, reverse=True)
 
 
 def test_the_newest_wave_keeps_its_label_and_crowded_ones_give_way() -> None:
     crowd = [TrendPoint(f"W{i}", float(i), Range(50, 40, 60)) for i in range(60)]
-    labels = re.findall(r">(W\d+)<", drawings.trend(crowd))
+    labels = re.findall(r">(W\d+)<", drawings.draw_trend(crowd))
     assert "W59" in labels
     assert len(labels) <= 14
 
 
 def test_every_second_label_gives_way_on_a_phone() -> None:
-    drawing = drawings.trend(QUARTERS)
+    drawing = drawings.draw_trend(QUARTERS)
     thin = [found for found in parts(drawing, "c-tick") if "c-thin" in found["class"]]
     assert len(thin) == 3
 
 
 @pytest.mark.parametrize(("newest", "above"), [(50, True), (90, False)])
 def test_the_words_of_the_target_keep_clear_of_the_newest_score(newest: float, above: bool) -> None:  # noqa: FBT001
-    drawing = drawings.trend([*QUARTERS, TrendPoint("now", 600, Range(newest, newest - 5, newest + 5))], 70)
-    line, words = float(parts(drawing, "c-target")[0]["y1"]), float(parts(drawing, "c-label")[0]["y"])
+    drawing = drawings.draw_trend(
+        [*QUARTERS, TrendPoint("now", 600, Range(newest, newest - 5, newest + 5))], 70
+    )
+    line, words = (
+        float(parts(drawing, "c-target")[0]["y1"]),
+        float(parts(drawing, "c-label")[0]["y"]),
+    )
     assert (words < line) is above
 
 
 def test_labels_are_escaped() -> None:
-    drawing = drawings.trend([TrendPoint("<b>&", 0, Range(50, 40, 60)), TrendPoint("x", 1, None)])
+    drawing = drawings.draw_trend(
+        [TrendPoint("<b>&", 0, Range(50, 40, 60)), TrendPoint("x", 1, None)]
+    )
     assert "<b>" not in drawing
     assert "&lt;b&gt;&amp;" in drawing
 
 
 def test_no_waves_draw_an_empty_scale() -> None:
-    assert not parts(drawings.trend([]), "c-point")
+    assert not parts(drawings.draw_trend([]), "c-point")
 
 
 def cells(score: Range) -> list[tuple[int, str]]:
     """Width in per cent and colour of each cell of the mail's chart."""
     return [
-        (int(width), colour) for width, colour in re.findall(r'width="(\d+)%" height="12" bgcolor="(#\w+)"', drawings.range_cells(score))
+        (int(width), colour)
+        for width, colour in re.findall(
+            r'width="(\d+)%" height="12" bgcolor="(#\w+)"', drawings.range_cells(score)
+        )
     ]
 
 
 @given(RANGES, st.none() | st.floats(0, 100))
-def test_the_mails_chart_fills_the_whole_scale_whatever_it_shows(ends: list[float], target: float | None) -> None:
+def test_the_mails_chart_fills_the_whole_scale_whatever_it_shows(
+    ends: list[float], target: float | None
+) -> None:
     low, estimate, high = ends
     found = cells(Range(estimate, low, high, target))
     assert sum(width for width, _ in found) == 100

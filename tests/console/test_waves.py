@@ -24,14 +24,20 @@ def said(response: TestResponse) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.text)).split())
 
 
-def press(client: FlaskClient, address: str, data: Mapping[str, str] | None = None, *, page: str = "") -> TestResponse:
+def press(
+    client: FlaskClient, address: str, data: Mapping[str, str] | None = None, *, page: str = ""
+) -> TestResponse:
     """Sends the form of a page with its hidden field, and follows to where it leads."""
     hidden = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get(page or address).text)
     assert hidden
-    return client.post(address, data={"csrf_token": hidden[1], **(data or {})}, follow_redirects=True)
+    return client.post(
+        address, data={"csrf_token": hidden[1], **(data or {})}, follow_redirects=True
+    )
 
 
-def test_answers_are_counted_in_fives_and_nothing_else_is_shown_while_open(app: Flask, client: FlaskClient) -> None:
+def test_answers_are_counted_in_fives_and_nothing_else_is_shown_while_open(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_today(app)
     signed_in(client, "viewer")
     address = f"/waves/{company.wave.slug}/progress"
@@ -51,7 +57,9 @@ def test_answers_are_counted_in_fives_and_nothing_else_is_shown_while_open(app: 
     assert re.sub(r"\d\d:\d\d UTC", "", seen[2].text) == re.sub(r"\d\d:\d\d UTC", "", seen[3].text)
 
 
-def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(app: Flask, client: FlaskClient) -> None:
+def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(
+    app: Flask, client: FlaskClient
+) -> None:
     first = found_company({"Sales": 12, "Legal": 3})
     signed_in(client, "manager")
     address = f"/waves/{first.slug}/open"
@@ -60,7 +68,7 @@ def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(app: Flas
     assert "Legal and Sales: 15 invited" in said(page)
     assert "about 56 times in 100" in said(page)
     assert "Legal and Sales are counted together" in said(page)
-    assert waves.wave(first.slug).state is WaveState.PLANNED
+    assert waves.find_wave(first.slug).state is WaveState.PLANNED
     opened = press(client, address)
     assert opened.status_code == 200
     assert "15 invitations are on their way" in said(opened)
@@ -68,44 +76,60 @@ def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(app: Flas
     assert (again.status_code, "opens once" in said(again)) == (409, True)
 
 
-def test_what_is_wrong_with_mail_is_said_before_a_launch_and_refuses_nothing(app: Flask, client: FlaskClient) -> None:
+def test_what_is_wrong_with_mail_is_said_before_a_launch_and_refuses_nothing(
+    app: Flask, client: FlaskClient
+) -> None:
     first = found_company()
     config = app.config["CANDOUR"]
     url = f"smtp://127.0.0.1:{free_port()}"
-    app.config["CANDOUR"] = replace(config, mail_url=url, mail_from="Otto <otto@brightline.example>", mail_per_minute=1)
+    app.config["CANDOUR"] = replace(
+        config, mail_url=url, mail_from="Otto <otto@brightline.example>", mail_per_minute=1
+    )
     signed_in(client, "manager")
     address = f"/waves/{first.slug}/open"
     told = said(client.get(address))
-    assert "cannot be used now: the mail server does not take connections. Your administrator can look into this." in told
+    assert (
+        "cannot be used now: the mail server does not take connections. Your administrator can look"
+        " into this." in told
+    )
     assert "Mails come from brightline.example, the provider's own domain" in told
     assert "which opens on this machine only" in told
-    pausing.pause("the mail server refused our sign-in")
-    assert "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is resumed" in said(client.get(address))
+    pausing.pause_sending("the mail server refused our sign-in")
+    assert (
+        "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is"
+        " resumed" in said(client.get(address))
+    )
     assert "58 invitations are on their way" in said(press(client, address))
 
 
-def test_closing_early_asks_for_a_reason_and_a_wave_without_answers_is_void(app: Flask, client: FlaskClient) -> None:
+def test_closing_early_asks_for_a_reason_and_a_wave_without_answers_is_void(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_today(app)
     signed_in(client, "manager")
     address = f"/waves/{company.wave.slug}/close"
     without = press(client, address, {"reason": "  "})
     assert (without.status_code, "say why" in said(without)) == (400, True)
-    assert waves.wave(company.wave.slug).state is WaveState.OPEN
+    assert waves.find_wave(company.wave.slug).state is WaveState.OPEN
     closed = press(client, address, {"reason": "office flooded"})
     assert closed.status_code == 200
     assert "Fewer than 5 people answered" in said(closed)
-    assert waves.wave(company.wave.slug).state is WaveState.VOID
+    assert waves.find_wave(company.wave.slug).state is WaveState.VOID
 
 
 @pytest.mark.parametrize("state", ["planned", "void"])
 def test_a_wave_in_every_state_has_a_page(app: Flask, client: FlaskClient, state: str) -> None:
     first = found_company()
     if state == "void":
-        void_wave(first.slug, app.config["CANDOUR"].key_dir, reason="wrong staff list", actor="test")
+        void_wave(
+            first.slug, app.config["CANDOUR"].key_dir, reason="wrong staff list", actor="test"
+        )
     signed_in(client, "viewer")
     page = client.get(f"/waves/{first.slug}/progress")
     assert page.status_code == 200
-    assert ("Nothing has been sent" if state == "planned" else "This wave is void: wrong staff list") in said(page)
+    assert (
+        "Nothing has been sent" if state == "planned" else "This wave is void: wrong staff list"
+    ) in said(page)
     assert first.named in said(client.get("/"))
 
 
@@ -114,4 +138,4 @@ def test_a_viewer_may_look_and_neither_open_nor_close(app: Flask, client: FlaskC
     signed_in(client, "viewer")
     for verb in ("open", "close"):
         assert client.get(f"/waves/{first.slug}/{verb}").status_code == 403
-    assert waves.wave(first.slug).state is WaveState.PLANNED
+    assert waves.find_wave(first.slug).state is WaveState.PLANNED

@@ -26,7 +26,12 @@ def main() -> None:
             continue
         app = create_app(Config.from_environment(job["settings"], Path(job["folder"])))
         with app.app_context():
-            close_wave(job["wave"], datetime.fromisoformat(job["now"]), app.config["CANDOUR"].key_dir, actor="test")
+            close_wave(
+                job["wave"],
+                datetime.fromisoformat(job["now"]),
+                app.config["CANDOUR"].key_dir,
+                actor="test",
+            )
         os._exit(0)
 
 

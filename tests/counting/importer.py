@@ -32,7 +32,9 @@ def main() -> None:
     with app.app_context():
         event.listen(db.engine, "commit", before)
         event.listen(db.engine, "checkin", after)  # the connection of the commit is given back
-        count_returned(job["wave"], Path(job["file"]).read_bytes(), app.config["CANDOUR"].key_dir, actor="test")
+        count_returned(
+            job["wave"], Path(job["file"]).read_bytes(), app.config["CANDOUR"].key_dir, actor="test"
+        )
 
 
 if __name__ == "__main__":

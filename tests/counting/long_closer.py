@@ -16,13 +16,13 @@ from survey.app import create_app
 from survey.config import Config
 from survey.counting import service as counting
 from survey.database import db
-from survey.jobs import works
+from survey.jobs import long_jobs
 
 
 def main() -> None:
     """Reads one job: settings, folder, wave, the time, and after how many opened ballots to die; -1: before the commit of the count."""
     job = json.loads(sys.stdin.read())
-    counting.COUNTED_AT_ONCE, works.SECONDS_BETWEEN_REPORTS = 20, 0.0
+    counting.COUNTED_AT_ONCE, long_jobs.SECONDS_BETWEEN_REPORTS = 20, 0.0
 
     def heard(done: int, _total: int) -> None:
         if done == job["dies_after"]:
@@ -36,7 +36,13 @@ def main() -> None:
     with app.app_context():
         if job["dies_after"] == -1:
             event.listen(db.engine, "commit", before)
-        counting.close_wave(job["wave"], datetime.fromisoformat(job["now"]), app.config["CANDOUR"].key_dir, actor="mira", progress=heard)
+        counting.close_wave(
+            job["wave"],
+            datetime.fromisoformat(job["now"]),
+            app.config["CANDOUR"].key_dir,
+            actor="mira",
+            progress=heard,
+        )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored, open_today
 from tests.cast import Company, close_company, found_company
 from tests.outside import browser
+from tests.proofs import on_postgresql
 
 ANSWERS = {"OVR1": "4", "OPN1": "Call <b>before</b> you connect."}
 DAY = timedelta(days=1)
@@ -48,18 +49,23 @@ def key_file(company: Company) -> Path:
 
 
 def missing_since(company: Company) -> object:
-    return waves.wave(company.wave.slug).key_missing_since
+    return waves.find_wave(company.wave.slug).key_missing_since
 
 
 def probe(company: Company, after: timedelta = timedelta(0)) -> list[str]:
-    return [line for line in tick(company.config, now() + after, seconds=0) if line.startswith("ALARM")]
+    return [
+        line for line in tick(company.config, now() + after, seconds=0) if line.startswith("ALARM")
+    ]
 
 
-def send(client: FlaskClient, company: Company, code: str, answers: dict[str, str] = ANSWERS) -> tuple[int, str]:
+def send(
+    client: FlaskClient, company: Company, code: str, answers: dict[str, str] = ANSWERS
+) -> tuple[int, str]:
     page = client.post(f"/s/{company.wave.slug}", data={"token": code, **answers})
     return page.status_code, page.text
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("fault", ["lost", "damaged", "another's"])
 def test_every_post_gets_503_with_its_answers_until_the_key_is_back(
     company: Company, client: FlaskClient, fault: str, caplog: pytest.LogCaptureFixture
@@ -75,7 +81,10 @@ def test_every_post_gets_503_with_its_answers_until_the_key_is_back(
     assert f"candour keys import {company.wave.slug} FILE" in alarm
     assert missing_since(company)
     spent, unknown = company.codes[0], draw_code()
-    pages = {send(client, company, code)[1].replace(code, "") for code in (company.codes[1], spent, unknown)}
+    pages = {
+        send(client, company, code)[1].replace(code, "")
+        for code in (company.codes[1], spent, unknown)
+    }
     status, page = send(client, company, company.codes[1])
     assert (status, len(pages)) == (503, 1)
     assert "We cannot take answers right now" in page
@@ -83,20 +92,28 @@ def test_every_post_gets_503_with_its_answers_until_the_key_is_back(
     assert 'value="4" checked' in page
     assert "Call &lt;b&gt;before&lt;/b&gt; you connect." in page
     assert company.codes[1] in page
-    assert [send(client, company, "", {})[0], send(client, company, "x", {"OVR1": "9"})[0]] == [503, 503]
+    assert [send(client, company, "", {})[0], send(client, company, "x", {"OVR1": "9"})[0]] == [
+        503,
+        503,
+    ]
     assert (number_of_ballots(company.wave.id), number_answered(company.wave.id)) == (1, 1)
     assert (
-        "so no answer is taken until it is back" in browser(client.application, "manager").get(f"/waves/{company.wave.slug}/progress").text
+        "so no answer is taken until it is back"
+        in browser(client.application, "manager").get(f"/waves/{company.wave.slug}/progress").text
     )
     key_file(company).write_bytes(good)
     assert probe(company) == []
     assert missing_since(company) is None
     assert send(client, company, company.codes[1])[0] == 303
-    noted = [(entry.who, entry.what) for entry in audit.entries() if entry.what.startswith("key ")]
+    noted = [
+        (entry.who, entry.what) for entry in audit.list_entries() if entry.what.startswith("key ")
+    ]
     assert noted == [("timetable", "key found"), ("timetable", "key missing")]
 
 
-def test_a_probe_comes_at_the_start_and_then_once_a_day(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_comes_at_the_start_and_then_once_a_day(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert probe(company) == []
     key_file(company).rename(key_file(company).with_suffix(".away"))
     assert probe(company, DAY - timedelta(seconds=60)) == []
@@ -122,7 +139,9 @@ def test_the_rhythm_of_the_probes_is_stored_nowhere(company: Company) -> None:
     assert everything_stored() == before
 
 
-def test_the_alarm_is_logged_once_a_day_and_not_with_every_pass(company: Company, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_alarm_is_logged_once_a_day_and_not_with_every_pass(
+    company: Company, caplog: pytest.LogCaptureFixture
+) -> None:
     key_file(company).unlink()
     with caplog.at_level(logging.ERROR, "survey.schedule"):
         for minutes in (0, 1, 2, 24 * 60):
@@ -130,14 +149,16 @@ def test_the_alarm_is_logged_once_a_day_and_not_with_every_pass(company: Company
     assert len(caplog.messages) == 2
 
 
-def test_a_process_without_a_key_folder_leaves_a_healthy_wave_alone_and_says_so(company: Company) -> None:
+def test_a_process_without_a_key_folder_leaves_a_healthy_wave_alone_and_says_so(
+    company: Company,
+) -> None:
     without = replace(company.config, key_dir=None)
     before = everything_stored()
     assert NO_KEYS in tick(without, now(), seconds=0)
     assert everything_stored() == before
     said = tick(without, company.wave.closes_at, seconds=0)
     assert any("CANDOUR_KEY_DIR" in line for line in said)
-    assert waves.wave(company.wave.slug).state is WaveState.OPEN
+    assert waves.find_wave(company.wave.slug).state is WaveState.OPEN
 
 
 def test_the_page_of_such_a_process_says_that_it_cannot_open_a_wave(app: Flask) -> None:
@@ -148,7 +169,7 @@ def test_the_page_of_such_a_process_says_that_it_cannot_open_a_wave(app: Flask) 
     said = mira.press(f"/waves/{first.slug}/open", f"/waves/{first.slug}/open", {})
     assert "has no key folder" in said.text
     assert "Your administrator can do this." in said.text
-    assert waves.wave(first.slug).state is WaveState.PLANNED
+    assert waves.find_wave(first.slug).state is WaveState.PLANNED
 
 
 def test_after_the_close_a_missing_key_asks_nobody_to_try_again(
@@ -160,18 +181,23 @@ def test_after_the_close_a_missing_key_asks_nobody_to_try_again(
     assert send(client, company, company.codes[0])[0] == 410
 
 
-def test_a_probe_that_fails_at_the_launch_opens_nothing_and_sends_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_that_fails_at_the_launch_opens_nothing_and_sends_nothing(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, config = found_company(), app.config["CANDOUR"]
     before = everything_stored()
-    monkeypatch.setattr(sealing, "probe", lambda public, wave_id: bytes(sealing.SEALED))
+    monkeypatch.setattr(sealing, "make_probe", lambda public, wave_id: bytes(sealing.SEALED))
     with pytest.raises(Refused, match=r"does not open what it sealed\. Nothing was sent"):
         open_wave(first.slug, first.opens_at, config.key_dir, actor="test")
     assert everything_stored() == before
     assert db.session.scalar(text("SELECT count(*) FROM outbox")) == 0
     monkeypatch.undo()
-    assert open_wave(first.slug, first.opens_at, config.key_dir, actor="test").state is WaveState.OPEN
+    assert (
+        open_wave(first.slug, first.opens_at, config.key_dir, actor="test").state is WaveState.OPEN
+    )
 
 
+@on_postgresql("databases")
 def test_destroying_the_key_again_is_harmless(company: Company, client: FlaskClient) -> None:
     for code in company.codes[:6]:
         send(client, company, code)

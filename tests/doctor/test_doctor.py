@@ -15,16 +15,17 @@ from sqlalchemy import text
 from survey.config import Config
 from survey.database import db, transaction
 from survey.doctor import service as doctor
-from survey.doctor.service import Check, examine, settings
+from survey.doctor.service import Diagnosis, examine, list_settings
 from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.mail.outbox.service import pausing
 from survey.vault.keys.service.safe_keeping import export_key
-from survey.vault.service.spare_copies import confirm_destroyed
+from survey.vault.service.spare_copies import confirm_copies_destroyed
 from tests.answering.today import everything_stored, open_today
 from tests.cast import Company, close_company, found_company
 from tests.conftest import settings as installation
 from tests.outside import Candour, command_line
+from tests.proofs import on_postgresql
 
 KINDS = frozenset({"invitation", "reminder", "findings"})
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -33,7 +34,13 @@ PASSPHRASE = "seven brown owls on a fence"
 
 
 @pytest.fixture
-def candour(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candour:
+def candour(
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Candour:
     (tmp_path / "keys").chmod(0o700)
     return command_line(app, database_url, tmp_path, monkeypatch, capsys)
 
@@ -45,7 +52,7 @@ def config(app: Flask, tmp_path: Path) -> Config:
     return found
 
 
-def wrong(config: Config, kinds: frozenset[str] = KINDS) -> list[Check]:
+def wrong(config: Config, kinds: frozenset[str] = KINDS) -> list[Diagnosis]:
     return [check for check in examine(config, kinds) if check.verdict == "wrong"]
 
 
@@ -60,9 +67,10 @@ def key_file(company: Company) -> Path:
     return company.config.key_dir / f"{company.wave.id}.key"
 
 
+@on_postgresql("databases")
 def test_a_healthy_installation_is_told_so_and_left_as_it_is(app: Flask, candour: Candour) -> None:
     company = open_today(app)
-    mail.deliver()
+    mail.deliver_letters()
     before, files = everything_stored(), sorted(key_file(company).parent.iterdir())
     said, as_json = candour("doctor"), candour("doctor", "--json")
     assert (said.code, said.err, as_json.code, as_json.err) == (0, "", 0, "")
@@ -70,21 +78,41 @@ def test_a_healthy_installation_is_told_so_and_left_as_it_is(app: Flask, candour
     assert document["healthy"] is True
     assert {check["verdict"] for check in document["checks"]} == {"good", "note"}
     names = {check["name"] for check in document["checks"]}
-    assert names >= {"database", "migrations", "key folder", "base URL", "clock", "database's log", "time zones", "mail"}
+    assert names >= {
+        "database",
+        "migrations",
+        "key folder",
+        "base URL",
+        "clock",
+        "database's log",
+        "time zones",
+        "mail",
+    }
     assert f"key of {company.wave.slug}" in names
     assert f"candour keys export {company.wave.slug} FILE" in said.out
     assert everything_stored() == before
     assert sorted(key_file(company).parent.iterdir()) == files
 
 
-def test_every_setting_is_listed_with_its_source_and_no_secret(config: Config, tmp_path: Path, candour: Candour) -> None:
-    secret = {"CANDOUR_SECRET_KEY": "hush-" * 8, "CANDOUR_MAIL_URL": "smtps://feedback:open%40sesame@mail.northwind.example:465"}
+def test_every_setting_is_listed_with_its_source_and_no_secret(
+    config: Config, tmp_path: Path, candour: Candour
+) -> None:
+    secret = {
+        "CANDOUR_SECRET_KEY": "hush-" * 8,
+        "CANDOUR_MAIL_URL": "smtps://feedback:open%40sesame@mail.northwind.example:465",
+    }
     address = "postgresql+psycopg://candour:let-me-in@db.northwind.example/candour?sslmode=require"
-    found = {one.name: one for one in settings(installation(address, tmp_path, **secret))}
+    found = {one.name: one for one in list_settings(installation(address, tmp_path, **secret))}
     assert set(found) == set(config.sources)
     assert found["CANDOUR_MAIL_URL"].value == "smtps://feedback:(secret)@mail.northwind.example:465"
-    assert found["CANDOUR_DATABASE_URL"].value == "postgresql+psycopg://candour:(secret)@db.northwind.example/candour?sslmode=require"
-    assert (found["CANDOUR_TIMEZONE"].value, found["CANDOUR_TIMEZONE"].source) == ("Europe/London", "environment")
+    assert (
+        found["CANDOUR_DATABASE_URL"].value
+        == "postgresql+psycopg://candour:(secret)@db.northwind.example/candour?sslmode=require"
+    )
+    assert (found["CANDOUR_TIMEZONE"].value, found["CANDOUR_TIMEZONE"].source) == (
+        "Europe/London",
+        "environment",
+    )
     assert (found["CANDOUR_PROXIES"].value, found["CANDOUR_PROXIES"].source) == ("0", "default")
     assert not any(word in str(found) for word in ("hush", "sesame", "let-me-in"))
     out = candour("doctor").out
@@ -93,7 +121,7 @@ def test_every_setting_is_listed_with_its_source_and_no_secret(config: Config, t
 
 
 def test_a_fault_ends_with_1_and_is_counted_in_one_line(app: Flask, candour: Candour) -> None:
-    pausing.pause("the server refused the password")
+    pausing.pause_sending("the server refused the password")
     said, as_json = candour("doctor"), candour("doctor", "--json")
     assert (said.code, as_json.code) == (1, 1)
     assert said.err == as_json.err == "1 thing is wrong; each says above what to do.\n"
@@ -102,6 +130,7 @@ def test_a_fault_ends_with_1_and_is_counted_in_one_line(app: Flask, candour: Can
     assert json.loads(as_json.out)["healthy"] is False
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("fault", ["lost", "damaged", "another's"])
 def test_a_key_that_does_not_open_its_wave_is_found(app: Flask, config: Config, fault: str) -> None:
     company = open_today(app)
@@ -111,7 +140,10 @@ def test_a_key_that_does_not_open_its_wave_is_found(app: Flask, config: Config, 
     assert f"candour keys import {company.wave.slug} FILE" in only_fault(config)
 
 
-def test_copies_that_nobody_needs_are_wrong_until_they_are_confirmed(app: Flask, config: Config, tmp_path: Path) -> None:
+@on_postgresql("databases")
+def test_copies_that_nobody_needs_are_wrong_until_they_are_confirmed(
+    app: Flask, config: Config, tmp_path: Path
+) -> None:
     company = open_today(app)
     export_key(company.wave.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
     assert [check for check in examine(config, KINDS) if "spare copy" in check.says] == []
@@ -119,23 +151,35 @@ def test_copies_that_nobody_needs_are_wrong_until_they_are_confirmed(app: Flask,
     ended = close_company(company)
     assert f"candour keys confirm-destroyed {ended.slug}" in only_fault(config)
     assert str(tmp_path / "spare.key") in only_fault(config)
-    confirm_destroyed(ended, actor="test")
+    confirm_copies_destroyed(ended, actor="test")
     assert wrong(config) == []
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o500])
-def test_a_key_folder_that_others_see_or_that_cannot_be_written_is_wrong(config: Config, mode: int) -> None:
+def test_a_key_folder_that_others_see_or_that_cannot_be_written_is_wrong(
+    config: Config, mode: int
+) -> None:
     assert config.key_dir
     config.key_dir.chmod(mode)
-    assert f"chmod 700 {config.key_dir}" in {check.remedy.removeprefix("As its owner: ") for check in wrong(config)}
+    assert f"chmod 700 {config.key_dir}" in {
+        check.remedy.removeprefix("As its owner: ") for check in wrong(config)
+    }
     shutil.rmtree(config.key_dir)
     assert wrong(config) == []
 
 
 @SQLITE
-def test_keys_beside_the_database_are_a_note_on_ones_own_machine_and_wrong_on_a_server(config: Config) -> None:
-    assert any("one backup holds both" in check.says for check in examine(config, KINDS) if check.verdict == "note")
-    assert "one backup holds both" in only_fault(replace(config, base_url="https://feedback.northwind.example"))
+def test_keys_beside_the_database_are_a_note_on_ones_own_machine_and_wrong_on_a_server(
+    config: Config,
+) -> None:
+    assert any(
+        "one backup holds both" in check.says
+        for check in examine(config, KINDS)
+        if check.verdict == "note"
+    )
+    assert "one backup holds both" in only_fault(
+        replace(config, base_url="https://feedback.northwind.example")
+    )
 
 
 def test_old_tables_are_found_and_what_stands_on_them_waits(config: Config) -> None:
@@ -194,23 +238,36 @@ def test_a_time_zone_that_this_machine_does_not_know_is_found(config: Config) ->
 def test_letters_that_no_version_writes_are_found(app: Flask, config: Config) -> None:
     open_today(app)
     with transaction() as session:
-        session.execute(text("UPDATE outbox SET kind = 'telegram' WHERE id = (SELECT min(id) FROM outbox)"))
-    assert "Letters of the kind 'telegram' wait, which this version cannot write" in only_fault(config)
+        session.execute(
+            text("UPDATE outbox SET kind = 'telegram' WHERE id = (SELECT min(id) FROM outbox)")
+        )
+    assert "Letters of the kind 'telegram' wait, which this version cannot write" in only_fault(
+        config
+    )
     assert wrong(config, KINDS | {"telegram"}) == []
 
 
-def test_letters_left_after_the_close_are_found(app: Flask, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_left_after_the_close_are_found(
+    app: Flask, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company = open_today(app)
     assert wrong(config) == []
     monkeypatch.setattr(doctor, "now", lambda: company.wave.closes_at)
-    assert "58 letters about it-support-2027-q1 were not sent" in next(check.says for check in wrong(config) if check.name == "mail")
+    assert "58 letters about it-support-2027-q1 were not sent" in next(
+        check.says for check in wrong(config) if check.name == "mail"
+    )
     monkeypatch.undo()
     close_company(company)
     assert wrong(config) == []
 
 
-@pytest.mark.parametrize(("content", "found"), [("real", []), ("no certificate", ["mail certificate"]), ("", ["mail certificate"])])
-def test_the_mail_servers_certificate_is_read(config: Config, tmp_path: Path, content: str, found: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [("real", []), ("no certificate", ["mail certificate"]), ("", ["mail certificate"])],
+)
+def test_the_mail_servers_certificate_is_read(
+    config: Config, tmp_path: Path, content: str, found: list[str]
+) -> None:
     file = tmp_path / "ca.pem"
     file.write_bytes(trustme.CA().cert_pem.bytes() if content == "real" else content.encode())
     assert [check.name for check in wrong(replace(config, mail_ca_file=file))] == found

@@ -15,11 +15,41 @@ MERGED = "Board and Legal"
 CANARY = "canarycomment"
 # One character per respondent: a score, x for an opt-out, - for a blank.
 ANSWERS = {
-    "OVR1": {"Sales": "554443332541", "Service": "55444332214", "Finance": "5443321", "Legal": "554321", "Board": "42"},
-    "RES1": {"Sales": "443325511442", "Service": "55443322113", "Finance": "512xxxx", "Legal": "443321", "Board": "54"},
-    "COM1": {"Sales": "444444555555", "Service": "44444444444", "Finance": "1234512", "Legal": "123455", "Board": "33"},
-    "RSP1": {"Sales": "4321--------", "Service": "-" * 11, "Finance": "-" * 7, "Legal": "-" * 6, "Board": "--"},
-    "EFF2": {"Sales": "112345123451", "Service": "11223344551", "Finance": "1234512", "Legal": "123455", "Board": "23"},
+    "OVR1": {
+        "Sales": "554443332541",
+        "Service": "55444332214",
+        "Finance": "5443321",
+        "Legal": "554321",
+        "Board": "42",
+    },
+    "RES1": {
+        "Sales": "443325511442",
+        "Service": "55443322113",
+        "Finance": "512xxxx",
+        "Legal": "443321",
+        "Board": "54",
+    },
+    "COM1": {
+        "Sales": "444444555555",
+        "Service": "44444444444",
+        "Finance": "1234512",
+        "Legal": "123455",
+        "Board": "33",
+    },
+    "RSP1": {
+        "Sales": "4321--------",
+        "Service": "-" * 11,
+        "Finance": "-" * 7,
+        "Legal": "-" * 6,
+        "Board": "--",
+    },
+    "EFF2": {
+        "Sales": "112345123451",
+        "Service": "11223344551",
+        "Finance": "1234512",
+        "Legal": "123455",
+        "Board": "23",
+    },
 }
 # The same answers of the hidden cells together, dealt out among them in another way.
 SWAPPED = {"RES1": ANSWERS["RES1"] | {"Finance": "4433xxx", "Legal": "51221x"}}
@@ -42,8 +72,17 @@ def new_small_company(app: Flask, *, swapped: bool = False) -> Company:
     for department, given in ANSWERS["OVR1"].items():
         for place in range(len(given)):
             scores = {question: groups[department][place] for question, groups in script.items()}
-            sent = {question: score.replace("x", "") for question, score in scores.items() if score != "-"}
-            assert answer(company, codes[department][place], sent | {"OPN1": f"{CANARY}{place}"}).outcome.value == "sent"
+            sent = {
+                question: score.replace("x", "")
+                for question, score in scores.items()
+                if score != "-"
+            }
+            assert (
+                answer(
+                    company, codes[department][place], sent | {"OPN1": f"{CANARY}{place}"}
+                ).outcome.value
+                == "sent"
+            )
     return Company(close_company(company), company.codes, company.config)
 
 

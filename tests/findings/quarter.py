@@ -33,10 +33,25 @@ class Quarter:
         return found
 
 
-def planned_thirds(opens: datetime = OPENS, departments: Mapping[str, int] = DEPARTMENTS, questionnaire: str = "monthly_3") -> Wave:
+def planned_thirds(
+    opens: datetime = OPENS,
+    departments: Mapping[str, int] = DEPARTMENTS,
+    questionnaire: str = "monthly_3",
+) -> Wave:
     """A survey in monthly thirds of Northwind, with a target; its first wave."""
     found_company(departments)
-    _, first = waves.add_survey(waves.Plan(THIRDS, "Brightline IT", questionnaire, "monthly-thirds", opens, 14, "Europe/London", "all"))
+    _, first = waves.store_survey(
+        waves.SurveyPlan(
+            THIRDS,
+            "Brightline IT",
+            questionnaire,
+            "monthly-thirds",
+            opens,
+            14,
+            "Europe/London",
+            "all",
+        )
+    )
     waves.set_target(THIRDS, "OVR1", Target(0.5))
     return first
 
@@ -55,15 +70,27 @@ def opened(app: Flask, item: Wave) -> Company:
 def answered(company: Company, satisfied: int, answers: int, comment: str = "") -> None:
     """So many answer, the first of them satisfied; all but one say how much time they lost."""
     for number, code in enumerate(company.codes[:answers]):
-        said = {"OVR1": "4" if number < satisfied else str(1 + number % 3), "EFF2": str(1 + number % 6) if number else ""}
-        assert answer(company, code, said | ({"OPN1": f"{comment}{number}"} if comment else {})).outcome.value == "sent"
+        said = {
+            "OVR1": "4" if number < satisfied else str(1 + number % 3),
+            "EFF2": str(1 + number % 6) if number else "",
+        }
+        assert (
+            answer(
+                company, code, said | ({"OPN1": f"{comment}{number}"} if comment else {})
+            ).outcome.value
+            == "sent"
+        )
 
 
 def next_planned() -> Wave:
-    return next(item for item in waves.list_waves(THIRDS) if item.state == "planned" and item.is_third)
+    return next(
+        item for item in waves.list_waves(THIRDS) if item.state == "planned" and item.is_third
+    )
 
 
-def counted_quarter(app: Flask, script: tuple[tuple[int, int], ...] = EXAMPLE, comment: str = "") -> Quarter:
+def counted_quarter(
+    app: Flask, script: tuple[tuple[int, int], ...] = EXAMPLE, comment: str = ""
+) -> Quarter:
     """A whole quarter, each third opened, answered and counted in its month; the third of 21 people gets the script's last line."""
     left, thirds = list(script[:-1]), []
     for month in range(3):

@@ -10,16 +10,21 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.service.audit import entries
+from survey.access.service.audit import list_entries
 from survey.database import db, transaction
-from survey.findings.comments.service import decide, review_desk
+from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.exports.rules.csv_file import as_csv
-from survey.findings.service.documents import findings
-from survey.findings.service.sharing import preview_sharing, recipients, share, sharing
+from survey.findings.service.documents import find_findings
+from survey.findings.service.sharing import (
+    find_sharing,
+    preview_sharing,
+    share_findings,
+    sharing_recipients,
+)
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher
-from survey.responses.service.comments import Comment, released
+from survey.responses.service.comments import Comment, released_comments
 from survey.waves.rules.waves import Wave, WaveState
 from tests.cast import answer_all, close_company, counted_company, open_company
 from tests.findings.company import CANARY, small_company
@@ -35,7 +40,14 @@ def wave(app: Flask) -> Wave:
 
 def all_comments(wave: Wave) -> list[Comment]:
     """In one order, whatever the desk deals."""
-    return sorted((comment for written in review_desk(wave.slug).questions for comment in written.comments), key=lambda one: one.id)
+    return sorted(
+        (
+            comment
+            for written in comments_under_review(wave.slug).questions
+            for comment in written.comments
+        ),
+        key=lambda one: one.id,
+    )
 
 
 def rewrite(wave: Wave, *texts: str) -> list[str]:
@@ -50,12 +62,17 @@ def rewrite(wave: Wave, *texts: str) -> list[str]:
 
 def reviewed(wave: Wave) -> None:
     """Two are released, one is redacted, one held back, and all others stay unread; whatever may not leave says so."""
-    texts = "Phones work, mostly", "VPN <drops> & drops\non Mondays", f"Ask {HIDDEN_WORD} in IT", f"I am {HIDDEN_WORD} the boss"
+    texts = (
+        "Phones work, mostly",
+        "VPN <drops> & drops\non Mondays",
+        f"Ask {HIDDEN_WORD} in IT",
+        f"I am {HIDDEN_WORD} the boss",
+    )
     first, second, third, fourth = rewrite(wave, *texts)
     for comment_id in (first, second):
-        decide(wave.slug, comment_id, "release", actor="mira")
-    decide(wave.slug, third, "redact", offered="Ask [...] in IT", actor="mira")
-    decide(wave.slug, fourth, "hold", actor="mira")
+        decide_on_comment(wave.slug, comment_id, "release", actor="mira")
+    decide_on_comment(wave.slug, third, "redact", offered="Ask [...] in IT", actor="mira")
+    decide_on_comment(wave.slug, fourth, "hold", actor="mira")
 
 
 LEAVE = ["Ask [...] in IT", "Phones work, mostly", "VPN <drops> & drops\non Mondays"]
@@ -63,7 +80,13 @@ LEAVE = ["Ask [...] in IT", "Phones work, mostly", "VPN <drops> & drops\non Mond
 
 def send(wave: Wave, **along: bool) -> str:
     """Shares with Otto; the sharing's id."""
-    (shared,) = share(wave.slug, [recipients(wave)[1][0].id], wave.closes_at + timedelta(days=3), actor="test", **along)
+    (shared,) = share_findings(
+        wave.slug,
+        [sharing_recipients(wave)[1][0].id],
+        wave.closes_at + timedelta(days=3),
+        actor="test",
+        **along,
+    )
     return shared.id
 
 
@@ -71,35 +94,62 @@ def stored(table: str) -> int:
     return int(db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 
+@on_postgresql("databases")
 def test_none_is_released_by_default_and_each_decision_is_counted(wave: Wave) -> None:
-    assert review_desk(wave.slug).counts == {"released": 0, "redacted": 0, "held": 0, "unread": 38}
-    assert released(wave) == ()
+    assert comments_under_review(wave.slug).counts == {
+        "released": 0,
+        "redacted": 0,
+        "held": 0,
+        "unread": 38,
+    }
+    assert released_comments(wave) == ()
     reviewed(wave)
-    assert review_desk(wave.slug).counts == {"released": 2, "redacted": 1, "held": 1, "unread": 34}
-    assert sorted(released(wave)) == LEAVE
-    assert findings(wave.slug).document["comments"].items() >= {"shown": 0, "held_back": 38}.items(), "as counted"
+    assert comments_under_review(wave.slug).counts == {
+        "released": 2,
+        "redacted": 1,
+        "held": 1,
+        "unread": 34,
+    }
+    assert sorted(released_comments(wave)) == LEAVE
+    assert (
+        find_findings(wave.slug).document["comments"].items()
+        >= {
+            "shown": 0,
+            "held_back": 38,
+        }.items()
+    ), "as counted"
 
 
 def test_a_decision_can_be_changed_and_leaves_nothing_of_the_one_before(wave: Wave) -> None:
     (first,) = rewrite(wave, "Ask Ada in IT")
-    decide(wave.slug, first, "redact", offered="Ask [...] in IT", actor="mira")
-    assert decide(wave.slug, first, "hold", actor="mira").redacted is None
-    assert released(wave) == ()
-    assert decide(wave.slug, first, "release", offered="Ask Ada in IT", actor="mira").leaves == "Ask Ada in IT"
+    decide_on_comment(wave.slug, first, "redact", offered="Ask [...] in IT", actor="mira")
+    assert decide_on_comment(wave.slug, first, "hold", actor="mira").redacted is None
+    assert released_comments(wave) == ()
+    assert (
+        decide_on_comment(wave.slug, first, "release", offered="Ask Ada in IT", actor="mira").leaves
+        == "Ask Ada in IT"
+    )
 
 
 @on_postgresql("databases")
 def test_the_order_is_another_each_time(wave: Wave) -> None:
     for comment in all_comments(wave)[:15]:
-        decide(wave.slug, comment.id, "release", offered=comment.text, actor="mira")
-    desks = {tuple(one.id for one in review_desk(wave.slug).questions[0].comments) for _ in range(5)}
-    sharings = {preview_sharing(findings(wave.slug), "", wave.closes_at, with_comments=True).comments for _ in range(5)}
+        decide_on_comment(wave.slug, comment.id, "release", offered=comment.text, actor="mira")
+    desks = {
+        tuple(one.id for one in comments_under_review(wave.slug).questions[0].comments)
+        for _ in range(5)
+    }
+    sharings = {
+        preview_sharing(find_findings(wave.slug), "", wave.closes_at, with_comments=True).comments
+        for _ in range(5)
+    }
     assert (len(desks), len(sharings)) == (5, 5)
 
 
+@on_postgresql("databases")
 def test_a_decision_is_in_the_audit_log_without_a_word_of_the_comment(wave: Wave) -> None:
     reviewed(wave)
-    found = [entry for entry in entries() if entry.what == "comment reviewed"]
+    found = [entry for entry in list_entries() if entry.what == "comment reviewed"]
     assert [(entry.who, entry.facts["decision"]) for entry in reversed(found)] == [
         ("mira", decision) for decision in ("released", "released", "redacted", "held")
     ]
@@ -107,6 +157,7 @@ def test_a_decision_is_in_the_audit_log_without_a_word_of_the_comment(wave: Wave
     assert not any(word in str(found) for word in (HIDDEN_WORD, CANARY, "Phones", "[...]"))
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("decision", "offered", "says"),
     [
@@ -116,40 +167,55 @@ def test_a_decision_is_in_the_audit_log_without_a_word_of_the_comment(wave: Wave
         ("publish", None, "Choose what to do"),
     ],
 )
-def test_a_decision_that_does_not_fit_is_refused_and_changes_nothing(wave: Wave, decision: str, offered: str | None, says: str) -> None:
+def test_a_decision_that_does_not_fit_is_refused_and_changes_nothing(
+    wave: Wave, decision: str, offered: str | None, says: str
+) -> None:
     (first,) = rewrite(wave, "Ask Ada in IT")
     with pytest.raises(Refused, match=says):
-        decide(wave.slug, first, decision, offered=offered, actor="mira")
-    assert review_desk(wave.slug).counts["unread"] == 38
-    assert "comment reviewed" not in {entry.what for entry in entries()}
+        decide_on_comment(wave.slug, first, decision, offered=offered, actor="mira")
+    assert comments_under_review(wave.slug).counts["unread"] == 38
+    assert "comment reviewed" not in {entry.what for entry in list_entries()}
 
 
 def test_only_comments_of_this_wave_can_be_decided(app: Flask, wave: Wave) -> None:
     with transaction() as session:
-        session.execute(text("UPDATE comment SET wave_id = :w WHERE id = :i"), strayed := {"w": noise(), "i": first_id(wave)})
+        session.execute(
+            text("UPDATE comment SET wave_id = :w WHERE id = :i"),
+            strayed := {"w": noise(), "i": first_id(wave)},
+        )
     for unknown in (strayed["i"].hex(), "00" * 16, "00", "rubbish", ""):
         with pytest.raises(Refused, match="not there any more"):
-            decide(wave.slug, unknown, "release", actor="mira")
-    assert review_desk(wave.slug).counts["unread"] == 37
+            decide_on_comment(wave.slug, unknown, "release", actor="mira")
+    assert comments_under_review(wave.slug).counts["unread"] == 37
 
 
 def noise() -> str:
-    return str(db.session.execute(text("SELECT id FROM wave WHERE slug LIKE 'noise%'")).scalars().first())
+    return str(
+        db.session.execute(text("SELECT id FROM wave WHERE slug LIKE 'noise%'")).scalars().first()
+    )
 
 
 def first_id(wave: Wave) -> bytes:
     return bytes.fromhex(all_comments(wave)[0].id)
 
 
-def test_a_group_stands_beside_a_comment_only_where_it_cannot_point_at_a_small_one(wave: Wave) -> None:
-    desk = review_desk(wave.slug)
+def test_a_group_stands_beside_a_comment_only_where_it_cannot_point_at_a_small_one(
+    wave: Wave,
+) -> None:
+    desk = comments_under_review(wave.slug)
     assert desk.named == {"Sales", "Service"}
     assert {comment.group for comment in all_comments(wave)} == {"Sales", "Service", None}
-    groups = [{"name": name, "answered": n, "shown": True} for name, n in (("Sales", 14), ("Service", 12), ("Finance", 7))]
-    alone = replace(desk, found=replace(desk.found, document=desk.found.document | {"groups": groups}))
+    groups = [
+        {"name": name, "answered": n, "shown": True}
+        for name, n in (("Sales", 14), ("Service", 12), ("Finance", 7))
+    ]
+    alone = replace(
+        desk, found=replace(desk.found, document=desk.found.document | {"groups": groups})
+    )
     assert alone.named == {"Sales"}, "or what has no group would be Finance's"
 
 
+@on_postgresql("databases")
 def test_of_fewer_than_ten_answers_no_comment_is_read_decided_or_sent(app: Flask) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:9], comment=CANARY)
@@ -157,54 +223,70 @@ def test_of_fewer_than_ten_answers_no_comment_is_read_decided_or_sent(app: Flask
     with transaction() as session:
         session.execute(text("UPDATE comment SET state = 'released'"))
     comment_id = db.session.execute(text("SELECT id FROM comment")).scalars().first().hex()
-    for attempt in (lambda: review_desk(item.slug), lambda: decide(item.slug, comment_id, "hold", actor="mira")):
+    for attempt in (
+        lambda: comments_under_review(item.slug),
+        lambda: decide_on_comment(item.slug, comment_id, "hold", actor="mira"),
+    ):
         with pytest.raises(Refused, match=r"Comments are read from 10 answers; .* has 9"):
             attempt()
-    assert released(item) == ()
+    assert released_comments(item) == ()
     with pytest.raises(Refused, match="comments go from 10 answers"):
         send(item, with_comments=True)
-    assert (stored("sharing"), findings(item.slug).wave.state) == (0, WaveState.COUNTED)
+    assert (stored("sharing"), find_findings(item.slug).wave.state) == (0, WaveState.COUNTED)
 
 
 def test_before_the_count_nothing_is_reviewed(app: Flask) -> None:
     company = open_company(app)
     with pytest.raises(Refused, match="appear once it has closed"):
-        review_desk(company.wave.slug)
+        comments_under_review(company.wave.slug)
 
 
-def test_what_is_released_at_the_moment_of_sharing_is_what_the_mail_prints(wave: Wave, tmp_path: Path) -> None:
+@on_postgresql("databases")
+def test_what_is_released_at_the_moment_of_sharing_is_what_the_mail_prints(
+    wave: Wave, tmp_path: Path
+) -> None:
     reviewed(wave)
     shared_id = send(wave, with_comments=True)
     for comment in all_comments(wave):
-        decide(wave.slug, comment.id, "hold" if comment.leaves else "release", actor="mira")
-    kept = sharing(shared_id)
+        decide_on_comment(
+            wave.slug, comment.id, "hold" if comment.leaves else "release", actor="mira"
+        )
+    kept = find_sharing(shared_id)
     assert kept
     assert sorted(kept.comments) == LEAVE
     (letter,) = letters(tmp_path)
-    for part in (letter.text, letter.html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")):
+    for part in (
+        letter.text,
+        letter.html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"),
+    ):
         assert all(line in part for words in LEAVE for line in words.splitlines())
-    (entry,) = [entry for entry in entries() if entry.what == "findings shared"]
+    (entry,) = [entry for entry in list_entries() if entry.what == "findings shared"]
     assert (entry.facts["comments"], entry.facts["groups"]) == (3, False)
 
 
 def letters(folder: Path) -> list[object]:
     catcher = Catcher(folder / "caught")
-    mail.deliver(seconds=30, channel=catcher)
+    mail.deliver_letters(seconds=30, channel=catcher)
     return [letter for letter in catcher.letters() if "staff survey" in letter.subject]
 
 
 LEAVES: Mapping[str, Callable[[Wave, Path], str]] = {
     "mail": lambda wave, folder: str([(letter.text, letter.html) for letter in letters(folder)]),  # type: ignore[attr-defined]
-    "csv": lambda wave, folder: as_csv(findings(wave.slug)),
-    "json": lambda wave, folder: json.dumps(findings(wave.slug).document),
+    "csv": lambda wave, folder: as_csv(find_findings(wave.slug)),
+    "json": lambda wave, folder: json.dumps(find_findings(wave.slug).document),
     "sharing": lambda wave, folder: str(db.session.execute(text("SELECT * FROM sharing")).all()),
-    "audit": lambda wave, folder: str(entries(limit=None)),
+    "audit": lambda wave, folder: str(list_entries(limit=None)),
     "outbox": lambda wave, folder: str(db.session.execute(text("SELECT * FROM outbox")).all()),
 }
 
 
-@pytest.mark.parametrize("along", [{}, {"with_comments": True}, {"with_comments": True, "with_groups": True}], ids=str)
-def test_what_is_held_unread_or_taken_out_leaves_nowhere(wave: Wave, tmp_path: Path, along: dict[str, bool]) -> None:
+@on_postgresql("databases")
+@pytest.mark.parametrize(
+    "along", [{}, {"with_comments": True}, {"with_comments": True, "with_groups": True}], ids=str
+)
+def test_what_is_held_unread_or_taken_out_leaves_nowhere(
+    wave: Wave, tmp_path: Path, along: dict[str, bool]
+) -> None:
     reviewed(wave)
     send(wave, **along)
     for name, found in LEAVES.items():
@@ -214,17 +296,21 @@ def test_what_is_held_unread_or_taken_out_leaves_nowhere(wave: Wave, tmp_path: P
 
 
 def test_asking_for_comments_when_none_is_released_sends_nothing(wave: Wave) -> None:
-    with pytest.raises(Refused, match=r"each released by a manager\. Review them, or share without"):
+    with pytest.raises(
+        Refused, match=r"each released by a manager\. Review them, or share without"
+    ):
         send(wave, with_comments=True)
-    assert (stored("sharing"), findings(wave.slug).wave.state) == (0, WaveState.COUNTED)
+    assert (stored("sharing"), find_findings(wave.slug).wave.state) == (0, WaveState.COUNTED)
 
 
 def test_a_mail_that_would_be_too_long_is_refused_whole(wave: Wave) -> None:
     with transaction() as session:
         session.execute(text("UPDATE comment SET state = 'released', text = :t"), {"t": "é" * 1000})
-    with pytest.raises(Refused, match=r"The mail would have \d+ kB; 40 kB are the most .* Nothing was sent"):
+    with pytest.raises(
+        Refused, match=r"The mail would have \d+ kB; 40 kB are the most .* Nothing was sent"
+    ):
         send(wave, with_comments=True)
-    assert (stored("sharing"), mail.status(wave.slug).counts("findings")) == (0, {})
+    assert (stored("sharing"), mail.delivery_status(wave.slug).counts("findings")) == (0, {})
     send(wave)
     assert stored("sharing") == 1
 
@@ -236,7 +322,8 @@ def test_one_group_alone_is_no_comparison_to_share(app: Flask) -> None:
         send(close_company(company), with_groups=True)
 
 
+@on_postgresql("databases")
 def test_a_plain_sharing_holds_neither_comments_nor_groups(app: Flask) -> None:
-    kept = sharing(send(counted_company(app).wave))
+    kept = find_sharing(send(counted_company(app).wave))
     assert kept
     assert (kept.comments, kept.groups, kept.mark) == ((), False, "")

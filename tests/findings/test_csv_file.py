@@ -9,15 +9,27 @@ import pytest
 from flask import Flask
 
 from survey.findings.exports.rules.csv_file import COLUMNS, as_csv
-from survey.findings.history.rules import Mapped, read_history
+from survey.findings.history.rules import ColumnMapping, read_history
 from survey.findings.history.service import import_history
 from survey.findings.rules import Findings
-from survey.findings.service.documents import findings
-from survey.questionnaires.service import questionnaire
+from survey.findings.service.documents import find_findings
+from survey.questionnaires.service import find_questionnaire
 from tests.cast import OPENS, found_company
 from tests.findings.company import CANARY, MERGED, small_company
+from tests.proofs import on_postgresql
 
-NUMBERS = ("estimate", "low", "high", "confidence", "answers", "population", "invited", "target", "process_low", "process_high")
+NUMBERS = (
+    "estimate",
+    "low",
+    "high",
+    "confidence",
+    "answers",
+    "population",
+    "invited",
+    "target",
+    "process_low",
+    "process_high",
+)
 
 
 def lines(found: Findings) -> list[dict[str, str]]:
@@ -26,19 +38,21 @@ def lines(found: Findings) -> list[dict[str, str]]:
 
 @pytest.fixture
 def counted(app: Flask) -> Findings:
-    return findings(small_company(app).wave.slug)
+    return find_findings(small_company(app).wave.slug)
 
 
 def test_every_measure_has_one_line_with_the_documents_own_numbers(counted: Findings) -> None:
     found, document = lines(counted), counted.document
     measures = document["measures"]
-    assert [(line["question"], line["statistic"], line["group"]) for line in found[: len(measures)]] == [
-        (m["question"], m["statistic"], m["group"] or "") for m in measures
-    ]
+    assert [
+        (line["question"], line["statistic"], line["group"]) for line in found[: len(measures)]
+    ] == [(m["question"], m["statistic"], m["group"] or "") for m in measures]
     for line, measure in zip(found, measures, strict=False):
         facts = measure | ({"invited": document["invited"]} if measure["shown"] else {})
         facts |= {f"process_{end}": value for end, value in measure.get("process", {}).items()}
-        assert {name: line[name] for name in NUMBERS} == {name: _text(facts.get(name)) for name in NUMBERS}
+        assert {name: line[name] for name in NUMBERS} == {
+            name: _text(facts.get(name)) for name in NUMBERS
+        }
         assert (line["wave"], line["revision"]) == (counted.wave.slug, "1")
     assert list(found[0]) == list(COLUMNS)
 
@@ -47,6 +61,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+@on_postgresql("databases")
 def test_lost_time_stands_last_with_its_own_numbers(counted: Findings) -> None:
     share, hours = lines(counted)[-2:]
     lost = counted.document["lost_time"]
@@ -62,25 +77,41 @@ def test_lost_time_stands_last_with_its_own_numbers(counted: Findings) -> None:
 def test_hidden_cells_hold_words_and_no_number(counted: Findings) -> None:
     hidden = [line for line in lines(counted) if line["words"]]
     assert {line["group"] for line in hidden} == {"", "Sales", "Service", "Finance", MERGED}
-    assert [line for line in hidden if any(line[name] for name in (*NUMBERS, "method", "verdict"))] == []
+    assert [
+        line for line in hidden if any(line[name] for name in (*NUMBERS, "method", "verdict"))
+    ] == []
     assert all(line["words"] or line["estimate"] or line["low"] for line in lines(counted))
 
 
-def test_the_file_holds_no_comment_and_no_group_that_was_counted_with_another(counted: Findings) -> None:
+def test_the_file_holds_no_comment_and_no_group_that_was_counted_with_another(
+    counted: Findings,
+) -> None:
     content = as_csv(counted)
     assert CANARY not in content
     assert not {line["group"] for line in lines(counted)} & {"Board", "Legal"}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
 def test_no_text_begins_like_a_formula(app: Flask, sign: str) -> None:
     found_company()
     name = f'{sign}HYPERLINK("http://evil.example")'
     groups = {name: 20, "Service": 20}
     out = io.StringIO()
-    csv.writer(out).writerows([["group", "OVR1"], *([group, 1 + n % 5] for group in groups for n in range(12))])
-    history = read_history(out.getvalue().encode(), groups, questionnaire("quarterly_8"), Mapped(), None, "history")
-    found = import_history("past", history, survey="IT support", opened=OPENS.date(), closed=OPENS.date(), actor="test")
+    csv.writer(out).writerows(
+        [["group", "OVR1"], *([group, 1 + n % 5] for group in groups for n in range(12))]
+    )
+    history = read_history(
+        out.getvalue().encode(),
+        groups,
+        find_questionnaire("quarterly_8"),
+        ColumnMapping(),
+        None,
+        "history",
+    )
+    found = import_history(
+        "past", history, survey="IT support", opened=OPENS.date(), closed=OPENS.date(), actor="test"
+    )
     assert {line["group"] for line in lines(found)} == {"", "'" + name, "Service"}
     cells = [cell for line in lines(found) for cell in line.values()]
     assert [cell for cell in cells if cell.startswith(tuple("=+@\t\r"))] == []

@@ -15,12 +15,12 @@ from sqlalchemy import text
 from survey import statistics as st
 from survey.database import db
 from survey.findings.history.commands import responses_group
-from survey.findings.service.documents import findings
+from survey.findings.service.documents import find_findings
 from survey.kernel.errors import Refused
 from survey.kernel.hints import words_for_command
 from survey.providers.service import add_provider
 from survey.waves import service as waves
-from survey.waves.service.surveys import Plan
+from survey.waves.service.surveys import SurveyPlan
 from tests import forking
 from tests.cast import OPENS, counted_company, found_company
 from tests.conftest import settings_of
@@ -29,7 +29,14 @@ from tests.test_one_wave import holders
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "orientation_services_2002.csv"
 ITEMS = ["information", "willingness", "hours", "competence", "overall"]
-INVITED = {"Faculty 1": 120, "Faculty 2": 450, "Faculty 3": 500, "Faculty 4": 200, "Faculty 5": 600, "Faculty 6": 700}  # assumed
+INVITED = {
+    "Faculty 1": 120,
+    "Faculty 2": 450,
+    "Faculty 3": 500,
+    "Faculty 4": 200,
+    "Faculty 5": 600,
+    "Faculty 6": 700,
+}  # assumed
 EXPECTED = {
     ("overall", "top2", "Faculty 1"): (0.7800, 0.6833, 0.8583),
     ("overall", "top2", "Faculty 6"): (0.3790, 0.3429, 0.4157),
@@ -45,25 +52,50 @@ GROUPS = {"Sales": 20, "Service": 15}
 
 def stored() -> dict[str, int]:
     names = db.inspect(db.engine).get_table_names()
-    return {name: db.session.execute(text(f"SELECT count(*) FROM {name}")).scalar() or 0 for name in names}
+    return {
+        name: db.session.execute(text(f"SELECT count(*) FROM {name}")).scalar() or 0
+        for name in names
+    }
 
 
-def a_file(rows: int = 24, heading: str = "group,OVR1,RES1", row: str = "{group},{score},{other}") -> str:
+def a_file(
+    rows: int = 24, heading: str = "group,OVR1,RES1", row: str = "{group},{score},{other}"
+) -> str:
     """Answers of two groups in turn, all on the scale of 5 points."""
-    lines = [row.format(group=("Sales", "Service")[n % 2], score=1 + n % 5, other=1 + n % 3, n=n) for n in range(rows)]
+    lines = [
+        row.format(group=("Sales", "Service")[n % 2], score=1 + n % 5, other=1 + n % 3, n=n)
+        for n in range(rows)
+    ]
     return "\n".join([heading, *lines])
 
 
-def import_file(place: Path, content: str | bytes, *more: str, wave: str = "it-2026-q4", groups: Any = GROUPS, mapping: Any = None) -> str:
+def import_file(
+    place: Path,
+    content: str | bytes,
+    *more: str,
+    wave: str = "it-2026-q4",
+    groups: Any = GROUPS,
+    mapping: Any = None,
+) -> str:
     """The command in this process; a refusal passes through."""
     answers, invited, mapped = place / "answers.csv", place / "groups.json", place / "map.json"
     answers.write_bytes(content if isinstance(content, bytes) else content.encode())
     invited.write_text(groups if isinstance(groups, str) else json.dumps(groups))
-    words = ["import", wave, str(answers), "--groups", str(invited), *(PAST if "--survey" not in more else ()), *more]
+    words = [
+        "import",
+        wave,
+        str(answers),
+        "--groups",
+        str(invited),
+        *(PAST if "--survey" not in more else ()),
+        *more,
+    ]
     if mapping is not None:
         mapped.write_text(mapping if isinstance(mapping, str) else json.dumps(mapping))
         words += ["--map", str(mapped)]
-    done = CliRunner().invoke(responses_group, words, catch_exceptions=False, help_option_names=["-h", "--help"])
+    done = CliRunner().invoke(
+        responses_group, words, catch_exceptions=False, help_option_names=["-h", "--help"]
+    )
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -79,10 +111,22 @@ def measures(document: dict[str, Any]) -> dict[tuple[str, str, str | None], dict
 
 
 @on_postgresql("databases")
-@pytest.mark.skipif(not REAL.exists(), reason="the real answers are not beside this checkout: ../shared/data/orientation_services_2002.csv")
-def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(app: Flask, database_url: str, place: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    not REAL.exists(),
+    reason=(
+        "the real answers are not beside this checkout:"
+        " ../shared/data/orientation_services_2002.csv"
+    ),
+)
+def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(
+    app: Flask, database_url: str, place: Path, tmp_path: Path
+) -> None:
     add_provider("University", [("Rosa", "rosa@university.example")])
-    waves.add_survey(Plan("Orientation", "University", "quarterly_8", "quarterly", OPENS, 14, "Europe/Rome", "all"))
+    waves.store_survey(
+        SurveyPlan(
+            "Orientation", "University", "quarterly_8", "quarterly", OPENS, 14, "Europe/Rome", "all"
+        )
+    )
     (place / "groups.json").write_text(json.dumps(INVITED))
     environment = settings_of(database_url, tmp_path) | {"PATH": "/usr/bin:/bin"}
     when = ("--survey", "Orientation", "--opened", "2002-03-01", "--closed", "2002-03-31")
@@ -92,35 +136,76 @@ def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(app: Flask,
         assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout
 
-    said = run("responses", "import", "orientation-2002", str(REAL), "--groups", "groups.json", "--scale", "7", *when)
+    said = run(
+        "responses",
+        "import",
+        "orientation-2002",
+        str(REAL),
+        "--groups",
+        "groups.json",
+        "--scale",
+        "7",
+        *when,
+    )
     assert "1380 responses" in said
     document = json.loads(run("findings", "show", "orientation-2002", "--json"))
     found = measures(document)
-    printed = {key: tuple(round(found[key][end], 4) for end in ("estimate", "low", "high")) for key in EXPECTED}
+    printed = {
+        key: tuple(round(found[key][end], 4) for end in ("estimate", "low", "high"))
+        for key in EXPECTED
+    }
     assert printed == EXPECTED
-    assert (document["invited"], document["answered"], document["wave"]["imported"]) == (2570, 1380, True)
+    assert (document["invited"], document["answered"], document["wave"]["imported"]) == (
+        2570,
+        1380,
+        True,
+    )
     assert [question["id"] for question in document["questions"]] == ITEMS
     _agrees_with(found, _counted_apart(REAL.read_text()))
 
 
 def _counted_apart(content: str) -> dict[str, dict[str, tuple[int, ...]]]:
     rows = list(csv.DictReader(io.StringIO(content)))
-    counts = {item: {group: Counter(int(row[item]) for row in rows if row["group"] == group) for group in INVITED} for item in ITEMS}
-    return {item: {group: tuple(found[v] for v in range(1, 8)) for group, found in groups.items()} for item, groups in counts.items()}
+    counts = {
+        item: {
+            group: Counter(int(row[item]) for row in rows if row["group"] == group)
+            for group in INVITED
+        }
+        for item in ITEMS
+    }
+    return {
+        item: {group: tuple(found[v] for v in range(1, 8)) for group, found in groups.items()}
+        for item, groups in counts.items()
+    }
 
 
-def _agrees_with(found: dict[tuple[str, str, str | None], dict[str, Any]], counts: dict[str, dict[str, tuple[int, ...]]]) -> None:
+def _agrees_with(
+    found: dict[tuple[str, str, str | None], dict[str, Any]],
+    counts: dict[str, dict[str, tuple[int, ...]]],
+) -> None:
     scale = tuple(range(1, 8))
     for item, groups in counts.items():
         tops = {group: (sum(c[:5]), sum(c[5:])) for group, c in groups.items()}
-        right = {(item, "mean", group): st.mean_interval(c, scale, INVITED[group]) for group, c in groups.items()}
-        right |= {(item, "top2", group): st.proportion_interval(top, low + top, INVITED[group]) for group, (low, top) in tops.items()}
-        right[item, "mean", None] = st.stratified_interval([st.Stratum(INVITED[g], c) for g, c in groups.items()], scale)
-        right[item, "top2", None] = st.stratified_interval([st.Stratum(INVITED[g], c) for g, c in tops.items()], (0, 1))
+        right = {
+            (item, "mean", group): st.mean_interval(c, scale, INVITED[group])
+            for group, c in groups.items()
+        }
+        right |= {
+            (item, "top2", group): st.proportion_interval(top, low + top, INVITED[group])
+            for group, (low, top) in tops.items()
+        }
+        right[item, "mean", None] = st.stratified_interval(
+            [st.Stratum(INVITED[g], c) for g, c in groups.items()], scale
+        )
+        right[item, "top2", None] = st.stratified_interval(
+            [st.Stratum(INVITED[g], c) for g, c in tops.items()], (0, 1)
+        )
         for key, interval in right.items():
-            assert [found[key][end] for end in ("estimate", "low", "high", "method")] == pytest.approx(
-                [interval.estimate, interval.low, interval.high, interval.method]
-            ), key
+            assert [
+                found[key][end] for end in ("estimate", "low", "high", "method")
+            ] == pytest.approx([interval.estimate, interval.low, interval.high, interval.method]), (
+                key
+            )
 
 
 Refusals = list[tuple[str | bytes, dict[str, Any], list[str]]]
@@ -188,7 +273,9 @@ REFUSED: dict[str, Refusals] = {
 
 @on_postgresql("databases")
 @pytest.mark.parametrize("family", REFUSED)
-def test_a_refused_import_says_what_to_do_and_stores_nothing(app: Flask, place: Path, family: str) -> None:
+def test_a_refused_import_says_what_to_do_and_stores_nothing(
+    app: Flask, place: Path, family: str
+) -> None:
     found_company()
     before = stored()
     for content, options, said in REFUSED[family]:
@@ -213,15 +300,16 @@ def test_all_bad_rows_are_listed(app: Flask, place: Path) -> None:
 def test_the_same_file_is_taken_once(app: Flask, place: Path) -> None:
     found_company()
     import_file(place, a_file())
-    before, digest = stored(), findings("it-2026-q4").digest
+    before, digest = stored(), find_findings("it-2026-q4").digest
     for wave in ("it-2026-q4", "it-2026-q3"):
         with pytest.raises(Refused, match="imported before, as it-2026-q4"):
             import_file(place, a_file(), wave=wave)
     with pytest.raises(Refused, match="it-2026-q4 is counted already"):
         import_file(place, a_file(26))
-    assert (stored(), findings("it-2026-q4").digest) == (before, digest)
+    assert (stored(), find_findings("it-2026-q4").digest) == (before, digest)
 
 
+@on_postgresql("databases")
 def test_a_wave_of_our_own_is_never_imported_into(app: Flask, place: Path) -> None:
     company = counted_company(app)
     with pytest.raises(Refused, match="counted already; history goes into a wave of its own"):
@@ -235,32 +323,62 @@ def test_a_dry_run_prints_what_would_be_stored_and_stores_nothing(app: Flask, pl
     printed = json.loads(import_file(place, content, "--dry-run", groups=GROUPS | {"Legal": 9}))
     assert stored() == before
     import_file(place, content, groups=GROUPS | {"Legal": 9})
-    document = findings("it-2026-q4").document
+    document = find_findings("it-2026-q4").document
     published = {group["name"]: group["answered"] for group in document["groups"] if group["shown"]}
     assert published == {"Legal and Sales": 14, "Service": 12}
     assert {name: found["responses"] for name, found in printed["groups"].items()} == published
-    answers = {question: sum(found[question] for found in printed["groups"].values()) for question in ("OVR1", "RES1")}
-    assert answers == {question: measures(document)[question, "top2", None]["answers"] for question in ("OVR1", "RES1")}
+    answers = {
+        question: sum(found[question] for found in printed["groups"].values())
+        for question in ("OVR1", "RES1")
+    }
+    assert answers == {
+        question: measures(document)[question, "top2", None]["answers"]
+        for question in ("OVR1", "RES1")
+    }
 
 
-def test_words_become_points_and_ignored_columns_are_nowhere_afterwards(app: Flask, place: Path, tmp_path: Path, database_url: str) -> None:
+def test_words_become_points_and_ignored_columns_are_nowhere_afterwards(
+    app: Flask, place: Path, tmp_path: Path, database_url: str
+) -> None:
     found_company()
     words = {"Very satisfied": 5, "Dissatisfied": 2, "n/a": None}
-    content = "\ufeff" + a_file(30, "Team;Q1 overall;Email;IP", "{group};Very satisfied;canarymail{n}@northwind.example;10.9.8.{n}")
-    content = content.replace("Very satisfied", "Dissatisfied", 6).replace("Very satisfied", "n/a", 4)
-    mapping = {"group": "Team", "columns": {"Q1 overall": "OVR1"}, "values": {"OVR1": words}, "ignore": ["Email", "IP"]}
+    content = "\ufeff" + a_file(
+        30,
+        "Team;Q1 overall;Email;IP",
+        "{group};Very satisfied;canarymail{n}@northwind.example;10.9.8.{n}",
+    )
+    content = content.replace("Very satisfied", "Dissatisfied", 6).replace(
+        "Very satisfied", "n/a", 4
+    )
+    mapping = {
+        "group": "Team",
+        "columns": {"Q1 overall": "OVR1"},
+        "values": {"OVR1": words},
+        "ignore": ["Email", "IP"],
+    }
     import_file(place, content, mapping=mapping)
-    document = findings("it-2026-q4").document
-    assert document["distributions"] == [{"question": "OVR1", "group": None, "shown": True, "counts": [0, 6, 0, 0, 20]}]
+    document = find_findings("it-2026-q4").document
+    assert document["distributions"] == [
+        {"question": "OVR1", "group": None, "shown": True, "counts": [0, 6, 0, 0, 20]}
+    ]
     assert document["answered"] == 30
     db.session.rollback()
     assert holders(database_url, tmp_path, [b"canarymail", b"10.9.8.", b"Q1 overall"]) == []
 
 
-def test_a_file_as_a_spreadsheet_of_western_europe_saves_it_is_read(app: Flask, place: Path) -> None:
+def test_a_file_as_a_spreadsheet_of_western_europe_saves_it_is_read(
+    app: Flask, place: Path
+) -> None:
     found_company()
-    import_file(place, a_file().replace("Sales", "Büro").encode("cp1252"), groups={"Büro": 20, "Service": 15})
-    assert [group["name"] for group in findings("it-2026-q4").document["groups"]] == ["Büro", "Service"]
+    import_file(
+        place,
+        a_file().replace("Sales", "Büro").encode("cp1252"),
+        groups={"Büro": 20, "Service": 15},
+    )
+    assert [group["name"] for group in find_findings("it-2026-q4").document["groups"]] == [
+        "Büro",
+        "Service",
+    ]
 
 
 def test_imported_responses_lose_their_order(app: Flask, place: Path) -> None:
@@ -276,7 +394,13 @@ def test_imported_responses_lose_their_order(app: Flask, place: Path) -> None:
 def test_an_imported_wave_says_so_and_has_no_target(app: Flask, place: Path) -> None:
     found_company()
     import_file(place, a_file())
-    document = findings("it-2026-q4").document
-    assert (document["wave"]["imported"], document["wave"]["baseline"], document["wave"]["period"]) == (True, False, "it-2026-q4")
+    document = find_findings("it-2026-q4").document
+    assert (
+        document["wave"]["imported"],
+        document["wave"]["baseline"],
+        document["wave"]["period"],
+    ) == (True, False, "it-2026-q4")
     assert document["headline"] == "24 of 35 people answered"
-    assert {"target", "verdict"} & {key for measure in document["measures"] for key in measure} == set()
+    assert {"target", "verdict"} & {
+        key for measure in document["measures"] for key in measure
+    } == set()

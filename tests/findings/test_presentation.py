@@ -12,30 +12,57 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from survey.charts.drawings import range_cells
-from survey.findings.document.rules.comparisons import moved
-from survey.findings.document.rules.compute import compute
+from survey.findings.document.rules.comparisons import changes_in_words
+from survey.findings.document.rules.compute import compute_document
 from survey.findings.words.rules import wording
-from survey.findings.words.rules.presentation import Presentation, present
+from survey.findings.words.rules.presentation import Presentation, present_document
 from survey.questionnaires.rules import Question, Scale, ScaleKind, numeric_scale
 from survey.questionnaires.rules import Questionnaire as Asked
-from survey.responses.rules import Cell, PublishedGroup, Tally
+from survey.responses.rules import CellCounts, PublishedGroup, Tally
 from survey.waves.rules.waves import Target, Wave, WaveState
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-GROUPS = (("Sales", 14, 10), ("Service", 15, 12), ("Warehouse", 15, 11), ("Finance and Legal", 14, 9))
-FIVE = Scale("sat5", ScaleKind.ORDINAL, (1, 2, 3, 4, 5), ("Very low", "Low", "Middle", "High", "Very high"), top=frozenset({4, 5}))
+GROUPS = (
+    ("Sales", 14, 10),
+    ("Service", 15, 12),
+    ("Warehouse", 15, 11),
+    ("Finance and Legal", 14, 9),
+)
+FIVE = Scale(
+    "sat5",
+    ScaleKind.ORDINAL,
+    (1, 2, 3, 4, 5),
+    ("Very low", "Low", "Middle", "High", "Very high"),
+    top=frozenset({4, 5}),
+)
 NPS = Scale(
-    "nps", ScaleKind.NPS, tuple(range(11)), tuple(map(str, range(11))), promoters=frozenset({9, 10}), detractors=frozenset(range(7))
+    "nps",
+    ScaleKind.NPS,
+    tuple(range(11)),
+    tuple(map(str, range(11))),
+    promoters=frozenset({9, 10}),
+    detractors=frozenset(range(7)),
 )
 BOUNDS = ((0.0, 0.0), (0.0, 0.5), (0.5, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 40.0))
-LOST = Scale("lost", ScaleKind.BRACKET, (1, 2, 3, 4, 5, 6), tuple("abcdef"), top=frozenset({4, 5, 6}), hours=BOUNDS)
+LOST = Scale(
+    "lost",
+    ScaleKind.BRACKET,
+    (1, 2, 3, 4, 5, 6),
+    tuple("abcdef"),
+    top=frozenset({4, 5, 6}),
+    hours=BOUNDS,
+)
 # Per group: satisfied, answers, opt-outs.
 EXAMPLE = {
     "OVR1": ("Satisfied overall", [(7, 10, 0), (9, 12, 0), (7, 11, 0), (6, 9, 0)], 0.70),
     "RSP1": ("Someone starts quickly", [(4, 8, 2), (7, 10, 2), (5, 9, 2), (4, 6, 3)], 0.60),
     "RES1": ("Solved at the first attempt", [(3, 8, 2), (3, 9, 3), (3, 9, 2), (2, 4, 5)], 0.60),
     "COM1": ("Kept informed", [(2, 8, 2), (9, 10, 2), (1, 8, 3), (1, 6, 3)], 0.60),
-    "REL1": ("Everyday systems are reliable", [(5, 10, 0), (7, 12, 0), (4, 11, 0), (5, 9, 0)], 0.65),
+    "REL1": (
+        "Everyday systems are reliable",
+        [(5, 10, 0), (7, 12, 0), (4, 11, 0), (5, 9, 0)],
+        0.65,
+    ),
     "SEC1": ("Data are kept safe", [(9, 10, 0), (11, 12, 0), (9, 11, 0), (8, 9, 0)], 0.75),
 }
 TARGETS = {question: Target(target) for question, (_, _, target) in EXAMPLE.items()}
@@ -43,7 +70,10 @@ Document = dict[str, Any]
 
 
 def questions(*more: Question) -> tuple[Question, ...]:
-    return (*(Question(key, 1, name, "", f"{name}?", FIVE) for key, (name, _, _) in EXAMPLE.items()), *more)
+    return (
+        *(Question(key, 1, name, "", f"{name}?", FIVE) for key, (name, _, _) in EXAMPLE.items()),
+        *more,
+    )
 
 
 def wave(opened: str = "2027-01-11", **more: Any) -> Wave:
@@ -63,16 +93,26 @@ def five(satisfied: int, answers: int) -> tuple[int, ...]:
     return rest // 3, rest // 3, rest - 2 * (rest // 3), satisfied - satisfied // 3, satisfied // 3
 
 
-def tally(asked: tuple[Question, ...], answers: dict[str, list[tuple[int, ...]]] | None = None, **more: Any) -> Tally:
+def tally(
+    asked: tuple[Question, ...],
+    answers: dict[str, list[tuple[int, ...]]] | None = None,
+    **more: Any,
+) -> Tally:
     """The example's cells; `answers` gives counts per group for further questions."""
     names = [name for name, _, _ in GROUPS]
     cells = {
-        key: {name: Cell(five(x, n), out) for name, (x, n, out) in zip(names, groups, strict=True)}
+        key: {
+            name: CellCounts(five(x, n), out)
+            for name, (x, n, out) in zip(names, groups, strict=True)
+        }
         for key, (_, groups, _) in EXAMPLE.items()
     }
     for key, counts in (answers or {}).items():
-        cells[key] = {name: Cell(found, 0) for name, found in zip(names, counts, strict=True)}
-    groups = tuple(PublishedGroup(name, tuple(name.split(" and ")), invited, answered) for name, invited, answered in GROUPS)
+        cells[key] = {name: CellCounts(found, 0) for name, found in zip(names, counts, strict=True)}
+    groups = tuple(
+        PublishedGroup(name, tuple(name.split(" and ")), invited, answered)
+        for name, invited, answered in GROUPS
+    )
     return replace(Tally(groups, {q.id: cells[q.id] for q in asked}, 12, 0), **more)
 
 
@@ -85,12 +125,26 @@ def document(
 ) -> Document:
     asked = questions(*more)
     form = Asked.of(slug="example", title="Example", language="en", preamble="", questions=asked)
-    return compute(wave(opened, **wave_facts), "Brightline IT", form, tally(asked, answers, unreadable=unreadable))
+    return compute_document(
+        wave(opened, **wave_facts),
+        "Brightline IT",
+        form,
+        tally(asked, answers, unreadable=unreadable),
+    )
 
 
 def sentences(shown: Presentation) -> str:
     """All that the generated part of a page says."""
-    return " ".join((shown.headline, shown.outcome, shown.changed, shown.lede, *shown.notes, *(m.silence for m in shown.measures)))
+    return " ".join(
+        (
+            shown.headline,
+            shown.outcome,
+            shown.changed,
+            shown.lede,
+            *shown.notes,
+            *(m.silence for m in shown.measures),
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -98,29 +152,81 @@ def example() -> Document:
     return document()
 
 
-def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(example: Document) -> None:
-    assert [(m.question, m.printed, m.answers, m.target, m.verdict, m.silence) for m in present(example).measures] == [
-        ("RES1", "37% (27 to 49)", 30, "60%", "Misses target", "60% is out of reach even if all 16 silent colleagues were satisfied"),
-        ("COM1", "38% (29 to 47)", 32, "60%", "Misses target", "all 16 silent colleagues would have to be satisfied"),
-        ("REL1", "50% (41 to 59)", 42, "65%", "Misses target", "65% is out of reach even if all 16 silent colleagues were satisfied"),
-        ("OVR1", "69% (60 to 76)", 42, "70%", "Too close to call", "12 of the 16 silent colleagues would have to be satisfied"),
-        ("RSP1", "61% (50 to 70)", 33, "60%", "Too close to call", "10 of the 16 silent colleagues would have to be satisfied"),
-        ("SEC1", "88% (81 to 92)", 42, "75%", "Meets target", "7 of the 16 silent colleagues would have to be satisfied"),
+def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(
+    example: Document,
+) -> None:
+    assert [
+        (m.question, m.printed, m.answers, m.target, m.verdict, m.silence)
+        for m in present_document(example).measures
+    ] == [
+        (
+            "RES1",
+            "37% (27 to 49)",
+            30,
+            "60%",
+            "Misses target",
+            "60% is out of reach even if all 16 silent colleagues were satisfied",
+        ),
+        (
+            "COM1",
+            "38% (29 to 47)",
+            32,
+            "60%",
+            "Misses target",
+            "all 16 silent colleagues would have to be satisfied",
+        ),
+        (
+            "REL1",
+            "50% (41 to 59)",
+            42,
+            "65%",
+            "Misses target",
+            "65% is out of reach even if all 16 silent colleagues were satisfied",
+        ),
+        (
+            "OVR1",
+            "69% (60 to 76)",
+            42,
+            "70%",
+            "Too close to call",
+            "12 of the 16 silent colleagues would have to be satisfied",
+        ),
+        (
+            "RSP1",
+            "61% (50 to 70)",
+            33,
+            "60%",
+            "Too close to call",
+            "10 of the 16 silent colleagues would have to be satisfied",
+        ),
+        (
+            "SEC1",
+            "88% (81 to 92)",
+            42,
+            "75%",
+            "Meets target",
+            "7 of the 16 silent colleagues would have to be satisfied",
+        ),
     ]
 
 
 def test_headline_subject_and_lede_follow_from_the_verdicts(example: Document) -> None:
-    shown = present(example)
-    assert shown.headline == wording.headline([m["verdict"] for m in example["measures"] if m.get("verdict")], 42, 58)
+    shown = present_document(example)
+    assert shown.headline == wording.headline(
+        [m["verdict"] for m in example["measures"] if m.get("verdict")], 42, 58
+    )
     assert shown.outcome == "1 of 6 measures meets target"
     assert shown.lede.startswith(
-        "Below target: Solved at the first attempt, Kept informed and Everyday systems are reliable. 42 of 58 people answered (72%)."
+        "Below target: Solved at the first attempt, Kept informed and Everyday systems are"
+        " reliable. 42 of 58 people answered (72%)."
     )
     assert (shown.silent, shown.period, shown.whom) == (16, "Q1 2027", "")
 
 
-def test_a_hidden_cell_and_the_one_hidden_for_its_sake_are_alike_and_hold_no_number(example: Document) -> None:
-    shown = present(example)
+def test_a_hidden_cell_and_the_one_hidden_for_its_sake_are_alike_and_hold_no_number(
+    example: Document,
+) -> None:
+    shown = present_document(example)
     place = shown.columns.index("Solved at the first attempt")
     cells = {row.name: row.cells[place] for row in shown.groups}
     assert cells["Sales"] == cells["Finance and Legal"]
@@ -130,9 +236,13 @@ def test_a_hidden_cell_and_the_one_hidden_for_its_sake_are_alike_and_hold_no_num
 
 
 def test_all_groups_stand_in_one_table_and_merged_ones_are_named_once(example: Document) -> None:
-    shown = present(example)
-    assert [(row.name, row.invited) for row in shown.groups] == [(name, invited) for name, invited, _ in GROUPS]
-    assert shown.merged == ("Finance and Legal were counted together, so that nobody can be worked out.",)
+    shown = present_document(example)
+    assert [(row.name, row.invited) for row in shown.groups] == [
+        (name, invited) for name, invited, _ in GROUPS
+    ]
+    assert shown.merged == (
+        "Finance and Legal were counted together, so that nobody can be worked out.",
+    )
 
 
 def test_a_group_is_marked_only_where_it_clearly_differs_from_the_rest(example: Document) -> None:
@@ -143,54 +253,72 @@ def test_a_group_is_marked_only_where_it_clearly_differs_from_the_rest(example: 
             estimate = 0.6 if measure["group"] == "Service" else -0.3
             way = ("up" if estimate > 0 else "down") if clear else "unclear"
             measure["against_rest"] = {"shown": True, "estimate": estimate, "direction": way}
-    shown = present(marked)
+    shown = present_document(marked)
     place = shown.columns.index("Kept informed")
     assert [row.cells[place].look for row in shown.groups] == ["", "higher", "lower", ""]
 
 
 def test_under_half_every_score_is_said_to_be_of_those_who_answered(example: Document) -> None:
-    few = present(example | {"answered": 24, "response_rate": 24 / 58})
+    few = present_document(example | {"answered": 24, "response_rate": 24 / 58})
     assert few.whom == "of those who answered"
     assert "24 of 58 people answered (41%). Every score is of those who answered." in few.lede
 
 
 def test_where_everyone_answered_no_range_is_announced(example: Document) -> None:
-    everyone = present(example | {"answered": 58, "response_rate": 1.0})
-    assert everyone.lede.endswith("58 of 58 people answered (100%). Everyone answered, so a score has no range.")
+    everyone = present_document(example | {"answered": 58, "response_rate": 1.0})
+    assert everyone.lede.endswith(
+        "58 of 58 people answered (100%). Everyone answered, so a score has no range."
+    )
 
 
 @pytest.mark.parametrize(
     ("facts", "note"),
     [
-        ({"imported": True}, "Imported from another tool: Candour cannot vouch for how these answers were collected."),
-        ({"closed_early": "the provider changed"}, "Closed early: the provider changed. This wave does not count for the ladder."),
+        (
+            {"imported": True},
+            (
+                "Imported from another tool: Candour cannot vouch for how these answers were"
+                " collected."
+            ),
+        ),
+        (
+            {"closed_early": "the provider changed"},
+            "Closed early: the provider changed. This wave does not count for the ladder.",
+        ),
         ({"baseline": True}, "Baseline wave: it helps to set targets and carries no consequence."),
         ({"unreadable": 1}, "1 answer could not be read."),
         ({"unreadable": 3}, "3 answers could not be read."),
     ],
 )
-def test_what_a_reader_must_know_stands_under_the_headline(facts: dict[str, Any], note: str) -> None:
-    assert present(document(**facts)).notes == (note,)
+def test_what_a_reader_must_know_stands_under_the_headline(
+    facts: dict[str, Any], note: str
+) -> None:
+    assert present_document(document(**facts)).notes == (note,)
 
 
 def test_strengths_and_problems_stand_by_verdict(example: Document) -> None:
-    contrast = present(example).contrast
+    contrast = present_document(example).contrast
     assert [m.question for m in contrast.strengths] == ["SEC1", "RSP1"]
     assert [m.question for m in contrast.problems] == ["RES1", "COM1"]
     assert (contrast.of_strengths, contrast.of_problems) == ("", "")
-    assert [m.judged for m in contrast.strengths] == ["Meets target of 75%", "Too close to call at 60%"]
+    assert [m.judged for m in contrast.strengths] == [
+        "Meets target of 75%",
+        "Too close to call at 60%",
+    ]
 
 
 def test_where_nothing_meets_or_misses_that_is_said() -> None:
-    low = present(document(targets={key: Target(0.97) for key in EXAMPLE})).contrast
+    low = present_document(document(targets={key: Target(0.97) for key in EXAMPLE})).contrast
     assert low.of_strengths == "Nothing clearly meets its target; these come closest."
-    high = present(document(targets={key: Target(0.05) for key in EXAMPLE})).contrast
+    high = present_document(document(targets={key: Target(0.05) for key in EXAMPLE})).contrast
     assert high.of_problems == "Nothing clearly misses its target; these have the least to spare."
 
 
 def test_without_targets_nothing_is_judged_and_nothing_claimed() -> None:
-    shown = present(document(targets={}))
-    assert {(m.target, m.verdict, m.look, m.silence, m.judged) for m in shown.measures} == {("", "", "", "", "")}
+    shown = present_document(document(targets={}))
+    assert {(m.target, m.verdict, m.look, m.silence, m.judged) for m in shown.measures} == {
+        ("", "", "", "", "")
+    }
     assert shown.outcome == shown.headline == "42 of 58 people answered"
     assert shown.contrast.of_strengths == "No targets are set; these score highest."
     assert [m.question for m in shown.contrast.problems] == ["RES1", "COM1"]
@@ -199,37 +327,51 @@ def test_without_targets_nothing_is_judged_and_nothing_claimed() -> None:
 def changing(found: Document, question: str, low: float, high: float, direction: str) -> Document:
     changed = copy.deepcopy(found)
     for measure in changed["measures"]:
-        if measure["question"] == question and measure["statistic"] == "top2" and measure["group"] is None:
+        if (
+            measure["question"] == question
+            and measure["statistic"] == "top2"
+            and measure["group"] is None
+        ):
             measure["change"] = {
                 "since": "it-2026-10-12", "opened": "2026-10-12", "imported": False, "shown": True, "direction": direction,
                 "estimate": (low + high) / 2, "low": low, "high": high, "detectable": 0.75 * (high - low),
             }  # fmt: skip
-    changed["changed"] = moved(changed["measures"], {key: name for key, (name, _, _) in EXAMPLE.items()})
+    changed["changed"] = changes_in_words(
+        changed["measures"], {key: name for key, (name, _, _) in EXAMPLE.items()}
+    )
     return changed
 
 
 def test_no_clear_change_names_its_wave_and_what_would_have_shown(example: Document) -> None:
-    shown = present(changing(example, "OVR1", -0.089, 0.328, "unclear"), [document("2026-10-12")])
+    shown = present_document(
+        changing(example, "OVR1", -0.089, 0.328, "unclear"), [document("2026-10-12")]
+    )
     assert shown.change is not None
-    assert (shown.change.score, shown.change.range, shown.change.words) == ("+12", "\u22129 to +33", "No clear change")
+    assert (shown.change.score, shown.change.range, shown.change.words) == (
+        "+12",
+        "\u22129 to +33",
+        "No clear change",
+    )
     assert shown.change.since == "the wave of October 2026"
     assert shown.change.detectable == "A change of about 31 points would probably have shown."
     assert shown.changed == ""
 
 
 def test_a_clear_change_is_the_headlines_second_sentence(example: Document) -> None:
-    shown = present(changing(example, "COM1", 0.05, 0.42, "up"), [document("2026-10-12")])
+    shown = present_document(changing(example, "COM1", 0.05, 0.42, "up"), [document("2026-10-12")])
     assert shown.changed == "Clearly up since the wave of October 2026: Kept informed."
 
 
 def test_the_first_wave_says_so_and_draws_no_trend(example: Document) -> None:
-    assert present(example).is_first
-    assert present(example).trend is None
-    assert not present(example, [document("2026-10-12")]).is_first
+    assert present_document(example).is_first
+    assert present_document(example).trend is None
+    assert not present_document(example, [document("2026-10-12")]).is_first
 
 
-def test_the_trend_shows_comparison_ranges_which_are_wider_than_those_of_the_scores(example: Document) -> None:
-    shown = present(example, [document("2026-07-13"), document("2026-10-12")])
+def test_the_trend_shows_comparison_ranges_which_are_wider_than_those_of_the_scores(
+    example: Document,
+) -> None:
+    shown = present_document(example, [document("2026-07-13"), document("2026-10-12")])
     assert shown.trend is not None
     assert shown.trend.rows[-1] == ("Jan 27", "69%", "53 to 81", "42")
     newest, score = shown.trend.points[-1].score, shown.overall
@@ -244,11 +386,14 @@ def test_a_missing_wave_another_wording_and_an_imported_one_are_marked(example: 
     reworded = copy.deepcopy(example)
     reworded["questions"][0]["revision"] = 2
     days = ["2025-10-13", "2026-01-12", "2026-07-13", "2026-10-12"]
-    shown = present(reworded, [document(day, imported=day == days[0]) for day in days])
+    shown = present_document(reworded, [document(day, imported=day == days[0]) for day in days])
     assert shown.trend is not None
     assert [point.broken for point in shown.trend.points] == [False, False, True, False, True]
     assert [point.imported for point in shown.trend.points] == [True, False, False, False, False]
-    assert (shown.trend.rows[0][0], shown.trend.rows[-1][0]) == ("Oct 25 (imported)", "Jan 27 (another wording)")
+    assert (shown.trend.rows[0][0], shown.trend.rows[-1][0]) == (
+        "Oct 25 (imported)",
+        "Jan 27 (another wording)",
+    )
     assert len(shown.trend.notes) == 2
     assert all(sooner.at < later.at for sooner, later in pairwise(shown.trend.points))
 
@@ -256,12 +401,18 @@ def test_a_missing_wave_another_wording_and_an_imported_one_are_marked(example: 
 def test_a_wave_whose_score_is_hidden_leaves_a_gap_and_its_words(example: Document) -> None:
     hidden = copy.deepcopy(document("2026-10-12"))
     for at, measure in enumerate(hidden["measures"]):
-        if measure["question"] == "OVR1" and measure["statistic"] == "top2" and measure["group"] is None:
-            hidden["measures"][at] = {key: measure[key] for key in ("question", "statistic", "group")} | {
+        if (
+            measure["question"] == "OVR1"
+            and measure["statistic"] == "top2"
+            and measure["group"] is None
+        ):
+            hidden["measures"][at] = {
+                key: measure[key] for key in ("question", "statistic", "group")
+            } | {
                 "shown": False,
                 "words": "Too few",
             }
-    shown = present(example, [document("2026-07-13"), hidden])
+    shown = present_document(example, [document("2026-07-13"), hidden])
     assert shown.trend is not None
     assert shown.trend.points[1].score is None
     assert shown.trend.rows[1] == ("Oct 26", "Too few", "", "")
@@ -271,12 +422,17 @@ def test_five_steps_have_sides_and_other_scales_a_plain_list() -> None:
     seven = Question("Q7", 1, "Seven", "", "Seven?", numeric_scale(7))
     nps = Question("OVR2", 1, "Would recommend", "", "Recommend?", NPS)
     answers = {"Q7": [(0, 1, 2, 2, 3, 1, 1)] * 4, "OVR2": [(0, 0, 0, 1, 0, 0, 1, 2, 2, 2, 1)] * 4}
-    shown = present(document("2027-01-11", seven, nps, answers=answers))
+    shown = present_document(document("2027-01-11", seven, nps, answers=answers))
     found = {d.name: d for d in shown.distributions}
     assert found["Satisfied overall"].diverges
-    assert found["Satisfied overall"].sides == (6, 7, 29) or sum(found["Satisfied overall"].sides) == 42
+    assert (
+        found["Satisfied overall"].sides == (6, 7, 29)
+        or sum(found["Satisfied overall"].sides) == 42
+    )
     assert not found["Seven"].diverges
-    assert [(label, count) for label, count, _ in found["Seven"].bars] == list(zip("1234567", (0, 4, 8, 8, 12, 4, 4), strict=True))
+    assert [(label, count) for label, count, _ in found["Seven"].bars] == list(
+        zip("1234567", (0, 4, 8, 8, 12, 4, 4), strict=True)
+    )
     assert sum(share for _, _, share in found["Seven"].bars) == pytest.approx(100)
     own = {m.name: m for m in shown.own_scales}
     assert (own["Would recommend"].scale, own["Seven"].scale) == ("\u2212100 to 100", "1 to 7")
@@ -286,7 +442,13 @@ def test_five_steps_have_sides_and_other_scales_a_plain_list() -> None:
 
 def test_below_ten_answers_a_distribution_is_words() -> None:
     rare = Question("RAR1", 1, "Rare", "", "Rare?", FIVE)
-    shown = present(document("2027-01-11", rare, answers={"RAR1": [(0, 0, 1, 1, 0), (0, 1, 1, 2, 0), (0, 0, 0, 1, 0), (0, 0, 0, 1, 0)]}))
+    shown = present_document(
+        document(
+            "2027-01-11",
+            rare,
+            answers={"RAR1": [(0, 0, 1, 1, 0), (0, 1, 1, 2, 0), (0, 0, 0, 1, 0), (0, 0, 0, 1, 0)]},
+        )
+    )
     found = next(d for d in shown.distributions if d.name == "Rare")
     assert (found.counts, found.words) == ((), "Shown from 10 answers.")
     assert all(m.chart is None and not m.range for m in shown.own_scales if m.name == "Rare")
@@ -294,13 +456,24 @@ def test_below_ten_answers_a_distribution_is_words() -> None:
 
 def test_lost_time_is_a_share_and_the_hours_that_the_brackets_allow() -> None:
     lost = Question("EFF2", 1, "Working time lost", "", "Lost?", LOST)
-    shown = present(
-        document("2027-01-11", lost, answers={"EFF2": [(2, 3, 3, 1, 1, 0), (3, 4, 3, 1, 1, 0), (3, 3, 3, 1, 1, 0), (2, 3, 3, 1, 0, 0)]})
+    shown = present_document(
+        document(
+            "2027-01-11",
+            lost,
+            answers={
+                "EFF2": [
+                    (2, 3, 3, 1, 1, 0),
+                    (3, 4, 3, 1, 1, 0),
+                    (3, 3, 3, 1, 1, 0),
+                    (2, 3, 3, 1, 0, 0),
+                ]
+            },
+        )
     )
     assert shown.lost_time is not None
     assert shown.lost_time.answers == 42
     assert re.fullmatch(r"\d+\.\d to \d+\.\d", shown.lost_time.hours)
-    assert present(document()).lost_time is None
+    assert present_document(document()).lost_time is None
 
 
 def mail(shown: Presentation, name: str) -> str:
@@ -312,32 +485,72 @@ def mail(shown: Presentation, name: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    facts = {"client": "Northwind", "response": "72%", "opened": "11 January 2027", "closed": "25 January 2027", "version": 1}
-    facts |= {"how": "https://feedback.northwind.example/how-we-count", "reply_by": "11 February 2027", "contact": "Dana Reyes"}
+    facts = {
+        "client": "Northwind",
+        "response": "72%",
+        "opened": "11 January 2027",
+        "closed": "25 January 2027",
+        "version": 1,
+    }
+    facts |= {
+        "how": "https://feedback.northwind.example/how-we-count",
+        "reply_by": "11 February 2027",
+        "contact": "Dana Reyes",
+    }
     asks = [m for m in shown.measures if m.look == "misses"]
-    return loader.get_template(f"findings/letters/{name}").render(shown=shown, asks=asks, digest="4f1c92ab", cells=range_cells, **facts)
+    return loader.get_template(f"findings/letters/{name}").render(
+        shown=shown, asks=asks, digest="4f1c92ab", cells=range_cells, **facts
+    )
 
 
-@pytest.mark.parametrize("facts", [{}, {"targets": {}}, {"closed_early": "moved", "unreadable": 2}, {"imported": True}], ids=str)
+@pytest.mark.parametrize(
+    "facts",
+    [{}, {"targets": {}}, {"closed_early": "moved", "unreadable": 2}, {"imported": True}],
+    ids=str,
+)
 def test_both_parts_of_the_mail_hold_the_same_numbers(facts: dict[str, Any]) -> None:
-    shown = present(document(**facts))
+    shown = present_document(document(**facts))
     html, text = mail(shown, "findings.html"), mail(shown, "findings.txt")
     body = html[html.index("<h1") :].replace("\u00a0", " ")
-    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>|&nbsp;", "", body.replace('<td class="score">', '<td class="score"> ')))
+    words = re.sub(
+        r"\s+",
+        " ",
+        re.sub(r"<[^>]+>|&nbsp;", "", body.replace('<td class="score">', '<td class="score"> ')),
+    )
     for measure in shown.measures:
         assert measure.printed in words
         assert measure.printed in text
-    assert set(re.findall(r"\d+(?:\.\d+)?%?", words)) - {"95%"} == set(re.findall(r"\d+(?:\.\d+)?%?", text)) - {"95%"}
+    assert set(re.findall(r"\d+(?:\.\d+)?%?", words)) - {"95%"} == set(
+        re.findall(r"\d+(?:\.\d+)?%?", text)
+    ) - {"95%"}
     assert len(html.encode()) < 40_000
     assert not re.search(r"<(img|svg|script|form|iframe)|url\(", html)
 
 
 def test_the_subject_carries_the_outcome(example: Document) -> None:
-    assert mail(present(example), "findings.subject.txt") == "Northwind staff survey, Q1 2027: 1 of 6 measures meets target"
+    assert (
+        mail(present_document(example), "findings.subject.txt")
+        == "Northwind staff survey, Q1 2027: 1 of 6 measures meets target"
+    )
 
 
-@pytest.mark.parametrize("facts", [{}, {"targets": {}}, {"baseline": True, "imported": True, "unreadable": 1}], ids=str)
+@pytest.mark.parametrize(
+    "facts", [{}, {"targets": {}}, {"baseline": True, "imported": True, "unreadable": 1}], ids=str
+)
 def test_generated_text_never_claims_what_a_range_cannot(facts: dict[str, Any]) -> None:
-    shown = present(changing(document(**facts), "COM1", 0.05, 0.42, "up"), [document("2026-10-12")])
-    said = " ".join((sentences(shown), mail(shown, "findings.html"), mail(shown, "findings.txt"), mail(shown, "findings.subject.txt")))
-    assert not re.search(r"\b(better|worse|improved|declined|happy|happier|significant|margin of error)\b|±", said, re.IGNORECASE)
+    shown = present_document(
+        changing(document(**facts), "COM1", 0.05, 0.42, "up"), [document("2026-10-12")]
+    )
+    said = " ".join(
+        (
+            sentences(shown),
+            mail(shown, "findings.html"),
+            mail(shown, "findings.txt"),
+            mail(shown, "findings.subject.txt"),
+        )
+    )
+    assert not re.search(
+        r"\b(better|worse|improved|declined|happy|happier|significant|margin of error)\b|±",
+        said,
+        re.IGNORECASE,
+    )

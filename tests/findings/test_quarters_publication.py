@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from survey.findings.document.rules import pooling
-from survey.findings.document.rules.compute import canonical, compute
-from survey.findings.document.rules.pooling import add_up
-from survey.findings.document.rules.publication import check, leaks
+from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.pooling import pool_thirds_cells
+from survey.findings.document.rules.publication import find_leaks, publication_faults
 from survey.findings.rules import Evidence, Third
 from survey.findings.words.rules.wording import HIDDEN, TOO_WIDE
 from survey.questionnaires.rules import Question
-from survey.responses.rules import Cell, PublishedGroup, Tally
+from survey.responses.rules import CellCounts, PublishedGroup, Tally
 from survey.statistics.differencing import Fact, Space
 from survey.waves.rules.thirds import ALL_THIRDS, ONE_THIRD
-from survey.waves.rules.waves import Group, Wave
+from survey.waves.rules.waves import ReportingGroup, Wave
 from tests.attacks.test_a15_differencing import ASKED, cell_of
 from tests.findings.test_presentation import wave
 
@@ -38,7 +38,10 @@ class Told:
 
 def third_of(source: Random, invited: int) -> Tally:
     answered = max(5, sum(source.random() < 0.5 for _ in range(invited)))
-    cells = {question.id: {ONE_THIRD: cell_of(source, question, answered)} for question in ASKED.questions}
+    cells = {
+        question.id: {ONE_THIRD: cell_of(source, question, answered)}
+        for question in ASKED.questions
+    }
     return Tally((PublishedGroup(ONE_THIRD, (ONE_THIRD,), invited, answered),), cells, 0, 0)
 
 
@@ -47,14 +50,39 @@ def the_third(month: int) -> Wave:
 
 
 def told(tallies: tuple[Tally, ...]) -> Told:
-    thirds = [compute(the_third(at), "Brightline IT", ASKED, tally) for at, tally in enumerate(tallies, 1)]
+    thirds = [
+        compute_document(the_third(at), "Brightline IT", ASKED, tally)
+        for at, tally in enumerate(tallies, 1)
+    ]
     invited = sum(tally.invited for tally in tallies)
-    pool = wave("2027-01-11", slug="it-2027-q1", quarter="2027-q1", groups=(Group(ALL_THIRDS, invited, ("Sales",)),))
+    pool = wave(
+        "2027-01-11",
+        slug="it-2027-q1",
+        quarter="2027-q1",
+        groups=(ReportingGroup(ALL_THIRDS, invited, ("Sales",)),),
+    )
     facts = [
-        Third(document["wave"]["slug"], f"2027-0{at}", date(2027, at, 11), document["invited"], document["answered"], None)
+        Third(
+            document["wave"]["slug"],
+            f"2027-0{at}",
+            date(2027, at, 11),
+            document["invited"],
+            document["answered"],
+            None,
+        )
         for at, document in enumerate(thirds, 1)
     ]
-    return Told(tallies, tuple(thirds), compute(pool, "Brightline IT", ASKED, add_up(pool, ASKED, tallies), Evidence(thirds=facts)))
+    return Told(
+        tallies,
+        tuple(thirds),
+        compute_document(
+            pool,
+            "Brightline IT",
+            ASKED,
+            pool_thirds_cells(pool, ASKED, tallies),
+            Evidence(thirds=facts),
+        ),
+    )
 
 
 def invented(seed: int) -> Told:
@@ -76,10 +104,14 @@ def subtracted(found: Told) -> int:
     for question, whole in shares(found.quarter).items():
         parts = [shares(document)[question] for document in found.thirds]
         counted = [tally.cells[question][ONE_THIRD].answers for tally in found.tallies]
-        facts = [Fact.total([str(at)], part["answers"]) for at, part in enumerate(parts) if part["shown"]]
+        facts = [
+            Fact.total([str(at)], part["answers"]) for at, part in enumerate(parts) if part["shown"]
+        ]
         if whole["shown"]:
             is_all = whole["answers"] == sum(counted)
-            said = [at for at, part in enumerate(parts) if part["shown"] or part["words"] == TOO_WIDE]
+            said = [
+                at for at, part in enumerate(parts) if part["shown"] or part["words"] == TOO_WIDE
+            ]
             assert is_all or whole["answers"] == sum(counted[at] for at in said)
             facts.append(Fact.total(map(str, range(3) if is_all else said), whole["answers"]))
         unions = Space(facts).below(5)
@@ -88,17 +120,24 @@ def subtracted(found: Told) -> int:
     return solved
 
 
-def everything_together(pool: Wave, question: Question, cells: Any) -> Cell:
+def everything_together(pool: Wave, question: Question, cells: Any) -> CellCounts:
     first, *rest = cells
     return sum(rest, first)
 
 
 def test_nothing_that_a_third_hides_follows_from_its_quarter() -> None:
     quarters = [invented(seed) for seed in range(QUARTERS)]
-    words = {part.get("words") for found in quarters for document in found.thirds for part in shares(document).values()}
+    words = {
+        part.get("words")
+        for found in quarters
+        for document in found.thirds
+        for part in shares(document).values()
+    }
     assert words >= {HIDDEN, TOO_WIDE, "all or all but one"}
-    assert [leaks(found.quarter, found.thirds) for found in quarters] == [[]] * QUARTERS
-    assert [leaks(document) for found in quarters for document in found.thirds] == [[]] * (3 * QUARTERS)
+    assert [find_leaks(found.quarter, found.thirds) for found in quarters] == [[]] * QUARTERS
+    assert [find_leaks(document) for found in quarters for document in found.thirds] == [[]] * (
+        3 * QUARTERS
+    )
     assert sum(map(subtracted, quarters)) == 0
 
 
@@ -113,20 +152,28 @@ def test_answers_that_a_third_hides_could_be_others_and_nothing_would_differ() -
             for question, part in shares(document).items():
                 own = cells[question][ONE_THIRD]
                 if not part["shown"] and part["words"] == HIDDEN and own.counts != own.counts[::-1]:
-                    cells[question][ONE_THIRD] = Cell(own.counts[::-1], own.opted_out)
+                    cells[question][ONE_THIRD] = CellCounts(own.counts[::-1], own.opted_out)
                     turned += 1
             tallies.append(Tally(tally.groups, cells, 0, 0))
         again = told(tuple(tallies))
-        assert [canonical(one) for one in (*again.thirds, again.quarter)] == [canonical(one) for one in (*found.thirds, found.quarter)]
+        assert [canonical_json(one) for one in (*again.thirds, again.quarter)] == [
+            canonical_json(one) for one in (*found.thirds, found.quarter)
+        ]
     assert turned > 20
 
 
-def test_a_sum_of_everything_is_caught_by_the_attack_and_by_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sum_of_everything_is_caught_by_the_attack_and_by_the_audit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(pooling, "_together", everything_together)
     quarters = [invented(seed) for seed in range(QUARTERS)]
     assert sum(map(subtracted, quarters)) > 0
-    caught = [check(found.quarter, found.thirds) for found in quarters]
-    assert any("the quarter tells what one of its thirds did not say" in reason for reasons in caught for reason in reasons)
+    caught = [publication_faults(found.quarter, found.thirds) for found in quarters]
+    assert any(
+        "the quarter tells what one of its thirds did not say" in reason
+        for reasons in caught
+        for reason in reasons
+    )
 
 
 def show_a_mean(document: Document) -> None:
@@ -134,7 +181,9 @@ def show_a_mean(document: Document) -> None:
 
 
 def show_a_distribution(document: Document) -> None:
-    document["distributions"].append({"question": "OVR1", "group": None, "shown": True, "counts": [1, 2, 3, 4, 2]})
+    document["distributions"].append(
+        {"question": "OVR1", "group": None, "shown": True, "counts": [1, 2, 3, 4, 2]}
+    )
 
 
 def tell_of_comments(document: Document) -> None:
@@ -154,19 +203,27 @@ def judge(document: Document) -> None:
         (tell_of_comments, "A third tells of comments"),
     ],
 )
-def test_a_third_that_says_more_than_its_shares_is_not_published(spoil: Callable[[Document], None], reason: str) -> None:
+def test_a_third_that_says_more_than_its_shares_is_not_published(
+    spoil: Callable[[Document], None], reason: str
+) -> None:
     document = copy.deepcopy(invented(1).thirds[0])
-    assert check(document) == ()
+    assert publication_faults(document) == ()
     spoil(document)
-    assert any(reason in found for found in check(document))
+    assert any(reason in found for found in publication_faults(document))
 
 
 @pytest.mark.parametrize("more", [{"answers": 3}, {"estimate": 0.05}])
-def test_a_quarter_that_differs_from_the_sum_of_its_thirds_is_not_published(more: dict[str, float]) -> None:
+def test_a_quarter_that_differs_from_the_sum_of_its_thirds_is_not_published(
+    more: dict[str, float],
+) -> None:
     found = invented(1)
     spoilt = copy.deepcopy(found.quarter)
-    (overall,) = [m for m in spoilt["measures"] if (m["question"], m["statistic"]) == ("OVR1", "top2")]
+    (overall,) = [
+        m for m in spoilt["measures"] if (m["question"], m["statistic"]) == ("OVR1", "top2")
+    ]
     overall["answers"] += more.get("answers", 0)
     overall["process"]["estimate"] += more.get("estimate", 0)
-    assert check(found.quarter, found.thirds) == ()
-    assert check(spoilt, found.thirds) == ("OVR1: the quarter tells what one of its thirds did not say.",)
+    assert publication_faults(found.quarter, found.thirds) == ()
+    assert publication_faults(spoilt, found.thirds) == (
+        "OVR1: the quarter tells what one of its thirds did not say.",
+    )

@@ -17,22 +17,30 @@ from survey.findings.comments.rules import (
     TAKEN_OUT,
     TICKET,
     TITLE,
-    directory,
-    pieces,
-    redaction,
+    check_redaction,
+    cut_at_warnings,
+    find_warnings,
+    known_names,
     redaction_fault,
-    warnings,
 )
 from survey.kernel.errors import Refused
 
-KNOWN = directory(
-    ["Ada Berg", "Müller, Jörg", "Bo Li", "Will Grant", "Siân O’Brien", "王伟", "Anne-Marie van der Meer"],
+KNOWN = known_names(
+    [
+        "Ada Berg",
+        "Müller, Jörg",
+        "Bo Li",
+        "Will Grant",
+        "Siân O’Brien",
+        "王伟",
+        "Anne-Marie van der Meer",
+    ],
     ["ada@northwind.example", "j.mueller@northwind.example", "c4711@northwind.example"],
 )
 
 
 def warned(text: str) -> list[tuple[str, str]]:
-    return [(piece, why) for piece, why in pieces(text, warnings(text, KNOWN)) if why]
+    return [(piece, why) for piece, why in cut_at_warnings(text, find_warnings(text, KNOWN)) if why]
 
 
 @pytest.mark.parametrize(
@@ -97,29 +105,54 @@ def test_a_place_with_two_reasons_is_warned_about_whole_and_with_both() -> None:
     assert warned("ask Mr Ada Berg in IT") == [("Mr Ada Berg", f"{TITLE}, {NAME}")]
 
 
-WORDS = st.sampled_from(["Ada", "Berg", " ", "\n", "#12", "INC77", "2027-01-01", "as the only", "Mr", "x@y.zz", "é", "—", "0"])
+WORDS = st.sampled_from(
+    [
+        "Ada",
+        "Berg",
+        " ",
+        "\n",
+        "#12",
+        "INC77",
+        "2027-01-01",
+        "as the only",
+        "Mr",
+        "x@y.zz",
+        "é",
+        "—",
+        "0",
+    ]
+)
 
 
 @given(st.lists(WORDS, max_size=20).map("".join))
 def test_warnings_lie_apart_and_the_pieces_are_the_comment(text: str) -> None:
-    found = warnings(text, KNOWN)
+    found = find_warnings(text, KNOWN)
     assert all(a.end <= b.start for a, b in pairwise(found))
-    assert "".join(piece for piece, _ in pieces(text, found)) == text
+    assert "".join(piece for piece, _ in cut_at_warnings(text, found)) == text
 
 
 SMALL = st.text("ab [.]\n", max_size=14)
 
 
-@given(SMALL, SMALL | st.lists(st.text("ab .\n", max_size=4), min_size=2, max_size=4).map(TAKEN_OUT.join))
-def test_a_redaction_is_the_original_with_parts_replaced_and_nothing_else(original: str, offered: str) -> None:
+@given(
+    SMALL,
+    SMALL | st.lists(st.text("ab .\n", max_size=4), min_size=2, max_size=4).map(TAKEN_OUT.join),
+)
+def test_a_redaction_is_the_original_with_parts_replaced_and_nothing_else(
+    original: str, offered: str
+) -> None:
     parts = offered.split(TAKEN_OUT)
     fits = len(parts) > 1 and re.fullmatch(".+".join(map(re.escape, parts)), original, re.DOTALL)
     has_rest = any(letter in "ab[]" for letter in "".join(parts))
-    assert (redaction_fault(original, offered) is None) == bool(fits and has_rest and offered != original)
+    assert (redaction_fault(original, offered) is None) == bool(
+        fits and has_rest and offered != original
+    )
 
 
 @given(st.text("abc de.\n", min_size=3, max_size=60), st.data())
-def test_whatever_is_marked_can_be_taken_out_and_no_further_change_goes_with_it(original: str, data: st.DataObject) -> None:
+def test_whatever_is_marked_can_be_taken_out_and_no_further_change_goes_with_it(
+    original: str, data: st.DataObject
+) -> None:
     ends = sorted(data.draw(st.sets(st.integers(0, len(original)), min_size=2, max_size=6)))
     offered, at = "", 0
     for start, end in zip(ends[::2], ends[1::2], strict=False):
@@ -127,10 +160,10 @@ def test_whatever_is_marked_can_be_taken_out_and_no_further_change_goes_with_it(
         at = end
     offered += original[at:]
     if any(letter.isalpha() for letter in offered):
-        assert redaction(original, offered.replace("\n", "\r\n")) == offered
+        assert check_redaction(original, offered.replace("\n", "\r\n")) == offered
     place = data.draw(st.integers(0, len(offered)))
     with pytest.raises(Refused, match=r"Only words may be taken out|Nothing was taken out"):
-        redaction(original, offered[:place] + "X" + offered[place:])
+        check_redaction(original, offered[:place] + "X" + offered[place:])
 
 
 @pytest.mark.parametrize(
@@ -148,4 +181,4 @@ def test_whatever_is_marked_can_be_taken_out_and_no_further_change_goes_with_it(
 )
 def test_what_is_no_redaction_is_refused_with_what_to_do(offered: str, says: str) -> None:
     with pytest.raises(Refused, match=re.escape(says)):
-        redaction("Ada was kind", offered)
+        check_redaction("Ada was kind", offered)

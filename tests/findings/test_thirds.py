@@ -13,22 +13,22 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.service.audit import entries
+from survey.access.service.audit import list_entries
 from survey.charts import drawings
 from survey.counting import service as counting
 from survey.counting.service import pool_thirds, void_wave
 from survey.database import db
 from survey.findings.commands import findings_group
-from survey.findings.comments.service import decide, review_desk
+from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.document.rules import pooling
 from survey.findings.exports.rules.csv_file import as_csv
-from survey.findings.service.documents import comments_of, earlier_findings, findings
-from survey.findings.service.sharing import recipients, share
-from survey.findings.words.rules.presentation import present
+from survey.findings.service.documents import comments_of, earlier_findings, find_findings
+from survey.findings.service.sharing import share_findings, sharing_recipients
+from survey.findings.words.rules.presentation import present_document
 from survey.kernel.errors import Refused
-from survey.mail.outbox.service.delivery import deliver
+from survey.mail.outbox.service.delivery import deliver_letters
 from survey.mail.smtp.service.catcher import Catcher
-from survey.responses.service.comments import released
+from survey.responses.service.comments import released_comments
 from survey.schedule import tick
 from survey.statistics import proportion_interval
 from survey.waves import service as waves
@@ -50,17 +50,33 @@ from tests.outside import browser
 from tests.proofs import on_postgresql
 
 CANARY = "canarycomment"
-JUDGED = ("Meets", "Misses", "Too close", "meets", "misses", "too close", "target of", "Clearly", "clear change")
+JUDGED = (
+    "Meets",
+    "Misses",
+    "Too close",
+    "meets",
+    "misses",
+    "too close",
+    "target of",
+    "Clearly",
+    "clear change",
+)
 Document = dict[str, Any]
 
 
 def overall(document: Document) -> Document:
-    (found,) = [m for m in document["measures"] if (m["question"], m["statistic"]) == ("OVR1", "top2")]
+    (found,) = [
+        m for m in document["measures"] if (m["question"], m["statistic"]) == ("OVR1", "top2")
+    ]
     return dict(found)
 
 
 def documents(quarter: Quarter) -> list[Document]:
-    return [findings(third.slug).document for third in quarter.thirds if third.state is WaveState.COUNTED]
+    return [
+        find_findings(third.slug).document
+        for third in quarter.thirds
+        if third.state is WaveState.COUNTED
+    ]
 
 
 def satisfied(document: Document) -> tuple[int, int]:
@@ -69,27 +85,42 @@ def satisfied(document: Document) -> tuple[int, int]:
 
 
 def run(*words: str) -> str:
-    done = CliRunner().invoke(findings_group, words, catch_exceptions=False, help_option_names=["-h", "--help"])
+    done = CliRunner().invoke(
+        findings_group, words, catch_exceptions=False, help_option_names=["-h", "--help"]
+    )
     assert done.exit_code == 0, done.output
     return done.output
 
 
+@on_postgresql("databases")
 def test_the_quarter_is_the_plain_sum_of_its_thirds_with_range_and_verdict(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app)
-    assert [third.slug for third in quarter.thirds] == ["desk-2027-01", "desk-2027-02", "desk-2027-03"]
+    assert [third.slug for third in quarter.thirds] == [
+        "desk-2027-01",
+        "desk-2027-02",
+        "desk-2027-03",
+    ]
     assert sorted(third.invited for third in quarter.thirds) == [20, 20, 21]
     assert sorted(map(satisfied, documents(quarter))) == sorted(EXAMPLE)
-    document = findings("desk-2027-q1").document
+    document = find_findings("desk-2027-q1").document
     found, level = overall(document), proportion_interval(28, 39, 61)
-    assert (satisfied(document), found["population"], document["invited"], document["answered"]) == ((28, 39), 61, 61, 39)
+    assert (
+        satisfied(document),
+        found["population"],
+        document["invited"],
+        document["answered"],
+    ) == ((28, 39), 61, 61, 39)
     assert (found["low"], found["high"], found["verdict"]) == (level.low, level.high, "meets")
     assert round(100 * document["response_rate"]) == 64
     assert (document["wave"]["opened"], document["wave"]["closed"]) == ("2027-01-11", "2027-03-25")
     assert quarter.pool.named == "Desk, Q1 2027"
-    assert [entry.facts["thirds"] for entry in entries() if entry.what == "thirds added up"] == [[third.slug for third in quarter.thirds]]
+    assert [
+        entry.facts["thirds"] for entry in list_entries() if entry.what == "thirds added up"
+    ] == [[third.slug for third in quarter.thirds]]
 
 
+@on_postgresql("databases")
 def test_nobody_was_written_to_by_a_quarter(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app)
@@ -99,18 +130,25 @@ def test_nobody_was_written_to_by_a_quarter(app: Flask) -> None:
     assert "handed over" not in page
 
 
+@on_postgresql("databases")
 def test_a_void_third_stays_out_of_the_answers_and_its_people_in_the_number(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app, WITH_A_VOID_THIRD)
     (void,) = [third for third in quarter.thirds if third.state is WaveState.VOID]
     assert (void.invited, void.void_reason) == (21, "fewer than 5 people answered")
-    document = findings(quarter.pool.slug).document
-    assert (satisfied(document), overall(document)["population"], document["invited"]) == ((20, 27), 61, 61)
+    document = find_findings(quarter.pool.slug).document
+    assert (satisfied(document), overall(document)["population"], document["invited"]) == (
+        (20, 27),
+        61,
+        61,
+    )
     assert round(100 * document["response_rate"]) == 44
-    shown = present(document)
+    shown = present_document(document)
     assert "fewer than 5 people answered" in shown.made_of
     assert "4 of 21" not in json.dumps(document) + shown.made_of + shown.lede
-    assert [third["answered"] for third in document["thirds"] if third["wave"] == void.slug] == [None]
+    assert [third["answered"] for third in document["thirds"] if third["wave"] == void.slug] == [
+        None
+    ]
     assert shown.whom == "of those who answered"
 
 
@@ -120,31 +158,45 @@ def test_no_page_mail_file_or_command_judges_a_single_third(app: Flask) -> None:
     quarter, reader = counted_quarter(app), browser(app, "manager")
     assert "Meets" in reader.get(f"/waves/{quarter.pool.slug}").text
     for third in quarter.thirds:
-        found = findings(third.slug)
+        found = find_findings(third.slug)
         page = reader.get(f"/waves/{third.slug}")
         said = [page.text, as_csv(found), run("show", third.slug), json.dumps(found.document)]
         assert page.status_code == 200
-        assert "13 of 20 people answered" in said[0] or "14 of 20" in said[0] or "12 of 21" in said[0]
+        assert (
+            "13 of 20 people answered" in said[0] or "14 of 20" in said[0] or "12 of 21" in said[0]
+        )
         assert [word for word in JUDGED for text_ in said if word in text_] == []
-        assert not {"target", "verdict", "break_even", "change", "status"} & overall(found.document).keys()
-        row = next(line for line in reader.get("/").text.splitlines() if f"/waves/{third.slug}" in line)
+        assert (
+            not {"target", "verdict", "break_even", "change", "status"}
+            & overall(found.document).keys()
+        )
+        row = next(
+            line for line in reader.get("/").text.splitlines() if f"/waves/{third.slug}" in line
+        )
         assert not [word for word in JUDGED if word in row]
         assert "one third" in row
         assert f"/waves/{quarter.pool.slug}" in page.text
 
 
+@on_postgresql("databases")
 def test_a_third_shows_shares_and_nothing_from_which_more_could_be_subtracted(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app, comment=CANARY)
     for document in documents(quarter):
-        assert [(m["question"], m["statistic"], m["group"]) for m in document["measures"]] == [("OVR1", "top2", None)]
-        assert (document["distributions"], document["year"], document["drivers"]) == ([], None, None)
+        assert [(m["question"], m["statistic"], m["group"]) for m in document["measures"]] == [
+            ("OVR1", "top2", None)
+        ]
+        assert (document["distributions"], document["year"], document["drivers"]) == (
+            [],
+            None,
+            None,
+        )
         assert document["lost_time"]["share_over_2h"]["shown"]
         assert not document["lost_time"]["hours_per_week"]["shown"]
         assert document["comments"]["held_back"] == 0
         (group,) = document["groups"]
         assert group["departments"] == ["Legal", "Sales", "Service", "Warehouse"]
-    pool = findings(quarter.pool.slug).document
+    pool = find_findings(quarter.pool.slug).document
     assert {m["statistic"] for m in pool["measures"]} == {"top2", "mean"}
     assert [d["shown"] for d in pool["distributions"]] == [True, True]
     assert pool["comments"]["held_back"] == 39
@@ -156,36 +208,43 @@ def test_a_third_is_not_shared_and_the_quarter_is(app: Flask, tmp_path: Path) ->
     first = opened(app, next_planned())
     answered(first, 9, 13)
     third, reader = close_company(first), browser(app, "manager")
-    otto = recipients(waves.list_waves("IT support")[0])[1][0]
+    otto = sharing_recipients(waves.list_waves("IT support")[0])[1][0]
     for attempt in (
-        lambda: recipients(third),
-        lambda: share(third.slug, [otto.id], third.closes_at, actor="test"),
+        lambda: sharing_recipients(third),
+        lambda: share_findings(third.slug, [otto.id], third.closes_at, actor="test"),
         lambda: run("share", third.slug, "--to", "provider", "--dry-run"),
     ):
-        with pytest.raises(Refused, match=r"carries no verdict, so it is not shared. The quarter is, once its three thirds"):
+        with pytest.raises(
+            Refused,
+            match=r"carries no verdict, so it is not shared. The quarter is, once its three thirds",
+        ):
             attempt()
     for address in (f"/findings/{third.slug}", f"/findings/{third.slug}/letter"):
         page = reader.get(address)
         assert page.status_code == 409
         assert "carries no verdict, so it is not shared" in page.text
-    assert waves.wave(third.slug).state is WaveState.COUNTED
+    assert waves.find_wave(third.slug).state is WaveState.COUNTED
     quarter = Quarter((third,))
     for satisfied_, answers in EXAMPLE[1:]:
         company = opened(app, next_planned())
         answered(company, satisfied_, answers)
         close_company(company)
     with pytest.raises(Refused, match="Share the quarter: desk-2027-q1"):
-        recipients(third)
-    assert "61 invited, 39 answered" in run("share", "desk-2027-q1", "--to", "provider", "--dry-run")
-    (sent,) = share(quarter.pool.slug, [otto.id], quarter.pool.closes_at, actor="test")
+        sharing_recipients(third)
+    assert "61 invited, 39 answered" in run(
+        "share", "desk-2027-q1", "--to", "provider", "--dry-run"
+    )
+    (sent,) = share_findings(quarter.pool.slug, [otto.id], quarter.pool.closes_at, actor="test")
     catcher = Catcher(tmp_path / "caught")
-    deliver(seconds=30, channel=catcher)
+    deliver_letters(seconds=30, channel=catcher)
     (letter,) = [one for one in catcher.letters() if "staff survey" in one.subject]
     body = " ".join(letter.text.split())
     assert "61 invited, 39 answered (64%), 11 January 2027 to 25 March 2027" in body
-    assert "A third of the people was asked each month, and what they said is added up: 13 of" in body
+    assert (
+        "A third of the people was asked each month, and what they said is added up: 13 of" in body
+    )
     assert sent.findings.wave.slug == "desk-2027-q1"
-    assert waves.wave("desk-2027-q1").state is WaveState.SHARED
+    assert waves.find_wave("desk-2027-q1").state is WaveState.SHARED
 
 
 @on_postgresql("databases")
@@ -198,28 +257,34 @@ def test_what_people_wrote_comes_with_the_quarter_shuffled_over_its_months(app: 
         third = close_company(company)
         if month < 2:
             held = str(db.session.execute(text("SELECT id FROM comment LIMIT 1")).scalar_one())
-            assert comments_of(findings(third.slug)) == ()
-            assert released(third) == ()
+            assert comments_of(find_findings(third.slug)) == ()
+            assert released_comments(third) == ()
             assert CANARY not in reader.get(f"/waves/{third.slug}").text
             with pytest.raises(Refused, match="is read with the quarter"):
-                review_desk(third.slug)
+                comments_under_review(third.slug)
             with pytest.raises(Refused, match="is read with the quarter"):
-                decide(third.slug, held, "release", actor="test")
+                decide_on_comment(third.slug, held, "release", actor="test")
             assert CANARY not in reader.get(f"/findings/{third.slug}/comments").text
-    pool = waves.wave("desk-2027-q1")
+    pool = waves.find_wave("desk-2027-q1")
     rows = db.session.execute(text("SELECT wave_id, group_name, state FROM comment")).all()
     assert {tuple(row) for row in rows} == {(pool.id, None, "unread")}
-    ((question, said),) = comments_of(findings(pool.slug))
+    ((question, said),) = comments_of(find_findings(pool.slug))
     assert question.startswith("What one thing")
-    assert sorted(said) == sorted(f"{CANARY}{month}-{number}" for month in range(3) for number in range(EXAMPLE[month][1]))
+    assert sorted(said) == sorted(
+        f"{CANARY}{month}-{number}" for month in range(3) for number in range(EXAMPLE[month][1])
+    )
     months = [one.removeprefix(CANARY)[0] for one in said]
     assert months != sorted(months)
-    by_key = [str(row.text)[len(CANARY)] for row in db.session.execute(text("SELECT text FROM comment ORDER BY id"))]
+    by_key = [
+        str(row.text)[len(CANARY)]
+        for row in db.session.execute(text("SELECT text FROM comment ORDER BY id"))
+    ]
     assert by_key != sorted(by_key)
-    assert len(review_desk(pool.slug).questions[0].comments) == 39
+    assert len(comments_under_review(pool.slug).questions[0].comments) == 39
     assert CANARY in reader.get(f"/findings/{pool.slug}/comments").text
 
 
+@on_postgresql("databases")
 def test_a_quarter_is_added_up_once_however_often_and_from_how_many_sides(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app)
@@ -230,7 +295,9 @@ def test_a_quarter_is_added_up_once_however_often_and_from_how_many_sides(app: F
     assert everything_stored() == before
 
 
-def test_two_processes_that_add_up_at_once_make_one_quarter(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_that_add_up_at_once_make_one_quarter(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     planned_thirds()
     with monkeypatch.context() as patched:
         patched.setattr(counting, "pool_thirds", lambda *, actor: ())
@@ -255,17 +322,21 @@ def test_two_processes_that_add_up_at_once_make_one_quarter(app: Flask, monkeypa
     assert (faults, [item.slug for item in made]) == ([], ["desk-2027-q1"])
 
 
-def test_a_pass_of_the_timetable_adds_up_what_a_crash_left(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+@on_postgresql("databases")
+def test_a_pass_of_the_timetable_adds_up_what_a_crash_left(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     planned_thirds()
     with monkeypatch.context() as patched:
         patched.setattr(counting, "pool_thirds", lambda *, actor: ())
         last = counted_quarter(app, comment=CANARY).thirds[-1]
     with pytest.raises(Refused, match="no wave"):
-        findings("desk-2027-q1")
+        find_findings("desk-2027-q1")
     assert "desk-2027-q1 added up from its thirds" in tick(app.config["CANDOUR"], last.closes_at)
-    assert satisfied(findings("desk-2027-q1").document) == (28, 39)
+    assert satisfied(find_findings("desk-2027-q1").document) == (28, 39)
 
 
+@on_postgresql("databases")
 def test_the_quarter_waits_for_its_last_third(app: Flask) -> None:
     planned_thirds()
     for satisfied_, answers in EXAMPLE[:2]:
@@ -276,11 +347,12 @@ def test_the_quarter_waits_for_its_last_third(app: Flask) -> None:
     company = opened(app, next_planned())
     assert pool_thirds(actor="test") == ()
     void_wave(company.wave.slug, company.config.key_dir, reason="wrong list", actor="test")
-    document = findings("desk-2027-q1").document
+    document = find_findings("desk-2027-q1").document
     assert (document["answered"], document["invited"]) == (27, 61)
-    assert "is void (wrong list)" in present(document).made_of
+    assert "is void (wrong list)" in present_document(document).made_of
 
 
+@on_postgresql("databases")
 def test_a_third_that_was_never_asked_has_no_people_in_the_number(app: Flask) -> None:
     planned_thirds()
     for satisfied_, answers in EXAMPLE[:2]:
@@ -290,19 +362,23 @@ def test_a_third_that_was_never_asked_has_no_people_in_the_number(app: Flask) ->
     missed = next_planned()
     assert missed.third == 3
     tick(app.config["CANDOUR"], missed.opens_at + timedelta(days=20))
-    document = findings("desk-2027-q1").document
+    document = find_findings("desk-2027-q1").document
     assert document["invited"] == sum(third["invited"] for third in document["thirds"][:2])
-    assert "one third was not asked (not opened in time)" in present(document).made_of
+    assert "one third was not asked (not opened in time)" in present_document(document).made_of
 
 
+@on_postgresql("databases")
 def test_a_quarter_of_which_one_third_could_be_counted_is_not_judged_either(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app, ((1, 3), (9, 13), (1, 3)))
     assert [third.state.value for third in quarter.thirds].count("void") == 2
-    found = findings(quarter.pool.slug)
+    found = find_findings(quarter.pool.slug)
     assert (satisfied(found.document), found.document["invited"]) == ((9, 13), 61)
     assert not {"target", "verdict", "break_even"} & overall(found.document).keys()
-    assert "A single third could be counted, so nothing is held to its target." in present(found.document).notes
+    assert (
+        "A single third could be counted, so nothing is held to its target."
+        in present_document(found.document).notes
+    )
 
 
 def test_a_quarter_without_a_counted_third_has_no_result(app: Flask) -> None:
@@ -312,7 +388,10 @@ def test_a_quarter_without_a_counted_third_has_no_result(app: Flask) -> None:
     assert waves.due_to_pool() == ()
 
 
-def test_a_quarter_asks_the_same_and_is_held_to_the_same_target_in_all_its_months(app: Flask) -> None:
+@on_postgresql("databases")
+def test_a_quarter_asks_the_same_and_is_held_to_the_same_target_in_all_its_months(
+    app: Flask,
+) -> None:
     planned_thirds()
     first = opened(app, next_planned())
     answered(first, 9, 13)
@@ -325,7 +404,7 @@ def test_a_quarter_asks_the_same_and_is_held_to_the_same_target_in_all_its_month
         assert company.wave.questionnaire_version == first.wave.questionnaire_version
         answered(company, satisfied_, answers)
         close_company(company)
-    assert overall(findings("desk-2027-q1").document)["target"] == 0.5
+    assert overall(find_findings("desk-2027-q1").document)["target"] == 0.5
     following = opened(app, next_planned())
     assert (following.wave.quarter, following.wave.targets["OVR1"].target) == ("2027-q2", 0.9)
     assert following.wave.questionnaire_version != first.wave.questionnaire_version
@@ -334,18 +413,39 @@ def test_a_quarter_asks_the_same_and_is_held_to_the_same_target_in_all_its_month
 @on_postgresql("databases")
 def test_a_quarter_is_compared_with_the_one_before_and_a_third_with_nothing(app: Flask) -> None:
     planned_thirds()
-    quarters = [counted_quarter(app), counted_quarter(app, ((3, 15), (3, 15), (3, 15))), counted_quarter(app)]
-    change = overall(findings("desk-2027-q2").document)["change"]
-    assert (change["since"], change["answers"], change["direction"]) == ("desk-2027-q1", [45, 39], "down")
-    shown = present(findings("desk-2027-q2").document)
+    quarters = [
+        counted_quarter(app),
+        counted_quarter(app, ((3, 15), (3, 15), (3, 15))),
+        counted_quarter(app),
+    ]
+    change = overall(find_findings("desk-2027-q2").document)["change"]
+    assert (change["since"], change["answers"], change["direction"]) == (
+        "desk-2027-q1",
+        [45, 39],
+        "down",
+    )
+    shown = present_document(find_findings("desk-2027-q2").document)
     assert shown.change
-    assert (shown.change.since, shown.changed) == ("Q1 2027", "Clearly down since Q1 2027: Satisfied overall.")
-    assert overall(findings("desk-2027-q1").document).get("change") is None
-    assert [third.baseline for quarter in quarters for third in quarter.thirds] == [True] * 6 + [False] * 3
+    assert (shown.change.since, shown.changed) == (
+        "Q1 2027",
+        "Clearly down since Q1 2027: Satisfied overall.",
+    )
+    assert overall(find_findings("desk-2027-q1").document).get("change") is None
+    assert [third.baseline for quarter in quarters for third in quarter.thirds] == [True] * 6 + [
+        False
+    ] * 3
     assert [quarter.pool.baseline for quarter in quarters] == [True, True, False]
-    assert findings("desk-2027-q3").document["year"]["waves"] == ["desk-2027-q1", "desk-2027-q2", "desk-2027-q3"]
+    assert find_findings("desk-2027-q3").document["year"]["waves"] == [
+        "desk-2027-q1",
+        "desk-2027-q2",
+        "desk-2027-q3",
+    ]
     for quarter in quarters:
-        assert all("change" not in measure for document in documents(quarter) for measure in document["measures"])
+        assert all(
+            "change" not in measure
+            for document in documents(quarter)
+            for measure in document["measures"]
+        )
 
 
 @on_postgresql("databases")
@@ -353,7 +453,7 @@ def test_the_trend_joins_quarters_and_shows_thirds_beside_the_line(app: Flask) -
     planned_thirds()
     quarters = [counted_quarter(app), counted_quarter(app)]
     item = quarters[1].pool
-    shown = present(findings(item.slug).document, earlier_findings(item))
+    shown = present_document(find_findings(item.slug).document, earlier_findings(item))
     assert shown.trend
     assert [(point.label, point.part) for point in shown.trend.points] == [
         *[(month, True) for month in ("Jan 27", "Feb 27", "Mar 27")],
@@ -363,27 +463,32 @@ def test_the_trend_joins_quarters_and_shows_thirds_beside_the_line(app: Flask) -
     ]
     assert [row[3] for row in shown.trend.rows if row[0].startswith("Q")] == ["39", "39"]
     assert sum("(one third)" in row[0] for row in shown.trend.rows) == 6
-    drawing = drawings.trend(shown.trend.points, shown.trend.target)
+    drawing = drawings.draw_trend(shown.trend.points, shown.trend.target)
     (line,) = [part for part in drawing.split("<") if part.startswith("polyline")]
     assert len(line.partition('points="')[2].partition('"')[0].split()) == 2
     assert drawing.count('r="3"') == 6
     assert "Target 50%" in drawing
     third = quarters[1].thirds[2]
-    alone = present(findings(third.slug).document, earlier_findings(third))
+    alone = present_document(find_findings(third.slug).document, earlier_findings(third))
     assert alone.trend
     assert alone.trend.target is None
 
 
+@on_postgresql("databases")
 def test_the_newest_result_is_the_quarters(app: Flask) -> None:
     planned_thirds()
     company = opened(app, next_planned())
     answered(company, 9, 13)
     close_company(company)
-    assert findings("latest").wave.slug == "desk-2027-01"
+    assert find_findings("latest").wave.slug == "desk-2027-01"
     counted_quarter_rest(app)
-    assert findings("latest").wave.slug == "desk-2027-q1"
+    assert find_findings("latest").wave.slug == "desk-2027-q1"
     months = [f"desk-2027-0{month}" for month in range(1, 5)]
-    assert [item.slug for item in waves.list_waves(THIRDS)] == [*months[:3], "desk-2027-q1", months[3]]
+    assert [item.slug for item in waves.list_waves(THIRDS)] == [
+        *months[:3],
+        "desk-2027-q1",
+        months[3],
+    ]
 
 
 def counted_quarter_rest(app: Flask) -> None:
@@ -393,12 +498,18 @@ def counted_quarter_rest(app: Flask) -> None:
         close_company(company)
 
 
+@on_postgresql("databases")
 def test_an_imported_wave_that_holds_the_quarters_name_is_in_nobodys_way(app: Flask) -> None:
     planned_thirds()
-    waves.plan_past_wave(THIRDS, "desk-2027-q1", OPENS.date().replace(year=2026), OPENS.date().replace(year=2026, month=2))
+    waves.plan_past_wave(
+        THIRDS,
+        "desk-2027-q1",
+        OPENS.date().replace(year=2026),
+        OPENS.date().replace(year=2026, month=2),
+    )
     quarter = counted_quarter(app)
     assert quarter.pool.slug == "desk-2027-q1-thirds"
-    assert satisfied(findings(quarter.pool.slug).document) == (28, 39)
+    assert satisfied(find_findings(quarter.pool.slug).document) == (28, 39)
 
 
 def hide_in_one_third(app: Flask) -> Callable[[], object]:
@@ -415,11 +526,12 @@ def hide_in_one_third(app: Flask) -> Callable[[], object]:
     return lambda: close_company(company)
 
 
+@on_postgresql("databases")
 def test_what_a_third_hides_cannot_be_subtracted_from_its_quarter(app: Flask) -> None:
     planned_thirds()
     hide_in_one_third(app)()
-    quarter = findings("desk-2027-q1")
-    thirds = [findings(f"desk-2027-0{month}").document for month in (1, 2, 3)]
+    quarter = find_findings("desk-2027-q1")
+    thirds = [find_findings(f"desk-2027-0{month}").document for month in (1, 2, 3)]
     shares = [third["lost_time"]["share_over_2h"] for third in thirds]
     assert [share["shown"] for share in shares] == [True, True, False]
     whole = quarter.document["lost_time"]["share_over_2h"]
@@ -428,14 +540,16 @@ def test_what_a_third_hides_cannot_be_subtracted_from_its_quarter(app: Flask) ->
 
 
 @on_postgresql("databases")
-def test_a_quarter_that_would_tell_what_a_third_hides_is_not_published(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quarter_that_would_tell_what_a_third_hides_is_not_published(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     planned_thirds()
     close = hide_in_one_third(app)
     monkeypatch.setattr(pooling, "_together", everything_together)
     with pytest.raises(Refused, match="Hidden answers of desk-2027-q1 could be worked out"):
         close()
-    assert waves.wave("desk-2027-03").state is WaveState.COUNTED
-    assert waves.pool_of(waves.wave("desk-2027-03")) is None
+    assert waves.find_wave("desk-2027-03").state is WaveState.COUNTED
+    assert waves.pool_of(waves.find_wave("desk-2027-03")) is None
 
 
 def everything_together(pool: Any, question: Any, cells: Any) -> Any:
@@ -444,7 +558,9 @@ def everything_together(pool: Any, question: Any, cells: Any) -> Any:
 
 
 @on_postgresql("databases")
-def test_a_quarter_that_cannot_be_added_up_keeps_no_other_from_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quarter_that_cannot_be_added_up_keeps_no_other_from_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor the rest of the pass."""
     planned_thirds()
     with monkeypatch.context() as patched:
@@ -454,5 +570,7 @@ def test_a_quarter_that_cannot_be_added_up_keeps_no_other_from_it(app: Flask, mo
     broken = tuple(replace(third, id=f"{third.id}x") for third in thirds)
     monkeypatch.setattr(waves, "due_to_pool", lambda: (broken, tuple(thirds)))
     said = tick(app.config["CANDOUR"], last.closes_at)
-    assert [line.partition(" (")[0] for line in said if "not done" in line] == ["not done: part of the pass"]
+    assert [line.partition(" (")[0] for line in said if "not done" in line] == [
+        "not done: part of the pass"
+    ]
     assert "desk-2027-q1 added up from its thirds" in said

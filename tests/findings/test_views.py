@@ -12,18 +12,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from survey.database import db, transaction
-from survey.findings.comments.service import decide, review_desk
+from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.document.rules.compute import FROM_TEN, HIDDEN
 from survey.findings.exports.rules.csv_file import as_csv
-from survey.findings.service.documents import findings
-from survey.findings.service.sharing import recipients
+from survey.findings.service.documents import find_findings
+from survey.findings.service.sharing import sharing_recipients
 from survey.providers.service import remove_contact
-from survey.responses.service.comments import released
+from survey.responses.service.comments import released_comments
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 from tests.cast import answer_all, open_company
 from tests.findings.company import CANARY, MERGED, emptied, small_company
 from tests.outside import signed_in
+from tests.proofs import on_postgresql
 
 
 @pytest.fixture
@@ -49,7 +50,10 @@ def words_on(html: str) -> str:
 def send(client: FlaskClient, wave: Wave, *contact_ids: str, **more: str) -> Any:
     token = re.search(r'name="csrf_token" value="([^"]+)"', page(client, f"/findings/{wave.slug}"))
     assert token
-    return client.post(f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": list(contact_ids), **more})
+    return client.post(
+        f"/findings/{wave.slug}",
+        data={"csrf_token": token[1], "contact": list(contact_ids), **more},
+    )
 
 
 def sharings() -> int:
@@ -57,34 +61,48 @@ def sharings() -> int:
 
 
 def contact_of(wave: Wave) -> str:
-    return recipients(wave)[1][0].id
+    return sharing_recipients(wave)[1][0].id
 
 
-@pytest.mark.parametrize("path", ["/waves/{}", "/findings/{}", "/findings/{}/letter", "/findings/{}.csv"])
+@pytest.mark.parametrize(
+    "path", ["/waves/{}", "/findings/{}", "/findings/{}/letter", "/findings/{}.csv"]
+)
 def test_a_stranger_is_led_to_the_sign_in(client: FlaskClient, wave: Wave, path: str) -> None:
     response = client.get(path.format(wave.slug))
     assert response.status_code == 302
     assert "/sign-in?next=" in response.headers["Location"]
 
 
-def test_a_viewer_reads_figures_but_neither_comments_nor_the_mail(client: FlaskClient, wave: Wave) -> None:
+def test_a_viewer_reads_figures_but_neither_comments_nor_the_mail(
+    client: FlaskClient, wave: Wave
+) -> None:
     viewer = signed_in(client, "viewer")
     results = page(viewer, f"/waves/{wave.slug}")
-    assert findings(wave.slug).document["headline"] in results
+    assert find_findings(wave.slug).document["headline"] in results
     assert CANARY not in results
     assert f'href="/findings/{wave.slug}"' not in results
     for path in (f"/findings/{wave.slug}", f"/findings/{wave.slug}/letter"):
         page(viewer, path, 403)
-    assert viewer.post(f"/findings/{wave.slug}", data={"contact": contact_of(wave)}).status_code in {400, 403}
+    assert viewer.post(
+        f"/findings/{wave.slug}", data={"contact": contact_of(wave)}
+    ).status_code in {400, 403}
     assert sharings() == 0
 
 
 def test_the_results_say_what_the_document_says(manager: FlaskClient, wave: Wave) -> None:
     html = page(manager, f"/waves/{wave.slug}")
     shown = words_on(html)
-    for words in ("38 of 51 people answered (75%)", "Board and Legal were counted together", "Shown from 10 answers"):
+    for words in (
+        "38 of 51 people answered (75%)",
+        "Board and Legal were counted together",
+        "Shown from 10 answers",
+    ):
         assert words in shown
-    (finance,) = [row for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if '<th scope="row">Finance (9)' in row]
+    (finance,) = [
+        row
+        for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL)
+        if '<th scope="row">Finance (9)' in row
+    ]
     cells = [words_on(cell) for cell in re.findall(r"<td.*?</td>", finance, re.DOTALL)]
     assert cells.count(HIDDEN) == 4
     assert len([cell for cell in cells if "n 7" in cell]) == 2
@@ -95,7 +113,7 @@ def test_the_csv_is_a_file_named_after_the_wave(manager: FlaskClient, wave: Wave
     response = manager.get(f"/findings/{wave.slug}.csv")
     assert response.mimetype == "text/csv"
     assert response.headers["Content-Disposition"] == f"attachment; filename={wave.slug}.csv"
-    assert response.get_data(as_text=True) == as_csv(findings(wave.slug))
+    assert response.get_data(as_text=True) == as_csv(find_findings(wave.slug))
 
 
 def test_the_preview_shows_the_mail_and_ticks_nobody(manager: FlaskClient, wave: Wave) -> None:
@@ -116,24 +134,30 @@ def test_sending_to_nobody_says_so_and_sends_nothing(manager: FlaskClient, wave:
     assert response.status_code == 400
     assert "<title>Error: " in html
     assert "Tick at least one person; nothing was sent." in html
-    assert (sharings(), waves.wave(wave.slug).state) == (0, WaveState.COUNTED)
+    assert (sharings(), waves.find_wave(wave.slug).state) == (0, WaveState.COUNTED)
 
 
-def test_sending_to_a_ticked_person_says_what_happened_each_time(manager: FlaskClient, wave: Wave) -> None:
+def test_sending_to_a_ticked_person_says_what_happened_each_time(
+    manager: FlaskClient, wave: Wave
+) -> None:
     for said in ("On its way to 1 person.", "Nothing was sent. 1 has this version already."):
         response = send(manager, wave, contact_of(wave))
         assert (response.status_code, response.headers["Location"]) == (303, f"/waves/{wave.slug}")
         assert said in page(manager, f"/waves/{wave.slug}")
-    assert (sharings(), waves.wave(wave.slug).state) == (1, WaveState.SHARED)
-    assert "has this version already and will not get it twice" in page(manager, f"/findings/{wave.slug}")
+    assert (sharings(), waves.find_wave(wave.slug).state) == (1, WaveState.SHARED)
+    assert "has this version already and will not get it twice" in page(
+        manager, f"/findings/{wave.slug}"
+    )
 
 
 ALONG = {"comments": "y", "groups": "y"}
 
 
 def release(wave: Wave, number: int) -> list[str]:
-    chosen = review_desk(wave.slug).questions[0].comments[:number]
-    return [decide(wave.slug, comment.id, "release", actor="mira").text for comment in chosen]
+    chosen = comments_under_review(wave.slug).questions[0].comments[:number]
+    return [
+        decide_on_comment(wave.slug, comment.id, "release", actor="mira").text for comment in chosen
+    ]
 
 
 def seen(html: str) -> str:
@@ -142,25 +166,37 @@ def seen(html: str) -> str:
 
 
 def ticked(html: str) -> set[str]:
-    return {name for box in re.findall(r"<input[^>]*\bchecked\b[^>]*>", html) for name in re.findall(r'name="(\w+)"', box)}
+    return {
+        name
+        for box in re.findall(r"<input[^>]*\bchecked\b[^>]*>", html)
+        for name in re.findall(r'name="(\w+)"', box)
+    }
 
 
-def test_comments_can_be_ticked_only_when_some_are_released_and_nothing_is_ticked_beforehand(manager: FlaskClient, wave: Wave) -> None:
+def test_comments_can_be_ticked_only_when_some_are_released_and_nothing_is_ticked_beforehand(
+    manager: FlaskClient, wave: Wave
+) -> None:
     before = page(manager, f"/findings/{wave.slug}")
     assert ('name="comments"' in before, 'name="groups"' in before) == (False, True)
     assert "No comment is released yet, so none can go." in before
-    assert f"{recipients(wave)[0].name} will see how every group scores" in before
+    assert f"{sharing_recipients(wave)[0].name} will see how every group scores" in before
     release(wave, 3)
     after = page(manager, f"/findings/{wave.slug}")
     assert "with the 3 released comments" in words_on(after)
     assert (ticked(after), seen(after)) == (set(), "")
 
 
-def test_the_preview_shows_what_is_ticked_and_keeps_the_ticks(manager: FlaskClient, wave: Wave) -> None:
+def test_the_preview_shows_what_is_ticked_and_keeps_the_ticks(
+    manager: FlaskClient, wave: Wave
+) -> None:
     texts = release(wave, 3)
     response = send(manager, wave, contact_of(wave), **ALONG, do="preview")
     html = response.get_data(as_text=True)
-    assert (response.status_code, sharings(), ticked(html)) == (200, 0, {"comments", "groups", "contact"})
+    assert (response.status_code, sharings(), ticked(html)) == (
+        200,
+        0,
+        {"comments", "groups", "contact"},
+    )
     (address,) = set(re.findall(r'<iframe[^>]*src="([^"]+)"', html))
     shown = page(manager, address.replace("&amp;", "&"))
     for part in (shown, html.partition("Its text part")[2]):
@@ -174,34 +210,52 @@ def test_only_what_was_previewed_can_be_sent(manager: FlaskClient, wave: Wave) -
     release(wave, 2)
     unseen = send(manager, wave, contact_of(wave), **ALONG)
     html = unseen.get_data(as_text=True)
-    assert (unseen.status_code, sharings(), ticked(html)) == (400, 0, {"comments", "groups", "contact"})
+    assert (unseen.status_code, sharings(), ticked(html)) == (
+        400,
+        0,
+        {"comments", "groups", "contact"},
+    )
     assert "What goes along has changed. Look at the mail below" in html
     release(wave, 3)
     since = send(manager, wave, contact_of(wave), **ALONG, seen=seen(html))
-    assert (since.status_code, sharings()) == (400, 0), "a comment more was released after the preview"
+    assert (since.status_code, sharings()) == (
+        400,
+        0,
+    ), "a comment more was released after the preview"
     sent = send(manager, wave, contact_of(wave), **ALONG, seen=seen(since.get_data(as_text=True)))
     assert (sent.status_code, sharings()) == (303, 1)
     (kept,) = db.session.execute(text("SELECT comments, groups FROM sharing")).all()
     assert bool(kept.groups)
-    assert str(kept.comments).count(CANARY) == len(released(wave)) >= 3
+    assert str(kept.comments).count(CANARY) == len(released_comments(wave)) >= 3
 
 
-def test_a_mail_that_is_too_long_is_said_on_the_page_and_refused(manager: FlaskClient, wave: Wave) -> None:
+def test_a_mail_that_is_too_long_is_said_on_the_page_and_refused(
+    manager: FlaskClient, wave: Wave
+) -> None:
     with transaction() as session:
         session.execute(text("UPDATE comment SET state = 'released', text = :t"), {"t": "x" * 1000})
-    previewed = send(manager, wave, contact_of(wave), comments="y", do="preview").get_data(as_text=True)
+    previewed = send(manager, wave, contact_of(wave), comments="y", do="preview").get_data(
+        as_text=True
+    )
     assert "40 kB are the most that every mail program shows whole" in previewed
     refused = send(manager, wave, contact_of(wave), comments="y", seen=seen(previewed))
     assert (refused.status_code, sharings()) == (400, 0)
-    assert "Leave out the groups, or hold back some comments. Nothing was sent." in refused.get_data(as_text=True)
+    assert (
+        "Leave out the groups, or hold back some comments. Nothing was sent."
+        in refused.get_data(as_text=True)
+    )
 
 
-def test_somebody_who_is_no_contact_any_more_is_refused_with_what_to_do(manager: FlaskClient, wave: Wave) -> None:
+def test_somebody_who_is_no_contact_any_more_is_refused_with_what_to_do(
+    manager: FlaskClient, wave: Wave
+) -> None:
     gone = contact_of(wave)
     token = re.search(r'name="csrf_token" value="([^"]+)"', page(manager, f"/findings/{wave.slug}"))
     assert token
     remove_contact("Brightline IT", "otto@brightline.example")
-    response = manager.post(f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": gone})
+    response = manager.post(
+        f"/findings/{wave.slug}", data={"csrf_token": token[1], "contact": gone}
+    )
     assert response.status_code == 400
     assert "<h1>Send the findings to Brightline IT?</h1>" in response.get_data(as_text=True)
     assert "Nothing was sent; choose again." in response.get_data(as_text=True)
@@ -216,7 +270,9 @@ def test_a_form_without_its_secret_sends_nothing(manager: FlaskClient, wave: Wav
     assert sharings() == 0
 
 
-def test_before_the_count_there_is_progress_and_no_findings(app: Flask, client: FlaskClient) -> None:
+def test_before_the_count_there_is_progress_and_no_findings(
+    app: Flask, client: FlaskClient
+) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:23])
     browser = signed_in(client, "manager")
@@ -225,14 +281,21 @@ def test_before_the_count_there_is_progress_and_no_findings(app: Flask, client: 
         assert "appear once it has closed" in page(browser, path.format(company.wave.slug), 409)
 
 
-def test_how_hidden_answers_are_spread_over_hidden_groups_changes_nothing_that_is_published(app: Flask) -> None:
+@on_postgresql("databases")
+def test_how_hidden_answers_are_spread_over_hidden_groups_changes_nothing_that_is_published(
+    app: Flask,
+) -> None:
     before = published(app)
     emptied()
     after = published(app, swapped=True)
     assert [name for name in before if before[name] != after[name]] == []
     assert all(HIDDEN in before[name] for name in ("json", "csv", "page"))
     assert FROM_TEN in before["csv"]
-    hidden = [line for line in csv.DictReader(io.StringIO(before["csv"])) if (line["question"], line["group"]) == ("RES1", MERGED)]
+    hidden = [
+        line
+        for line in csv.DictReader(io.StringIO(before["csv"]))
+        if (line["question"], line["group"]) == ("RES1", MERGED)
+    ]
     assert [line["estimate"] for line in hidden] == ["", ""]
 
 
@@ -242,9 +305,16 @@ def published(app: Flask, *, swapped: bool = False) -> dict[str, str]:
         slug = small_company(app, swapped=swapped).wave.slug
         browser = signed_in(app.test_client(), "manager")
         pages = {name: page(browser, path.format(slug)) for name, path in PAGES.items()}
-        pages["json"] = json.dumps(findings(slug).document)
+        pages["json"] = json.dumps(find_findings(slug).document)
     return {name: re.sub(BY_CHANCE, "", content) for name, content in pages.items()}
 
 
-PAGES = {"page": "/waves/{}", "share": "/findings/{}", "mail": "/findings/{}/letter", "csv": "/findings/{}.csv"}
-BY_CHANCE = rf'name="csrf_token" value="[^"]+"|[0-9a-f]{{32}}|<li class="letter">{CANARY}\d+</li>'  # secrets, ids, order of comments
+PAGES = {
+    "page": "/waves/{}",
+    "share": "/findings/{}",
+    "mail": "/findings/{}/letter",
+    "csv": "/findings/{}.csv",
+}
+BY_CHANCE = (  # secrets, ids, order of comments
+    rf'name="csrf_token" value="[^"]+"|[0-9a-f]{{32}}|<li class="letter">{CANARY}\d+</li>'
+)

@@ -11,7 +11,11 @@ from survey.findings.words.rules import wording
 from survey.statistics.values import Interval
 from survey.statistics.verdicts import Verdict, verdict
 
-FORBIDDEN = re.compile(r"\b(better|worse|improved|declined|happy|happier|significant|significantly|margin of error)\b|±", re.IGNORECASE)
+FORBIDDEN = re.compile(
+    r"\b(better|worse|improved|declined|happy|happier|significant|significantly|margin of"
+    r" error)\b|±",
+    re.IGNORECASE,
+)
 SHARE = st.floats(0, 1)
 VERDICTS = st.lists(st.sampled_from([one.value for one in Verdict]), max_size=12)
 
@@ -20,11 +24,23 @@ def number(text: str) -> float:
     return float(text.replace("\u2212", "-").replace("+", "").rstrip("%"))
 
 
-def share(estimate: float, low: float, high: float, target: float | None = None, **more: Any) -> dict[str, Any]:
+def share(
+    estimate: float, low: float, high: float, target: float | None = None, **more: Any
+) -> dict[str, Any]:
     """A measure of the findings document."""
-    facts = {"shown": True, "statistic": "top2", "estimate": estimate, "low": low, "high": high, "method": "Wilson"}
+    facts = {
+        "shown": True,
+        "statistic": "top2",
+        "estimate": estimate,
+        "low": low,
+        "high": high,
+        "method": "Wilson",
+    }
     if target is not None:
-        facts |= {"target": target, "verdict": verdict(Interval(estimate, low, high, 0.95, ""), target).value}
+        facts |= {
+            "target": target,
+            "verdict": verdict(Interval(estimate, low, high, 0.95, ""), target).value,
+        }
     return facts | more
 
 
@@ -41,32 +57,55 @@ def share(estimate: float, low: float, high: float, target: float | None = None,
         (0.698, 0.6, 0.6995, 0.70, "69.80% (60.00 to 69.95)"),
     ],
 )
-def test_scores_print_as_the_rules_say(estimate: float, low: float, high: float, target: float | None, printed: str) -> None:
-    assert wording.printed(share(estimate, low, high, target)) == printed
+def test_scores_print_as_the_rules_say(
+    estimate: float, low: float, high: float, target: float | None, printed: str
+) -> None:
+    assert wording.score_with_range(share(estimate, low, high, target)) == printed
 
 
 def test_means_print_to_one_decimal_and_net_promoter_scores_whole() -> None:
-    assert wording.printed(share(3.25, 3.01, 3.49) | {"statistic": "mean"}) == "3.3 (3.0 to 3.5)"
-    assert wording.printed(share(-9.5, -30.2, 12.1) | {"statistic": "nps"}) == "\u221210 (\u221231 to 13)"
+    assert (
+        wording.score_with_range(share(3.25, 3.01, 3.49) | {"statistic": "mean"})
+        == "3.3 (3.0 to 3.5)"
+    )
+    assert (
+        wording.score_with_range(share(-9.5, -30.2, 12.1) | {"statistic": "nps"})
+        == "\u221210 (\u221231 to 13)"
+    )
 
 
 def test_where_everyone_answered_there_is_no_range() -> None:
-    assert wording.printed(share(0.7, 0.7, 0.7, method="everyone answered")) == "70% (everyone answered)"
+    assert (
+        wording.score_with_range(share(0.7, 0.7, 0.7, method="everyone answered"))
+        == "70% (everyone answered)"
+    )
 
 
 def test_a_hidden_measure_prints_its_words_and_no_number() -> None:
-    assert wording.printed({"shown": False, "statistic": "top2", "words": "Too few answers to say"}) == "Too few answers to say"
+    assert (
+        wording.score_with_range(
+            {"shown": False, "statistic": "top2", "words": "Too few answers to say"}
+        )
+        == "Too few answers to say"
+    )
 
 
 def test_a_target_is_printed_as_it_was_set() -> None:
-    assert [wording.percent(target) for target in (0.07, 0.29, 0.725, 0.8)] == ["7%", "29%", "72.5%", "80%"]
+    assert [wording.percent(target) for target in (0.07, 0.29, 0.725, 0.8)] == [
+        "7%",
+        "29%",
+        "72.5%",
+        "80%",
+    ]
 
 
 @given(SHARE, SHARE, SHARE, st.floats(0.01, 0.99))
 @example(0.5, 0.3, 0.69999999, 0.7)
 @example(0.9, 0.70000001, 0.95, 0.7)
 @example(0.9, 0.7 - 1e-12, 0.95, 0.7)
-def test_no_printed_range_contradicts_its_verdict(a: float, b: float, c: float, target: float) -> None:
+def test_no_printed_range_contradicts_its_verdict(
+    a: float, b: float, c: float, target: float
+) -> None:
     low, estimate, high = sorted((a, b, c))
     target = round(target, 3)
     measure = share(estimate, low, high, target)
@@ -88,14 +127,14 @@ def test_a_printed_score_never_leaves_its_printed_range_and_the_range_never_shri
     low, estimate, high = sorted((a, b, c))
     measure = share(estimate, low, high, target)
     ends = [number(end) for end in wording.score_range(measure).split(" to ")]
-    assert ends[0] <= number(wording.score(measure)) <= ends[1]
+    assert ends[0] <= number(wording.score_in_words(measure)) <= ends[1]
     assert ends[0] <= 100 * low + 1e-6
     assert ends[1] >= 100 * high - 1e-6
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 2))
 def test_rounding_is_to_the_nearest_with_a_true_minus(value: float, digits: int) -> None:
-    found = wording.rounded(value, digits)
+    found = wording.rounded_number(value, digits)
     assert "-" not in found
     assert abs(number(found) - value) <= 0.5 / 10**digits + 1e-6
 
@@ -105,7 +144,7 @@ def test_the_range_of_a_difference_says_whether_it_leaves_out_zero(a: float, b: 
     low, high = sorted((a, b))
     assume(not 0 < abs(low) < 1e-5)
     assume(not 0 < abs(high) < 1e-5)
-    ends = [number(end) for end in wording.signed_between(low, high).split(" to ")]
+    ends = [number(end) for end in wording.signed_range_in_words(low, high).split(" to ")]
     assert (ends[0] > 0) == (low > 0)
     assert (ends[1] < 0) == (high < 0)
 
@@ -124,15 +163,21 @@ def test_the_range_of_a_difference_says_whether_it_leaves_out_zero(a: float, b: 
         (0, 1, 0, "The measure is too close to call"),
     ],
 )
-def test_the_headline_follows_from_the_verdicts(misses: int, close: int, meets: int, said: str) -> None:
+def test_the_headline_follows_from_the_verdicts(
+    misses: int, close: int, meets: int, said: str
+) -> None:
     verdicts = ["misses"] * misses + ["too close to call"] * close + ["meets"] * meets
     assert wording.headline(verdicts, 42, 58) == said
 
 
 @given(VERDICTS)
-def test_headline_and_subject_say_meets_or_misses_only_where_a_verdict_does(verdicts: list[str]) -> None:
+def test_headline_and_subject_say_meets_or_misses_only_where_a_verdict_does(
+    verdicts: list[str],
+) -> None:
     for said in (wording.headline(verdicts, 42, 58), wording.outcome(verdicts, 42, 58)):
-        claimed = re.findall(r"(\d+) of \d+ measures? (meet|miss)", said) + re.findall(r"; (\d+) (meet)", said)
+        claimed = re.findall(r"(\d+) of \d+ measures? (meet|miss)", said) + re.findall(
+            r"; (\d+) (meet)", said
+        )
         for count, what in claimed:
             assert int(count) == sum(one.startswith(what) for one in verdicts)
         if "meets" not in verdicts:
@@ -149,8 +194,9 @@ def test_the_headline_does_not_depend_on_the_order_of_measures(verdicts: list[st
 
 def test_clear_changes_are_named_up_to_three_with_the_wave_they_compare_with() -> None:
     up, since = ["Kept informed", "Solved", "Fast", "Safe", "Quick"], "the wave of October 2026"
-    assert wording.clear_changes(up, ["Cheap"], since) == (
-        "Clearly up since the wave of October 2026: Kept informed, Solved, Fast, and 2 more. "
+    assert (
+        wording.clear_changes(up, ["Cheap"], since)
+        == "Clearly up since the wave of October 2026: Kept informed, Solved, Fast, and 2 more. "
         "Clearly down since the wave of October 2026: Cheap."
     )
     assert wording.clear_changes([], [], since) == ""
@@ -171,7 +217,12 @@ def test_clear_changes_are_named_up_to_three_with_the_wave_they_compare_with() -
     ],
 )
 def test_silence_is_put_in_people(answers: int, people: int, even: float | None, said: str) -> None:
-    assert wording.silence({"answers": answers, "population": people, "break_even": even, "target": 0.7}) == said
+    assert (
+        wording.silence(
+            {"answers": answers, "population": people, "break_even": even, "target": 0.7}
+        )
+        == said
+    )
 
 
 @given(st.integers(1, 80), st.integers(0, 80), st.floats(0.05, 0.95), st.data())
@@ -181,7 +232,12 @@ def test_as_many_silent_people_as_it_says_would_meet_the_target_and_one_fewer_wo
     satisfied, people = data.draw(st.integers(0, answers)), answers + silent
     assume(silent)
     said = wording.silence(
-        {"answers": answers, "population": people, "break_even": (people * target - satisfied) / silent, "target": target}
+        {
+            "answers": answers,
+            "population": people,
+            "break_even": (people * target - satisfied) / silent,
+            "target": target,
+        }
     )
     found = re.match(r"(\d+) of the|all (\d+) silent|the (1) silent", said)
     if found:
@@ -191,9 +247,9 @@ def test_as_many_silent_people_as_it_says_would_meet_the_target_and_one_fewer_wo
 
 
 def test_under_half_is_never_printed_as_half() -> None:
-    assert wording.rate({"response_rate": 0.4999}) == "49%"
+    assert wording.response_rate({"response_rate": 0.4999}) == "49%"
     assert wording.of_whom({"response_rate": 0.4999}) == "of those who answered"
-    assert wording.rate({"response_rate": 0.505}) == "51%"
+    assert wording.response_rate({"response_rate": 0.505}) == "51%"
     assert wording.of_whom({"response_rate": 0.5}) == ""
 
 
@@ -212,6 +268,8 @@ def test_strengths_and_problems_go_by_verdict_first_and_never_overlap() -> None:
 
 @pytest.mark.parametrize("count", range(6))
 def test_there_are_as_many_strengths_as_problems(count: int) -> None:
-    best, worst = wording.strengths_and_problems([share(0.1 * i, 0.0, 0.9, 0.5) for i in range(count)])
+    best, worst = wording.strengths_and_problems(
+        [share(0.1 * i, 0.0, 0.9, 0.5) for i in range(count)]
+    )
     assert len(best) == len(worst) == min(2, count // 2)
     assert all(one is not other for one in best for other in worst)

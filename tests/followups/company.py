@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from flask import Flask
 
 from survey.accountability.rules.replies import Commitment, Side
-from survey.findings.service.sharing import recipients, share
+from survey.findings.service.sharing import share_findings, sharing_recipients
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 from tests.findings.company import small_company
@@ -16,8 +16,18 @@ SHARED_AT = datetime(2027, 1, 28, 12, tzinfo=UTC)
 REPLY_DUE, FROM_DAY, DUE = date(2027, 2, 11), date(2027, 2, 12), date(2027, 2, 18)
 REPLY = "Thank you.\n\nYou are right: <tickets> & calls were closed too early.\nOtto"
 COMMITMENTS = (
-    Commitment(Side.CLIENT, "New starters announced five working days ahead", "head of personnel", date(2027, 3, 5)),
-    Commitment(Side.PROVIDER, "A ticket is closed when whoever opened it agrees", "Petra Holm", date(2027, 3, 31)),
+    Commitment(
+        Side.CLIENT,
+        "New starters announced five working days ahead",
+        "head of personnel",
+        date(2027, 3, 5),
+    ),
+    Commitment(
+        Side.PROVIDER,
+        "A ticket is closed when whoever opened it agrees",
+        "Petra Holm",
+        date(2027, 3, 31),
+    ),
 )
 
 
@@ -33,5 +43,7 @@ def shared_company(app: Flask) -> Wave:
 
 def _shared_company(app: Flask) -> Wave:
     item = small_company(app).wave
-    share(item.slug, [contact.id for contact in recipients(item)[1]], SHARED_AT, actor=ACTOR)
-    return waves.wave(item.slug)
+    share_findings(
+        item.slug, [contact.id for contact in sharing_recipients(item)[1]], SHARED_AT, actor=ACTOR
+    )
+    return waves.find_wave(item.slug)

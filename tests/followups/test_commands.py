@@ -9,15 +9,22 @@ from flask import Flask
 
 from survey.accountability import service
 from survey.database import db
-from survey.followups.service import closing_mail
+from survey.followups.service import follow_ups
 from survey.mail import service as mail
 from survey.waves.rules.waves import Wave
 from tests.followups.company import FROM_DAY, REPLY, REPLY_DUE, at_noon, shared_company
 from tests.outside import Candour, command_line
+from tests.proofs import on_postgresql
 
 
 @pytest.fixture
-def candour(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candour:
+def candour(
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Candour:
     """The command line on this test's database, on the day before the reply is due."""
     set_day(monkeypatch, date(2027, 2, 10))
     return command_line(app, database_url, tmp_path, monkeypatch, capsys)
@@ -32,11 +39,20 @@ def wave(app: Flask) -> Wave:
     return shared_company(app)
 
 
+@on_postgresql("databases")
 def test_record_write_look_and_send(wave: Wave, candour: Candour, tmp_path: Path) -> None:
     (tmp_path / "reply.txt").write_bytes(b"\xef\xbb\xbf" + REPLY.replace("\n", "\r\n").encode())
     (tmp_path / "changes.txt").write_text("We call sooner.\n")
     said = candour(
-        *("followups", "reply", wave.slug, "--file", tmp_path / "reply.txt", "--received", "2027-02-09"),
+        *(
+            "followups",
+            "reply",
+            wave.slug,
+            "--file",
+            tmp_path / "reply.txt",
+            "--received",
+            "2027-02-09",
+        ),
         *("--commitment", "provider", "Close together", "Petra Holm", "2027-03-31"),
     )
     assert (said.code, said.err) == (0, "")
@@ -49,10 +65,10 @@ def test_record_write_look_and_send(wave: Wave, candour: Candour, tmp_path: Path
     assert "Petra Holm, by 31 March 2027" in shown.out
     dry = candour("followups", "send", wave.slug, "--dry-run")
     assert (dry.out, dry.code) == (shown.out, 0)
-    assert mail.status(wave.slug).counts(closing_mail.FOLLOW_UP) == {}
+    assert mail.delivery_status(wave.slug).counts(follow_ups.FOLLOW_UP) == {}
     said = candour("followups", "send", wave.slug)
     assert "51 letters are queued" in said.out
-    assert mail.status(wave.slug).counts(closing_mail.FOLLOW_UP) == {"ready": 51}
+    assert mail.delivery_status(wave.slug).counts(follow_ups.FOLLOW_UP) == {"ready": 51}
     again = candour("followups", "send", wave.slug)
     assert (again.code, again.out) == (1, "")
     assert "goes out once" in again.err
@@ -60,7 +76,9 @@ def test_record_write_look_and_send(wave: Wave, candour: Candour, tmp_path: Path
     assert "version 2" in candour("followups", "list").out
 
 
-def test_without_a_reply_it_waits_until_that_is_overdue(wave: Wave, candour: Candour, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_reply_it_waits_until_that_is_overdue(
+    wave: Wave, candour: Candour, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = candour("followups", "send", wave.slug)
     assert (said.code, said.out) == (1, "")
     assert "from Friday 12 February 2027" in said.err
@@ -71,7 +89,9 @@ def test_without_a_reply_it_waits_until_that_is_overdue(wave: Wave, candour: Can
     assert candour("followups", "send", wave.slug).code == 0
 
 
-def test_the_list_says_how_far_each_wave_has_come(wave: Wave, candour: Candour, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_says_how_far_each_wave_has_come(
+    wave: Wave, candour: Candour, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [found] = json.loads(candour("followups", "list", "--json").out)["followups"]
     assert found == {
         "wave": wave.slug,
@@ -91,11 +111,16 @@ def test_the_list_says_how_far_each_wave_has_come(wave: Wave, candour: Candour, 
     assert "OVERDUE since 18 February 2027" in candour("followups", "list").out
     assert candour("followups", "send", wave.slug).code == 0
     [found] = json.loads(candour("followups", "list", "--json").out)["followups"]
-    edition = closing_mail.edition(wave)
+    edition = follow_ups.find_edition(wave)
     assert edition
-    assert (found["overdue"], found["sent"], found["digest"]) == (False, "2027-02-19", edition.digest)
+    assert (found["overdue"], found["sent"], found["digest"]) == (
+        False,
+        "2027-02-19",
+        edition.digest,
+    )
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("content", "options", "says"),
     [
@@ -106,7 +131,11 @@ def test_the_list_says_how_far_each_wave_has_come(wave: Wave, candour: Candour, 
         (b"Fine.", ["--received", "2027-02-11"], "today is 2027-02-10"),
         (b"Fine.", [], "on which day"),
         (b"Fine.", ["--none"], "Say where the reply is"),
-        (b"Fine.", ["--received", "2027-02-09", "--commitment", "nobody", "x", "", "soon"], "not complete"),
+        (
+            b"Fine.",
+            ["--received", "2027-02-09", "--commitment", "nobody", "x", "", "soon"],
+            "not complete",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_keeps_nothing(
@@ -118,4 +147,4 @@ def test_bad_input_is_one_line_and_keeps_nothing(
     assert says in said.err.splitlines()[0]
     assert all(line.startswith("  ") for line in said.err.splitlines()[1:])
     db.session.remove()
-    assert service.record_of(wave) is None
+    assert service.recorded_reply(wave) is None

@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 from flask import Flask
 
-from survey.answering.service import next_steps, survey_page
-from survey.findings.service.sharing import recipients, reply_due, share
-from survey.followups.service.closing_mail import standing
+from survey.answering.service import build_survey_page, next_steps
+from survey.findings.service.sharing import reply_due, share_findings, sharing_recipients
+from survey.followups.service.follow_ups import follow_up_standing
 from survey.waves import service as waves
 from survey.waves.rules.deadlines import follow_up_by, reply_by, share_by
 from survey.waves.rules.holidays import Holiday
@@ -35,17 +35,17 @@ def test_what_employees_read_is_what_the_provider_is_held_to(
 ) -> None:
     item = small_company(app).wave
     add_holidays(holidays, item.closes_at, actor=ACTOR)
-    item = waves.wave(item.slug)
-    _, (gets, _), (replies, _) = next_steps(item, survey_page(item, SENDER))
+    item = waves.find_wave(item.slug)
+    _, (gets, _), (replies, _) = next_steps(item, build_survey_page(item, SENDER))
     assert gets == f"By {shared_on.day} {shared_on:%B}"
     assert replies == f"By {reply_due_on.day} {reply_due_on:%B}"
 
-    contacts = [contact.id for contact in recipients(item)[1]]
-    share(item.slug, contacts, at_noon(shared_on), actor=ACTOR)
+    contacts = [contact.id for contact in sharing_recipients(item)[1]]
+    share_findings(item.slug, contacts, at_noon(shared_on), actor=ACTOR)
     due = reply_due(item)
     assert due is not None
     assert (due.shared_on, due.reply_by) == (shared_on, reply_due_on)
-    assert standing(item, at_noon(shared_on)).due == follow_up_due_on
+    assert follow_up_standing(item, at_noon(shared_on)).due == follow_up_due_on
 
 
 def test_of_thirds_the_provider_gets_more_time_for_the_totals_but_not_for_the_reply() -> None:

@@ -10,22 +10,24 @@ from flask import Flask, current_app
 
 from survey.accountability.rules.replies import LONGEST_CHANGES, LONGEST_REPLY
 from survey.accountability.service import record_reply
-from survey.findings.service.documents import findings
-from survey.findings.words.rules.presentation import present
+from survey.findings.service.documents import find_findings
+from survey.findings.words.rules.presentation import present_document
 from survey.followups.letters import SHORTER, follow_up_letter, sample_letter
-from survey.followups.rules.closing_mail import Edition, read_draft
-from survey.followups.service.closing_mail import preview, save_draft, send
-from survey.followups.service.letter_types import follow_up_kind
+from survey.followups.rules.follow_up import FollowUpEdition, read_draft
+from survey.followups.service.follow_ups import preview_follow_up, save_draft, send_follow_up
+from survey.followups.service.letter_types import follow_up_letter_type
 from survey.kernel.errors import Refused
 from survey.mail.rules.letter import LARGEST_HTML, Letter, length_fault
-from survey.mail.smtp.rules.presets import Pace, time_needed
+from survey.mail.smtp.rules.presets import SendingPace, time_needed
 from survey.people.service.directory import person_at
 from survey.waves.rules.waves import Wave
 from tests.findings.company import CANARY, DEPARTMENTS, MERGED
 from tests.findings.test_letters import SCORE, Seen
 from tests.followups.company import ACTOR, COMMITMENTS, FROM_DAY, REPLY, at_noon, shared_company
 
-FORGED = "HERE IS WHAT CHANGES\n\nNorthwind Ltd commits to\n- everything </p></td><script>x()</script>\n"
+FORGED = (
+    "HERE IS WHAT CHANGES\n\nNorthwind Ltd commits to\n- everything </p></td><script>x()</script>\n"
+)
 
 
 @pytest.fixture
@@ -33,10 +35,15 @@ def wave(app: Flask) -> Wave:
     return shared_company(app)
 
 
-def replied(wave: Wave, text: str = REPLY) -> Edition:
+def replied(wave: Wave, text: str = REPLY) -> FollowUpEdition:
     record_reply(wave.slug, text, FROM_DAY, COMMITMENTS, at_noon(FROM_DAY), actor=ACTOR)
-    save_draft(wave.slug, read_draft("Short & plain: <thanks>.", "We tell them sooner.\nDana asks every Monday.", (), ()))
-    return preview(wave.slug, at_noon(FROM_DAY))
+    save_draft(
+        wave.slug,
+        read_draft(
+            "Short & plain: <thanks>.", "We tell them sooner.\nDana asks every Monday.", (), ()
+        ),
+    )
+    return preview_follow_up(wave.slug, at_noon(FROM_DAY))
 
 
 def words(letter: Letter) -> tuple[str, str]:
@@ -48,23 +55,39 @@ def test_both_parts_hold_the_same_numbers_each_with_range_and_answers(wave: Wave
     letter = sample_letter(replied(wave))
     text, html = words(letter)
     body = [
-        part[part.index("of the 51 of us") - 3 : part.index("What is stored") if "What is stored" in part else None]
+        part[
+            part.index("of the 51 of us") - 3 : part.index("What is stored")
+            if "What is stored" in part
+            else None
+        ]
         for part in (text, html)
     ]
     assert re.findall(SCORE, text) == re.findall(SCORE, html)
-    contrast = present(findings(wave.slug).document).contrast
-    assert set(re.findall(SCORE, text)) == {m.printed for m in (*contrast.strengths, *contrast.problems)}
+    contrast = present_document(find_findings(wave.slug).document).contrast
+    assert set(re.findall(SCORE, text)) == {
+        m.printed for m in (*contrast.strengths, *contrast.problems)
+    }
     assert sorted(re.findall(r"\d[\d.]*%?", body[0].partition("Version")[0])) == sorted(
         re.findall(r"\d[\d.]*%?", body[1].partition("Version")[0])
     )
     for part in (text, html):
         alone = re.sub(SCORE, "", part)
-        assert set(re.findall(r"\S+ \(?\d[\d.]*%", alone)) <= {"said (95%", "IT (75%", "target of 70%", "at 70%", "of 70%"}
-        assert len(re.findall(SCORE + r"[^.]*?, \d+ answers", part)) == len(re.findall(SCORE, part)) > 0
+        assert set(re.findall(r"\S+ \(?\d[\d.]*%", alone)) <= {
+            "said (95%",
+            "IT (75%",
+            "target of 70%",
+            "at 70%",
+            "of 70%",
+        }
+        assert (
+            len(re.findall(SCORE + r"[^.]*?, \d+ answers", part))
+            == len(re.findall(SCORE, part))
+            > 0
+        )
 
 
 def test_the_subject_holds_no_score_and_says_whether_there_was_an_answer(wave: Wave) -> None:
-    without = sample_letter(preview(wave.slug, at_noon(FROM_DAY)))
+    without = sample_letter(preview_follow_up(wave.slug, at_noon(FROM_DAY)))
     with_one = sample_letter(replied(wave))
     assert with_one.subject == "You said, they answered: what changes after our January survey"
     assert without.subject == "You said, no answer yet: what changes after our January survey"
@@ -74,14 +97,19 @@ def test_the_subject_holds_no_score_and_says_whether_there_was_an_answer(wave: W
 def test_the_reply_stands_word_for_word_in_both_parts_and_cannot_pose_as_ours(wave: Wave) -> None:
     for said in (REPLY, FORGED.strip(), "\u202e\u05d5\u05d3 and 'quotes'\n\n  indented"):
         letter = sample_letter(replied(wave, said))
-        assert f"Brightline IT wrote on 12 February 2027, word for word:\n\n{said}\n\n(End of what Brightline IT wrote.)" in letter.text
+        assert (
+            f"Brightline IT wrote on 12 February 2027, word for word:\n\n{said}\n\n(End of what"
+            " Brightline IT wrote.)" in letter.text
+        )
         [shown] = re.findall(r'<p class="item said"[^>]*>(.*?)</p>', letter.html, re.DOTALL)
         assert unescape(shown) == said
         assert "script" not in Seen(letter.html).tags
 
 
-def test_without_a_reply_it_says_so_in_the_agreed_words_and_that_nothing_is_agreed(wave: Wave) -> None:
-    for part in words(sample_letter(preview(wave.slug, at_noon(FROM_DAY)))):
+def test_without_a_reply_it_says_so_in_the_agreed_words_and_that_nothing_is_agreed(
+    wave: Wave,
+) -> None:
+    for part in words(sample_letter(preview_follow_up(wave.slug, at_noon(FROM_DAY)))):
         assert "No reply had arrived by 11 February." in part
         assert "Nothing has been agreed yet." in part
         assert "They answered" not in part
@@ -89,7 +117,9 @@ def test_without_a_reply_it_says_so_in_the_agreed_words_and_that_nothing_is_agre
         assert "word for word" not in part
 
 
-def test_both_sides_commitments_with_owner_and_day_what_we_change_and_the_next_wave(wave: Wave) -> None:
+def test_both_sides_commitments_with_owner_and_day_what_we_change_and_the_next_wave(
+    wave: Wave,
+) -> None:
     for part in words(sample_letter(replied(wave))):
         order = [
             "Thank you",
@@ -104,7 +134,11 @@ def test_both_sides_commitments_with_owner_and_day_what_we_change_and_the_next_w
             "whether they answered or not",
         ]
         found = [
-            part.replace("- ", "").replace("agreesPetra", "agrees Petra").replace("aheadhead", "ahead head").find(one) for one in order
+            part.replace("- ", "")
+            .replace("agreesPetra", "agrees Petra")
+            .replace("aheadhead", "ahead head")
+            .find(one)
+            for one in order
         ]
         assert -1 not in found, order[found.index(-1)]
         assert found == sorted(found)
@@ -113,10 +147,14 @@ def test_both_sides_commitments_with_owner_and_day_what_we_change_and_the_next_w
 def test_it_tells_nothing_of_groups_colleagues_or_comments(wave: Wave) -> None:
     letter = sample_letter(replied(wave))
     for part in (letter.subject, letter.text, letter.html):
-        assert [name for name in (*DEPARTMENTS, MERGED, CANARY, "Ada", "Colleague") if name in part] == []
+        assert [
+            name for name in (*DEPARTMENTS, MERGED, CANARY, "Ada", "Colleague") if name in part
+        ] == []
 
 
-def test_it_loads_nothing_and_its_links_lead_to_the_method_the_promise_and_the_way_out(wave: Wave) -> None:
+def test_it_loads_nothing_and_its_links_lead_to_the_method_the_promise_and_the_way_out(
+    wave: Wave,
+) -> None:
     letter = sample_letter(replied(wave))
     seen, stop = Seen(letter.html), f"http://localhost/stop/{wave.slug}#"
     assert [address.partition("#")[0] for address in seen.addresses] == [
@@ -124,7 +162,18 @@ def test_it_loads_nothing_and_its_links_lead_to_the_method_the_promise_and_the_w
         "http://localhost/promise",
         stop.rstrip("#"),
     ]
-    assert not seen.tags & {"img", "picture", "video", "iframe", "script", "link", "object", "svg", "form", "input"}
+    assert not seen.tags & {
+        "img",
+        "picture",
+        "video",
+        "iframe",
+        "script",
+        "link",
+        "object",
+        "svg",
+        "form",
+        "input",
+    }
     assert "url(" not in letter.html
     assert set(re.findall(r"http\S+", letter.text)) == set(seen.addresses)
     assert len(letter.html.encode()) < 12_000
@@ -132,8 +181,12 @@ def test_it_loads_nothing_and_its_links_lead_to_the_method_the_promise_and_the_w
 
 def test_the_ways_out_are_the_readers_own_and_only_they_differ(wave: Wave) -> None:
     edition, config = replied(wave), current_app.config["CANDOUR"]
-    one = follow_up_letter(edition, person_at("ada@northwind.example"), ("a" * 43, "b" * 43), config)
-    other = follow_up_letter(edition, person_at("c2@northwind.example"), ("c" * 43, "d" * 43), config)
+    one = follow_up_letter(
+        edition, person_at("ada@northwind.example"), ("a" * 43, "b" * 43), config
+    )
+    other = follow_up_letter(
+        edition, person_at("c2@northwind.example"), ("c" * 43, "d" * 43), config
+    )
     assert one.headers == (
         ("List-Unsubscribe", f"<http://localhost/stop/{wave.slug}/{'b' * 43}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
@@ -142,12 +195,18 @@ def test_the_ways_out_are_the_readers_own_and_only_they_differ(wave: Wave) -> No
     assert "b" * 43 not in one.text + one.html
     assert (one.to_address, one.reply_to) == ("ada@northwind.example", "dana@northwind.example")
     for part in ("text", "html", "subject"):
-        assert getattr(one, part).replace("a" * 43, "") == getattr(other, part).replace("c" * 43, "")
+        assert getattr(one, part).replace("a" * 43, "") == getattr(other, part).replace(
+            "c" * 43, ""
+        )
 
 
 def test_the_text_part_has_no_line_that_we_wrote_longer_than_a_letter_is_wide(wave: Wave) -> None:
     letter = sample_letter(replied(wave))
-    assert [line for line in letter.text.splitlines() if len(line) > 80 and "http" not in line and line not in REPLY] == []
+    assert [
+        line
+        for line in letter.text.splitlines()
+        if len(line) > 80 and "http" not in line and line not in REPLY
+    ] == []
     assert "\n\n\n" not in letter.text.strip()
 
 
@@ -155,38 +214,49 @@ def test_even_the_longest_reply_fits_and_what_does_not_says_what_to_do(wave: Wav
     longest = replied(wave, "x" * LONGEST_REPLY)
     assert len(sample_letter(longest).html.encode()) <= LARGEST_HTML
     assert length_fault(sample_letter(longest), SHORTER) is None
-    record_reply(wave.slug, "&" * LONGEST_REPLY, FROM_DAY, COMMITMENTS, at_noon(FROM_DAY), actor=ACTOR)
+    record_reply(
+        wave.slug, "&" * LONGEST_REPLY, FROM_DAY, COMMITMENTS, at_noon(FROM_DAY), actor=ACTOR
+    )
     save_draft(wave.slug, read_draft("", "y" * LONGEST_CHANGES, (), ()))
-    with pytest.raises(Refused, match=r"40 kB are the most .* shorter reply and record that. Nothing was sent"):
-        send(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
+    with pytest.raises(
+        Refused, match=r"40 kB are the most .* shorter reply and record that. Nothing was sent"
+    ):
+        send_follow_up(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
 
 
 def test_a_correction_names_what_it_corrects_first(wave: Wave) -> None:
     replied(wave)
-    send(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
-    edition = preview(wave.slug, at_noon(FROM_DAY), correction="One <date> was wrong.")
+    send_follow_up(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
+    edition = preview_follow_up(wave.slug, at_noon(FROM_DAY), correction="One <date> was wrong.")
     letter = sample_letter(edition)
-    assert letter.subject == "Correction, version 2: You said, they answered: what changes after our January survey"
+    assert (
+        letter.subject
+        == "Correction, version 2: You said, they answered: what changes after our January survey"
+    )
     for part in words(letter):
         assert "This corrects version 1, sent on 12 February 2027: One <date> was wrong." in part
     assert letter.text.startswith("This corrects version 1")
 
 
 def test_what_was_odd_about_the_wave_is_said_in_the_findings_own_words(wave: Wave) -> None:
-    notes = present(findings(wave.slug).document).notes
+    notes = present_document(find_findings(wave.slug).document).notes
     assert notes
-    for part in words(sample_letter(preview(wave.slug, at_noon(FROM_DAY)))):
+    for part in words(sample_letter(preview_follow_up(wave.slug, at_noon(FROM_DAY)))):
         assert all(note in part for note in notes)
 
 
 def test_few_answers_are_said_to_be_few(wave: Wave) -> None:
-    edition = preview(wave.slug, at_noon(FROM_DAY))
+    edition = preview_follow_up(wave.slug, at_noon(FROM_DAY))
     few = replace(edition, document=edition.document | {"whom": "of those who answered"})
     for part in words(sample_letter(few)):
         assert len(re.findall("The (?:strength|problem) of those who answered", part)) == 2
 
 
-def test_the_letters_of_a_large_company_are_news_until_the_slowest_server_has_taken_them(app: Flask) -> None:
-    lasts = follow_up_kind(app.config["CANDOUR"]).lasts
+def test_the_letters_of_a_large_company_are_news_until_the_slowest_server_has_taken_them(
+    app: Flask,
+) -> None:
+    lasts = follow_up_letter_type(app.config["CANDOUR"]).lasts
     assert lasts
-    assert lasts > timedelta(days=3) + time_needed(20_000, Pace(per_minute=None, per_day=2_000))
+    assert lasts > timedelta(days=3) + time_needed(
+        20_000, SendingPace(per_minute=None, per_day=2_000)
+    )

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from survey.findings.service.sharing import recipients, share
-from survey.followups.service import closing_mail
-from survey.followups.service.closing_mail import FOLLOW_UP, send
+from survey.findings.service.sharing import share_findings, sharing_recipients
+from survey.followups.service import follow_ups
+from survey.followups.service.follow_ups import FOLLOW_UP, send_follow_up
 from survey.mail import service as mail
 from survey.mail.smtp.service.sender import Connection, Limits
 from survey.people.service.directory import list_people, person_at
@@ -27,22 +27,34 @@ from tests.proofs import on_postgresql
 def pool(app: Flask) -> Wave:
     planned_thirds()
     found = counted_quarter(app).pool
-    share(found.slug, [contact.id for contact in recipients(found)[1]], found.closes_at, actor=ACTOR)
+    share_findings(
+        found.slug,
+        [contact.id for contact in sharing_recipients(found)[1]],
+        found.closes_at,
+        actor=ACTOR,
+    )
     for item in waves.list_waves():
-        mail.cancel(item.slug)
-    return waves.wave(found.slug)
+        mail.cancel_letters(item.slug)
+    return waves.find_wave(found.slug)
 
 
 @on_postgresql("databases")
 def test_everybody_in_its_thirds_gets_it_once_and_can_stop(app: Flask, pool: Wave) -> None:
-    assert len(closing_mail.readers(pool)) == len(list_people()) == 61
+    assert len(follow_ups.follow_up_readers(pool)) == len(list_people()) == 61
     late = pool.closes_at + timedelta(days=30)
-    send(pool.slug, late, actor=ACTOR)
+    send_follow_up(pool.slug, late, actor=ACTOR)
     with open_postbox() as box:
-        assert mail.deliver(seconds=60, channel=Connection(box.url, None, Limits(5.0, 10.0))).sent == 61
+        assert (
+            mail.deliver_letters(
+                seconds=60, channel=Connection(box.url, None, Limits(5.0, 10.0))
+            ).sent
+            == 61
+        )
         letters = box.letters()
-    assert Counter(str(letter["To"].addresses[0].addr_spec) for letter in letters) == Counter(one.email for one in list_people())
-    assert mail.status(pool.slug).counts(FOLLOW_UP) == {"sent": 61}
+    assert Counter(str(letter["To"].addresses[0].addr_spec) for letter in letters) == Counter(
+        one.email for one in list_people()
+    )
+    assert mail.delivery_status(pool.slug).counts(FOLLOW_UP) == {"sent": 61}
     part = letters[0].get_body(("plain",))
     assert part
     path, secret = re.findall(r"(/stop/[^\s#]+)#(\S{43})", str(part.get_content()))[0]
@@ -53,6 +65,9 @@ def test_everybody_in_its_thirds_gets_it_once_and_can_stop(app: Flask, pool: Wav
     assert has_stopped(person_at(str(letters[0]["To"].addresses[0].addr_spec)).id)
 
 
+@on_postgresql("databases")
 def test_the_next_wave_is_the_first_third_of_the_next_quarter(pool: Wave) -> None:
-    following = closing_mail.preview(pool.slug, pool.closes_at).document["following"]
-    assert following["wave"] == next(item.slug for item in waves.list_waves(THIRDS) if item.state == "planned")
+    following = follow_ups.preview_follow_up(pool.slug, pool.closes_at).document["following"]
+    assert following["wave"] == next(
+        item.slug for item in waves.list_waves(THIRDS) if item.state == "planned"
+    )

@@ -11,8 +11,8 @@ from sqlalchemy import text, update
 from survey.database import db, transaction
 from survey.doctor.service import examine
 from survey.invitations.service.letter_types import REMINDS
-from survey.jobs.pulse import last_pass
-from survey.jobs.tables import PulseRow
+from survey.jobs.heartbeat import last_pass
+from survey.jobs.tables import HeartbeatRow
 from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.mail.outbox.service import pausing
@@ -30,8 +30,15 @@ def figures(app: Flask) -> dict[tuple[str, ...], float]:
     answer = browser(app).get("/metrics")
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain; version=0.0.4")
-    found = [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
-    return {(sample.name.removeprefix("candour_"), *sample.labels.values()): sample.value for sample in found}
+    found = [
+        sample
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    ]
+    return {
+        (sample.name.removeprefix("candour_"), *sample.labels.values()): sample.value
+        for sample in found
+    }
 
 
 def ready(app: Flask) -> dict[str, str]:
@@ -42,22 +49,29 @@ def ready(app: Flask) -> dict[str, str]:
 
 
 def check(app: Flask, name: str) -> tuple[str, str]:
-    (found,) = [one for one in examine(app.config["CANDOUR"], frozenset({"invitation"})) if one.name == name]
+    (found,) = [
+        one for one in examine(app.config["CANDOUR"], frozenset({"invitation"})) if one.name == name
+    ]
     return found.verdict, f"{found.says} {found.remedy}"
 
 
 def test_letters_and_waves_are_counted_and_reminders_never_are(app: Flask) -> None:
     wave = opened(app, PEOPLE)
-    people = [recipient for (recipient,) in db.session.execute(text("SELECT recipient FROM outbox"))]
+    people = [
+        recipient for (recipient,) in db.session.execute(text("SELECT recipient FROM outbox"))
+    ]
     assert figures(app)["letters", "invitation", "waiting"] == PEOPLE
     before = figures(app)
-    mail.queue(REMINDS, wave.id, people[:5])
+    mail.queue_letters(REMINDS, wave.id, people[:5])
     with transaction() as session:
-        session.execute(text("UPDATE outbox SET next_at = :then WHERE kind = 'reminder'"), {"then": "2026-01-01 00:00:00+00:00"})
+        session.execute(
+            text("UPDATE outbox SET next_at = :then WHERE kind = 'reminder'"),
+            {"then": "2026-01-01 00:00:00+00:00"},
+        )
     after = figures(app)
     assert after.keys() == before.keys()
     assert after["oldest_due_letter_age_seconds",] < 3600
-    mail.deliver()
+    mail.deliver_letters()
     after = figures(app)
     assert after["letters", "invitation", "sent"] == PEOPLE
     assert after["letters", "invitation", "waiting"] == after["oldest_due_letter_age_seconds",] == 0
@@ -74,7 +88,7 @@ def test_the_last_pass_is_told_and_a_late_one_is_a_fault_for_the_doctor_alone(ap
     assert ready(app)["timetable"].endswith("s ago")
     assert check(app, "timetable")[0] == "good"
     with transaction() as session:
-        session.execute(update(PulseRow).values(seen_at=now() - timedelta(minutes=6)))
+        session.execute(update(HeartbeatRow).values(seen_at=now() - timedelta(minutes=6)))
     assert ready(app)["timetable"] == "late: gone through 360 s ago"
     assert 359 <= figures(app)["last_pass_age_seconds",] < 400
     verdict, says = check(app, "timetable")
@@ -84,7 +98,7 @@ def test_the_last_pass_is_told_and_a_late_one_is_a_fault_for_the_doctor_alone(ap
 
 def test_a_paused_channel_is_told_without_its_reason(app: Flask) -> None:
     assert (ready(app)["mail"], figures(app)["mail_paused",]) == ("goes out", 0)
-    pausing.pause("somebody@northwind.example wants it")
+    pausing.pause_sending("somebody@northwind.example wants it")
     assert (ready(app)["mail"], figures(app)["mail_paused",]) == ("paused", 1)
     assert "northwind" not in browser(app).get("/metrics").text + browser(app).get("/readyz").text
 
@@ -97,7 +111,9 @@ def test_figures_of_a_database_that_is_away_are_none(app: Flask) -> None:
 
 
 @on_postgresql("databases")
-def test_the_doctor_looks_at_the_engines_database(app: Flask, database_url: str, tmp_path: Path) -> None:
+def test_the_doctor_looks_at_the_engines_database(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
     assert check(app, "engine's database")[0] == "note"
     db.session.remove()  # an open transaction would hold up the engine's first start, which builds indexes beside running work
     with candour("worker", database_url=database_url, folder=tmp_path):

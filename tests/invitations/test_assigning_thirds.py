@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from survey.access.service.audit import entries
+from survey.access.service.audit import list_entries
 from survey.database import db
-from survey.findings.service.documents import findings
-from survey.invitations.rules.thirds import deal
+from survey.findings.service.documents import find_findings
+from survey.invitations.rules.thirds import assign_thirds
 from survey.invitations.service.invitations import invitations_of
-from survey.invitations.service.personal_data import erase_person, export_person
+from survey.invitations.service.personal_data import erase_personal_data, export_personal_data
 from survey.kernel.errors import Refused
 from survey.launching.service.preview import preview_wave
 from survey.people.service.directory import import_people, list_people, person_at, remove_person
@@ -42,31 +42,50 @@ def asked(app: Flask, satisfied: int = 9, answers: int = 13) -> set[str]:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.randoms(use_true_random=False))
-def test_neither_thirds_nor_a_departments_parts_differ_by_more_than_one(sizes: list[int], source: Random) -> None:
-    people = [(f"{at}-{number}", f"D{at}") for at, size in enumerate(sizes) for number in range(size)]
-    found = deal(people, {}, source)
+def test_neither_thirds_nor_a_departments_parts_differ_by_more_than_one(
+    sizes: list[int], source: Random
+) -> None:
+    people = [
+        (f"{at}-{number}", f"D{at}") for at, size in enumerate(sizes) for number in range(size)
+    ]
+    found = assign_thirds(people, {}, source)
     assert found.keys() == {person for person, _ in people}
-    for parts in (Counter(found.values()), *(Counter(found[p] for p, d in people if d == f"D{at}") for at in range(len(sizes)))):
+    for parts in (
+        Counter(found.values()),
+        *(Counter(found[p] for p, d in people if d == f"D{at}") for at in range(len(sizes))),
+    ):
         counts = [parts[third] for third in (1, 2, 3)]
         assert max(counts) - min(counts) <= 1
 
 
-@given(st.dictionaries(st.integers(0, 60).map(str), st.integers(1, 3), max_size=40), st.randoms(use_true_random=False))
-def test_a_joiner_goes_to_the_smallest_third_and_nobody_moves(known: dict[str, int], source: Random) -> None:
+@given(
+    st.dictionaries(st.integers(0, 60).map(str), st.integers(1, 3), max_size=40),
+    st.randoms(use_true_random=False),
+)
+def test_a_joiner_goes_to_the_smallest_third_and_nobody_moves(
+    known: dict[str, int], source: Random
+) -> None:
     sizes = Counter({1: 0, 2: 0, 3: 0} | Counter(known.values()))
-    found = deal([*((person, "Sales") for person in known), ("new", "Legal")], known, source)
+    found = assign_thirds(
+        [*((person, "Sales") for person in known), ("new", "Legal")], known, source
+    )
     assert found.keys() == {"new"}
     assert sizes[found["new"]] == min(sizes.values())
 
 
 def test_who_is_dealt_where_is_left_to_chance() -> None:
     people = [(str(number), f"D{number % 4}") for number in range(40)]
-    seen = {person: {deal(people, {}, Random(seed))[person] for seed in range(40)} for person, _ in people}
+    seen = {
+        person: {assign_thirds(people, {}, Random(seed))[person] for seed in range(40)}
+        for person, _ in people
+    }
     assert all(thirds == {1, 2, 3} for thirds in seen.values())
 
 
 @on_postgresql("databases")
-def test_everybody_is_asked_exactly_once_a_quarter_and_in_the_same_third_of_the_next(app: Flask) -> None:
+def test_everybody_is_asked_exactly_once_a_quarter_and_in_the_same_third_of_the_next(
+    app: Flask,
+) -> None:
     planned_thirds()
     first = [asked(app) for _ in range(3)]
     everybody = {person.email for person in list_people()}
@@ -87,7 +106,9 @@ def test_joiners_are_asked_once_and_leavers_are_forgotten(app: Flask) -> None:
     left = person_at(gone).id
     assert left in dealt()
     remove_person(gone)
-    import_people(b"email,name,department\nnew@northwind.example,New,Legal\nnewer@northwind.example,Newer,Board")
+    import_people(
+        b"email,name,department\nnew@northwind.example,New,Legal\nnewer@northwind.example,Newer,Board"
+    )
     second, third = asked(app), asked(app)
     assert left not in dealt()
     assert not first & second
@@ -118,26 +139,39 @@ def test_erasing_somebody_leaves_no_trace_of_their_third(app: Flask) -> None:
     planned_thirds()
     opened(app, next_planned())
     ada = person_at(ADA)
-    assert export_person(ADA)["thirds"] == {"desk": dealt()[ada.id]}
-    erase_person(ADA)
+    assert export_personal_data(ADA)["thirds"] == {"desk": dealt()[ada.id]}
+    erase_personal_data(ADA)
     assert ada.id not in dealt()
-    assert [table for table, rows in everything_stored().items() if any(ada.id in row for row in rows)] == []
+    assert [
+        table for table, rows in everything_stored().items() if any(ada.id in row for row in rows)
+    ] == []
 
 
 def test_the_dealing_is_told_in_no_log_and_no_wave(app: Flask) -> None:
     planned_thirds()
     opened(app, next_planned())
-    told = str([entry.facts for entry in entries()]) + str(waves.list_waves())
+    told = str([entry.facts for entry in list_entries()]) + str(waves.list_waves())
     assert not [person for person in list_people() if person.id in told or person.email in told]
 
 
 def test_the_dealing_goes_by_survey(app: Flask) -> None:
     first = planned_thirds()
-    plan = waves.Plan("Other desk", "Other Provider", "monthly_3", "monthly-thirds", first.opens, 14, "Europe/London", "Sales, Service")
-    waves.add_survey(plan)
+    plan = waves.SurveyPlan(
+        "Other desk",
+        "Other Provider",
+        "monthly_3",
+        "monthly-thirds",
+        first.opens,
+        14,
+        "Europe/London",
+        "Sales, Service",
+    )
+    waves.store_survey(plan)
     opened(app, next_planned())
     opened(app, waves.list_waves("Other desk")[0])
-    counts = db.session.execute(text("SELECT survey_id, count(*) AS n FROM dealt GROUP BY survey_id")).all()
+    counts = db.session.execute(
+        text("SELECT survey_id, count(*) AS n FROM dealt GROUP BY survey_id")
+    ).all()
     assert sorted(row.n for row in counts) == [42, 61]
 
 
@@ -147,12 +181,15 @@ def test_a_third_needs_eight_people(app: Flask) -> None:
         preview_wave(first.slug)
 
 
-def test_a_third_does_not_tell_into_which_of_them_somebody_alone_in_a_department_was_dealt(app: Flask) -> None:
+@on_postgresql("databases")
+def test_a_third_does_not_tell_into_which_of_them_somebody_alone_in_a_department_was_dealt(
+    app: Flask,
+) -> None:
     planned_thirds(departments={"Board": 1, "Sales": 30, "Service": 30})
     told = []
     for _ in range(3):
         company = opened(app, next_planned())
         told.append(company.wave.groups[0].members)
         answered(company, 9, 13)
-        told.append(findings(close_company(company).slug).document["groups"][0]["departments"])
+        told.append(find_findings(close_company(company).slug).document["groups"][0]["departments"])
     assert [list(one) for one in told] == [["Board", "Sales", "Service"]] * 6

@@ -14,7 +14,14 @@ from sqlalchemy import text
 
 from survey.app import TEMPLATES
 from survey.database import db, transaction
-from survey.invitations.letters import INVITES, REMINDS, Facts, Means, staff_letter, template_for
+from survey.invitations.letters import (
+    INVITES,
+    REMINDS,
+    LetterFacts,
+    PersonalSecrets,
+    personal_letter,
+    template_for,
+)
 from survey.invitations.rules.codes import draw_code
 from survey.kernel.addresses import wire_address
 from survey.kernel.clock import now
@@ -31,7 +38,7 @@ from survey.people.service.directory import import_people
 from survey.people.service.stopping import draw_stop_secret
 from survey.schedule import tick
 from survey.waves import service as waves
-from survey.waves.rules.waves import Group, Wave, WaveState
+from survey.waves.rules.waves import ReportingGroup, Wave, WaveState
 from tests.cast import OPENS, found_company
 from tests.mail.postbox import Postbox, open_postbox
 from tests.mail.test_letter import raw_header
@@ -40,10 +47,27 @@ from tests.proofs import on_postgresql
 from tests.pseudo import BACKWARDS, LONGER, invented
 
 LANGUAGES = ("de", "de-AT", "EN-gb", "fr", "", "")
-NAMES = ("Jürgen Müller-Lüdenscheidt, Dr.", "😀 Emoji 👩‍💻", "محمد علي", "שרה כהן", "李雷", 'O\'Neil "The" <b>')
-GERMAN, ENGLISH = "Wie läuft es mit unserem IT-Support? Acht Fragen, bis ", "How is our IT support doing? Eight questions, by "
-FACTS = Facts(
-    Organisation("Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head", "northwind.example", several_zones=True),
+NAMES = (
+    "Jürgen Müller-Lüdenscheidt, Dr.",
+    "😀 Emoji 👩‍💻",
+    "محمد علي",
+    "שרה כהן",
+    "李雷",
+    'O\'Neil "The" <b>',
+)
+GERMAN, ENGLISH = (
+    "Wie läuft es mit unserem IT-Support? Acht Fragen, bis ",
+    "How is our IT support doing? Eight questions, by ",
+)
+FACTS = LetterFacts(
+    Organisation(
+        "Northwind Ltd",
+        "Dana Reyes",
+        "dana@northwind.example",
+        "Head",
+        "northwind.example",
+        several_zones=True,
+    ),
     "Brightline IT",
     "it-support-2027-q1",
     OPENS.replace(day=25, hour=17),
@@ -53,7 +77,7 @@ FACTS = Facts(
     ("Rosa Lind", "Emil Ek"),
     8,
     2,
-    Group("Board, Legal and Service", 20, ("Board", "Legal", "Service")),
+    ReportingGroup("Board, Legal and Service", 20, ("Board", "Legal", "Service")),
     "https://feedback.northwind.example",
 )
 
@@ -64,7 +88,11 @@ def box() -> Iterator[Postbox]:
         yield found
 
 
-def staff_with(languages: tuple[str, ...] = LANGUAGES, names: tuple[str, ...] = NAMES, domain: str = "northwind.example") -> bytes:
+def staff_with(
+    languages: tuple[str, ...] = LANGUAGES,
+    names: tuple[str, ...] = NAMES,
+    domain: str = "northwind.example",
+) -> bytes:
     """Twelve colleagues, among them some with names and languages of their own."""
     rows = [
         f'p{n}@{domain},"{name.replace(chr(34), chr(34) * 2)}",Sales,{language}'
@@ -86,7 +114,7 @@ def opened(app: Flask, first: Wave) -> Wave:
 
 def arrived(box: Postbox) -> dict[str, EmailMessage]:
     """Hands over what is due; the letters by address."""
-    assert mail.deliver(channel=Connection(box.url, None, Limits(5.0, 10.0))).problem == ""
+    assert mail.deliver_letters(channel=Connection(box.url, None, Limits(5.0, 10.0))).problem == ""
     return {letter["To"].addresses[0].addr_spec: letter for letter in box.letters()}
 
 
@@ -94,7 +122,9 @@ def parts(letter: EmailMessage) -> tuple[str, str]:
     plain, rich = letter.get_body(("plain",)), letter.get_body(("html",))
     assert plain
     assert rich
-    return str(plain.get_content()).replace("\r\n", "\n"), str(rich.get_content()).replace("\r\n", "\n")
+    return str(plain.get_content()).replace("\r\n", "\n"), str(rich.get_content()).replace(
+        "\r\n", "\n"
+    )
 
 
 def rows(table: str) -> int:
@@ -105,55 +135,94 @@ def words(page: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
-def written(kind: str, voice: Voice, facts: Facts = FACTS) -> tuple[str, str, str]:
+def written(kind: str, voice: Voice, facts: LetterFacts = FACTS) -> tuple[str, str, str]:
     """Subject, text and HTML of a letter."""
-    means = Means(draw_code(), draw_stop_secret(), draw_stop_secret())
-    letter = staff_letter(template_for(kind, voice, facts), Person("1", "ada@northwind.example", "Ada", "Sales"), means)
+    means = PersonalSecrets(draw_code(), draw_stop_secret(), draw_stop_secret())
+    letter = personal_letter(
+        template_for(kind, voice, facts),
+        Person("1", "ada@northwind.example", "Ada", "Sales"),
+        means,
+    )
     return letter.subject, letter.text, letter.html
 
 
+@on_postgresql("databases")
 def test_everybody_is_written_to_in_their_language_or_the_nearest(app: Flask, box: Postbox) -> None:
     first = planned()
-    assert preview_wave(first.slug).warnings[-1] == "1 person is written to in English, because letters are not offered in: fr."
+    assert (
+        preview_wave(first.slug).warnings[-1]
+        == "1 person is written to in English, because letters are not offered in: fr."
+    )
     opened(app, first)
     letters = arrived(box)
     assert len(letters) == 12
-    begins = {address: letter["Subject"].split(":")[0].rpartition(" ")[0] for address, letter in letters.items()}
+    begins = {
+        address: letter["Subject"].split(":")[0].rpartition(" ")[0]
+        for address, letter in letters.items()
+    }
     german = {address for address, subject in begins.items() if subject.startswith(GERMAN)}
     assert german == {"p0@northwind.example", "p1@northwind.example"}
-    assert all(subject.startswith(ENGLISH) for address, subject in begins.items() if address not in german)
+    assert all(
+        subject.startswith(ENGLISH) for address, subject in begins.items() if address not in german
+    )
     for address, letter in letters.items():
         plain, rich = parts(letter)
         assert f'<html lang="{"de" if address in german else "en"}" dir="ltr">' in rich
         assert len(re.findall(rf"http://localhost/s/{first.slug}#\w{{24}}\n", plain)) == 1
         for part in (plain, words(rich)):
             assert ("Die Umfrage selbst ist auf Englisch." in part) is (address in german)
-            assert ("Gezählt werden sie unter Sales (12 Personen eingeladen)." in " ".join(part.split())) is (address in german)
+            assert (
+                "Gezählt werden sie unter Sales (12 Personen eingeladen)." in " ".join(part.split())
+            ) is (address in german)
 
 
-def test_whose_language_is_unknown_is_written_to_in_that_of_the_organisation(app: Flask, box: Postbox) -> None:
+def test_whose_language_is_unknown_is_written_to_in_that_of_the_organisation(
+    app: Flask, box: Postbox
+) -> None:
     contact = ("Dana Reyes", "dana@northwind.example")
     first = planned()
-    set_organisation("Northwind GmbH", *contact, "Leitung", "northwind.example", several_zones=False, language="de")
+    set_organisation(
+        "Northwind GmbH",
+        *contact,
+        "Leitung",
+        "northwind.example",
+        several_zones=False,
+        language="de",
+    )
     opened(app, first)
     letters = arrived(box)
-    english = {address for address, letter in letters.items() if letter["Subject"].startswith(ENGLISH)}
-    assert english == {"p2@northwind.example", "p3@northwind.example"}  # who asked for English, or for what is not offered
+    english = {
+        address for address, letter in letters.items() if letter["Subject"].startswith(ENGLISH)
+    }
+    assert english == {
+        "p2@northwind.example",
+        "p3@northwind.example",
+    }  # who asked for English, or for what is not offered
 
 
 def test_a_changed_date_or_fact_stands_in_the_next_letter(app: Flask, box: Postbox) -> None:
     wave = opened(app, planned())
     box.answers = {"RCPT": ["451 4.3.0 later"]}
     before = {str(letter["Subject"]) for letter in arrived(box).values()}
-    extended = waves.extend(wave.slug, 3, now())
-    set_organisation("Nordwind AG", "Rana Deyes", "rana@northwind.example", "Works council", "x.example", several_zones=True)
+    extended = waves.extend_wave(wave.slug, 3, now())
+    set_organisation(
+        "Nordwind AG",
+        "Rana Deyes",
+        "rana@northwind.example",
+        "Works council",
+        "x.example",
+        several_zones=True,
+    )
     with transaction() as session:
         session.execute(text("UPDATE outbox SET next_at = '2020-01-01' WHERE state = 'ready'"))
     box.kept.clear()
     (late,) = arrived(box).values()
     assert str(late["Subject"]) not in before
     assert late["Reply-To"] == "rana@northwind.example"
-    closes = [voice_for(tag).moment(extended.closes, extended.timezone, several_zones=True) for tag in ("en", "de")]
+    closes = [
+        voice_for(tag).moment(extended.closes, extended.timezone, several_zones=True)
+        for tag in ("en", "de")
+    ]
     for part in parts(late):
         assert "Nordwind AG" in part
         assert "Rana Deyes" in part
@@ -161,8 +230,11 @@ def test_a_changed_date_or_fact_stands_in_the_next_letter(app: Flask, box: Postb
         assert any(moment in " ".join(part.split()) for moment in closes)
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("domain", ["northwind.example", "müller.example", "fußball.example"])
-def test_every_name_arrives_whole_in_short_plain_lines(app: Flask, box: Postbox, domain: str) -> None:
+def test_every_name_arrives_whole_in_short_plain_lines(
+    app: Flask, box: Postbox, domain: str
+) -> None:
     languages = ("de", BACKWARDS, "en", "de", LONGER, "de")
     contact = ("Zoë “Zz” Ångström & <Söhne>", "zoe@müller.example")
     first = planned(staff_with(languages, domain=domain))
@@ -172,7 +244,9 @@ def test_every_name_arrives_whole_in_short_plain_lines(app: Flask, box: Postbox,
     for _, octets in box.kept:
         assert octets.isascii()
         lines = octets.split(b"\r\n")
-        assert [line for line in lines if len(line) > 76] == [line for line in lines if line.startswith(b"List-Unsubscribe: ")]  # a link
+        assert [line for line in lines if len(line) > 76] == [
+            line for line in lines if line.startswith(b"List-Unsubscribe: ")
+        ]  # a link
     for number, name in enumerate(NAMES):
         address = wire_address(f"p{number}@{domain}")
         octets = next(octets for (to,), octets in box.kept if to == address)
@@ -198,10 +272,17 @@ def test_both_parts_state_the_same_figures_and_addresses(
     links = set(re.findall(r"https://[^\s<>\"]+", plain))
     assert links == set(re.findall(r"https://[^\s<>\"]+", body))
     assert len({link.partition("#")[0] for link in links}) == 3
-    assert [link for link in links if "/s/" in link and "#" in link] == re.findall(r'href="([^"]*/s/[^"]*)"', body)
-    figures = [set(re.findall(r"(?<![\w-])\d+(?![\w-])", re.sub(r"https://\S+", "", part))) for part in (plain, words(body))]
+    assert [link for link in links if "/s/" in link and "#" in link] == re.findall(
+        r'href="([^"]*/s/[^"]*)"', body
+    )
+    figures = [
+        set(re.findall(r"(?<![\w-])\d+(?![\w-])", re.sub(r"https://\S+", "", part)))
+        for part in (plain, words(body))
+    ]
     assert figures[0] == figures[1] >= {"25", "17", "00", "20"}
-    assert set(re.findall(r"(?:\w{4}-){5}\w{4}", plain)) == set(re.findall(r"(?:\w{4}-){5}\w{4}", body))
+    assert set(re.findall(r"(?:\w{4}-){5}\w{4}", plain)) == set(
+        re.findall(r"(?:\w{4}-){5}\w{4}", body)
+    )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -227,8 +308,22 @@ def test_no_sentence_of_a_letter_is_left_untranslated(
 def test_letters_of_equal_facts_share_a_template_and_others_do_not(app: Flask) -> None:
     one = template_for(INVITES, voice_for("de"), FACTS)
     assert template_for(INVITES, voice_for("de-AT"), FACTS) is one
-    other = Organisation("Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head", "northwind.example", several_zones=True)
-    assert template_for(INVITES, voice_for("de"), Facts(other, *[getattr(FACTS, name) for name in list(FACTS.__slots__)[1:]])) is one
+    other = Organisation(
+        "Northwind Ltd",
+        "Dana Reyes",
+        "dana@northwind.example",
+        "Head",
+        "northwind.example",
+        several_zones=True,
+    )
+    assert (
+        template_for(
+            INVITES,
+            voice_for("de"),
+            LetterFacts(other, *[getattr(FACTS, name) for name in list(FACTS.__slots__)[1:]]),
+        )
+        is one
+    )
     assert template_for(REMINDS, voice_for("de"), FACTS) is not one
     assert template_for(INVITES, voice_for("en"), FACTS) is not one
     assert "Board, Legal und Service" in one.text.fixed[1].replace("\n", " ")
@@ -250,7 +345,10 @@ def spoil_catalog(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> 
     content = path.read_text()
     path.write_text(content.replace("bis {closes}:", "bis {datum}:"))
     line = content[: content.index('msgid "Open until {closes}:"')].count("\n") + 1
-    return f"translations/de/LC_MESSAGES/letters.po, line {line}: the slot {{datum}} is unknown here. Use {{closes}}."
+    return (
+        f"translations/de/LC_MESSAGES/letters.po, line {line}: the slot {{datum}} is unknown here."
+        " Use {closes}."
+    )
 
 
 def _template_with(folder: Path, app: Flask, name: str, line: str) -> int:
@@ -273,7 +371,10 @@ def spoil_slot(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str
 
 def spoil_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
     line = _template_with(folder, app, "invitation.html", '{{ _("Until {then}.", closes=closes) }}')
-    return f"templates/invitations/letters/invitation.html, line {line}: the slot {{then}} is not filled."
+    return (
+        f"templates/invitations/letters/invitation.html, line {line}: the slot {{then}} is not"
+        " filled."
+    )
 
 
 def spoil_form(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
@@ -283,18 +384,30 @@ def spoil_form(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str
 
 def spoil_subject(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
     path = invented(folder, monkeypatch) / "de" / "LC_MESSAGES" / "letters.po"
-    path.write_text(path.read_text().replace("Wie läuft es mit unserem IT-Support? {q", "Wie " + "sehr " * 40 + "{q"))
+    path.write_text(
+        path.read_text().replace(
+            "Wie läuft es mit unserem IT-Support? {q", "Wie " + "sehr " * 40 + "{q"
+        )
+    )
     return "invitation in Deutsch: The letter was not written: its subject has "
 
 
 def spoil_reply(folder: Path, monkeypatch: pytest.MonkeyPatch, app: Flask) -> str:
     with transaction() as session:
-        session.execute(text("UPDATE organisation SET contact_email = :bad"), {"bad": "dana@northwind.example\r\nBcc: eve@other.example"})
-    return "invitation in Deutsch: The letter was not written: Remove the line break or control character."
+        session.execute(
+            text("UPDATE organisation SET contact_email = :bad"),
+            {"bad": "dana@northwind.example\r\nBcc: eve@other.example"},
+        )
+    return (
+        "invitation in Deutsch: The letter was not written: Remove the line break or control"
+        " character."
+    )
 
 
 @on_postgresql("databases")
-@pytest.mark.parametrize("spoil", [spoil_catalog, spoil_slot, spoil_sentence, spoil_form, spoil_subject, spoil_reply])
+@pytest.mark.parametrize(
+    "spoil", [spoil_catalog, spoil_slot, spoil_sentence, spoil_form, spoil_subject, spoil_reply]
+)
 def test_no_wave_opens_whose_letters_cannot_be_written(
     app: Flask,
     tmp_path: Path,
@@ -306,9 +419,14 @@ def test_no_wave_opens_whose_letters_cannot_be_written(
     with pytest.raises(Refused, match="its letters cannot be written") as refused:
         opened(app, first)
     assert refused.value.sentence.startswith(
-        f"{first.slug} does not open, for its letters cannot be written; nothing was queued. Correct {says}"
+        f"{first.slug} does not open, for its letters cannot be written; nothing was queued."
+        f" Correct {says}"
     )
-    assert (rows("outbox"), rows("invitation"), waves.wave(first.slug).state) == (0, 0, WaveState.PLANNED)
+    assert (rows("outbox"), rows("invitation"), waves.find_wave(first.slug).state) == (
+        0,
+        0,
+        WaveState.PLANNED,
+    )
     assert list((tmp_path / "keys").iterdir()) == []
     assert says in "\n".join(tick(app.config["CANDOUR"], first.opens_at))
     mira = browser(app, "manager")
@@ -317,7 +435,9 @@ def test_no_wave_opens_whose_letters_cannot_be_written(
     assert rows("outbox") == 0
 
 
-def test_a_language_that_nobody_is_written_to_in_keeps_no_wave_shut(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_language_that_nobody_is_written_to_in_keeps_no_wave_shut(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spoil_catalog(tmp_path, monkeypatch, app)
     assert opened(app, planned(staff_with(("en", "", "fr", "", "", "")))).invited == 12
 
@@ -325,13 +445,19 @@ def test_a_language_that_nobody_is_written_to_in_keeps_no_wave_shut(app: Flask, 
 def test_one_persons_letter_that_cannot_be_written_keeps_no_other(app: Flask, box: Postbox) -> None:
     opened(app, planned())
     with transaction() as session:
-        session.execute(text("UPDATE person SET name = :bad WHERE email = 'c3@northwind.example'"), {"bad": "Eve\r\nBcc: all@x.example"})
+        session.execute(
+            text("UPDATE person SET name = :bad WHERE email = 'c3@northwind.example'"),
+            {"bad": "Eve\r\nBcc: all@x.example"},
+        )
     letters = arrived(box)
     assert len(letters) == 11
     assert "c3@northwind.example" not in letters
     assert b"all@x.example" not in b"".join(octets for _, octets in box.kept)
-    ((_, why),) = mail.status().failures
-    assert why == "The letter was not written: its name holds a line break or control character. Remove it."
+    ((_, why),) = mail.delivery_status().failures
+    assert (
+        why == "The letter was not written: its name holds a line break or control character."
+        " Remove it."
+    )
 
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\r\nBcc: eve@other.example", "\x00"])
@@ -340,10 +466,27 @@ def test_line_breaks_come_in_nowhere(app: Flask, bad: str) -> None:
     with pytest.raises(Refused):
         import_people(f'email,name,department,language\neve@x.example,"E{bad}ve",Sales,\n'.encode())
     with pytest.raises(Refused):
-        import_people(f'email,name,department,language\neve@x.example,Eve,Sales,"d{bad}e"\n'.encode())
+        import_people(
+            f'email,name,department,language\neve@x.example,Eve,Sales,"d{bad}e"\n'.encode()
+        )
     with pytest.raises(Refused):
-        set_organisation(f"North{bad}wind", "Dana", "dana@northwind.example", "Head", "x.example", several_zones=False)
+        set_organisation(
+            f"North{bad}wind",
+            "Dana",
+            "dana@northwind.example",
+            "Head",
+            "x.example",
+            several_zones=False,
+        )
     with pytest.raises(Refused):
-        set_organisation("Northwind", "Dana", "dana@northwind.example", "Head", "x.example", several_zones=False, language=f"de{bad}")
-    assert waves.wave(first.slug).state is WaveState.PLANNED
+        set_organisation(
+            "Northwind",
+            "Dana",
+            "dana@northwind.example",
+            "Head",
+            "x.example",
+            several_zones=False,
+            language=f"de{bad}",
+        )
+    assert waves.find_wave(first.slug).state is WaveState.PLANNED
     assert rows("person") == 12

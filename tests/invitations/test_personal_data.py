@@ -11,20 +11,33 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.access.service import audit
-from survey.answering.service import Outcome
+from survey.answering.service import SubmissionOutcome
 from survey.config import Config
 from survey.console.service import wave_mail
 from survey.database import db
-from survey.findings.service.documents import findings
-from survey.invitations.letters import Means
+from survey.findings.service.documents import find_findings
+from survey.invitations.letters import PersonalSecrets
 from survey.invitations.service import letter_types
-from survey.invitations.service.invitations import invitation_for, invitations_of, is_due, store_means
-from survey.invitations.service.letter_types import fresh_invitation_kind, invitation_kind, reminder_kind
-from survey.invitations.service.personal_data import correct_address, erase_person, export_person
+from survey.invitations.service.invitations import (
+    invitation_for,
+    invitations_of,
+    is_letter_due,
+    store_personal_secrets,
+)
+from survey.invitations.service.letter_types import (
+    fresh_invitation_letter_type,
+    invitation_letter_type,
+    reminder_letter_type,
+)
+from survey.invitations.service.personal_data import (
+    correct_invited_address,
+    erase_personal_data,
+    export_personal_data,
+)
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
-from survey.mail.outbox.service.letter_types import Item, Kind, NotNow
+from survey.mail.outbox.service.letter_types import LetterType, NotNow, QueuedLetter
 from survey.mail.smtp.service.catcher import Catcher
 from survey.people.service.directory import list_people, person_at
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
@@ -39,7 +52,13 @@ NEW = "new@northwind.example"
 
 
 @pytest.fixture
-def candour(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candour:
+def candour(
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Candour:
     """The command line on this test's database."""
     return command_line(app, database_url, tmp_path, monkeypatch, capsys)
 
@@ -57,24 +76,32 @@ def code_of(company: Company, email: str) -> str:
 
 
 def codes_in(folder: Path, email: str) -> list[str]:
-    return [re.findall(r"#(\w{24})\b", letter.text)[0] for letter in Catcher(folder).letters() if f"<{email}>" in letter.to]
+    return [
+        re.findall(r"#(\w{24})\b", letter.text)[0]
+        for letter in Catcher(folder).letters()
+        if f"<{email}>" in letter.to
+    ]
 
 
-def item_for(company: Company, email: str) -> Item:
+def item_for(company: Company, email: str) -> QueuedLetter:
     held = next(i for i, p in invitations_of(company.wave.id) if p.email == email)
-    return Item("", "invitation", company.wave.slug, held.id, 1, 0)
+    return QueuedLetter("", "invitation", company.wave.slug, held.id, 1, 0)
 
 
-def test_old_codes_end_and_who_has_not_answered_is_invited_at_the_new_address(company: Company, tmp_path: Path) -> None:
+@on_postgresql("databases")
+def test_old_codes_end_and_who_has_not_answered_is_invited_at_the_new_address(
+    company: Company, tmp_path: Path
+) -> None:
     old = [code_of(company, ADA), *codes_in(tmp_path / "invitations", ADA)]
-    correct_address(ADA, NEW)
+    correct_invited_address(ADA, NEW)
     assert [invitation_for(code, company.wave.id) for code in old] == [None, None]
     [letter] = sent_letters(tmp_path / "fresh")
     assert letter.to == f"Ada Berg <{NEW}>"
     [code] = codes_in(tmp_path / "fresh", NEW)
-    assert answer(company, code, {"OVR1": "4"}).outcome is Outcome.SENT
+    assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
 
 
+@on_postgresql("databases")
 def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
     app: Flask, candour: Candour, company: Company, tmp_path: Path
 ) -> None:
@@ -86,109 +113,169 @@ def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
         held = person_at(old)
         page = f"/people/{held.id}/address"
         reply = mira.press(page, page, {"email": new})
-        told: list[object] = [reply.status_code, reply.location, mira.get("/people?department=Sales").text]
+        told: list[object] = [
+            reply.status_code,
+            reply.location,
+            mira.get("/people?department=Sales").text,
+        ]
         status = ("mail", "status", company.wave.slug)
         told += [candour(*status).out, candour("waves", "status", company.wave.slug).out]
-        told += [mail.deliver(channel=Catcher(tmp_path / "fresh")).lines(), candour(*status).out, mail.status(company.wave.slug).failures]
+        told += [
+            mail.deliver_letters(channel=Catcher(tmp_path / "fresh")).lines(),
+            candour(*status).out,
+            mail.delivery_status(company.wave.slug).failures,
+        ]
         told += [mira.get(f"/waves/{company.wave.slug}/progress").text.partition("As of")[0]]
-        people = '<tr.*?</tr>|name="csrf_token" value="[^"]*"'  # the list names everybody; a form's token holds the second
-        return [re.sub(people, "", str(one), flags=re.DOTALL).replace(name, "N").replace(new, "E") for one in told]
+        people = (  # the list names everybody; a form's token holds the second
+            '<tr.*?</tr>|name="csrf_token" value="[^"]*"'
+        )
+        return [
+            re.sub(people, "", str(one), flags=re.DOTALL).replace(name, "N").replace(new, "E")
+            for one in told
+        ]
 
     first = seen(ADA, NEW, "Ada Berg")
     assert Catcher(tmp_path / "fresh").letters() == []
     second = seen(BOB, "newer@northwind.example", "Colleague 2")
-    assert [letter.to for letter in Catcher(tmp_path / "fresh").letters()] == ["Colleague 2 <newer@northwind.example>"]
+    assert [letter.to for letter in Catcher(tmp_path / "fresh").letters()] == [
+        "Colleague 2 <newer@northwind.example>"
+    ]
     assert second[5] == "()"
     assert first == second
-    answer_all(company, [code for code in company.codes if invitation_for(code, company.wave.id)][:8])
+    answer_all(
+        company, [code for code in company.codes if invitation_for(code, company.wave.id)][:8]
+    )
     close_company(company)
-    assert db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars().all() == ["invitation"]
-    assert findings(company.wave.slug).document["answered"] == 9
+    assert db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars().all() == [
+        "invitation"
+    ]
+    assert find_findings(company.wave.slug).document["answered"] == 9
 
 
-def test_a_letter_written_for_the_old_address_does_not_leave_any_more(app: Flask, company: Company) -> None:
+@on_postgresql("databases")
+def test_a_letter_written_for_the_old_address_does_not_leave_any_more(
+    app: Flask, company: Company
+) -> None:
     item = item_for(company, ADA)
-    draft = invitation_kind(app.config["CANDOUR"]).writer([item])(item)
+    draft = invitation_letter_type(app.config["CANDOUR"]).writer([item])(item)
     assert draft
-    correct_address(ADA, NEW)
+    correct_invited_address(ADA, NEW)
     before = everything_stored()
     assert not draft.store()
     assert everything_stored() == before
 
 
-def test_an_invitation_that_still_waits_goes_once_to_the_new_address(app: Flask, tmp_path: Path) -> None:
+def test_an_invitation_that_still_waits_goes_once_to_the_new_address(
+    app: Flask, tmp_path: Path
+) -> None:
     open_today(app, {"Sales": 8})
-    correct_address(ADA, NEW)
-    correct_address(NEW, "newer@northwind.example")
+    correct_invited_address(ADA, NEW)
+    correct_invited_address(NEW, "newer@northwind.example")
     letters = sent_letters(tmp_path / "out")
     assert len(letters) == 8
-    assert [letter.to for letter in letters if "Ada" in letter.to] == ["Ada Berg <newer@northwind.example>"]
+    assert [letter.to for letter in letters if "Ada" in letter.to] == [
+        "Ada Berg <newer@northwind.example>"
+    ]
 
 
-def test_an_invitation_that_was_cancelled_stays_so_when_its_address_is_corrected(app: Flask, tmp_path: Path) -> None:
+def test_an_invitation_that_was_cancelled_stays_so_when_its_address_is_corrected(
+    app: Flask, tmp_path: Path
+) -> None:
     company = open_today(app, {"Sales": 8})
-    wave_mail.cancel_waiting(company.wave.slug, now(), actor="test")
-    correct_address(ADA, NEW)
+    wave_mail.cancel_waiting_letters(company.wave.slug, now(), actor="test")
+    correct_invited_address(ADA, NEW)
     assert sent_letters(tmp_path / "out") == []
-    assert set(db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars()) == {"invitation"}
+    assert set(db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars()) == {
+        "invitation"
+    }
 
 
 @on_postgresql("databases")
-@pytest.mark.parametrize("kind", [invitation_kind, fresh_invitation_kind, reminder_kind])
+@pytest.mark.parametrize(
+    "kind", [invitation_letter_type, fresh_invitation_letter_type, reminder_letter_type]
+)
 def test_a_letter_of_a_wave_that_takes_no_answers_any_more_waits_for_the_close(
-    app: Flask, company: Company, monkeypatch: pytest.MonkeyPatch, kind: Callable[[Config], Kind]
+    app: Flask,
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Callable[[Config], LetterType],
 ) -> None:
     """Whether its person has answered or not; just before, only a reminder past the last working day is not due any more."""
     answer(company, code_of(company, BOB), {"OVR1": "4"})
     items = [item_for(company, email) for email in (ADA, BOB)]
     write = kind(app.config["CANDOUR"]).writer(items)
     monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at - timedelta(seconds=1))
-    assert [write(item) is not None for item in items] == [kind is not reminder_kind, False]
+    assert [write(item) is not None for item in items] == [kind is not reminder_letter_type, False]
     monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at)
     for item in items:
         with pytest.raises(NotNow):
             write(item)
 
 
-def test_an_address_that_does_not_change_ends_nothing_and_a_wrong_one_neither(company: Company) -> None:
+@on_postgresql("databases")
+def test_an_address_that_does_not_change_ends_nothing_and_a_wrong_one_neither(
+    company: Company,
+) -> None:
     tokens = text("SELECT count(*) FROM token")
     before = db.session.execute(tokens).scalar()
-    correct_address(ADA, ADA.upper())
+    correct_invited_address(ADA, ADA.upper())
     for wrong in ("ada", BOB):
         with pytest.raises(Refused, match="address"):
-            correct_address(ADA, wrong)
+            correct_invited_address(ADA, wrong)
     assert db.session.execute(tokens).scalar() == before
-    assert mail.status(company.wave.slug).progress == {}
+    assert mail.delivery_status(company.wave.slug).progress == {}
 
 
-def test_the_print_out_holds_everything_but_whether_somebody_has_answered(candour: Candour, company: Company) -> None:
+@on_postgresql("databases")
+def test_the_print_out_holds_everything_but_whether_somebody_has_answered(
+    candour: Candour, company: Company
+) -> None:
     secret = draw_stop_secret()
     silent = candour("people", "export", ADA)
     answer(company, code_of(company, ADA), {"OVR1": "4"})
     assert (silent.code, silent.err) == (0, "")
     assert candour("people", "export", ADA).out == silent.out
     assert json.loads(silent.out) == {
-        "person": {"email": ADA, "name": "Ada Berg", "department": "Sales", "site": "", "language": "", "leader": False},
+        "person": {
+            "email": ADA,
+            "name": "Ada Berg",
+            "department": "Sales",
+            "site": "",
+            "language": "",
+            "leader": False,
+        },
         "invitations": [{"wave": company.wave.slug, "group": "Sales", "invitation": "sent"}],
         "thirds": {},
         "survey_mails_stopped": False,
     }
     store_stop_secrets([(person_at(ADA).id, secret)])
     stop_mails(secret)
-    assert export_person(ADA)["survey_mails_stopped"] is True
+    assert export_personal_data(ADA)["survey_mails_stopped"] is True
     refused = candour("people", "export", "nobody@northwind.example")
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
 
 
 def holding(marks: Sequence[str]) -> set[str]:
-    return {table for table, rows in everything_stored().items() for row in rows for mark in marks if mark in row}
+    return {
+        table
+        for table, rows in everything_stored().items()
+        for row in rows
+        for mark in marks
+        if mark in row
+    }
 
 
 def on_disk(marks: Sequence[str], folder: Path) -> set[str]:
     """The database files that hold one of these."""
-    return {path.name for path in folder.glob("candour.db*") for mark in marks if mark.encode() in path.read_bytes()}
+    return {
+        path.name
+        for path in folder.glob("candour.db*")
+        for mark in marks
+        if mark.encode() in path.read_bytes()
+    }
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("has_answered", [True, False])
 def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     candour: Candour, company: Company, tmp_path: Path, *, has_answered: bool
@@ -205,34 +292,44 @@ def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     marks = [ada.id, ADA, "Ada Berg"]
     assert holding(marks) == on_disk(marks, tmp_path) == set()
     assert holding([held]) == {"invitation"}
-    bare = db.session.execute(text("SELECT person_id, group_name, answered FROM invitation WHERE id = :id"), {"id": held}).one()
+    bare = db.session.execute(
+        text("SELECT person_id, group_name, answered FROM invitation WHERE id = :id"), {"id": held}
+    ).one()
     assert tuple(bare) == (None, "Sales", int(has_answered))
-    assert answer(company, code, {"OVR1": "4"}).outcome is Outcome.CODE_REFUSED
-    assert (audit.entries()[0].what, audit.entries()[0].facts) == ("person erased", {})
-    assert store_means(company.wave.id, {held: Means("x" * 24, "s" * 43, "t" * 43)}) == {}
-    assert not is_due(held, ADA, waves.wave(company.wave.slug))
+    assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.CODE_REFUSED
+    assert (audit.list_entries()[0].what, audit.list_entries()[0].facts) == ("person erased", {})
+    assert (
+        store_personal_secrets(
+            company.wave.id, {held: PersonalSecrets("x" * 24, "s" * 43, "t" * 43)}
+        )
+        == {}
+    )
+    assert not is_letter_due(held, ADA, waves.find_wave(company.wave.slug))
     answer_all(company, [one for one in company.codes if one != code][:10])
     close_company(company)
-    document = findings(company.wave.slug).document
+    document = find_findings(company.wave.slug).document
     assert (document["invited"], document["answered"]) == (22, 10 + has_answered)
 
 
-def test_erasing_after_the_count_touches_no_answer_and_blanks_every_reference(company: Company) -> None:
+@on_postgresql("databases")
+def test_erasing_after_the_count_touches_no_answer_and_blanks_every_reference(
+    company: Company,
+) -> None:
     answer_all(company, company.codes[:12])
     close_company(company)
     ada, held = person_at(ADA), item_for(company, ADA).recipient
     before = everything_stored()
-    erase_person(ADA)
+    erase_personal_data(ADA)
     after = everything_stored()
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"person", "invitation", "outbox", "stop_code", "audit_entry"}
     assert holding([ada.id, ADA, "Ada Berg"]) == set()
     assert holding([held]) == {"invitation"}
-    assert waves.wave(company.wave.slug).invited == 22
+    assert waves.find_wave(company.wave.slug).invited == 22
     assert len(list_people()) == 21
     with pytest.raises(Refused, match="Nobody in the directory"):
-        erase_person(ADA)
-    assert audit.verify() is None
+        erase_personal_data(ADA)
+    assert audit.verify_chain() is None
 
 
 def test_who_comes_back_after_being_erased_is_somebody_new(company: Company) -> None:
@@ -241,7 +338,7 @@ def test_who_comes_back_after_being_erased_is_somebody_new(company: Company) -> 
     secret = draw_stop_secret()
     store_stop_secrets([(person_at(ADA).id, secret)])
     stop_mails(secret)
-    erase_person(ADA)
+    erase_personal_data(ADA)
     import_people(staff_csv({"Sales": 14, "Service": 8}))
-    assert export_person(ADA)["survey_mails_stopped"] is False
-    assert export_person(ADA)["invitations"] == []
+    assert export_personal_data(ADA)["survey_mails_stopped"] is False
+    assert export_personal_data(ADA)["invitations"] == []

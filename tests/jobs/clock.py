@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from survey.jobs import engine as engines
-from survey.jobs.engine import Engine, Job
+from survey.jobs.engine import Engine, ScheduledJob
 from survey.kernel.clock import machine_time
 
 
@@ -25,7 +25,7 @@ def main() -> None:
             time.sleep(0.05)
 
     engines.now = lambda: machine_time() - timedelta(minutes=2 * (folder / "back").exists())
-    engine = Engine(url, (Job("timetable", "*/2 * * * * *", work),))
+    engine = Engine(url, (ScheduledJob("timetable", "*/2 * * * * *", work),))
     engine.start()
     sys.stdin.read()
     engine.stop()

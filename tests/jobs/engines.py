@@ -33,13 +33,19 @@ def runs(url: str, job: str = "timetable") -> list[Run]:
     """The scheduled times of a job, in order."""
     engine = engine_database(url)
     table = "workflow_status" if engine.dialect.name == "sqlite" else f"{SCHEMA}.workflow_status"
-    query = text(f"SELECT workflow_uuid, status, executor_id FROM {table} WHERE name = :job ORDER BY workflow_uuid")
+    query = text(
+        f"SELECT workflow_uuid, status, executor_id FROM {table} WHERE name = :job ORDER BY"
+        " workflow_uuid"
+    )
     try:
         with engine.connect() as connection:
             found = connection.execute(query, {"job": job}).all()
     finally:
         engine.dispose()
-    return [Run(datetime.fromisoformat(key.removeprefix(f"sched-{job}-")), status, executor) for key, status, executor in found]
+    return [
+        Run(datetime.fromisoformat(key.removeprefix(f"sched-{job}-")), status, executor)
+        for key, status, executor in found
+    ]
 
 
 def each_time_once(found: list[Run], every: timedelta) -> bool:
@@ -67,7 +73,9 @@ def clock(url: str, folder: Path, name: str, **environment: str) -> Iterator[sub
     """A process whose engine runs one job every two seconds."""
     command = [sys.executable, str(CLOCK), url, str(folder), name]
     with (folder / f"{name}.log").open("a") as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment})
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment}
+        )
     with process:
         try:
             yield process
@@ -82,11 +90,15 @@ def clock(url: str, folder: Path, name: str, **environment: str) -> Iterator[sub
 
 
 @contextmanager
-def candour(*words: str, database_url: str, folder: Path, log: str = "", **more: str) -> Iterator[subprocess.Popen[str]]:
+def candour(
+    *words: str, database_url: str, folder: Path, log: str = "", **more: str
+) -> Iterator[subprocess.Popen[str]]:
     """The product's own command in a process of its own; what it says goes to a file beside."""
     environment = {"PATH": os.environ["PATH"], **settings_of(database_url, folder, **more)}
     with (folder / f"{log or words[0]}.log").open("a") as file:
-        process = subprocess.Popen([CANDOUR, *words], env=environment, cwd=folder, stderr=file, text=True)
+        process = subprocess.Popen(
+            [CANDOUR, *words], env=environment, cwd=folder, stderr=file, text=True
+        )
     try:
         yield process
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from survey.jobs.engine import SCHEMA, engine_database, is_stale, jumped
+from survey.jobs.engine import SCHEMA, clock_jumped, engine_database, is_stale
 from tests.conftest import settings
 from tests.jobs.engines import clock, each_time_once, runs, until
 from tests.proofs import on_postgresql
@@ -44,17 +44,24 @@ def forgotten(url: str, folder: Path) -> None:
     engine.dispose()
 
 
-def test_of_two_processes_one_runs_each_time_and_the_death_of_one_leaves_no_gap(database_url: str, tmp_path: Path) -> None:
+def test_of_two_processes_one_runs_each_time_and_the_death_of_one_leaves_no_gap(
+    database_url: str, tmp_path: Path
+) -> None:
     url = engine_url(database_url, tmp_path)
     (tmp_path / "hold-one").touch()
     with clock(url, tmp_path, "one") as one:
         until((tmp_path / "held-one").exists, "the first is at work")
         with clock(url, tmp_path, "two") as two:
-            until(lambda: ran(tmp_path, "two") > 1, "the second does what the first has no time for")
+            until(
+                lambda: ran(tmp_path, "two") > 1, "the second does what the first has no time for"
+            )
             kill(one)
             at_death = ran(tmp_path, "two")
             until(lambda: ran(tmp_path, "two") > at_death + 2, "the second goes on")
-            until(lambda: not any(run.status == "ENQUEUED" for run in runs(url)), "nothing waits behind the dead one")
+            until(
+                lambda: not any(run.status == "ENQUEUED" for run in runs(url)),
+                "nothing waits behind the dead one",
+            )
     found = runs(url)
     assert each_time_once(found, BEAT)
     executors = {run.executor.split(":")[1]: run.executor for run in found if run.executor}
@@ -66,7 +73,9 @@ def test_of_two_processes_one_runs_each_time_and_the_death_of_one_leaves_no_gap(
 
 
 @on_postgresql("databases")
-def test_a_process_that_comes_back_is_another_and_leaves_what_the_first_had_begun_alone(database_url: str, tmp_path: Path) -> None:
+def test_a_process_that_comes_back_is_another_and_leaves_what_the_first_had_begun_alone(
+    database_url: str, tmp_path: Path
+) -> None:
     url = engine_url(database_url, tmp_path)
     (tmp_path / "hold-one").touch()
     with clock(url, tmp_path, "one") as one:
@@ -81,33 +90,51 @@ def test_a_process_that_comes_back_is_another_and_leaves_what_the_first_had_begu
 
 
 @on_postgresql("databases")
-def test_what_an_older_program_left_waiting_is_done_by_the_newer_one(database_url: str, tmp_path: Path) -> None:
+def test_what_an_older_program_left_waiting_is_done_by_the_newer_one(
+    database_url: str, tmp_path: Path
+) -> None:
     url = engine_url(database_url, tmp_path)
     (tmp_path / "hold-old").touch()
     with clock(url, tmp_path, "old", DBOS__APPVERSION="old") as old:
-        until(lambda: [run.status for run in runs(url)].count("ENQUEUED") > 1, "times wait behind one that does not end")
+        until(
+            lambda: [run.status for run in runs(url)].count("ENQUEUED") > 1,
+            "times wait behind one that does not end",
+        )
         kill(old)
     left = [run.at for run in runs(url) if run.status == "ENQUEUED"]
     with clock(url, tmp_path, "new", DBOS__APPVERSION="new"):
-        until(lambda: left[0] in {run.at for run in runs(url) if run.status == "SUCCESS"}, "the newer program does the first of them")
-        until(lambda: not [run for run in runs(url) if run.at in left and run.status == "ENQUEUED"], "which does for the others")
+        until(
+            lambda: left[0] in {run.at for run in runs(url) if run.status == "SUCCESS"},
+            "the newer program does the first of them",
+        )
+        until(
+            lambda: not [run for run in runs(url) if run.at in left and run.status == "ENQUEUED"],
+            "which does for the others",
+        )
     (newer,) = {run.executor for run in runs(url) if run.at == left[0]}
     assert newer not in {run.executor for run in runs(url) if run.status == "PENDING"}
 
 
 @on_postgresql("databases")
-def test_times_that_passed_during_a_long_run_hold_up_nothing(database_url: str, tmp_path: Path) -> None:
+def test_times_that_passed_during_a_long_run_hold_up_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
     url = engine_url(database_url, tmp_path)
     (tmp_path / "hold-one").touch()
     with clock(url, tmp_path, "one"):
-        until(lambda: [run.status for run in runs(url)].count("ENQUEUED") > 4, "times wait behind a long run")
+        until(
+            lambda: [run.status for run in runs(url)].count("ENQUEUED") > 4,
+            "times wait behind a long run",
+        )
         passed = {run.at for run in runs(url) if run.status == "ENQUEUED"}
         (tmp_path / "hold-one").unlink()
         until(lambda: ran(tmp_path, "one") > 1, "it runs again")
     found = runs(url)
     assert each_time_once(found, BEAT)
     assert {run.status for run in found if run.at in passed} <= {"CANCELLED", "SUCCESS"}
-    assert [run.status for run in found if run.at in passed].count("SUCCESS") <= 1  # skipped, not gone through one by one
+    assert [run.status for run in found if run.at in passed].count(
+        "SUCCESS"
+    ) <= 1  # skipped, not gone through one by one
 
 
 @on_postgresql("databases")
@@ -117,7 +144,11 @@ def test_a_clock_set_back_stops_nothing(database_url: str, tmp_path: Path) -> No
     def context() -> set[str]:
         engine = engine_database(url)
         with engine.connect() as connection:
-            table = "workflow_schedules" if engine.dialect.name == "sqlite" else f"{SCHEMA}.workflow_schedules"
+            table = (
+                "workflow_schedules"
+                if engine.dialect.name == "sqlite"
+                else f"{SCHEMA}.workflow_schedules"
+            )
             found = set(connection.scalars(text(f"SELECT context FROM {table}")))
         engine.dispose()
         return found
@@ -133,10 +164,10 @@ def test_a_clock_set_back_stops_nothing(database_url: str, tmp_path: Path) -> No
 
 
 def test_only_a_clock_that_parts_from_the_steady_one_has_jumped() -> None:
-    assert not jumped(timedelta(seconds=65), 5.0)
-    assert not jumped(timedelta(hours=3), 3 * 3600.0)  # a long wait for the database
-    assert jumped(timedelta(seconds=66), 5.0)  # put forward, or the machine slept
-    assert jumped(timedelta(minutes=-1), 5.0)
+    assert not clock_jumped(timedelta(seconds=65), 5.0)
+    assert not clock_jumped(timedelta(hours=3), 3 * 3600.0)  # a long wait for the database
+    assert clock_jumped(timedelta(seconds=66), 5.0)  # put forward, or the machine slept
+    assert clock_jumped(timedelta(minutes=-1), 5.0)
 
 
 def test_a_time_is_skipped_only_when_it_passed_before_a_run_ended_that_is_past_itself() -> None:
@@ -147,13 +178,20 @@ def test_a_time_is_skipped_only_when_it_passed_before_a_run_ended_that_is_past_i
 
 
 @on_postgresql("databases")
-def test_an_engine_whose_database_is_deleted_makes_another_and_goes_on(database_url: str, tmp_path: Path) -> None:
+def test_an_engine_whose_database_is_deleted_makes_another_and_goes_on(
+    database_url: str, tmp_path: Path
+) -> None:
     url = engine_url(database_url, tmp_path)
     with clock(url, tmp_path, "one"):
         until(lambda: len(runs(url)) > 2, "it runs")
         last = runs(url)[-1].at
         forgotten(url, tmp_path)
-        until(lambda: runs(url)[0].at > last and sum(run.status == "SUCCESS" for run in runs(url)) > 2, "it goes on with a new database")
+        until(
+            lambda: (
+                runs(url)[0].at > last and sum(run.status == "SUCCESS" for run in runs(url)) > 2
+            ),
+            "it goes on with a new database",
+        )
     assert each_time_once(runs(url), BEAT)
 
 

@@ -11,7 +11,7 @@ from survey.access.rules.accounts import checked_address
 from survey.kernel.addresses import needs_utf8, wire_address
 from survey.kernel.errors import Refused
 from survey.mail.letters import trial_letter
-from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Connection
 from survey.organisation.service import LONGEST, set_organisation
@@ -28,7 +28,9 @@ TAKEN_BY_NOBODY = [address for address in BAD if address]
 
 def staff_list(address: str) -> None:
     quoted = address.replace('"', '""')
-    faults = read_staff_list(f'email,name,department\n"{quoted}",Ada,Sales\n'.encode(errors="surrogatepass")).faults
+    faults = read_staff_list(
+        f'email,name,department\n"{quoted}",Ada,Sales\n'.encode(errors="surrogatepass")
+    ).faults
     if faults:
         raise Refused("rows-faulty", "The list is faulty.", details=tuple(map(str, faults)))
 
@@ -48,7 +50,9 @@ def further_contact(address: str) -> None:
 
 
 def contact_of_organisation(address: str) -> None:
-    set_organisation("Northwind", "Dana", address, "Works council", "northwind.example", several_zones=False)
+    set_organisation(
+        "Northwind", "Dana", address, "Works council", "northwind.example", several_zones=False
+    )
 
 
 DOORS = (
@@ -95,7 +99,9 @@ def test_whatever_a_door_takes_is_delivered(app: Flask) -> None:
             letter = trial_letter(address, app.config["CANDOUR"])
             sender = f"Dana <{PLAIN[number % len(PLAIN)]}>"
             message = Message(letter, sender, f"<{number}@northwind.example>", AT)
-            assert line.connect() or line.deliver(message) == Attempt(Outcome.SENT, "250"), address
+            assert line.connect() or line.deliver(message) == DeliveryAttempt(
+                DeliveryOutcome.SENT, "250"
+            ), address
         line.close()
     assert box.recipients == [wire_address(address) for address in GOOD]
 

@@ -18,7 +18,10 @@ from survey.kernel.addresses import (
     wire_domain,
 )
 
-LETTERS = "abcxyz0189-_.@ßςσéñüİıſ例え用户שםمثال１。．\u200c\u200d\u200b\u0301\u3000 \xad·❤️\U0001f600'+=\"<>()[],;:\\\\\n\ud800"
+LETTERS = (
+    "abcxyz0189-_.@ßςσéñüİıſ例え用户שםمثال１。．\u200c\u200d\u200b\u0301\u3000"
+    " \xad·❤️\U0001f600'+=\"<>()[],;:\\\\\n\ud800"
+)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +47,17 @@ def test_an_address_that_mail_cannot_reach_says_what_to_do(address: str, remedy:
     assert remedy in (address_fault(address) or "good")
 
 
-@pytest.mark.parametrize("address", ["ada@bücher.example", "ädä@northwind.example", "用户@例え.example"])
+@pytest.mark.parametrize(
+    "address", ["ada@bücher.example", "ädä@northwind.example", "用户@例え.example"]
+)
 def test_letters_of_any_language_are_an_address(address: str) -> None:
     assert address_fault(address) is None
 
 
 GOOD = {
-    "ada@fußball.example": "ada@xn--fuball-cta.example",  # IDNA 2003 made fussball.example of it, somebody else's
+    "ada@fußball.example": (
+        "ada@xn--fuball-cta.example"
+    ),  # IDNA 2003 made fussball.example of it, somebody else's
     "ada@FUẞBALL.example": "ada@xn--fuball-cta.example",
     "ada@βόλος.example": "ada@xn--nxasmm1c.example",  # with its final sigma
     "ada@βόλοσ.example": "ada@xn--nxasmq6b.example",
@@ -110,7 +117,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("address", "on_the_wire"), GOOD.items())
-def test_an_odd_but_good_address_is_taken_and_goes_as_it_must(address: str, on_the_wire: str) -> None:
+def test_an_odd_but_good_address_is_taken_and_goes_as_it_must(
+    address: str, on_the_wire: str
+) -> None:
     assert address_fault(address) is None
     assert wire_address(address) == wire_address(tidy_address(address)) == on_the_wire
 
@@ -151,7 +160,9 @@ def comes_back(address: str) -> bool:
     assert parseaddr(f"<{wire}>") == ("", wire)
     plain_labels = [label for label in domain.split(".") if not label.startswith("xn--")]
     assert not set("".join(plain_labels)) - set("abcdefghijklmnopqrstuvwxyz0123456789-")
-    decoded = ".".join(idna.ulabel(label) if label.startswith("xn--") else label for label in domain.split("."))
+    decoded = ".".join(
+        idna.ulabel(label) if label.startswith("xn--") else label for label in domain.split(".")
+    )
     return (
         wire_address(f"{local}@{decoded}") == wire  # nothing was lost on the way
         and address_fault(wire) is None
@@ -166,8 +177,12 @@ def test_what_is_taken_comes_back(address: str) -> None:
 
 
 anything = st.text(st.characters(), max_size=12) | st.text(LETTERS, max_size=80)
-labels = st.text(LETTERS, max_size=70) | st.text(st.characters(min_codepoint=0xA1, max_codepoint=0x2FFF), min_size=1, max_size=20)
-addresses = st.tuples(anything, st.lists(labels, min_size=1, max_size=5)).map(lambda parts: f"{parts[0]}@{'.'.join(parts[1])}.example")
+labels = st.text(LETTERS, max_size=70) | st.text(
+    st.characters(min_codepoint=0xA1, max_codepoint=0x2FFF), min_size=1, max_size=20
+)
+addresses = st.tuples(anything, st.lists(labels, min_size=1, max_size=5)).map(
+    lambda parts: f"{parts[0]}@{'.'.join(parts[1])}.example"
+)
 
 
 @given(addresses | anything)

@@ -33,7 +33,9 @@ def test_a_new_file_takes_no_other_ones_place(tmp_path: Path, name: str) -> None
     (tmp_path / "there").write_bytes(b"mine")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(Refused, match=r"cannot be written \(.+\)\. Choose another place\.") as refused:
+    with pytest.raises(
+        Refused, match=r"cannot be written \(.+\)\. Choose another place\."
+    ) as refused:
         write_new(tmp_path / name, b"secret", advice="Choose another place.")
     assert str(tmp_path / name) in refused.value.sentence
     assert (tmp_path / "there").read_bytes() == b"mine"

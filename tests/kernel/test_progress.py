@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from survey.kernel import progress
-from survey.kernel.errors import Refused, interruptible
+from survey.kernel.errors import Refused, refuse_on_ctrl_c
 from survey.kernel.progress import Progress
 
 
@@ -29,7 +29,9 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     return found
 
 
-def test_nothing_is_said_in_the_first_second_nor_of_nothing(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_said_in_the_first_second_nor_of_nothing(
+    watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
     say = Progress("Sending letters")
     watch.at = 0.9
     say(5, 10)
@@ -38,7 +40,9 @@ def test_nothing_is_said_in_the_first_second_nor_of_nothing(watch: Watch, capsys
     assert capsys.readouterr() == ("", "")
 
 
-def test_away_from_a_terminal_there_is_a_plain_line_per_tenth_or_half_minute(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_away_from_a_terminal_there_is_a_plain_line_per_tenth_or_half_minute(
+    watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
     say = Progress("Sending letters")
     for second in range(1, 101):
         watch.at = float(second)
@@ -55,7 +59,9 @@ def test_away_from_a_terminal_there_is_a_plain_line_per_tenth_or_half_minute(wat
     assert "\x1b" not in said.err
 
 
-def test_on_a_terminal_a_bar_is_drawn_over_itself_without_colour(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_a_bar_is_drawn_over_itself_without_colour(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
@@ -76,7 +82,9 @@ def test_on_a_terminal_a_bar_is_drawn_over_itself_without_colour(watch: Watch, m
     assert shown.endswith("\r\n")
 
 
-def test_a_bar_that_is_left_half_way_leaves_the_next_line_to_others(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bar_that_is_left_half_way_leaves_the_next_line_to_others(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard = io.StringIO()
     heard.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", heard)
@@ -89,5 +97,5 @@ def test_a_bar_that_is_left_half_way_leaves_the_next_line_to_others(watch: Watch
 
 
 def test_an_interruption_becomes_a_sentence() -> None:
-    with pytest.raises(Refused, match="Go on with this"), interruptible("Go on with this."):
+    with pytest.raises(Refused, match="Go on with this"), refuse_on_ctrl_c("Go on with this."):
         raise KeyboardInterrupt

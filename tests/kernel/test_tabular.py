@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.errors import Refused
-from survey.kernel.tabular import SEPARATORS, Record, Table, as_table, read_table, read_text
+from survey.kernel.tabular import SEPARATORS, Table, TableRow, as_table, decode_text, read_table
 
 LARGEST = 1024 * 1024
 KNOWN = frozenset({"date", "name", "günther"})
@@ -18,7 +18,7 @@ def table(content: bytes) -> Table:
     return read_table(content, KNOWN.__contains__, largest=LARGEST, advice="Split it.")
 
 
-def records(content: bytes) -> list[Record]:
+def records(content: bytes) -> list[TableRow]:
     return list(table(content).records())
 
 
@@ -62,7 +62,9 @@ def test_a_table_is_read_however_it_was_saved(content: bytes, encoding: str) -> 
         ("\n\n  \ndate;name", ";"),
     ],
 )
-def test_the_separator_is_the_one_that_makes_sense_of_the_first_line(first: str, separator: str) -> None:
+def test_the_separator_is_the_one_that_makes_sense_of_the_first_line(
+    first: str, separator: str
+) -> None:
     assert table(first.encode()).separator == separator
 
 
@@ -94,10 +96,10 @@ def test_a_single_nul_is_left_for_the_reader_of_its_cell() -> None:
 
 def test_blank_lines_count_and_lines_are_those_of_the_file() -> None:
     assert records(b'\ndate,name\n\n"1","a\nb"\n , \n2,c\n') == [
-        Record(2, 2, ("date", "name")),
-        Record(4, 4, ("1", "a\nb")),
-        Record(5, 6, ("", "")),
-        Record(6, 7, ("2", "c")),
+        TableRow(2, 2, ("date", "name")),
+        TableRow(4, 4, ("1", "a\nb")),
+        TableRow(5, 6, ("", "")),
+        TableRow(6, 7, ("2", "c")),
     ]
 
 
@@ -106,24 +108,30 @@ def test_blank_lines_count_and_lines_are_those_of_the_file() -> None:
     [
         (
             b'date,name\n1,"a" b\n2,c\n',
-            Record(2, 2, (), "a quotation mark is missing or out of place"),
+            TableRow(2, 2, (), "a quotation mark is missing or out of place"),
         ),
         (
             b"date,name\n1," + b"x" * 200_000 + b"\n2,c\n",
-            Record(2, 2, (), "a cell is far too long"),
+            TableRow(2, 2, (), "a cell is far too long"),
         ),
     ],
 )
-def test_a_broken_record_hides_no_other(content: bytes, broken: Record) -> None:
-    assert records(content) == [Record(1, 1, ("date", "name")), broken, Record(3, 3, ("2", "c"))]
+def test_a_broken_record_hides_no_other(content: bytes, broken: TableRow) -> None:
+    assert records(content) == [
+        TableRow(1, 1, ("date", "name")),
+        broken,
+        TableRow(3, 3, ("2", "c")),
+    ]
 
 
 def test_a_quotation_mark_that_never_ends_is_named_where_it_begins() -> None:
-    assert records(b'date,name\n1,a\n2,"b\n3,c\n')[2:] == [Record(3, 3, (), "a quotation mark is missing or out of place")]
+    assert records(b'date,name\n1,a\n2,"b\n3,c\n')[2:] == [
+        TableRow(3, 3, (), "a quotation mark is missing or out of place")
+    ]
 
 
 def test_a_text_can_be_looked_at_before_it_is_taken_for_a_table() -> None:
-    text = read_text("date;name\n".encode("utf-8-sig"), largest=LARGEST, advice="")
+    text = decode_text("date;name\n".encode("utf-8-sig"), largest=LARGEST, advice="")
     assert (text.content, text.encoding) == ("date;name\n", "utf-8")
     assert as_table(text, KNOWN.__contains__) == Table("date;name\n", "utf-8", ";")
 
@@ -145,9 +153,13 @@ written = st.lists(
 
 
 @given(written, st.sampled_from(SEPARATORS), st.sampled_from(["\n", "\r\n", "\r"]))
-def test_what_was_written_is_read_cell_by_cell(rows: list[list[str]], separator: str, end: str) -> None:
+def test_what_was_written_is_read_cell_by_cell(
+    rows: list[list[str]], separator: str, end: str
+) -> None:
     file = io.StringIO(newline="")
-    csv.writer(file, delimiter=separator, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["date", "name"], *rows])
+    csv.writer(file, delimiter=separator, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(
+        [["date", "name"], *rows]
+    )
     assert cells(file.getvalue().encode()) == [("date", "name"), *map(tuple, rows)]
 
 

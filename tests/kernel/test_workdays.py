@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.kernel.workdays import add_working_days, is_working_day, next_working_day, subtract_working_days
+from survey.kernel.workdays import (
+    add_working_days,
+    is_working_day,
+    next_working_day,
+    subtract_working_days,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,9 @@ def test_the_day_reached_is_a_working_day_with_so_many_behind_it(day: date, numb
         (date(2027, 1, 30), 0, date(2027, 1, 30)),
     ],
 )
-def test_working_days_are_counted_back_over_a_weekend(day: date, number: int, expected: date) -> None:
+def test_working_days_are_counted_back_over_a_weekend(
+    day: date, number: int, expected: date
+) -> None:
     assert subtract_working_days(day, number) == expected
 
 
@@ -52,7 +59,11 @@ EASTER = {date(2027, 3, 26), date(2027, 3, 29)}
 @pytest.mark.parametrize(
     ("day", "number", "expected"),
     [
-        (date(2027, 3, 25), 1, date(2027, 3, 30)),  # over Good Friday, the weekend and Easter Monday
+        (
+            date(2027, 3, 25),
+            1,
+            date(2027, 3, 30),
+        ),  # over Good Friday, the weekend and Easter Monday
         (date(2027, 3, 24), 2, date(2027, 3, 30)),
         (date(2027, 3, 30), -1, date(2027, 3, 25)),
         (date(2027, 3, 31), -2, date(2027, 3, 25)),
@@ -63,7 +74,10 @@ def test_listed_holidays_are_no_working_days(day: date, number: int, expected: d
     assert step(day, abs(number), EASTER) == expected
 
 
-@given(st.dates(date(2027, 1, 1), date(2028, 1, 1)), st.sets(st.dates(date(2027, 1, 1), date(2028, 1, 1)), max_size=40))
+@given(
+    st.dates(date(2027, 1, 1), date(2028, 1, 1)),
+    st.sets(st.dates(date(2027, 1, 1), date(2028, 1, 1)), max_size=40),
+)
 def test_the_next_working_day_is_one_and_none_lies_before_it(day: date, listed: set[date]) -> None:
     reached = next_working_day(day, listed)
     assert is_working_day(reached, listed)

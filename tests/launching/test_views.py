@@ -61,7 +61,9 @@ FAULTS = [
 ]
 
 
-def test_a_faulty_plan_comes_back_with_a_sentence_and_loses_nothing(app: Flask, client: FlaskClient) -> None:
+def test_a_faulty_plan_comes_back_with_a_sentence_and_loses_nothing(
+    app: Flask, client: FlaskClient
+) -> None:
     found_company()
     signed_in(client, "manager")
     for field, value, says in FAULTS:
@@ -78,5 +80,8 @@ def test_a_plan_that_lacks_a_field_is_no_fault_of_ours(app: Flask, client: Flask
     found_company()
     signed_in(client, "manager")
     for field in ("name", "provider", "opens", "days", "audience"):
-        assert plan(client, {name: value for name, value in GOOD.items() if name != field}).status_code == 400, field
+        assert (
+            plan(client, {name: value for name, value in GOOD.items() if name != field}).status_code
+            == 400
+        ), field
     assert len(waves.list_surveys()) == 2

@@ -7,7 +7,16 @@ from importlib.metadata import version
 
 from tests.load import idle, importing, mailing
 from tests.load.intervals import run
-from tests.load.pages import BENCHMARKS, MEASURED, STATISTICS, filled, imported, resting, sent, timed
+from tests.load.pages import (
+    BENCHMARKS,
+    MEASURED,
+    STATISTICS,
+    filled,
+    imported,
+    resting,
+    sent,
+    timed,
+)
 from tests.statistics.simulations import CHECKS, Check
 
 
@@ -27,7 +36,10 @@ def main() -> int:
     for line in mailing.run():
         print(json.dumps(line), flush=True)
         posts.append(line)
-        is_slow, is_busy = line["ratio"] < line["bound"], line["most"] and line["processor_by_hand"] > line["most"]
+        is_slow, is_busy = (
+            line["ratio"] < line["bound"],
+            line["most"] and line["processor_by_hand"] > line["most"],
+        )
         broken += [f"{line['id']}, {line['what']}"] if is_slow or is_busy else []
     idles = []
     for line in idle.run():
@@ -45,7 +57,11 @@ def main() -> int:
         checks.append({**entry, "small": measured(small), "large": measured(large)})
         print(json.dumps(checks[-1], ensure_ascii=False), flush=True)
         broken += [name] if not (small.holds and large.holds) else []
-    found = {"written_by": "make bench", "versions": {name: version(name) for name in ("numpy", "scipy")}, "checks": checks}
+    found = {
+        "written_by": "make bench",
+        "versions": {name: version(name) for name in ("numpy", "scipy")},
+        "checks": checks,
+    }
     MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     STATISTICS.write_text(filled(STATISTICS.read_text(), found))
     page = resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles)

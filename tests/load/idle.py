@@ -60,7 +60,9 @@ def one(seconds: float, settle: float) -> tuple[float, float, float]:
         subprocess.run([CANDOUR, "init"], env=settings, cwd=folder, check=True, capture_output=True)
         begun = time.perf_counter()
         command = [CANDOUR, "serve", "--port", str(port)]
-        with subprocess.Popen(command, env=settings, cwd=folder, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, env=settings, cwd=folder, stderr=subprocess.DEVNULL
+        ) as process:
             try:
                 _answered(f"http://127.0.0.1:{port}/healthz")
                 cold = time.perf_counter() - begun
@@ -83,7 +85,11 @@ def used(pid: int) -> float:
 
 def resident(pid: int) -> float:
     """MiB of memory that a process holds."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:")]
+    (line,) = [
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS:")
+    ]
     return int(line.split()[1]) / 1024
 
 

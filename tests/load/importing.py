@@ -69,7 +69,9 @@ def one(size: int) -> tuple[float, float, float]:
 def floor(content: bytes, file: Path) -> float:
     """Seconds of the csv module and one executemany, which check nothing."""
     with closing(sqlite3.connect(file)) as connection:
-        connection.execute("CREATE TABLE person (email TEXT PRIMARY KEY, name TEXT, department TEXT)")
+        connection.execute(
+            "CREATE TABLE person (email TEXT PRIMARY KEY, name TEXT, department TEXT)"
+        )
         begun = time.perf_counter()
         rows = csv.reader(io.StringIO(content.decode()))
         next(rows)

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from survey.statistics import difference_intervals, exact, mean_intervals, nps_intervals, proportion_intervals
+from survey.statistics import (
+    difference_intervals,
+    exact,
+    mean_intervals,
+    nps_intervals,
+    proportion_intervals,
+)
 
 Array = NDArray[np.int64]
 Json = dict[str, Any]
@@ -54,7 +60,9 @@ def races(cells: int = 10_000) -> list[Race]:
     def t_interval(values: tuple[float, ...], table: Array) -> Callable[[int], object]:
         def found(at: int) -> object:
             sample = np.repeat(values, table[at])
-            return stats.t.interval(CONFIDENCE, len(sample) - 1, loc=sample.mean(), scale=max(stats.sem(sample), 1e-12))
+            return stats.t.interval(
+                CONFIDENCE, len(sample) - 1, loc=sample.mean(), scale=max(stats.sem(sample), 1e-12)
+            )
 
         return found
 
@@ -63,7 +71,9 @@ def races(cells: int = 10_000) -> list[Race]:
         return stats.ttest_ind(first, second, equal_var=False).confidence_interval(CONFIDENCE)
 
     def share(successes: Array, of: Array, method: str) -> Callable[[int], object]:
-        return lambda at: stats.binomtest(int(successes[at]), int(of[at])).proportion_ci(CONFIDENCE, method=method)
+        return lambda at: stats.binomtest(int(successes[at]), int(of[at])).proportion_ci(
+            CONFIDENCE, method=method
+        )
 
     def levels() -> object:
         return proportion_intervals(exact_x, exact_n, exact_people)
@@ -72,14 +82,51 @@ def races(cells: int = 10_000) -> list[Race]:
         return difference_intervals(counts[few], others[few], ONE_TO_FIVE)
 
     wilson, tails = share(x, answers, "wilson"), share(exact_x, exact_n, "exact")
-    mean, nps = t_interval(ONE_TO_FIVE, counts), t_interval((-100, 0, 100), np.column_stack([detractors, passives, x]))
+    mean, nps = (
+        t_interval(ONE_TO_FIVE, counts),
+        t_interval((-100, 0, 100), np.column_stack([detractors, passives, x])),
+    )
     return [
-        Race("wilson", "shares, process (Wilson; scipy: the same)", cells, lambda: proportion_intervals(x, answers), wilson, bound=300),
-        Race("mean", "means of 1 to 5 (scipy: t interval)", cells, lambda: mean_intervals(counts, ONE_TO_FIVE), mean, bound=300),
-        Race("nps", "net promoter scores (scipy: t interval)", cells, lambda: nps_intervals(x, passives, detractors), nps, bound=300),
-        Race("exact-cold", "shares of a year of waves, exact, first time (scipy: Clopper-Pearson)", cells, levels, tails, before=forget),
+        Race(
+            "wilson",
+            "shares, process (Wilson; scipy: the same)",
+            cells,
+            lambda: proportion_intervals(x, answers),
+            wilson,
+            bound=300,
+        ),
+        Race(
+            "mean",
+            "means of 1 to 5 (scipy: t interval)",
+            cells,
+            lambda: mean_intervals(counts, ONE_TO_FIVE),
+            mean,
+            bound=300,
+        ),
+        Race(
+            "nps",
+            "net promoter scores (scipy: t interval)",
+            cells,
+            lambda: nps_intervals(x, passives, detractors),
+            nps,
+            bound=300,
+        ),
+        Race(
+            "exact-cold",
+            "shares of a year of waves, exact, first time (scipy: Clopper-Pearson)",
+            cells,
+            levels,
+            tails,
+            before=forget,
+        ),
         Race("exact-again", "the same again", cells, levels, tails, before=levels),
-        Race("difference", "differences of means with p (scipy: Welch)", len(counts[few]), differences, welch),
+        Race(
+            "difference",
+            "differences of means with p (scipy: Welch)",
+            len(counts[few]),
+            differences,
+            welch,
+        ),
     ]
 
 
@@ -91,7 +138,11 @@ def year_of_waves(source: np.random.Generator, cells: int) -> tuple[Array, Array
     x = source.binomial(answers[group], source.uniform(0.4, 0.95, len(group)))
     results = np.unique(np.column_stack([x, answers[group], people[group]]), axis=0)
     chosen = source.permutation(results)[: min(2_800, cells)]
-    again = chosen[np.concatenate([np.arange(len(chosen)), source.integers(0, len(chosen), cells - len(chosen))])]
+    again = chosen[
+        np.concatenate(
+            [np.arange(len(chosen)), source.integers(0, len(chosen), cells - len(chosen))]
+        )
+    ]
     return again[:, 0], again[:, 1], again[:, 2]
 
 
@@ -120,6 +171,9 @@ def run(rounds: int = 7, cells: int = 10_000, theirs: int = 200) -> Iterator[Jso
             "ratio": round(floor / value, 1),
             "bound": race.bound,
             "rounds": rounds,
-            "versions": {"Python": platform.python_version(), **{name: version(name) for name in ("numpy", "scipy")}},
+            "versions": {
+                "Python": platform.python_version(),
+                **{name: version(name) for name in ("numpy", "scipy")},
+            },
             "load": round(os.getloadavg()[0], 1),
         }

@@ -56,13 +56,25 @@ def run(*, block: int = 200, rounds: int = 7) -> Iterator[dict[str, Any]]:
     for delay, what in WHATS.items():
         bound, most = BOUNDS[delay]
         with tempfile.TemporaryDirectory() as folder:
-            yield {"id": "mail", "what": what, **measured(Path(folder), delay, block, rounds), "bound": bound, "most": most}
+            yield {
+                "id": "mail",
+                "what": what,
+                **measured(Path(folder), delay, block, rounds),
+                "bound": bound,
+                "most": most,
+            }
 
 
 def measured(folder: Path, delay: float, block: int, rounds: int) -> dict[str, Any]:
     """Rates and processor time of ours and of the three loops."""
     with sink(folder, "--octets", "--delay", str(delay)) as (port, log):
-        app = create_app(settings(f"sqlite:///{folder / 'candour.db'}", folder, CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}"))
+        app = create_app(
+            settings(
+                f"sqlite:///{folder / 'candour.db'}",
+                folder,
+                CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}",
+            )
+        )
         with app.app_context():
             upgrade()
             first = found_company({"Sales": block * (2 * rounds + 1)})
@@ -72,22 +84,41 @@ def measured(folder: Path, delay: float, block: int, rounds: int) -> dict[str, A
             hand_over(block)
             octets = [(letter["to"], letter["octets"].encode()) for letter in taken(log)]
             sample = by_hand.Sample(octets[0][1])
-            turns: dict[str, list[Turn]] = {"ours": [], "floor": [], "floor that commits": [], "by hand": []}
+            turns: dict[str, list[Turn]] = {
+                "ours": [],
+                "floor": [],
+                "floor that commits": [],
+                "by hand": [],
+            }
             for _ in range(rounds):
                 turns["floor"].append(timed(lambda: loop(port, octets)))
                 make_due(block)
                 turns["ours"].append(timed(lambda: hand_over(block)))
-                turns["floor that commits"].append(timed(lambda: loop(port, octets, folder / "floor.db")))
+                turns["floor that commits"].append(
+                    timed(lambda: loop(port, octets, folder / "floor.db"))
+                )
                 make_due(block)
-                turns["by hand"].append(timed(lambda: whole(block, by_hand.hand_over(port, folder / "candour.db", sample))))
+                turns["by hand"].append(
+                    timed(
+                        lambda: whole(block, by_hand.hand_over(port, folder / "candour.db", sample))
+                    )
+                )
             db.session.remove()
             db.engine.dispose()
-    rates = {name: statistics.median(block / turn.seconds for turn in found) for name, found in turns.items()}
-    processor = {name: statistics.median(turn.processor / block for turn in found) for name, found in turns.items()}
+    rates = {
+        name: statistics.median(block / turn.seconds for turn in found)
+        for name, found in turns.items()
+    }
+    processor = {
+        name: statistics.median(turn.processor / block for turn in found)
+        for name, found in turns.items()
+    }
     return {
         "value": rates["ours"],
         "floor": rates["floor"],
-        "ratio": statistics.median(b.seconds / a.seconds for a, b in zip(turns["ours"], turns["floor"], strict=True)),
+        "ratio": statistics.median(
+            b.seconds / a.seconds for a, b in zip(turns["ours"], turns["floor"], strict=True)
+        ),
         "committing_floor": rates["floor that commits"],
         "hand_rate": rates["by hand"],
         "processor_ratio": processor["ours"] / processor["floor"],
@@ -111,12 +142,15 @@ def make_due(number: int) -> None:
     """So many letters are due now."""
     with transaction() as session:
         due = "SELECT id FROM outbox WHERE state = 'ready' LIMIT :n"
-        session.execute(text(f"UPDATE outbox SET next_at = '2020-01-01 00:00:00' WHERE id IN ({due})"), {"n": number})
+        session.execute(
+            text(f"UPDATE outbox SET next_at = '2020-01-01 00:00:00' WHERE id IN ({due})"),
+            {"n": number},
+        )
 
 
 def hand_over(number: int) -> None:
     """Hands over all that is due."""
-    whole(number, mail.deliver().sent)
+    whole(number, mail.deliver_letters().sent)
 
 
 def whole(number: int, sent: int) -> None:

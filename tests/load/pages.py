@@ -9,7 +9,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "survey" / "statistics" / "measured.json"
 STATISTICS, BENCHMARKS = ROOT / "docs" / "statistics.md", ROOT / "docs" / "benchmarks.md"
-PART = re.compile(r"(<!-- measured: (?P<names>[a-z, -]+) -->\n).*?(<!-- end of measured -->)", re.DOTALL)
+PART = re.compile(
+    r"(<!-- measured: (?P<names>[a-z, -]+) -->\n).*?(<!-- end of measured -->)", re.DOTALL
+)
 
 Json = dict[str, Any]
 
@@ -23,7 +25,10 @@ def measurements() -> Json:
 def filled(page: str, measured: Json) -> str:
     """The page about statistics with the tables of the checks that each of its measured parts names."""
     checks = {entry["id"]: entry for entry in measured["checks"]}
-    return PART.sub(lambda part: part[1] + _table(checks[name] for name in part["names"].split(", ")) + part[3], page)
+    return PART.sub(
+        lambda part: part[1] + _table(checks[name] for name in part["names"].split(", ")) + part[3],
+        page,
+    )
 
 
 def _table(checks: Iterable[Json]) -> str:
@@ -31,68 +36,134 @@ def _table(checks: Iterable[Json]) -> str:
     for entry in checks:
         large = entry["large"]
         bound = f"{'at least' if entry['at_least'] else 'at most'} {100 * entry['bound']:.0f} %"
-        numbers = f"{large['cells']:,} | {bound} | {100 * large['worst']:.1f} % | {100 * large['mean']:.1f} %"
+        numbers = (
+            f"{large['cells']:,} | {bound} | {100 * large['worst']:.1f} % |"
+            f" {100 * large['mean']:.1f} %"
+        )
         rows.append(f"| {entry['what']} | {numbers} |")
     return "\n".join(rows) + "\n"
 
 
 def timed(page: str, name: str, lines: Iterable[Json]) -> str:
     """The page about benchmarks with the table of one of its measured parts."""
-    rows = ["| what | cells | Candour | in a loop with scipy | times faster | must be |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| what | cells | Candour | in a loop with scipy | times faster | must be |",
+        "|---|---|---|---|---|---|",
+    ]
     for line in lines:
         bound = f"at least {line['bound']}" if line["bound"] else "not judged"
         rows.append(
-            f"| {line['what']} | {line['n']:,} | {_short(line['median'])} | {_short(line['floor'])} | {line['ratio']:,.0f} | {bound} |"
+            f"| {line['what']} | {line['n']:,} | {_short(line['median'])} | {_short(line['floor'])}"
+            f" | {line['ratio']:,.0f} | {bound} |"
         )
         last = line
     versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
-    table = "\n".join(rows) + f"\n\nMedians of {last['rounds']} rounds, one core, {versions}; load of the machine {last['load']}.\n"
-    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == name else part[0], page)
+    table = (
+        "\n".join(rows)
+        + f"\n\nMedians of {last['rounds']} rounds, one core, {versions}; load of the machine"
+        f" {last['load']}.\n"
+    )
+    return PART.sub(
+        lambda part: part[1] + table + part[3] if part["names"] == name else part[0], page
+    )
 
 
 def resting(page: str, lines: Iterable[Json]) -> str:
     """The page about benchmarks with the table of a process that has nothing to do."""
-    rows = ["| one process, pages and engine, nothing to do | median | from | to | at most |", "|---|---|---|---|---|"]
+    rows = [
+        "| one process, pages and engine, nothing to do | median | from | to | at most |",
+        "|---|---|---|---|---|",
+    ]
     for line in lines:
         unit = line["unit"]
-        values = " | ".join(f"{line[key]:.{2 if line['median'] < 10 else 0}f} {unit}" for key in ("median", "min", "max"))
+        values = " | ".join(
+            f"{line[key]:.{2 if line['median'] < 10 else 0}f} {unit}"
+            for key in ("median", "min", "max")
+        )
         rows.append(f"| {line['what']} | {values} | {line['most']:.0f} {unit} |")
         last = line
     versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
-    table = "\n".join(rows) + f"\n\n{last['n']} runs of {last['seconds']:.0f} s, {versions}; load of the machine {last['load']}.\n"
-    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "idle" else part[0], page)
+    table = (
+        "\n".join(rows)
+        + f"\n\n{last['n']} runs of {last['seconds']:.0f} s, {versions}; load of the machine"
+        f" {last['load']}.\n"
+    )
+    return PART.sub(
+        lambda part: part[1] + table + part[3] if part["names"] == "idle" else part[0], page
+    )
 
 
 def imported(page: str, lines: Iterable[Json]) -> str:
     """The page about benchmarks with the table of staff lists."""
-    rows = ["| what | Candour | csv and executemany | times as long | at most | longest that others waited |", "|---|---|---|---|---|---|"]
+    rows = [
+        (
+            "| what | Candour | csv and executemany | times as long | at most | longest that others"
+            " waited |"
+        ),
+        "|---|---|---|---|---|---|",
+    ]
     for line in lines:
         most = _short(line["most"]) if line["most"] else "not judged"
-        times = (_short(line["median"]), _short(line["floor"]), f"{line['ratio']:.1f}", most, _short(line["longest wait of others"]))
+        times = (
+            _short(line["median"]),
+            _short(line["floor"]),
+            f"{line['ratio']:.1f}",
+            most,
+            _short(line["longest wait of others"]),
+        )
         rows.append(f"| {line['what']} | {' | '.join(times)} |")
         last = line
     versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
-    table = "\n".join(rows) + f"\n\nMedians of {last['n']} rounds, {versions}; load of the machine {last['load']}.\n"
-    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "import" else part[0], page)
+    table = (
+        "\n".join(rows)
+        + f"\n\nMedians of {last['n']} rounds, {versions}; load of the machine {last['load']}.\n"
+    )
+    return PART.sub(
+        lambda part: part[1] + table + part[3] if part["names"] == "import" else part[0], page
+    )
 
 
 def sent(page: str, lines: Iterable[Json]) -> str:
     """The page about benchmarks with the table of letters handed over."""
-    titles = ("what", "letters a second", "bare loop", "share", "must be", "loop that commits", "by hand")
+    titles = (
+        "what",
+        "letters a second",
+        "bare loop",
+        "share",
+        "must be",
+        "loop that commits",
+        "by hand",
+    )
     titles += ("processor: times the bare loop’s", "times that by hand", "must be")
     rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for line in lines:
         share = f"at least {line['bound']:.2f}" if line["bound"] else "not judged"
         most = f"at most {line['most']}" if line["most"] else "not judged"
-        ours, floor, *others = (f"{line[key]:,.0f}" for key in ("value", "floor", "committing_floor", "hand_rate"))
+        ours, floor, *others = (
+            f"{line[key]:,.0f}" for key in ("value", "floor", "committing_floor", "hand_rate")
+        )
         processor = (f"{line[key]:.1f}" for key in ("processor_ratio", "processor_by_hand"))
-        cells = (line["what"], ours, floor, f"{line['ratio']:.2f}", share, *others, *processor, most)
+        cells = (
+            line["what"],
+            ours,
+            floor,
+            f"{line['ratio']:.2f}",
+            share,
+            *others,
+            *processor,
+            most,
+        )
         rows.append(f"| {' | '.join(cells)} |")
         last = line
     versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
-    ran = f"Medians of {last['rounds']} rounds of {last['n']} letters, {versions}; load of the machine {last['load']}."
+    ran = (
+        f"Medians of {last['rounds']} rounds of {last['n']} letters, {versions}; load of the"
+        f" machine {last['load']}."
+    )
     table = "\n".join(rows) + f"\n\n{ran}\n"
-    return PART.sub(lambda part: part[1] + table + part[3] if part["names"] == "mail" else part[0], page)
+    return PART.sub(
+        lambda part: part[1] + table + part[3] if part["names"] == "mail" else part[0], page
+    )
 
 
 def _short(seconds: float) -> str:

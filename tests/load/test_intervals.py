@@ -15,7 +15,14 @@ from tests.proofs import proof
 @proof("benchmarks")
 def test_every_race_runs_and_gives_one_complete_line() -> None:
     lines = [json.loads(json.dumps(line)) for line in run(rounds=1, cells=60, theirs=3)]
-    assert [line["id"] for line in lines] == ["wilson", "mean", "nps", "exact-cold", "exact-again", "difference"]
+    assert [line["id"] for line in lines] == [
+        "wilson",
+        "mean",
+        "nps",
+        "exact-cold",
+        "exact-again",
+        "difference",
+    ]
     for line in lines:
         assert line.keys() >= {"what", "n", "median", "min", "floor", "ratio", "versions", "load"}
         assert 0 < line["min"] <= line["median"]

@@ -21,7 +21,9 @@ def open_imap(folder: Path, **settings: object) -> Iterator[int]:
     """A server with this folder as its mailbox until the block ends; its port."""
     told = json.dumps({"user": "bounces@northwind.example", "password": "open sesame", **settings})
     command = [sys.executable, str(HERE / "imap_server.py"), str(folder), told]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdin
         assert child.stdout
         try:
@@ -34,7 +36,9 @@ def open_imap(folder: Path, **settings: object) -> Iterator[int]:
                 child.kill()
 
 
-def url(port: int, scheme: str = "imap", secret: str = f":{PASSWORD}", host: str = "127.0.0.1") -> str:
+def url(
+    port: int, scheme: str = "imap", secret: str = f":{PASSWORD}", host: str = "127.0.0.1"
+) -> str:
     """The address of its inbox."""
     return f"{scheme}://{USER}{secret}@{host}:{port}/INBOX"
 
@@ -57,7 +61,13 @@ class Front:
 
 
 @contextmanager
-def open_front(to: int, context: ssl.SSLContext, *, starttls: bool = False, offers: bytes = b" STARTTLS LOGINDISABLED") -> Iterator[Front]:
+def open_front(
+    to: int,
+    context: ssl.SSLContext,
+    *,
+    starttls: bool = False,
+    offers: bytes = b" STARTTLS LOGINDISABLED",
+) -> Iterator[Front]:
     """TLS before a plain server, from the first octet or after STARTTLS."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.2)
@@ -75,7 +85,10 @@ def open_front(to: int, context: ssl.SSLContext, *, starttls: bool = False, offe
         with suppress(OSError), connection:
             if starttls and not _clear(connection, front, offers):
                 return
-            with context.wrap_socket(connection, server_side=True) as secure, socket.create_connection(("127.0.0.1", to), 10) as back:
+            with (
+                context.wrap_socket(connection, server_side=True) as secure,
+                socket.create_connection(("127.0.0.1", to), 10) as back,
+            ):
                 if starttls:
                     back.recv(65536)  # its greeting was said already
                 _pass_on(secure, back)

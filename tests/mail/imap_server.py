@@ -40,9 +40,15 @@ class Message:
 
     def getHeaders(self, negate: bool, *names: bytes) -> dict[str, str]:  # noqa: FBT001, N802
         with self.path.open("rb") as file:
-            head = message_from_bytes(file.read(65536).partition(b"\n\n")[0].replace(b"\0", b"") + b"\n\n")
+            head = message_from_bytes(
+                file.read(65536).partition(b"\n\n")[0].replace(b"\0", b"") + b"\n\n"
+            )
         wanted = {name.decode().lower() for name in names}
-        return {key.lower(): str(value) for key, value in head.items() if (key.lower() in wanted) != negate}
+        return {
+            key.lower(): str(value)
+            for key, value in head.items()
+            if (key.lower() in wanted) != negate
+        }
 
     def isMultipart(self) -> bool:  # noqa: N802
         return False
@@ -101,12 +107,24 @@ class Mailbox:
     def fetch(self, wanted: Any, uid: bool) -> list[tuple[int, Message]]:  # noqa: FBT001
         found = self.messages
         wanted.last = max([one.getUID() for one in found], default=0) if uid else len(found)
-        return [(at, one) for at, one in enumerate(found, start=1) if (one.getUID() if uid else at) in wanted]
+        return [
+            (at, one)
+            for at, one in enumerate(found, start=1)
+            if (one.getUID() if uid else at) in wanted
+        ]
 
     def store(self, wanted: Any, flags: list[str], mode: int, uid: bool) -> dict[int, list[str]]:  # noqa: FBT001
         changed = {}
         for at, one in self.fetch(wanted, uid):
-            now = set(flags) if mode == 0 else set(one.getFlags()) | set(flags) if mode > 0 else set(one.getFlags()) - set(flags)
+            now = (
+                set(flags)
+                if mode == 0
+                else (
+                    set(one.getFlags()) | set(flags)
+                    if mode > 0
+                    else set(one.getFlags()) - set(flags)
+                )
+            )
             one.path.with_suffix(".flags").write_text(" ".join(sorted(now)))
             changed[at] = sorted(now)
         return changed
@@ -151,7 +169,9 @@ class Tokens:
         self.good = f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
 
     def requestAvatarId(self, given: Any) -> Any:  # noqa: N802
-        return defer.succeed(b"") if given.said == self.good else defer.fail(error.UnauthorizedLogin())
+        return (
+            defer.succeed(b"") if given.said == self.good else defer.fail(error.UnauthorizedLogin())
+        )
 
 
 class Server(imap4.IMAP4Server):
@@ -203,12 +223,18 @@ def main() -> None:
     good = checkers.InMemoryUsernamePasswordDatabaseDontUse()
     if "password" in settings:
         good.addUser(settings["user"].encode(), settings["password"].encode())
-    doors = portal.Portal(Realm(), [good, Tokens(settings["user"], settings.get("token", "no such"))])
+    doors = portal.Portal(
+        Realm(), [good, Tokens(settings["user"], settings.get("token", "no such"))]
+    )
 
     class Factory(protocol.Factory):
         def buildProtocol(self, address: object) -> Server:  # noqa: N802
             server = Server(chal={b"XOAUTH2": ByToken})
-            server.portal, server.uidplus, server.factory = doors, settings.get("uidplus", False), self
+            server.portal, server.uidplus, server.factory = (
+                doors,
+                settings.get("uidplus", False),
+                self,
+            )
             return server
 
     listening = reactor.listenTCP(0, Factory(), interface="127.0.0.1")

@@ -28,7 +28,9 @@ class Postbox:
     port: int = 0
     password: bytes = b"open sesame"
     answers: dict[str, list[str]] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)  # at RCPT, by address, however often it is tried
+    refused: dict[str, str] = field(
+        default_factory=dict
+    )  # at RCPT, by address, however often it is tried
     kept: list[tuple[list[str], bytes]] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
     greeted: list[str] = field(default_factory=list)
@@ -48,18 +50,29 @@ class Postbox:
         found = [message_from_bytes(octets, policy=policy.default) for _, octets in self.kept]
         return [letter for letter in found if isinstance(letter, EmailMessage)]
 
-    async def handle_EHLO(self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]) -> list[str]:  # noqa: N802 - the library's name
+    async def handle_EHLO(  # noqa: N802
+        self,
+        _server: SMTP,
+        session: Session,
+        _envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
         self.greeted.append(hostname)
         session.host_name = hostname
         return [responses[0], *(["250-DSN"] if self.has_dsn else []), *responses[1:]]
 
-    async def handle_MAIL(self, server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         envelope.mail_from = address
         self.options.append(options)
         self.senders.append(address)
         return await self._answer("MAIL", server)
 
-    async def handle_RCPT(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
         said = self.refused.get(address) or await self._answer("RCPT", server)
         if said.startswith("25"):
             envelope.rcpt_tos.append(address)
@@ -84,7 +97,9 @@ class Postbox:
             server.transport.abort()
         return said
 
-    def check(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: object) -> AuthResult:
+    def check(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: object
+    ) -> AuthResult:
         assert isinstance(given, LoginPassword)
         self.passwords.append(given.password)
         return AuthResult(success=given.password == self.password, handled=False)
@@ -105,7 +120,11 @@ class TokenBox(Postbox):
         if self.heard[-1] == f"user={self.user}\x01auth=Bearer {self.accepts()}\x01\x01":
             return AuthResult(success=True, auth_data=self.user)
         if self.explains:
-            self.acknowledged.append(await server.challenge_auth('{"status":"401","schemes":"Bearer","scope":"https://mail.example/"}'))
+            self.acknowledged.append(
+                await server.challenge_auth(
+                    '{"status":"401","schemes":"Bearer","scope":"https://mail.example/"}'
+                )
+            )
         return AuthResult(success=False, handled=False)
 
 
@@ -136,10 +155,21 @@ def open_postbox(
     box = box or Postbox()
     loop = asyncio.new_event_loop()
     secure = starttls is not None or smtps is not None
-    more = {"authenticator": box.check, "auth_require_tls": smtps is None and secure} if sign_in else {}
+    more = (
+        {"authenticator": box.check, "auth_require_tls": smtps is None and secure}
+        if sign_in
+        else {}
+    )
 
     def speaker() -> SMTP:
-        return _Speaker(box, hostname="sink.example", loop=loop, tls_context=starttls, enable_SMTPUTF8=smtputf8, **more)
+        return _Speaker(
+            box,
+            hostname="sink.example",
+            loop=loop,
+            tls_context=starttls,
+            enable_SMTPUTF8=smtputf8,
+            **more,
+        )
 
     listener = socket.create_server(("127.0.0.1", port))
     box.port = int(listener.getsockname()[1])
@@ -202,7 +232,9 @@ def open_script(*lines: bytes) -> Iterator[Script]:
 
 
 @contextmanager
-def open_impostor(context: ssl.SSLContext | None, *, smtps: bool = False) -> Iterator[tuple[int, bytearray]]:
+def open_impostor(
+    context: ssl.SSLContext | None, *, smtps: bool = False
+) -> Iterator[tuple[int, bytearray]]:
     """A server that offers every sign-in, under any certificate or none, and keeps each octet that it hears, deciphered."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(LONGEST_HANG)
@@ -220,7 +252,9 @@ def open_impostor(context: ssl.SSLContext | None, *, smtps: bool = False) -> Ite
                 verb = octets[:4].upper()
                 extension = b"250-STARTTLS\r\n" if context and not smtps else b""
                 connection.sendall(
-                    b"250-sink.example\r\n" + extension + b"250 AUTH PLAIN LOGIN XOAUTH2\r\n" if verb == b"EHLO" else b"220 ok\r\n"
+                    b"250-sink.example\r\n" + extension + b"250 AUTH PLAIN LOGIN XOAUTH2\r\n"
+                    if verb == b"EHLO"
+                    else b"220 ok\r\n"
                 )
                 if verb == b"STAR" and context:
                     connection = context.wrap_socket(connection, server_side=True)

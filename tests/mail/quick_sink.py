@@ -27,7 +27,9 @@ class Sink:
 
     def __init__(self, asked: argparse.Namespace, log: TextIO) -> None:
         self.delay, self.later, self.octets, self.log = asked.delay, asked.later, asked.octets, log
-        self.pid_file, self.kills = (Path(asked.kill[0]), {int(n) for n in asked.kill[1:]}) if asked.kill else (None, set())
+        self.pid_file, self.kills = (
+            (Path(asked.kill[0]), {int(n) for n in asked.kill[1:]}) if asked.kill else (None, set())
+        )
         self.accepted, self.chance = 0, random.Random(7)
         self.refused: set[bytes] = set()
 
@@ -58,15 +60,29 @@ class Sink:
                 writer.write(self._answer(word, to))
 
     def _answer(self, word: bytes, to: bytes) -> bytes:
-        if word == b"RCPT" and self.later and to not in self.refused and self.chance.random() < self.later:
+        if (
+            word == b"RCPT"
+            and self.later
+            and to not in self.refused
+            and self.chance.random() < self.later
+        ):
             self.refused.add(to)
             return b"451 4.3.0 later\r\n"
         return b"250 ok\r\n"
 
     def _accept(self, to: bytes, octets: bytes) -> bytes:
         self.accepted += 1
-        headers = {name.decode().lower(): value.decode().strip() for name, value in _HEADER.findall(octets.partition(b"\r\n\r\n")[0])}
-        row = {"at": time.time(), "to": to.decode(), "id": headers.get("message-id"), "date": headers.get("date"), "size": len(octets)}
+        headers = {
+            name.decode().lower(): value.decode().strip()
+            for name, value in _HEADER.findall(octets.partition(b"\r\n\r\n")[0])
+        }
+        row = {
+            "at": time.time(),
+            "to": to.decode(),
+            "id": headers.get("message-id"),
+            "date": headers.get("date"),
+            "size": len(octets),
+        }
         if self.octets:
             row["octets"] = octets[:-5].decode("ascii")
         self.log.write(json.dumps(row) + "\n")

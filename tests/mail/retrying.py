@@ -1,9 +1,9 @@
 """Queueing again whatever may be."""
 
 from survey.mail.outbox.service import progress
-from survey.mail.outbox.service.letter_types import known_kinds
+from survey.mail.outbox.service.letter_types import letter_types
 
 
 def retry(wave: str) -> int:
     """What a manager does who presses Retry for each kind of letter; says how many letters that were."""
-    return sum(progress.retry(wave, kind, actor="test") for kind in known_kinds())
+    return sum(progress.retry_letters(wave, kind, actor="test") for kind in letter_types())

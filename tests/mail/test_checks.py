@@ -14,7 +14,7 @@ import trustme
 from survey.config import Config
 from survey.kernel.clock import now
 from survey.mail.smtp.service import checks
-from survey.mail.smtp.service.checks import look_at_mail, notes_before_launch
+from survey.mail.smtp.service.checks import examine_mail, notes_before_launch
 from survey.mail.smtp.service.sender import Limits
 from tests.conftest import settings
 from tests.mail.postbox import TokenBox, open_postbox, open_script
@@ -29,7 +29,10 @@ def config(folder: Path, mail_url: str, **more: str) -> Config:
 
 
 def told(found: Config) -> dict[str, tuple[bool | None, str]]:
-    return {one.name: (one.is_wrong, f"{one.says} {one.remedy}".strip()) for one in look_at_mail(found, now())}
+    return {
+        one.name: (one.is_wrong, f"{one.says} {one.remedy}".strip())
+        for one in examine_mail(found, now())
+    }
 
 
 def notes(found: Config, letters: int = 60, paused: str | None = None) -> tuple[str, ...]:
@@ -49,25 +52,34 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 
 def certified(authority: trustme.CA, valid_days: int) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=valid_days)).configure_cert(context)
+    authority.issue_cert(
+        "127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=valid_days)
+    ).configure_cert(context)
     return context
 
 
-def test_a_good_server_is_looked_at_and_gets_no_mail(authority: trustme.CA, ca_file: str, tmp_path: Path) -> None:
+def test_a_good_server_is_looked_at_and_gets_no_mail(
+    authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
     with open_postbox(sign_in=True, starttls=certified(authority, 90)) as server:
         url = f"smtp+starttls://dana%40northwind.example:open%20sesame@127.0.0.1:{server.port}"
         found = told(config(tmp_path, url, CANDOUR_MAIL_CA_FILE=ca_file))
         assert server.options == server.kept == []
     assert found["mail server"] == (
         False,
-        f"127.0.0.1:{server.port} answers; signed in: accepted for dana@northwind.example by password.",
+        (
+            f"127.0.0.1:{server.port} answers; signed in: accepted for dana@northwind.example by"
+            " password."
+        ),
     )
     assert found["mail server's certificate"][0] is False
     assert "certificate of 127.0.0.1, valid until" in found["mail server's certificate"][1]
     assert set(found) == {"mail server", "mail server's certificate"}
 
 
-def test_a_certificate_that_ends_within_a_fortnight_is_a_note_everywhere(authority: trustme.CA, ca_file: str, tmp_path: Path) -> None:
+def test_a_certificate_that_ends_within_a_fortnight_is_a_note_everywhere(
+    authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
     with open_postbox(smtps=certified(authority, 13)) as server:
         here = config(tmp_path, f"smtps://127.0.0.1:{server.port}", CANDOUR_MAIL_CA_FILE=ca_file)
         found, before = told(here), notes(here)
@@ -76,9 +88,17 @@ def test_a_certificate_that_ends_within_a_fortnight_is_a_note_everywhere(authori
     assert any("valid until" in note and note.endswith("look into this.") for note in before)
 
 
-def test_what_is_wrong_with_the_server_is_wrong_with_its_remedy(authority: trustme.CA, ca_file: str, tmp_path: Path) -> None:
+def test_what_is_wrong_with_the_server_is_wrong_with_its_remedy(
+    authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
     with open_postbox(sign_in=True, starttls=certified(authority, -1)) as server:
-        expired = told(config(tmp_path, f"smtp+starttls://dana:open%20sesame@127.0.0.1:{server.port}", CANDOUR_MAIL_CA_FILE=ca_file))
+        expired = told(
+            config(
+                tmp_path,
+                f"smtp+starttls://dana:open%20sesame@127.0.0.1:{server.port}",
+                CANDOUR_MAIL_CA_FILE=ca_file,
+            )
+        )
         assert server.passwords == []
     with open_postbox(sign_in=True) as server:
         here = config(tmp_path, f"smtp://dana:wrong@127.0.0.1:{server.port}")
@@ -108,16 +128,29 @@ def test_a_token_is_tried_and_a_refused_application_is_named(tmp_path: Path) -> 
                 "CANDOUR_MAIL_OAUTH_TOKEN_URL": tokens.url,
             }
             good = told(config(tmp_path, url, **oauth))
-            bad = told(config(tmp_path, url, **oauth | {"CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "expired~secret"}))
-    assert good["mail server"] == (False, f"127.0.0.1:{server.port} answers; signed in: accepted for {MAILBOX} by XOAUTH2.")
+            bad = told(
+                config(
+                    tmp_path, url, **oauth | {"CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "expired~secret"}
+                )
+            )
+    assert good["mail server"] == (
+        False,
+        f"127.0.0.1:{server.port} answers; signed in: accepted for {MAILBOX} by XOAUTH2.",
+    )
     assert bad["mail server"][0] is True
     assert "invalid_client, AADSTS7000215" in bad["mail server"][1]
     assert "expired~secret" not in str(bad)
 
 
 @pytest.mark.parametrize("days", [400, 10, -1])
-def test_the_key_file_is_its_owners_alone_and_its_certificate_lasts(authority: trustme.CA, tmp_path: Path, days: int) -> None:
-    issued = authority.issue_cert("candour.example", not_after=datetime.now(UTC) + timedelta(days=days), key_type=trustme.KeyType.RSA)
+def test_the_key_file_is_its_owners_alone_and_its_certificate_lasts(
+    authority: trustme.CA, tmp_path: Path, days: int
+) -> None:
+    issued = authority.issue_cert(
+        "candour.example",
+        not_after=datetime.now(UTC) + timedelta(days=days),
+        key_type=trustme.KeyType.RSA,
+    )
     path = tmp_path / "key.pem"
     path.touch(0o600)
     issued.private_key_and_cert_chain_pem.write_to_path(str(path))
@@ -131,7 +164,7 @@ def test_the_key_file_is_its_owners_alone_and_its_certificate_lasts(authority: t
         )
         found = told(keyed).get("key file for mail")
         path.chmod(0o644)
-        open_to_all = [one for one in look_at_mail(keyed, now()) if "chmod 600" in one.remedy]
+        open_to_all = [one for one in examine_mail(keyed, now()) if "chmod 600" in one.remedy]
     assert (found and found[0]) == {400: None, 10: None, -1: True}[days]
     assert bool(found) == (days != 400)
     assert [one.is_wrong for one in open_to_all] == [True]
@@ -139,9 +172,13 @@ def test_the_key_file_is_its_owners_alone_and_its_certificate_lasts(authority: t
 
 def test_a_sender_of_another_domain_than_the_sign_in_is_a_note(tmp_path: Path) -> None:
     with open_postbox(sign_in=True) as server:
-        found = told(config(tmp_path, f"smtp://dana%40other.example:open%20sesame@127.0.0.1:{server.port}"))
+        found = told(
+            config(tmp_path, f"smtp://dana%40other.example:open%20sesame@127.0.0.1:{server.port}")
+        )
     assert found["sender"][0] is None
-    assert "Mails come from northwind.example, but dana@other.example signs in" in found["sender"][1]
+    assert (
+        "Mails come from northwind.example, but dana@other.example signs in" in found["sender"][1]
+    )
 
 
 def test_the_demo_and_a_trials_sender_are_notes(tmp_path: Path) -> None:
@@ -169,7 +206,9 @@ def test_a_server_that_never_ends_is_left_before_a_launch(
     assert script.hung_up
 
 
-def test_a_sign_in_server_that_never_ends_does_not_hold_a_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sign_in_server_that_never_ends_does_not_hold_a_launch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(checks, "QUICK", Limits(command=1.0, letter=1.0))
     with open_token_server(None) as tokens, open_postbox(sign_in=True, box=TokenBox()) as server:
         tokens.seconds = 0.5
@@ -188,9 +227,15 @@ def test_a_sign_in_server_that_never_ends_does_not_hold_a_launch(tmp_path: Path,
 
 def test_while_sending_is_paused_nobody_signs_in(tmp_path: Path) -> None:
     with open_postbox(sign_in=True) as server:
-        before = notes(config(tmp_path, f"smtp://dana:wrong@127.0.0.1:{server.port}"), paused="the mail server refused our sign-in")
+        before = notes(
+            config(tmp_path, f"smtp://dana:wrong@127.0.0.1:{server.port}"),
+            paused="the mail server refused our sign-in",
+        )
         assert server.greeted == []
-    assert "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is resumed." in before
+    assert (
+        "Sending is paused: the mail server refused our sign-in. No invitation leaves until it is"
+        " resumed." in before
+    )
 
 
 # The address in mails
@@ -212,10 +257,14 @@ class Answering(BaseHTTPRequestHandler):
 
 @contextmanager
 def served(context: ssl.SSLContext, says: bytes) -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), type("Saying", (Answering,), {"says": says}), bind_and_activate=True)
+    server = HTTPServer(
+        ("127.0.0.1", 0), type("Saying", (Answering,), {"says": says}), bind_and_activate=True
+    )
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that does not trust us is expected
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield f"https://127.0.0.1:{server.server_port}"
@@ -235,11 +284,24 @@ def served(context: ssl.SSLContext, says: bytes) -> Iterator[str]:
     ],
 )
 def test_the_address_in_mails_is_opened_and_a_fault_is_a_note(
-    authority: trustme.CA, ca_file: str, tmp_path: Path, case: str, *, verdict: bool | None, says: str
+    authority: trustme.CA,
+    ca_file: str,
+    tmp_path: Path,
+    case: str,
+    *,
+    verdict: bool | None,
+    says: str,
 ) -> None:
     with served(certified(authority, 1), b"hello" if case == "another" else Answering.says) as url:
         more = {"CANDOUR_BASE_URL": f"https://127.0.0.1:{free_port()}" if case == "away" else url}
         more |= {} if case == "unknown authority" else {"CANDOUR_MAIL_CA_FILE": ca_file}
-        found = told(config(tmp_path / "data", "smtp://127.0.0.1:1", CANDOUR_KEY_DIR=str(tmp_path / "keys"), **more))
+        found = told(
+            config(
+                tmp_path / "data",
+                "smtp://127.0.0.1:1",
+                CANDOUR_KEY_DIR=str(tmp_path / "keys"),
+                **more,
+            )
+        )
     assert found["links in mails"][0] is verdict
     assert says in found["links in mails"][1]

@@ -7,27 +7,31 @@ from sqlalchemy import event, text
 
 from survey.database import connection, db, transaction
 from survey.mail.outbox.service import leases
-from survey.mail.outbox.service.letter_types import Kind, register
-from survey.mail.outbox.service.queue import queue
-from survey.mail.smtp.rules.presets import Pace
+from survey.mail.outbox.service.letter_types import LetterType, register_letter_type
+from survey.mail.outbox.service.queue import queue_letters
+from survey.mail.smtp.rules.presets import SendingPace
 
 
 def test_the_next_letters_are_found_without_sorting_all_that_wait(app: Flask) -> None:
-    register(app, Kind("hello", 50, again=True, write=lambda _: None))
-    queue("hello", "it-support-2027-q1", [f"p{number}" for number in range(500)])
+    register_letter_type(app, LetterType("hello", 50, again=True, write=lambda _: None))
+    queue_letters("hello", "it-support-2027-q1", [f"p{number}" for number in range(500)])
     asked: list[tuple[str, object]] = []
 
-    def heard(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+    def heard(
+        _connection: object, _cursor: object, statement: str, parameters: object, *_: object
+    ) -> None:
         if statement.startswith("SELECT") and "ORDER BY outbox.priority" in statement:
             asked.append((statement, parameters))
 
     event.listen(db.engine, "before_cursor_execute", heard)
-    found = leases.claim(Pace(None, None), timedelta(0)).claims
+    found = leases.claim_letters(SendingPace(None, None), timedelta(0)).claims
     event.remove(db.engine, "before_cursor_execute", heard)
     assert len(found) == leases.BATCH
     ((statement, parameters),) = asked
     with transaction():
-        if db.engine.dialect.name == "postgresql":  # of so few rows it would read all, were it not told otherwise
+        if (
+            db.engine.dialect.name == "postgresql"
+        ):  # of so few rows it would read all, were it not told otherwise
             for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
                 connection().execute(text(f"SET LOCAL enable_{way} = off"))
             plan = connection().exec_driver_sql(f"EXPLAIN {statement}", parameters)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from flask import Flask
 
 from survey.mail.commands import mail_group
-from survey.mail.outbox.service.pausing import pause
+from survey.mail.outbox.service.pausing import pause_sending
 from tests import forking
 from tests.conftest import settings_of
 from tests.mail.postbox import TokenBox, open_postbox
@@ -32,7 +32,9 @@ def candour(tmp_path: Path) -> Candour:
     """The installed command with this mail server."""
 
     def run(mail_url: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        environment = settings_of(f"sqlite:///{tmp_path / 'candour.db'}", tmp_path, CANDOUR_MAIL_URL=mail_url, **more)
+        environment = settings_of(
+            f"sqlite:///{tmp_path / 'candour.db'}", tmp_path, CANDOUR_MAIL_URL=mail_url, **more
+        )
         done = forking.run("candour", "mail", *words, environment=environment, cwd=tmp_path)
         assert "Traceback" not in done.stderr
         assert SECRET not in done.stdout + done.stderr
@@ -43,7 +45,9 @@ def candour(tmp_path: Path) -> Candour:
 
 def test_a_test_letter_is_accepted_by_a_running_server_step_by_step(candour: Candour) -> None:
     with open_postbox(sign_in=True) as server:
-        done = candour(f"smtp://dana:open%20sesame@127.0.0.1:{server.port}", "test", "you@müller.example")
+        done = candour(
+            f"smtp://dana:open%20sesame@127.0.0.1:{server.port}", "test", "you@müller.example"
+        )
         assert server.recipients == ["you@xn--mller-kva.example"]
         (letter,) = server.letters()
     assert (done.returncode, done.stderr) == (0, "")
@@ -56,14 +60,19 @@ def test_a_test_letter_is_accepted_by_a_running_server_step_by_step(candour: Can
         "data: accepted (250 kept)",
         f"Accepted by 127.0.0.1:{server.port} (250). Message-ID {letter['Message-ID']}",
     ]
-    assert (letter["Subject"], letter["From"]) == ("Test mail of Candour", "Dana Reyes <feedback@northwind.example>")
+    assert (letter["Subject"], letter["From"]) == (
+        "Test mail of Candour",
+        "Dana Reyes <feedback@northwind.example>",
+    )
     for kind in ("plain", "html"):
         part = letter.get_body((kind,))
         assert part
         assert "http://localhost" in part.get_content()
 
 
-def test_each_step_of_a_token_over_an_own_authority_is_told_without_the_token(candour: Candour, tmp_path: Path) -> None:
+def test_each_step_of_a_token_over_an_own_authority_is_told_without_the_token(
+    candour: Candour, tmp_path: Path
+) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -82,26 +91,46 @@ def test_each_step_of_a_token_over_an_own_authority_is_told_without_the_token(ca
             done = candour(url, "test", "you@northwind.example", "--json", **settings)
             box.accepts = lambda: "none"
             refused = candour(url, "test", "you@northwind.example", **settings)
-        assert not any(secret in done.stdout + refused.stdout + refused.stderr for secret in (TOKEN_SECRET, *tokens.issued))
+        assert not any(
+            secret in done.stdout + refused.stdout + refused.stderr
+            for secret in (TOKEN_SECRET, *tokens.issued)
+        )
     found = json.loads(done.stdout)
-    assert (done.returncode, found["accepted"], found["problem"], found["remedy"]) == (0, True, None, None)
+    assert (done.returncode, found["accepted"], found["problem"], found["remedy"]) == (
+        0,
+        True,
+        None,
+        None,
+    )
     assert found["message_id"] == server.letters()[0]["Message-ID"]
     says = {step["name"]: step["says"] for step in found["steps"] if step["is_good"]}
-    assert list(says) == ["token", "connect", "encryption", "sign in", "sender", "recipient", "data"]
+    assert list(says) == [
+        "token",
+        "connect",
+        "encryption",
+        "sign in",
+        "sender",
+        "recipient",
+        "data",
+    ]
     assert says["encryption"] == f"TLSv1.3, certificate of 127.0.0.1, valid until {ends:%Y-%m-%d}"
     assert says["sign in"] == f"accepted for {MAILBOX} by XOAUTH2"
     assert refused.returncode == 1
     assert refused.stdout.splitlines()[-1] == "sign in: refused (535)"
-    assert "refused our sign-in (535 5.7.8). Check CANDOUR_MAIL_OAUTH_*, and whether the application may send" in refused.stderr
+    assert (
+        "refused our sign-in (535 5.7.8). Check CANDOUR_MAIL_OAUTH_*, and whether the application"
+        " may send" in refused.stderr
+    )
 
 
 def test_a_test_letter_to_a_missing_server_says_what_to_check(candour: Candour) -> None:
     port = free_port()
     done = candour(f"smtp://dana:open%20sesame@127.0.0.1:{port}", "test", "you@northwind.example")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        f"The test mail was not accepted by 127.0.0.1:{port}: the mail server does not take connections. "
-        "Check host and port in CANDOUR_MAIL_URL.\n"
+    assert (
+        done.stderr
+        == f"The test mail was not accepted by 127.0.0.1:{port}: the mail server does not take"
+        " connections. Check host and port in CANDOUR_MAIL_URL.\n"
     )
 
 
@@ -114,18 +143,35 @@ def test_a_refused_test_letter_tells_the_servers_answer_and_the_remedy(candour: 
         sender = candour(url, "test", "you@northwind.example", "--json")
         server.password = b"another"
         refused = candour(url, "test", "you@northwind.example")
-    assert done.stdout.splitlines()[-1] == "recipient: refused (550 5.1.1 <you@northwind.example> unknown [2J (secret))"
+    assert (
+        done.stdout.splitlines()[-1]
+        == "recipient: refused (550 5.1.1 <you@northwind.example> unknown [2J (secret))"
+    )
     assert done.stderr.endswith("this mailbox does not exist (550 5.1.1). Check the address.\n")
     found = json.loads(sender.stdout)
-    assert (found["accepted"], found["problem"]) == (False, "the mail server refuses our sender (550 5.7.60)")
+    assert (found["accepted"], found["problem"]) == (
+        False,
+        "the mail server refuses our sender (550 5.7.60)",
+    )
     assert found["remedy"].startswith("Check CANDOUR_MAIL_FROM")
-    assert found["steps"][-1] == {"name": "sender", "says": "refused (550 5.7.60 may not send as this sender)", "is_good": False}
-    assert "refused our sign-in (535 5.7.8). Check user and password in CANDOUR_MAIL_URL." in refused.stderr
+    assert found["steps"][-1] == {
+        "name": "sender",
+        "says": "refused (550 5.7.60 may not send as this sender)",
+        "is_good": False,
+    }
+    assert (
+        "refused our sign-in (535 5.7.8). Check user and password in CANDOUR_MAIL_URL."
+        in refused.stderr
+    )
     assert (done.returncode, sender.returncode, refused.returncode) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("address", ["you", "you@northwind.example\nBcc: eve@other.example", "..@northwind.example"])
-def test_a_malformed_address_is_refused_before_any_server_hears_of_it(candour: Candour, address: str) -> None:
+@pytest.mark.parametrize(
+    "address", ["you", "you@northwind.example\nBcc: eve@other.example", "..@northwind.example"]
+)
+def test_a_malformed_address_is_refused_before_any_server_hears_of_it(
+    candour: Candour, address: str
+) -> None:
     with open_postbox() as server:
         done = candour(server.url, "test", address)
         assert server.greeted == []
@@ -134,13 +180,19 @@ def test_a_malformed_address_is_refused_before_any_server_hears_of_it(candour: C
 
 
 def run(*words: str) -> str:
-    done = CliRunner().invoke(mail_group, list(words), catch_exceptions=False, help_option_names=["-h", "--help"])
+    done = CliRunner().invoke(
+        mail_group, list(words), catch_exceptions=False, help_option_names=["-h", "--help"]
+    )
     assert done.exit_code == 0, done.output
     return done.output
 
 
-def test_a_test_letter_leaves_while_sending_is_paused(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_test_letter_leaves_while_sending_is_paused(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
-    pause("paused by hand")
-    assert run("test", "you@northwind.example").startswith("Accepted by the demo's mail catcher (250). Message-ID <")
+    pause_sending("paused by hand")
+    assert run("test", "you@northwind.example").startswith(
+        "Accepted by the demo's mail catcher (250). Message-ID <"
+    )
     assert len(list((app.config["CANDOUR"].folder / "mail").glob("*.eml"))) == 1

@@ -19,7 +19,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.answering.service import Outcome, submit
+from survey.answering.service import SubmissionOutcome, submit_answers
 from survey.database import db, transaction
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
@@ -62,15 +62,25 @@ service.mail.queue, service.record = queue, record
 """
 ROUNDS = 60
 CODE = re.compile(r"#([0-9A-Z]{24})")
-DIFFERS = re.compile(r"#[0-9A-Za-z_-]{24,43}|[0-9A-Z]{4}(-[0-9A-Z]{4}){5}|/stop/[^/ >]+/[0-9A-Za-z_-]{43}")
+DIFFERS = re.compile(
+    r"#[0-9A-Za-z_-]{24,43}|[0-9A-Z]{4}(-[0-9A-Z]{4}){5}|/stop/[^/ >]+/[0-9A-Za-z_-]{43}"
+)
 
 
 @contextmanager
 def sink(folder: Path, *more: str) -> Iterator[tuple[int, Path]]:
     """A server process; its port and the log of what it took."""
     port, log = free_port(), folder / "taken.jsonl"
-    command = [sys.executable, str(Path(__file__).with_name("quick_sink.py")), str(port), str(log), *more]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("quick_sink.py")),
+        str(port),
+        str(log),
+        *more,
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
@@ -87,7 +97,12 @@ def ticks(number: int, settings: Mapping[str, str], folder: Path, pids: Path) ->
     environ = {**os.environ, **settings, "PYTHONPATH": str(Path(__file__).parents[2])}
     with ExitStack() as stack:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        running = [stack.enter_context(subprocess.Popen([*CANDOUR, "tick"], cwd=folder, env=environ, **quiet)) for _ in range(number)]
+        running = [
+            stack.enter_context(
+                subprocess.Popen([*CANDOUR, "tick"], cwd=folder, env=environ, **quiet)
+            )
+            for _ in range(number)
+        ]
         pids.write_text(" ".join(str(process.pid) for process in running))
         for process in running:
             process.wait(timeout=300)
@@ -96,13 +111,20 @@ def ticks(number: int, settings: Mapping[str, str], folder: Path, pids: Path) ->
 def time_passes() -> None:
     """Leases and pauses before the next try end, as they would by themselves after a while."""
     with transaction() as session:
-        session.execute(text("UPDATE outbox SET lease_until = '2020-01-01 00:00:00' WHERE lease_until IS NOT NULL"))
-        session.execute(text("UPDATE outbox SET next_at = '2020-01-01 00:00:00' WHERE state = 'ready'"))
+        session.execute(
+            text(
+                "UPDATE outbox SET lease_until = '2020-01-01 00:00:00' WHERE lease_until IS NOT"
+                " NULL"
+            )
+        )
+        session.execute(
+            text("UPDATE outbox SET next_at = '2020-01-01 00:00:00' WHERE state = 'ready'")
+        )
         session.execute(text("UPDATE mail_channel SET away_until = NULL"))
 
 
 def waiting() -> int:
-    found = mail.status().counts("invitation")
+    found = mail.delivery_status().counts("invitation")
     db.session.rollback()
     return sum(found.get(state, 0) for state in ("ready", "leased", "sending"))
 
@@ -136,8 +158,11 @@ def opened(app: Flask, people: int) -> Wave:
     first = found_company({"Sales": people // 2, "Service": people - people // 2})
     open_wave(first.slug, first.opens_at, app.config["CANDOUR"].key_dir, actor="test")
     with transaction() as session:
-        session.execute(text("UPDATE wave SET closes = '2099-01-25 17:00:00' WHERE slug = :s"), {"s": first.slug})
-    return waves.wave(first.slug)
+        session.execute(
+            text("UPDATE wave SET closes = '2099-01-25 17:00:00' WHERE slug = :s"),
+            {"s": first.slug},
+        )
+    return waves.find_wave(first.slug)
 
 
 @on_postgresql("kills")
@@ -146,12 +171,20 @@ def opened(app: Flask, people: int) -> Wave:
     [pytest.param(1, 1000, (200, 500, 800), marks=proof("kills")), (4, 240, (60, 160))],
 )
 def test_killed_right_after_the_server_took_a_letter_nothing_is_lost_and_copies_are_few_and_alike(
-    app: Flask, database_url: str, tmp_path: Path, connections: int, people: int, kills: tuple[int, ...]
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    connections: int,
+    people: int,
+    kills: tuple[int, ...],
 ) -> None:
     wave = opened(app, people)
     pids = tmp_path / "pids"
     pids.write_text("")
-    with sink(tmp_path, "--later", "0.05", "--octets", "--kill", str(pids), *map(str, kills)) as (port, log):
+    with sink(tmp_path, "--later", "0.05", "--octets", "--kill", str(pids), *map(str, kills)) as (
+        port,
+        log,
+    ):
         settings = settings_of(database_url, tmp_path, CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}")
         for _ in range(ROUNDS):
             ticks(connections, settings, tmp_path, pids)
@@ -161,24 +194,36 @@ def test_killed_right_after_the_server_took_a_letter_nothing_is_lost_and_copies_
     letters = taken(log)
     times = Counter(letter["to"] for letter in letters)
     assert len(times) == people
-    assert mail.status().numbers == {"invitation": {"sent": people}}
+    assert mail.delivery_status().numbers == {"invitation": {"sent": people}}
     twice = pairs(letters)
     assert len(kills) <= len(twice) <= connections * len(kills)
-    assert all((a["id"], a["date"]) == (b["id"], b["date"]) and alike(a["octets"], b["octets"]) for a, b in twice)
+    assert all(
+        (a["id"], a["date"]) == (b["id"], b["date"]) and alike(a["octets"], b["octets"])
+        for a, b in twice
+    )
     assert len({letter["id"] for letter in letters}) == people
     _either_copy_answers_once(wave, twice)
 
 
-def _either_copy_answers_once(wave: Wave, twice: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+def _either_copy_answers_once(
+    wave: Wave, twice: Sequence[tuple[dict[str, Any], dict[str, Any]]]
+) -> None:
     for number, (one, other) in enumerate(twice):
         copies = (one, other) if number % 2 else (other, one)
-        came = [submit(wave, form(code_in(copy["octets"]), {"OVR1": "4"}), wave.opens_at).outcome for copy in copies]
-        assert came[0] is Outcome.SENT
-        assert came[1] is not Outcome.SENT
+        came = [
+            submit_answers(
+                wave, form(code_in(copy["octets"]), {"OVR1": "4"}), wave.opens_at
+            ).outcome
+            for copy in copies
+        ]
+        assert came[0] is SubmissionOutcome.SENT
+        assert came[1] is not SubmissionOutcome.SENT
     assert db.session.scalar(text("SELECT count(*) FROM ballot")) == len(twice)
 
 
-def process(code: str, settings: Mapping[str, str], folder: Path, *words: str) -> subprocess.Popen[bytes]:
+def process(
+    code: str, settings: Mapping[str, str], folder: Path, *words: str
+) -> subprocess.Popen[bytes]:
     """The product in a process of its own."""
     environ = {**os.environ, **settings, "PYTHONPATH": str(Path(__file__).parents[2])}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -186,14 +231,19 @@ def process(code: str, settings: Mapping[str, str], folder: Path, *words: str) -
 
 
 @on_postgresql("databases")
-def test_killed_between_claim_and_hand_over_nothing_is_lost_and_nothing_sent_twice(app: Flask, database_url: str, tmp_path: Path) -> None:
+def test_killed_between_claim_and_hand_over_nothing_is_lost_and_nothing_sent_twice(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
     opened(app, 2 * BATCH)
     with sink(tmp_path) as (port, log):
         settings = settings_of(database_url, tmp_path, CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}")
         for _ in range(2):
-            assert process(DIES_AFTER_CLAIMING, settings, tmp_path, "tick").wait(timeout=120) == -signal.SIGKILL
+            assert (
+                process(DIES_AFTER_CLAIMING, settings, tmp_path, "tick").wait(timeout=120)
+                == -signal.SIGKILL
+            )
         db.session.rollback()
-        assert mail.status().counts("invitation").get("leased", 0) >= BATCH
+        assert mail.delivery_status().counts("invitation").get("leased", 0) >= BATCH
         db.session.rollback()
         time_passes()
         ticks(1, settings, tmp_path, tmp_path / "pids")
@@ -202,21 +252,28 @@ def test_killed_between_claim_and_hand_over_nothing_is_lost_and_nothing_sent_twi
 
 @on_postgresql("databases")
 @pytest.mark.parametrize("when", ["late", "later"])
-def test_killed_while_a_wave_opens_all_letters_are_queued_or_none(app: Flask, database_url: str, tmp_path: Path, when: str) -> None:
+def test_killed_while_a_wave_opens_all_letters_are_queued_or_none(
+    app: Flask, database_url: str, tmp_path: Path, when: str
+) -> None:
     first = found_company({"Sales": 60, "Service": 60})
     settings = settings_of(database_url, tmp_path)
     db.session.rollback()
     died = process(DIES_WHILE_OPENING + MAIN, settings, tmp_path, "waves", "open", first.slug, when)
     assert died.wait(timeout=120) != 0
-    assert (mail.status().numbers, waves.wave(first.slug).state.value) == ({}, "planned")
+    assert (mail.delivery_status().numbers, waves.find_wave(first.slug).state.value) == (
+        {},
+        "planned",
+    )
     db.session.rollback()
     ended = process(MAIN, settings, tmp_path, "waves", "open", first.slug)
     assert ended.wait(timeout=120) == 0
-    assert mail.status().numbers == {"invitation": {"ready": 120}}
+    assert mail.delivery_status().numbers == {"invitation": {"ready": 120}}
 
 
 @on_postgresql("kills")
-def test_a_sender_stopped_past_its_lease_and_woken_again_changes_nothing(app: Flask, database_url: str, tmp_path: Path) -> None:
+def test_a_sender_stopped_past_its_lease_and_woken_again_changes_nothing(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
     opened(app, 60)
     with sink(tmp_path, "--delay", "0.02") as (port, log):
         settings = settings_of(database_url, tmp_path, CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}")
@@ -232,11 +289,13 @@ def test_a_sender_stopped_past_its_lease_and_woken_again_changes_nothing(app: Fl
     letters = taken(log)
     assert len({letter["to"] for letter in letters}) == 60
     assert len(letters) <= 61
-    assert mail.status().numbers == {"invitation": {"sent": 60}}
+    assert mail.delivery_status().numbers == {"invitation": {"sent": 60}}
 
 
 @on_postgresql("kills")
-def test_a_database_that_is_locked_for_a_while_is_waited_for(app: Flask, database_url: str, tmp_path: Path) -> None:
+def test_a_database_that_is_locked_for_a_while_is_waited_for(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
     opened(app, 60)
     with sink(tmp_path, "--delay", "0.01") as (port, log):
         settings = settings_of(database_url, tmp_path, CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}")
@@ -253,20 +312,24 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(app: Flask, databas
         assert sender.wait(timeout=120) == 0
     assert 10 <= held < 60
     assert sorted(Counter(letter["to"] for letter in taken(log)).values()) == [1] * 60
-    assert mail.status().numbers == {"invitation": {"sent": 60}}
+    assert mail.delivery_status().numbers == {"invitation": {"sent": 60}}
 
 
 @on_postgresql("kills")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_on_a_full_disk_nothing_is_handed_over_that_was_not_written_down(app: Flask, database_url: str, tmp_path: Path) -> None:
+def test_on_a_full_disk_nothing_is_handed_over_that_was_not_written_down(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
     opened(app, 200)
     db.session.remove()
     db.engine.dispose()
     with sink(tmp_path) as (port, log):
         settings = settings_of(database_url, tmp_path, CANDOUR_MAIL_URL=f"smtp://127.0.0.1:{port}")
-        most = app.config["CANDOUR"].database_file.stat().st_size  # the write-ahead log may grow as large as the database is now
+        most = (
+            app.config["CANDOUR"].database_file.stat().st_size
+        )  # the write-ahead log may grow as large as the database is now
         said = process(NO_ROOM_AFTER, settings, tmp_path, "tick", str(most)).wait(timeout=120)
-        before, states = len(taken(log)), mail.status().counts("invitation")
+        before, states = len(taken(log)), mail.delivery_status().counts("invitation")
         begun = states.get("sent", 0) + states.get("sending", 0)
         assert (said in {0, 1}, 0 < before < 200, before <= begun) == (True, True, True)
         db.session.rollback()
@@ -274,4 +337,4 @@ def test_on_a_full_disk_nothing_is_handed_over_that_was_not_written_down(app: Fl
         ticks(1, settings, tmp_path, tmp_path / "pids")
     times = Counter(letter["to"] for letter in taken(log))
     assert (len(times), sum(times.values()) - len(times) <= 1) == (200, True)
-    assert mail.status().numbers == {"invitation": {"sent": 200}}
+    assert mail.delivery_status().numbers == {"invitation": {"sent": 200}}

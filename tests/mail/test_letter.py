@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from survey.kernel.addresses import address_fault, needs_utf8, wire_address
 from survey.kernel.errors import Refused
 from survey.mail.rules.letter import Attachment, Letter
-from survey.mail.rules.states import Outcome, Phase, delay, judge
+from survey.mail.rules.states import DeliveryOutcome, Phase, judge_reply, retry_delay
 from survey.mail.smtp.service.message import Message
 
 SENDER = "Dana Reyes <dana@northwind.example>"
@@ -41,13 +41,19 @@ def octets(letter: Letter, sender: str = SENDER) -> bytes:
 
 
 def letter(
-    name: str = "Ada", address: str = "ada@northwind.example", subject: str = "Hello", text: str = "Hello.\n", **more: object
+    name: str = "Ada",
+    address: str = "ada@northwind.example",
+    subject: str = "Hello",
+    text: str = "Hello.\n",
+    **more: object,
 ) -> Letter:
     return Letter(name, address, subject, text, "<p>Hello.</p>\n", **more)  # type: ignore[arg-type]
 
 
 def read(wire: bytes) -> EmailMessage:
-    found = message_from_string(wire.decode(), policy=policy.default)  # an address may be in UTF-8 (RFC 6532)
+    found = message_from_string(
+        wire.decode(), policy=policy.default
+    )  # an address may be in UTF-8 (RFC 6532)
     assert isinstance(found, EmailMessage)
     return found
 
@@ -86,7 +92,16 @@ def test_no_name_becomes_a_second_recipient_or_header(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "subject", ["Grüße 😀", "ü" * 200, "word " * 39 + "end", "x" * 200, "=?utf-8?q?a=0ABcc: eve@x.example?=", "a  b", "عربي"]
+    "subject",
+    [
+        "Grüße 😀",
+        "ü" * 200,
+        "word " * 39 + "end",
+        "x" * 200,
+        "=?utf-8?q?a=0ABcc: eve@x.example?=",
+        "a  b",
+        "عربي",
+    ],
 )
 def test_every_subject_reads_back_equal(subject: str) -> None:
     wire = octets(letter(subject=subject))
@@ -97,7 +112,14 @@ def test_every_subject_reads_back_equal(subject: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 5000 + "\n", "ü😀" * 2500 + "\n", "word " * 1000 + "\n", "a \n\n.\n..b\nFrom c\n=3D\ttab\n", "Å\u2028\u0445\x0c\n"]
+    "text",
+    [
+        "x" * 5000 + "\n",
+        "ü😀" * 2500 + "\n",
+        "word " * 1000 + "\n",
+        "a \n\n.\n..b\nFrom c\n=3D\ttab\n",
+        "Å\u2028\u0445\x0c\n",
+    ],
 )
 def test_a_text_folds_to_76_ascii_octets_and_reads_back_equal(text: str) -> None:
     wire = octets(letter(text=text))
@@ -133,13 +155,21 @@ def test_a_letter_has_its_headers_once_and_two_quoted_printable_parts() -> None:
 
 def test_copies_of_a_letter_agree_but_for_the_boundary() -> None:
     one, other = (read(octets(letter())) for _ in range(2))
-    assert [(k, v) for k, v in one.items() if k != "Content-Type"] == [(k, v) for k, v in other.items() if k != "Content-Type"]
+    assert [(k, v) for k, v in one.items() if k != "Content-Type"] == [
+        (k, v) for k, v in other.items() if k != "Content-Type"
+    ]
 
 
 def test_an_attachment_arrives_whole() -> None:
     content = bytes(range(256)) * 9
-    (found,) = read(octets(letter(attachments=(Attachment("Übersicht.pdf", "application/pdf", content),)))).iter_attachments()
-    assert (found.get_filename(), found.get_content_type(), found.get_content()) == ("Übersicht.pdf", "application/pdf", content)
+    (found,) = read(
+        octets(letter(attachments=(Attachment("Übersicht.pdf", "application/pdf", content),)))
+    ).iter_attachments()
+    assert (found.get_filename(), found.get_content_type(), found.get_content()) == (
+        "Übersicht.pdf",
+        "application/pdf",
+        content,
+    )
 
 
 def test_a_header_of_the_sender_cannot_be_set_again() -> None:
@@ -147,9 +177,15 @@ def test_a_header_of_the_sender_cannot_be_set_again() -> None:
         octets(letter(headers=(("Message-ID", "<other@x.example>"),)))
 
 
-@pytest.mark.parametrize("bad", ["\r", "\n", "\r\nBcc: eve@other.example", "\x00", "\x0b", "\x85", "\u2028", "\ud800"])
-@pytest.mark.parametrize("where", ["name", "subject", "address", "reply_to", "headers", "header name", "attachment"])
-def test_line_breaks_and_control_characters_are_refused_in_everything_that_becomes_a_header(where: str, bad: str) -> None:
+@pytest.mark.parametrize(
+    "bad", ["\r", "\n", "\r\nBcc: eve@other.example", "\x00", "\x0b", "\x85", "\u2028", "\ud800"]
+)
+@pytest.mark.parametrize(
+    "where", ["name", "subject", "address", "reply_to", "headers", "header name", "attachment"]
+)
+def test_line_breaks_and_control_characters_are_refused_in_everything_that_becomes_a_header(
+    where: str, bad: str
+) -> None:
     spoiled: dict[str, object] = {
         "name": f"Ada{bad}",
         "subject": f"Hello{bad}",
@@ -160,7 +196,9 @@ def test_line_breaks_and_control_characters_are_refused_in_everything_that_becom
         "attachment": (Attachment(f"a{bad}.pdf", "application/pdf", b""),),
     }
     field = {"header name": "headers", "attachment": "attachments"}.get(where, where)
-    with pytest.raises(Refused, match=r"The letter was not written: .*(line break|control character)"):
+    with pytest.raises(
+        Refused, match=r"The letter was not written: .*(line break|control character)"
+    ):
         letter(**{field: spoiled[where]})  # type: ignore[arg-type]
 
 
@@ -190,7 +228,9 @@ def test_a_subject_over_200_characters_is_refused() -> None:
         ("ada@xn--zzzz.example", "no domain name"),
     ],
 )
-def test_an_address_that_no_server_takes_is_refused_with_its_reason(address: str, says: str) -> None:
+def test_an_address_that_no_server_takes_is_refused_with_its_reason(
+    address: str, says: str
+) -> None:
     assert says in (address_fault(address) or "")
     with pytest.raises(Refused, match="The letter was not written"):
         letter(address=address)
@@ -207,7 +247,9 @@ def test_an_address_that_no_server_takes_is_refused_with_its_reason(address: str
         ("a'!#$%&*+/=?^_`{|}~-b@northwind.example", "a'!#$%&*+/=?^_`{|}~-b@northwind.example"),
     ],
 )
-def test_an_international_domain_goes_in_ascii_and_what_stands_before_it_as_it_is(address: str, on_the_wire: str) -> None:
+def test_an_international_domain_goes_in_ascii_and_what_stands_before_it_as_it_is(
+    address: str, on_the_wire: str
+) -> None:
     assert wire_address(address) == on_the_wire
     assert read(octets(letter(address=address)))["To"].addresses[0].addr_spec == on_the_wire
 
@@ -215,7 +257,10 @@ def test_an_international_domain_goes_in_ascii_and_what_stands_before_it_as_it_i
 LOCAL = "abcdefghijklmnopqrstuvwxyz0123456789.'!#$%&*+/=?^_`{|}~-üé用"
 
 
-@given(local=st.text(LOCAL, min_size=1, max_size=64), domain=st.text("abcß-é.0_!例", min_size=1, max_size=80))
+@given(
+    local=st.text(LOCAL, min_size=1, max_size=64),
+    domain=st.text("abcß-é.0_!例", min_size=1, max_size=80),
+)
 def test_an_address_without_fault_can_be_written(local: str, domain: str) -> None:
     address = f"{local}@{domain}.example"
     if address_fault(address) is None:
@@ -234,28 +279,34 @@ def test_an_address_that_stands_in_everybodys_letter_has_no_accents() -> None:
 @pytest.mark.parametrize(
     ("phase", "code", "enhanced", "outcome"),
     [
-        (Phase.CONNECT, 421, "", Outcome.AWAY),
-        (Phase.CONNECT, 554, "", Outcome.AWAY),
-        (Phase.SIGN_IN, 535, "5.7.8", Outcome.PAUSED),
-        (Phase.SIGN_IN, 504, "", Outcome.PAUSED),
-        (Phase.SIGN_IN, 454, "4.7.0", Outcome.LATER),
-        (Phase.SENDER, 530, "", Outcome.PAUSED),
-        (Phase.SENDER, 550, "", Outcome.PAUSED),
-        (Phase.SENDER, 451, "", Outcome.LATER),
-        (Phase.RECIPIENT, 550, "5.1.1", Outcome.FAILED),
-        (Phase.RECIPIENT, 550, "5.7.30", Outcome.PAUSED),
-        (Phase.RECIPIENT, 452, "4.2.2", Outcome.LATER),
-        (Phase.DATA, 554, "", Outcome.FAILED),
-        (Phase.DATA, 550, "5.7.30", Outcome.PAUSED),
-        (Phase.DATA, 421, "", Outcome.LATER),
+        (Phase.CONNECT, 421, "", DeliveryOutcome.AWAY),
+        (Phase.CONNECT, 554, "", DeliveryOutcome.AWAY),
+        (Phase.SIGN_IN, 535, "5.7.8", DeliveryOutcome.PAUSED),
+        (Phase.SIGN_IN, 504, "", DeliveryOutcome.PAUSED),
+        (Phase.SIGN_IN, 454, "4.7.0", DeliveryOutcome.LATER),
+        (Phase.SENDER, 530, "", DeliveryOutcome.PAUSED),
+        (Phase.SENDER, 550, "", DeliveryOutcome.PAUSED),
+        (Phase.SENDER, 451, "", DeliveryOutcome.LATER),
+        (Phase.RECIPIENT, 550, "5.1.1", DeliveryOutcome.FAILED),
+        (Phase.RECIPIENT, 550, "5.7.30", DeliveryOutcome.PAUSED),
+        (Phase.RECIPIENT, 452, "4.2.2", DeliveryOutcome.LATER),
+        (Phase.DATA, 554, "", DeliveryOutcome.FAILED),
+        (Phase.DATA, 550, "5.7.30", DeliveryOutcome.PAUSED),
+        (Phase.DATA, 421, "", DeliveryOutcome.LATER),
     ],
 )
-def test_what_an_answer_means_depends_on_the_phase(phase: Phase, code: int, enhanced: str, outcome: Outcome) -> None:
-    found = judge(phase, code, enhanced)
+def test_what_an_answer_means_depends_on_the_phase(
+    phase: Phase, code: int, enhanced: str, outcome: DeliveryOutcome
+) -> None:
+    found = judge_reply(phase, code, enhanced)
     assert (found.outcome, found.code) == (outcome, f"{code} {enhanced}".strip())
     assert found.reason
 
 
 def test_delays_grow_threefold_to_an_hour_and_spread_by_a_fifth() -> None:
-    assert [delay(n, 0.5) for n in range(1, 9)] == [10, 30, 90, 270, 810, 2430, 3600, 3600]
-    assert (delay(1, 0.0), delay(1, 1.0), delay(10**6, 1.0)) == (8.0, pytest.approx(12.0), pytest.approx(4320.0))
+    assert [retry_delay(n, 0.5) for n in range(1, 9)] == [10, 30, 90, 270, 810, 2430, 3600, 3600]
+    assert (retry_delay(1, 0.0), retry_delay(1, 1.0), retry_delay(10**6, 1.0)) == (
+        8.0,
+        pytest.approx(12.0),
+        pytest.approx(4320.0),
+    )

@@ -14,7 +14,7 @@ from survey.config import Config
 from survey.kernel.errors import Refused
 from survey.mail.bounces.rules import LARGEST
 from survey.mail.bounces.service import mailbox
-from survey.mail.bounces.service.mailbox import Away, Mailbox
+from survey.mail.bounces.service.mailbox import Mailbox, MailboxAway
 from tests.mail.imap import open_front, open_imap, put, url
 from tests.mail.returned import out_of_office, report
 from tests.ports import free_port
@@ -24,7 +24,7 @@ SECRETS = ("open sesame", "open%20sesame")
 
 
 def why_away(address: str, ca_file: Path | None = None, seconds: float = 10.0) -> str:
-    with pytest.raises(Away) as away, Mailbox(address, ca_file, seconds=seconds) as box:
+    with pytest.raises(MailboxAway) as away, Mailbox(address, ca_file, seconds=seconds) as box:
         list(box.new_from(1))
     assert not any(secret in str(away.value) for secret in SECRETS)
     return str(away.value)
@@ -60,7 +60,12 @@ def test_only_what_may_be_a_bounce_is_fetched_and_nothing_is_marked(folder: Path
         assert found == [(3, report(OURS)), (5, None), (9, None), (12, None)]
         assert [one.uid for some in box.new_from(6) for one in some] == [9, 12]
         assert list(box.new_from(13)) == []
-    assert sorted(path.name for path in folder.iterdir()) == ["0003.eml", "0005.eml", "0009.eml", "0012.eml"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "0003.eml",
+        "0005.eml",
+        "0009.eml",
+        "0012.eml",
+    ]
 
 
 def test_a_full_mailbox_is_read_a_few_at_a_time_and_no_further_than_is_good_for_one_reading(
@@ -85,7 +90,9 @@ def test_what_is_ours_is_deleted_and_what_others_marked_stays(folder: Path, uidp
         with Mailbox(url(port)) as box:
             assert [one.uid for some in box.new_from(1) for one in some] == [1, 3]
             assert box.delete([1])
-            assert [one.uid for some in box.new_from(1) for one in some] == [3], "what is marked is not read again"
+            assert [one.uid for some in box.new_from(1) for one in some] == [3], (
+                "what is marked is not read again"
+            )
         assert (folder / "0002.eml").exists()
         assert (folder / "0001.eml").exists() is not uidplus
         (folder / "0002.flags").unlink()
@@ -105,7 +112,9 @@ def test_another_folder_server_or_numbering_has_another_mark(folder: Path) -> No
     assert len(set(marks)) == 4
 
 
-def test_a_password_goes_over_verified_tls(folder: Path, authority: tuple[trustme.CA, Path]) -> None:
+def test_a_password_goes_over_verified_tls(
+    folder: Path, authority: tuple[trustme.CA, Path]
+) -> None:
     ca, file = authority
     put(folder, 1, report(OURS))
     with open_imap(folder) as port:
@@ -134,24 +143,51 @@ def test_a_certificate_of_another_name_or_authority_gets_no_password(
             assert why_away(url(front.port, scheme)) == words
 
 
-def test_no_password_goes_to_a_server_whose_encryption_was_taken_out(folder: Path, authority: tuple[trustme.CA, Path]) -> None:
+def test_no_password_goes_to_a_server_whose_encryption_was_taken_out(
+    folder: Path, authority: tuple[trustme.CA, Path]
+) -> None:
     ca, file = authority
-    with open_imap(folder) as port, open_front(port, serving(ca), starttls=True, offers=b"") as front:
-        assert why_away(url(front.port, "imap+starttls"), file) == "it offers no encryption (STARTTLS); no password was sent"
+    with (
+        open_imap(folder) as port,
+        open_front(port, serving(ca), starttls=True, offers=b"") as front,
+    ):
+        assert (
+            why_away(url(front.port, "imap+starttls"), file)
+            == "it offers no encryption (STARTTLS); no password was sent"
+        )
         assert b"LOGIN " not in b"".join(front.heard).upper()
 
 
 def test_plain_text_is_for_this_machine_only() -> None:
-    assert why_away("imap://a:b@mail.northwind.example/INBOX") == "plain imap:// is for a server on this machine only"
+    assert (
+        why_away("imap://a:b@mail.northwind.example/INBOX")
+        == "plain imap:// is for a server on this machine only"
+    )
 
 
-def test_a_server_that_is_missing_refuses_or_has_no_such_folder_is_told_in_our_words(folder: Path) -> None:
-    assert why_away(url(free_port())) == "its server does not take connections; check host and port in CANDOUR_BOUNCE_URL"
+def test_a_server_that_is_missing_refuses_or_has_no_such_folder_is_told_in_our_words(
+    folder: Path,
+) -> None:
+    assert (
+        why_away(url(free_port()))
+        == "its server does not take connections; check host and port in CANDOUR_BOUNCE_URL"
+    )
     with open_imap(folder) as port:
-        assert why_away(url(port, secret=":wrong")) == "it refused our sign-in; check user and password in CANDOUR_BOUNCE_URL"
-        assert why_away(url(port, secret=":%C3%A9")) == "user, password and folder in CANDOUR_BOUNCE_URL must be plain letters (ASCII)"
-        assert why_away(url(port).replace("INBOX", "Elsewhere")).startswith("its server refused what we asked; check the folder")
-        assert why_away(url(port, secret="")) == "CANDOUR_BOUNCE_URL holds no password, and no sign-in by token is set up"
+        assert (
+            why_away(url(port, secret=":wrong"))
+            == "it refused our sign-in; check user and password in CANDOUR_BOUNCE_URL"
+        )
+        assert (
+            why_away(url(port, secret=":%C3%A9"))
+            == "user, password and folder in CANDOUR_BOUNCE_URL must be plain letters (ASCII)"
+        )
+        assert why_away(url(port).replace("INBOX", "Elsewhere")).startswith(
+            "its server refused what we asked; check the folder"
+        )
+        assert (
+            why_away(url(port, secret=""))
+            == "CANDOUR_BOUNCE_URL holds no password, and no sign-in by token is set up"
+        )
 
 
 class Tokens:
@@ -171,7 +207,10 @@ def test_signing_in_by_token_tries_a_fresh_one_once(folder: Path) -> None:
         good, bad = Tokens("good"), Tokens("bad")
         with Mailbox(url(port, secret=""), tokens=good) as box:
             assert [one.uid for some in box.new_from(1) for one in some] == [1]
-        with pytest.raises(Away, match="refused our sign-in"), Mailbox(url(port, secret=""), tokens=bad):
+        with (
+            pytest.raises(MailboxAway, match="refused our sign-in"),
+            Mailbox(url(port, secret=""), tokens=bad),
+        ):
             pass
     assert (good.asked, bad.asked) == ([False, True], [False, True])
 
@@ -181,7 +220,10 @@ def test_a_token_that_cannot_be_had_is_told(folder: Path) -> None:
         def token(self, *, fresh: bool = False) -> str:
             raise Refused("no-token", "The token server does not answer.")
 
-    with open_imap(folder) as port, pytest.raises(Away, match=r"^The token server does not answer$"):
+    with (
+        open_imap(folder) as port,
+        pytest.raises(MailboxAway, match=r"^The token server does not answer$"),
+    ):
         Mailbox(url(port, secret=""), tokens=NoTokens()).__enter__()
 
 
@@ -203,7 +245,11 @@ def saying(*lines: bytes, slowly: bool = False) -> Iterator[int]:
             for number, line in enumerate(lines):
                 if number:
                     tag = reader.readline(65536).split(b" ")[0]
-                for octet in (bytes([one]) for one in line.replace(b"T ", tag + b" ")) if slowly else (line.replace(b"T ", tag + b" "),):
+                for octet in (
+                    (bytes([one]) for one in line.replace(b"T ", tag + b" "))
+                    if slowly
+                    else (line.replace(b"T ", tag + b" "),)
+                ):
                     connection.sendall(octet)
                     if slowly and over.wait(0.1):
                         return
@@ -257,12 +303,22 @@ def test_nonsense_is_a_mailbox_that_is_away(answers: tuple[bytes, ...]) -> None:
 
 
 def test_a_message_without_what_was_asked_for_is_left_alone() -> None:
-    with saying(*READY, b"* SEARCH 1 2\r\nT OK x\r\n", b"* 1 FETCH (UID 1 FLAGS ())\r\nT OK x\r\n", b"* BYE\r\nT OK x\r\n") as port:
+    with saying(
+        *READY,
+        b"* SEARCH 1 2\r\nT OK x\r\n",
+        b"* 1 FETCH (UID 1 FLAGS ())\r\nT OK x\r\n",
+        b"* BYE\r\nT OK x\r\n",
+    ) as port:
         box = Mailbox(url(port), seconds=5)
         with box:
-            assert [(one.uid, one.raw) for some in box.new_from(1) for one in some] == [(1, None), (2, None)]
+            assert [(one.uid, one.raw) for some in box.new_from(1) for one in some] == [
+                (1, None),
+                (2, None),
+            ]
 
 
 def test_the_address_is_no_secret_that_is_printed(tmp_path: Path) -> None:
-    config = Config.from_environment({"CANDOUR_BOUNCE_URL": "imaps://a:open-sesame@mail.northwind.example/INBOX"}, tmp_path)
+    config = Config.from_environment(
+        {"CANDOUR_BOUNCE_URL": "imaps://a:open-sesame@mail.northwind.example/INBOX"}, tmp_path
+    )
     assert "open-sesame" not in repr(config)

@@ -37,9 +37,13 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
     return tmp_path / "ca.pem"
 
 
-def certified(authority: trustme.CA, name: str = "127.0.0.1", *, valid_days: int = 1) -> ssl.SSLContext:
+def certified(
+    authority: trustme.CA, name: str = "127.0.0.1", *, valid_days: int = 1
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name, not_after=datetime.now(UTC) + timedelta(days=valid_days)).configure_cert(context)
+    authority.issue_cert(
+        name, not_after=datetime.now(UTC) + timedelta(days=valid_days)
+    ).configure_cert(context)
     return context
 
 
@@ -61,11 +65,15 @@ def own_key() -> rsa.RSAPrivateKey:
 
 def pem(key: rsa.RSAPrivateKey) -> str:
     form = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+    return key.private_bytes(
+        serialization.Encoding.PEM, form, serialization.NoEncryption()
+    ).decode()
 
 
 def public(key: rsa.RSAPrivateKey) -> RSAKey:
-    octets = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    octets = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return RSAKey.import_key(octets.decode())
 
 
@@ -80,7 +88,12 @@ def fault(grant: Grant, seconds: float = 10.0) -> NoToken:
 def test_an_application_with_a_secret_gets_a_token(server: TokenServer, grant: Grant) -> None:
     assert TokenSource(grant).token() == server.issued[0]
     (seen,) = server.seen
-    assert seen == {"grant_type": "client_credentials", "client_id": APPLICATION, "client_secret": SECRET, "scope": server.scope}
+    assert seen == {
+        "grant_type": "client_credentials",
+        "client_id": APPLICATION,
+        "client_secret": SECRET,
+        "scope": server.scope,
+    }
 
 
 def test_an_application_with_a_key_signs_and_sends_no_secret(
@@ -100,14 +113,26 @@ def test_an_application_with_a_certificate_names_it_by_its_thumbprint(
     issued = authority.issue_cert("candour.northwind.example", key_type=trustme.KeyType.RSA)
     issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "key.pem")
     certificate = load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
-    public_key = certificate.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public_key = certificate.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     server.public_key = RSAKey.import_key(public_key.decode())
-    server.thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
-    assert TokenSource(replace(grant, client_secret="", key_file=tmp_path / "key.pem")).token() == server.issued[0]
+    server.thumbprint = (
+        base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
+    )
+    assert (
+        TokenSource(replace(grant, client_secret="", key_file=tmp_path / "key.pem")).token()
+        == server.issued[0]
+    )
 
 
 def account_file(folder: Path, key: rsa.RSAPrivateKey, token_url: str) -> Path:
-    content = {"type": "service_account", "client_email": ACCOUNT, "private_key": pem(key), "token_uri": token_url}
+    content = {
+        "type": "service_account",
+        "client_email": ACCOUNT,
+        "private_key": pem(key),
+        "token_uri": token_url,
+    }
     (folder / "account.json").write_text(json.dumps(content))
     return folder / "account.json"
 
@@ -138,7 +163,9 @@ def test_without_settings_there_is_no_source(tmp_path: Path) -> None:
     assert token_source(settings(f"sqlite:///{tmp_path / 'candour.db'}", tmp_path)) is None
 
 
-def test_a_token_is_used_until_five_minutes_before_its_end(server: TokenServer, grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_used_until_five_minutes_before_its_end(
+    server: TokenServer, grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, clock = TokenSource(grant), [1000.0]
     monkeypatch.setattr(tokens.time, "monotonic", lambda: clock[0])
     first = source.token()
@@ -169,11 +196,15 @@ def test_many_connections_share_one_token(server: TokenServer, grant: Grant) -> 
     assert len(server.seen) == 1
 
 
-def test_a_wrong_secret_is_told_clearly_and_without_the_secret(server: TokenServer, grant: Grant) -> None:
+def test_a_wrong_secret_is_told_clearly_and_without_the_secret(
+    server: TokenServer, grant: Grant
+) -> None:
     found = fault(replace(grant, client_secret="wrong~secret"))
     assert found.must_look
-    assert found.reason == (
-        "the sign-in server 127.0.0.1 refuses us: it does not accept the client id with this secret or key (invalid_client, AADSTS7000215)"
+    assert (
+        found.reason
+        == "the sign-in server 127.0.0.1 refuses us: it does not accept the client id with this"
+        " secret or key (invalid_client, AADSTS7000215)"
     )
     assert "wrong~secret" not in repr(replace(grant, client_secret="wrong~secret"))
     assert server.refused == ["invalid_client"]
@@ -205,7 +236,11 @@ GOOD = {"access_token": "abc", "token_type": "Bearer", "expires_in": 3600}
         (200, json.dumps(GOOD | {"token_type": "mac"}).encode(), True),
         (200, json.dumps(GOOD | {"expires_in": "soon"}).encode(), True),
         (200, json.dumps(GOOD | {"expires_in": []}).encode(), True),
-        (200, json.dumps({"error": "invalid_client", "error_description": "\u00fc\n"}).encode(), True),
+        (
+            200,
+            json.dumps({"error": "invalid_client", "error_description": "\u00fc\n"}).encode(),
+            True,
+        ),
     ],
 )
 def test_an_answer_that_is_no_token_has_one_clear_sentence(
@@ -221,9 +256,13 @@ def test_an_answer_that_is_no_token_has_one_clear_sentence(
 @pytest.mark.parametrize("problem", ["another name", "expired", "unknown authority"])
 def test_an_impostor_gets_nothing(authority: trustme.CA, ca_file: Path, problem: str) -> None:
     name = "login.other.example" if problem == "another name" else "127.0.0.1"
-    with open_token_server(certified(authority, name, valid_days=-1 if problem == "expired" else 1)) as impostor:
+    with open_token_server(
+        certified(authority, name, valid_days=-1 if problem == "expired" else 1)
+    ) as impostor:
         trusted = None if problem == "unknown authority" else ca_file
-        found = fault(Grant(impostor.url, impostor.scope, MAILBOX, APPLICATION, SECRET, None, trusted))
+        found = fault(
+            Grant(impostor.url, impostor.scope, MAILBOX, APPLICATION, SECRET, None, trusted)
+        )
         assert impostor.seen == []
     assert found.must_look
     assert "nothing that signs us in was sent" in found.reason
@@ -239,7 +278,9 @@ def test_a_server_that_is_away_or_never_ends_is_left(server: TokenServer, grant:
     assert "does not answer in time" in slow.reason
 
 
-def test_no_proxy_stands_between_us_and_this_machine(grant: Grant, server: TokenServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_stands_between_us_and_this_machine(
+    grant: Grant, server: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -257,12 +298,17 @@ def test_a_password_file_of_the_system_is_not_looked_into(
 ) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login dana password hush\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert TokenSource(grant).token() == server.issued[0]  # the endpoint refuses a header of that kind
+    assert (
+        TokenSource(grant).token() == server.issued[0]
+    )  # the endpoint refuses a header of that kind
 
 
 def test_plain_http_is_for_this_machine(tmp_path: Path) -> None:
     with open_token_server(None) as plain:
-        assert TokenSource(Grant(plain.url, plain.scope, MAILBOX, APPLICATION, SECRET)).token() == plain.issued[0]
+        assert (
+            TokenSource(Grant(plain.url, plain.scope, MAILBOX, APPLICATION, SECRET)).token()
+            == plain.issued[0]
+        )
 
 
 def test_files_that_went_bad_after_the_start_are_named(grant: Grant, tmp_path: Path) -> None:

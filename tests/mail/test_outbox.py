@@ -15,15 +15,33 @@ from survey.access.service.accounts import add_user
 from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.mail.outbox.service import delivery
-from survey.mail.outbox.service.delivery import Report
+from survey.mail.outbox.service.delivery import DeliveryReport
 from survey.mail.outbox.service.leases import BATCH
-from survey.mail.outbox.service.letter_types import Draft, Item, Kind, NotNow, register
-from survey.mail.outbox.service.letters import blank, blank_old, cancel, forget_quiet, status
-from survey.mail.outbox.service.pausing import pause, pause_wave, paused_waves, resume, resume_wave
-from survey.mail.outbox.service.queue import queue, queue_another
+from survey.mail.outbox.service.letter_types import (
+    LetterType,
+    NotNow,
+    PreparedLetter,
+    QueuedLetter,
+    register_letter_type,
+)
+from survey.mail.outbox.service.letters import (
+    cancel_letters,
+    delivery_status,
+    erase_old_recipients,
+    erase_recipients,
+    forget_confidential_letters,
+)
+from survey.mail.outbox.service.pausing import (
+    pause_sending,
+    pause_wave,
+    paused_waves,
+    resume_sending,
+    resume_wave,
+)
+from survey.mail.outbox.service.queue import queue_another_letter, queue_letters
 from survey.mail.outbox.service.senders import among_senders
 from survey.mail.rules.letter import Letter
-from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 from survey.mail.smtp.service import sender
 from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Connection, Limits
@@ -58,12 +76,14 @@ class Desk:
     storing: dict[str, Callable[[], bool]] = field(default_factory=dict)
     stored: list[str] = field(default_factory=list)
 
-    def write(self, item: Item) -> Draft | None:
+    def write(self, item: QueuedLetter) -> PreparedLetter | None:
         if item.recipient in self.writing and self.writing[item.recipient]() is None:
             return None
         body = f"{CANARY}-{item.recipient}-{item.attempts}\n"
-        letter = Letter("Ada Berg", f"{item.recipient}@northwind.example", "Hello", body, f"<p>{body}</p>")
-        return Draft(letter, lambda: self.store(item.recipient))
+        letter = Letter(
+            "Ada Berg", f"{item.recipient}@northwind.example", "Hello", body, f"<p>{body}</p>"
+        )
+        return PreparedLetter(letter, lambda: self.store(item.recipient))
 
     def store(self, recipient: str) -> bool:
         due = self.storing.get(recipient, lambda: True)()
@@ -83,9 +103,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def desk(app: Flask) -> Desk:
     """Two kinds of letters: one that is sent again when nobody knows, one that is not; beside them another wave's letter, not due."""
     found = Desk()
-    register(app, Kind("again", 50, again=True, write=found.write))
-    register(app, Kind("once", 60, again=False, write=found.write))
-    queue("once", "noise-2027-01", ["noise"])
+    register_letter_type(app, LetterType("again", 50, again=True, write=found.write))
+    register_letter_type(app, LetterType("once", 60, again=False, write=found.write))
+    queue_letters("once", "noise-2027-01", ["noise"])
     with transaction() as session:
         session.execute(text("UPDATE outbox SET next_at = '2099-01-01 00:00:00'"))
     return found
@@ -97,14 +117,19 @@ def box() -> Iterator[Postbox]:
         yield found
 
 
-def deliver(url: str | int, seconds: float = 60.0) -> Report:
+def deliver(url: str | int, seconds: float = 60.0) -> DeliveryReport:
     address = url if isinstance(url, str) else f"smtp://127.0.0.1:{url}"
-    return delivery.deliver(seconds=seconds, channel=Connection(address, None, Limits(2.0, 4.0)))
+    return delivery.deliver_letters(
+        seconds=seconds, channel=Connection(address, None, Limits(2.0, 4.0))
+    )
 
 
 def rows(columns: str = "state", wave: str = WAVE) -> dict[str, object]:
     """The rows of a wave by recipient."""
-    found = db.session.execute(text(f"SELECT recipient, {columns} FROM outbox WHERE wave = :wave ORDER BY recipient"), {"wave": wave}).all()
+    found = db.session.execute(
+        text(f"SELECT recipient, {columns} FROM outbox WHERE wave = :wave ORDER BY recipient"),
+        {"wave": wave},
+    ).all()
     db.session.rollback()
     return {row[0]: row[1] if len(row) == 2 else tuple(row[1:]) for row in found}
 
@@ -112,7 +137,8 @@ def rows(columns: str = "state", wave: str = WAVE) -> dict[str, object]:
 def change(assignment: str, recipient: str = "%", **values: object) -> None:
     with transaction() as session:
         session.execute(
-            text(f"UPDATE outbox SET {assignment} WHERE recipient LIKE :r AND wave = :w"), {"r": recipient, "w": WAVE, **values}
+            text(f"UPDATE outbox SET {assignment} WHERE recipient LIKE :r AND wave = :w"),
+            {"r": recipient, "w": WAVE, **values},
         )
 
 
@@ -124,23 +150,25 @@ def ids(letters: Postbox) -> list[tuple[str, str]]:
 
 
 def test_queueing_again_changes_nothing_and_sends_nothing_twice(desk: Desk, box: Postbox) -> None:
-    queue("again", WAVE, ["ada", "bob"])
+    queue_letters("again", WAVE, ["ada", "bob"])
     before = rows("id, message_id, state, next_at")
-    queue("again", WAVE, ["bob", "cleo", "ada"])
+    queue_letters("again", WAVE, ["bob", "cleo", "ada"])
     after = rows("id, message_id, state, next_at")
     assert {name: after[name] for name in before} == before
     assert len(after) == 3
     assert deliver(box.url).sent == 3
-    queue("again", WAVE, ["ada", "bob", "cleo"])
-    assert deliver(box.url) == Report()
-    assert sorted(box.recipients) == [f"{name}@northwind.example" for name in ("ada", "bob", "cleo")]
+    queue_letters("again", WAVE, ["ada", "bob", "cleo"])
+    assert deliver(box.url) == DeliveryReport()
+    assert sorted(box.recipients) == [
+        f"{name}@northwind.example" for name in ("ada", "bob", "cleo")
+    ]
 
 
 def test_another_number_or_kind_or_wave_is_another_letter(desk: Desk, box: Postbox) -> None:
-    queue("again", WAVE, ["ada"])
-    queue("again", WAVE, ["ada"], number=2)
-    queue("once", WAVE, ["ada"])
-    queue("again", "it-support-2027-q2", ["ada"])
+    queue_letters("again", WAVE, ["ada"])
+    queue_letters("again", WAVE, ["ada"], number=2)
+    queue_letters("once", WAVE, ["ada"])
+    queue_letters("again", "it-support-2027-q2", ["ada"])
     assert deliver(box.url).sent == 4
     assert len(set(ids(box))) == 4
 
@@ -148,7 +176,7 @@ def test_another_number_or_kind_or_wave_is_another_letter(desk: Desk, box: Postb
 def test_a_queue_that_rolls_back_leaves_no_letter(desk: Desk) -> None:
     def opens_after_all() -> None:
         with transaction():
-            queue("again", WAVE, ["ada"])
+            queue_letters("again", WAVE, ["ada"])
             raise Refused("wave-not-open", "The wave does not open after all.")
 
     with pytest.raises(Refused, match="does not open after all"):
@@ -157,40 +185,51 @@ def test_a_queue_that_rolls_back_leaves_no_letter(desk: Desk) -> None:
 
 
 def test_a_thousand_letters_are_queued_at_once(desk: Desk) -> None:
-    queue("again", WAVE, [f"p{number}" for number in range(1001)])
-    assert status(WAVE).numbers == {"again": {"ready": 1001}}
+    queue_letters("again", WAVE, [f"p{number}" for number in range(1001)])
+    assert delivery_status(WAVE).numbers == {"again": {"ready": 1001}}
 
 
 def test_the_more_urgent_kind_goes_first(app: Flask, desk: Desk, box: Postbox) -> None:
-    register(app, Kind("code", 1, again=False, write=desk.write))
-    queue("again", WAVE, [f"p{number}" for number in range(25)])
-    queue("code", WAVE, ["urgent"])
+    register_letter_type(app, LetterType("code", 1, again=False, write=desk.write))
+    queue_letters("again", WAVE, [f"p{number}" for number in range(25)])
+    queue_letters("code", WAVE, ["urgent"])
     deliver(box.url)
     assert box.recipients[0] == "urgent@northwind.example"
 
 
 def test_a_kind_that_this_version_does_not_know_waits(desk: Desk, box: Postbox) -> None:
-    queue("again", WAVE, ["ada"])
+    queue_letters("again", WAVE, ["ada"])
     change("kind = 'from the future'")
-    assert deliver(box.url) == Report()
+    assert deliver(box.url) == DeliveryReport()
     assert rows() == {"ada": "ready"}
 
 
 def test_the_table_holds_no_code_body_name_or_address(desk: Desk, box: Postbox) -> None:
-    box.answers = {"RCPT": ["550 5.1.1 <ada@northwind.example> unknown"], "DATA": [f"451 4.3.0 {CANARY}"]}
-    queue("again", WAVE, ["ada", "bob", "cleo"])
+    box.answers = {
+        "RCPT": ["550 5.1.1 <ada@northwind.example> unknown"],
+        "DATA": [f"451 4.3.0 {CANARY}"],
+    }
+    queue_letters("again", WAVE, ["ada", "bob", "cleo"])
     deliver(box.url)
-    found = "".join(str(row) for table in ("outbox", "mail_channel") for row in db.session.execute(text(f"SELECT * FROM {table}")))
+    found = "".join(
+        str(row)
+        for table in ("outbox", "mail_channel")
+        for row in db.session.execute(text(f"SELECT * FROM {table}"))
+    )
     assert found.count(WAVE) >= 3
-    assert [mark for mark in (CANARY, "ada@", "bob@", "cleo@", "Ada Berg", "Hello") if mark in found] == []
+    assert [
+        mark for mark in (CANARY, "ada@", "bob@", "cleo@", "Ada Berg", "Hello") if mark in found
+    ] == []
 
 
 # What the server says
 
 
-def test_550_fails_one_person_and_451_waits_and_the_others_arrive(desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_550_fails_one_person_and_451_waits_and_the_others_arrive(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
     box.answers = {"RCPT": ["550 5.1.1 unknown", "451 4.3.0 later"]}
-    queue("again", WAVE, ["p1", "p2", "p3", "p4"])
+    queue_letters("again", WAVE, ["p1", "p2", "p3", "p4"])
     report = deliver(box.url)
     assert (report.sent, report.failed, report.later, report.problem) == (2, 1, 1, "")
     assert report.lines() == ("letters: 2 sent, 1 to be tried again, 1 failed",)
@@ -205,21 +244,29 @@ def test_550_fails_one_person_and_451_waits_and_the_others_arrive(desk: Desk, bo
             ],
         )
     )
-    assert deliver(box.url) == Report()
+    assert deliver(box.url) == DeliveryReport()
     clock.move(seconds=13)
     assert deliver(box.url).sent == 1
 
 
-def test_each_451_doubles_the_wait_and_copies_keep_message_id_and_date(desk: Desk, box: Postbox, clock: Clock) -> None:
-    queue("again", WAVE, ["ada"])
+def test_each_451_doubles_the_wait_and_copies_keep_message_id_and_date(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
+    queue_letters("again", WAVE, ["ada"])
     (before,) = rows("message_id").values()
     waits = []
     for _ in range(4):
         box.answers = {"RCPT": ["451 later"]}
         assert deliver(box.url).later == 1
-        moments = db.session.execute(text("SELECT next_at FROM outbox WHERE recipient = 'ada'")).scalar_one()
+        moments = db.session.execute(
+            text("SELECT next_at FROM outbox WHERE recipient = 'ada'")
+        ).scalar_one()
         db.session.rollback()
-        due = datetime.fromisoformat(str(moments)).replace(tzinfo=UTC) if isinstance(moments, str) else moments
+        due = (
+            datetime.fromisoformat(str(moments)).replace(tzinfo=UTC)
+            if isinstance(moments, str)
+            else moments
+        )
         waits.append((due - clock.at).total_seconds())
         clock.at = due
     assert [8 * 3**n <= wait <= 12 * 3**n for n, wait in enumerate(waits)] == [True] * 4, waits
@@ -228,16 +275,18 @@ def test_each_451_doubles_the_wait_and_copies_keep_message_id_and_date(desk: Des
     assert rows("attempts") == {"ada": 5}
 
 
-@pytest.mark.parametrize(("kind", "state", "copies"), [("again", "sent", 2), ("once", "unknown", 1)])
+@pytest.mark.parametrize(
+    ("kind", "state", "copies"), [("again", "sent", 2), ("once", "unknown", 1)]
+)
 def test_a_connection_lost_after_data_is_tried_again_or_unknown_by_kind(
     desk: Desk, box: Postbox, clock: Clock, kind: str, state: str, copies: int
 ) -> None:
-    queue(kind, WAVE, ["ada"])
+    queue_letters(kind, WAVE, ["ada"])
     arrived = KeepsThenDrops(box)
     clock.move(seconds=7)
-    delivery.deliver(channel=arrived)
+    delivery.deliver_letters(channel=arrived)
     clock.move(seconds=20)
-    delivery.deliver(channel=arrived)
+    delivery.deliver_letters(channel=arrived)
     assert rows() == {"ada": state}
     assert box.recipients == ["ada@northwind.example"] * copies
     assert len(set(ids(box))) == 1
@@ -250,12 +299,12 @@ class KeepsThenDrops(Connection):
         super().__init__(box.url)
         self.box, self.first = box, True
 
-    def deliver(self, message: Message) -> Attempt:
+    def deliver(self, message: Message) -> DeliveryAttempt:
         attempt = super().deliver(message)
         if self.first:
             self.first = False
             self._cut()
-            return Attempt(Outcome.LOST, "", "the connection broke")
+            return DeliveryAttempt(DeliveryOutcome.LOST, "", "the connection broke")
         return attempt
 
 
@@ -265,30 +314,34 @@ class NeverAnswers(Connection):
     def __init__(self, box: Postbox) -> None:
         super().__init__(box.url)
 
-    def deliver(self, message: Message) -> Attempt:
+    def deliver(self, message: Message) -> DeliveryAttempt:
         super().deliver(message)
         self._cut()
-        return Attempt(Outcome.LOST, "", "the connection broke")
+        return DeliveryAttempt(DeliveryOutcome.LOST, "", "the connection broke")
 
 
 @on_postgresql("databases")
-def test_a_server_that_never_answers_gets_three_copies_at_most_and_is_left_for_a_while(desk: Desk, box: Postbox, clock: Clock) -> None:
-    queue("again", WAVE, [f"p{number}" for number in range(8)])
+def test_a_server_that_never_answers_gets_three_copies_at_most_and_is_left_for_a_while(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
+    queue_letters("again", WAVE, [f"p{number}" for number in range(8)])
     reports = []
     for _ in range(40):
         reports.append(deliver_by(NeverAnswers(box)))
         assert len(box.kept) <= 3 * len(reports)
         clock.move(minutes=20)
     assert max(box.recipients.count(one) for one in box.recipients) == 3
-    assert status(WAVE).numbers == {"again": {"unknown": 8}}
+    assert delivery_status(WAVE).numbers == {"again": {"unknown": 8}}
     assert "takes letters and does not answer" in reports[0].problem
 
 
-def deliver_by(line: Connection) -> Report:
-    return delivery.deliver(channel=line)
+def deliver_by(line: Connection) -> DeliveryReport:
+    return delivery.deliver_letters(channel=line)
 
 
-def test_a_letter_that_cannot_be_decided_now_waits_and_counts_as_nothing(desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_a_letter_that_cannot_be_decided_now_waits_and_counts_as_nothing(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
     asked: list[int] = []
 
     def not_now() -> bool:
@@ -298,21 +351,23 @@ def test_a_letter_that_cannot_be_decided_now_waits_and_counts_as_nothing(desk: D
         return True
 
     desk.storing["p1"] = not_now
-    queue("again", WAVE, [f"p{number}" for number in range(3)])
-    assert deliver(box.url) == Report(sent=2)
+    queue_letters("again", WAVE, [f"p{number}" for number in range(3)])
+    assert deliver(box.url) == DeliveryReport(sent=2)
     assert rows("state, attempts")["p1"] == ("ready", 0)
     clock.move(seconds=31)
-    assert deliver(box.url) == Report(sent=1)
+    assert deliver(box.url) == DeliveryReport(sent=1)
     assert sorted(box.recipients) == [f"p{number}@northwind.example" for number in range(3)]
 
 
-def test_a_clock_that_went_back_holds_no_turn_up(app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]) -> None:
+def test_a_clock_that_went_back_holds_no_turn_up(
+    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
+) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=60)
-    queue("again", WAVE, ["p1"])
+    queue_letters("again", WAVE, ["p1"])
     deliver(box.url)
     clock.move(hours=-1)
     change("next_at = :n", n="2020-01-01 00:00:00")
-    queue("again", WAVE, ["p2"])
+    queue_letters("again", WAVE, ["p2"])
     deliver(box.url)
     assert len(box.kept) == 2
 
@@ -321,29 +376,35 @@ def test_where_a_commit_takes_longer_than_a_turn_letters_leave_all_the_same(
     app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=300)
-    desk.writing = dict.fromkeys([f"p{number}" for number in range(6)], lambda: clock.move(seconds=3) or True)
-    queue("again", WAVE, list(desk.writing))
+    desk.writing = dict.fromkeys(
+        [f"p{number}" for number in range(6)], lambda: clock.move(seconds=3) or True
+    )
+    queue_letters("again", WAVE, list(desk.writing))
     deliver(box.url, seconds=20)
     assert sorted(box.recipients) == [f"p{number}@northwind.example" for number in range(6)]
 
 
 def test_dropped_between_250_and_quit_is_sent(desk: Desk, box: Postbox) -> None:
     box.answers = {"QUIT": [DROP]}
-    queue("once", WAVE, ["ada"])
+    queue_letters("once", WAVE, ["ada"])
     assert deliver(box.url).sent == 1
     assert rows() == {"ada": "sent"}
 
 
-def test_a_server_that_closes_after_every_second_letter_gets_them_all_in_one_pass(desk: Desk, box: Postbox) -> None:
+def test_a_server_that_closes_after_every_second_letter_gets_them_all_in_one_pass(
+    desk: Desk, box: Postbox
+) -> None:
     box.answers = {"MAIL": ["250 OK", "250 OK", DROP] * 3}
-    queue("once", WAVE, [f"p{number}" for number in range(7)])
-    assert deliver(box.url) == Report(sent=7)
+    queue_letters("once", WAVE, [f"p{number}" for number in range(7)])
+    assert deliver(box.url) == DeliveryReport(sent=7)
     assert len(set(box.recipients)) == len(box.recipients) == 7
     assert set(rows("state, attempts").values()) == {("sent", 1)}
 
 
-def test_a_server_that_is_away_costs_no_attempt_and_the_next_tries_come_later_and_later(desk: Desk, clock: Clock) -> None:
-    queue("once", WAVE, ["ada", "bob"])
+def test_a_server_that_is_away_costs_no_attempt_and_the_next_tries_come_later_and_later(
+    desk: Desk, clock: Clock
+) -> None:
+    queue_letters("once", WAVE, ["ada", "bob"])
     port = free_port()
     for wait in (30, 60, 120):
         report = deliver(port)
@@ -351,20 +412,22 @@ def test_a_server_that_is_away_costs_no_attempt_and_the_next_tries_come_later_an
         assert "Nothing is lost" in report.problem
         assert set(rows("state, attempts").values()) == {("ready", 0)}
         clock.move(seconds=wait - 1)
-        assert deliver(port) == Report()
+        assert deliver(port) == DeliveryReport()
         clock.move(seconds=1)
     with open_postbox(port=port) as server:
         assert deliver(port).sent == 2
         assert len(server.kept) == 2
-    queue("once", WAVE, ["cleo"])
+    queue_letters("once", WAVE, ["cleo"])
     assert "No mail left" in deliver(port).problem
     clock.move(seconds=30)
     with open_postbox(port=port):
         assert deliver(port).sent == 1
 
 
-def test_an_outage_after_a_letter_that_left_is_a_first_outage(desk: Desk, box: Postbox, clock: Clock) -> None:
-    queue("once", WAVE, ["ada", "bob"])
+def test_an_outage_after_a_letter_that_left_is_a_first_outage(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
+    queue_letters("once", WAVE, ["ada", "bob"])
     for _ in range(3):
         deliver(free_port())
         clock.move(minutes=5)
@@ -378,7 +441,7 @@ def test_an_outage_after_a_letter_that_left_is_a_first_outage(desk: Desk, box: P
 class Watched(Connection):
     """Notes what the outbox says whenever a new connection is about to be made."""
 
-    def connect(self) -> Attempt | None:
+    def connect(self) -> DeliveryAttempt | None:
         if not self.is_ready:
             self.seen = [*getattr(self, "seen", []), sorted(map(str, rows().values()))]
         return super().connect()
@@ -388,47 +451,59 @@ def test_what_was_sent_is_written_down_before_a_new_connection_is_waited_for(
     desk: Desk, box: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "LETTERS_PER_CONNECTION", 1)
-    queue("again", WAVE, ["ada", "bob"])
+    queue_letters("again", WAVE, ["ada", "bob"])
     line = Watched(box.url)
-    assert delivery.deliver(channel=line).sent == 2
+    assert delivery.deliver_letters(channel=line).sent == 2
     assert line.seen == [["leased", "leased"], ["leased", "sent"]]
 
 
 def test_a_refused_sign_in_pauses_everything_loses_nothing_and_resume_goes_on(desk: Desk) -> None:
-    queue("once", WAVE, [f"p{number}" for number in range(3)])
+    queue_letters("once", WAVE, [f"p{number}" for number in range(3)])
     with open_postbox(sign_in=True) as server:
         url = f"smtp://dana:wrong@127.0.0.1:{server.port}"
         report = deliver(url)
-        assert report.problem.startswith("Sending is paused: the mail server refused our sign-in (535")
+        assert report.problem.startswith(
+            "Sending is paused: the mail server refused our sign-in (535"
+        )
         assert "candour mail resume" in report.problem
         tried = len(server.passwords)
         assert deliver(url).problem == report.problem
         assert len(server.passwords) == tried
         assert set(rows("state, attempts").values()) == {("ready", 0)}
-        assert (status().paused_because or "").startswith("the mail server refused our sign-in")
+        assert (delivery_status().paused_because or "").startswith(
+            "the mail server refused our sign-in"
+        )
         server.password = b"wrong"
-        resume()
+        resume_sending()
         assert deliver(url).sent == 3
-        assert status().paused_because is None
+        assert delivery_status().paused_because is None
 
 
-def test_a_sender_that_is_refused_in_the_middle_pauses_with_the_rest_waiting(desk: Desk, box: Postbox) -> None:
+def test_a_sender_that_is_refused_in_the_middle_pauses_with_the_rest_waiting(
+    desk: Desk, box: Postbox
+) -> None:
     box.answers = {"MAIL": ["250 OK", "550 5.7.60 not yours"]}
-    queue("once", WAVE, ["p1", "p2", "p3"])
+    queue_letters("once", WAVE, ["p1", "p2", "p3"])
     report = deliver(box.url)
     assert (report.sent, "refuses our sender (550 5.7.60)" in report.problem) == (1, True)
-    assert sorted(map(str, rows("state, attempts").values())) == ["('ready', 0)", "('ready', 0)", "('sent', 1)"]
+    assert sorted(map(str, rows("state, attempts").values())) == [
+        "('ready', 0)",
+        "('ready', 0)",
+        "('sent', 1)",
+    ]
 
 
 def test_pausing_by_hand_stops_a_pass_that_is_under_way(desk: Desk, box: Postbox) -> None:
     paused: list[bool] = []
-    desk.writing["p0"] = lambda: paused or (pause("paused by hand"), paused.append(True), True)
-    queue("once", WAVE, ["p0"])
-    queue("once", WAVE, [f"q{number}" for number in range(40)])
+    desk.writing["p0"] = lambda: (
+        paused or (pause_sending("paused by hand"), paused.append(True), True)
+    )
+    queue_letters("once", WAVE, ["p0"])
+    queue_letters("once", WAVE, [f"q{number}" for number in range(40)])
     assert deliver(box.url).sent <= BATCH
     assert len(box.kept) <= BATCH
-    assert status().paused_because == "paused by hand"
-    resume()
+    assert delivery_status().paused_because == "paused by hand"
+    resume_sending()
     deliver(box.url)
     assert len(set(box.recipients)) == len(box.recipients) == 41
 
@@ -442,30 +517,36 @@ def fault() -> object:
 
 def test_one_letter_that_cannot_be_written_fails_alone(desk: Desk, box: Postbox) -> None:
     desk.writing["p1"] = fault
-    queue("again", WAVE, [f"p{number}" for number in range(4)] + ["two@at"])
+    queue_letters("again", WAVE, [f"p{number}" for number in range(4)] + ["two@at"])
     assert (report := deliver(box.url)).sent == 3
     assert (report.failed, report.problem) == (2, "")
     found = rows("state, attempts, last_reason")
     assert found["p1"] == ("failed", 0, "the letter could not be written (KeyError)")
     says = "The letter was not written: More than one address. Keep one."
     assert found["two@at"] == ("failed", 0, says)
-    assert sorted(reason for _, reason in status(WAVE).failures) == sorted(row[2] for row in found.values() if row[0] == "failed")  # type: ignore[index]
+    assert sorted(reason for _, reason in delivery_status(WAVE).failures) == sorted(
+        row[2] for row in found.values() if row[0] == "failed"
+    )  # type: ignore[index]
 
 
-def test_a_fault_while_storing_fails_that_letter_and_forgets_no_other(desk: Desk, box: Postbox) -> None:
-    queue("again", WAVE, [f"p{number}" for number in range(4)])
+def test_a_fault_while_storing_fails_that_letter_and_forgets_no_other(
+    desk: Desk, box: Postbox
+) -> None:
+    queue_letters("again", WAVE, [f"p{number}" for number in range(4)])
     desk.storing["p2"] = lambda: bool(fault())
     report = deliver(box.url)
     assert (report.sent, report.failed) == (3, 1)
     assert rows() == {"p0": "sent", "p1": "sent", "p2": "failed", "p3": "sent"}
 
 
-def test_a_database_fault_while_storing_does_not_send_the_letter_before_it_twice(desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_a_database_fault_while_storing_does_not_send_the_letter_before_it_twice(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
     def locked() -> bool:
         desk.storing.clear()
         raise OperationalError("", {}, Exception("database is locked"))
 
-    queue("again", WAVE, [f"p{number}" for number in range(4)])
+    queue_letters("again", WAVE, [f"p{number}" for number in range(4)])
     change("priority = 51", "p2")
     change("priority = 52", "p3")
     desk.storing["p2"] = locked
@@ -477,42 +558,54 @@ def test_a_database_fault_while_storing_does_not_send_the_letter_before_it_twice
 
 
 @on_postgresql("databases")
-def test_five_letters_in_a_row_that_cannot_be_written_pause_their_wave_and_no_other(desk: Desk, box: Postbox) -> None:
+def test_five_letters_in_a_row_that_cannot_be_written_pause_their_wave_and_no_other(
+    desk: Desk, box: Postbox
+) -> None:
     good, bad = [f"a{number}" for number in range(BATCH - 2)], [f"p{number}" for number in range(8)]
-    queue("again", WAVE, good)
-    queue("once", WAVE, bad)
-    queue("once", "other-2027-q1", ["elsewhere"])
+    queue_letters("again", WAVE, good)
+    queue_letters("once", WAVE, bad)
+    queue_letters("once", "other-2027-q1", ["elsewhere"])
     desk.writing = dict.fromkeys(bad, fault)
     report = deliver(box.url)
     assert (report.sent, report.failed, report.problem) == (len(good) + 1, 5, "")
     assert f"The mail of {WAVE} is paused: five letters in a row" in report.lines()[-1]
     assert list(paused_waves()) == [WAVE]
-    assert status().paused_because is None
-    assert status(WAVE).counts("once") == {"failed": 5, "ready": 3}
+    assert delivery_status().paused_because is None
+    assert delivery_status(WAVE).counts("once") == {"failed": 5, "ready": 3}
     desk.writing.clear()
-    assert deliver(box.url) == Report()
+    assert deliver(box.url) == DeliveryReport()
     resume_wave(WAVE)
     assert (retry(WAVE), deliver(box.url).sent) == (5, 8)
 
 
-def test_administrators_hear_of_a_paused_wave_once(app: Flask, desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_administrators_hear_of_a_paused_wave_once(
+    app: Flask, desk: Desk, box: Postbox, clock: Clock
+) -> None:
     add_user("dana@northwind.example", "admin")
     add_user("mira@northwind.example", "manager")
-    register(app, Kind("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3)))
+    register_letter_type(
+        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+    )
     pause_wave(WAVE, "a test")
-    queue("brief", WAVE, ["otto"])
+    queue_letters("brief", WAVE, ["otto"])
     deliver(box.url)
     clock.move(days=3, seconds=1)
     assert deliver(box.url).lines() == (
         "letters: 1 sent",
-        f"brief: letters about {WAVE} could not be delivered in time and were given up. See: candour mail status {WAVE}",
+        (
+            f"brief: letters about {WAVE} could not be delivered in time and were given up. See:"
+            f" candour mail status {WAVE}"
+        ),
     )
-    assert deliver(box.url) == Report()
+    assert deliver(box.url) == DeliveryReport()
     assert box.recipients == ["dana@northwind.example"]
     said = box.letters()[0].get_body(("plain",)).get_content()
     assert f"Mail about {WAVE} is paused: a test." in said
     assert ("what has not left waits" in said, "candour mail" in said) == (True, False)
-    assert rows("state, last_reason")["otto"] == ("failed", "not delivered in time, so it was given up")
+    assert rows("state, last_reason")["otto"] == (
+        "failed",
+        "not delivered in time, so it was given up",
+    )
     resume_wave(WAVE)
     assert (retry(WAVE), deliver(box.url).sent) == (1, 1)
 
@@ -521,8 +614,10 @@ def test_administrators_hear_of_letters_that_were_given_up_and_how_to_send_them_
     app: Flask, desk: Desk, box: Postbox, clock: Clock
 ) -> None:
     add_user("dana@northwind.example", "admin")
-    register(app, Kind("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3)))
-    queue("brief", WAVE, ["otto"])
+    register_letter_type(
+        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+    )
+    queue_letters("brief", WAVE, ["otto"])
     clock.move(days=3, seconds=1)
     deliver(box.url)
     said = " ".join(box.letters()[0].get_body(("plain",)).get_content().split())
@@ -533,7 +628,7 @@ def test_administrators_hear_of_letters_that_were_given_up_and_how_to_send_them_
 def test_what_was_mended_meanwhile_alarms_nobody(app: Flask, desk: Desk, box: Postbox) -> None:
     add_user("dana@northwind.example", "admin")
     desk.writing = {f"p{number}": fault for number in range(5)}
-    queue("once", WAVE, list(desk.writing))
+    queue_letters("once", WAVE, list(desk.writing))
     with open_postbox() as away:
         away.answers = {"RCPT": ["451 4.3.0 later"]}
         deliver(away.url)
@@ -543,11 +638,15 @@ def test_what_was_mended_meanwhile_alarms_nobody(app: Flask, desk: Desk, box: Po
     assert box.recipients == []
 
 
-def test_a_paused_wave_keeps_its_letters_and_a_batch_under_way_stops(desk: Desk, box: Postbox) -> None:
+def test_a_paused_wave_keeps_its_letters_and_a_batch_under_way_stops(
+    desk: Desk, box: Postbox
+) -> None:
     paused = []
-    desk.writing["p3"] = lambda: paused or (pause_wave(WAVE, "paused by hand"), paused.append(1), True)
-    queue("again", WAVE, [f"p{number}" for number in range(10)])
-    queue("again", "other-2027-q1", [f"o{number}" for number in range(10)])
+    desk.writing["p3"] = lambda: (
+        paused or (pause_wave(WAVE, "paused by hand"), paused.append(1), True)
+    )
+    queue_letters("again", WAVE, [f"p{number}" for number in range(10)])
+    queue_letters("again", "other-2027-q1", [f"o{number}" for number in range(10)])
     sent = deliver(box.url).sent
     ours = [address for address in box.recipients if address.startswith("p")]
     assert (sent, "p3@northwind.example" in ours) == (len(ours) + 10, False)
@@ -556,54 +655,68 @@ def test_a_paused_wave_keeps_its_letters_and_a_batch_under_way_stops(desk: Desk,
     assert len(set(box.recipients)) == len(box.recipients) == 20
 
 
-def test_five_letters_in_a_row_that_the_server_will_not_have_pause_everything(desk: Desk, box: Postbox) -> None:
+def test_five_letters_in_a_row_that_the_server_will_not_have_pause_everything(
+    desk: Desk, box: Postbox
+) -> None:
     box.answers = {"DATA": ["554 5.7.1 spam"] * 5}
-    queue("again", WAVE, [f"p{number}" for number in range(8)])
+    queue_letters("again", WAVE, [f"p{number}" for number in range(8)])
     report = deliver(box.url)
     assert (report.sent, report.failed) == (0, 5)
     assert "refused five letters in a row" in report.problem
-    assert status(WAVE).numbers == {"again": {"failed": 5, "ready": 3}}
+    assert delivery_status(WAVE).numbers == {"again": {"failed": 5, "ready": 3}}
 
 
 def test_five_people_unknown_to_the_server_pause_nothing(desk: Desk, box: Postbox) -> None:
     box.answers = {"RCPT": ["550 5.1.1 unknown"] * 6}
-    queue("again", WAVE, [f"p{number}" for number in range(8)])
+    queue_letters("again", WAVE, [f"p{number}" for number in range(8)])
     assert (report := deliver(box.url)).sent == 2
     assert (report.failed, report.problem) == (6, "")
 
 
 @pytest.mark.parametrize("when", ["writing", "storing"])
-def test_a_letter_that_is_not_due_any_more_is_cancelled_without_a_reason(desk: Desk, box: Postbox, when: str) -> None:
-    queue("again", WAVE, ["ada", "bob"])
+def test_a_letter_that_is_not_due_any_more_is_cancelled_without_a_reason(
+    desk: Desk, box: Postbox, when: str
+) -> None:
+    queue_letters("again", WAVE, ["ada", "bob"])
     if when == "writing":
         desk.writing["ada"] = lambda: None
     else:
         desk.storing["ada"] = lambda: False
-    assert deliver(box.url) == Report(sent=1, cancelled=1)
+    assert deliver(box.url) == DeliveryReport(sent=1, cancelled=1)
     assert box.recipients == ["bob@northwind.example"]
-    assert rows("state, last_code, last_reason, attempts, date_header")["ada"] == ("cancelled", None, None, 0, None)
+    assert rows("state, last_code, last_reason, attempts, date_header")["ada"] == (
+        "cancelled",
+        None,
+        None,
+        0,
+        None,
+    )
 
 
-def test_cancelling_takes_back_what_waits_in_that_wave_and_kind_only(desk: Desk, box: Postbox) -> None:
-    queue("again", WAVE, ["ada"])
-    queue("once", WAVE, ["bob"])
-    queue("again", "it-support-2027-q2", ["cleo"])
-    cancel(WAVE, "again")
+def test_cancelling_takes_back_what_waits_in_that_wave_and_kind_only(
+    desk: Desk, box: Postbox
+) -> None:
+    queue_letters("again", WAVE, ["ada"])
+    queue_letters("once", WAVE, ["bob"])
+    queue_letters("again", "it-support-2027-q2", ["cleo"])
+    cancel_letters(WAVE, "again")
     assert deliver(box.url).sent == 2
-    cancel(WAVE)
+    cancel_letters(WAVE)
     assert rows() == {"ada": "cancelled", "bob": "sent"}
 
 
 def test_cancelled_between_claim_and_hand_over_is_not_sent(desk: Desk, box: Postbox) -> None:
-    queue("again", WAVE, ["ada"])
-    desk.writing["ada"] = lambda: cancel(WAVE) or True
-    assert deliver(box.url) == Report()
+    queue_letters("again", WAVE, ["ada"])
+    desk.writing["ada"] = lambda: cancel_letters(WAVE) or True
+    assert deliver(box.url) == DeliveryReport()
     assert (box.kept, rows()) == ([], {"ada": "cancelled"})
 
 
-def test_a_retried_letter_keeps_its_message_id_and_date_and_is_retried_once(desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_a_retried_letter_keeps_its_message_id_and_date_and_is_retried_once(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
     box.answers = {"DATA": ["550 5.2.2 full"]}
-    queue("again", WAVE, ["ada"])
+    queue_letters("again", WAVE, ["ada"])
     assert deliver(box.url).failed == 1
     before = rows("message_id")
     clock.move(hours=3)
@@ -615,18 +728,23 @@ def test_a_retried_letter_keeps_its_message_id_and_date_and_is_retried_once(desk
 # Leases
 
 
-def test_a_letter_taken_over_while_it_is_written_is_not_sent_by_the_old_holder(desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_a_letter_taken_over_while_it_is_written_is_not_sent_by_the_old_holder(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
     def slept() -> bool:
         desk.writing.clear()
         clock.move(minutes=2)
         assert deliver(box.url).sent == 2
         return True
 
-    queue("again", WAVE, ["ada", "bob"])
+    queue_letters("again", WAVE, ["ada", "bob"])
     desk.writing = {"ada": slept, "bob": slept}
-    assert deliver(box.url) == Report()
+    assert deliver(box.url) == DeliveryReport()
     assert sorted(box.recipients) == ["ada@northwind.example", "bob@northwind.example"]
-    assert rows("state, attempts, lease_token") == {"ada": ("sent", 1, None), "bob": ("sent", 1, None)}
+    assert rows("state, attempts, lease_token") == {
+        "ada": ("sent", 1, None),
+        "bob": ("sent", 1, None),
+    }
 
 
 class SleepsAfterwards(Connection):
@@ -636,35 +754,47 @@ class SleepsAfterwards(Connection):
         super().__init__(url)
         self.meanwhile = meanwhile
 
-    def deliver(self, message: Message) -> Attempt:
+    def deliver(self, message: Message) -> DeliveryAttempt:
         attempt = super().deliver(message)
         self.meanwhile()
         return attempt
 
 
-def test_what_the_old_holder_heard_changes_nothing_after_a_takeover(desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_what_the_old_holder_heard_changes_nothing_after_a_takeover(
+    desk: Desk, box: Postbox, clock: Clock
+) -> None:
     def taken_over() -> None:
         clock.move(minutes=2)
         assert deliver(box.url).sent == 1
 
     box.answers = {"RCPT": ["550 5.1.1 unknown"]}
-    queue("again", WAVE, ["ada"])
-    report = delivery.deliver(channel=SleepsAfterwards(box.url, taken_over))
-    assert report == Report()
+    queue_letters("again", WAVE, ["ada"])
+    report = delivery.deliver_letters(channel=SleepsAfterwards(box.url, taken_over))
+    assert report == DeliveryReport()
     assert rows("state, last_code, attempts") == {"ada": ("sent", "250", 2)}
 
 
 @pytest.mark.parametrize(
     ("kind", "was", "becomes"),
-    [("again", "leased", "sent"), ("once", "leased", "sent"), ("again", "sending", "sent"), ("once", "sending", "unknown")],
+    [
+        ("again", "leased", "sent"),
+        ("once", "leased", "sent"),
+        ("again", "sending", "sent"),
+        ("once", "sending", "unknown"),
+    ],
 )
 def test_letters_of_a_process_that_died_are_taken_back_when_their_lease_is_over(
     app: Flask, desk: Desk, box: Postbox, clock: Clock, kind: str, was: str, becomes: str
 ) -> None:
-    queue(kind, WAVE, ["ada"])
-    change(f"state = '{was}', lease_token = 'gone', lease_until = :u", u=(AT + timedelta(seconds=60)).replace(tzinfo=None).isoformat(" "))
-    with among_senders(app.config["CANDOUR"].folder / "senders.lock", lambda: None):  # another sender is alive
-        assert deliver(box.url) == Report()
+    queue_letters(kind, WAVE, ["ada"])
+    change(
+        f"state = '{was}', lease_token = 'gone', lease_until = :u",
+        u=(AT + timedelta(seconds=60)).replace(tzinfo=None).isoformat(" "),
+    )
+    with among_senders(
+        app.config["CANDOUR"].folder / "senders.lock", lambda: None
+    ):  # another sender is alive
+        assert deliver(box.url) == DeliveryReport()
         clock.move(seconds=61)
         deliver(box.url)
     assert rows("state, lease_token") == {"ada": (becomes, None)}
@@ -672,19 +802,23 @@ def test_letters_of_a_process_that_died_are_taken_back_when_their_lease_is_over(
 
 
 @pytest.mark.parametrize(
-    ("kind", "was", "becomes"), [("again", "leased", "sent"), ("again", "sending", "sent"), ("once", "sending", "unknown")]
+    ("kind", "was", "becomes"),
+    [("again", "leased", "sent"), ("again", "sending", "sent"), ("once", "sending", "unknown")],
 )
 def test_on_sqlite_a_sender_that_is_alone_waits_for_no_lease(
     app: Flask, desk: Desk, box: Postbox, clock: Clock, kind: str, was: str, becomes: str
 ) -> None:
-    queue(kind, WAVE, ["ada"])
-    change(f"state = '{was}', lease_token = 'gone', lease_until = :u", u=(AT + timedelta(seconds=60)).replace(tzinfo=None).isoformat(" "))
+    queue_letters(kind, WAVE, ["ada"])
+    change(
+        f"state = '{was}', lease_token = 'gone', lease_until = :u",
+        u=(AT + timedelta(seconds=60)).replace(tzinfo=None).isoformat(" "),
+    )
     deliver(box.url)
     alone = app.config["CANDOUR"].database_file is not None
     assert rows() == {"ada": becomes if alone else was}
 
 
-def at_once(app: Flask, number: int, work: Callable[[], Report]) -> list[Report]:
+def at_once(app: Flask, number: int, work: Callable[[], DeliveryReport]) -> list[DeliveryReport]:
     """What several processes' passes come to when they start together."""
     start, found = threading.Barrier(number), []
 
@@ -702,8 +836,10 @@ def at_once(app: Flask, number: int, work: Callable[[], Report]) -> list[Report]
     return found
 
 
-def test_four_senders_at_once_hand_every_letter_over_once(app: Flask, desk: Desk, box: Postbox) -> None:
-    queue("again", WAVE, [f"p{number}" for number in range(90)])
+def test_four_senders_at_once_hand_every_letter_over_once(
+    app: Flask, desk: Desk, box: Postbox
+) -> None:
+    queue_letters("again", WAVE, [f"p{number}" for number in range(90)])
     reports = at_once(app, 4, lambda: deliver(box.url))
     assert sum(report.sent for report in reports) == 90
     assert len(set(box.recipients)) == len(box.recipients) == 90
@@ -727,7 +863,9 @@ def turns(clock: Clock, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[dat
 
     def punctual(run: object, claim: object, moment: datetime) -> bool:
         if is_good := real(run, claim, moment):  # type: ignore[arg-type]
-            found.append(moment)  # now, for another thread may move the clock before the server hears of it
+            found.append(
+                moment
+            )  # now, for another thread may move the clock before the server hears of it
         return is_good
 
     monkeypatch.setattr("survey.mail.outbox.service.delivery._wait", wait)
@@ -736,7 +874,10 @@ def turns(clock: Clock, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[dat
 
 
 def most_in_a_minute(moments: list[datetime]) -> int:
-    return max(sum(start <= moment < start + timedelta(minutes=1) for moment in moments) for start in moments)
+    return max(
+        sum(start <= moment < start + timedelta(minutes=1) for moment in moments)
+        for start in moments
+    )
 
 
 @on_postgresql("databases")
@@ -746,41 +887,53 @@ def test_no_minute_sees_more_than_the_pace_whoever_sends(
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=per_minute)
     number = min(90, 3 * per_minute + 1)
-    queue("again", WAVE, [f"p{one}" for one in range(number)])
+    queue_letters("again", WAVE, [f"p{one}" for one in range(number)])
     reports = at_once(app, 3, lambda: deliver(box.url))
     assert sum(report.sent for report in reports) == len(set(box.recipients)) == number
     assert most_in_a_minute(turns) <= per_minute
 
 
 @on_postgresql("databases")
-def test_one_sender_uses_nearly_all_of_its_pace(app: Flask, desk: Desk, box: Postbox, turns: list[datetime]) -> None:
+def test_one_sender_uses_nearly_all_of_its_pace(
+    app: Flask, desk: Desk, box: Postbox, turns: list[datetime]
+) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=60)
-    queue("again", WAVE, [f"p{one}" for one in range(120)])
+    queue_letters("again", WAVE, [f"p{one}" for one in range(120)])
     deliver(box.url)
     assert 58 <= most_in_a_minute(turns) <= 60
 
 
-def test_a_letter_that_missed_its_turn_gets_another(app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]) -> None:
+def test_a_letter_that_missed_its_turn_gets_another(
+    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
+) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=5)
     slept = []
     desk.writing["p2"] = lambda: slept or (clock.move(seconds=200), slept.append(True), True)
-    queue("again", WAVE, [f"p{number}" for number in range(12)])
+    queue_letters("again", WAVE, [f"p{number}" for number in range(12)])
     deliver(box.url)
     assert len(set(box.recipients)) == len(box.recipients) == 12
     assert most_in_a_minute(turns) <= 5
 
 
-def test_no_24_hours_see_more_than_the_day_allows(app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]) -> None:
+@on_postgresql("databases")
+def test_no_24_hours_see_more_than_the_day_allows(
+    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
+) -> None:
     clock.at = AT.replace(hour=23, minute=40)
-    app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_url="smtp+starttls://smtp.office365.com:587", mail_per_minute=6000)
+    app.config["CANDOUR"] = replace(
+        app.config["CANDOUR"],
+        mail_url="smtp+starttls://smtp.office365.com:587",
+        mail_per_minute=6000,
+    )
     with transaction() as session:
         session.execute(
-            text("INSERT INTO mail_budget (hour, used) VALUES (:h, 7970), (:o, 5000)"), {"h": hour(clock.at) - 3, "o": hour(clock.at) - 25}
+            text("INSERT INTO mail_budget (hour, used) VALUES (:h, 7970), (:o, 5000)"),
+            {"h": hour(clock.at) - 3, "o": hour(clock.at) - 25},
         )
-    queue("again", WAVE, [f"p{number}" for number in range(50)])
+    queue_letters("again", WAVE, [f"p{number}" for number in range(50)])
     assert deliver(box.url).sent == 30
     clock.move(hours=20)
-    assert deliver(box.url) == Report()
+    assert deliver(box.url) == DeliveryReport()
     clock.move(hours=2)
     assert deliver(box.url).sent == 20
     assert db.session.scalar(text("SELECT count(*) FROM mail_budget")) == 2
@@ -791,22 +944,31 @@ def hour(moment: datetime) -> int:
 
 
 @on_postgresql("databases")
-@pytest.mark.parametrize("said", ["421 4.7.0 slow down", "432 4.3.2 busy", "450 4.2.1 too fast", "451 4.7.500 slow", "452 4.5.3 later"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "421 4.7.0 slow down",
+        "432 4.3.2 busy",
+        "450 4.2.1 too fast",
+        "451 4.7.500 slow",
+        "452 4.5.3 later",
+    ],
+)
 def test_a_server_that_asks_to_slow_down_gets_fewer_then_more_and_loses_none(
     app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime], said: str
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=60)
-    queue("again", WAVE, [f"p{number}" for number in range(40)])
+    queue_letters("again", WAVE, [f"p{number}" for number in range(40)])
     deliver(box.url, seconds=60)
     quick = most_in_a_minute(turns)
     turns.clear()
     box.answers = {"RCPT": [said]}
-    queue("again", WAVE, [f"q{number}" for number in range(80)])
+    queue_letters("again", WAVE, [f"q{number}" for number in range(80)])
     deliver(box.url)
     slow = most_in_a_minute(turns[1:])
     turns.clear()
     clock.move(minutes=30)
-    queue("again", WAVE, [f"r{number}" for number in range(60)])
+    queue_letters("again", WAVE, [f"r{number}" for number in range(60)])
     deliver(box.url)
     assert (quick > 35, slow <= 30, most_in_a_minute(turns) > 50) == (True, True, True)
     assert len(set(box.recipients)) == len(box.recipients) == 180
@@ -814,13 +976,17 @@ def test_a_server_that_asks_to_slow_down_gets_fewer_then_more_and_loses_none(
 
 @on_postgresql("databases")
 @pytest.mark.parametrize("share", [0.05, 0.30])
-def test_with_many_451_the_waits_grow_and_all_arrive(desk: Desk, box: Postbox, clock: Clock, share: float) -> None:
+def test_with_many_451_the_waits_grow_and_all_arrive(
+    desk: Desk, box: Postbox, clock: Clock, share: float
+) -> None:
     source = Random(3)
     people = [f"p{number}" for number in range(100)]
-    queue("again", WAVE, people)
-    box.answers = {"RCPT": ["451 4.3.0 later" if source.random() < share else "250 OK" for _ in range(400)]}
+    queue_letters("again", WAVE, people)
+    box.answers = {
+        "RCPT": ["451 4.3.0 later" if source.random() < share else "250 OK" for _ in range(400)]
+    }
     passes = 0
-    while status(WAVE).counts("again") != {"sent": 100} and passes < 60:
+    while delivery_status(WAVE).counts("again") != {"sent": 100} and passes < 60:
         deliver(box.url)
         clock.move(seconds=15)
         passes += 1
@@ -830,80 +996,104 @@ def test_with_many_451_the_waits_grow_and_all_arrive(desk: Desk, box: Postbox, c
     assert (int(str(attempts[late])) > 1, passes < 60) == (True, True)
 
 
-def test_another_451_is_about_one_letter_and_slows_nothing(app: Flask, desk: Desk, box: Postbox, clock: Clock) -> None:
+def test_another_451_is_about_one_letter_and_slows_nothing(
+    app: Flask, desk: Desk, box: Postbox, clock: Clock
+) -> None:
     box.answers = {"RCPT": ["451 4.3.0 greylisted"]}
-    queue("again", WAVE, ["p1", "p2"])
+    queue_letters("again", WAVE, ["p1", "p2"])
     deliver(box.url)
     assert db.session.scalar(text("SELECT share FROM mail_channel")) == 1.0
 
 
-def test_recipients_are_blanked_a_month_after_the_close_and_not_before(app: Flask, desk: Desk, box: Postbox, clock: Clock) -> None:
-    register(app, Kind("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3)))
-    queue("again", WAVE, ["olga", "rolf"])
+def test_recipients_are_blanked_a_month_after_the_close_and_not_before(
+    app: Flask, desk: Desk, box: Postbox, clock: Clock
+) -> None:
+    register_letter_type(
+        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+    )
+    queue_letters("again", WAVE, ["olga", "rolf"])
     deliver(box.url)
     clock.move(days=29)
-    queue("brief", WAVE, ["otto"])
+    queue_letters("brief", WAVE, ["otto"])
     deliver(box.url)
-    blank_old(WAVE, AT, AT + timedelta(days=29))
+    erase_old_recipients(WAVE, AT, AT + timedelta(days=29))
     assert sorted(rows()) == ["olga", "otto", "rolf"]
-    blank_old(WAVE, AT, AT + timedelta(days=31))
+    erase_old_recipients(WAVE, AT, AT + timedelta(days=31))
     assert sorted(rows()) == ["", "otto"]
-    blank_old(WAVE, AT, AT + timedelta(days=60))
+    erase_old_recipients(WAVE, AT, AT + timedelta(days=60))
     assert sorted(rows()) == [""]
-    assert status(WAVE).counts("again") == {"sent": 2}
-    assert "olga" not in str(db.session.execute(text("SELECT * FROM outbox WHERE wave = :w"), {"w": WAVE}).all())
+    assert delivery_status(WAVE).counts("again") == {"sent": 2}
+    assert "olga" not in str(
+        db.session.execute(text("SELECT * FROM outbox WHERE wave = :w"), {"w": WAVE}).all()
+    )
 
 
 def test_status_counts_by_kind_and_state_and_names_nobody(desk: Desk, box: Postbox) -> None:
     box.answers = {"RCPT": ["550 5.1.1 <x@northwind.example>"]}
-    queue("again", WAVE, ["ada", "bob"])
+    queue_letters("again", WAVE, ["ada", "bob"])
     deliver(box.url)
-    queue("once", WAVE, ["cleo"])
-    found = status(WAVE)
+    queue_letters("once", WAVE, ["cleo"])
+    found = delivery_status(WAVE)
     assert found.numbers == {"again": {"failed": 1, "sent": 1}, "once": {"ready": 1}}
     assert [reason for _, reason in found.failures] == ["this mailbox does not exist (550 5.1.1)"]
     assert (found.counts("again")["sent"], found.counts("unheard-of")) == (1, {})
-    assert status("noise-2027-01").numbers == {"once": {"ready": 1}}
-    assert status().numbers["once"] == {"ready": 2}
+    assert delivery_status("noise-2027-01").numbers == {"once": {"ready": 1}}
+    assert delivery_status().numbers["once"] == {"ready": 2}
 
 
 # Kinds whose numbers are told nowhere
 
 
-def test_of_a_kind_that_is_not_told_only_whether_it_is_done_is_ever_said(app: Flask, desk: Desk, box: Postbox) -> None:
-    register(app, Kind("quiet", 70, again=False, write=desk.write, told=False))
+def test_of_a_kind_that_is_not_told_only_whether_it_is_done_is_ever_said(
+    app: Flask, desk: Desk, box: Postbox
+) -> None:
+    register_letter_type(app, LetterType("quiet", 70, again=False, write=desk.write, told=False))
     desk.storing = {"bob": lambda: False}
     box.answers = {"RCPT": ["250 OK", "250 OK", "550 5.1.1 unknown"]}
-    queue("again", WAVE, ["ada"])
-    queue("quiet", WAVE, ["ada", "bob", "cleo", "dora"])
-    assert (status(WAVE).numbers, status(WAVE).progress) == ({"again": {"ready": 1}}, {"quiet": "going out"})
+    queue_letters("again", WAVE, ["ada"])
+    queue_letters("quiet", WAVE, ["ada", "bob", "cleo", "dora"])
+    assert (delivery_status(WAVE).numbers, delivery_status(WAVE).progress) == (
+        {"again": {"ready": 1}},
+        {"quiet": "going out"},
+    )
     report = deliver(box.url)
-    assert (report.lines(), report.sent, report.failed, report.cancelled) == (("letters: 1 sent",), 1, 0, 0)
-    assert (status(WAVE).numbers, status(WAVE).progress, status().failures) == ({"again": {"sent": 1}}, {"quiet": "done"}, ())
+    assert (report.lines(), report.sent, report.failed, report.cancelled) == (
+        ("letters: 1 sent",),
+        1,
+        0,
+        0,
+    )
+    assert (
+        delivery_status(WAVE).numbers,
+        delivery_status(WAVE).progress,
+        delivery_status().failures,
+    ) == ({"again": {"sent": 1}}, {"quiet": "done"}, ())
     assert len(box.kept) == 3
     assert retry(WAVE) == 0
-    queue("quiet", "another", ["eve"])
-    forget_quiet(WAVE)
-    kinds = db.session.execute(text("SELECT wave, kind FROM outbox WHERE kind <> 'once' ORDER BY kind")).all()
+    queue_letters("quiet", "another", ["eve"])
+    forget_confidential_letters(WAVE)
+    kinds = db.session.execute(
+        text("SELECT wave, kind FROM outbox WHERE kind <> 'once' ORDER BY kind")
+    ).all()
     assert [tuple(one) for one in kinds] == [(WAVE, "again"), ("another", "quiet")]
 
 
 def test_another_letter_is_queued_unless_one_waits(desk: Desk, box: Postbox) -> None:
-    queue("once", WAVE, ["ada"])
+    queue_letters("once", WAVE, ["ada"])
     for _ in range(2):
-        queue_another("again", WAVE, "ada", unless_waiting=("once", "again"))
+        queue_another_letter("again", WAVE, "ada", unless_waiting=("once", "again"))
     assert deliver(box.url).sent == 1
     for number in (1, 2):
         for _ in range(2):
-            queue_another("again", WAVE, "ada", unless_waiting=("once", "again"))
+            queue_another_letter("again", WAVE, "ada", unless_waiting=("once", "again"))
         assert deliver(box.url).sent == 1, number
     assert len(box.kept) == 3
 
 
 def test_blanked_rows_name_nobody_and_a_waiting_letter_keeps_its_place(desk: Desk) -> None:
-    queue("again", WAVE, ["olga", "rolf"])
-    queue("once", WAVE, ["olga"])
-    blank(["olga"])
+    queue_letters("again", WAVE, ["olga", "rolf"])
+    queue_letters("once", WAVE, ["olga"])
+    erase_recipients(["olga"])
     found = db.session.execute(text("SELECT * FROM outbox WHERE wave = :w"), {"w": WAVE}).all()
     assert len(found) == 3
     assert "olga" not in str(found)

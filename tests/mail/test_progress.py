@@ -10,18 +10,18 @@ from sqlalchemy import event, insert, update
 from survey.access.service import audit
 from survey.database import db, transaction
 from survey.mail.outbox.service import progress
-from survey.mail.outbox.service.letter_types import Kind, register
+from survey.mail.outbox.service.letter_types import LetterType, register_letter_type
 from survey.mail.outbox.tables import LetterTotalRow, OutboxRow
-from survey.mail.rules.states import State
-from survey.mail.rules.wording import BY_HAND, TAKEN_BACK, Counts
+from survey.mail.rules.states import LetterState
+from survey.mail.rules.wording import BY_HAND, TAKEN_BACK, StateCounts
 from survey.mail.service import (
     OF_ITSELF,
     channel_pause,
-    pause,
+    pause_sending,
     pause_wave,
     paused_waves,
-    queue,
-    resume,
+    queue_letters,
+    resume_sending,
     resume_wave,
 )
 
@@ -51,21 +51,31 @@ def written(app: Flask) -> None:
         ("sum", False, True),
         ("quiet", False, False),
     ):
-        register(app, Kind(name, 50, again=True, write=lambda _: None, told=told, summed=summed))
+        register_letter_type(
+            app, LetterType(name, 50, again=True, write=lambda _: None, told=told, summed=summed)
+        )
     for wave in (WAVE, OTHER):
         for kind in ("loud", "quiet"):
-            queue(kind, wave, [f"p{number}" for number in range(5)])
+            queue_letters(kind, wave, [f"p{number}" for number in range(5)])
     with transaction() as session:
         ours = update(OutboxRow).where(OutboxRow.wave == WAVE, OutboxRow.kind == "loud")
-        session.execute(ours.where(OutboxRow.recipient == "p0").values(state=State.SENT.value))
-        session.execute(ours.where(OutboxRow.recipient == "p1").values(state=State.CANCELLED.value, last_reason=TAKEN_BACK))
-        session.execute(ours.where(OutboxRow.recipient == "p2").values(state=State.BOUNCED.value))
+        session.execute(
+            ours.where(OutboxRow.recipient == "p0").values(state=LetterState.SENT.value)
+        )
+        session.execute(
+            ours.where(OutboxRow.recipient == "p1").values(
+                state=LetterState.CANCELLED.value, last_reason=TAKEN_BACK
+            )
+        )
+        session.execute(
+            ours.where(OutboxRow.recipient == "p2").values(state=LetterState.BOUNCED.value)
+        )
         session.execute(
             insert(LetterTotalRow),
             [
-                {"wave": WAVE, "kind": "sum", "state": State.SENT.value, "number": 7},
-                {"wave": WAVE, "kind": "sum", "state": State.FAILED.value, "number": 2},
-                {"wave": OTHER, "kind": "sum", "state": State.SENT.value, "number": 100},
+                {"wave": WAVE, "kind": "sum", "state": LetterState.SENT.value, "number": 7},
+                {"wave": WAVE, "kind": "sum", "state": LetterState.FAILED.value, "number": 2},
+                {"wave": OTHER, "kind": "sum", "state": LetterState.SENT.value, "number": 100},
             ],
         )
 
@@ -73,11 +83,11 @@ def written(app: Flask) -> None:
 def test_the_letters_of_a_wave_are_summed_in_one_statement(app: Flask) -> None:
     written(app)
     with statements() as asked:
-        found = progress.letters(WAVE)
+        found = progress.letter_counts(WAVE)
     assert len(asked) == 1
     assert found.counts == {
-        "loud": Counts(waiting=2, sent=1, bounced=1, cancelled=1),
-        "sum": Counts(sent=7, failed=2),
+        "loud": StateCounts(waiting=2, sent=1, bounced=1, cancelled=1),
+        "sum": StateCounts(sent=7, failed=2),
     }
     assert found.quiet == {"quiet": "going out"}
     assert (found.unknown_kinds, found.later) == ((), 0)
@@ -88,31 +98,38 @@ def test_all_letters_are_summed_in_one_statement_and_no_sum_of_a_quiet_kind_is_t
 ) -> None:
     written(app)
     with statements() as asked:
-        found = progress.letters()
+        found = progress.letter_counts()
     assert len(asked) == 1
-    assert found.counts == {"loud": Counts(waiting=7, sent=1, bounced=1, cancelled=1)}
+    assert found.counts == {"loud": StateCounts(waiting=7, sent=1, bounced=1, cancelled=1)}
 
 
 def test_a_kind_that_nobody_can_write_is_named_while_it_waits(app: Flask) -> None:
     written(app)
     with transaction() as session:
-        session.execute(update(OutboxRow).where(OutboxRow.recipient == "p4", OutboxRow.wave == WAVE).values(kind="stranger"))
-    assert progress.letters(WAVE).unknown_kinds == ("stranger",)
+        session.execute(
+            update(OutboxRow)
+            .where(OutboxRow.recipient == "p4", OutboxRow.wave == WAVE)
+            .values(kind="stranger")
+        )
+    assert progress.letter_counts(WAVE).unknown_kinds == ("stranger",)
 
 
 def told() -> list[tuple[str, str, object]]:
-    return [(entry.who, entry.what, entry.facts.get("reason")) for entry in reversed(audit.entries())]
+    return [
+        (entry.who, entry.what, entry.facts.get("reason"))
+        for entry in reversed(audit.list_entries())
+    ]
 
 
 def test_each_pause_of_all_mail_is_audited_once(app: Flask) -> None:
-    pause(actor="mira")
-    pause(actor="nils")
-    pause("the mail server refused our sign-in", actor=OF_ITSELF)
-    pause(actor="mira")
+    pause_sending(actor="mira")
+    pause_sending(actor="nils")
+    pause_sending("the mail server refused our sign-in", actor=OF_ITSELF)
+    pause_sending(actor="mira")
     assert channel_pause() is not None
     assert channel_pause()[0] == "the mail server refused our sign-in"  # type: ignore[index]
-    resume(actor="nils")
-    resume(actor="nils")
+    resume_sending(actor="nils")
+    resume_sending(actor="nils")
     assert channel_pause() is None
     assert told() == [("mira", "mail paused", BY_HAND), ("nils", "mail resumed", None)]
 

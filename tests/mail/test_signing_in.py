@@ -9,15 +9,16 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.database import db
-from survey.mail.outbox.service.delivery import deliver
-from survey.mail.outbox.service.letter_types import Draft, Kind, register
-from survey.mail.outbox.service.letters import status
-from survey.mail.outbox.service.pausing import resume
-from survey.mail.outbox.service.queue import queue
+from survey.mail.outbox.service.delivery import deliver_letters
+from survey.mail.outbox.service.letter_types import LetterType, PreparedLetter, register_letter_type
+from survey.mail.outbox.service.letters import delivery_status
+from survey.mail.outbox.service.pausing import resume_sending
+from survey.mail.outbox.service.queue import queue_letters
 from survey.mail.rules.letter import Letter
 from tests.answering.today import everything_stored
 from tests.mail.postbox import TokenBox, open_postbox
 from tests.mail.tokens import APPLICATION, MAILBOX, SECRET, TokenServer, open_token_server
+from tests.proofs import on_postgresql
 
 WAVE = "it-support-2027-q1"
 
@@ -32,10 +33,15 @@ def issuer() -> Iterator[TokenServer]:
 def box(app: Flask, issuer: TokenServer) -> Iterator[TokenBox]:
     """A server that takes the newest token, the settings for it, and a kind of letter whose recipients stand before the @."""
 
-    def letter(recipient: str) -> Draft:
-        return Draft(Letter("Ada", f"{recipient}@northwind.example", "Hello", "Hello.\n", "<p>Hello.</p>"), lambda: True)
+    def letter(recipient: str) -> PreparedLetter:
+        return PreparedLetter(
+            Letter("Ada", f"{recipient}@northwind.example", "Hello", "Hello.\n", "<p>Hello.</p>"),
+            lambda: True,
+        )
 
-    register(app, Kind("again", 50, again=True, write=lambda item: letter(item.recipient)))
+    register_letter_type(
+        app, LetterType("again", 50, again=True, write=lambda item: letter(item.recipient))
+    )
     found = TokenBox(user=MAILBOX, accepts=lambda: "".join(issuer.issued[-1:]))
     with open_postbox(sign_in=True, box=found) as server:
         app.config["CANDOUR"] = replace(
@@ -50,51 +56,66 @@ def box(app: Flask, issuer: TokenServer) -> Iterator[TokenBox]:
 
 
 def rows() -> dict[str, tuple[str, int, str | None]]:
-    found = db.session.execute(text("SELECT recipient, state, attempts, last_reason FROM outbox WHERE wave = :w"), {"w": WAVE}).all()
+    found = db.session.execute(
+        text("SELECT recipient, state, attempts, last_reason FROM outbox WHERE wave = :w"),
+        {"w": WAVE},
+    ).all()
     db.session.rollback()
     return {row[0]: (row[1], row[2], row[3]) for row in found}
 
 
-def test_letters_leave_with_one_token_for_several_passes(box: TokenBox, issuer: TokenServer) -> None:
+def test_letters_leave_with_one_token_for_several_passes(
+    box: TokenBox, issuer: TokenServer
+) -> None:
     for recipient in ("ada", "bo"):
-        queue("again", WAVE, [recipient])
-        assert deliver().sent == 1
+        queue_letters("again", WAVE, [recipient])
+        assert deliver_letters().sent == 1
     assert len(issuer.issued) == 1, "kept in memory between passes"
     assert box.recipients == ["ada@northwind.example", "bo@northwind.example"]
 
 
-def test_two_refused_tokens_pause_the_channel_spend_no_attempt_and_resume_goes_on(box: TokenBox, issuer: TokenServer) -> None:
+@on_postgresql("databases")
+def test_two_refused_tokens_pause_the_channel_spend_no_attempt_and_resume_goes_on(
+    box: TokenBox, issuer: TokenServer
+) -> None:
     box.accepts = lambda: "none"
-    queue("again", WAVE, ["ada", "bo", "cy"])
-    assert "Sending is paused: the mail server refused our sign-in (535 5.7.8)" in deliver().problem
+    queue_letters("again", WAVE, ["ada", "bo", "cy"])
+    assert (
+        "Sending is paused: the mail server refused our sign-in (535 5.7.8)"
+        in deliver_letters().problem
+    )
     assert rows() == dict.fromkeys(("ada", "bo", "cy"), ("ready", 0, None))
-    assert status().paused_because == "the mail server refused our sign-in (535 5.7.8)"
-    deliver()
+    assert delivery_status().paused_because == "the mail server refused our sign-in (535 5.7.8)"
+    deliver_letters()
     assert len(issuer.issued) == 2, "while it is paused nobody asks for another"
     box.accepts = lambda: issuer.issued[-1]
-    resume()
-    assert deliver().sent == 3
+    resume_sending()
+    assert deliver_letters().sent == 3
     assert {row[0] for row in rows().values()} == {"sent"}
 
 
-def test_an_expired_secret_pauses_and_a_sign_in_server_that_is_busy_does_not(box: TokenBox, issuer: TokenServer) -> None:
-    queue("again", WAVE, ["ada"])
+def test_an_expired_secret_pauses_and_a_sign_in_server_that_is_busy_does_not(
+    box: TokenBox, issuer: TokenServer
+) -> None:
+    queue_letters("again", WAVE, ["ada"])
     issuer.answers = [(503, b"", {})]
-    assert "No mail left: the sign-in server 127.0.0.1 is busy (503)" in deliver().problem
-    assert status().paused_because is None
-    resume()
-    issuer.answers = [(401, b'{"error": "invalid_client", "error_description": "AADSTS7000222: expired"}', {})]
-    deliver()
-    assert "invalid_client, AADSTS7000222" in (status().paused_because or "")
+    assert "No mail left: the sign-in server 127.0.0.1 is busy (503)" in deliver_letters().problem
+    assert delivery_status().paused_because is None
+    resume_sending()
+    issuer.answers = [
+        (401, b'{"error": "invalid_client", "error_description": "AADSTS7000222: expired"}', {})
+    ]
+    deliver_letters()
+    assert "invalid_client, AADSTS7000222" in (delivery_status().paused_because or "")
     assert rows() == {"ada": ("ready", 0, None)}
     assert box.greeted == []
-    resume()
-    assert deliver().sent == 1
+    resume_sending()
+    assert deliver_letters().sent == 1
 
 
 def test_one_address_with_accents_fails_alone(box: TokenBox) -> None:
-    queue("again", WAVE, ["ada", "ünal", "zoe"])
-    report = deliver()
+    queue_letters("again", WAVE, ["ada", "ünal", "zoe"])
+    report = deliver_letters()
     assert (report.sent, report.failed) == (2, 1)
     assert rows()["ünal"] == ("failed", 1, "the mail server cannot handle this address")
     assert sorted(box.recipients) == ["ada@northwind.example", "zoe@northwind.example"]
@@ -106,12 +127,24 @@ def test_no_token_and_no_secret_is_stored_or_logged(
     caplog.set_level(logging.DEBUG)
     app.debug = True
     box.accepts = lambda: "".join(issuer.issued[1:])  # the first one is refused
-    queue("again", WAVE, ["ada"])
-    assert deliver().sent == 1
-    issuer.answers = [(401, b'{"error": "invalid_client", "error_description": "secret s3cret~of.the-application is wrong"}', {})]
+    queue_letters("again", WAVE, ["ada"])
+    assert deliver_letters().sent == 1
+    issuer.answers = [
+        (
+            401,
+            (
+                b'{"error": "invalid_client", "error_description": "secret'
+                b' s3cret~of.the-application is wrong"}'
+            ),
+            {},
+        )
+    ]
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_oauth_scope="another")
-    queue("again", WAVE, ["bo"])
-    deliver()
-    written = f"{everything_stored()} {[record.getMessage() for record in caplog.records if not record.name.startswith('mail.')]}"
-    assert status().paused_because
+    queue_letters("again", WAVE, ["bo"])
+    deliver_letters()
+    written = (
+        f"{everything_stored()}"
+        f" {[record.getMessage() for record in caplog.records if not record.name.startswith('mail.')]}"
+    )
+    assert delivery_status().paused_because
     assert not any(secret in written for secret in (SECRET, *issuer.issued))

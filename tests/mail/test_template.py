@@ -14,7 +14,11 @@ from survey.mail.rules.template import Marks, Template
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=40)
 
 
-def template(subject: str = "Hello {0}", text: str = "{1} and {0}\n{0}\n", html: str = '<a title="{0}" href="x#{1}">{0}</a>') -> Template:
+def template(
+    subject: str = "Hello {0}",
+    text: str = "{1} and {0}\n{0}\n",
+    html: str = '<a title="{0}" href="x#{1}">{0}</a>',
+) -> Template:
     marks = Marks("first", "second")
     both = (marks["first"], marks["second"])
     return Template.of(
@@ -33,10 +37,17 @@ def filled(one: Template, first: str = "1st", second: str = "2nd") -> Letter:
 
 def test_every_part_has_its_slots_filled() -> None:
     letter = filled(template())
-    assert (letter.to_name, letter.to_address, letter.reply_to) == ("Ada", "ada@northwind.example", "dana@northwind.example")
+    assert (letter.to_name, letter.to_address, letter.reply_to) == (
+        "Ada",
+        "ada@northwind.example",
+        "dana@northwind.example",
+    )
     assert (letter.subject, letter.text) == ("Hello 1st", "2nd and 1st\n1st\n")
     assert letter.html == '<a title="1st" href="x#2nd">1st</a>'
-    assert letter.headers == (("List-Unsubscribe", "<https://x.example/2nd>"), ("X-Fixed", "as it is"))
+    assert letter.headers == (
+        ("List-Unsubscribe", "<https://x.example/2nd>"),
+        ("X-Fixed", "as it is"),
+    )
 
 
 @given(first=PRINTABLE, second=PRINTABLE)
@@ -54,7 +65,9 @@ def test_a_line_break_fills_no_slot(bad: str) -> None:
         filled(template(), bad)
 
 
-@pytest.mark.parametrize("values", [{}, {"first": "1"}, {"first": "1", "second": "2", "third": "3"}])
+@pytest.mark.parametrize(
+    "values", [{}, {"first": "1"}, {"first": "1", "second": "2", "third": "3"}]
+)
 def test_a_slot_left_out_or_unknown_is_refused(values: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="the slots are first, second"):
         template().fill("Ada", "ada@northwind.example", values)

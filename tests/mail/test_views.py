@@ -11,12 +11,16 @@ from flask.testing import FlaskClient
 from survey.access.rules.policy import POLICY
 from survey.app import create_app
 from survey.mail.rules.letter import Letter
-from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 from survey.mail.smtp.service.catcher import Catcher
 from survey.mail.smtp.service.message import Message
 from tests.conftest import settings
+from tests.proofs import on_postgresql
 
-HTML = "<html><head><title>t</title></head><body><a href='http://localhost/s/w#CODE'>Answer</a><script>alert(1)</script></body></html>"
+HTML = (
+    "<html><head><title>t</title></head><body><a"
+    " href='http://localhost/s/w#CODE'>Answer</a><script>alert(1)</script></body></html>"
+)
 TEXT = "Hello <b>Ada</b>\nhttp://localhost/s/w#CODE\n"
 
 
@@ -33,8 +37,13 @@ def catcher(app: Flask) -> Catcher:
     assert found.connect() is None
     for day, name in ((11, "Bob"), (12, "<i>Ada</i> Müller")):
         letter = Letter(name, "ada@northwind.example", f"Hello <u>{name[:3]}", TEXT, HTML)
-        message = Message(letter, "Dana <dana@northwind.example>", f"<{day}@northwind.example>", datetime(2027, 1, day, 9, tzinfo=UTC))
-        assert found.deliver(message) == Attempt(Outcome.SENT, "250")
+        message = Message(
+            letter,
+            "Dana <dana@northwind.example>",
+            f"<{day}@northwind.example>",
+            datetime(2027, 1, day, 9, tzinfo=UTC),
+        )
+        assert found.deliver(message) == DeliveryAttempt(DeliveryOutcome.SENT, "250")
     return found
 
 
@@ -45,13 +54,17 @@ def test_caught_letters_are_files_that_their_owner_alone_can_read(catcher: Catch
     assert stat.S_IMODE(catcher.folder.stat().st_mode) == 0o700
 
 
-def test_the_inbox_lists_letters_newest_first_and_escapes_them(catcher: Catcher, client: FlaskClient) -> None:
+def test_the_inbox_lists_letters_newest_first_and_escapes_them(
+    catcher: Catcher, client: FlaskClient
+) -> None:
     page = client.get("/mail").text
     assert page.index("Hello &lt;u&gt;&lt;i&gt;") < page.index("Hello &lt;u&gt;Bob")
     assert "<i>" not in page
 
 
-def test_an_empty_inbox_and_a_letter_that_is_being_written_are_no_error(app: Flask, client: FlaskClient) -> None:
+def test_an_empty_inbox_and_a_letter_that_is_being_written_are_no_error(
+    app: Flask, client: FlaskClient
+) -> None:
     assert "No letter yet" in client.get("/mail").text
     folder = app.config["CANDOUR"].folder / "mail"
     folder.mkdir(parents=True)
@@ -59,7 +72,9 @@ def test_an_empty_inbox_and_a_letter_that_is_being_written_are_no_error(app: Fla
     assert client.get("/mail").status_code == 200
 
 
-def test_a_letter_is_shown_with_working_links_and_its_html_in_a_frame(catcher: Catcher, client: FlaskClient) -> None:
+def test_a_letter_is_shown_with_working_links_and_its_html_in_a_frame(
+    catcher: Catcher, client: FlaskClient
+) -> None:
     newest = catcher.letters()[0]
     response = client.get(f"/mail/{newest.id}")
     assert response.headers["Content-Security-Policy"] == f"{POLICY}; frame-src 'self'"
@@ -71,9 +86,14 @@ def test_a_letter_is_shown_with_working_links_and_its_html_in_a_frame(catcher: C
     assert "<script" not in response.text
 
 
-def test_the_html_part_runs_nothing_and_opens_links_outside_its_frame(catcher: Catcher, client: FlaskClient) -> None:
+def test_the_html_part_runs_nothing_and_opens_links_outside_its_frame(
+    catcher: Catcher, client: FlaskClient
+) -> None:
     response = client.get(f"/mail/{catcher.letters()[0].id}/html")
-    rules = {rule.split()[0]: rule.split()[1:] for rule in response.headers["Content-Security-Policy"].split("; ")}
+    rules = {
+        rule.split()[0]: rule.split()[1:]
+        for rule in response.headers["Content-Security-Policy"].split("; ")
+    }
     assert rules == {
         "default-src": ["'none'"],
         "style-src": ["'unsafe-inline'"],
@@ -84,14 +104,26 @@ def test_the_html_part_runs_nothing_and_opens_links_outside_its_frame(catcher: C
     assert response.text.startswith('<html><head><base target="_blank">')
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("end", ["", "/html"])
-@pytest.mark.parametrize("name", ["0" * 32, "0" * 31, "..", "%2e%2e%2fsecret_key", "A" * 32, "secret"])
-def test_an_unknown_letter_is_not_found(catcher: Catcher, client: FlaskClient, name: str, end: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["0" * 32, "0" * 31, "..", "%2e%2e%2fsecret_key", "A" * 32, "secret"]
+)
+def test_an_unknown_letter_is_not_found(
+    catcher: Catcher, client: FlaskClient, name: str, end: str
+) -> None:
     (catcher.folder / "secret.eml").write_bytes(b"From: a@b.example\r\n\r\nx")
     assert client.get(f"/mail/{name}{end}").status_code == 404
 
 
-def test_where_a_real_server_is_set_there_is_no_inbox(database_url: str, tmp_path: Path, catcher: Catcher) -> None:
+def test_where_a_real_server_is_set_there_is_no_inbox(
+    database_url: str, tmp_path: Path, catcher: Catcher
+) -> None:
     letter = catcher.letters()[0].id
-    client = create_app(settings(database_url, tmp_path, CANDOUR_MAIL_URL="smtp://127.0.0.1:2525")).test_client()
-    assert [client.get(path).status_code for path in ("/mail", f"/mail/{letter}", f"/mail/{letter}/html")] == [404] * 3
+    client = create_app(
+        settings(database_url, tmp_path, CANDOUR_MAIL_URL="smtp://127.0.0.1:2525")
+    ).test_client()
+    assert [
+        client.get(path).status_code
+        for path in ("/mail", f"/mail/{letter}", f"/mail/{letter}/html")
+    ] == [404] * 3

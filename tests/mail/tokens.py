@@ -45,15 +45,27 @@ class TokenServer:
         """Why this request gets no token, in the words of RFC 6749."""
         if given.get("grant_type") == JWT_BEARER:
             claims = self.claims(given.get("assertion", ""))
-            good = claims and (claims["iss"], claims["sub"], claims["scope"]) == (ACCOUNT, MAILBOX, self.scope)
+            good = claims and (claims["iss"], claims["sub"], claims["scope"]) == (
+                ACCOUNT,
+                MAILBOX,
+                self.scope,
+            )
             return None if good else "invalid_grant"
         if given.get("grant_type") != "client_credentials":
             return "unsupported_grant_type"
         if given.get("scope") != self.scope:
             return "invalid_scope"
         if self.public_key:
-            claims = self.claims(given.get("client_assertion", "")) if given.get("client_assertion_type") == ASSERTED else None
-            good = claims and claims["iss"] == claims["sub"] == APPLICATION and "client_secret" not in given
+            claims = (
+                self.claims(given.get("client_assertion", ""))
+                if given.get("client_assertion_type") == ASSERTED
+                else None
+            )
+            good = (
+                claims
+                and claims["iss"] == claims["sub"] == APPLICATION
+                and "client_secret" not in given
+            )
         else:
             good = (given.get("client_id"), given.get("client_secret")) == (APPLICATION, SECRET)
         return None if good else "invalid_client"
@@ -63,10 +75,14 @@ class TokenServer:
         try:
             assert self.public_key
             found = jwt.decode(assertion, self.public_key, algorithms=["RS256", "PS256"])
-            jwt.JWTClaimsRegistry(aud={"essential": True, "value": self.url}, exp={"essential": True}).validate(found.claims)
+            jwt.JWTClaimsRegistry(
+                aud={"essential": True, "value": self.url}, exp={"essential": True}
+            ).validate(found.claims)
         except (JoseError, ValueError):
             return None
-        if found.header.get("x5t#S256") != self.thumbprint or found.header["alg"] != ("PS256" if self.thumbprint else "RS256"):
+        if found.header.get("x5t#S256") != self.thumbprint or found.header["alg"] != (
+            "PS256" if self.thumbprint else "RS256"
+        ):
             return None
         return dict(found.claims)
 
@@ -77,10 +93,23 @@ class TokenServer:
             return self.answers.pop(0)
         if fault := self.fault(given):
             self.refused.append(fault)
-            words = f"AADSTS7000215: Invalid client secret provided: '{given.get('client_secret')}'.\r\nTrace ID: \u00fc"
+            words = (
+                "AADSTS7000215: Invalid client secret provided:"
+                f" '{given.get('client_secret')}'.\r\nTrace ID: \u00fc"
+            )
             return 401, json.dumps({"error": fault, "error_description": words}).encode(), {}
         self.issued.append(f"token-{len(self.issued) + 1}.{'x' * 1500}")  # as long as real ones
-        return 200, json.dumps({"token_type": "Bearer", "expires_in": self.lifetime, "access_token": self.issued[-1]}).encode(), {}
+        return (
+            200,
+            json.dumps(
+                {
+                    "token_type": "Bearer",
+                    "expires_in": self.lifetime,
+                    "access_token": self.issued[-1],
+                }
+            ).encode(),
+            {},
+        )
 
 
 @contextmanager
@@ -94,10 +123,15 @@ def open_token_server(context: ssl.SSLContext | None) -> Iterator[TokenServer]:
         def do_POST(self) -> None:
             assert "Authorization" not in self.headers
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            status, octets, headers = found.answer({name: values[0] for name, values in parse_qs(body).items()})
+            status, octets, headers = found.answer(
+                {name: values[0] for name, values in parse_qs(body).items()}
+            )
             with suppress(OSError):
                 self.send_response(status)
-                for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(octets))} | headers).items():
+                for name, value in (
+                    {"Content-Type": "application/json", "Content-Length": str(len(octets))}
+                    | headers
+                ).items():
                     self.send_header(name, value)
                 self.end_headers()
                 for at in range(len(octets)) if found.seconds else ():  # octet by octet
@@ -124,7 +158,9 @@ def open_token_server(context: ssl.SSLContext | None) -> Iterator[TokenServer]:
 
     server = Server(("127.0.0.1", 0), Handler)
     found.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield found

@@ -13,21 +13,42 @@ from sqlalchemy import text
 from survey.database import db, transaction
 from survey.kernel.clock import now
 from survey.organisation import service
-from survey.organisation.rules.promise import THRESHOLDS, Terms, in_the_mail, on_the_form
+from survey.organisation.rules.promise import (
+    THRESHOLDS,
+    PromiseTerms,
+    promise_in_mail,
+    promise_on_form,
+)
 from survey.organisation.service import set_organisation
 from survey.waves import service as waves
-from survey.waves.rules.waves import MINIMUM_DETAIL, MINIMUM_GROUP, printed
+from survey.waves.rules.waves import MINIMUM_DETAIL, MINIMUM_GROUP, printed_time
 from tests.answering.today import open_today, sent_letters
 from tests.cast import Company, answer
 from tests.outside import browser
+from tests.proofs import on_postgresql
 
-ATTACK = {"id": "A1", "what": "Order of rows & times", "linked": 7, "chance": 20.0, "limit": 35, "of": 1200, "fault_caught": True}
-REPORT = {"written_by": "make attack", "attacks": [ATTACK, {**ATTACK, "id": "A2", "what": "Times", "fault_caught": False}]}
+ATTACK = {
+    "id": "A1",
+    "what": "Order of rows & times",
+    "linked": 7,
+    "chance": 20.0,
+    "limit": 35,
+    "of": 1200,
+    "fault_caught": True,
+}
+REPORT = {
+    "written_by": "make attack",
+    "attacks": [ATTACK, {**ATTACK, "id": "A2", "what": "Times", "fault_caught": False}],
+}
 CONTACT = ("Rana Deyes", "rana@northwind.example", "Works council", "servers.example")
 
 
 def words(page: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split()).replace(" ,", ",").replace(" .", ".")
+    return (
+        " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+        .replace(" ,", ",")
+        .replace(" .", ".")
+    )
 
 
 def shown(app: Flask, address: str = "/promise") -> str:
@@ -40,32 +61,52 @@ def company(app: Flask) -> Company:
     found = open_today(app, {"Sales": 20, "Service": 16})
     set_organisation("Nordwind & Co", *CONTACT, several_zones=True)
     with transaction() as session:
-        session.execute(text("UPDATE wave SET k_group = 7, k_comment = 13 WHERE id = :id"), {"id": found.wave.id})
-    return replace(found, wave=waves.wave(found.wave.slug))
+        session.execute(
+            text("UPDATE wave SET k_group = 7, k_comment = 13 WHERE id = :id"),
+            {"id": found.wave.id},
+        )
+    return replace(found, wave=waves.find_wave(found.wave.slug))
 
 
-def terms_of(company: Company) -> Terms:
+def terms_of(company: Company) -> PromiseTerms:
     wave = company.wave
-    closes = printed(wave.closes, wave.timezone, several_zones=True)
-    return Terms("Nordwind & Co", "Brightline IT", "Works council", "servers.example", closes, wave.minimum_group, wave.minimum_detail)
+    closes = printed_time(wave.closes, wave.timezone, several_zones=True)
+    return PromiseTerms(
+        "Nordwind & Co",
+        "Brightline IT",
+        "Works council",
+        "servers.example",
+        closes,
+        wave.minimum_group,
+        wave.minimum_detail,
+    )
 
 
-def test_page_form_and_mail_state_what_is_frozen_for_the_wave(app: Flask, company: Company, tmp_path: Path) -> None:
-    sentences = on_the_form(terms_of(company))
-    assert "fewer than 7 answers; averages, detailed distributions and comments need 13" in sentences[2]
+def test_page_form_and_mail_state_what_is_frozen_for_the_wave(
+    app: Flask, company: Company, tmp_path: Path
+) -> None:
+    sentences = promise_on_form(terms_of(company))
+    assert (
+        "fewer than 7 answers; averages, detailed distributions and comments need 13"
+        in sentences[2]
+    )
     for address in ("/promise", f"/s/{company.wave.slug}"):
         page = shown(app, address)
         assert [sentence for sentence in sentences if sentence not in page] == [], address
     groups = {group.name: group.invited for group in company.wave.groups}
     for letter in sent_letters(tmp_path / "out"):
         said = " ".join(letter.text.split())
-        assert any(in_the_mail(terms_of(company), name, size) in said for name, size in groups.items())
+        assert any(
+            promise_in_mail(terms_of(company), name, size) in said for name, size in groups.items()
+        )
 
 
 def test_every_number_and_name_on_the_page_is_a_setting_of_the_wave(
     app: Flask, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "ATTACKED", tmp_path / "none.json")  # its figures are those of the attacks
+    monkeypatch.setattr(
+        service, "ATTACKED", tmp_path / "none.json"
+    )  # its figures are those of the attacks
     page = shown(app)
     assert "in steps of 7" in page
     assert "Questions: Rana Deyes, rana@northwind.example" in page
@@ -75,14 +116,20 @@ def test_every_number_and_name_on_the_page_is_a_setting_of_the_wave(
     assert "from Nordwind & Co’s staff list" in page
     assert re.findall("Northwind Ltd|Dana Reyes|Head of operations", page) == []
     closes = company.wave.closes
-    allowed = {str(company.wave.minimum_group), str(company.wave.minimum_detail), str(closes.day), f"{closes:%H}", f"{closes:%M}"}
+    allowed = {
+        str(company.wave.minimum_group),
+        str(company.wave.minimum_detail),
+        str(closes.day),
+        f"{closes:%H}",
+        f"{closes:%M}",
+    }
     assert set(re.findall(r"\d+", page)) <= allowed
 
 
 def test_an_extended_wave_states_its_new_date(app: Flask, company: Company) -> None:
-    before = printed(company.wave.closes, company.wave.timezone, several_zones=True)
-    extended = waves.extend(company.wave.slug, 3, now())
-    after = printed(extended.closes, extended.timezone, several_zones=True)
+    before = printed_time(company.wave.closes, company.wave.timezone, several_zones=True)
+    extended = waves.extend_wave(company.wave.slug, 3, now())
+    after = printed_time(extended.closes, extended.timezone, several_zones=True)
     assert before not in shown(app)
     assert f"({after})" in shown(app)
 
@@ -110,13 +157,17 @@ TOLD = (
 NEVER = ("100 %", "100%", "impossible", "guarantee", "nobody can", "anonymous")
 
 
-def test_the_page_tells_what_an_employee_may_refuse_and_learn_and_promises_nothing_beyond(app: Flask, company: Company) -> None:
+def test_the_page_tells_what_an_employee_may_refuse_and_learn_and_promises_nothing_beyond(
+    app: Flask, company: Company
+) -> None:
     page = shown(app)
     assert [told for told in TOLD if told not in page] == []
     assert [never for never in NEVER if never in page.lower()] == []
 
 
-def test_nothing_is_stored_about_a_person_that_the_page_does_not_name(app: Flask, company: Company) -> None:
+def test_nothing_is_stored_about_a_person_that_the_page_does_not_name(
+    app: Flask, company: Company
+) -> None:
     """The page's table of what is stored names everything that the staff side has columns for."""
     columns = {
         "person": {"id", "email", "name", "department", "site", "language", "leader"},
@@ -130,29 +181,55 @@ def test_nothing_is_stored_about_a_person_that_the_page_does_not_name(app: Flask
         assert set(found) == named, f"{table}: say on /promise what is stored, and for how long"
 
 
-def test_invitation_reminder_survey_and_thanks_lead_to_the_page(app: Flask, company: Company, tmp_path: Path) -> None:
+@on_postgresql("databases")
+def test_invitation_reminder_survey_and_thanks_lead_to_the_page(
+    app: Flask, company: Company, tmp_path: Path
+) -> None:
     for letter in sent_letters(tmp_path / "out")[:2]:
         assert "http://localhost/promise" in letter.text
         assert 'href="http://localhost/promise"' in letter.html
     answer(company, company.codes[0], {"OVR1": "4"})
-    for address in (f"/s/{company.wave.slug}", f"/s/{company.wave.slug}/thanks", f"/stop/{company.wave.slug}"):
+    for address in (
+        f"/s/{company.wave.slug}",
+        f"/s/{company.wave.slug}/thanks",
+        f"/stop/{company.wave.slug}",
+    ):
         assert 'href="/promise"' in browser(app).get(address).text
 
 
-def test_the_latest_attacks_are_shown_as_they_were_written(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_latest_attacks_are_shown_as_they_were_written(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
     service.ATTACKED.write_text(json.dumps(REPORT))
     page = shown(app)
-    linked = "Linked 7 of 1200; guessing links about 20.0, more than 35 would be a find. The fault put in on purpose was"
+    linked = (
+        "Linked 7 of 1200; guessing links about 20.0, more than 35 would be a find. The fault put"
+        " in on purpose was"
+    )
     assert f"Order of rows & times {linked} found." in page
     assert f"Times {linked} not found." in page
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     "content",
-    [None, "", "{", "[]", "null", '{"attacks": 1}', '{"attacks": []}', '{"attacks": [1]}', '{"attacks": [{"what": "x"}]}', "\ud800"],
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"attacks": 1}',
+        '{"attacks": []}',
+        '{"attacks": [1]}',
+        '{"attacks": [{"what": "x"}]}',
+        "\ud800",
+    ],
 )
-def test_without_a_whole_report_no_table_is_shown(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None) -> None:
+def test_without_a_whole_report_no_table_is_shown(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
     monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
     if content is not None:
         service.ATTACKED.write_bytes(content.encode("utf-8", "surrogatepass"))

@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from survey.organisation.rules.organisation import from_sender
-from survey.organisation.service import organisation
+from survey.organisation.rules.organisation import organisation_from_sender
+from survey.organisation.service import find_organisation
 from tests.outside import Browser, browser, signed_in
 
 SENDER = "Dana Reyes <feedback@northwind.example>"
@@ -27,24 +27,34 @@ def mira(app: Flask) -> Browser:
 
 def test_the_page_suggests_what_the_sender_tells_and_saves_what_is_better(mira: Browser) -> None:
     first = mira.get("/organisation").text
-    assert all(f'value="{text}"' in first for text in ("Northwind", "Dana Reyes", "feedback@northwind.example"))
-    assert organisation(SENDER) == from_sender(SENDER)
-    assert mira.press("/organisation", "/organisation", {**GOOD, "several_zones": "y"}).status_code == 303
+    assert all(
+        f'value="{text}"' in first
+        for text in ("Northwind", "Dana Reyes", "feedback@northwind.example")
+    )
+    assert find_organisation(SENDER) == organisation_from_sender(SENDER)
+    assert (
+        mira.press("/organisation", "/organisation", {**GOOD, "several_zones": "y"}).status_code
+        == 303
+    )
     assert 'role="status">Saved.' in mira.get("/organisation").text
-    assert organisation(SENDER).several_zones
+    assert find_organisation(SENDER).several_zones
     mira.press("/organisation", "/organisation", GOOD)
-    assert not organisation(SENDER).several_zones
+    assert not find_organisation(SENDER).several_zones
 
 
 def test_a_refused_form_lists_all_faults_and_keeps_its_input(mira: Browser) -> None:
-    page = mira.press("/organisation", "/organisation", {**GOOD, "name": "", "contact_email": '"><script>', "host": "kept.example"})
+    page = mira.press(
+        "/organisation",
+        "/organisation",
+        {**GOOD, "name": "", "contact_email": '"><script>', "host": "kept.example"},
+    )
     assert page.status_code == 400
     assert "<title>Error: " in page.text
     assert "Say the organisation&#39;s name." in page.text
     assert "Keep the address alone" in page.text
     assert 'value="kept.example"' in page.text
     assert "<script>" not in page.text
-    assert organisation(SENDER) == from_sender(SENDER)
+    assert find_organisation(SENDER) == organisation_from_sender(SENDER)
 
 
 def test_only_a_manager_with_a_fresh_form_may_change_the_facts(app: Flask, mira: Browser) -> None:
@@ -55,4 +65,4 @@ def test_only_a_manager_with_a_fresh_form_may_change_the_facts(app: Flask, mira:
     assert nils.get("/organisation").location.startswith("/sign-in")
     assert nils.post("/organisation", data=GOOD).status_code in {302, 400}
     assert mira.post("/organisation", data=GOOD).status_code == 400
-    assert organisation(SENDER) == from_sender(SENDER)
+    assert find_organisation(SENDER) == organisation_from_sender(SENDER)

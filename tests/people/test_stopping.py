@@ -6,14 +6,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from survey.access.service.audit import entries
+from survey.access.service.audit import list_entries
 from survey.database import db
 from survey.people.rules.staff_list import secret_in
 from survey.people.service.directory import import_people, list_people, remove_person
 from survey.people.service.stopping import (
     draw_stop_secret,
+    give_everybody_stop_secrets,
     has_stopped,
-    level_stop_secrets,
     stop_mails,
     store_stop_secrets,
     take_up_mails,
@@ -72,13 +72,13 @@ def test_an_unknown_secret_changes_nothing_and_nothing_is_logged(app: Flask) -> 
     import_people(staff_csv({"Sales": 3}))
     ada, secret = list_people()[0].id, draw_stop_secret()
     store_stop_secrets([(ada, secret)])
-    logged, before = len(entries()), everything_stored()
+    logged, before = len(list_entries()), everything_stored()
     for wrong in (draw_stop_secret(), "", "\0", secret[:-1], secret.swapcase()):
         stop_mails(wrong)
         take_up_mails(wrong)
     assert everything_stored() == before
     stop_mails(secret)
-    assert len(entries()) == logged
+    assert len(list_entries()) == logged
 
 
 @pytest.mark.parametrize("how", ["removed", "missing from the file"])
@@ -100,15 +100,20 @@ def test_who_leaves_takes_the_wish_and_the_secrets_along(app: Flask, how: str) -
 def test_levelled_everybody_has_as_many_secrets_and_all_still_work(app: Flask) -> None:
     import_people(staff_csv({"Sales": 3}))
     ids = [person.id for person in list_people()]
-    secrets = {one: [draw_stop_secret() for _ in range(number)] for one, number in zip(ids, (1, 4, 0), strict=True)}
+    secrets = {
+        one: [draw_stop_secret() for _ in range(number)]
+        for one, number in zip(ids, (1, 4, 0), strict=True)
+    }
     for one, theirs in secrets.items():
         store_stop_secrets((one, secret) for secret in theirs)
-    level_stop_secrets(ids)
-    assert sorted(db.session.execute(text("SELECT count(*) FROM stop_code GROUP BY person_id")).scalars()) == [4, 4, 4]
+    give_everybody_stop_secrets(ids)
+    assert sorted(
+        db.session.execute(text("SELECT count(*) FROM stop_code GROUP BY person_id")).scalars()
+    ) == [4, 4, 4]
     for one, theirs in secrets.items():
         for secret in theirs:
             stop_mails(secret)
             assert has_stopped(one)
             take_up_mails(secret)
-    level_stop_secrets([])
+    give_everybody_stop_secrets([])
     assert rows("stop_code") == 12

@@ -10,7 +10,12 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from survey.people.rules.staff_list import LARGEST_UPLOAD
-from survey.people.service.directory import continue_import, import_people, list_people, remove_person
+from survey.people.service.directory import (
+    continue_import,
+    import_people,
+    list_people,
+    remove_person,
+)
 from tests.cast import staff_csv
 from tests.outside import Browser, browser, hidden_fields, signed_in
 from tests.proofs import on_postgresql, proof
@@ -18,7 +23,12 @@ from tests.proofs import on_postgresql, proof
 GOOD = staff_csv({"Sales": 2, "Legal": 1})
 BAD = b"email,name,department\nada@northwind.example,Ada,Sales\nbad,=1+1,Sales\nada@northwind.example,Ada,SALES\n"
 PAGES = ["/people", "/people/import"]
-POSTS = ["/people/import", "/people/import/confirm", "/people/import/missing", "/people/import/faults.csv"]
+POSTS = [
+    "/people/import",
+    "/people/import/confirm",
+    "/people/import/missing",
+    "/people/import/faults.csv",
+]
 
 
 @pytest.fixture
@@ -53,7 +63,12 @@ def test_a_wrong_file_lists_its_rows_and_offers_no_confirmation(mira: Browser) -
     page = upload(mira, BAD)
     assert page.status_code == 400
     assert "<title>Error: 2 of 3 rows need a correction" in page.text
-    for told in ("Not a mail address", "The same address is in row 2", "Row 2 spells it “Sales”", "Nothing has been changed"):
+    for told in (
+        "Not a mail address",
+        "The same address is in row 2",
+        "Row 2 spells it “Sales”",
+        "Nothing has been changed",
+    ):
         assert told in unescape(page.text)
     assert "/people/import/confirm" not in page.text
     refused = mira.post("/people/import/confirm", data=hidden_fields(page))
@@ -78,11 +93,16 @@ def test_the_rows_to_correct_come_as_a_file_that_calculates_nothing(mira: Browse
         (b"", "the file is empty"),
         (b"PK\x03\x04rubbish", "spreadsheet file, not a CSV"),
         ("email,name,department".encode("utf-16"), "not text in UTF-8"),
-        (b"email,name,salary\nada@northwind.example,Ada,1\n", "Missing: department. Unknown: salary"),
+        (
+            b"email,name,salary\nada@northwind.example,Ada,1\n",
+            "Missing: department. Unknown: salary",
+        ),
         (b"x" * (LARGEST_UPLOAD + 1), "larger than 10 MiB"),
     ],
 )
-def test_what_is_no_staff_list_is_refused_in_words_on_the_form(mira: Browser, content: bytes, message: str) -> None:
+def test_what_is_no_staff_list_is_refused_in_words_on_the_form(
+    mira: Browser, content: bytes, message: str
+) -> None:
     page = upload(mira, content)
     assert page.status_code == 400
     assert page.text.count("<title>Error: ") == 1
@@ -92,7 +112,11 @@ def test_what_is_no_staff_list_is_refused_in_words_on_the_form(mira: Browser, co
 
 def test_no_file_and_far_too_large_a_request_are_answered_in_words(mira: Browser) -> None:
     assert "Choose a CSV file" in mira.press("/people/import", "/people/import", {}).text
-    huge = mira.press("/people/import", "/people/import", {"file": (io.BytesIO(b"x" * (LARGEST_UPLOAD * 2)), "staff.csv")})
+    huge = mira.press(
+        "/people/import",
+        "/people/import",
+        {"file": (io.BytesIO(b"x" * (LARGEST_UPLOAD * 2)), "staff.csv")},
+    )
     assert huge.status_code == 413
     assert "at most 10 MiB" in huge.text
 
@@ -100,7 +124,10 @@ def test_no_file_and_far_too_large_a_request_are_answered_in_words(mira: Browser
 @proof("scale")
 def test_a_large_honest_file_survives_the_preview(mira: Browser) -> None:
     numbers = range(60_000)
-    rows = (f"p{n:07}@northwind.example,{hashlib.sha512(bytes([n % 256, n // 256])).hexdigest()[:100]},Sales" for n in numbers)
+    rows = (
+        f"p{n:07}@northwind.example,{hashlib.sha512(bytes([n % 256, n // 256])).hexdigest()[:100]},Sales"
+        for n in numbers
+    )
     content = "\n".join(["email,name,department", *rows]).encode()
     assert len(content) > LARGEST_UPLOAD * 3 // 4
     done = mira.post("/people/import/confirm", data=hidden_fields(upload(mira, content)))
@@ -108,7 +135,9 @@ def test_a_large_honest_file_survives_the_preview(mira: Browser) -> None:
     assert list_people() == ()
     page = mira.get("/people").text
     assert "60,000 people are to be added" in page
-    assert '<progress max="60000" value="0" aria-labelledby="importing">0 of 60,000</progress>' in page
+    assert (
+        '<progress max="60000" value="0" aria-labelledby="importing">0 of 60,000</progress>' in page
+    )
     assert "Nothing does the timed work at present" in page
     previewed = hidden_fields(upload(mira, GOOD))
     waits = mira.post("/people/import/confirm", data=previewed)
@@ -147,7 +176,9 @@ def test_people_who_are_not_in_the_file_are_named_before_they_go(mira: Browser) 
 @on_postgresql("databases")
 @pytest.mark.parametrize("changed", ["x{}", "{}x", "", "é", "a.b"])
 @pytest.mark.parametrize("path", POSTS[1:])
-def test_a_carried_file_that_somebody_changed_is_refused(mira: Browser, path: str, changed: str) -> None:
+def test_a_carried_file_that_somebody_changed_is_refused(
+    mira: Browser, path: str, changed: str
+) -> None:
     fields = hidden_fields(upload(mira, GOOD))
     answer = mira.post(path, data={**fields, "carried": changed.format(fields["carried"])})
     assert answer.status_code == 400
@@ -173,7 +204,10 @@ def test_a_viewer_reads_no_directory_and_changes_none(app: Flask) -> None:
     token = hidden_fields(viewer.get("/account"))["csrf_token"]
     one = f"/people/{list_people()[0].id}"
     answers = [viewer.get(path) for path in [*PAGES, f"{one}/address", f"{one}/remove"]]
-    answers += [viewer.post(path, data={"csrf_token": token}) for path in [*POSTS, f"{one}/address", f"{one}/remove"]]
+    answers += [
+        viewer.post(path, data={"csrf_token": token})
+        for path in [*POSTS, f"{one}/address", f"{one}/remove"]
+    ]
     assert {answer.status_code for answer in answers} == {403}
     assert not any("northwind.example" in answer.text for answer in answers)
     assert len(list_people()) == 3

@@ -38,7 +38,11 @@ class KindsContract(Contract):
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: FBT001 - the library's signature
         """Looks at each import between two modules of one room."""
-        floor_of = {kind.strip(): number for number, layer in enumerate(self.kinds) for kind in layer.split("|")}
+        floor_of = {
+            kind.strip(): number
+            for number, layer in enumerate(self.kinds)
+            for kind in layer.split("|")
+        }
         climbs = sorted(
             f"{importer} -> {imported}"
             for importer in graph.modules
@@ -52,10 +56,15 @@ class KindsContract(Contract):
         """Prints each import that climbs."""
         for climb in check.metadata["climbs"]:
             output.print_error(f"An import inside a room climbs: {climb}")
-        output.print_error("docs/architecture.md says what each of the seven kinds holds: move the code to the kind that has all it needs.")
+        output.print_error(
+            "docs/architecture.md says what each of the seven kinds holds: move the code to the"
+            " kind that has all it needs."
+        )
 
 
-def _climbs(importer: str, imported: str, floor_of: dict[str, int], without_kinds: frozenset[str]) -> bool:
+def _climbs(
+    importer: str, imported: str, floor_of: dict[str, int], without_kinds: frozenset[str]
+) -> bool:
     kinds = frozenset(floor_of)
     above, below = place_of(importer, kinds), place_of(imported, kinds)
     if above is None or below is None or above.room != below.room or above.room in without_kinds:

@@ -7,7 +7,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 CONTRACTS = {
-    contract["id"]: contract for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    contract["id"]: contract
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
 }
 
 
@@ -29,7 +32,9 @@ def test_every_room_has_its_line_and_every_line_its_room() -> None:
 
 
 def test_the_floors_of_the_page_are_those_of_the_contract() -> None:
-    layers = [{room.strip(" ()") for room in layer.split("|")} for layer in CONTRACTS["floors"]["layers"]]
+    layers = [
+        {room.strip(" ()") for room in layer.split("|")} for layer in CONTRACTS["floors"]["layers"]
+    ]
     assert floors_on_page(PAGE) == layers
 
 
@@ -51,9 +56,17 @@ def test_every_sub_room_is_named() -> None:
 
 
 def test_every_file_and_module_named_on_the_page_exists() -> None:
-    files = [name for name in re.findall(r"`([a-z_/]+(?:\.py|\.toml|/))`", PAGE) if "/" in name or name.endswith(".py")]
+    files = [
+        name
+        for name in re.findall(r"`([a-z_/]+(?:\.py|\.toml|/))`", PAGE)
+        if "/" in name or name.endswith(".py")
+    ]
     places = (ROOT, ROOT / "survey")
-    assert [name for name in files if not any((place / name).exists() for place in places) and name != "letters/"] == []
+    assert [
+        name
+        for name in files
+        if not any((place / name).exists() for place in places) and name != "letters/"
+    ] == []
 
 
 def test_a_room_that_is_gone_is_found() -> None:

@@ -27,14 +27,19 @@ def test_every_example_in_a_docstring_is_true(path: Path) -> None:
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     said, examples = wrong_examples(import_module(name))
     assert not said, "".join(said)
-    assert examples == len(re.findall(r"^ *>>> ", path.read_text(), re.MULTILINE)), "an example stands where doctest does not look"
+    assert examples == len(re.findall(r"^ *>>> ", path.read_text(), re.MULTILINE)), (
+        "an example stands where doctest does not look"
+    )
 
 
 def test_there_are_examples_to_run() -> None:
     assert len(SHOWN) >= 10
 
 
-@pytest.mark.parametrize(("docstring", "wrong"), [("\n>>> 1 + 1\n2\n", False), ("\n>>> 1 + 1\n3\n", True), ("\n>>> 1 / 0\n0\n", True)])
+@pytest.mark.parametrize(
+    ("docstring", "wrong"),
+    [("\n>>> 1 + 1\n2\n", False), ("\n>>> 1 + 1\n3\n", True), ("\n>>> 1 / 0\n0\n", True)],
+)
 def test_a_wrong_example_is_found(docstring: str, wrong: bool) -> None:  # noqa: FBT001
     said, examples = wrong_examples(ModuleType("provocation", docstring))
     assert (bool(said), examples) == (wrong, 1)

@@ -62,7 +62,10 @@ def lint(folder: Path) -> tuple[set[str], str]:
         check=False,
     )
     said = done.stdout + done.stderr
-    verdicts = {key: re.search(rf"^{re.escape(one['name'])} (KEPT|BROKEN)", said, re.MULTILINE) for key, one in CONTRACTS.items()}
+    verdicts = {
+        key: re.search(rf"^{re.escape(one['name'])} (KEPT|BROKEN)", said, re.MULTILINE)
+        for key, one in CONTRACTS.items()
+    }
     assert all(verdicts.values()), said
     return {key for key, verdict in verdicts.items() if verdict and verdict[1] == "BROKEN"}, said
 
@@ -70,7 +73,9 @@ def lint(folder: Path) -> tuple[set[str], str]:
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """The house with every file emptied: nothing in it breaks a contract, until a test writes an import."""
-    names = [path.relative_to(ROOT / "survey").as_posix() for path in (ROOT / "survey").rglob("*.py")]
+    names = [
+        path.relative_to(ROOT / "survey").as_posix() for path in (ROOT / "survey").rglob("*.py")
+    ]
     for name in [*names, *PROPS]:
         path = tmp_path / "survey" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +101,9 @@ def test_an_empty_house_keeps_its_floors(house: Path) -> None:
 
 
 @pytest.mark.parametrize(("contract", "file", "line"), PROVOCATIONS)
-def test_an_import_that_climbs_breaks_its_contract_and_no_other(house: Path, contract: str, file: str, line: str) -> None:
+def test_an_import_that_climbs_breaks_its_contract_and_no_other(
+    house: Path, contract: str, file: str, line: str
+) -> None:
     write(house, "kernel/provoked.py", "import survey.kernel.errors")
     write(house, file, line)
     broken, said = lint(house)
@@ -125,17 +132,28 @@ def misplaced(path: str) -> str | None:
     """Why a file of survey/ stands where no file should, and where it belongs; None where it may stand."""
     room, *rest = path.removesuffix(".py").split("/")
     if not rest:
-        return None if path in FRAME or path in {"__init__.py", "languages.py"} else f"{path}: only {', '.join(sorted(FRAME))} stand here"
+        return (
+            None
+            if path in FRAME or path in {"__init__.py", "languages.py"}
+            else f"{path}: only {', '.join(sorted(FRAME))} stand here"
+        )
     if room in WITHOUT_KINDS or rest == ["__init__"]:
         return None
-    below = rest[1:] if rest[0] not in KINDS and len(rest) > 1 else rest  # of a sub-room, one level deep
+    below = (
+        rest[1:] if rest[0] not in KINDS and len(rest) > 1 else rest
+    )  # of a sub-room, one level deep
     if below == ["__init__"] or (below[0] in KINDS and len(below) <= 2):
         return None
-    return f"{path} is none of the seven kinds: rename it to one of {', '.join(KINDS)}, or put it into a folder of that name"
+    return (
+        f"{path} is none of the seven kinds: rename it to one of {', '.join(KINDS)}, or put it into"
+        " a folder of that name"
+    )
 
 
 def test_every_file_is_of_one_of_the_seven_kinds() -> None:
-    names = [path.relative_to(ROOT / "survey").as_posix() for path in (ROOT / "survey").rglob("*.py")]
+    names = [
+        path.relative_to(ROOT / "survey").as_posix() for path in (ROOT / "survey").rglob("*.py")
+    ]
     assert [fault for name in names if (fault := misplaced(name))] == []
 
 
@@ -155,7 +173,14 @@ def test_a_file_of_no_kind_is_found(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["people/rules.py", "people/rules/names.py", "mail/outbox/tables.py", "mail/outbox/rules/pace.py", "jobs/odds.py"]
+    "name",
+    [
+        "people/rules.py",
+        "people/rules/names.py",
+        "mail/outbox/tables.py",
+        "mail/outbox/rules/pace.py",
+        "jobs/odds.py",
+    ],
 )
 def test_a_file_of_a_kind_is_let_through(name: str) -> None:
     assert misplaced(name) is None
@@ -170,12 +195,20 @@ def named_modules(contract: dict[str, object]) -> list[str]:
         for end in str(entry).split("->")
     ]
     files = [path for path in paths if path.startswith("survey.") and "*" not in path]
-    return [path for path in files if (ROOT / path.replace(".", "/")).with_suffix(".py").is_file() and path.count(".") > 1]
+    return [
+        path
+        for path in files
+        if (ROOT / path.replace(".", "/")).with_suffix(".py").is_file() and path.count(".") > 1
+    ]
 
 
 def test_no_contract_names_a_module() -> None:
-    assert {key: named for key, contract in CONTRACTS.items() if (named := named_modules(contract))} == {}
+    assert {
+        key: named for key, contract in CONTRACTS.items() if (named := named_modules(contract))
+    } == {}
 
 
 def test_a_named_module_is_found() -> None:
-    assert named_modules({"source_modules": ["survey.waves.tables", "survey.vault", "survey.*.rules"]}) == ["survey.waves.tables"]
+    assert named_modules(
+        {"source_modules": ["survey.waves.tables", "survey.vault", "survey.*.rules"]}
+    ) == ["survey.waves.tables"]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from survey.database import MIGRATIONS, Base, db, revision_of, revisions
 from tests.cast import answer_all, close_company, open_company
+from tests.proofs import on_postgresql
 
 HISTORY = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
 
@@ -26,14 +27,21 @@ def logged_off(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 def differences() -> list[object]:
     with db.engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
-    return [one for one in found if not (one[0] == "remove_index" and "sqlite_autoindex" in str(one[1]))]
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata
+        )
+    return [
+        one for one in found if not (one[0] == "remove_index" and "sqlite_autoindex" in str(one[1]))
+    ]
 
 
 def rows() -> dict[str, int]:
     names = set(inspect(db.engine).get_table_names()) - {"alembic_version"}
     with db.engine.connect() as connection:
-        return {name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar() or 0 for name in names}
+        return {
+            name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar() or 0
+            for name in names
+        }
 
 
 def test_the_head_of_the_history_is_what_the_models_say(app: Flask) -> None:
@@ -59,6 +67,7 @@ def test_every_step_goes_down_and_up_again(app: Flask, logged_off: None) -> None
     assert differences() == []
 
 
+@on_postgresql("databases")
 def test_data_survive_a_step_down_and_up(app: Flask, logged_off: None) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:20], comment="kept ")
@@ -68,12 +77,33 @@ def test_data_survive_a_step_down_and_up(app: Flask, logged_off: None) -> None:
     downgrade(revision=HISTORY[-2])
     upgrade()
     after = rows()
-    assert {name: after[name] for name in ("response", "comment", "findings", "wave", "person", "audit_entry", "invitation")} == {
-        name: before[name] for name in ("response", "comment", "findings", "wave", "person", "audit_entry", "invitation")
+    assert {
+        name: after[name]
+        for name in (
+            "response",
+            "comment",
+            "findings",
+            "wave",
+            "person",
+            "audit_entry",
+            "invitation",
+        )
+    } == {
+        name: before[name]
+        for name in (
+            "response",
+            "comment",
+            "findings",
+            "wave",
+            "person",
+            "audit_entry",
+            "invitation",
+        )
     }
     assert before["response"] == 20
 
 
+@on_postgresql("databases")
 def test_new_columns_of_old_rows_hold_what_the_models_take(app: Flask, logged_off: None) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:12], comment="old ")
@@ -93,7 +123,11 @@ def test_new_columns_of_old_rows_hold_what_the_models_take(app: Flask, logged_of
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_tables_of_answers_stay_strict_and_without_serial_numbers(app: Flask) -> None:
     with db.engine.connect() as connection:
-        made = dict(connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
+        made = dict(
+            connection.execute(
+                text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+            ).all()
+        )
     for name in ("ballot", "token", "response", "comment", "invitation"):
         assert "STRICT" in made[name].upper(), name
         assert "WITHOUT ROWID" in made[name].upper(), name
@@ -101,4 +135,6 @@ def test_the_tables_of_answers_stay_strict_and_without_serial_numbers(app: Flask
 
 def test_constraints_hold_on_both(app: Flask) -> None:
     with pytest.raises(IntegrityError), db.engine.begin() as connection:
-        connection.execute(text("INSERT INTO stop_code (hash, person_id) VALUES (:hash, 'x')"), {"hash": b"short"})
+        connection.execute(
+            text("INSERT INTO stop_code (hash, person_id) VALUES (:hash, 'x')"), {"hash": b"short"}
+        )

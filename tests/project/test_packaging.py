@@ -33,7 +33,17 @@ def run(*command: str | Path, cwd: Path, **environ: str) -> str:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    run(
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        folder,
+        ROOT,
+        cwd=folder,
+    )
     return next(folder.glob("candour-*.whl"))
 
 
@@ -46,7 +56,19 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A path file inside a folder that a path file names is not read: the editable install of this checkout stays outside.
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
     python = folder / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=folder.parent)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        wheel,
+        cwd=folder.parent,
+    )
     return folder
 
 
@@ -101,22 +123,34 @@ def opened(address: str) -> str:
 
 
 def test_the_installed_code_templates_and_migrations_come_from_the_wheel(clean: Path) -> None:
-    ask = "import survey, survey.app, survey.database as d; print(survey.__file__, survey.app.TEMPLATES, d.MIGRATIONS, sep='\\n')"
-    places = [Path(line) for line in run(clean / "bin" / "python", "-c", ask, cwd=clean.parent).splitlines()]
+    ask = (
+        "import survey, survey.app, survey.database as d; print(survey.__file__,"
+        " survey.app.TEMPLATES, d.MIGRATIONS, sep='\\n')"
+    )
+    places = [
+        Path(line)
+        for line in run(clean / "bin" / "python", "-c", ask, cwd=clean.parent).splitlines()
+    ]
     assert len(places) == 3
     assert all(place.is_relative_to(clean) for place in places), places
 
 
 def test_the_wheel_holds_every_file_that_is_not_code(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
-    loose = [path for path in (ROOT / "survey").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    loose = [
+        path for path in (ROOT / "survey").rglob("*") if path.is_file() and path.suffix != ".pyc"
+    ]
     expected = {path.relative_to(ROOT).as_posix() for path in loose}
     for folder in ("templates", "migrations"):
-        files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+        files = [
+            path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"
+        ]
         assert files, folder
         expected |= {f"survey/{path.relative_to(ROOT).as_posix()}" for path in files}
     assert expected - packed == set()
-    assert {name for name in packed - expected if ".dist-info/" not in name} == set(), "nothing else gets in"
+    assert {name for name in packed - expected if ".dist-info/" not in name} == set(), (
+        "nothing else gets in"
+    )
 
 
 def test_the_installed_command_explains_itself(clean: Path) -> None:
@@ -124,7 +158,13 @@ def test_the_installed_command_explains_itself(clean: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "holds"), [("/healthz", "alive"), ("/readyz", "ready"), ("/promise", "</html>"), ("/static/app.css", "{")]
+    ("path", "holds"),
+    [
+        ("/healthz", "alive"),
+        ("/readyz", "ready"),
+        ("/promise", "</html>"),
+        ("/static/app.css", "{"),
+    ],
 )
 def test_the_installed_program_serves_its_pages(served: str, path: str, holds: str) -> None:
     assert holds in opened(served + path)
@@ -133,7 +173,9 @@ def test_the_installed_program_serves_its_pages(served: str, path: str, holds: s
 def pins(lock: str) -> dict[str, set[str]]:
     """The versions of each package in a lock file; several where Python versions differ."""
     found: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,-]+\])?==([^ ;\\]+)", lock, re.MULTILINE):
+    for name, version in re.findall(
+        r"^([a-z0-9._-]+)(?:\[[a-z,-]+\])?==([^ ;\\]+)", lock, re.MULTILINE
+    ):
         found.setdefault(name, set()).add(version)
     return found
 
@@ -143,17 +185,31 @@ def test_what_runs_is_what_was_tested() -> None:
     for name in ("locked.txt", "locked-build.txt"):
         locked = pins(LOCKS[name])
         assert locked
-        assert {package: versions for package, versions in locked.items() if tested.get(package) != versions} == {}
+        assert {
+            package: versions
+            for package, versions in locked.items()
+            if tested.get(package) != versions
+        } == {}
 
 
 def test_every_locked_version_has_its_hashes_and_no_lock_names_an_index() -> None:
     for name, lock in LOCKS.items():
-        entries = [entry for entry in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE) if re.match(r"[a-z0-9]", entry)]
+        entries = [
+            entry
+            for entry in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
+            if re.match(r"[a-z0-9]", entry)
+        ]
         assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == [], name
         assert "://" not in lock, name
 
 
 def test_every_direct_dependency_is_locked() -> None:
-    declared = set(re.findall(r'^  "([a-z0-9-]+)', (ROOT / "pyproject.toml").read_text().split("[project.scripts]")[0], re.MULTILINE))
+    declared = set(
+        re.findall(
+            r'^  "([a-z0-9-]+)',
+            (ROOT / "pyproject.toml").read_text().split("[project.scripts]")[0],
+            re.MULTILINE,
+        )
+    )
     assert len(declared) > 15
     assert declared <= set(pins(LOCKS["locked.txt"]))

@@ -66,7 +66,11 @@ def refusals(source: str) -> Iterator[Raised]:
 
 def uncoded(source: str) -> list[int]:
     """The lines that refuse without a code of words joined by hyphens and a sentence after it."""
-    return [one.line for one in refusals(source) if one.code is None or not KEBAB.fullmatch(one.code) or not one.has_sentence]
+    return [
+        one.line
+        for one in refusals(source)
+        if one.code is None or not KEBAB.fullmatch(one.code) or not one.has_sentence
+    ]
 
 
 def handed_through(source: str) -> list[int]:
@@ -113,7 +117,9 @@ def test_codes_are_read_from_each_way_to_refuse() -> None:
 
 def unraised(hints: Mapping[str, Hint], sources: Mapping[str, str]) -> set[str]:
     """The codes that have a hint and are raised nowhere."""
-    return set(hints) - {one.code for source in sources.values() for one in refusals(source) if one.code}
+    return set(hints) - {
+        one.code for source in sources.values() for one in refusals(source) if one.code
+    }
 
 
 def unfilled(hints: Mapping[str, Hint], sources: Mapping[str, str]) -> list[str]:
@@ -122,12 +128,20 @@ def unfilled(hints: Mapping[str, Hint], sources: Mapping[str, str]) -> list[str]
         f"{name}:{one.line} lacks {', '.join(sorted(lacking))}"
         for name, source in sources.items()
         for one in refusals(source)
-        if one.code in hints and (lacking := {*re.findall(r"\{(\w+)\}", hints[one.code].command), *hints[one.code].takes} - one.names)
+        if one.code in hints
+        and (
+            lacking := {*re.findall(r"\{(\w+)\}", hints[one.code].command), *hints[one.code].takes}
+            - one.names
+        )
     ]
 
 
 def all_sources() -> dict[str, str]:
-    return {path.relative_to(ROOT).as_posix(): path.read_text() for path in CODE if path.name != "hints.py"}
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text()
+        for path in CODE
+        if path.name != "hints.py"
+    }
 
 
 def test_every_hint_belongs_to_a_refusal_that_hands_it_what_it_needs() -> None:
@@ -150,7 +164,9 @@ def test_a_hint_to_nothing_and_one_that_is_not_filled_are_found() -> None:
 def world(templates: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world of this walk's own: what is provoked changes it."""
     folder = tmp_path_factory.mktemp("refusals")
-    (folder / "candour.db").write_bytes(Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes())
+    (folder / "candour.db").write_bytes(
+        Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes()
+    )
     app = create_app(settings(f"sqlite:///{folder / 'candour.db'}", folder))
     with app.app_context():
         yield build_world(app, with_mail=False)
@@ -168,7 +184,11 @@ def dead_links(hints: Mapping[str, Hint], app: Flask) -> list[str]:
         code
         for code, hint in hints.items()
         if (hint.endpoint or hint.link or hint.takes)
-        and (not hint.link or set(hint.takes) not in takes.get(hint.endpoint, []) or hint.needs_nothing)
+        and (
+            not hint.link
+            or set(hint.takes) not in takes.get(hint.endpoint, [])
+            or hint.needs_nothing
+        )
     ]
 
 
@@ -191,9 +211,13 @@ def test_a_link_that_leads_nowhere_is_found(world: World) -> None:
 def wrong_commands(text: str) -> list[str]:
     """The commands and options in a text that the command line does not know."""
     faults = []
-    every_option = {option for command in COMMANDS.values() for one in command.params for option in one.opts}
+    every_option = {
+        option for command in COMMANDS.values() for one in command.params for option in one.opts
+    }
     before, *typed = re.split(r"\bcandour (?=[a-z])", text)
-    faults += [option for option in re.findall(r"(?<!\S)--[a-z-]+", before) if option not in every_option]
+    faults += [
+        option for option in re.findall(r"(?<!\S)--[a-z-]+", before) if option not in every_option
+    ]
     for part in typed:
         command: click.Command = candour
         for word in re.findall(r"[a-z][a-z-]*", part):
@@ -207,19 +231,27 @@ def wrong_commands(text: str) -> list[str]:
             faults.append(f"candour {part}")
             continue
         known = {option for one in command.params for option in one.opts}
-        faults += [option for option in re.findall(r"(?<!\S)--[a-z-]+", part) if option not in known]
+        faults += [
+            option for option in re.findall(r"(?<!\S)--[a-z-]+", part) if option not in known
+        ]
     return faults
 
 
 def strings(source: str) -> list[tuple[int, str]]:
     """The strings of a module that are no docstrings, with their lines."""
     tree = ast.parse(source)
-    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+    bodies = [
+        node.body
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     docstrings = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
     return [
         (node.lineno, node.value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in docstrings
     ]
 
 
@@ -257,7 +289,9 @@ def is_rule_or_service(name: str) -> bool:
 
 def typed_in(source: str) -> list[int]:
     """The lines with a string that names a command or an option of ours; those of PostgreSQL's tools are theirs."""
-    return sorted(line for line, text in strings(source) if TYPED.search(text) and not text.startswith("pg_"))
+    return sorted(
+        line for line, text in strings(source) if TYPED.search(text) and not text.startswith("pg_")
+    )
 
 
 def test_rules_and_services_name_no_command() -> None:
@@ -331,7 +365,10 @@ def named_channels(response: TestResponse) -> list[str]:
 
 def problem_of(response: TestResponse) -> dict[str, object]:
     """The problem that a program is told (RFC 9457)."""
-    assert response.content_type == "application/problem+json", (response.status, response.text[:200])
+    assert response.content_type == "application/problem+json", (
+        response.status,
+        response.text[:200],
+    )
     said: dict[str, object] = json.loads(response.text)
     assert set(said) >= PROBLEM, said
     assert said["status"] == response.status_code
@@ -352,7 +389,10 @@ def provoked(world: World, role: str | None, accept: str) -> Iterator[tuple[str,
         if rule.endpoint in OWN_WAYS | SIGNS_OUT:
             continue
         for address, fields in product(world.addresses(rule), FORMS):
-            yield f"POST {address}", client.post(address, data={"csrf_token": csrf, **fields}, **asked)
+            yield (
+                f"POST {address}",
+                client.post(address, data={"csrf_token": csrf, **fields}, **asked),
+            )
     for rule in routes(world.app, "GET"):
         for address in world.addresses(rule):
             yield f"GET {address}", client.get(address, **asked)
@@ -388,7 +428,9 @@ def test_no_answer_to_a_refusal_names_a_command_an_option_or_a_setting(world: Wo
 
 
 @pytest.mark.parametrize("argument", UNKNOWN)
-def test_what_is_not_there_is_404_on_a_page_and_with_its_code_to_a_program(world: World, argument: str) -> None:
+def test_what_is_not_there_is_404_on_a_page_and_with_its_code_to_a_program(
+    world: World, argument: str
+) -> None:
     client = world.browser("manager")
     csrf, tried = token(client), 0
     for rule in sorted(world.app.url_map.iter_rules(), key=str):
@@ -433,7 +475,9 @@ def test_what_is_not_there_is_404_on_a_page_and_with_its_code_to_a_program(world
         ("/people/nobody/address", {"email": "ada@northwind.example"}, "unknown-person"),
     ],
 )
-def test_a_refused_form_is_a_problem_to_a_program(world: World, address: str, fields: dict[str, str], code: str) -> None:
+def test_a_refused_form_is_a_problem_to_a_program(
+    world: World, address: str, fields: dict[str, str], code: str
+) -> None:
     client = world.browser("admin")
     data = {"csrf_token": token(client), **fields}
     to = address.format(open=world.samples["wave"][1])
@@ -443,7 +487,9 @@ def test_a_refused_form_is_a_problem_to_a_program(world: World, address: str, fi
 
 
 def test_a_page_that_names_a_command_is_found(tmp_path: Path, templates: dict[str, str]) -> None:
-    (tmp_path / "candour.db").write_bytes(Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes())
+    (tmp_path / "candour.db").write_bytes(
+        Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes()
+    )
     app = create_app(settings(f"sqlite:///{tmp_path / 'candour.db'}", tmp_path))
 
     def leak() -> str:

@@ -17,14 +17,29 @@ ROOMS = ("tests/organisation", "tests/kernel")
 
 def chosen(*options: str) -> list[str]:
     """The tests that pytest collects with these options, by name."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *options,
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return [line for line in done.stdout.splitlines() if "::" in line]
 
 
-def test_a_room_is_checked_without_servers_and_tested_with_them_and_its_properties_are_proved() -> None:
-    checked, whole, proved = (set(chosen("--speed", speed, *ROOMS)) for speed in ("check", "test", "verify"))
+def test_a_room_is_checked_without_servers_and_tested_with_them_and_its_properties_are_proved() -> (
+    None
+):
+    checked, whole, proved = (
+        set(chosen("--speed", speed, *ROOMS)) for speed in ("check", "test", "verify")
+    )
     assert len(whole) / 2 < len(checked) < len(whole)
     assert checked < whole
     assert {name for name in whole - checked if "postgresql" not in name} == set()
@@ -41,7 +56,9 @@ def test_what_a_test_needs_is_seen(request: pytest.FixtureRequest, database_url:
 def test_the_proofs_of_the_table_are_those_of_the_tests_and_fit_into_their_time() -> None:
     named: set[str] = {"properties"}
     for path in (ROOT / "tests").rglob("*.py"):
-        named |= set(re.findall(r'\b(?:proof|sizes|on_postgresql)\("(\w+)"', path.read_text())) - {"name"}
+        named |= set(re.findall(r'\b(?:proof|sizes|on_postgresql)\("(\w+)"', path.read_text())) - {
+            "name"
+        }
     assert named == set(PROOFS)
     assert sum(one.minutes for one in PROOFS.values()) <= MINUTES * CORES
     assert all(one.minutes > 0 and one.what and one.kept for one in PROOFS.values())

@@ -15,12 +15,25 @@ from tests.conftest import settings
 ROOT = Path(__file__).parents[2]
 FLOORS = next(
     contract["layers"]
-    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
     if contract["id"] == "floors"
 )
-HEIGHT = {room.strip(" ()"): height for height, layer in enumerate(reversed(FLOORS)) for room in layer.split("|")}
-SHARED = {"components", "layouts", "errors"}  # what every page is made of; they take what `access` gives every page
-TEMPLATES = {path.relative_to(ROOT / "templates").as_posix(): path for path in (ROOT / "templates").rglob("*.*")}
+HEIGHT = {
+    room.strip(" ()"): height
+    for height, layer in enumerate(reversed(FLOORS))
+    for room in layer.split("|")
+}
+SHARED = {
+    "components",
+    "layouts",
+    "errors",
+}  # what every page is made of; they take what `access` gives every page
+TEMPLATES = {
+    path.relative_to(ROOT / "templates").as_posix(): path
+    for path in (ROOT / "templates").rglob("*.*")
+}
 
 
 def room_of(template: str) -> str:
@@ -28,14 +41,19 @@ def room_of(template: str) -> str:
     return "access" if room in SHARED else room
 
 
-def climbs(name: str, source: str, provided_by: Mapping[str, str], environment: Environment) -> list[str]:
+def climbs(
+    name: str, source: str, provided_by: Mapping[str, str], environment: Environment
+) -> list[str]:
     """What a template takes from a room that is not its own and no lower one."""
     tree, own = environment.parse(source), room_of(name)
-    taken = {template: room_of(template) for template in meta.find_referenced_templates(tree) if template}
+    taken = {
+        template: room_of(template) for template in meta.find_referenced_templates(tree) if template
+    }
     names = meta.find_undeclared_variables(tree) | {node.name for node in tree.find_all(nodes.Name)}
     taken |= {known: provided_by[known] for known in names if known in provided_by}
     return [
-        f"templates/{name} takes {what!r} from {room}: hand it over from a view of a room that may see both"
+        f"templates/{name} takes {what!r} from {room}: hand it over from a view of a room that may"
+        " see both"
         for what, room in sorted(taken.items())
         if room != own and HEIGHT[room] >= HEIGHT[own]
     ]
@@ -49,8 +67,14 @@ def rooms_that_provide(app: Flask) -> dict[str, str]:
             for processor in processors:
                 if processor.__module__.startswith("survey."):
                     ours |= dict.fromkeys(processor(), processor.__module__.split(".")[1])
-    given: dict[str, Callable[..., object]] = {key: value for key, value in app.jinja_env.globals.items() if callable(value)}
-    return ours | {key: value.__module__.split(".")[1] for key, value in given.items() if f"{value.__module__}".startswith("survey.")}
+    given: dict[str, Callable[..., object]] = {
+        key: value for key, value in app.jinja_env.globals.items() if callable(value)
+    }
+    return ours | {
+        key: value.__module__.split(".")[1]
+        for key, value in given.items()
+        if f"{value.__module__}".startswith("survey.")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +89,11 @@ def test_each_template_stands_in_a_room() -> None:
 
 def test_no_template_takes_what_a_higher_room_provides(app: Flask) -> None:
     provided_by = rooms_that_provide(app)
-    found = [fault for name, path in TEMPLATES.items() for fault in climbs(name, path.read_text(), provided_by, app.jinja_env)]
+    found = [
+        fault
+        for name, path in TEMPLATES.items()
+        for fault in climbs(name, path.read_text(), provided_by, app.jinja_env)
+    ]
     assert found == []
 
 
@@ -84,7 +112,12 @@ def test_a_template_that_climbs_is_found(app: Flask, source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ['{% include "findings/list.html" %}', '{% from "components/forms.html" import problems %}', "{{ wave }}"]
+    "source",
+    [
+        '{% include "findings/list.html" %}',
+        '{% from "components/forms.html" import problems %}',
+        "{{ wave }}",
+    ],
 )
 def test_what_lies_lower_is_let_through(app: Flask, source: str) -> None:
     assert climbs("findings/share.html", source, {"standing_of": "followups"}, app.jinja_env) == []
@@ -97,7 +130,8 @@ def rendered(source: str) -> list[str]:
 
 def test_templates_stand_with_the_room_that_renders_them() -> None:
     wrong = [
-        f"{path.relative_to(ROOT)} renders templates/{name}: move it to templates/{path.relative_to(ROOT / 'survey').parts[0]}/"
+        f"{path.relative_to(ROOT)} renders templates/{name}: move it to"
+        f" templates/{path.relative_to(ROOT / 'survey').parts[0]}/"
         for path in (ROOT / "survey").rglob("views*/**/*.py")
         for name in rendered(path.read_text())
         if name.split("/")[0] not in {path.relative_to(ROOT / "survey").parts[0], *SHARED}
@@ -112,6 +146,8 @@ def test_templates_stand_with_the_room_that_renders_them() -> None:
 
 
 def test_every_template_is_used() -> None:
-    everything = "\n".join(path.read_text() for path in [*(ROOT / "survey").rglob("*.py"), *TEMPLATES.values()])
+    everything = "\n".join(
+        path.read_text() for path in [*(ROOT / "survey").rglob("*.py"), *TEMPLATES.values()]
+    )
     unused = {name for name in TEMPLATES if name not in everything and "/letters/" not in name}
     assert unused == set()

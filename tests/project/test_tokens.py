@@ -30,7 +30,11 @@ def tokens(sheet: str, *, dark: bool) -> dict[str, str]:
     """The colours of a theme; the dark one overrides the light one."""
     light, _, after = sheet.partition("prefers-color-scheme: dark")
     blocks = [light, after.partition("\n}\n")[0]] if dark else [light]
-    return {name: colour for block in blocks for name, colour in re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", block)}
+    return {
+        name: colour
+        for block in blocks
+        for name, colour in re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", block)
+    }
 
 
 def luminance(colour: str) -> float:
@@ -52,7 +56,8 @@ def full(colour: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "ratio"), [("#000000", "#ffffff", 21.0), ("#777777", "#ffffff", 4.48), ("#ffffff", "#ffffff", 1.0)]
+    ("one", "other", "ratio"),
+    [("#000000", "#ffffff", 21.0), ("#777777", "#ffffff", 4.48), ("#ffffff", "#ffffff", 1.0)],
 )
 def test_the_formula_gives_the_known_ratios(one: str, other: str, ratio: float) -> None:
     assert contrast(one, other) == pytest.approx(ratio, abs=0.005)
@@ -62,23 +67,44 @@ def test_the_formula_gives_the_known_ratios(one: str, other: str, ratio: float) 
 def test_everything_that_must_be_read_or_seen_can_be(dark: bool) -> None:  # noqa: FBT001
     found = tokens(SHEET, dark=dark)
     faint = {
-        f"{one} on {ground}": round(ratio, 2) for least, one, ground in PAIRS if (ratio := contrast(found[one], found[ground])) < least
+        f"{one} on {ground}": round(ratio, 2)
+        for least, one, ground in PAIRS
+        if (ratio := contrast(found[one], found[ground])) < least
     }
     assert not faint
 
 
 def test_the_dark_theme_has_colours_of_its_own() -> None:
     light, dark = tokens(SHEET, dark=False), tokens(SHEET, dark=True)
-    assert {name for name in light if light[name] != dark[name]} >= {*GROUNDS, "ink", "mute", "accent", "bad", "good", "dot", "range"}
+    assert {name for name in light if light[name] != dark[name]} >= {
+        *GROUNDS,
+        "ink",
+        "mute",
+        "accent",
+        "bad",
+        "good",
+        "dot",
+        "range",
+    }
 
 
 def test_charts_are_written_in_the_colours_of_the_light_theme() -> None:
     light = tokens(SHEET, dark=False)
-    written = {"ink": svg.INK, "mute": svg.MUTE, "card": svg.CARD, "track": svg.TRACK, "grid": svg.GRID}
+    written = {
+        "ink": svg.INK,
+        "mute": svg.MUTE,
+        "card": svg.CARD,
+        "track": svg.TRACK,
+        "grid": svg.GRID,
+    }
     written |= {"range": svg.RANGE, "range-edge": svg.RANGE_EDGE, "dot": svg.DOT} | dict(svg.SIDES)
-    assert {name: full(colour) for name, colour in written.items()} == {name: light[name] for name in written}
+    assert {name: full(colour) for name, colour in written.items()} == {
+        name: light[name] for name in written
+    }
 
 
 def test_no_rule_names_a_colour_but_through_a_token() -> None:
     rules = SHEET[SHEET.index("/* Ground */") :]
-    assert set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) <= {"#fff"}  # paper, and the ground of a framed mail
+    assert set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) <= {
+        "#fff"
+    }  # paper, and the ground of a framed mail

@@ -6,8 +6,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from survey.providers.service import add_provider, list_providers, provider
+from survey.providers.service import add_provider, find_provider, list_providers
 from tests.outside import Browser, browser, signed_in
+from tests.proofs import on_postgresql
 
 OTTO = ("Otto Lindqvist", "otto@brightline.example")
 
@@ -21,7 +22,11 @@ def mira(app: Flask) -> Browser:
 
 
 def save(visitor: Browser, name: str, person: str = "", address: str = "") -> TestResponse:
-    return visitor.press("/providers", "/providers", {"name": name, "contact_name": person, "contact_address": address})
+    return visitor.press(
+        "/providers",
+        "/providers",
+        {"name": name, "contact_name": person, "contact_address": address},
+    )
 
 
 def test_a_provider_is_named_and_its_people_added_one_by_one(mira: Browser) -> None:
@@ -30,9 +35,10 @@ def test_a_provider_is_named_and_its_people_added_one_by_one(mira: Browser) -> N
     page = mira.get("/providers").text
     assert "Brightline IT is saved." in page
     assert "Otto Lindqvist, otto@brightline.example" in page
-    assert len(provider("Brightline IT").contacts) == 2
+    assert len(find_provider("Brightline IT").contacts) == 2
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -41,16 +47,23 @@ def test_a_provider_is_named_and_its_people_added_one_by_one(mira: Browser) -> N
         (("Brightline IT", "Otto", ""), "empty address"),
         (("Known", "", ""), "a provider named Known already"),
         (("Known", "<i>Otto</i>", '"><script>'), "Keep the address alone"),
-        (("Brightline IT", "Otto\r\nBcc: x@y.example", "otto@brightline.example"), "Remove the line break"),
+        (
+            ("Brightline IT", "Otto\r\nBcc: x@y.example", "otto@brightline.example"),
+            "Remove the line break",
+        ),
     ],
 )
-def test_a_refused_form_says_why_and_keeps_its_input(mira: Browser, fields: tuple[str, str, str], message: str) -> None:
+def test_a_refused_form_says_why_and_keeps_its_input(
+    mira: Browser, fields: tuple[str, str, str], message: str
+) -> None:
     add_provider("Known", [])
     page = save(mira, *fields)
     assert page.status_code == 400
     assert "<title>Error: " in page.text
     assert message in unescape(page.text)
-    assert all(f'value="{text.splitlines()[0]}' in page.text for text in fields if text and "<" not in text)
+    assert all(
+        f'value="{text.splitlines()[0]}' in page.text for text in fields if text and "<" not in text
+    )
     assert "<script>" not in page.text
     assert "<i>Otto" not in page.text
     assert [(found.name, found.contacts) for found in list_providers()] == [("Known", ())]
@@ -61,10 +74,16 @@ def test_removing_a_contact_asks_first(mira: Browser) -> None:
     other = add_provider("Other", [("Olga", "olga@other.example")])
     path = f"/providers/{made.slug}/contacts/{made.contacts[0].id}/remove"
     assert "the links sent there end" in mira.get(path).text
-    assert provider("Brightline IT").contacts == made.contacts
-    assert mira.get(f"/providers/{made.slug}/contacts/{other.contacts[0].id}/remove").status_code == 404
+    assert find_provider("Brightline IT").contacts == made.contacts
+    assert (
+        mira.get(f"/providers/{made.slug}/contacts/{other.contacts[0].id}/remove").status_code
+        == 404
+    )
     assert mira.press(path, path, {}).status_code == 303
-    assert (provider("Brightline IT").contacts, provider("Other").contacts) == ((), other.contacts)
+    assert (find_provider("Brightline IT").contacts, find_provider("Other").contacts) == (
+        (),
+        other.contacts,
+    )
     assert "not there any more" in mira.get(path).text
 
 

@@ -7,12 +7,18 @@ import pytest
 import yaml
 from flask import Flask
 
-from survey.questionnaires.service import LARGEST_IMPORT, questionnaire
+from survey.questionnaires.service import LARGEST_IMPORT, find_questionnaire
 from tests.outside import Candour, command_line
 
 
 @pytest.fixture
-def candour(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candour:
+def candour(
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Candour:
     """The command line on this test's database."""
     return command_line(app, database_url, tmp_path, monkeypatch, capsys)
 
@@ -21,7 +27,12 @@ def test_the_list_as_json_is_one_document_and_nothing_else(candour: Candour) -> 
     said = candour("questionnaires", "list", "--json")
     assert (said.code, said.err) == (0, "")
     rows = {row["slug"]: row for row in json.loads(said.out)["questionnaires"]}
-    assert rows["quarterly_8"] == {"slug": "quarterly_8", "title": "Quarterly survey", "questions": 8, "minutes": 2}
+    assert rows["quarterly_8"] == {
+        "slug": "quarterly_8",
+        "title": "Quarterly survey",
+        "questions": 8,
+        "minutes": 2,
+    }
     assert candour("questionnaires", "list").out.count("\n") == len(rows) == 7
 
 
@@ -32,17 +43,27 @@ def test_a_questionnaire_is_shown_with_its_scales_and_ways_out(candour: Candour)
 
 
 @pytest.mark.parametrize(("form", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
-def test_an_export_edited_and_imported_is_asked_from_then_on(candour: Candour, tmp_path: Path, form: str, load: object) -> None:
+def test_an_export_edited_and_imported_is_asked_from_then_on(
+    candour: Candour, tmp_path: Path, form: str, load: object
+) -> None:
     assert callable(load)
     exported = candour("questionnaires", "export", "quarterly_8", "--format", form)
     made = load(exported.out)
     made["slug"] = "ours"
     made["questions"][0] |= {"text": "Are you happy with {provider}? Ümlaut", "revision": 2}
     file = tmp_path / f"ours.{form}"
-    file.write_text("\ufeff" + (json.dumps(made) if form == "json" else yaml.safe_dump(made, allow_unicode=True)), encoding="utf-8")
+    file.write_text(
+        "\ufeff"
+        + (json.dumps(made) if form == "json" else yaml.safe_dump(made, allow_unicode=True)),
+        encoding="utf-8",
+    )
     said = candour("questionnaires", "import", file)
-    assert (said.code, said.out, said.err) == (0, "ours: 8 questions saved. Waves opened from now on ask them.\n", "")
-    assert questionnaire("ours").questions[0].text == "Are you happy with {provider}? Ümlaut"
+    assert (said.code, said.out, said.err) == (
+        0,
+        "ours: 8 questions saved. Waves opened from now on ask them.\n",
+        "",
+    )
+    assert find_questionnaire("ours").questions[0].text == "Are you happy with {provider}? Ümlaut"
     assert load(candour("questionnaires", "export", "ours", "--format", form).out) == made
 
 
@@ -57,7 +78,9 @@ def test_an_export_edited_and_imported_is_asked_from_then_on(candour: Candour, t
         (b"{}", "lacks scales"),
     ],
 )
-def test_a_wrong_file_is_refused_in_one_line(candour: Candour, tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_wrong_file_is_refused_in_one_line(
+    candour: Candour, tmp_path: Path, content: bytes, message: str
+) -> None:
     file = tmp_path / "ours.yaml"
     file.write_bytes(content)
     said = candour("questionnaires", "import", file)
@@ -65,7 +88,9 @@ def test_a_wrong_file_is_refused_in_one_line(candour: Candour, tmp_path: Path, c
     assert message in said.err
 
 
-def test_all_faults_of_a_document_are_listed_below_the_refusal(candour: Candour, tmp_path: Path) -> None:
+def test_all_faults_of_a_document_are_listed_below_the_refusal(
+    candour: Candour, tmp_path: Path
+) -> None:
     made = json.loads(candour("questionnaires", "export", "monthly_3").out)
     made["questions"][0]["text"] = "Is {vendor} good?"
     made["questions"][1]["id"] = "1\x1b[31m"
@@ -78,10 +103,16 @@ def test_all_faults_of_a_document_are_listed_below_the_refusal(candour: Candour,
     assert "\x1b" not in said.err
 
 
-def test_an_unknown_name_is_a_refusal_and_a_missing_one_wrong_usage(candour: Candour, tmp_path: Path) -> None:
+def test_an_unknown_name_is_a_refusal_and_a_missing_one_wrong_usage(
+    candour: Candour, tmp_path: Path
+) -> None:
     for command in ("show", "export"):
         said = candour("questionnaires", command, "nothing")
         assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
         assert "Known: annual_full, " in said.err
-    for arguments in (["show"], ["import", tmp_path / "none.json"], ["export", "quarterly_8", "--format", "xml"]):
+    for arguments in (
+        ["show"],
+        ["import", tmp_path / "none.json"],
+        ["export", "quarterly_8", "--format", "xml"],
+    ):
         assert candour("questionnaires", *arguments).code == 2

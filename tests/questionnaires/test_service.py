@@ -14,7 +14,14 @@ from survey.access.service import audit
 from survey.kernel.errors import Refused
 from survey.questionnaires import rules, service
 from survey.questionnaires.rules import ScaleKind
-from survey.questionnaires.service import as_text, bank, questionnaire, read_text, save_questionnaire
+from survey.questionnaires.service import (
+    find_questionnaire,
+    question_bank,
+    read_questionnaire,
+    save_questionnaire,
+    write_questionnaire,
+)
+from tests.proofs import on_postgresql
 
 # Set, questions answered by a tap, open ones, minutes.
 SETS = {
@@ -30,14 +37,16 @@ OPEN = {"OPN1", "OPN2", "OPN3"}
 
 
 def test_the_bank_has_33_questions_in_14_themes_on_9_scales() -> None:
-    found = bank()
+    found = question_bank()
     assert len(found) == 33
     assert len({question.dimension for question in found.values()}) == 14
     assert Counter(question.scale.name for question in found.values()) == {
         "sat5": 9, "freq5": 10, "agree5": 5, "ease5": 2, "text": 3, "nps11": 1, "lost6": 1, "contact4": 1, "yesno": 1,
     }  # fmt: skip
     assert all(question.revision == 1 for question in found.values())
-    assert {name for name, question in found.items() if question.scale.kind is ScaleKind.TEXT} == OPEN
+    assert {
+        name for name, question in found.items() if question.scale.kind is ScaleKind.TEXT
+    } == OPEN
 
 
 def test_no_word_of_the_bank_changes_by_accident() -> None:
@@ -45,15 +54,20 @@ def test_no_word_of_the_bank_changes_by_accident() -> None:
     found = json.loads(Path(service.__file__).with_name("bank.json").read_text("utf-8"))
     for question in found["questions"]:
         assert 0 < len(question.pop("name")) <= 80
-    digest = hashlib.sha256(json.dumps(found, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    digest = hashlib.sha256(
+        json.dumps(found, sort_keys=True, ensure_ascii=False).encode()
+    ).hexdigest()
     assert digest == "daa40d7b3246af7f5a397f4a24ffe0d0e03e7f0e2e8c60414ab7784ec73482fa"
 
 
-@pytest.mark.parametrize("name", sorted(bank()))
+@pytest.mark.parametrize("name", sorted(question_bank()))
 def test_every_scale_of_the_bank_has_2_to_11_points_in_words_and_a_way_out(name: str) -> None:
-    scale = bank()[name].scale
+    scale = question_bank()[name].scale
     if scale.kind is ScaleKind.TEXT:
-        assert (scale.max_chars, scale.hint) == (1000, "Please do not name yourself or a colleague.")
+        assert (scale.max_chars, scale.hint) == (
+            1000,
+            "Please do not name yourself or a colleague.",
+        )
         return
     assert 2 <= len(scale.codes) == len(scale.labels) == len(set(scale.labels)) <= 11
     assert scale.codes == tuple(range(scale.codes[0], scale.codes[-1] + 1))
@@ -62,70 +76,98 @@ def test_every_scale_of_the_bank_has_2_to_11_points_in_words_and_a_way_out(name:
     if scale.kind is ScaleKind.ORDINAL:
         assert scale.top == {4, 5}
     if scale.kind is ScaleKind.NPS:
-        assert (scale.promoters, scale.detractors, len(scale.anchors or ())) == ({9, 10}, set(range(7)), 2)
+        assert (scale.promoters, scale.detractors, len(scale.anchors or ())) == (
+            {9, 10},
+            set(range(7)),
+            2,
+        )
 
 
 @pytest.mark.parametrize("slug", sorted(SETS))
 def test_every_shipped_set_passes_its_own_checks(app: Flask, slug: str) -> None:
-    asked = questionnaire(slug)
-    assert rules.faults_of(asked) == ()
-    assert (asked.scale_questions, len(asked.questions) - asked.scale_questions, asked.minutes) == SETS[slug]
+    asked = find_questionnaire(slug)
+    assert rules.questionnaire_faults(asked) == ()
+    assert (
+        asked.scale_questions,
+        len(asked.questions) - asked.scale_questions,
+        asked.minutes,
+    ) == SETS[slug]
     assert asked.version == 0
     assert [found.slug for found in service.list_questionnaires()] == sorted(SETS)
 
 
 def test_the_default_wave_asks_no_more_than_eight_scale_questions_with_acc1(app: Flask) -> None:
-    asked = service.with_questions(questionnaire("quarterly_8"), ["ACC1"])
-    assert [question.id for question in asked.questions] == ["OVR1", "RSP1", "RES1", "COM1", "REL1", "SEC1", "EFF2", "ACC1", "OPN1"]
+    asked = service.select_questions(find_questionnaire("quarterly_8"), ["ACC1"])
+    assert [question.id for question in asked.questions] == [
+        "OVR1",
+        "RSP1",
+        "RES1",
+        "COM1",
+        "REL1",
+        "SEC1",
+        "EFF2",
+        "ACC1",
+        "OPN1",
+    ]
     assert asked.scale_questions == 8
     with pytest.raises(Refused, match="The bank has no question NOPE"):
-        service.with_questions(asked, ["NOPE", "OVR2"])
+        service.select_questions(asked, ["NOPE", "OVR2"])
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("form", ["json", "yaml"])
 @pytest.mark.parametrize("slug", sorted(SETS))
 def test_an_export_is_imported_as_the_same_questionnaire(app: Flask, slug: str, form: str) -> None:
-    asked = questionnaire(slug)
-    assert read_text(as_text(asked, form)) == asked
-    saved = save_questionnaire(read_text("\n" + as_text(asked, form)), actor="mira@northwind.example")
+    asked = find_questionnaire(slug)
+    assert read_questionnaire(write_questionnaire(asked, form)) == asked
+    saved = save_questionnaire(
+        read_questionnaire("\n" + write_questionnaire(asked, form)), actor="mira@northwind.example"
+    )
     assert (saved.digest, saved.version) == (asked.digest, 1)
-    assert questionnaire(slug) == asked
-    assert audit.entries()[0].facts == {"questionnaire": slug, "digest": asked.digest}
+    assert find_questionnaire(slug) == asked
+    assert audit.list_entries()[0].facts == {"questionnaire": slug, "digest": asked.digest}
 
 
 def edited(slug: str, **changes: object) -> rules.Questionnaire:
-    made = rules.document(questionnaire("quarterly_8"))
+    made = rules.questionnaire_document(find_questionnaire("quarterly_8"))
     made["slug"] = slug
     made["questions"][0].update(changes)
     return rules.read_document(made)
 
 
-def test_other_words_need_a_raised_revision_whatever_the_questionnaire_is_called(app: Flask) -> None:
+def test_other_words_need_a_raised_revision_whatever_the_questionnaire_is_called(
+    app: Flask,
+) -> None:
     with pytest.raises(Refused, match="would break its trends without showing it") as refused:
         save_questionnaire(edited("ours", text="Are you happy?"))
-    assert refused.value.details == ("OVR1: other words under revision 1. Raise the revision to 2.",)
+    assert refused.value.details == (
+        "OVR1: other words under revision 1. Raise the revision to 2.",
+    )
     with pytest.raises(Refused, match="no questionnaire 'ours'"):
-        questionnaire("ours")
-    assert save_questionnaire(edited("ours", text="Are you happy?", revision=2)).questions[0].revision == 2
+        find_questionnaire("ours")
+    assert (
+        save_questionnaire(edited("ours", text="Are you happy?", revision=2)).questions[0].revision
+        == 2
+    )
     with pytest.raises(Refused) as again:
         save_questionnaire(edited("theirs", text="Are you content?", revision=2))
     assert again.value.details == ("OVR1: other words under revision 2. Raise the revision to 3.",)
 
 
 def test_what_a_wave_froze_binds_later_imports_too(app: Flask) -> None:
-    version = service.freeze(edited("ours", text="Are you happy?", revision=2))
+    version = service.freeze_questionnaire(edited("ours", text="Are you happy?", revision=2))
     with pytest.raises(Refused, match="break its trends"):
         save_questionnaire(edited("theirs", text="Are you content?", revision=2))
-    assert service.frozen(version).questions[0].text == "Are you happy?"
+    assert service.frozen_questionnaire(version).questions[0].text == "Are you happy?"
     assert "ours" not in {asked.slug for asked in service.list_questionnaires()}
 
 
 def test_the_newest_saved_version_is_the_one_that_is_asked(app: Flask) -> None:
-    shipped = questionnaire("quarterly_8")
+    shipped = find_questionnaire("quarterly_8")
     save_questionnaire(edited("quarterly_8", text="Are you happy?", revision=2))
-    assert questionnaire("quarterly_8").questions[0].text == "Are you happy?"
+    assert find_questionnaire("quarterly_8").questions[0].text == "Are you happy?"
     save_questionnaire(shipped)
-    assert questionnaire("quarterly_8") == shipped
+    assert find_questionnaire("quarterly_8") == shipped
     assert len(service.list_questionnaires()) == len(SETS)
 
 
@@ -153,7 +195,7 @@ def test_the_newest_saved_version_is_the_one_that_is_asked(app: Flask) -> None:
 )
 def test_a_file_that_is_no_questionnaire_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(Refused, match=message) as refused:
-        read_text(text)
+        read_questionnaire(text)
     assert refused.value.sentence.isprintable()
 
 
@@ -173,15 +215,19 @@ values = st.recursive(
 )
 
 
-@given(st.text(st.characters(), max_size=80) | tagged | st.text("{}[]:,-&*!|>'\"# \n\tab1", max_size=60))
+@given(
+    st.text(st.characters(), max_size=80)
+    | tagged
+    | st.text("{}[]:,-&*!|>'\"# \n\tab1", max_size=60)
+)
 def test_any_text_is_refused_without_a_traceback(text: str) -> None:
     with pytest.raises(Refused) as refused:
-        read_text(text)
+        read_questionnaire(text)
     assert refused.value.code in UNREADABLE
 
 
 @given(values)
 def test_any_json_is_refused_without_a_traceback(value: object) -> None:
     with pytest.raises(Refused) as refused:
-        read_text(json.dumps(value))
+        read_questionnaire(json.dumps(value))
     assert refused.value.code in UNREADABLE

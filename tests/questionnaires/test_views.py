@@ -6,7 +6,11 @@ import pytest
 from flask import Flask
 
 from survey.questionnaires import rules
-from survey.questionnaires.service import list_questionnaires, questionnaire, save_questionnaire
+from survey.questionnaires.service import (
+    find_questionnaire,
+    list_questionnaires,
+    save_questionnaire,
+)
 from tests.outside import Browser, browser, signed_in
 
 
@@ -23,12 +27,17 @@ def test_every_questionnaire_is_listed_and_shown_with_its_time(viewer: Browser) 
     for asked in list_questionnaires():
         assert f'<a href="/questionnaires/{asked.slug}">{asked.title}</a>' in listed
         page = unescape(viewer.get(f"/questionnaires/{asked.slug}").text)
-        assert f"{len(asked.questions)} questions, about {asked.minutes} minute" in page.replace("1 question,", "1 questions,")
-        assert all(question.text in page and (question.scale.opt_out or "") in page for question in asked.questions)
+        assert f"{len(asked.questions)} questions, about {asked.minutes} minute" in page.replace(
+            "1 question,", "1 questions,"
+        )
+        assert all(
+            question.text in page and (question.scale.opt_out or "") in page
+            for question in asked.questions
+        )
 
 
 def test_markup_in_a_saved_questionnaire_stays_text(viewer: Browser) -> None:
-    made = rules.document(questionnaire("monthly_3"))
+    made = rules.questionnaire_document(find_questionnaire("monthly_3"))
     made["slug"] = "ours"
     made["title"] = "<script>alert(1)</script>"
     made["questions"][0].update(text="<img src=x>", revision=2)
@@ -41,7 +50,9 @@ def test_markup_in_a_saved_questionnaire_stays_text(viewer: Browser) -> None:
 
 
 @pytest.mark.parametrize("slug", ["nothing", "%3Cscript%3E", "x" * 3000])
-def test_an_unknown_questionnaire_is_answered_by_naming_those_there_are(viewer: Browser, slug: str) -> None:
+def test_an_unknown_questionnaire_is_answered_by_naming_those_there_are(
+    viewer: Browser, slug: str
+) -> None:
     page = viewer.get(f"/questionnaires/{slug}")
     assert 400 <= page.status_code < 500
     assert "quarterly_8" in page.text

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from survey.database import db, transaction
 from survey.invitations.service.invitations import invitations_of
-from survey.responses.rules import Answers, Tally, pack
+from survey.responses.rules import Answers, Tally, pack_ballot
 from survey.responses.service import responses
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
@@ -26,15 +26,24 @@ def counted(app: Flask) -> tuple[Company, Tally, dict[str, Counter[str]]]:
     """A wave of four groups, answered by some of each and stored as counted; and what each group truly said."""
     company = open_company(app, SIZES)
     truth: dict[str, Counter[str]] = {name: Counter() for name in SIZES}
-    for number, ((invitation, _), code) in enumerate(zip(invitations_of(company.wave.id), company.codes, strict=True)):
+    for number, ((invitation, _), code) in enumerate(
+        zip(invitations_of(company.wave.id), company.codes, strict=True)
+    ):
         if truth[invitation.group].total() < ANSWERED[invitation.group]:
             score = str(1 + number % 5)
             truth[invitation.group][score] += 1
             answer(company, code, {"OVR1": score, "OPN1": f"word{number}"})
-    opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
-    return company, responses.store_counted(company.wave, waves.questions_of(company.wave), opened), truth
+    opened = responses.open_ballots(
+        company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id)
+    )
+    return (
+        company,
+        responses.store_counted(company.wave, waves.questions_of(company.wave), opened),
+        truth,
+    )
 
 
+@on_postgresql("databases")
 def test_small_groups_are_merged_and_every_answer_is_counted_in_its_group(app: Flask) -> None:
     _, tally, truth = counted(app)
     assert [(g.name, g.invited, g.answered) for g in tally.groups] == [
@@ -43,20 +52,29 @@ def test_small_groups_are_merged_and_every_answer_is_counted_in_its_group(app: F
         ("Service", 15, 9),
     ]
     together = truth["Finance"] + truth["Legal"]
-    for name, expected in {"Finance and Legal": together, "Sales": truth["Sales"], "Service": truth["Service"]}.items():
-        assert tally.cells["OVR1"][name].counts == tuple(expected[str(code)] for code in range(1, 6))
+    for name, expected in {
+        "Finance and Legal": together,
+        "Sales": truth["Sales"],
+        "Service": truth["Service"],
+    }.items():
+        assert tally.cells["OVR1"][name].counts == tuple(
+            expected[str(code)] for code in range(1, 6)
+        )
     assert (tally.invited, tally.answered, tally.comments, tally.unreadable) == (52, 30, 30, 0)
 
 
+@on_postgresql("databases")
 def test_a_comment_carries_its_group_from_ten_answers_on_and_no_score(app: Flask) -> None:
     company, _, _ = counted(app)
-    rows = db.session.execute(text("SELECT group_name, count(*) FROM comment GROUP BY group_name")).all()
+    rows = db.session.execute(
+        text("SELECT group_name, count(*) FROM comment GROUP BY group_name")
+    ).all()
     assert {row[0]: row[1] for row in rows} == {"Sales": 14, None: 16}
-    said = [responses.comments(company.wave, "OPN1") for _ in range(5)]
+    said = [responses.comment_texts(company.wave, "OPN1") for _ in range(5)]
     assert len(set(said)) > 1, "five times the same order of thirty comments"
     assert {frozenset(words) for words in said} == {frozenset(said[0])}
     assert len(said[0]) == 30
-    assert responses.comments(replace(company.wave, minimum_detail=31), "OPN1") == ()
+    assert responses.comment_texts(replace(company.wave, minimum_detail=31), "OPN1") == ()
 
 
 def test_counted_rows_share_no_id_or_order_with_the_ballots(app: Flask) -> None:
@@ -64,28 +82,53 @@ def test_counted_rows_share_no_id_or_order_with_the_ballots(app: Flask) -> None:
     for number, code in enumerate(company.codes):
         answer(company, code, {"OVR1": str(1 + number % 5), "OPN1": f"{number:02}"})
     ballots = set(db.session.execute(text("SELECT id FROM ballot")).scalars())
-    opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
+    opened = responses.open_ballots(
+        company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id)
+    )
     responses.store_counted(company.wave, waves.questions_of(company.wave), opened)
-    ids = [*db.session.execute(text("SELECT id FROM response")).scalars(), *db.session.execute(text("SELECT id FROM comment")).scalars()]
+    ids = [
+        *db.session.execute(text("SELECT id FROM response")).scalars(),
+        *db.session.execute(text("SELECT id FROM comment")).scalars(),
+    ]
     assert len({bytes(one) for one in ids} | {bytes(one) for one in ballots}) == 90
     assert {len(bytes(one)) for one in ids} == {16}
     for order in ("id", "ctid" if db.engine.dialect.name == "postgresql" else "id DESC"):
-        found = [int(words) for words in db.session.execute(text(f"SELECT text FROM comment ORDER BY {order}")).scalars()]
+        found = [
+            int(words)
+            for words in db.session.execute(
+                text(f"SELECT text FROM comment ORDER BY {order}")
+            ).scalars()
+        ]
         assert found not in (sorted(found), sorted(found, reverse=True))
     assert responses.number_of_ballots(company.wave.id) == 0
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("content", [b"not JSON", b'{"g":"Sales"}', None])
-def test_a_ballot_that_says_nothing_is_unreadable_and_stops_nothing(app: Flask, content: bytes | None) -> None:
+def test_a_ballot_that_says_nothing_is_unreadable_and_stops_nothing(
+    app: Flask, content: bytes | None
+) -> None:
     company = open_company(app)
     assert company.wave.public_key
-    good = sealing.seal(company.wave.public_key, company.wave.id, pack("Sales", Answers({"OVR1": 5})))
-    bad = bytes(sealing.SEALED) if content is None else sealing.seal(company.wave.public_key, company.wave.id, content)
+    good = sealing.seal_ballot(
+        company.wave.public_key, company.wave.id, pack_ballot("Sales", Answers({"OVR1": 5}))
+    )
+    bad = (
+        bytes(sealing.SEALED)
+        if content is None
+        else sealing.seal_ballot(company.wave.public_key, company.wave.id, content)
+    )
     with transaction():
         responses.store_ballot(company.wave.id, bad)
         responses.store_ballot(company.wave.id, good)
-    opened = responses.open_ballots(company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id))
-    assert (opened.ballots, opened.unreadable, opened.answers) == (2, 1, (("Sales", Answers({"OVR1": 5})),))
+    opened = responses.open_ballots(
+        company.wave.id, key_files.load_key(company.config.key_dir, company.wave.id)
+    )
+    assert (opened.ballots, opened.unreadable, opened.answers) == (
+        2,
+        1,
+        (("Sales", Answers({"OVR1": 5})),),
+    )
 
 
 @on_postgresql("databases")

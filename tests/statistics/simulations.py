@@ -22,8 +22,8 @@ from survey.statistics import (
     stratified_intervals,
     stratified_process_intervals,
 )
-from survey.statistics.difference import mover
-from survey.statistics.drivers import Drivers, key_drivers
+from survey.statistics.difference import mover_interval
+from survey.statistics.drivers import KeyDrivers, key_drivers
 from survey.statistics.levels import NPS_VALUES
 from survey.statistics.planning import detectable_change
 from survey.statistics.pooled import _summary
@@ -90,7 +90,15 @@ def check(name: str) -> Callable[[Callable[[Size], Measured]], Callable[[Size], 
         def summed(size: Size) -> Check:
             what, at_least, bound, rates = measure(size)
             worst = min(rates) if at_least else max(rates)
-            return Check(name, what, len(rates), at_least, bound, round(float(worst), 4), round(float(np.mean(rates)), 4))
+            return Check(
+                name,
+                what,
+                len(rates),
+                at_least,
+                bound,
+                round(float(worst), 4),
+                round(float(np.mean(rates)), 4),
+            )
 
         CHECKS[name] = summed
         return summed
@@ -112,7 +120,9 @@ def called_different(found: Differences) -> Array:
 
 def answers_of(people: Iterable[int], rates: Iterable[float], fewest: int = 1) -> Array:
     """How many answer when these shares of these people do."""
-    return np.array([max(fewest, round(number * rate)) for number, rate in zip(people, rates, strict=True)])
+    return np.array(
+        [max(fewest, round(number * rate)) for number, rate in zip(people, rates, strict=True)]
+    )
 
 
 # Shares
@@ -121,15 +131,24 @@ def answers_of(people: Iterable[int], rates: Iterable[float], fewest: int = 1) -
 def _sizes(size: Size) -> Iterator[tuple[int, int]]:
     """Answers and people."""
     for people in (8, 12, 20, 60, 200):
-        yield from ((n, people) for n in sorted({*(round(people * rate) for rate in (0.3, 0.6, 0.9)), people - 1}) if n >= 5)
+        yield from (
+            (n, people)
+            for n in sorted({*(round(people * rate) for rate in (0.3, 0.6, 0.9)), people - 1})
+            if n >= 5
+        )
     if size == "large":
         yield from ((n, people) for people in range(9, 60, 2) for n in range(5, people))
-        yield from ((round(people * rate), people) for people in (100, 400) for rate in (0.1, 0.3, 0.6, 0.9))
+        yield from (
+            (round(people * rate), people) for people in (100, 400) for rate in (0.1, 0.3, 0.6, 0.9)
+        )
 
 
 @check("share-level")
 def share_level(size: Size) -> Measured:
-    what = "The range of a share holds the true share of the people invited (every possible truth; counted, not drawn)"
+    what = (
+        "The range of a share holds the true share of the people invited (every possible truth;"
+        " counted, not drawn)"
+    )
     rates: list[float] = []
     for n, people in _sizes(size):
         x, truth = np.arange(n + 1), np.arange(people + 1)[:, None]
@@ -141,10 +160,17 @@ def share_level(size: Size) -> Measured:
 
 @check("share-verdict")
 def share_verdict(size: Size) -> Measured:
-    what = "A verdict on a share against a target of 80 % is wrong (every possible truth; counted, not drawn)"
+    what = (
+        "A verdict on a share against a target of 80 % is wrong (every possible truth; counted, not"
+        " drawn)"
+    )
     rates: list[float] = []
     some = [(6, 20), (12, 20), (18, 60), (36, 60), (60, 200), (120, 200)]
-    for n, people in some if size == "small" else [*some, *((round(N * r), N) for N in (30, 100, 400) for r in (0.3, 0.6, 0.9))]:
+    for n, people in (
+        some
+        if size == "small"
+        else [*some, *((round(N * r), N) for N in (30, 100, 400) for r in (0.3, 0.6, 0.9))]
+    ):
         x, truth = np.arange(n + 1), np.arange(people + 1)[:, None]
         found = proportion_intervals(x, np.full(n + 1, n), np.full(n + 1, people))
         verdicts = np.array([verdict(found[at], 0.8) for at in x])
@@ -156,7 +182,10 @@ def share_verdict(size: Size) -> Measured:
 
 @check("share-process")
 def share_process(size: Size) -> Measured:
-    what = "The range of a share about the process holds the provider's true share, 50 to 95 % (counted, not drawn)"
+    what = (
+        "The range of a share about the process holds the provider's true share, 50 to 95 %"
+        " (counted, not drawn)"
+    )
     truth = np.linspace(0.5, 0.95, 46 if size == "small" else 181)[:, None]
     rates: list[float] = []
     for n in (10, 12, 20, 36, 60, 120, 200) if size == "small" else range(10, 201):
@@ -177,7 +206,10 @@ def _level(size: Size, shapes: Iterable[Sequence[float]], values: Scale, seed: i
         n = round(people * rate)
         if n < 5:
             continue
-        answers, silent = source.multinomial(n, shape, draws), source.multinomial(people - n, shape, draws)
+        answers, silent = (
+            source.multinomial(n, shape, draws),
+            source.multinomial(people - n, shape, draws),
+        )
         found = mean_intervals(answers, values, np.full(draws, people))
         rates.append(float(contains(found, (answers + silent) @ np.array(values) / people).mean()))
     return rates
@@ -221,7 +253,13 @@ class Situation:
 
 def drawn(source: np.random.Generator, numbers: Array, shares: Array, draws: int) -> Array:
     """Draws x groups x values."""
-    return np.stack([source.multinomial(number, share, draws) for number, share in zip(numbers, shares, strict=True)], axis=1)
+    return np.stack(
+        [
+            source.multinomial(number, share, draws)
+            for number, share in zip(numbers, shares, strict=True)
+        ],
+        axis=1,
+    )
 
 
 def _responses(groups: int) -> list[tuple[Array, Array]]:
@@ -232,8 +270,15 @@ def _responses(groups: int) -> list[tuple[Array, Array]]:
 
 
 def _top_two(groups: int) -> list[tuple[Array, Array]]:
-    satisfied = [np.full(groups, 0.7), np.linspace(0.5, 0.95, groups), np.full(groups, 0.95), np.full(groups, 0.85)]
-    return [(np.stack([1 - p, p], axis=1), np.stack([1.15 - p, p - 0.15], axis=1)) for p in satisfied]
+    satisfied = [
+        np.full(groups, 0.7),
+        np.linspace(0.5, 0.95, groups),
+        np.full(groups, 0.95),
+        np.full(groups, 0.85),
+    ]
+    return [
+        (np.stack([1 - p, p], axis=1), np.stack([1.15 - p, p - 0.15], axis=1)) for p in satisfied
+    ]
 
 
 def _means(groups: int) -> list[tuple[Array, Array]]:
@@ -250,8 +295,17 @@ def situations() -> Iterator[Situation]:
     """Every design with every response and every distribution, for shares and means."""
     for (levels, values), design in product(((_top_two, SHARE), (_means, ONE_TO_FIVE)), DESIGNS):
         people = np.array(design)
-        for (first, second), (shares, changed) in product(_responses(len(design)), levels(len(design))):
-            yield Situation(people, answers_of(people, first), answers_of(people, second), shares, changed, values)
+        for (first, second), (shares, changed) in product(
+            _responses(len(design)), levels(len(design))
+        ):
+            yield Situation(
+                people,
+                answers_of(people, first),
+                answers_of(people, second),
+                shares,
+                changed,
+                values,
+            )
 
 
 def _draws(size: Size) -> int:
@@ -260,14 +314,23 @@ def _draws(size: Size) -> int:
 
 @check("stratified-level")
 def stratified_level(size: Size) -> Measured:
-    what = "The range of the company's value, weighted by group, holds the true value of the people invited"
+    what = (
+        "The range of the company's value, weighted by group, holds the true value of the people"
+        " invited"
+    )
     source, rates, draws = np.random.default_rng(3), [], _draws(size)
     for situation in situations():
         people = situation.people
         answers = drawn(source, situation.first, situation.shares, draws)
         silent = drawn(source, people - situation.first, situation.shares, draws)
         found = stratified_intervals(np.tile(people, (draws, 1)), answers, situation.values)
-        rates.append(float(contains(found, (answers + silent).sum(axis=1) @ situation.unit / people.sum()).mean()))
+        rates.append(
+            float(
+                contains(
+                    found, (answers + silent).sum(axis=1) @ situation.unit / people.sum()
+                ).mean()
+            )
+        )
     return what, True, 0.93, rates
 
 
@@ -281,10 +344,16 @@ def _processes(size: Size) -> dict[str, list[float]]:
     for situation in situations():
         people = np.tile(situation.people, (draws, 1))
         before = drawn(source, situation.first, situation.shares, draws)
-        same, other = (drawn(source, situation.second, shares, draws) for shares in (situation.shares, situation.changed))
+        same, other = (
+            drawn(source, situation.second, shares, draws)
+            for shares in (situation.shares, situation.changed)
+        )
         level = stratified_process_intervals(people, before, situation.values)
         covered.append(float(contains(level, situation.truth(situation.shares)).mean()))
-        unchanged, changed = (stratified_differences((people, later), (people, before), situation.values) for later in (same, other))
+        unchanged, changed = (
+            stratified_differences((people, later), (people, before), situation.values)
+            for later in (same, other)
+        )
         found.append(float(called_different(unchanged).mean()))
         truth = situation.truth(situation.changed) - situation.truth(situation.shares)
         change.append(float(contains(changed, truth).mean()))
@@ -293,13 +362,19 @@ def _processes(size: Size) -> dict[str, list[float]]:
 
 @check("stratified-process")
 def stratified_process(size: Size) -> Measured:
-    what = "The range of the company's value about the process holds the value that the provider would give for ever more such people"
+    what = (
+        "The range of the company's value about the process holds the value that the provider would"
+        " give for ever more such people"
+    )
     return what, True, 0.92, _processes(size)["covered"]
 
 
 @check("stratified-no-change")
 def stratified_no_change(size: Size) -> Measured:
-    what = "The company's value did not change, also where other groups answer more: a change is found all the same (p < .05)"
+    what = (
+        "The company's value did not change, also where other groups answer more: a change is found"
+        " all the same (p < .05)"
+    )
     return what, False, 0.07, _processes(size)["found"]
 
 
@@ -311,14 +386,28 @@ def stratified_change_covered(size: Size) -> Measured:
 
 @check("pooled-answers-fail")
 def pooled_answers_fail(size: Size) -> Measured:
-    what = "Why groups are weighted: nothing changed but who answered, and answers merely added up show a change (p < .05)"
+    what = (
+        "Why groups are weighted: nothing changed but who answered, and answers merely added up"
+        " show a change (p < .05)"
+    )
     source, rates, draws = np.random.default_rng(7), [], _draws(size)
-    two = (found for found in situations() if len(found.people) == 2 and not np.array_equal(found.first, found.second))
+    two = (
+        found
+        for found in situations()
+        if len(found.people) == 2 and not np.array_equal(found.first, found.second)
+    )
     example = np.array([[0.1, 0.9], [0.4, 0.6]])
-    plain = Situation(np.array([100, 100]), np.array([75, 45]), np.array([45, 75]), example, example, SHARE)
+    plain = Situation(
+        np.array([100, 100]), np.array([75, 45]), np.array([45, 75]), example, example, SHARE
+    )
     for situation in [plain, *(found for found in two if np.ptp(found.shares @ found.unit) > 0.3)]:
-        before, after = (drawn(source, n, situation.shares, draws).sum(axis=1) for n in (situation.first, situation.second))
-        rates.append(float(called_different(difference_intervals(after, before, situation.values)).mean()))
+        before, after = (
+            drawn(source, n, situation.shares, draws).sum(axis=1)
+            for n in (situation.first, situation.second)
+        )
+        rates.append(
+            float(called_different(difference_intervals(after, before, situation.values)).mean())
+        )
     return what, True, 0.15, rates
 
 
@@ -327,36 +416,59 @@ def pooled_answers_fail(size: Size) -> Measured:
 
 def _all_pairs(n: int, m: int) -> tuple[Differences, Array]:
     """The differences of every possible pair of results of n and m answers, and the true-or-not table's form."""
-    first, second = (grid.ravel() for grid in np.meshgrid(np.arange(n + 1), np.arange(m + 1), indexing="ij"))
+    first, second = (
+        grid.ravel() for grid in np.meshgrid(np.arange(n + 1), np.arange(m + 1), indexing="ij")
+    )
     counts = (np.column_stack([size - x, x]) for size, x in ((n, first), (m, second)))
     return difference_intervals(*counts, SHARE), np.array([n + 1, m + 1])
 
 
 @check("no-change-share")
 def no_change_share(size: Size) -> Measured:
-    what = "Two shares come from the same process, 50 to 97 %: a difference is found all the same (p < .05; counted, not drawn)"
+    what = (
+        "Two shares come from the same process, 50 to 97 %: a difference is found all the same (p <"
+        " .05; counted, not drawn)"
+    )
     shares, rates = np.linspace(0.5, 0.97, 48 if size == "small" else 189), []
     for n, m in PAIRS_SHARE:
         found, form = _all_pairs(n, m)
         different = called_different(found).reshape(form)
-        rates += [float(stats.binom.pmf(range(n + 1), n, p) @ different @ stats.binom.pmf(range(m + 1), m, p)) for p in shares]
+        rates += [
+            float(
+                stats.binom.pmf(range(n + 1), n, p)
+                @ different
+                @ stats.binom.pmf(range(m + 1), m, p)
+            )
+            for p in shares
+        ]
     return what, False, 0.07, rates
 
 
 @check("change-covered-share")
 def change_covered_share(size: Size) -> Measured:
-    what = "The range of a difference of two shares holds the true difference, 50 to 97 % each (counted, not drawn)"
+    what = (
+        "The range of a difference of two shares holds the true difference, 50 to 97 % each"
+        " (counted, not drawn)"
+    )
     shares, rates = np.linspace(0.5, 0.97, 10 if size == "small" else 25), []
     for n, m in PAIRS_SHARE:
         found, form = _all_pairs(n, m)
-        first, second = (np.array([stats.binom.pmf(range(size + 1), size, p) for p in shares]) for size in (n, m))
+        first, second = (
+            np.array([stats.binom.pmf(range(size + 1), size, p) for p in shares]) for size in (n, m)
+        )
         for i, j in product(range(len(shares)), repeat=2):
             if i != j:
-                rates.append(float(first[i] @ contains(found, shares[i] - shares[j]).reshape(form) @ second[j]))
+                rates.append(
+                    float(
+                        first[i] @ contains(found, shares[i] - shares[j]).reshape(form) @ second[j]
+                    )
+                )
     return what, True, 0.92, rates
 
 
-def _no_change(size: Size, shapes: Iterable[Sequence[float]], values: Scale, seed: int) -> list[float]:
+def _no_change(
+    size: Size, shapes: Iterable[Sequence[float]], values: Scale, seed: int
+) -> list[float]:
     source, draws, rates = np.random.default_rng(seed), 20_000 if size == "small" else 100_000, []
     for (n, m), shape in product(PAIRS_MEAN, shapes):
         first, second = source.multinomial(n, shape, draws), source.multinomial(m, shape, draws)
@@ -366,13 +478,19 @@ def _no_change(size: Size, shapes: Iterable[Sequence[float]], values: Scale, see
 
 @check("no-change-mean")
 def no_change_mean(size: Size) -> Measured:
-    what = "Two means from 1 to 5 come from the same process: a difference is found all the same (p < .05)"
+    what = (
+        "Two means from 1 to 5 come from the same process: a difference is found all the same (p <"
+        " .05)"
+    )
     return what, False, 0.07, _no_change(size, SHAPES.values(), ONE_TO_FIVE, 8)
 
 
 @check("no-change-nps")
 def no_change_nps(size: Size) -> Measured:
-    what = "Two net promoter scores come from the same process: a difference is found all the same (p < .05)"
+    what = (
+        "Two net promoter scores come from the same process: a difference is found all the same (p"
+        " < .05)"
+    )
     return what, False, 0.07, _no_change(size, NPS_SHAPES.values(), NPS_VALUES, 9)
 
 
@@ -383,7 +501,10 @@ def report_answers(source: np.random.Generator, reports: int) -> Array:
     """Counts per report, department, question and answer, no department unlike another; a person's answers go together (r = .5)."""
     cuts = stats.norm.ppf(np.cumsum(SHAPES["typical"])[:-1])
     person = source.standard_normal((reports, sum(DEPARTMENTS), 1))
-    answers = np.searchsorted(cuts, np.sqrt(0.5) * (person + source.standard_normal((reports, sum(DEPARTMENTS), QUESTIONS))))
+    answers = np.searchsorted(
+        cuts,
+        np.sqrt(0.5) * (person + source.standard_normal((reports, sum(DEPARTMENTS), QUESTIONS))),
+    )
     ends = np.cumsum(DEPARTMENTS)[:-1]
     parts = np.split(answers[..., None] == np.arange(5), ends, axis=1)
     return np.stack([part.sum(axis=1) for part in parts], axis=1)
@@ -398,16 +519,24 @@ def _against_the_rest(counts: Array, values: Scale) -> Array:
     """p-values, reports x comparisons, of each department and question against the rest of the company."""
     rest = counts.sum(axis=1, keepdims=True) - counts
     width = counts.shape[-1]
-    return difference_intervals(counts.reshape(-1, width), rest.reshape(-1, width), values).p_value.reshape(len(counts), -1)
+    return difference_intervals(
+        counts.reshape(-1, width), rest.reshape(-1, width), values
+    ).p_value.reshape(len(counts), -1)
 
 
 def _changes(now: Array, before: Array, values: Scale) -> Array:
     """p-values, reports x comparisons, of the company's change and each department's on each question."""
     width = now.shape[-1]
-    groups = difference_intervals(now.reshape(-1, width), before.reshape(-1, width), values).p_value.reshape(len(now), -1)
+    groups = difference_intervals(
+        now.reshape(-1, width), before.reshape(-1, width), values
+    ).p_value.reshape(len(now), -1)
     people = np.tile([round(n / 0.65) for n in DEPARTMENTS], (len(now) * QUESTIONS, 1))
-    strata = [np.swapaxes(counts, 1, 2).reshape(-1, len(DEPARTMENTS), width) for counts in (now, before)]
-    company = stratified_differences((people, strata[0]), (people, strata[1]), values).p_value.reshape(len(now), -1)
+    strata = [
+        np.swapaxes(counts, 1, 2).reshape(-1, len(DEPARTMENTS), width) for counts in (now, before)
+    ]
+    company = stratified_differences(
+        (people, strata[0]), (people, strata[1]), values
+    ).p_value.reshape(len(now), -1)
     return np.hstack([company, groups])
 
 
@@ -426,21 +555,41 @@ def _reports(size: Size, seed: int) -> Iterator[tuple[Array, Array, Scale]]:
 
 @check("many-comparisons")
 def many_comparisons(size: Size) -> Measured:
-    what = "8 departments against the rest on 10 questions, none really different: a report calls at least one clear"
-    return what, False, 0.10, [_flagged(_against_the_rest(now, values)) for now, _, values in _reports(size, 10)]
+    what = (
+        "8 departments against the rest on 10 questions, none really different: a report calls at"
+        " least one clear"
+    )
+    return (
+        what,
+        False,
+        0.10,
+        [_flagged(_against_the_rest(now, values)) for now, _, values in _reports(size, 10)],
+    )
 
 
 @check("many-comparisons-and-changes")
 def many_comparisons_and_changes(size: Size) -> Measured:
-    what = "The same with the company's and every department's change since the last wave in one family: at least one is called clear"
-    families = (np.hstack([_against_the_rest(now, values), _changes(now, before, values)]) for now, before, values in _reports(size, 11))
+    what = (
+        "The same with the company's and every department's change since the last wave in one"
+        " family: at least one is called clear"
+    )
+    families = (
+        np.hstack([_against_the_rest(now, values), _changes(now, before, values)])
+        for now, before, values in _reports(size, 11)
+    )
     return what, False, 0.10, [_flagged(family) for family in families]
 
 
 @check("unadjusted-fails")
 def unadjusted_fails(size: Size) -> Measured:
-    what = "Why comparisons are adjusted: the same 80 without the adjustment, at least one false alarm in a report"
-    rates = [float((_against_the_rest(now, values) < 0.05).any(axis=1).mean()) for now, _, values in _reports(size, 10)]
+    what = (
+        "Why comparisons are adjusted: the same 80 without the adjustment, at least one false alarm"
+        " in a report"
+    )
+    rates = [
+        float((_against_the_rest(now, values) < 0.05).any(axis=1).mean())
+        for now, _, values in _reports(size, 10)
+    ]
     return what, True, 0.60, rates
 
 
@@ -449,25 +598,43 @@ def unadjusted_fails(size: Size) -> Measured:
 
 @check("pooled-year-no-change")
 def pooled_year_no_change(size: Size) -> Measured:
-    what = "Two years of four waves without a change, each person of one mind within the year, half so, or not at all: a change is found"
+    what = (
+        "Two years of four waves without a change, each person of one mind within the year, half"
+        " so, or not at all: a change is found"
+    )
     source, rates, draws = np.random.default_rng(12), [], 2_000 if size == "small" else 10_000
     for n, share, same in product((12, 20), (0.5, 0.7, 0.9), (1.0, 0.5, 0.0)):
         different = _all_years(n)
         years = []
         for _ in range(2):
-            usual, fresh = source.random((draws, 1, n)) < share, source.random((draws, 4, n)) < share
-            years.append(np.where(source.random((draws, 1, n)) < same, usual, fresh).sum(axis=(1, 2)))
+            usual, fresh = (
+                source.random((draws, 1, n)) < share,
+                source.random((draws, 4, n)) < share,
+            )
+            years.append(
+                np.where(source.random((draws, 1, n)) < same, usual, fresh).sum(axis=(1, 2))
+            )
         rates.append(float(different[years[0], years[1]].mean()))
     return what, False, 0.07, rates
 
 
 def _all_years(n: int) -> Array:
     """Whether two years of four waves with n answers each are called different, for every two numbers of satisfied answers."""
-    waves = [[(n - satisfied, satisfied) for satisfied in (total // 4 + (at < total % 4) for at in range(4))] for total in range(4 * n + 1)]
+    waves = [
+        [
+            (n - satisfied, satisfied)
+            for satisfied in (total // 4 + (at < total % 4) for at in range(4))
+        ]
+        for total in range(4 * n + 1)
+    ]
     one, two = np.triu_indices(len(waves), 1)
     summaries = [_summary(year, SHARE, "waves") for year in waves]
-    mean, effective = (np.array([getattr(found, part)[0] for found in summaries]) for part in ("mean", "effective"))
-    found = mover(Summary(mean[two], effective[two]), Summary(mean[one], effective[one]), 1.0, quantile(0.95))
+    mean, effective = (
+        np.array([getattr(found, part)[0] for found in summaries]) for part in ("mean", "effective")
+    )
+    found = mover_interval(
+        Summary(mean[two], effective[two]), Summary(mean[one], effective[one]), 1.0, quantile(0.95)
+    )
     table = np.zeros((len(waves), len(waves)), dtype=bool)
     table[one, two] = table[two, one] = called_different(found)
     return table
@@ -475,35 +642,58 @@ def _all_years(n: int) -> Array:
 
 @check("planned-change-found")
 def planned_change_found(size: Size) -> Measured:
-    what = "A share near 70 % falls by as much as planning says would have shown, and it is found (p < .05; counted, not drawn)"
+    what = (
+        "A share near 70 % falls by as much as planning says would have shown, and it is found (p <"
+        " .05; counted, not drawn)"
+    )
     rates = []
-    for n in (12, 20, 36, 60, 120, 300) if size == "small" else (12, 16, 20, 28, 36, 48, 60, 90, 120, 200, 300, 360):
+    for n in (
+        (12, 20, 36, 60, 120, 300)
+        if size == "small"
+        else (12, 16, 20, 28, 36, 48, 60, 90, 120, 200, 300, 360)
+    ):
         found, form = _all_pairs(n, n)
         different = called_different(found).reshape(form)
         for before in (0.65, 0.7, 0.75):
             after = max(before - detectable_change(n, before), 0.0)
-            rates.append(float(stats.binom.pmf(range(n + 1), n, before) @ different @ stats.binom.pmf(range(n + 1), n, after)))
+            rates.append(
+                float(
+                    stats.binom.pmf(range(n + 1), n, before)
+                    @ different
+                    @ stats.binom.pmf(range(n + 1), n, after)
+                )
+            )
     return what, True, 0.60, rates
 
 
-def _driven(source: np.random.Generator, people: int, slopes: Sequence[float]) -> Drivers | None:
+def _driven(source: np.random.Generator, people: int, slopes: Sequence[float]) -> KeyDrivers | None:
     """Key drivers of invented people: six questions that go together, the first with the largest slope."""
     common = source.standard_normal((people, 1))
     questions = 0.6 * common + 0.8 * source.standard_normal((people, len(slopes)))
     overall = questions @ np.array(slopes) + source.standard_normal(people)
-    return key_drivers(*(np.clip(np.rint(3 + found), 1, 5).astype(int) for found in (questions, overall)))
+    return key_drivers(
+        *(np.clip(np.rint(3 + found), 1, 5).astype(int) for found in (questions, overall))
+    )
 
 
 @check("drivers-first")
 def drivers_first(size: Size) -> Measured:
-    what = "The question that really goes together with the overall one most is in the group that is shown, or first in the order"
+    what = (
+        "The question that really goes together with the overall one most is in the group that is"
+        " shown, or first in the order"
+    )
     source, rates = np.random.default_rng(13), []
     slopes = [(0.5, 0.3, 0.3, 0.2, 0.1, 0.0), (0.4, 0.35, 0.3, 0.2, 0.1, 0.1)]
-    for people, slope in product((100, 200) if size == "small" else (100, 150, 200, 400, 1000), slopes[: 1 if size == "small" else 2]):
+    for people, slope in product(
+        (100, 200) if size == "small" else (100, 150, 200, 400, 1000),
+        slopes[: 1 if size == "small" else 2],
+    ):
         found = [_driven(source, people, slope) for _ in range(50 if size == "small" else 300)]
-        rates.append(float(np.mean([drivers is not None and _names_the_first(drivers) for drivers in found])))
+        rates.append(
+            float(np.mean([drivers is not None and _names_the_first(drivers) for drivers in found]))
+        )
     return what, True, 0.85, rates
 
 
-def _names_the_first(found: Drivers) -> bool:
+def _names_the_first(found: KeyDrivers) -> bool:
     return found.places[0] == 0 if found.ranked else 0 in found.places

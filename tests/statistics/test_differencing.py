@@ -14,16 +14,25 @@ NAMES = ("A", "B", "C", "D", "E")
 unions = st.frozensets(st.sampled_from(NAMES), min_size=1)
 
 
-@given(st.lists(unions, max_size=5), st.lists(st.integers(0, 9), min_size=5, max_size=5), st.integers(1, 12))
-def test_exactly_the_unions_in_the_row_space_are_solved(published: list[frozenset[str]], answers: list[int], minimum: int) -> None:
+@given(
+    st.lists(unions, max_size=5),
+    st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    st.integers(1, 12),
+)
+def test_exactly_the_unions_in_the_row_space_are_solved(
+    published: list[frozenset[str]], answers: list[int], minimum: int
+) -> None:
     true = dict(zip(NAMES, answers, strict=True))
     facts = [Fact.total(union, sum(true[name] for name in union)) for union in published]
-    rows = np.array([[name in union for name in NAMES] for union in published], dtype=float).reshape(-1, len(NAMES))
+    rows = np.array(
+        [[name in union for name in NAMES] for union in published], dtype=float
+    ).reshape(-1, len(NAMES))
     solvable = {
         frozenset(chosen)
         for size in range(1, len(NAMES) + 1)
         for chosen in combinations(NAMES, size)
-        if np.linalg.matrix_rank(np.vstack([rows, [name in chosen for name in NAMES]])) == (np.linalg.matrix_rank(rows) if published else 0)
+        if np.linalg.matrix_rank(np.vstack([rows, [name in chosen for name in NAMES]]))
+        == (np.linalg.matrix_rank(rows) if published else 0)
     }
     space = Space(facts)
     for chosen in solvable:
@@ -36,8 +45,13 @@ def test_exactly_the_unions_in_the_row_space_are_solved(published: list[frozense
 
 
 @settings(max_examples=examples(25))
-@given(st.lists(st.tuples(unions, st.integers(1, 4)), min_size=1, max_size=3), st.lists(st.integers(0, 4), min_size=5, max_size=5))
-def test_the_range_of_a_cell_is_that_of_all_whole_numbers_tried(published: list[tuple[frozenset[str], int]], answers: list[int]) -> None:
+@given(
+    st.lists(st.tuples(unions, st.integers(1, 4)), min_size=1, max_size=3),
+    st.lists(st.integers(0, 4), min_size=5, max_size=5),
+)
+def test_the_range_of_a_cell_is_that_of_all_whole_numbers_tried(
+    published: list[tuple[frozenset[str], int]], answers: list[int]
+) -> None:
     true = dict(zip(NAMES, answers, strict=True))
     facts = [Fact({name: 1}, 0, 4) for name in NAMES]
     facts += [Fact({name: times if name == "A" else 1 for name in union}, *[sum(true[n] * (times if n == "A" else 1) for n in union)] * 2)
@@ -45,9 +59,15 @@ def test_the_range_of_a_cell_is_that_of_all_whole_numbers_tried(published: list[
     fits = [
         table
         for table in product(range(5), repeat=len(NAMES))
-        if all(sum(fact.weights.get(name, 0) * x for name, x in zip(NAMES, table, strict=True)) == fact.low for fact in facts[len(NAMES) :])
+        if all(
+            sum(fact.weights.get(name, 0) * x for name, x in zip(NAMES, table, strict=True))
+            == fact.low
+            for fact in facts[len(NAMES) :]
+        )
     ]
-    expected = {name: (min(t[at] for t in fits), max(t[at] for t in fits)) for at, name in enumerate(NAMES)}
+    expected = {
+        name: (min(t[at] for t in fits), max(t[at] for t in fits)) for at, name in enumerate(NAMES)
+    }
     assert ranges(facts, NAMES) == expected
 
 
@@ -58,7 +78,9 @@ def test_two_hundred_groups_and_the_two_that_are_hidden() -> None:
     assert solved_unions(facts, 5) == solved_unions(facts[:199], 5)
     ((cells, value),) = [(union.cells, union.value) for union in solved_unions(facts, 5)]
     assert (cells, value) == (frozenset(names[:2]), 4)
-    assert {(*union.cells, union.value) for union in solved_unions([*facts, Fact.total(["G0"], 3)], 5)} == {("G0", 3), ("G1", 1)}
+    assert {
+        (*union.cells, union.value) for union in solved_unions([*facts, Fact.total(["G0"], 3)], 5)
+    } == {("G0", 3), ("G1", 1)}
 
 
 def test_a_difference_of_overlapping_sums_is_seen() -> None:
@@ -73,14 +95,24 @@ def test_a_value_weighed_by_two_small_groups_tells_both() -> None:
         ("Finance", (3, 3), True), ("Legal", (2, 2), True),
     ]  # fmt: skip
     together = Fact({"Finance": 17 / 58 / 10, "Legal": 17 / 58 / 10}, 0.1465, 0.1466)
-    found = narrowed([together], [*neighbours, Fact.total(["Finance", "Legal"], 5)], ["Finance", "Legal"])
-    assert [(one.left, one.is_exact, one.is_narrow) for one in found] == [((0, 4), False, False), ((1, 5), False, False)]
+    found = narrowed(
+        [together], [*neighbours, Fact.total(["Finance", "Legal"], 5)], ["Finance", "Legal"]
+    )
+    assert [(one.left, one.is_exact, one.is_narrow) for one in found] == [
+        ((0, 4), False, False),
+        ((1, 5), False, False),
+    ]
 
 
 @pytest.mark.parametrize(("high", "narrow"), [(1, True), (2, False)])
 def test_narrow_is_less_than_half_of_what_the_neighbours_allow(high: int, *, narrow: bool) -> None:
     (found,) = narrowed([Fact({"A": 1}, 0, high)], [Fact.total(["A", "B"], 5)], ["A"])
-    assert (found.allowed, found.left, found.is_narrow, found.is_exact) == ((0, 5), (0, high), narrow, False)
+    assert (found.allowed, found.left, found.is_narrow, found.is_exact) == (
+        (0, 5),
+        (0, high),
+        narrow,
+        False,
+    )
 
 
 def test_what_the_neighbours_tell_alone_is_no_disclosure() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from survey.statistics.drivers import Drivers, key_drivers, relative_weights
+from survey.statistics.drivers import KeyDrivers, key_drivers, relative_weights
 
 Rows = NDArray[np.int64]
 
@@ -12,9 +12,13 @@ Rows = NDArray[np.int64]
 def answered(people: int, slopes: tuple[float, ...], seed: int = 1) -> tuple[Rows, Rows]:
     """Questions from 1 to 5 that go together, and an overall one that follows them by these slopes."""
     source = np.random.default_rng(seed)
-    questions = 0.6 * source.standard_normal((people, 1)) + 0.8 * source.standard_normal((people, len(slopes)))
+    questions = 0.6 * source.standard_normal((people, 1)) + 0.8 * source.standard_normal(
+        (people, len(slopes))
+    )
     overall = questions @ np.array(slopes) + 0.5 * source.standard_normal(people)
-    return tuple(np.clip(np.rint(3 + found), 1, 5).astype(np.int64) for found in (questions, overall))  # type: ignore[return-value]
+    return tuple(
+        np.clip(np.rint(3 + found), 1, 5).astype(np.int64) for found in (questions, overall)
+    )  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -50,9 +54,14 @@ def test_predictors_that_do_not_vary_or_repeat_each_other_break_nothing() -> Non
 
 
 @pytest.mark.parametrize(
-    ("people", "varies", "told"), [(99, True, False), (100, True, True), (100, False, False), (0, True, False), (5, True, False)]
+    ("people", "varies", "told"),
+    [(99, True, False), (100, True, True), (100, False, False), (0, True, False), (5, True, False)],
 )
-def test_under_a_hundred_answers_or_without_anything_to_tell_there_are_none(people: int, varies: bool, told: bool) -> None:  # noqa: FBT001
+def test_under_a_hundred_answers_or_without_anything_to_tell_there_are_none(
+    people: int,
+    varies: bool,  # noqa: FBT001
+    told: bool,  # noqa: FBT001
+) -> None:
     x, y = answered(people, (0.9, 0.2, 0.0))
     assert (key_drivers(x, y if varies else np.full(people, 4)) is not None) == told
 
@@ -82,5 +91,5 @@ def test_where_several_may_come_first_they_stand_in_the_order_given() -> None:
 def test_the_same_answers_always_give_the_same_drivers() -> None:
     x, y = answered(220, (0.4, 0.4, 0.3))
     first = key_drivers(x, y)
-    assert isinstance(first, Drivers)
+    assert isinstance(first, KeyDrivers)
     assert first == key_drivers(x.copy(), y.copy())

@@ -17,9 +17,15 @@ LARGEST = 16
 @cache
 def acceptability(satisfied: int, answers: int, people: int) -> list[Fraction]:
     """For each x: the probability of all results whose tail is no larger than the tail of x."""
-    mass = [Fraction(comb(satisfied, k) * comb(people - satisfied, answers - k), comb(people, answers)) for k in range(answers + 1)]
+    mass = [
+        Fraction(comb(satisfied, k) * comb(people - satisfied, answers - k), comb(people, answers))
+        for k in range(answers + 1)
+    ]
     tail = [min(sum(mass[: k + 1]), sum(mass[k:])) for k in range(answers + 1)]
-    return [sum((mass[k] for k in range(answers + 1) if tail[k] <= tail[x]), Fraction(0)) for x in range(answers + 1)]
+    return [
+        sum((mass[k] for k in range(answers + 1) if tail[k] <= tail[x]), Fraction(0))
+        for x in range(answers + 1)
+    ]
 
 
 def by_definition(x: int, answers: int, people: int, alpha: Fraction) -> tuple[int, int]:
@@ -37,26 +43,36 @@ def by_definition(x: int, answers: int, people: int, alpha: Fraction) -> tuple[i
 
 @pytest.mark.parametrize("alpha", [Fraction(1, 20), Fraction(1, 5), Fraction(1, 100)])
 @pytest.mark.parametrize("people", range(1, LARGEST + 1))
-def test_every_range_of_a_small_company_is_the_one_of_the_definition(people: int, alpha: Fraction) -> None:
+def test_every_range_of_a_small_company_is_the_one_of_the_definition(
+    people: int, alpha: Fraction
+) -> None:
     cells = [(x, answers) for answers in range(1, people + 1) for x in range(answers + 1)]
     x, n = np.array(cells).T
     found = proportion_intervals(x, n, np.full(len(cells), people), float(1 - alpha))
     expected = [by_definition(*cell, people, alpha) for cell in cells]
-    assert np.rint(np.column_stack([found.low, found.high]) * people).astype(int).tolist() == [list(ends) for ends in expected]
+    assert np.rint(np.column_stack([found.low, found.high]) * people).astype(int).tolist() == [
+        list(ends) for ends in expected
+    ]
     assert set(found.method[n < people]) <= {EXACT}
 
 
 @pytest.mark.parametrize(("x", "low", "high"), [(1, 1, 2), (38, 38, 39), (0, 0, 1), (39, 39, 40)])
-def test_with_one_silent_person_of_forty_the_range_still_holds_the_estimate_and_is_no_point(x: int, low: int, high: int) -> None:
+def test_with_one_silent_person_of_forty_the_range_still_holds_the_estimate_and_is_no_point(
+    x: int, low: int, high: int
+) -> None:
     found = proportion_interval(x, 39, 40)
     assert (found.low * 40, found.high * 40) == pytest.approx((low, high))
     assert found.low <= x / 39 <= found.high
 
 
 @pytest.mark.parametrize(("x", "answers", "people"), [(62, 83, 87), (21, 83, 87), (67, 84, 89)])
-def test_with_little_confidence_a_range_that_is_no_point_is_widened_to_its_estimate_too(x: int, answers: int, people: int) -> None:
+def test_with_little_confidence_a_range_that_is_no_point_is_widened_to_its_estimate_too(
+    x: int, answers: int, people: int
+) -> None:
     found = proportion_interval(x, answers, people, 0.5)
-    assert (found.low * people, found.high * people) == pytest.approx(by_definition(x, answers, people, Fraction(1, 2)))
+    assert (found.low * people, found.high * people) == pytest.approx(
+        by_definition(x, answers, people, Fraction(1, 2))
+    )
 
 
 def test_a_count_whose_acceptability_equals_alpha_is_dropped_against_rounding() -> None:
@@ -64,15 +80,24 @@ def test_a_count_whose_acceptability_equals_alpha_is_dropped_against_rounding() 
     assert proportion_interval(19, 19, population=25).low == 24 / 25
 
 
-@pytest.mark.parametrize(("answers", "people"), [(9, 30), (18, 60), (57, 60), (60, 200), (199, 200), (120, 400), (400, 401)])
+@pytest.mark.parametrize(
+    ("answers", "people"),
+    [(9, 30), (18, 60), (57, 60), (60, 200), (199, 200), (120, 400), (400, 401)],
+)
 def test_a_table_and_a_search_find_the_same(answers: int, people: int) -> None:
     low, high = exact._table(answers, people, 0.05)
     searched = [exact._searched(x, answers, people, 0.05) for x in range(answers + 1)]
     assert list(zip(low.tolist(), high.tolist(), strict=True)) == searched
 
 
-def test_every_larger_company_searches_and_agrees_with_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    cells = [(x, n, people) for people, n in ((300, 250), (500, 150), (1000, 90)) for x in range(0, n + 1, 7)]
+def test_every_larger_company_searches_and_agrees_with_a_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = [
+        (x, n, people)
+        for people, n in ((300, 250), (500, 150), (1000, 90))
+        for x in range(0, n + 1, 7)
+    ]
     x, n, people = np.array(cells).T
     assert ((people + 1) * (n + 1) > exact.LARGEST_TABLE).all()
     searched = proportion_intervals(x, n, people)
@@ -82,7 +107,9 @@ def test_every_larger_company_searches_and_agrees_with_a_table(monkeypatch: pyte
     assert searched.high.tolist() == tabled.high.tolist()
 
 
-@pytest.mark.parametrize(("x", "n", "people"), [(60, 100, 5000), (1500, 2000, 5000), (0, 30, 4000), (30, 30, 4000)])
+@pytest.mark.parametrize(
+    ("x", "n", "people"), [(60, 100, 5000), (1500, 2000, 5000), (0, 30, 4000), (30, 30, 4000)]
+)
 def test_a_large_company_lies_inside_the_tail_limits_of_scipy(x: int, n: int, people: int) -> None:
     """Blaker's range is never wider than the one of two tails of 2.5 %, and its ends are accepted by at least one tail."""
     found = proportion_interval(x, n, people)
@@ -99,7 +126,9 @@ def test_above_five_thousand_people_wilson_with_the_correction_takes_over() -> N
     z = stats.norm.ppf(0.975)
     r = z * z / (100 * 5000 / 4901)
     half = np.sqrt(r * 0.24 + r * r / 4) / (1 + r)
-    assert (found.low, found.high) == pytest.approx(((0.6 + r / 2) / (1 + r) - half, (0.6 + r / 2) / (1 + r) + half), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(
+        ((0.6 + r / 2) / (1 + r) - half, (0.6 + r / 2) / (1 + r) + half), abs=1e-12
+    )
 
 
 def test_the_two_methods_hardly_differ_where_one_takes_over_from_the_other() -> None:

@@ -62,7 +62,10 @@ class Answers:
 
     @property
     def strata(self) -> list[Stratum]:
-        return [Stratum(sum(counts) + quiet, counts) for counts, quiet in zip(self.groups, self.silent, strict=True)]
+        return [
+            Stratum(sum(counts) + quiet, counts)
+            for counts, quiet in zip(self.groups, self.silent, strict=True)
+        ]
 
     @property
     def everyone(self) -> bool:
@@ -71,17 +74,27 @@ class Answers:
     def times(self, factor: int) -> "Answers":
         """The same shares from so many times as many answers of the same people."""
         more = tuple(tuple(factor * count for count in counts) for counts in self.groups)
-        quiet = tuple(left - (factor - 1) * sum(counts) for left, counts in zip(self.silent, self.groups, strict=True))
+        quiet = tuple(
+            left - (factor - 1) * sum(counts)
+            for left, counts in zip(self.silent, self.groups, strict=True)
+        )
         return Answers(self.scale, more, quiet)
 
     def mirrored(self) -> "Answers":
-        return Answers(tuple(-v for v in reversed(self.scale)), tuple(counts[::-1] for counts in self.groups), self.silent)
+        return Answers(
+            tuple(-v for v in reversed(self.scale)),
+            tuple(counts[::-1] for counts in self.groups),
+            self.silent,
+        )
 
     def reachable(self) -> tuple[float, float]:
         """The lowest and the highest value that is possible, whatever the silent think."""
         answered = sum(np.dot(counts, self.scale) for counts in self.groups)
         people = sum(stratum.population for stratum in self.strata)
-        low, high = (float(answered + sum(self.silent) * end) / people for end in (self.scale[0], self.scale[-1]))
+        low, high = (
+            float(answered + sum(self.silent) * end) / people
+            for end in (self.scale[0], self.scale[-1])
+        )
         return low, high
 
 
@@ -91,7 +104,9 @@ Kind = Callable[[Answers, float], Interval]
 def _share(population: bool) -> Kind:  # noqa: FBT001
     def found(a: Answers, confidence: float) -> Interval:
         (counts,), (silent,) = a.groups, a.silent
-        return proportion_interval(counts[-1], sum(counts), sum(counts) + silent if population else None, confidence)
+        return proportion_interval(
+            counts[-1], sum(counts), sum(counts) + silent if population else None, confidence
+        )
 
     return found
 
@@ -106,19 +121,27 @@ KINDS: dict[str, Kind] = {
 }
 LEVELS = [name for name in KINDS if "level" in name]
 by_kind = pytest.mark.parametrize("kind", KINDS)
-scales = st.lists(st.integers(-50, 50), min_size=2, max_size=6, unique=True).map(lambda found: tuple(float(v) for v in sorted(found)))
+scales = st.lists(st.integers(-50, 50), min_size=2, max_size=6, unique=True).map(
+    lambda found: tuple(float(v) for v in sorted(found))
+)
 confidences = st.floats(0.5, 0.999)
 
 
 def counts_on(scale: tuple[float, ...], most: int = 40) -> st.SearchStrategy[Counts]:
-    return st.lists(st.integers(0, most), min_size=len(scale), max_size=len(scale)).filter(any).map(tuple)
+    return (
+        st.lists(st.integers(0, most), min_size=len(scale), max_size=len(scale))
+        .filter(any)
+        .map(tuple)
+    )
 
 
 @st.composite
 def answers(draw: st.DrawFn, kind: str) -> Answers:
     """Answers that this kind of range can be about."""
     scale = (0.0, 1.0) if kind.startswith("share") else draw(scales)
-    groups = draw(st.lists(counts_on(scale), min_size=1, max_size=4 if kind.startswith("company") else 1))
+    groups = draw(
+        st.lists(counts_on(scale), min_size=1, max_size=4 if kind.startswith("company") else 1)
+    )
     silent = draw(st.lists(st.integers(0, 60), min_size=len(groups), max_size=len(groups)))
     return Answers(scale, tuple(groups), tuple(silent))
 
@@ -135,15 +158,21 @@ def drawn(data: st.DataObject, kind: str) -> Answers:
 
 def near(found: Interval | Difference, other: Interval | Difference, width: float = 1.0) -> None:
     for field in ("estimate", "low", "high"):
-        assert getattr(found, field) == pytest.approx(getattr(other, field), abs=1e-11 * width, rel=1e-11)
+        assert getattr(found, field) == pytest.approx(
+            getattr(other, field), abs=1e-11 * width, rel=1e-11
+        )
 
 
 @by_kind
 @for_all(data=st.data(), confidence=confidences)
-def test_a_range_holds_its_estimate_and_only_what_is_possible(kind: str, data: st.DataObject, confidence: float) -> None:
+def test_a_range_holds_its_estimate_and_only_what_is_possible(
+    kind: str, data: st.DataObject, confidence: float
+) -> None:
     a = drawn(data, kind)
     found = KINDS[kind](a, confidence)
-    weights = np.array([stratum.population for stratum in a.strata]) / sum(stratum.population for stratum in a.strata)
+    weights = np.array([stratum.population for stratum in a.strata]) / sum(
+        stratum.population for stratum in a.strata
+    )
     means = [np.dot(counts, a.scale) / sum(counts) for counts in a.groups]
     assert found.estimate == pytest.approx(float(weights @ means), abs=CLOSE)
     lowest, highest = a.reachable() if kind in LEVELS else (a.scale[0], a.scale[-1])
@@ -152,7 +181,9 @@ def test_a_range_holds_its_estimate_and_only_what_is_possible(kind: str, data: s
 
 @by_kind
 @for_all(data=st.data())
-def test_a_range_has_no_width_exactly_when_it_is_about_people_who_all_answered(kind: str, data: st.DataObject) -> None:
+def test_a_range_has_no_width_exactly_when_it_is_about_people_who_all_answered(
+    kind: str, data: st.DataObject
+) -> None:
     a = drawn(data, kind)
     found = KINDS[kind](a, 0.95)
     exact = kind in LEVELS and a.everyone
@@ -162,7 +193,9 @@ def test_a_range_has_no_width_exactly_when_it_is_about_people_who_all_answered(k
 
 @by_kind
 @for_all(data=st.data(), one=confidences, other=confidences)
-def test_more_confidence_never_makes_a_range_narrower(kind: str, data: st.DataObject, one: float, other: float) -> None:
+def test_more_confidence_never_makes_a_range_narrower(
+    kind: str, data: st.DataObject, one: float, other: float
+) -> None:
     a = drawn(data, kind)
     less, more = (KINDS[kind](a, confidence) for confidence in sorted((one, other)))
     assert more.low <= less.low + CLOSE
@@ -171,18 +204,37 @@ def test_more_confidence_never_makes_a_range_narrower(kind: str, data: st.DataOb
 
 @by_kind
 @for_all(data=st.data(), factor=st.integers(2, 4))
-def test_the_same_shares_from_more_answers_of_the_same_people_never_make_a_range_wider(kind: str, data: st.DataObject, factor: int) -> None:
+def test_the_same_shares_from_more_answers_of_the_same_people_never_make_a_range_wider(
+    kind: str, data: st.DataObject, factor: int
+) -> None:
     a = drawn(data, kind)
-    a = Answers(a.scale, a.groups, tuple(quiet + (factor - 1) * sum(counts) for quiet, counts in zip(a.silent, a.groups, strict=True)))
+    a = Answers(
+        a.scale,
+        a.groups,
+        tuple(
+            quiet + (factor - 1) * sum(counts)
+            for quiet, counts in zip(a.silent, a.groups, strict=True)
+        ),
+    )
     few, many = KINDS[kind](a, 0.95), KINDS[kind](a.times(factor), 0.95)
     assert many.high - many.low <= few.high - few.low + CLOSE
 
 
 @pytest.mark.parametrize("people", range(4, 61))
-def test_also_the_exact_range_of_a_share_is_never_wider_for_more_answers_with_the_same_share(people: int) -> None:
-    cells = [(x, n, factor) for n in range(1, people // 2 + 1) for factor in range(2, people // n + 1) for x in range(n + 1)]
+def test_also_the_exact_range_of_a_share_is_never_wider_for_more_answers_with_the_same_share(
+    people: int,
+) -> None:
+    cells = [
+        (x, n, factor)
+        for n in range(1, people // 2 + 1)
+        for factor in range(2, people // n + 1)
+        for x in range(n + 1)
+    ]
     x, n, factor = np.array(cells).T
-    few, many = (proportion_intervals(x * by, n * by, np.full(len(x), people)) for by in (np.ones_like(factor), factor))
+    few, many = (
+        proportion_intervals(x * by, n * by, np.full(len(x), people))
+        for by in (np.ones_like(factor), factor)
+    )
     assert (many.high - many.low <= few.high - few.low + CLOSE).all()
 
 
@@ -191,17 +243,30 @@ def test_also_the_exact_range_of_a_share_is_never_wider_for_more_answers_with_th
 def test_answers_in_a_mirror_give_the_range_in_a_mirror(kind: str, data: st.DataObject) -> None:
     a = drawn(data, kind)
     found = KINDS[kind](a, 0.95)
-    mirror = a.mirrored() if not kind.startswith("share") else Answers(a.scale, tuple(counts[::-1] for counts in a.groups), a.silent)
+    mirror = (
+        a.mirrored()
+        if not kind.startswith("share")
+        else Answers(a.scale, tuple(counts[::-1] for counts in a.groups), a.silent)
+    )
     shift = 1.0 if kind.startswith("share") else 0.0
     there = KINDS[kind](mirror, 0.95)
-    assert (there.low, there.high) == pytest.approx((shift - found.high, shift - found.low), abs=CLOSE)
+    assert (there.low, there.high) == pytest.approx(
+        (shift - found.high, shift - found.low), abs=CLOSE
+    )
 
 
 @for_all(pairs())
-def test_swapped_samples_mirror_their_difference(found: tuple[tuple[float, ...], Counts, Counts]) -> None:
+def test_swapped_samples_mirror_their_difference(
+    found: tuple[tuple[float, ...], Counts, Counts],
+) -> None:
     scale, first, second = found
-    there, back = difference_interval(first, second, scale), difference_interval(second, first, scale)
-    assert (back.estimate, back.low, back.high) == pytest.approx((-there.estimate, -there.high, -there.low), abs=CLOSE)
+    there, back = (
+        difference_interval(first, second, scale),
+        difference_interval(second, first, scale),
+    )
+    assert (back.estimate, back.low, back.high) == pytest.approx(
+        (-there.estimate, -there.high, -there.low), abs=CLOSE
+    )
     assert back.p_value == pytest.approx(there.p_value, abs=CLOSE)
     assert there.low <= there.estimate <= there.high
     assert 0 <= there.p_value <= 1
@@ -217,11 +282,23 @@ def test_p_is_below_alpha_exactly_when_the_range_leaves_out_zero(
 
 
 @for_all(answers("company"), answers("company"), st.sampled_from([0.9, 0.95, 0.99]))
-def test_the_same_holds_for_the_change_of_a_company(one: Answers, two: Answers, confidence: float) -> None:
-    other = [Stratum(stratum.population, _fitted(stratum.counts, len(one.scale))) for stratum in two.strata]
-    there, back = (stratified_difference(a, b, one.scale, confidence) for a, b in ((one.strata, other), (other, one.strata)))
-    assert (back.estimate, back.low, back.high) == pytest.approx((-there.estimate, -there.high, -there.low), abs=CLOSE)
-    assert (there.p_value < 1 - confidence) == (not there.low <= 0 <= there.high) or abs(there.estimate) < CLOSE
+def test_the_same_holds_for_the_change_of_a_company(
+    one: Answers, two: Answers, confidence: float
+) -> None:
+    other = [
+        Stratum(stratum.population, _fitted(stratum.counts, len(one.scale)))
+        for stratum in two.strata
+    ]
+    there, back = (
+        stratified_difference(a, b, one.scale, confidence)
+        for a, b in ((one.strata, other), (other, one.strata))
+    )
+    assert (back.estimate, back.low, back.high) == pytest.approx(
+        (-there.estimate, -there.high, -there.low), abs=CLOSE
+    )
+    assert (there.p_value < 1 - confidence) == (not there.low <= 0 <= there.high) or abs(
+        there.estimate
+    ) < CLOSE
 
 
 def _fitted(counts: Counts, points: int) -> Counts:
@@ -236,15 +313,26 @@ def test_one_group_is_the_company(one: Answers, two: Answers) -> None:
     width = one.scale[-1] - one.scale[0]
     (only,) = one.strata
     other = Stratum(two.strata[0].population, _fitted(two.groups[0], len(one.scale)))
-    near(stratified_interval([only], one.scale), mean_interval(only.counts, one.scale, only.population), width)
-    near(stratified_process_interval([only], one.scale), mean_interval(only.counts, one.scale), width)
-    found, plain = stratified_difference([only], [other], one.scale), difference_interval(only.counts, other.counts, one.scale)
+    near(
+        stratified_interval([only], one.scale),
+        mean_interval(only.counts, one.scale, only.population),
+        width,
+    )
+    near(
+        stratified_process_interval([only], one.scale), mean_interval(only.counts, one.scale), width
+    )
+    found, plain = (
+        stratified_difference([only], [other], one.scale),
+        difference_interval(only.counts, other.counts, one.scale),
+    )
     near(found, plain, width)
     assert found.p_value == pytest.approx(plain.p_value, abs=1e-7)
 
 
 @for_all(st.integers(0, 200), st.integers(0, 200).filter(bool), confidences)
-def test_the_mean_of_zeros_and_ones_is_wilsons_share_as_scipy_has_it(failures: int, successes: int, confidence: float) -> None:
+def test_the_mean_of_zeros_and_ones_is_wilsons_share_as_scipy_has_it(
+    failures: int, successes: int, confidence: float
+) -> None:
     n = failures + successes
     share = proportion_interval(successes, n, None, confidence)
     near(share, mean_interval((failures, successes), (0, 1), None, confidence))
@@ -252,8 +340,12 @@ def test_the_mean_of_zeros_and_ones_is_wilsons_share_as_scipy_has_it(failures: i
     assert (share.low, share.high) == pytest.approx((wilson.low, wilson.high), abs=1e-10)
 
 
-@for_all(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40).filter(bool), st.integers(0, 50))
-def test_a_net_promoter_score_is_a_mean_of_three_values(promoters: int, passives: int, detractors: int, silent: int) -> None:
+@for_all(
+    st.integers(0, 40), st.integers(0, 40), st.integers(0, 40).filter(bool), st.integers(0, 50)
+)
+def test_a_net_promoter_score_is_a_mean_of_three_values(
+    promoters: int, passives: int, detractors: int, silent: int
+) -> None:
     people = promoters + passives + detractors + silent
     near(
         nps_interval(promoters, passives, detractors, people),
@@ -265,12 +357,23 @@ def test_a_net_promoter_score_is_a_mean_of_three_values(promoters: int, passives
 # Arrays of cells
 
 
-@for_all(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30)).filter(lambda c: c[0] + c[1] > 0), min_size=1))
+@for_all(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30)).filter(
+            lambda c: c[0] + c[1] > 0
+        ),
+        min_size=1,
+    )
+)
 def test_many_shares_are_each_the_one_of_its_cell(cells: list[tuple[int, int, int]]) -> None:
     x = [good for good, _, _ in cells]
     n = [good + bad for good, bad, _ in cells]
     people = [sum(cell) for cell in cells]
-    levels, processes, ranges = proportion_intervals(x, n, people), proportion_intervals(x, n), feasible_ranges(x, n, people)
+    levels, processes, ranges = (
+        proportion_intervals(x, n, people),
+        proportion_intervals(x, n),
+        feasible_ranges(x, n, people),
+    )
     evens = break_evens(x, n, people, 0.8).tolist()
     for at in range(len(cells)):
         assert levels[at] == proportion_interval(x[at], n[at], people[at])
@@ -282,13 +385,21 @@ def test_many_shares_are_each_the_one_of_its_cell(cells: list[tuple[int, int, in
 @for_all(st.data())
 def test_many_means_and_differences_are_each_the_one_of_its_cell(data: st.DataObject) -> None:
     scale = data.draw(scales)
-    cells = data.draw(st.lists(st.tuples(counts_on(scale), counts_on(scale), st.integers(0, 60)), min_size=1, max_size=4))
+    cells = data.draw(
+        st.lists(
+            st.tuples(counts_on(scale), counts_on(scale), st.integers(0, 60)),
+            min_size=1,
+            max_size=4,
+        )
+    )
     firsts, seconds = [first for first, _, _ in cells], [second for _, second, _ in cells]
     people = [sum(first) + silent for first, _, silent in cells]
     width = scale[-1] - scale[0]
     levels, processes = mean_intervals(firsts, scale, people), mean_intervals(firsts, scale)
     differences = difference_intervals(firsts, seconds, scale)
-    scores = nps_intervals(*(np.array([_fitted(first, 3)[at] for first in firsts]) for at in range(3)))
+    scores = nps_intervals(
+        *(np.array([_fitted(first, 3)[at] for first in firsts]) for at in range(3))
+    )
     for at, (first, second, _) in enumerate(cells):
         near(levels[at], mean_interval(first, scale, people[at]), width)
         near(processes[at], mean_interval(first, scale), width)
@@ -301,15 +412,24 @@ def test_many_means_and_differences_are_each_the_one_of_its_cell(data: st.DataOb
 def test_many_companies_are_each_the_one_of_its_cell_and_groups_without_people_change_nothing(
     one: Answers, two: Answers, empty: int, source: Random
 ) -> None:
-    other = [Stratum(stratum.population, _fitted(stratum.counts, len(one.scale))) for stratum in two.strata]
+    other = [
+        Stratum(stratum.population, _fitted(stratum.counts, len(one.scale)))
+        for stratum in two.strata
+    ]
     longest = max(len(one.strata), len(other)) + empty
     nobody = Stratum(0, (0,) * len(one.scale))
     padded = [[*strata, *[nobody] * (longest - len(strata))] for strata in (one.strata, other)]
     for strata in padded:
         source.shuffle(strata)
-    people, counts = ([[getattr(stratum, part) for stratum in strata] for strata in padded] for part in ("population", "counts"))
+    people, counts = (
+        [[getattr(stratum, part) for stratum in strata] for strata in padded]
+        for part in ("population", "counts")
+    )
     width = one.scale[-1] - one.scale[0]
-    levels, processes = (call(people, counts, one.scale) for call in (stratified_intervals, stratified_process_intervals))
+    levels, processes = (
+        call(people, counts, one.scale)
+        for call in (stratified_intervals, stratified_process_intervals)
+    )
     for at, strata in enumerate((one.strata, other)):
         near(levels[at], stratified_interval(strata, one.scale), width)
         near(processes[at], stratified_process_interval(strata, one.scale), width)
@@ -322,13 +442,17 @@ def test_many_companies_are_each_the_one_of_its_cell_and_groups_without_people_c
 
 
 @for_all(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.randoms())
-def test_adjusted_p_values_are_those_of_scipy_whatever_their_order(p_values: list[float], source: Random) -> None:
+def test_adjusted_p_values_are_those_of_scipy_whatever_their_order(
+    p_values: list[float], source: Random
+) -> None:
     adjusted = adjust_p_values(p_values)
     assert adjusted == pytest.approx(stats.false_discovery_control(p_values).tolist(), abs=1e-12)
     assert all(q >= p for p, q in zip(p_values, adjusted, strict=True))
     order = list(range(len(p_values)))
     source.shuffle(order)
-    assert adjust_p_values([p_values[at] for at in order]) == pytest.approx([adjusted[at] for at in order], abs=1e-12)
+    assert adjust_p_values([p_values[at] for at in order]) == pytest.approx(
+        [adjusted[at] for at in order], abs=1e-12
+    )
 
 
 ends = st.lists(st.floats(-100, 100), min_size=3, max_size=3).map(sorted)
@@ -350,8 +474,12 @@ def test_a_verdict_never_contradicts_its_range_and_a_higher_target_never_improve
 few_or_enough = st.sampled_from([9, 10, 30])
 
 
-@for_all(ends, st.sampled_from([0.0, 0.049, 0.05, 0.051, 1.0]), st.tuples(few_or_enough, few_or_enough))
-def test_a_direction_is_only_said_when_range_family_and_answers_allow_it(found: list[float], q: float, n: tuple[int, int]) -> None:
+@for_all(
+    ends, st.sampled_from([0.0, 0.049, 0.05, 0.051, 1.0]), st.tuples(few_or_enough, few_or_enough)
+)
+def test_a_direction_is_only_said_when_range_family_and_answers_allow_it(
+    found: list[float], q: float, n: tuple[int, int]
+) -> None:
     low, estimate, high = found
     said = direction(Difference(estimate, low, high, q), q, n)
     allowed = q <= 0.05 and min(n) >= 10
@@ -360,8 +488,15 @@ def test_a_direction_is_only_said_when_range_family_and_answers_allow_it(found: 
 
 
 @for_all(answers("company"))
-def test_the_effective_number_of_answers_is_kishs_and_all_of_them_only_when_all_groups_answer_alike(a: Answers) -> None:
-    each = np.concatenate([np.full(sum(stratum.counts), stratum.population / sum(stratum.counts)) for stratum in a.strata])
+def test_the_effective_number_of_answers_is_kishs_and_all_of_them_only_when_all_groups_answer_alike(
+    a: Answers,
+) -> None:
+    each = np.concatenate(
+        [
+            np.full(sum(stratum.counts), stratum.population / sum(stratum.counts))
+            for stratum in a.strata
+        ]
+    )
     assert effective_answers(a.strata) == pytest.approx(each.sum() ** 2 / (each**2).sum())
     assert effective_answers(a.strata) <= len(each) + CLOSE
     alike = [Stratum(3 * sum(counts), counts) for counts in a.groups]
@@ -369,18 +504,31 @@ def test_the_effective_number_of_answers_is_kishs_and_all_of_them_only_when_all_
 
 
 @for_all(pairs())
-def test_a_year_of_one_wave_is_that_wave_and_of_several_the_mean_of_their_answers(found: tuple[tuple[float, ...], Counts, Counts]) -> None:
+def test_a_year_of_one_wave_is_that_wave_and_of_several_the_mean_of_their_answers(
+    found: tuple[tuple[float, ...], Counts, Counts],
+) -> None:
     scale, first, second = found
     near(pooled_interval([first], scale), mean_interval(first, scale), scale[-1] - scale[0])
-    near(pooled_difference([first], [second], scale), difference_interval(first, second, scale), scale[-1] - scale[0])
+    near(
+        pooled_difference([first], [second], scale),
+        difference_interval(first, second, scale),
+        scale[-1] - scale[0],
+    )
     both = pooled_interval([first, second], scale)
-    assert both.estimate == pytest.approx(np.dot(np.add(first, second), scale) / (sum(first) + sum(second)), abs=CLOSE)
+    assert both.estimate == pytest.approx(
+        np.dot(np.add(first, second), scale) / (sum(first) + sum(second)), abs=CLOSE
+    )
 
 
 @for_all(counts_on((0, 1)), counts_on((0, 1)), st.integers(2, 6))
-def test_the_same_people_asked_again_with_the_same_answers_are_no_more_people(first: Counts, second: Counts, waves: int) -> None:
+def test_the_same_people_asked_again_with_the_same_answers_are_no_more_people(
+    first: Counts, second: Counts, waves: int
+) -> None:
     near(pooled_interval([first] * waves, (0, 1)), mean_interval(first, (0, 1)))
-    one, again = difference_interval(first, second, (0, 1)), pooled_difference([first] * waves, [second] * waves, (0, 1))
+    one, again = (
+        difference_interval(first, second, (0, 1)),
+        pooled_difference([first] * waves, [second] * waves, (0, 1)),
+    )
     near(again, one)
     assert again.p_value == pytest.approx(one.p_value, abs=1e-7)
 
@@ -392,4 +540,6 @@ def test_planning_promises_less_from_fewer_answers(invited: int, rate: float, fe
     assert (found.level is None) == (found.answers < 5)
     assert (found.change is None) == (found.answers < 10)
     assert detectable_change(10 * invited) > detectable_change(20 * invited)
-    assert chance_of_answers(invited, fewest, rate) == pytest.approx(float(stats.binom.sf(fewest - 1, invited, rate)), abs=1e-12)
+    assert chance_of_answers(invited, fewest, rate) == pytest.approx(
+        float(stats.binom.sf(fewest - 1, invited, rate)), abs=1e-12
+    )

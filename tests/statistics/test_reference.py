@@ -52,25 +52,39 @@ def called(case: dict[str, Any]) -> Any:
     """What the named function gives for the case's arguments."""
     arguments = dict(case["arguments"])
     if "strata" in arguments:
-        arguments["strata"] = [Stratum(item["population"], tuple(item["counts"])) for item in arguments["strata"]]
+        arguments["strata"] = [
+            Stratum(item["population"], tuple(item["counts"])) for item in arguments["strata"]
+        ]
     return getattr(statistics, case["function"])(**arguments)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "raises" in case["expected"]], ids=lambda case: case["id"])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if "raises" in case["expected"]], ids=lambda case: case["id"]
+)
 def test_what_must_be_refused_is_refused(case: dict[str, Any]) -> None:
     with pytest.raises(getattr(builtins, case["expected"]["raises"])):
         called(case)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "raises" not in case["expected"]], ids=lambda case: case["id"])
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if "raises" not in case["expected"]],
+    ids=lambda case: case["id"],
+)
 def test_a_reference_value_is_met_within_its_tolerance(case: dict[str, Any]) -> None:
     result = called(case)
-    found = asdict(result) if is_dataclass(result) and not isinstance(result, type) else {"result": result}
+    found = (
+        asdict(result)
+        if is_dataclass(result) and not isinstance(result, type)
+        else {"result": result}
+    )
     for field, value in case["expected"].items():
         if value is None or isinstance(value, str):
             assert found[field] == value
         else:
-            assert found[field] == pytest.approx(tuple(value) if isinstance(value, list) else value, abs=case["tolerance"], rel=0)
+            assert found[field] == pytest.approx(
+                tuple(value) if isinstance(value, list) else value, abs=case["tolerance"], rel=0
+            )
 
 
 def test_the_file_holds_every_kind_of_case() -> None:
@@ -82,9 +96,16 @@ def test_the_file_holds_every_kind_of_case() -> None:
 
 
 def test_importing_all_of_it_stays_light() -> None:
-    ask = f"import sys, json, {', '.join(MODULES)}; print(json.dumps([name for name in json.loads(sys.argv[1]) if name in sys.modules]))"
+    ask = (
+        f"import sys, json, {', '.join(MODULES)}; print(json.dumps([name for name in"
+        " json.loads(sys.argv[1]) if name in sys.modules]))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", ask, json.dumps([*HEAVY, "numpy"])], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", ask, json.dumps([*HEAVY, "numpy"])],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert json.loads(done.stdout) == ["numpy"]
 
@@ -96,6 +117,13 @@ def test_a_worked_example_gives_what_was_worked_out(found: Any, worked: tuple[fl
 
 def test_the_worked_examples_without_a_range() -> None:
     assert round(difference_interval((14, 56), (32, 48), (0, 1)).p_value, 4) == 0.0081
-    assert [round(q, 4) for q in adjust_p_values([0.01, 0.01, 0.03, 0.03, 0.5, 1])] == [0.03, 0.03, 0.045, 0.045, 0.6, 1.0]
+    assert [round(q, 4) for q in adjust_p_values([0.01, 0.01, 0.03, 0.03, 0.5, 1])] == [
+        0.03,
+        0.03,
+        0.045,
+        0.045,
+        0.6,
+        1.0,
+    ]
     assert round(break_even(45, 62, 140, 0.8) or 0, 3) == 0.859
     assert mean_interval((0, 1, 2, 3, 4), ONE_TO_FIVE, population=10).method == "everyone answered"

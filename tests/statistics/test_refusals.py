@@ -43,7 +43,19 @@ YES_NO, FIVE = (0, 1), (1, 2, 3, 4, 5)
 NO_WHOLE_NUMBER = [-1, 1.5, NAN, INF, -INF, "3", None, 10**300, 1e300, 2**63 + 5]
 NO_SHARE = [-0.1, 1.1, 80, NAN, INF, "0.8", None]
 NO_CONFIDENCE = [0, 1, 95, -0.5, NAN, INF, "0.95", None, [0.9, 0.95]]
-NO_SCALE = [(), (1,), (1, 1), (2, 1), (1, NAN), (1, INF), (-1.7e308, 1.7e308), ("0", "1"), "01", None, 3]
+NO_SCALE = [
+    (),
+    (1,),
+    (1, 1),
+    (2, 1),
+    (1, NAN),
+    (1, INF),
+    (-1.7e308, 1.7e308),
+    ("0", "1"),
+    "01",
+    None,
+    3,
+]
 GOOD = [Stratum(12, (2, 8)), Stratum(40, (12, 14))]
 PEOPLE, COUNTS = [[12, 40]], [[(2, 8), (12, 14)]]
 
@@ -51,8 +63,16 @@ Call = Callable[[Any], Any]
 
 # What is wrong -> which argument is named -> calls that are given it.
 WRONG: list[tuple[list[Any], str, list[Call]]] = [
-    (NO_WHOLE_NUMBER, "successes", [lambda v: proportion_interval(v, 5), lambda v: proportion_intervals([2, v], [5, 5])]),
-    ([0, *NO_WHOLE_NUMBER], "answers", [lambda v: proportion_interval(0, v), lambda v: proportion_intervals([0, 0], [5, v])]),
+    (
+        NO_WHOLE_NUMBER,
+        "successes",
+        [lambda v: proportion_interval(v, 5), lambda v: proportion_intervals([2, v], [5, 5])],
+    ),
+    (
+        [0, *NO_WHOLE_NUMBER],
+        "answers",
+        [lambda v: proportion_interval(0, v), lambda v: proportion_intervals([0, 0], [5, v])],
+    ),
     (
         [0, *NO_WHOLE_NUMBER[:-4], *NO_WHOLE_NUMBER[-3:]],
         "population",
@@ -79,14 +99,28 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: break_evens([2], [5], [v], 0.8),
             lambda v: stratified_interval([Stratum(v, (2, 3))], YES_NO),
             lambda v: stratified_process_intervals([[9, v]], [[(2, 3), (2, 3)]], YES_NO),
-            lambda v: stratified_differences((PEOPLE, COUNTS), ([[9, v]], [[(2, 3), (2, 3)]]), YES_NO),
+            lambda v: stratified_differences(
+                (PEOPLE, COUNTS), ([[9, v]], [[(2, 3), (2, 3)]]), YES_NO
+            ),
             lambda v: effective_answers([Stratum(v, (2, 3))]),
         ],
     ),
-    ([None, [None]], "population", [lambda v: feasible_ranges([2], [5], v), lambda v: break_evens([2], [5], v, 0.8)]),
-    ([6], "successes", [lambda v: proportion_interval(v, 5), lambda v: feasible_ranges([1, v], [5, 5], [9, 9])]),
+    (
+        [None, [None]],
+        "population",
+        [lambda v: feasible_ranges([2], [5], v), lambda v: break_evens([2], [5], v, 0.8)],
+    ),
+    (
+        [6],
+        "successes",
+        [lambda v: proportion_interval(v, 5), lambda v: feasible_ranges([1, v], [5, 5], [9, 9])],
+    ),
     ([[1], [1, 2, 3]], "successes", [lambda v: proportion_intervals(v, [5, 5])]),
-    ([[1], [1, 2, 3], [[5], [6]], 9], "population", [lambda v: proportion_intervals([2, 2], [5, 5], v)]),
+    (
+        [[1], [1, 2, 3], [[5], [6]], 9],
+        "population",
+        [lambda v: proportion_intervals([2, 2], [5, 5], v)],
+    ),
     (
         NO_WHOLE_NUMBER,
         "counts",
@@ -110,14 +144,29 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
         ],
     ),
     ([[], (1, 2), 3, [(1, 2), (1, 2, 3)]], "counts", [lambda v: mean_intervals(v, YES_NO)]),
-    ([[], [(1, 2)], 3, [[(1, 2), (1, 2, 3)]]], "counts", [lambda v: stratified_intervals([[5]], v, YES_NO)]),
-    ([[[1, 2], [3]], [[5, 6]], [5]], "population", [lambda v: stratified_intervals(v, [[(1, 2)]], YES_NO)]),
+    (
+        [[], [(1, 2)], 3, [[(1, 2), (1, 2, 3)]]],
+        "counts",
+        [lambda v: stratified_intervals([[5]], v, YES_NO)],
+    ),
+    (
+        [[[1, 2], [3]], [[5, 6]], [5]],
+        "population",
+        [lambda v: stratified_intervals(v, [[(1, 2)]], YES_NO)],
+    ),
     (
         [NAN, -1, (0, 0), (1,), (1, 2, 3), ("1", "2"), None],
         "first",
-        [lambda v: difference_interval(v, (1, 2), YES_NO), lambda v: difference_intervals([(1, 2), v], [(1, 2)] * 2, YES_NO)],
+        [
+            lambda v: difference_interval(v, (1, 2), YES_NO),
+            lambda v: difference_intervals([(1, 2), v], [(1, 2)] * 2, YES_NO),
+        ],
     ),
-    ([NAN, -1, (0, 0), (1,), ("1", "2")], "second", [lambda v: difference_interval((1, 2), v, YES_NO)]),
+    (
+        [NAN, -1, (0, 0), (1,), ("1", "2")],
+        "second",
+        [lambda v: difference_interval((1, 2), v, YES_NO)],
+    ),
     ([[(1, 2)] * 3], "second", [lambda v: difference_intervals([(1, 2)], v, YES_NO)]),
     (
         [[]],
@@ -131,10 +180,18 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: stratified_intervals([[0, 0]], [[(0, 0), (0, 0)]], YES_NO),
         ],
     ),
-    (NO_WHOLE_NUMBER, "promoters", [lambda v: nps_interval(v, 1, 1), lambda v: nps_intervals([1, v], [1, 1], [1, 1])]),
+    (
+        NO_WHOLE_NUMBER,
+        "promoters",
+        [lambda v: nps_interval(v, 1, 1), lambda v: nps_intervals([1, v], [1, 1], [1, 1])],
+    ),
     (NO_WHOLE_NUMBER, "passives", [lambda v: nps_interval(1, v, 1)]),
     (NO_WHOLE_NUMBER, "detractors", [lambda v: nps_interval(1, 1, v)]),
-    ([0], "promoters, passives and detractors", [lambda v: nps_interval(v, v, v), lambda v: nps_intervals([1, v], [1, v], [1, v])]),
+    (
+        [0],
+        "promoters, passives and detractors",
+        [lambda v: nps_interval(v, v, v), lambda v: nps_intervals([1, v], [1, v], [1, v])],
+    ),
     ([[1]], "promoters, passives and detractors", [lambda v: nps_intervals([1, 2], v, [1, 2])]),
     (
         NO_SCALE,
@@ -164,28 +221,51 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: detectable_change(60, 0.7, v),
         ],
     ),
-    (NO_SHARE, "target", [lambda v: break_even(2, 5, 9, v), lambda v: break_evens([2], [5], [9], v)]),
+    (
+        NO_SHARE,
+        "target",
+        [lambda v: break_even(2, 5, 9, v), lambda v: break_evens([2], [5], [9], v)],
+    ),
     ([NAN, INF, "0.8", None], "target", [lambda v: verdict(Interval(0.5, 0.4, 0.6, 0.95, ""), v)]),
     (NO_SHARE, "p_values", [lambda v: adjust_p_values([0.5, v])]),
     ([0.5, [[0.1, 0.2]], "ab", [[0.1], [0.2, 0.3]]], "p_values", [adjust_p_values]),
     ([[], [[]]], "waves", [lambda v: pooled_interval(v, YES_NO)]),
-    ([[(1, 2), (0, 0)], [(1, 2), (1,)], [(1, NAN)]], "waves", [lambda v: pooled_interval(v, YES_NO)]),
+    (
+        [[(1, 2), (0, 0)], [(1, 2), (1,)], [(1, NAN)]],
+        "waves",
+        [lambda v: pooled_interval(v, YES_NO)],
+    ),
     ([[]], "second", [lambda v: pooled_difference([(1, 2)], v, YES_NO)]),
     ([0, *NO_WHOLE_NUMBER], "invited", [lambda v: outlook(v, 0.5), chance_of_answers]),
     ([0, *NO_SHARE], "rate", [lambda v: outlook(60, v)]),
     (NO_SHARE, "rate", [lambda v: chance_of_answers(60, 10, v)]),
     (NO_SHARE, "share", [lambda v: outlook(60, 0.5, v), lambda v: detectable_change(60, v)]),
     ([0, *NO_WHOLE_NUMBER], "answers", [detectable_change]),
-    ([NAN, INF, "3", None, 1.5], "predictors", [lambda v: key_drivers([(1, 2), (3, v)] * 60, [1, 2] * 60)]),
+    (
+        [NAN, INF, "3", None, 1.5],
+        "predictors",
+        [lambda v: key_drivers([(1, 2), (3, v)] * 60, [1, 2] * 60)],
+    ),
     ([NAN, INF, "3", None], "outcome", [lambda v: relative_weights([(1, 2), (3, 4)], [1, v])]),
-    ([[1], [1, 2, 3], 4], "outcome", [lambda v: relative_weights([(1, 2), (3, 4)], v), lambda v: key_drivers([(1, 2), (3, 4)], v)]),
+    (
+        [[1], [1, 2, 3], 4],
+        "outcome",
+        [
+            lambda v: relative_weights([(1, 2), (3, 4)], v),
+            lambda v: key_drivers([(1, 2), (3, 4)], v),
+        ],
+    ),
     ([[]], "predictors", [lambda v: relative_weights(v, [])]),
 ]
-REFUSALS = [(call, value, named) for values, named, calls in WRONG for value, call in product(values, calls)]
+REFUSALS = [
+    (call, value, named) for values, named, calls in WRONG for value, call in product(values, calls)
+]
 
 
 @pytest.mark.parametrize(("call", "value", "named"), REFUSALS)
-def test_nonsense_is_refused_by_the_name_of_the_argument(call: Call, value: object, named: str) -> None:
+def test_nonsense_is_refused_by_the_name_of_the_argument(
+    call: Call, value: object, named: str
+) -> None:
     with pytest.raises(ValueError, match=rf"\b{named}\b"):
         call(value)
 
@@ -220,7 +300,9 @@ EXTREME_CONFIDENCE = [1e-300, 1e-9, 0.5, 1 - 1e-9, 1 - 2**-53]
 EXTREME_COUNTS = [(1, 0), (0, 1), (1, 1), (2**53, 0), (0, 2**53), (1, 2**53 - 1), (2**52, 2**52)]
 
 
-@pytest.mark.parametrize(("confidence", "counts"), list(product(EXTREME_CONFIDENCE, EXTREME_COUNTS)))
+@pytest.mark.parametrize(
+    ("confidence", "counts"), list(product(EXTREME_CONFIDENCE, EXTREME_COUNTS))
+)
 def test_nothing_is_ever_not_a_number(confidence: float, counts: tuple[int, int]) -> None:
     n, other = sum(counts), counts[::-1]
     found: list[Any] = [
@@ -235,9 +317,14 @@ def test_nothing_is_ever_not_a_number(confidence: float, counts: tuple[int, int]
         pooled_difference([counts, other], [counts], YES_NO, confidence),
     ]
     if n < 2**53:
-        found += [proportion_interval(counts[1], n, n + silent, confidence) for silent in (0, 1, 4000)]
+        found += [
+            proportion_interval(counts[1], n, n + silent, confidence) for silent in (0, 1, 4000)
+        ]
         found += [mean_interval(counts, YES_NO, n + silent, confidence) for silent in (0, 1, 4000)]
-        found += [stratified_interval([Stratum(n + silent, counts)], YES_NO, confidence) for silent in (0, 1, 4000)]
+        found += [
+            stratified_interval([Stratum(n + silent, counts)], YES_NO, confidence)
+            for silent in (0, 1, 4000)
+        ]
     for result in found:
         numbers = [value for value in astuple(result) if isinstance(value, float)]
         assert np.isfinite(numbers).all(), result

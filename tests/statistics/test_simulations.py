@@ -9,7 +9,9 @@ from tests.proofs import proof
 from tests.statistics.simulations import CHECKS, Check, Size
 
 STORED = {entry["id"]: entry for entry in measurements()["checks"]}
-TOGETHER = [name for name in CHECKS if name.startswith("stratified-") and name != "stratified-level"]  # one pass gives all three
+TOGETHER = [
+    name for name in CHECKS if name.startswith("stratified-") and name != "stratified-level"
+]  # one pass gives all three
 
 
 SLOW = {"stratified-level", TOGETHER[-1]}  # seconds, even when small
@@ -19,7 +21,12 @@ def simulations(size: Size) -> list[Any]:
     """The checks that are made together; what takes seconds when small, and everything large, is a proof."""
     together = [TOGETHER, *([name] for name in CHECKS if name not in TOGETHER)]
     long = [name for name in CHECKS if size == "large" or name in SLOW]
-    return [pytest.param(n, size, id=f"{n[-1]}-{size}", marks=[proof("simulations")] if n[-1] in long else []) for n in together]
+    return [
+        pytest.param(
+            n, size, id=f"{n[-1]}-{size}", marks=[proof("simulations")] if n[-1] in long else []
+        )
+        for n in together
+    ]
 
 
 @pytest.mark.parametrize(("names", "size"), [*simulations("small"), *simulations("large")])
@@ -27,19 +34,32 @@ def test_a_promise_holds_and_is_what_was_published(names: list[str], size: Size)
     for name in names:
         found, stored = CHECKS[name](size), STORED[name]
         assert found.holds, found
-        assert (stored["what"], stored["at_least"], stored["bound"]) == (found.what, found.at_least, found.bound), "run: make bench"
+        assert (stored["what"], stored["at_least"], stored["bound"]) == (
+            found.what,
+            found.at_least,
+            found.bound,
+        ), "run: make bench"
         assert stored[size]["cells"] == found.cells, "run: make bench"
-        assert (stored[size]["worst"], stored[size]["mean"]) == pytest.approx((found.worst, found.mean), abs=0.002), "run: make bench"
+        assert (stored[size]["worst"], stored[size]["mean"]) == pytest.approx(
+            (found.worst, found.mean), abs=0.002
+        ), "run: make bench"
 
 
 def test_the_larger_measurements_keep_the_promises_too() -> None:
     assert list(STORED) == list(CHECKS)
     for entry in STORED.values():
-        assert Check(entry["id"], entry["what"], at_least=entry["at_least"], bound=entry["bound"], **entry["large"]).holds, entry["id"]
+        assert Check(
+            entry["id"],
+            entry["what"],
+            at_least=entry["at_least"],
+            bound=entry["bound"],
+            **entry["large"],
+        ).holds, entry["id"]
 
 
 @pytest.mark.parametrize(
-    ("at_least", "worst", "holds"), [(True, 0.95, True), (True, 0.94, False), (False, 0.05, True), (False, 0.06, False)]
+    ("at_least", "worst", "holds"),
+    [(True, 0.95, True), (True, 0.94, False), (False, 0.05, True), (False, 0.06, False)],
 )
 def test_a_broken_promise_is_seen(at_least: bool, worst: float, holds: bool) -> None:  # noqa: FBT001
     assert Check("x", "x", 1, at_least, 0.95 if at_least else 0.05, worst, 0.5).holds is holds

@@ -19,13 +19,17 @@ sizes = st.lists(st.integers(0, 40), min_size=1, max_size=9)
 
 
 @given(sizes, st.integers(1, 12))
-def test_merging_loses_nobody_and_leaves_no_small_group_beside_another(invited: list[int], minimum: int) -> None:
+def test_merging_loses_nobody_and_leaves_no_small_group_beside_another(
+    invited: list[int], minimum: int
+) -> None:
     groups = [(f"G{at}", number + 5, number) for at, number in enumerate(invited)]
     for merged, of in (
         (merge_small(groups, minimum), "answers"),
         (merge_to_invited([(name, people) for name, people, _ in groups], minimum), "invited"),
     ):
-        assert sorted(name for group in merged for name in group.members) == sorted(name for name, _, _ in groups)
+        assert sorted(name for group in merged for name in group.members) == sorted(
+            name for name, _, _ in groups
+        )
         assert sum(group.invited for group in merged) == sum(people for _, people, _ in groups)
         assert len(merged) == 1 or all(getattr(group, of) >= minimum for group in merged)
         assert all(len(group.members) > 1 or group.name == group.members[0] for group in merged)
@@ -33,7 +37,9 @@ def test_merging_loses_nobody_and_leaves_no_small_group_beside_another(invited: 
 
 
 @given(sizes, st.sampled_from([5, 10]))
-def test_a_hidden_cell_never_stands_alone_and_never_under_the_threshold(answers: list[int], threshold: int) -> None:
+def test_a_hidden_cell_never_stands_alone_and_never_under_the_threshold(
+    answers: list[int], threshold: int
+) -> None:
     cells = {f"G{at}": number for at, number in enumerate(answers)}
     hidden = hidden_cells(list(cells.items()), threshold)
     small = {name for name, number in cells.items() if number < threshold}
@@ -59,14 +65,22 @@ def test_a_hidden_cell_never_stands_alone_and_never_under_the_threshold(answers:
         ((0, 0, 0, 0, 0), None),
     ],
 )
-def test_answers_on_neighbouring_points_are_said_in_words_that_hide_whether_they_were_alike(counts: tuple[int, ...], words: str) -> None:
+def test_answers_on_neighbouring_points_are_said_in_words_that_hide_whether_they_were_alike(
+    counts: tuple[int, ...], words: str
+) -> None:
     assert neighbouring_band(counts, 1) == words
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "width", "wide"), [(0.2, 0.7, 1, False), (0.2, 0.71, 1, True), (2.0, 4.1, 4, True), (-50, 50, 200, False)]
+    ("low", "high", "width", "wide"),
+    [(0.2, 0.7, 1, False), (0.2, 0.71, 1, True), (2.0, 4.1, 4, True), (-50, 50, 200, False)],
 )
-def test_a_range_wider_than_half_its_scale_says_too_little(low: float, high: float, width: float, wide: bool) -> None:  # noqa: FBT001
+def test_a_range_wider_than_half_its_scale_says_too_little(
+    low: float,
+    high: float,
+    width: float,
+    wide: bool,  # noqa: FBT001
+) -> None:
     assert too_wide(Interval(low, low, high, 0.95, ""), width) is wide
 
 

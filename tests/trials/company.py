@@ -39,13 +39,25 @@ def installed(database_url: str, folder: Path) -> Iterator[Flask]:
 def planned(people: int, *, opens_in: timedelta = timedelta(0)) -> Wave:
     """A company of so many people with one wave, planned for now."""
     set_organisation(
-        "Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head of operations", "northwind.example", several_zones=False
+        "Northwind Ltd",
+        "Dana Reyes",
+        "dana@northwind.example",
+        "Head of operations",
+        "northwind.example",
+        several_zones=False,
     )
-    sizes = {f"Department {number}": people // DEPARTMENTS + (number < people % DEPARTMENTS) for number in range(DEPARTMENTS)}
+    sizes = {
+        f"Department {number}": people // DEPARTMENTS + (number < people % DEPARTMENTS)
+        for number in range(DEPARTMENTS)
+    }
     import_people(staff_csv(sizes))
     add_provider("Brightline IT", [("Otto Lindqvist", "otto@brightline.example")])
     opens = (now() + opens_in).replace(tzinfo=None, microsecond=0)
-    _, wave = waves.add_survey(waves.Plan("IT support", "Brightline IT", "quarterly_8", "quarterly", opens, 14, "UTC", "all"))
+    _, wave = waves.store_survey(
+        waves.SurveyPlan(
+            "IT support", "Brightline IT", "quarterly_8", "quarterly", opens, 14, "UTC", "all"
+        )
+    )
     return wave
 
 

@@ -28,13 +28,20 @@ class Slow:
         written = self.folder / f"{next(self.numbers):06}.part"
         written.write_bytes(envelope.content)
         written.rename(written.with_suffix(".eml"))
-        await asyncio.sleep(self.delay / 2)  # the worst moment to be killed in: kept, and nobody has heard of it
+        await asyncio.sleep(
+            self.delay / 2
+        )  # the worst moment to be killed in: kept, and nobody has heard of it
         return "250 kept"
 
 
 def main() -> None:
     """Serves until its standard input ends."""
-    folder, port, share, delay = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+    folder, port, share, delay = (
+        Path(sys.argv[1]),
+        int(sys.argv[2]),
+        float(sys.argv[3]),
+        float(sys.argv[4]),
+    )
     folder.mkdir(exist_ok=True)
     controller = Controller(Slow(folder, share, delay), hostname="127.0.0.1", port=port)
     controller.start()

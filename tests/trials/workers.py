@@ -36,7 +36,9 @@ from tests.trials.company import installed, opened
 
 WORKERS, WEBS, CONNECTIONS = 3, 2, 1
 BUSY = 0.05
-LONGEST_END = 240  # a lease, and the second back-off of a letter that was refused for the time being
+LONGEST_END = (
+    240  # a lease, and the second back-off of a letter that was refused for the time being
+)
 SCALES = ("OVR1", "RSP1", "RES1", "COM1", "REL1", "SEC1", "EFF2")
 
 
@@ -77,7 +79,9 @@ class Found:
             f"{len(self.errors)} answers met an error: {self.errors[:3]}": self.errors,
             f"{self.ballots} ballots of {self.answered} answers": self.ballots != self.answered,
             f"ticks missed or doubled: {self.out_of_step}": self.out_of_step,
-            "nobody was killed or restarted, nobody answered": not (self.kills and self.restarts and self.answered),
+            "nobody was killed or restarted, nobody answered": not (
+                self.kills and self.restarts and self.answered
+            ),
         }
         return [says for says, is_so in checks.items() if is_so]
 
@@ -105,8 +109,22 @@ class Found:
 @contextmanager
 def slow_server(folder: Path, port: int, share: float, delay: float) -> Iterator[None]:
     """An SMTP server in a process of its own."""
-    command = [sys.executable, "-m", "tests.trials.sink", str(folder), str(port), str(share), str(delay)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as sink:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.trials.sink",
+        str(folder),
+        str(port),
+        str(share),
+        str(delay),
+    ]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as sink:
         assert sink.stdout
         assert sink.stdin
         assert sink.stdout.readline() == "ready\n"
@@ -119,8 +137,15 @@ def slow_server(folder: Path, port: int, share: float, delay: float) -> Iterator
 class Trial:
     """The processes of one trial, and what happens to them."""
 
-    def __init__(self, database_url: str, folder: Path, seconds: float, people: int, seed: int) -> None:
-        self.database_url, self.folder, self.seconds, self.people = database_url, folder, seconds, people
+    def __init__(
+        self, database_url: str, folder: Path, seconds: float, people: int, seed: int
+    ) -> None:
+        self.database_url, self.folder, self.seconds, self.people = (
+            database_url,
+            folder,
+            seconds,
+            people,
+        )
         self.source = random.Random(seed)
         self.mails, self.mail_port = folder / "mails", free_port()
         self.found = Found(people)
@@ -137,7 +162,10 @@ class Trial:
             stack.callback(lambda: [_ended(one) for one in workers])
             self.slug = opened(app, self.people).slug
             db.session.remove()
-            people = [threading.Thread(target=self._answer, args=(number, ports)) for number in range(WEBS)]
+            people = [
+                threading.Thread(target=self._answer, args=(number, ports))
+                for number in range(WEBS)
+            ]
             for one in people:
                 one.start()
             self._disturb(workers)
@@ -152,9 +180,14 @@ class Trial:
 
     def _start(self, log: str, *words: str) -> subprocess.Popen[str]:
         more = {"CANDOUR_MAIL_URL": f"smtp://127.0.0.1:{self.mail_port}"}
-        environment = {"PATH": os.environ["PATH"], **settings_of(self.database_url, self.folder, **more)}
+        environment = {
+            "PATH": os.environ["PATH"],
+            **settings_of(self.database_url, self.folder, **more),
+        }
         with (self.folder / f"{log}.log").open("a") as file:
-            return subprocess.Popen([CANDOUR, *words], env=environment, cwd=self.folder, stderr=file, text=True)
+            return subprocess.Popen(
+                [CANDOUR, *words], env=environment, cwd=self.folder, stderr=file, text=True
+            )
 
     def _worker(self, number: int) -> subprocess.Popen[str]:
         return self._start(f"worker{number}", "worker")
@@ -202,9 +235,14 @@ class Trial:
                     continue
                 seen.add(path)
                 (token,) = set(re.findall(rf"/s/{self.slug}#([^\s&]+)", _text_of(_letter(path))))
-                fields = {"token": token, **{name: str(source.choice([1, 2, 3, 4, 4, 5])) for name in SCALES}}
+                fields = {
+                    "token": token,
+                    **{name: str(source.choice([1, 2, 3, 4, 4, 5])) for name in SCALES},
+                }
                 try:
-                    status = _asked(source.choice(ports), "POST", f"/s/{self.slug}", urlencode(fields))
+                    status = _asked(
+                        source.choice(ports), "POST", f"/s/{self.slug}", urlencode(fields)
+                    )
                 except OSError as error:
                     self.found.errors.append(type(error).__name__)
                     continue
@@ -230,17 +268,23 @@ class Trial:
         letters = [_letter(path) for path in sorted(self.mails.glob("*.eml"))]
         found.arrived = len(letters)
         found.lost = self.people - len({letter["To"] for letter in letters})
-        found.doubled = sum(number - 1 for number in Counter(letter["To"] for letter in letters).values())
-        found.unequal = len({(letter["To"], letter["Message-ID"], letter["Date"]) for letter in letters}) - len(
-            {letter["To"] for letter in letters}
+        found.doubled = sum(
+            number - 1 for number in Counter(letter["To"] for letter in letters).values()
         )
+        found.unequal = len(
+            {(letter["To"], letter["Message-ID"], letter["Date"]) for letter in letters}
+        ) - len({letter["To"] for letter in letters})
         found.unsent = self._unsent()
         with db.engine.connect() as connection:
-            found.ballots = int(connection.execute(text("SELECT count(*) FROM ballot")).scalar_one())
+            found.ballots = int(
+                connection.execute(text("SELECT count(*) FROM ballot")).scalar_one()
+            )
         ticks, looks = runs(self.database_url, "timetable"), runs(self.database_url, "letters")
         found.ticks, found.looks = len(ticks), len(looks)
         found.executors = len({run.executor for run in (*ticks, *looks) if run.executor})
-        found.out_of_step += ["timetable"] if not each_time_once(ticks, timedelta(seconds=30)) else []
+        found.out_of_step += (
+            ["timetable"] if not each_time_once(ticks, timedelta(seconds=30)) else []
+        )
         found.out_of_step += ["letters"] if not each_time_once(looks, timedelta(seconds=5)) else []
         found.said = "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
@@ -257,7 +301,12 @@ def _ended(process: subprocess.Popen[str]) -> int:
 
 def _asked(port: int, method: str, path: str, body: str = "") -> int:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as line:
-        line.request(method, path, body, {"Host": "localhost", "Content-Type": "application/x-www-form-urlencoded"})
+        line.request(
+            method,
+            path,
+            body,
+            {"Host": "localhost", "Content-Type": "application/x-www-form-urlencoded"},
+        )
         return line.getresponse().status
 
 
@@ -297,7 +346,10 @@ def main() -> int:
             place = folder / "place"
             place.mkdir()
             found = Trial(url, place, asked.seconds, asked.people, asked.seed).run()
-    print(f"seed {asked.seed}, {asked.seconds:.0f} s, {WORKERS} workers, {WEBS} web servers, one PostgreSQL, {BUSY:.0%} answered 451")
+    print(
+        f"seed {asked.seed}, {asked.seconds:.0f} s, {WORKERS} workers, {WEBS} web servers, one"
+        f" PostgreSQL, {BUSY:.0%} answered 451"
+    )
     print(found.table())
     for line in found.broken():
         print(f"DOES NOT HOLD: {line}", file=sys.stderr)

@@ -9,7 +9,13 @@ import pytest
 from survey.kernel.errors import Refused
 from survey.kernel.hints import words_for_command
 from survey.kernel.ids import random_id
-from survey.vault.keys.service.key_files import destroy_key, has_key, load_key, make_key, public_half
+from survey.vault.keys.service.key_files import (
+    destroy_key,
+    has_key,
+    load_key,
+    make_key,
+    wave_public_key,
+)
 
 WAVE = random_id()
 
@@ -45,7 +51,7 @@ def test_a_key_is_made_once_however_many_processes_try(tmp_path: Path) -> None:
     assert set(made) == {load_key(tmp_path, WAVE)}
     assert [path.name for path in tmp_path.iterdir()] == [f"{WAVE}.key"]
     assert make_key(tmp_path, random_id()) != made[0]
-    assert public_half(made[0]) != made[0]
+    assert wave_public_key(made[0]) != made[0]
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_its_remedy(tmp_path: Path) -> None:

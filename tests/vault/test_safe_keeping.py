@@ -16,7 +16,11 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.vault.keys.service import key_files
 from survey.vault.keys.service.safe_keeping import export_key, import_key, probe_key
-from survey.vault.service.spare_copies import confirm_destroyed, copies_to_destroy, spare_copies
+from survey.vault.service.spare_copies import (
+    confirm_copies_destroyed,
+    copies_to_destroy,
+    spare_copies,
+)
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.answering.today import everything_stored, open_today
@@ -28,7 +32,13 @@ PASSPHRASE = "seven brown owls on a fence"
 
 
 @pytest.fixture
-def candour(app: Flask, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candour:
+def candour(
+    app: Flask,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Candour:
     return command_line(app, database_url, tmp_path, monkeypatch, capsys)
 
 
@@ -56,23 +66,30 @@ def key_file(company: Company) -> Path:
 
 
 @on_postgresql("databases")
-def test_a_copy_brings_a_lost_key_back_and_the_wave_is_counted(app: Flask, typed: Candour, tmp_path: Path) -> None:
+def test_a_copy_brings_a_lost_key_back_and_the_wave_is_counted(
+    app: Flask, typed: Candour, tmp_path: Path
+) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:8])
     good, copy = key_file(company).read_bytes(), tmp_path / "spare.key"
     assert typed(PASSPHRASE, "keys", "export", company.wave.slug, copy).code == 0
     assert copy.stat().st_mode & 0o777 == 0o600
     assert not any(form in copy.read_bytes() for form in (good, good.hex().encode()))
-    listed = audit.entries(what="key exported")
-    assert [(entry.who, entry.facts["wave"], entry.facts["file"]) for entry in listed] == [("command line", company.wave.slug, str(copy))]
+    listed = audit.list_entries(what="key exported")
+    assert [(entry.who, entry.facts["wave"], entry.facts["file"]) for entry in listed] == [
+        ("command line", company.wave.slug, str(copy))
+    ]
     key_file(company).unlink()
     probe_key(company.wave, company.config.key_dir, now(), actor="test")
-    assert waves.wave(company.wave.slug).key_missing_since
+    assert waves.find_wave(company.wave.slug).key_missing_since
     said = typed(PASSPHRASE, "keys", "import", company.wave.slug, copy)
     assert (said.code, said.err) == (0, "")
-    assert (key_file(company).read_bytes(), key_file(company).stat().st_mode & 0o777) == (good, 0o600)
-    assert waves.wave(company.wave.slug).key_missing_since is None
-    assert [entry.what for entry in audit.entries()][:2] == ["key imported", "key missing"]
+    assert (key_file(company).read_bytes(), key_file(company).stat().st_mode & 0o777) == (
+        good,
+        0o600,
+    )
+    assert waves.find_wave(company.wave.slug).key_missing_since is None
+    assert [entry.what for entry in audit.list_entries()][:2] == ["key imported", "key missing"]
     assert close_company(company).state is WaveState.COUNTED
 
 
@@ -95,12 +112,20 @@ def test_a_copy_that_does_not_fit_is_refused_and_changes_nothing(
     first, copy = found_company(), tmp_path / "spare.key"
     config = app.config["CANDOUR"]
     other = next(item for item in waves.list_waves() if item.survey == "Noise")
-    export_key((other if spoil == "another wave's" else first).slug, copy, PASSPHRASE, config.key_dir, actor="test")
+    export_key(
+        (other if spoil == "another wave's" else first).slug,
+        copy,
+        PASSPHRASE,
+        config.key_dir,
+        actor="test",
+    )
     if spoil == "a key made anew":
         key_files.destroy_key(config.key_dir, first.id)
     from survey.launching.service.opening import open_wave
 
-    company = Company(open_wave(first.slug, first.opens_at, config.key_dir, actor="test"), (), config)
+    company = Company(
+        open_wave(first.slug, first.opens_at, config.key_dir, actor="test"), (), config
+    )
     key_file(company).write_bytes(b"damaged")
     content = copy.read_bytes()
     document = json.loads(content)
@@ -132,13 +157,17 @@ def test_a_copy_is_never_written_over_a_file_nor_beside_the_key(app: Flask, tmp_
         with pytest.raises(Refused, match=says):
             export_key(company.wave.slug, place, PASSPHRASE, company.config.key_dir, actor="test")
     with pytest.raises(Refused, match="at least 15 characters"):
-        export_key(company.wave.slug, tmp_path / "short", "owls", company.config.key_dir, actor="test")
+        export_key(
+            company.wave.slug, tmp_path / "short", "owls", company.config.key_dir, actor="test"
+        )
     assert (tmp_path / "letter.txt").read_text() == "dear all"
     assert not (tmp_path / "short").exists()
     assert everything_stored() == before
 
 
-def test_without_a_terminal_and_without_the_option_nothing_is_written(app: Flask, candour: Candour, tmp_path: Path) -> None:
+def test_without_a_terminal_and_without_the_option_nothing_is_written(
+    app: Flask, candour: Candour, tmp_path: Path
+) -> None:
     company = open_company(app)
     said = candour("keys", "export", company.wave.slug, tmp_path / "spare.key")
     assert said.code == 1
@@ -147,32 +176,44 @@ def test_without_a_terminal_and_without_the_option_nothing_is_written(app: Flask
 
 @on_postgresql("databases")
 @pytest.mark.parametrize("fault", ["lost", "another"])
-def test_a_key_that_does_not_open_its_probe_is_not_copied(app: Flask, tmp_path: Path, fault: str) -> None:
+def test_a_key_that_does_not_open_its_probe_is_not_copied(
+    app: Flask, tmp_path: Path, fault: str
+) -> None:
     company = open_company(app)
     key_file(company).unlink()
     if fault == "another":
         key_file(company).write_bytes(bytes(range(32)))
     with pytest.raises(Refused, match="cannot be copied"):
-        export_key(company.wave.slug, tmp_path / "spare.key", PASSPHRASE, company.config.key_dir, actor="test")
+        export_key(
+            company.wave.slug,
+            tmp_path / "spare.key",
+            PASSPHRASE,
+            company.config.key_dir,
+            actor="test",
+        )
     assert not (tmp_path / "spare.key").exists()
     assert key_file(company).exists() is (fault == "another")
 
 
 @on_postgresql("databases")
-def test_a_copy_made_before_the_opening_is_of_the_key_that_the_wave_gets(app: Flask, candour: Candour, tmp_path: Path) -> None:
+def test_a_copy_made_before_the_opening_is_of_the_key_that_the_wave_gets(
+    app: Flask, candour: Candour, tmp_path: Path
+) -> None:
     first, config = found_company(), app.config["CANDOUR"]
     export_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
     private = key_files.load_key(config.key_dir, first.id)
     said = candour("waves", "open", first.slug)
-    opened = waves.wave(first.slug)
+    opened = waves.find_wave(first.slug)
     assert said.code == 0
     assert "no spare copy" not in said.err
-    assert opened.public_key == key_files.public_half(private)
+    assert opened.public_key == key_files.wave_public_key(private)
     assert [copy.file for copy in spare_copies(opened)] == [str(tmp_path / "spare.key")]
 
 
 @on_postgresql("databases")
-def test_a_copy_of_a_key_that_was_made_anew_is_no_spare_copy(app: Flask, candour: Candour, tmp_path: Path) -> None:
+def test_a_copy_of_a_key_that_was_made_anew_is_no_spare_copy(
+    app: Flask, candour: Candour, tmp_path: Path
+) -> None:
     first, config = found_company(), app.config["CANDOUR"]
     export_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
     key_files.destroy_key(config.key_dir, first.id)
@@ -180,52 +221,75 @@ def test_a_copy_of_a_key_that_was_made_anew_is_no_spare_copy(app: Flask, candour
     assert said.code == 0
     assert str(config.key_dir) in said.out
     assert "the wave is lost" in said.out
-    assert f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: candour keys export {first.slug} FILE" in said.err
+    assert (
+        "Note: there is no spare copy of this key. Make one, to be kept elsewhere: candour keys"
+        f" export {first.slug} FILE" in said.err
+    )
     with pytest.raises(Refused, match="does not open what was sealed"):
         import_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
 
 
 @on_postgresql("databases")
-def test_copies_are_asked_for_until_a_manager_confirms_that_they_are_destroyed(app: Flask, tmp_path: Path) -> None:
+def test_copies_are_asked_for_until_a_manager_confirms_that_they_are_destroyed(
+    app: Flask, tmp_path: Path
+) -> None:
     company = open_company(app)
     slug, mira, viewer = company.wave.slug, browser(app, "manager"), browser(app, "viewer")
     for name in ("one.key", "two.key"):
-        export_key(slug, tmp_path / name, PASSPHRASE, company.config.key_dir, actor="mira@northwind.example")
+        export_key(
+            slug,
+            tmp_path / name,
+            PASSPHRASE,
+            company.config.key_dir,
+            actor="mira@northwind.example",
+        )
     with pytest.raises(Refused, match="may still be needed"):
-        confirm_destroyed(company.wave, actor="test")
+        confirm_copies_destroyed(company.wave, actor="test")
     answer_all(company, company.codes[:12])
     close_company(company)
     with pytest.raises(Refused, match="its key is destroyed"):
         export_key(slug, tmp_path / "three.key", PASSPHRASE, company.config.key_dir, actor="test")
     for reader, may_confirm in ((mira, True), (viewer, False)):
         page = reader.get(f"/waves/{slug}").text
-        assert [str(tmp_path / name) in page for name in ("one.key", "two.key")] == [may_confirm, may_confirm]
+        assert [str(tmp_path / name) in page for name in ("one.key", "two.key")] == [
+            may_confirm,
+            may_confirm,
+        ]
         assert ("All copies are destroyed" in page) is may_confirm
     assert viewer.press("/account", f"/waves/{slug}/copies", {}).status_code == 403
     assert mira.press(f"/waves/{slug}", f"/waves/{slug}/copies", {}).status_code == 303
     assert "one.key" not in mira.get(f"/waves/{slug}").text
-    [entry] = audit.entries(what="key copies destroyed")
-    assert (entry.who, entry.facts["files"]) == ("manager@northwind.example", [str(tmp_path / name) for name in ("one.key", "two.key")])
-    assert confirm_destroyed(waves.wave(slug), actor="test") == ()
-    assert len(audit.entries(what="key copies destroyed")) == 1
+    [entry] = audit.list_entries(what="key copies destroyed")
+    assert (entry.who, entry.facts["files"]) == (
+        "manager@northwind.example",
+        [str(tmp_path / name) for name in ("one.key", "two.key")],
+    )
+    assert confirm_copies_destroyed(waves.find_wave(slug), actor="test") == ()
+    assert len(audit.list_entries(what="key copies destroyed")) == 1
 
 
 @on_postgresql("databases")
-def test_a_void_wave_asks_for_its_copies_too_and_the_command_confirms(app: Flask, candour: Candour, tmp_path: Path) -> None:
+def test_a_void_wave_asks_for_its_copies_too_and_the_command_confirms(
+    app: Flask, candour: Candour, tmp_path: Path
+) -> None:
     company = open_company(app)
-    export_key(company.wave.slug, tmp_path / "spare.key", PASSPHRASE, company.config.key_dir, actor="test")
+    export_key(
+        company.wave.slug, tmp_path / "spare.key", PASSPHRASE, company.config.key_dir, actor="test"
+    )
     void_wave(company.wave.slug, company.config.key_dir, reason="wrong list", actor="test")
     page = browser(app, "manager").get(f"/waves/{company.wave.slug}/progress")
     assert str(tmp_path / "spare.key") in page.text
     assert "All copies are destroyed" in page.text
     said = candour("keys", "confirm-destroyed", company.wave.slug)
     assert (said.code, str(tmp_path / "spare.key") in said.out) == (0, True)
-    assert copies_to_destroy(waves.wave(company.wave.slug)) == ()
+    assert copies_to_destroy(waves.find_wave(company.wave.slug)) == ()
     assert "No exported copy" in candour("keys", "confirm-destroyed", company.wave.slug).out
 
 
 @on_postgresql("databases")
-def test_the_pages_say_where_the_key_is_and_that_it_has_no_spare_copy(app: Flask, tmp_path: Path) -> None:
+def test_the_pages_say_where_the_key_is_and_that_it_has_no_spare_copy(
+    app: Flask, tmp_path: Path
+) -> None:
     first, mira, config = found_company(), browser(app, "manager"), app.config["CANDOUR"]
     warning = "There is no spare copy of this wave’s key"
     page = mira.get(f"/waves/{first.slug}/open").text
@@ -233,7 +297,9 @@ def test_the_pages_say_where_the_key_is_and_that_it_has_no_spare_copy(app: Flask
     assert "the wave is lost" in page
     assert warning in page
     assert "Your administrator can do this." in page
-    assert mira.press(f"/waves/{first.slug}/open", f"/waves/{first.slug}/open", {}).status_code == 303
+    assert (
+        mira.press(f"/waves/{first.slug}/open", f"/waves/{first.slug}/open", {}).status_code == 303
+    )
     assert warning in mira.get(f"/waves/{first.slug}/progress").text
     export_key(first.slug, tmp_path / "spare.key", PASSPHRASE, config.key_dir, actor="test")
     assert warning not in mira.get(f"/waves/{first.slug}/progress").text
@@ -254,8 +320,12 @@ def test_a_wave_whose_key_is_gone_for_good_is_given_up_and_leaves_nothing_behind
     with pytest.raises(Refused, match="Nothing was changed"):
         close_wave(company.wave.slug, company.wave.closes_at, company.config.key_dir, actor="test")
     said = candour("waves", "void", company.wave.slug, "--reason", "the key is gone")
-    assert (said.code, waves.wave(company.wave.slug).void_reason) == (0, "the key is gone")
+    assert (said.code, waves.find_wave(company.wave.slug).void_reason) == (0, "the key is gone")
     if database_url.startswith("sqlite"):
-        assert not any(mark[:32] in file.read_bytes() for file in tmp_path.glob("candour.db*") for mark in marks)
+        assert not any(
+            mark[:32] in file.read_bytes()
+            for file in tmp_path.glob("candour.db*")
+            for mark in marks
+        )
     else:
         assert db.session.scalar(text("SELECT pg_relation_size('ballot')")) == 0

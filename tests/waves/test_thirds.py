@@ -5,8 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from survey.waves.rules.thirds import complete, everybody, part, usual_questionnaire
-from survey.waves.rules.waves import Group, Wave, WaveState
+from survey.waves.rules.thirds import (
+    completed_quarters,
+    group_of_everybody,
+    third_of_quarter,
+    usual_questionnaire,
+)
+from survey.waves.rules.waves import ReportingGroup, Wave, WaveState
 from tests.findings.test_presentation import wave
 
 FIRST = datetime(2027, 1, 11, 9)  # noqa: DTZ001 - a wall-clock time
@@ -16,7 +21,12 @@ def thirds(*states: str, quarter: str = "2027-q1", after: int = 0) -> list[Wave]
     """The thirds of a quarter in these states; one that is no state was never planned."""
     return [
         replace(
-            wave(), id=f"{quarter}{at}", quarter=quarter, third=at, state=WaveState(state), opens=FIRST + timedelta(days=30 * at + after)
+            wave(),
+            id=f"{quarter}{at}",
+            quarter=quarter,
+            third=at,
+            state=WaveState(state),
+            opens=FIRST + timedelta(days=30 * at + after),
         )
         for at, state in enumerate(states, 1)
         if state != "missing"
@@ -34,15 +44,17 @@ def thirds(*states: str, quarter: str = "2027-q1", after: int = 0) -> list[Wave]
         ("2027-01-11", "2030-08", ("2030-q3", 2)),
     ],
 )
-def test_a_month_has_its_quarter_and_its_third_from_the_first_opening_on(anchor: str, period: str, expected: tuple[str, int]) -> None:
-    assert part(datetime.fromisoformat(anchor), period) == expected
+def test_a_month_has_its_quarter_and_its_third_from_the_first_opening_on(
+    anchor: str, period: str, expected: tuple[str, int]
+) -> None:
+    assert third_of_quarter(datetime.fromisoformat(anchor), period) == expected
 
 
 @pytest.mark.parametrize("month", range(1, 13))
 def test_quarters_have_names_of_their_own_whenever_the_first_begins(month: int) -> None:
     anchor = datetime(2027, month, 5)  # noqa: DTZ001 - a wall-clock time
     months = [divmod(12 * 2027 + month - 1 + number, 12) for number in range(36)]
-    found = [part(anchor, f"{year}-{at + 1:02}") for year, at in months]
+    found = [third_of_quarter(anchor, f"{year}-{at + 1:02}") for year, at in months]
     assert [third for _, third in found] == [1, 2, 3] * 12
     names = [quarter for quarter, third in found if third == 1]
     assert len(set(names)) == 12
@@ -61,30 +73,47 @@ def test_quarters_have_names_of_their_own_whenever_the_first_begins(month: int) 
         (("void", "void", "void"), False),
     ],
 )
-def test_a_quarter_is_complete_when_its_three_thirds_have_ended(states: tuple[str, ...], *, is_complete: bool) -> None:
-    assert [len(found) for found in complete(thirds(*states), is_ended=False)] == ([3] if is_complete else [])
+def test_a_quarter_is_complete_when_its_three_thirds_have_ended(
+    states: tuple[str, ...], *, is_complete: bool
+) -> None:
+    assert [len(found) for found in completed_quarters(thirds(*states), is_ended=False)] == (
+        [3] if is_complete else []
+    )
 
 
 def test_a_third_that_was_never_planned_is_not_waited_for_once_the_next_quarter_has_begun() -> None:
     held = thirds("counted", "missing", "counted")
-    assert complete(held, is_ended=False) == ()
-    assert complete([*held, *thirds("planned", quarter="2027-q2", after=90)], is_ended=False) == (tuple(held),)
+    assert completed_quarters(held, is_ended=False) == ()
+    assert completed_quarters(
+        [*held, *thirds("planned", quarter="2027-q2", after=90)], is_ended=False
+    ) == (tuple(held),)
 
 
 def test_an_ended_survey_waits_for_no_third_but_for_those_who_are_answering() -> None:
-    assert len(complete(thirds("counted", "planned"), is_ended=True)) == 1
-    assert complete(thirds("counted", "open"), is_ended=True) == ()
-    assert complete(thirds("void", "planned"), is_ended=True) == ()
+    assert len(completed_quarters(thirds("counted", "planned"), is_ended=True)) == 1
+    assert completed_quarters(thirds("counted", "open"), is_ended=True) == ()
+    assert completed_quarters(thirds("void", "planned"), is_ended=True) == ()
 
 
 def test_everybody_of_a_quarter_is_one_group_with_the_people_of_void_thirds() -> None:
-    groups = [(Group("one third", 20, ("Legal", "Sales")),), (Group("one third", 21, ("Sales", "Service")),), ()]
-    held = [replace(item, groups=own) for item, own in zip(thirds("counted", "void", "void"), groups, strict=True)]
-    assert everybody(held) == Group("all three thirds", 41, ("Legal", "Sales", "Service"))
+    groups = [
+        (ReportingGroup("one third", 20, ("Legal", "Sales")),),
+        (ReportingGroup("one third", 21, ("Sales", "Service")),),
+        (),
+    ]
+    held = [
+        replace(item, groups=own)
+        for item, own in zip(thirds("counted", "void", "void"), groups, strict=True)
+    ]
+    assert group_of_everybody(held) == ReportingGroup(
+        "all three thirds", 41, ("Legal", "Sales", "Service")
+    )
 
 
 def test_the_usual_questionnaire_follows_from_the_cadence() -> None:
-    assert [usual_questionnaire(cadence) for cadence in ("quarterly", "monthly", "monthly-thirds")] == [
+    assert [
+        usual_questionnaire(cadence) for cadence in ("quarterly", "monthly", "monthly-thirds")
+    ] == [
         "quarterly_8",
         "quarterly_8",
         "monthly_3",

@@ -10,7 +10,9 @@ from typing import Any
 from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import Refused
 
-LINK_LASTS = timedelta(hours=24)  # an administrator passes it on by hand, so the minutes of a mailed link are too few
+LINK_LASTS = timedelta(
+    hours=24
+)  # an administrator passes it on by hand, so the minutes of a mailed link are too few
 SESSION_LASTS = timedelta(hours=12)
 IDLE_LASTS = timedelta(minutes=30)
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 15, 256
@@ -23,7 +25,16 @@ monkey mustang office password passwort passwd princess qazwsx secret shadow spr
 survey superman superuser temporary test thursday trustno tuesday wednesday saturday welcome whatever ihateyou abc hello
 access correct horse battery staple the and for you are this that
 """.split()  # noqa: SIM905 - a list of words reads best as text
-_RUNS = ("abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "1234567890")
+_RUNS = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiop",
+    "qwertzuiop",
+    "azertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "yxcvbnm",
+    "1234567890",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One line of the audit log."""
 
     number: int
@@ -83,7 +94,9 @@ def _unguessed(password: str, email: str) -> int:
 
 def _without_runs(text: str) -> str:
     """Takes out what is typed by sliding along a row of keys or the alphabet, either way, from four characters on."""
-    pairs = {row[n : n + 2] for run in _RUNS for row in (run, run[::-1]) for n in range(len(run) - 1)}
+    pairs = {
+        row[n : n + 2] for run in _RUNS for row in (run, run[::-1]) for n in range(len(run) - 1)
+    }
     kept, run = [], ""
     for character in text:
         if run and run[-1] + character in pairs:

@@ -13,7 +13,7 @@ View = TypeVar("View", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class PageAccess:
     """What a view declares: its audiences, and the largest request it takes in bytes."""
 
     audiences: frozenset[str]
@@ -28,7 +28,9 @@ class Opening:
         """Whether somebody with this role (None: nobody known) may open the view."""
         if not self.needs_sign_in:
             return True
-        return role in ROLES and any(role in ROLES[ROLES.index(needed) :] for needed in self.audiences)
+        return role in ROLES and any(
+            role in ROLES[ROLES.index(needed) :] for needed in self.audiences
+        )
 
 
 def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View], View]:
@@ -39,16 +41,18 @@ def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View],
     """
     unknown = set(audiences) - set(AUDIENCES)
     if unknown or not audiences:
-        raise ValueError(f"unknown audiences: {sorted(unknown) or 'none given'}; known: {AUDIENCES}")
+        raise ValueError(
+            f"unknown audiences: {sorted(unknown) or 'none given'}; known: {AUDIENCES}"
+        )
 
     def declare(view: View) -> View:
-        setattr(view, _MARK, Opening(frozenset(audiences), largest))
+        setattr(view, _MARK, PageAccess(frozenset(audiences), largest))
         return view
 
     return declare
 
 
-def opening_of(view: Callable[..., object]) -> Opening | None:
+def access_of(view: Callable[..., object]) -> PageAccess | None:
     """What a view declares, or None."""
     found = getattr(view, _MARK, None)
-    return found if isinstance(found, Opening) else None
+    return found if isinstance(found, PageAccess) else None

@@ -31,7 +31,14 @@ def add_user(email: str, role: str, *, actor: str | None = None) -> Account:
         user = session.scalar(select(UserRow).where(UserRow.email == email))
         if user is not None:
             return change_role(user.id, role, actor=actor)
-        user = UserRow(id=random_id(), email=email, password=None, active=True, fs_uniquifier=random_id(), roles=[_role_row(role)])
+        user = UserRow(
+            id=random_id(),
+            email=email,
+            password=None,
+            active=True,
+            fs_uniquifier=random_id(),
+            roles=[_role_row(role)],
+        )
         session.add(user)
         session.flush()
         record("user added", {"user": email, "role": role}, actor)
@@ -48,7 +55,7 @@ def change_role(user_id: str, role: str, *, actor: str | None = None) -> Account
             _keep_an_admin(user)
             user.roles = [_role_row(role)]
             session.flush()
-            sessions.end_all(user.id)
+            sessions.end_all_sessions(user.id)
             record("role changed", {"user": user.email, "from": before, "to": role}, actor)
         return _account(user)
 
@@ -66,28 +73,40 @@ def end_sessions(user_id: str, *, actor: str | None = None) -> None:
     """Signs an account out in every browser."""
     with transaction():
         user = _by_id(user_id)
-        sessions.end_all(user.id)
+        sessions.end_all_sessions(user.id)
         record("sessions ended", {"user": user.email}, actor)
 
 
 def list_users() -> tuple[Account, ...]:
     """All accounts by address."""
-    return tuple(_account(user) for user in db.session.scalars(select(UserRow).order_by(UserRow.email)))
+    return tuple(
+        _account(user) for user in db.session.scalars(select(UserRow).order_by(UserRow.email))
+    )
 
 
-def user(user_id: str) -> Account:
+def find_user(user_id: str) -> Account:
     """The account with this id; refused when it is gone."""
     return _account(_by_id(user_id))
 
 
-def sign_in_link(email: str, config: Config, now: datetime | None = None, *, actor: str | None = None) -> str:
+def make_sign_in_link(
+    email: str, config: Config, now: datetime | None = None, *, actor: str | None = None
+) -> str:
     """A fresh link that signs this person in once within a day; earlier ones end. The secret stands behind the #."""
     secret = secrets.token_urlsafe(32)
     now = now or present()
     with transaction() as session:
         user = _by_address(email)
-        session.execute(delete(SignInLinkRow).where((SignInLinkRow.user_id == user.id) | (SignInLinkRow.expires_at < now)))
-        session.add(SignInLinkRow(hash=_hash(secret), user_id=user.id, expires_at=now + LINK_LASTS, used_at=None))
+        session.execute(
+            delete(SignInLinkRow).where(
+                (SignInLinkRow.user_id == user.id) | (SignInLinkRow.expires_at < now)
+            )
+        )
+        session.add(
+            SignInLinkRow(
+                hash=_hash(secret), user_id=user.id, expires_at=now + LINK_LASTS, used_at=None
+            )
+        )
         record("sign-in link made", {"user": user.email}, actor)
     return f"{config.base_url}/sign-in/link#{secret}"
 
@@ -96,7 +115,9 @@ def use_link(secret: str, now: datetime) -> UserRow | None:
     """Uses a one-time link up; None when it is unknown, used or too old. For the sign-in page alone."""
     with transaction() as session:
         query = update(SignInLinkRow).where(
-            SignInLinkRow.hash == _hash(secret.strip()), SignInLinkRow.used_at.is_(None), SignInLinkRow.expires_at > now
+            SignInLinkRow.hash == _hash(secret.strip()),
+            SignInLinkRow.used_at.is_(None),
+            SignInLinkRow.expires_at > now,
         )
         user_id = session.scalar(query.values(used_at=now).returning(SignInLinkRow.user_id))
         return session.get(UserRow, user_id) if user_id else None
@@ -115,10 +136,15 @@ def choose_password(user_id: str, new: str, *, current: str | None, now_known: b
     too easy.
     """
     user = _by_id(user_id)
-    if user.password and not now_known and not verify_password(_normal(current or ""), user.password):
+    if (
+        user.password
+        and not now_known
+        and not verify_password(_normal(current or ""), user.password)
+    ):
         raise Refused(
             "password-wrong",
-            "The present password is not right. If you have forgotten it, ask an administrator for a sign-in link.",
+            "The present password is not right. If you have forgotten it, ask an administrator for"
+            " a sign-in link.",
         )
     fault = password_fault(new, user.email)
     if fault:
@@ -127,7 +153,7 @@ def choose_password(user_id: str, new: str, *, current: str | None, now_known: b
     with transaction():
         user = _by_id(user_id)
         user.password = hashed
-        sessions.end_all(user.id, but_this=True)
+        sessions.end_all_sessions(user.id, but_this=True)
         record("password changed", {"user": user.email})
 
 
@@ -145,7 +171,9 @@ def _check_role(role: str) -> None:
 
 
 def _by_address(email: str) -> UserRow:
-    found: UserRow | None = db.session.scalar(select(UserRow).where(UserRow.email == tidy_address(email)))
+    found: UserRow | None = db.session.scalar(
+        select(UserRow).where(UserRow.email == tidy_address(email))
+    )
     if found is None:
         raise NotFound("user", f"Nobody with the address {email} may sign in.")
     return found

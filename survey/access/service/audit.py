@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from sqlalchemy import event, func, select, text
 
-from survey.access.rules.accounts import Entry
+from survey.access.rules.accounts import AuditEntry
 from survey.access.service.current import current_actor
 from survey.access.tables import AuditRow
 from survey.database import connection, db, transaction
@@ -34,7 +34,9 @@ def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
     with transaction() as session:
         if connection().dialect.name == "postgresql":
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        last = session.execute(select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)).first()
+        last = session.execute(
+            select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
+        ).first()
         entry = AuditRow(
             number=last.number + 1 if last else 1,
             at=now(),
@@ -48,7 +50,7 @@ def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
         session.flush()
 
 
-def verify() -> int | None:
+def verify_chain() -> int | None:
     """The number of the first entry that does not fit the chain, or None when it is unbroken."""
     previous, expected = START, 1
     query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
@@ -60,17 +62,22 @@ def verify() -> int | None:
     return None
 
 
-def head() -> str:
+def head_digest() -> str:
     """The digest of the newest entry; kept elsewhere, it proves that nothing before it was taken away."""
-    return db.session.scalar(select(AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)) or START
+    return (
+        db.session.scalar(select(AuditRow.digest).order_by(AuditRow.number.desc()).limit(1))
+        or START
+    )
 
 
-def length() -> int:
+def number_of_entries() -> int:
     """How many entries there are."""
     return db.session.scalar(select(func.count()).select_from(AuditRow)) or 0
 
 
-def entries(*, what: str = "", who: str = "", before: int | None = None, limit: int | None = 100) -> tuple[Entry, ...]:
+def list_entries(
+    *, what: str = "", who: str = "", before: int | None = None, limit: int | None = 100
+) -> tuple[AuditEntry, ...]:
     """The newest entries first: all, of one kind, by one person, or those before a number."""
     query = select(AuditRow).order_by(AuditRow.number.desc()).limit(limit)
     if what:
@@ -79,20 +86,34 @@ def entries(*, what: str = "", who: str = "", before: int | None = None, limit: 
         query = query.where(AuditRow.who == who)
     if before is not None:
         query = query.where(AuditRow.number < before)
-    return tuple(Entry(row.number, row.at, row.who, row.what, row.facts) for row in db.session.scalars(query))
+    return tuple(
+        AuditEntry(row.number, row.at, row.who, row.what, row.facts)
+        for row in db.session.scalars(query)
+    )
 
 
-def export(file: TextIO, progress: Callable[[int, int], None] | None = None) -> str:
+def export_log(file: TextIO, progress: Callable[[int, int], None] | None = None) -> str:
     """Writes the whole log, oldest first, one JSON document a line with all that its digest is made of; gives the newest digest.
 
     Entries are written as they are read, so that the memory it needs does not grow with the log.
     """
-    total, number, newest = length(), 0, START
+    total, number, newest = number_of_entries(), 0, START
     query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
     with closing(db.session.scalars(query)) as rows:
         for number, row in enumerate(rows, start=1):
-            entry = {"number": row.number, "at": row.at.isoformat(), "who": row.who, "what": row.what, "facts": row.facts}
-            file.write(json.dumps(entry | {"previous": row.previous, "digest": row.digest}, ensure_ascii=False) + "\n")
+            entry = {
+                "number": row.number,
+                "at": row.at.isoformat(),
+                "who": row.who,
+                "what": row.what,
+                "facts": row.facts,
+            }
+            file.write(
+                json.dumps(
+                    entry | {"previous": row.previous, "digest": row.digest}, ensure_ascii=False
+                )
+                + "\n"
+            )
             newest = row.digest
             if progress and number % _AT_ONCE == 0:
                 progress(number, max(number, total))
@@ -101,19 +122,24 @@ def export(file: TextIO, progress: Callable[[int, int], None] | None = None) -> 
     return newest
 
 
-def kinds() -> tuple[str, ...]:
+def recorded_actions() -> tuple[str, ...]:
     """What has been recorded so far, by name, for the filter."""
     return tuple(db.session.scalars(select(AuditRow.what).distinct().order_by(AuditRow.what)))
 
 
-def people() -> tuple[str, ...]:
+def recorded_actors() -> tuple[str, ...]:
     """Who has acted so far, for the filter."""
     return tuple(db.session.scalars(select(AuditRow.who).distinct().order_by(AuditRow.who)))
 
 
 def _digest(row: AuditRow) -> str:
     plain = [row.number, row.at.isoformat(), row.who, row.what, row.facts, row.previous]
-    return "sha256:" + hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return (
+        "sha256:"
+        + hashlib.sha256(
+            json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
+        ).hexdigest()
+    )
 
 
 @event.listens_for(AuditRow, "before_update")

@@ -43,7 +43,9 @@ class FailureLimit:
         """0 when this try may go on; else the whole seconds to wait, and the try has not been counted."""
         moment = time.monotonic() if clock is None else clock
         with self._lock:
-            records = [(self._record(key, moment), allowed) for key, allowed in _keys(account, address)]
+            records = [
+                (self._record(key, moment), allowed) for key, allowed in _keys(account, address)
+            ]
             wait = max(record.blocked_until - moment for record, _ in records)
             if wait > 0:
                 return ceil(wait)
@@ -92,7 +94,9 @@ class CodeLimit:
         mark = hash(code)  # salted anew in every process: it leads back to nothing
         with self._lock:
             key = _network(address)
-            recent = {known: at for known, at in self._failed.pop(key, {}).items() if moment - at < WINDOW}
+            recent = {
+                known: at for known, at in self._failed.pop(key, {}).items() if moment - at < WINDOW
+            }
             self._failed[key] = recent
             if mark not in recent and len(recent) >= CODES_PER_ADDRESS:
                 return ceil(WINDOW - (moment - min(recent.values())))
@@ -102,13 +106,13 @@ class CodeLimit:
             return 0
 
 
-def failed_codes() -> CodeLimit:
+def code_limit() -> CodeLimit:
     """The limit on employees' codes of this application."""
     found: CodeLimit = current_app.extensions.setdefault(_CODES, CodeLimit())
     return found
 
 
-def failures() -> FailureLimit:
+def sign_in_limit() -> FailureLimit:
     """The limit of this application."""
     found: FailureLimit = current_app.extensions.setdefault(_EXTENSION, FailureLimit())
     return found
@@ -124,6 +128,8 @@ def _network(address: str) -> str:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if known.version == 4 or known.ipv4_mapped:  # a socket for both shows an IPv4 customer as ::ffff:203.0.113.7
+    if (
+        known.version == 4 or known.ipv4_mapped
+    ):  # a socket for both shows an IPv4 customer as ::ffff:203.0.113.7
         return address
     return str(ipaddress.ip_network((known, 64), strict=False))

@@ -19,13 +19,17 @@ _SECRET, _SEEN = "secret", "seen"
 _SEEN_EVERY = 60  # seconds: the cookie is not written anew with every page
 
 
-def begin(user_id: str, now: datetime, *, by_link: bool) -> None:
+def begin_session(user_id: str, now: datetime, *, by_link: bool) -> None:
     """Starts a session of this browser under a fresh secret, and clears away those that have ended."""
-    end_this()
+    end_this_session()
     secret = secrets.token_urlsafe(32)
     with transaction() as store:
         store.execute(delete(SessionRow).where(SessionRow.ends_at < now))
-        store.add(SessionRow(hash=_hash(secret), user_id=user_id, ends_at=now + SESSION_LASTS, by_link=by_link))
+        store.add(
+            SessionRow(
+                hash=_hash(secret), user_id=user_id, ends_at=now + SESSION_LASTS, by_link=by_link
+            )
+        )
         user = store.get_one(UserRow, user_id)
         user.last_signed_in = now.date()
     session[_SECRET], session[_SEEN] = secret, int(now.timestamp())
@@ -34,7 +38,12 @@ def begin(user_id: str, now: datetime, *, by_link: bool) -> None:
 def is_valid(user_id: str, now: datetime) -> bool:
     """Whether this browser's session belongs to this user, has not ended and was not left idle; notes the visit."""
     row, idle = _row(), now.timestamp() - session.get(_SEEN, 0)
-    if row is None or row.user_id != user_id or row.ends_at <= now or idle > IDLE_LASTS.total_seconds():
+    if (
+        row is None
+        or row.user_id != user_id
+        or row.ends_at <= now
+        or idle > IDLE_LASTS.total_seconds()
+    ):
         return False
     if idle > _SEEN_EVERY:
         session[_SEEN] = int(now.timestamp())
@@ -47,7 +56,7 @@ def is_by_link() -> bool:
     return row is not None and row.by_link
 
 
-def end_this() -> None:
+def end_this_session() -> None:
     """Ends the session of this browser."""
     secret = session.pop(_SECRET, None)
     if secret:
@@ -55,7 +64,7 @@ def end_this() -> None:
             store.execute(delete(SessionRow).where(SessionRow.hash == _hash(secret)))
 
 
-def end_all(user_id: str, *, but_this: bool = False) -> None:
+def end_all_sessions(user_id: str, *, but_this: bool = False) -> None:
     """Ends a user's sessions in all browsers, or in all but this one."""
     query = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but_this:
@@ -64,9 +73,13 @@ def end_all(user_id: str, *, but_this: bool = False) -> None:
         store.execute(query)
 
 
-def number_of(user_id: str, now: datetime) -> int:
+def number_of_sessions(user_id: str, now: datetime) -> int:
     """In how many browsers a user is signed in."""
-    query = select(func.count()).select_from(SessionRow).where(SessionRow.user_id == user_id, SessionRow.ends_at > now)
+    query = (
+        select(func.count())
+        .select_from(SessionRow)
+        .where(SessionRow.user_id == user_id, SessionRow.ends_at > now)
+    )
     return db.session.scalar(query) or 0
 
 

@@ -1,6 +1,16 @@
 """Sign-in by link, accounts, users, the audit log."""
 
-from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_login import current_user
 from flask_security import login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -8,10 +18,18 @@ from werkzeug.wrappers import Response as BaseResponse
 from survey.access.rules.open_to import ROLES, open_to
 from survey.access.rules.policy import WITH_SCRIPT
 from survey.access.service import audit
-from survey.access.service.accounts import add_user, check_same, choose_password, end_sessions, list_users, sign_in_link, use_link
+from survey.access.service.accounts import (
+    add_user,
+    check_same,
+    choose_password,
+    end_sessions,
+    list_users,
+    make_sign_in_link,
+    use_link,
+)
 from survey.access.service.csrf import csrf
 from survey.access.service.current import current_actor, current_role
-from survey.access.service.limits import failures
+from survey.access.service.limits import sign_in_limit
 from survey.access.service.programs import tell_program
 from survey.access.service.sessions import is_by_link
 from survey.kernel.clock import now
@@ -34,13 +52,16 @@ def link() -> Response:
 def use() -> BaseResponse:
     """Uses the link up and signs in."""
     address = request.remote_addr or ""
-    wait = failures().attempt(f"link from {address}", address)
+    wait = sign_in_limit().attempt(f"link from {address}", address)
     if wait:
-        return _link_refused(f"Too many failed tries. Try again in {wait} seconds; the link has not been used up.", 429)
+        return _link_refused(
+            f"Too many failed tries. Try again in {wait} seconds; the link has not been used up.",
+            429,
+        )
     user = use_link(request.form.get("token", "")[:200], now())
     if user is None:
         return _link_refused(_LINK_ENDED, 410)
-    failures().forgive(f"link from {address}", address)
+    sign_in_limit().forgive(f"link from {address}", address)
     login_user(user, authn_via=["link"])
     if not user.password and not current_app.config["CANDOUR"].is_demo:
         return redirect(url_for("access.account"), 303)
@@ -51,7 +72,12 @@ def use() -> BaseResponse:
 @open_to("viewer")
 def account() -> str:
     """Own address, role and password."""
-    return render_template("access/account.html", email=current_actor(), role=current_role(), has_password=bool(current_user.password))
+    return render_template(
+        "access/account.html",
+        email=current_actor(),
+        role=current_role(),
+        has_password=bool(current_user.password),
+    )
 
 
 @blueprint.route("/account/password", methods=["GET", "POST"])
@@ -64,7 +90,9 @@ def password() -> str | BaseResponse | tuple[str, int]:
         new, again = request.form.get("new_password", ""), request.form.get("again", "")
         try:
             check_same(new, again)
-            choose_password(current_user.id, new, current=request.form.get("password"), now_known=known)
+            choose_password(
+                current_user.id, new, current=request.form.get("password"), now_known=known
+            )
         except Refused as refused:
             tell_program(refused)
             problem = refused
@@ -91,14 +119,18 @@ def users() -> str | tuple[str, int]:
     made = problem = None
     if request.method == "POST":
         try:
-            added = add_user(request.form.get("email", ""), request.form.get("role", ""), actor=current_actor())
-            made = sign_in_link(added.email, current_app.config["CANDOUR"])
+            added = add_user(
+                request.form.get("email", ""), request.form.get("role", ""), actor=current_actor()
+            )
+            made = make_sign_in_link(added.email, current_app.config["CANDOUR"])
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
             flash(f"{added.email} may sign in as {added.role}.")
-    page = render_template("access/users.html", users=list_users(), roles=ROLES, made=made, problem=problem)
+    page = render_template(
+        "access/users.html", users=list_users(), roles=ROLES, made=made, problem=problem
+    )
     return (page, 400) if problem else page
 
 
@@ -107,7 +139,12 @@ def users() -> str | tuple[str, int]:
 def audit_log() -> str:
     """What was done, by whom, when; never an event of a respondent."""
     what = request.args.get("what", "")
-    return render_template("access/audit_log.html", entries=audit.entries(what=what), broken=audit.verify(), what=what)
+    return render_template(
+        "access/audit_log.html",
+        entries=audit.list_entries(what=what),
+        broken=audit.verify_chain(),
+        what=what,
+    )
 
 
 def _link_refused(problem: str, code: int) -> Response:

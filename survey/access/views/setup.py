@@ -16,12 +16,12 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from survey.access.rules.open_to import Opening, opening_of
+from survey.access.rules.open_to import PageAccess, access_of
 from survey.access.service import sessions
 from survey.access.service.audit import record
 from survey.access.service.csrf import csrf
 from survey.access.service.current import current_role
-from survey.access.service.limits import failures
+from survey.access.service.limits import sign_in_limit
 from survey.access.service.programs import wants_json
 from survey.access.tables import RoleRow, UserRow
 from survey.access.views.headers import init_headers
@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 
 # Views that libraries bring, and who may open them.
 FOREIGN = {
-    "static": Opening(frozenset({"everyone"})),
-    "security.login": Opening(frozenset({"everyone"})),
-    "security.logout": Opening(frozenset({"viewer"})),
+    "static": PageAccess(frozenset({"everyone"})),
+    "security.login": PageAccess(frozenset({"everyone"})),
+    "security.logout": PageAccess(frozenset({"viewer"})),
 }
 
 
@@ -51,7 +51,7 @@ class SignInForm(LoginForm):
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
         """Whether these are the right address and password, and another try is allowed."""
         account, address = tidy_address(self.email.data or ""), request.remote_addr or ""
-        wait = failures().attempt(account, address)
+        wait = sign_in_limit().attempt(account, address)
         if wait:
             self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
             return False
@@ -60,7 +60,7 @@ class SignInForm(LoginForm):
             self.next.data = ""  # a way back to another host is dropped, and the sign-in goes on
         if not super().validate(**kwargs):
             return False
-        failures().forgive(account, address)
+        sign_in_limit().forgive(account, address)
         return True
 
 
@@ -113,7 +113,7 @@ def undeclared(app: Flask) -> list[str]:
     return sorted(
         f"{endpoint} lacks @open_to(...): say who may read it"
         for endpoint, view in app.view_functions.items()
-        if endpoint not in FOREIGN and opening_of(view) is None
+        if endpoint not in FOREIGN and access_of(view) is None
     )
 
 
@@ -121,7 +121,7 @@ def _guard() -> Any:  # noqa: ANN401 - a response or nothing
     endpoint = request.endpoint
     if endpoint is None:
         return None  # no such page: the error page answers
-    opening = FOREIGN.get(endpoint) or opening_of(current_app.view_functions[endpoint])
+    opening = FOREIGN.get(endpoint) or access_of(current_app.view_functions[endpoint])
     if opening is None:
         log.error("%s lacks @open_to(...): say who may read it", endpoint)
         return _page(403)
@@ -133,31 +133,45 @@ def _guard() -> Any:  # noqa: ANN401 - a response or nothing
     return _ask_who(opening) if opening.needs_sign_in else None
 
 
-def _ask_who(opening: Opening) -> Any:  # noqa: ANN401 - a response or nothing
+def _ask_who(opening: PageAccess) -> Any:  # noqa: ANN401 - a response or nothing
     if current_user.is_authenticated and not sessions.is_valid(current_user.id, now()):
-        sessions.end_this()
+        sessions.end_this_session()
         logout_user()
     role = current_role()
     if role is None:
-        return redirect(url_for("security.login", next=request.full_path.rstrip("?") if request.method == "GET" else None))
+        return redirect(
+            url_for(
+                "security.login",
+                next=request.full_path.rstrip("?") if request.method == "GET" else None,
+            )
+        )
     return None if opening.admits(role) else _page(403)
 
 
 def _holds_nul(*, with_form: bool) -> bool:
     """Whether the request holds a character that nobody types and PostgreSQL refuses; an employee's form is cleaned instead."""
     fields = [request.args, request.form] if with_form else [request.args]
-    return "\0" in request.path or any("\0" in value for values in fields for _, value in values.items(multi=True))
+    return "\0" in request.path or any(
+        "\0" in value for values in fields for _, value in values.items(multi=True)
+    )
 
 
 def _page(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
     texts = {
         400: ("This request was not understood", "Go back, reload the page and try again."),
         413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
-        415: ("This request was not understood", "No page takes JSON. Send the form that the page shows."),
+        415: (
+            "This request was not understood",
+            "No page takes JSON. Send the form that the page shows.",
+        ),
         405: ("Not in this way", "Go back and use the button on the page."),
     }
     title, message = texts.get(
-        code, ("Not found, or not open to you", "The address may be mistyped, or your role does not reach this page.")
+        code,
+        (
+            "Not found, or not open to you",
+            "The address may be mistyped, or your role does not reach this page.",
+        ),
     )
     return _error_page(title, message, code)
 
@@ -178,13 +192,24 @@ def _show_refusal(refused: Refused) -> Any:  # noqa: ANN401 - a page, or a probl
 
 def _problem(status: int, detail: str, **more: object) -> Response:
     """What went wrong, for a program (RFC 9457); `code` tells refusals apart, for their type is always about:blank."""
-    said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return Response(json.dumps(said, ensure_ascii=False), status, content_type="application/problem+json")
+    said = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    return Response(
+        json.dumps(said, ensure_ascii=False), status, content_type="application/problem+json"
+    )
 
 
 def _show_stale_form(error: CSRFError) -> Any:  # noqa: ANN401 - a page, or a problem for a program
     del error
-    message = "The form is too old, or you were signed out meanwhile. Go back, reload the page and send it again."
+    message = (
+        "The form is too old, or you were signed out meanwhile. Go back, reload the page and send"
+        " it again."
+    )
     return _error_page("Please send the form again", message, 400)
 
 
@@ -202,17 +227,22 @@ def _show_fault(error: Exception) -> Any:  # noqa: ANN401 - a page, or a problem
     db.session.rollback()
     reference = secrets.token_hex(4)
     log.error("fault %s in %s: %s", reference, request.endpoint, type(error).__name__)
-    message = f"Something went wrong on our side. Nothing was lost. If it stays, tell whoever runs this server: {reference}."
+    message = (
+        "Something went wrong on our side. Nothing was lost. If it stays, tell whoever runs this"
+        f" server: {reference}."
+    )
     return _error_page("That did not work", message, 500)
 
 
-def _begin_session(app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object) -> None:
+def _begin_session(
+    app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object
+) -> None:
     del app
     by_link = "link" in (authn_via or [])
-    sessions.begin(user.id, now(), by_link=by_link)
+    sessions.begin_session(user.id, now(), by_link=by_link)
     record("signed in by link" if by_link else "signed in", {"user": user.email}, user.email)
 
 
 def _end_session(app: Flask, **_: object) -> None:
     del app
-    sessions.end_this()
+    sessions.end_this_session()

@@ -33,7 +33,7 @@ class Commitment:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TypedCommitment:
     """A commitment as it was typed."""
 
     side: str
@@ -48,7 +48,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordedReply:
     """What is known of the provider's reply: one version, never changed; without a text where none has arrived."""
 
     version: int
@@ -64,7 +64,7 @@ class ReplyStanding:
     shared: date
     reply_due: date
     today: date
-    record: Record | None = None
+    record: RecordedReply | None = None
 
     @property
     def is_replied(self) -> bool:
@@ -83,7 +83,7 @@ def read_reply(text: str) -> str:
     >>> read_reply("\r\nWe agree.\r\n\r\nOtto\r\n")
     'We agree.\n\nOtto'
     """
-    found = lines_of(text)
+    found = tidy_text(text)
     if not found.strip():
         raise Refused(
             "reply-empty",
@@ -111,12 +111,14 @@ def check_received(received: date | None, shared: date, today: date) -> date:
     if received > today:
         raise Refused(
             "reply-day-to-come",
-            f"The reply cannot have arrived on {received.isoformat()}: today is {today.isoformat()}. Correct the date.",
+            f"The reply cannot have arrived on {received.isoformat()}: today is"
+            f" {today.isoformat()}. Correct the date.",
         )
     if received < shared:
         raise Refused(
             "reply-day-before-sharing",
-            f"The reply cannot have arrived on {received.isoformat()}: the findings were shared on {shared.isoformat()}. Correct the date.",
+            f"The reply cannot have arrived on {received.isoformat()}: the findings were shared on"
+            f" {shared.isoformat()}. Correct the date.",
         )
     return received
 
@@ -134,12 +136,19 @@ def read_day(text: str) -> date | None:
         ) from error
 
 
-def read_commitments(lines: Sequence[Line]) -> tuple[Commitment, ...]:
+def read_commitments(lines: Sequence[TypedCommitment]) -> tuple[Commitment, ...]:
     """The commitments in what was typed, empty lines aside; refuses them whole, with every fault by its line."""
     faults: list[str] = []
-    found = [commitment for number, line in enumerate(lines, 1) if not line.is_empty and (commitment := _commitment(number, line, faults))]
+    found = [
+        commitment
+        for number, line in enumerate(lines, 1)
+        if not line.is_empty and (commitment := _commitment(number, line, faults))
+    ]
     if len(found) > MOST_COMMITMENTS:
-        faults.append(f"{len(found)} commitments; {MOST_COMMITMENTS} are the most. Keep those that staff will notice.")
+        faults.append(
+            f"{len(found)} commitments; {MOST_COMMITMENTS} are the most. Keep those that staff will"
+            " notice."
+        )
     if faults:
         raise Refused(
             "commitments-incomplete",
@@ -167,14 +176,16 @@ def no_reply_by(due: date) -> str:
     return f"No reply had arrived by {due.day} {due:%B}."
 
 
-def _commitment(number: int, line: Line, faults: list[str]) -> Commitment | None:
+def _commitment(number: int, line: TypedCommitment, faults: list[str]) -> Commitment | None:
     found: list[str] = []
     what, owner = " ".join(line.what.split()), " ".join(line.owner.split())
     if line.side not in set(Side):
         found.append("say whose it is, the provider’s or the client’s")
     for name, given, longest in (("what", what, LONGEST_WHAT), ("owner", owner, LONGEST_OWNER)):
         if not given:
-            found.append("say what is promised" if name == "what" else "name an owner, by role or name")
+            found.append(
+                "say what is promised" if name == "what" else "name an owner, by role or name"
+            )
         elif fault := text_fault(name, given, longest):
             found.append(fault[0].lower() + fault[1:].removesuffix("."))
     due = None
@@ -195,10 +206,14 @@ def text_fault(name: str, text: str, longest: int) -> str | None:
     """What is wrong with a typed text: a control character, or more than `longest` characters; None when nothing is."""
     if _UNFIT.search(text):
         return f"Remove the control character from the {name}."
-    return f"The {name} has {len(text):,} characters; {longest:,} are the most." if len(text) > longest else None
+    return (
+        f"The {name} has {len(text):,} characters; {longest:,} are the most."
+        if len(text) > longest
+        else None
+    )
 
 
-def lines_of(text: str) -> str:
+def tidy_text(text: str) -> str:
     """One kind of line end, no blank lines around."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"\A(?:[ \t]*\n)+|\s+\Z", "", plain)

@@ -16,14 +16,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SubmittedForm:
     """A form as read: the answers, or a problem per field."""
 
     answers: Answers
     problems: Mapping[str, str]
 
 
-def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Sent:
+def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> SubmittedForm:
     """The answers in a posted form; each fault becomes a sentence beside its field.
 
     An untouched question posts nothing, an opt-out an empty value. Control characters are dropped from texts; nothing
@@ -38,7 +38,10 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Se
             continue
         question = known.get(name)
         if question is None:
-            problems["form"] = "This form holds a question that this survey does not ask. Open the link from your mail again."
+            problems["form"] = (
+                "This form holds a question that this survey does not ask. Open the link from your"
+                " mail again."
+            )
         elif len(values) > 1:
             problems[name] = TWICE
         elif question.scale.kind is ScaleKind.TEXT:
@@ -48,20 +51,23 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Se
     answers = Answers(scores, texts)
     if answers.is_empty and not problems:
         problems[questionnaire.questions[0].id] = NOTHING
-    return Sent(answers, problems)
+    return SubmittedForm(answers, problems)
 
 
-def shorten_all(texts: Mapping[str, str], octets: int) -> str:
+def advice_on_length(texts: Mapping[str, str], octets: int) -> str:
     """What to do when the texts together are so many octets larger than a ballot: in characters of the kind that they hold.
 
     >>> shorten_all({"A": "é" * 100}, 50)
     'Please shorten your texts by about 30 characters in all.'
     """
     whole = "".join(texts.values())
-    return f"Please shorten your texts by about {_round_up(ceil(octets * len(whole) / len(whole.encode())))} characters in all."
+    return (
+        "Please shorten your texts by about"
+        f" {_round_up(ceil(octets * len(whole) / len(whole.encode())))} characters in all."
+    )
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     r"""A text without control characters and outer space, with plain line ends.
 
     >>> clean(" a\x00b\r\nc ")
@@ -70,19 +76,30 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-def _read_text(question: Question, value: str, texts: dict[str, str], problems: dict[str, str]) -> None:
-    text = clean(value)
+def _read_text(
+    question: Question, value: str, texts: dict[str, str], problems: dict[str, str]
+) -> None:
+    text = clean_text(value)
     limit = question.scale.max_chars or 1000
     if len(text) > limit:
-        problems[question.id] = f"Please shorten by about {_round_up(len(text) - limit)} characters."
+        problems[question.id] = (
+            f"Please shorten by about {_round_up(len(text) - limit)} characters."
+        )
     elif text:
         texts[question.id] = text
 
 
-def _read_score(question: Question, value: str, scores: dict[str, int | None], problems: dict[str, str]) -> None:
+def _read_score(
+    question: Question, value: str, scores: dict[str, int | None], problems: dict[str, str]
+) -> None:
     if not value:
         scores[question.id] = None
-    elif value.isascii() and value.isdigit() and len(value) <= 2 and int(value) in question.scale.codes:
+    elif (
+        value.isascii()
+        and value.isdigit()
+        and len(value) <= 2
+        and int(value) in question.scale.codes
+    ):
         scores[question.id] = int(value)
     else:
         problems[question.id] = OFF_SCALE

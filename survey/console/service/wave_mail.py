@@ -7,39 +7,58 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from survey.invitations.rules.codes import reminder_window
-from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAFF
-from survey.invitations.service.invitations import invitation as invitation_by_id
+from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAFF, find_invitation
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.mail import service as mail
-from survey.mail.rules.wording import Counts, Pause, StatedPace, headline, rate, unreached_words
-from survey.mail.service import ALARM, DONE, GOING_OUT, KEPT, Channel, NotArrived, is_told, pause_wave, paused_waves, resume_wave
+from survey.mail.rules.wording import (
+    MailPause,
+    StateCounts,
+    StatedPace,
+    pace_in_words,
+    progress_in_words,
+    unreached_words,
+)
+from survey.mail.service import (
+    ALARM,
+    DONE,
+    GOING_OUT,
+    KEPT,
+    ChannelState,
+    NotArrived,
+    has_public_counts,
+    pause_wave,
+    paused_waves,
+    resume_wave,
+)
 from survey.people.rules.staff_list import Person
-from survey.people.service.directory import person as person_by_id
+from survey.people.service.directory import find_person
 from survey.waves import service as waves
-from survey.waves.rules.waves import Wave, WaveState, printed, wall_clock
+from survey.waves.rules.waves import Wave, WaveState, printed_time, to_wall_clock
 
 LISTED_AT_ONCE = 200
 _OVER = frozenset({WaveState.COUNTED, WaveState.SHARED})
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class WaveMail:
     """How far the mail of a wave is; `reminders` are words while it is open, and numbers once it has been counted."""
 
     wave: Wave
-    counts: Counts
+    counts: StateCounts
     later: int
-    channel: Channel
-    pause: Pause | None
+    channel: ChannelState
+    pause: MailPause | None
     pace: StatedPace
     reminders: str
-    others: dict[str, Counts]
+    others: dict[str, StateCounts]
 
     @property
     def others_wait(self) -> int:
         """Of the other letters that anybody may know of, how many wait to leave."""
-        return sum(counts.waiting for kind, counts in self.others.items() if kind not in {*TO_STAFF, ALARM})
+        return sum(
+            counts.waiting for kind, counts in self.others.items() if kind not in {*TO_STAFF, ALARM}
+        )
 
     @property
     def is_held(self) -> bool:
@@ -49,12 +68,12 @@ class Sending:
     @property
     def says(self) -> str:
         """How far the invitations are, in one line."""
-        return headline(self.counts, INVITATION, self.pace, is_held=self.is_held)
+        return progress_in_words(self.counts, INVITATION, self.pace, is_held=self.is_held)
 
     @property
     def rate(self) -> str:
         """How fast letters may leave, in words."""
-        return rate(self.pace)
+        return pace_in_words(self.pace)
 
     @property
     def unreached(self) -> str:
@@ -63,7 +82,7 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingLetters:
     """Letters of a wave that wait: how many may be told, what they are called, and of which kinds all of them are."""
 
     number: int
@@ -81,7 +100,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreached:
+class UnreachedPerson:
     """Somebody whose invitation did not arrive."""
 
     person: Person
@@ -89,101 +108,132 @@ class Unreached:
 
 
 @dataclass(frozen=True, slots=True)
-class NotReached:
+class UnreachedPeople:
     """Whom no invitation has reached: by name as many as are listed, how many more, and how many who have left the directory."""
 
-    listed: tuple[Unreached, ...]
+    listed: tuple[UnreachedPerson, ...]
     more: int
     gone: int
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class MailNotice:
     """What is not as it should be with a wave's mail: paused, invitations that failed while it is open, other letters for a while."""
 
     wave: Wave
-    pause: Pause | None
+    pause: MailPause | None
     not_arrived: int
     others: dict[str, int]
 
 
-def sending(item: Wave, moment: datetime) -> Sending:
+def mail_of_wave(item: Wave, moment: datetime) -> WaveMail:
     """How far the mail of a wave is."""
-    found = mail.letters(item.slug)
+    found = mail.letter_counts(item.slug)
     reminders = _reminders(item, moment)
-    counts = found.of(INVITATION) if item.state is not WaveState.VOID else Counts()  # of a void wave no number is told
-    others = {kind: numbers for kind, numbers in found.counts.items() if kind != INVITATION and is_told(kind)}
-    return Sending(item, counts, found.later, mail.channel(), mail.pause_of(item.slug), mail.pace(), reminders, others)
+    counts = (
+        found.of(INVITATION) if item.state is not WaveState.VOID else StateCounts()
+    )  # of a void wave no number is told
+    others = {
+        kind: numbers
+        for kind, numbers in found.counts.items()
+        if kind != INVITATION and has_public_counts(kind)
+    }
+    return WaveMail(
+        item,
+        counts,
+        found.later,
+        mail.channel_state(),
+        mail.pause_of(item.slug),
+        mail.stated_pace(),
+        reminders,
+        others,
+    )
 
 
-def unreached(item: Wave) -> str:
+def unreached_in_words(item: Wave) -> str:
     """After the close: how many were not reached, in words; nothing before, and nothing for a void wave."""
-    return unreached_words(mail.letters(item.slug).of(INVITATION)) if item.state in {*_OVER, WaveState.CLOSED} else ""
+    return (
+        unreached_words(mail.letter_counts(item.slug).of(INVITATION))
+        if item.state in {*_OVER, WaveState.CLOSED}
+        else ""
+    )
 
 
-def not_reached(item: Wave, most: int = LISTED_AT_ONCE) -> NotReached:
+def unreached_people(item: Wave, most: int = LISTED_AT_ONCE) -> UnreachedPeople:
     """Whom the invitations of a wave did not reach, by name; nobody of a void wave."""
     if item.state is WaveState.VOID:
-        return NotReached((), 0, 0)
+        return UnreachedPeople((), 0, 0)
     found = mail.not_arrived(item.slug, INVITATION)
     named = [(_person_behind(letter.recipient), letter) for letter in found[:most]]
-    listed = sorted((Unreached(person, letter) for person, letter in named if person), key=lambda one: (one.person.name, one.person.email))
-    return NotReached(tuple(listed), max(0, len(found) - most), len(named) - len(listed))
+    listed = sorted(
+        (UnreachedPerson(person, letter) for person, letter in named if person),
+        key=lambda one: (one.person.name, one.person.email),
+    )
+    return UnreachedPeople(tuple(listed), max(0, len(found) - most), len(named) - len(listed))
 
 
-def retry(name: str, moment: datetime, letter: str | None = None, *, actor: str) -> int:
+def retry_wave_letters(
+    name: str, moment: datetime, letter: str | None = None, *, actor: str
+) -> int:
     """Puts what failed or came back in the queue again, one invitation or all letters; says how many that were.
 
     Refused for the invitations of a wave that takes no answers any more. For somebody who has answered meanwhile it looks
     as if sent.
     """
-    item = waves.wave(name)
-    faulty = [kind for kind, counts in mail.letters(item.slug).counts.items() if is_told(kind) and counts.failed + counts.bounced]
+    item = waves.find_wave(name)
+    faulty = [
+        kind
+        for kind, counts in mail.letter_counts(item.slug).counts.items()
+        if has_public_counts(kind) and counts.failed + counts.bounced
+    ]
     is_over = not item.takes_answers(moment)
     kinds = [kind for kind in faulty if kind != INVITATION] if is_over else faulty
     if is_over and (letter is not None or (INVITATION in faulty and not kinds)):
         raise Refused(
             "invitations-over",
-            f"{item.slug} takes no answers any more, so its invitations are not sent again. Correct the addresses for the next wave.",
+            f"{item.slug} takes no answers any more, so its invitations are not sent again. Correct"
+            " the addresses for the next wave.",
         )
     if letter is not None:
-        return mail.retry(item.slug, INVITATION, letter, actor=actor)
-    return sum(mail.retry(item.slug, kind, actor=actor) for kind in kinds)
+        return mail.retry_letters(item.slug, INVITATION, letter, actor=actor)
+    return sum(mail.retry_letters(item.slug, kind, actor=actor) for kind in kinds)
 
 
-def waiting(item: Wave, moment: datetime) -> Waiting:
+def waiting_letters(item: Wave, moment: datetime) -> WaitingLetters:
     """What can be paused or taken back; refuses a wave that has no mail to steer."""
-    counts = mail.letters(item.slug).counts
+    counts = mail.letter_counts(item.slug).counts
     if item.takes_answers(moment):  # reminders too, whose number is told nowhere
-        return Waiting(counts.get(INVITATION, Counts()).waiting, "invitation", TO_STAFF)
-    kinds = tuple(kind for kind, found in counts.items() if found.waiting and kind not in {*TO_STAFF, ALARM})
+        return WaitingLetters(counts.get(INVITATION, StateCounts()).waiting, "invitation", TO_STAFF)
+    kinds = tuple(
+        kind for kind, found in counts.items() if found.waiting and kind not in {*TO_STAFF, ALARM}
+    )
     if not kinds:
         raise Refused(
             "nothing-waits",
             f"{item.slug} is not open, and nothing about it waits to leave.",
         )
-    return Waiting(sum(counts[kind].waiting for kind in kinds), "letter", kinds)
+    return WaitingLetters(sum(counts[kind].waiting for kind in kinds), "letter", kinds)
 
 
-def cancel_waiting(name: str, moment: datetime, *, actor: str) -> int:
+def cancel_waiting_letters(name: str, moment: datetime, *, actor: str) -> int:
     """Takes back whatever waits to be written about a wave; says how many letters of told kinds that were."""
-    item = waves.wave(name)
-    return mail.take_back(item.slug, waiting(item, moment).kinds, actor=actor)
+    item = waves.find_wave(name)
+    return mail.withdraw_letters(item.slug, waiting_letters(item, moment).kinds, actor=actor)
 
 
-def pause(name: str, moment: datetime, *, actor: str) -> None:
+def pause_mail_of_wave(name: str, moment: datetime, *, actor: str) -> None:
     """The mail of a wave waits until it is resumed; its dates do not move."""
-    item = waves.wave(name)
-    waiting(item, moment)
+    item = waves.find_wave(name)
+    waiting_letters(item, moment)
     pause_wave(item.slug, actor=actor)
 
 
-def resume(name: str, *, actor: str) -> None:
+def resume_mail_of_wave(name: str, *, actor: str) -> None:
     """The mail of a wave goes on."""
-    resume_wave(waves.wave(name).slug, actor=actor)
+    resume_wave(waves.find_wave(name).slug, actor=actor)
 
 
-def told_words(item: Wave | None, moment: datetime) -> dict[str, str]:
+def confidential_progress(item: Wave | None, moment: datetime) -> dict[str, str]:
     """Of kinds whose numbers are not told, those of which it may be told whether they go out, of one wave or of all.
 
     Not of an invitation to a corrected address: one that the server puts off shows that its person has not answered.
@@ -193,15 +243,19 @@ def told_words(item: Wave | None, moment: datetime) -> dict[str, str]:
     return {REMINDER: words} if words else {}
 
 
-def notices(moment: datetime) -> tuple[Notice, ...]:
+def mail_notices(moment: datetime) -> tuple[MailNotice, ...]:
     """What the first page says about the mail of waves: paused, or letters that did not arrive; of ended waves for 30 days."""
-    faults, paused, found = mail.faults(), paused_waves(), []
+    faults, paused, found = mail.failed_counts(), paused_waves(), []
     for item in waves.list_waves():
         is_open, theirs = item.state is WaveState.OPEN, faults.get(item.slug, {})
         number = theirs.get(INVITATION, 0) if is_open else 0
-        others = {kind: failed for kind, failed in theirs.items() if kind != INVITATION and moment < item.closes_at + KEPT}
-        held = Pause(*paused[item.slug]) if item.slug in paused else None
-        found += [Notice(item, held, number, others)] if held or number or others else []
+        others = {
+            kind: failed
+            for kind, failed in theirs.items()
+            if kind != INVITATION and moment < item.closes_at + KEPT
+        }
+        held = MailPause(*paused[item.slug]) if item.slug in paused else None
+        found += [MailNotice(item, held, number, others)] if held or number or others else []
     return tuple(found)
 
 
@@ -212,7 +266,10 @@ def _reminders(item: Wave, moment: datetime) -> str:
 
 
 def _reminded(item: Wave) -> str:
-    return ", ".join(f"{number:,} {state}" for state, number in mail.totals_of_quiet(item.slug, REMINDER).items())
+    return ", ".join(
+        f"{number:,} {state}"
+        for state, number in mail.confidential_totals(item.slug, REMINDER).items()
+    )
 
 
 def _by_clock(item: Wave, moment: datetime) -> str:
@@ -229,15 +286,20 @@ def _windows(item: Wave) -> tuple[tuple[datetime, datetime], ...]:
     return tuple((first, last) for first, last in found if first < last)
 
 
-def reminds_from(item: Wave, moment: datetime) -> tuple[tuple[str, str], ...]:
+def coming_reminders(item: Wave, moment: datetime) -> tuple[tuple[str, str], ...]:
     """The reminders that are still to come: which one, and when it is due as it is printed."""
     windows = _windows(item)
     names = ("the first reminder", "the second reminder") if len(windows) > 1 else ("one reminder",)
-    due = [(name, first) for name, (first, _) in zip(names, windows, strict=False) if moment < first]
-    return tuple((name, printed(wall_clock(first, item.timezone), item.timezone)) for name, first in due)
+    due = [
+        (name, first) for name, (first, _) in zip(names, windows, strict=False) if moment < first
+    ]
+    return tuple(
+        (name, printed_time(to_wall_clock(first, item.timezone), item.timezone))
+        for name, first in due
+    )
 
 
-def says_no_reminder(item: Wave) -> str:
+def why_no_reminder(item: Wave) -> str:
     """That nobody is reminded, and why; nothing where somebody may be."""
     if not item.reminders:
         return "Nobody is reminded; the survey was planned so."
@@ -245,5 +307,5 @@ def says_no_reminder(item: Wave) -> str:
 
 
 def _person_behind(invitation_id: str) -> Person | None:
-    found = invitation_by_id(invitation_id)
-    return person_by_id(found.person_id) if found and found.person_id else None
+    found = find_invitation(invitation_id)
+    return find_person(found.person_id) if found and found.person_id else None

@@ -10,7 +10,7 @@ from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor, manages
 from survey.console.service import wave_mail as sending
 from survey.kernel.clock import now
-from survey.kernel.plurals import either, how_many
+from survey.kernel.plurals import choose_form, how_many
 from survey.mail import service as mail
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
@@ -22,12 +22,19 @@ blueprint = Blueprint("wave_mail", __name__)
 @open_to("viewer")
 def wave_mail(wave: str) -> str | Response:
     """After the close: how many were reached, and whom the invitations did not reach. Before, the wave's own page says it."""
-    item = waves.wave(wave)
+    item = waves.find_wave(wave)
     if item.state in {WaveState.PLANNED, WaveState.OPEN}:
         return redirect(url_for("console.progress", wave=item.slug))
-    found = sending.sending(item, now())
-    facts = {"wave": item, "sending": found, "missing": sending.not_reached(item) if manages() else None}
-    facts |= {"reasons": {kind: mail.reasons(item.slug, kind) for kind in found.others}, "manages": manages()}
+    found = sending.mail_of_wave(item, now())
+    facts = {
+        "wave": item,
+        "sending": found,
+        "missing": sending.unreached_people(item) if manages() else None,
+    }
+    facts |= {
+        "reasons": {kind: mail.failure_reasons(item.slug, kind) for kind in found.others},
+        "manages": manages(),
+    }
     facts |= {"may_retry": any(counts.failed + counts.bounced for counts in found.others.values())}
     return render_template("console/wave_mail.html", **facts)
 
@@ -36,8 +43,14 @@ def wave_mail(wave: str) -> str | Response:
 @open_to("manager")
 def retry(wave: str) -> Response:
     """One invitation once more, or all that did not arrive; a second press finds nothing to do."""
-    number = sending.retry(wave, now(), request.form.get("letter") or None, actor=current_actor())
-    flash(f"{_letters(number)} queued again." if number else "Nothing was left to retry: what did not arrive is queued already.")
+    number = sending.retry_wave_letters(
+        wave, now(), request.form.get("letter") or None, actor=current_actor()
+    )
+    flash(
+        f"{_letters(number)} queued again."
+        if number
+        else "Nothing was left to retry: what did not arrive is queued already."
+    )
     return _back(wave)
 
 
@@ -45,10 +58,10 @@ def retry(wave: str) -> Response:
 @open_to("manager")
 def cancel(wave: str) -> str | Response:
     """Takes back what waits, for good."""
-    item = waves.wave(wave)
-    found = sending.waiting(item, now())
+    item = waves.find_wave(wave)
+    found = sending.waiting_letters(item, now())
     if request.method == "POST":
-        number = sending.cancel_waiting(item.slug, now(), actor=current_actor())
+        number = sending.cancel_waiting_letters(item.slug, now(), actor=current_actor())
         flash(f"{_letters(number)} cancelled." if number else f"No {found.noun} waited.")
         return _back(item.slug)
     return render_template("console/cancel_mail.html", wave=item, waiting=found)
@@ -58,9 +71,9 @@ def cancel(wave: str) -> str | Response:
 @open_to("manager")
 def pause(wave: str) -> str | Response:
     """Lets the letters of one wave wait."""
-    item = waves.wave(wave)
-    found = sending.waiting(item, now())
-    act = partial(sending.pause, item.slug, now(), actor=current_actor())
+    item = waves.find_wave(wave)
+    found = sending.waiting_letters(item, now())
+    act = partial(sending.pause_mail_of_wave, item.slug, now(), actor=current_actor())
     return _steer(act, "The mail of this wave is paused.", wave=item, waiting=found, pausing=True)
 
 
@@ -68,16 +81,27 @@ def pause(wave: str) -> str | Response:
 @open_to("manager")
 def resume(wave: str) -> str | Response:
     """Lets the letters of one wave leave again."""
-    item = waves.wave(wave)
-    act = partial(sending.resume, item.slug, actor=current_actor())
-    return _steer(act, "The mail of this wave goes on.", wave=item, held=mail.pause_of(item.slug), pausing=False)
+    item = waves.find_wave(wave)
+    act = partial(sending.resume_mail_of_wave, item.slug, actor=current_actor())
+    return _steer(
+        act,
+        "The mail of this wave goes on.",
+        wave=item,
+        held=mail.pause_of(item.slug),
+        pausing=False,
+    )
 
 
 @blueprint.route("/sending/pause", methods=["GET", "POST"])
 @open_to("manager")
 def pause_channel() -> str | Response:
     """Lets all letters wait, whatever they are about."""
-    return _steer(lambda: mail.pause(actor=current_actor()), "Sending is paused.", wave=None, pausing=True)
+    return _steer(
+        lambda: mail.pause_sending(actor=current_actor()),
+        "Sending is paused.",
+        wave=None,
+        pausing=True,
+    )
 
 
 @blueprint.route("/sending/resume", methods=["GET", "POST"])
@@ -85,7 +109,13 @@ def pause_channel() -> str | Response:
 def resume_channel() -> str | Response:
     """Lets all letters leave again."""
     done = "Sending goes on within a few seconds."
-    return _steer(lambda: mail.resume(actor=current_actor()), done, wave=None, held=mail.channel().pause, pausing=False)
+    return _steer(
+        lambda: mail.resume_sending(actor=current_actor()),
+        done,
+        wave=None,
+        held=mail.channel_state().pause,
+        pausing=False,
+    )
 
 
 def _steer(act: Callable[[], None], done: str, **facts: object) -> str | Response:
@@ -95,7 +125,9 @@ def _steer(act: Callable[[], None], done: str, **facts: object) -> str | Respons
     act()
     flash(done)
     wave = facts["wave"]
-    return _back(wave.slug) if isinstance(wave, Wave) else redirect(url_for("console.dashboard"), 303)
+    return (
+        _back(wave.slug) if isinstance(wave, Wave) else redirect(url_for("console.dashboard"), 303)
+    )
 
 
 def _back(wave: str) -> Response:
@@ -103,4 +135,4 @@ def _back(wave: str) -> Response:
 
 
 def _letters(number: int) -> str:
-    return f"{how_many(number, 'letter')} {either(number, 'is', 'are')}"
+    return f"{how_many(number, 'letter')} {choose_form(number, 'is', 'are')}"

@@ -12,8 +12,17 @@ from unicodedata import combining, normalize
 from survey.kernel.errors import Refused
 
 TAKEN_OUT = "[...]"
-NAME, COLLEAGUES_ADDRESS, ADDRESS = "the name of a colleague", "the mail address of a colleague", "a mail address"
-TITLE, TICKET, PHONE, DATE = "a person with a title", "a ticket number", "a telephone number", "a date"
+NAME, COLLEAGUES_ADDRESS, ADDRESS = (
+    "the name of a colleague",
+    "the mail address of a colleague",
+    "a mail address",
+)
+TITLE, TICKET, PHONE, DATE = (
+    "a person with a title",
+    "a ticket number",
+    "a telephone number",
+    "a date",
+)
 ONLY_ONE = "words that point at one person"
 _LOGIN = re.compile(r"(?=.{4})[a-z]+[._-][a-z0-9._-]+|[a-z]+\d+")
 _SHORT = 2
@@ -78,7 +87,7 @@ _PATTERNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class KnownNames:
     """What a comment must not give away: the words of everybody's names, their mail addresses, and what stands before the @."""
 
     words: frozenset[str] = frozenset()
@@ -87,7 +96,7 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class TextWarning:
     """A place in a comment that deserves a second look, and why."""
 
     start: int
@@ -95,45 +104,49 @@ class Warned:
     why: str
 
 
-def directory(names: Iterable[str], addresses: Iterable[str]) -> Directory:
+def known_names(names: Iterable[str], addresses: Iterable[str]) -> KnownNames:
     """Names and addresses as they are looked for: without accents, in small letters, each word of a name by itself."""
-    words = {plain(word) for name in names for word in _WORD.findall(name)}
+    words = {without_accents(word) for name in names for word in _WORD.findall(name)}
     known = {address.casefold() for address in addresses}
     logins = {local for address in known if _LOGIN.fullmatch(local := address.partition("@")[0])}
-    return Directory(frozenset(word for word in words if len(word) > 1), frozenset(known), frozenset(logins))
+    return KnownNames(
+        frozenset(word for word in words if len(word) > 1), frozenset(known), frozenset(logins)
+    )
 
 
-def plain(word: str) -> str:
+def without_accents(word: str) -> str:
     """A word without accents, in small letters.
 
     >>> plain("Müller"), plain("O’Brien")
     ('muller', "o'brien")
     """
-    return "".join(c for c in normalize("NFKD", word.casefold()) if not combining(c)).replace("’", "'")
+    return "".join(c for c in normalize("NFKD", word.casefold()) if not combining(c)).replace(
+        "’", "'"
+    )
 
 
-def warnings(text: str, known: Directory) -> tuple[Warned, ...]:
+def find_warnings(text: str, known: KnownNames) -> tuple[TextWarning, ...]:
     """What to look at twice before a comment is released, from left to right, no two on the same words.
 
     >>> [text[w.start:w.end] for text in ["Ask Ada Berg, INC0012345"] for w in warnings(text, directory(["Ada Berg"], []))]
     ['Ada Berg', 'INC0012345']
     """
-    found: list[Warned] = []
+    found: list[TextWarning] = []
     for one in (*_addresses(text, known), *_names(text, known), *_patterns(text)):
         if not any(other.start <= one.start and one.end <= other.end for other in found):
             found.append(one)
-    kept: list[Warned] = []
+    kept: list[TextWarning] = []
     for one in sorted(found, key=lambda one: one.start):
         if kept and one.start < kept[-1].end:
             before = kept[-1]
             why = before.why if one.why in before.why else f"{before.why}, {one.why}"
-            kept[-1] = Warned(before.start, max(before.end, one.end), why)
+            kept[-1] = TextWarning(before.start, max(before.end, one.end), why)
         else:
             kept.append(one)
     return tuple(kept)
 
 
-def pieces(text: str, found: Iterable[Warned]) -> tuple[tuple[str, str], ...]:
+def cut_at_warnings(text: str, found: Iterable[TextWarning]) -> tuple[tuple[str, str], ...]:
     """The text cut at its warnings, each piece with why it is warned about or with nothing.
 
     >>> pieces("Ask Ada", [Warned(4, 7, NAME)])
@@ -151,7 +164,7 @@ def is_unchanged(original: str, offered: str) -> bool:
     return _lines(original) == _lines(offered)
 
 
-def redaction(original: str, offered: str) -> str:
+def check_redaction(original: str, offered: str) -> str:
     """The words that are left of a comment; refuses whatever is not the original with parts replaced by `[...]`."""
     if fault := redaction_fault(original, offered):
         raise Refused("redaction-unfit", fault)
@@ -188,39 +201,56 @@ def _rest_fits(original: str, at: int, parts: list[str]) -> bool:
     return len(original) - len(last) > at and original.endswith(last)
 
 
-def _addresses(text: str, known: Directory) -> list[Warned]:
+def _addresses(text: str, known: KnownNames) -> list[TextWarning]:
     found = []
     for match in _MAIL.finditer(text):
         address = match[0].rstrip(".")
         found.append(
-            Warned(match.start(), match.start() + len(address), COLLEAGUES_ADDRESS if address.casefold() in known.addresses else ADDRESS)
+            TextWarning(
+                match.start(),
+                match.start() + len(address),
+                COLLEAGUES_ADDRESS if address.casefold() in known.addresses else ADDRESS,
+            )
         )
-    logins = [match for match in re.finditer(r"[\w.-]*[\w-]", text) if match[0].casefold() in known.logins]
-    return [*found, *(Warned(match.start(), match.end(), COLLEAGUES_ADDRESS) for match in logins)]
+    logins = [
+        match for match in re.finditer(r"[\w.-]*[\w-]", text) if match[0].casefold() in known.logins
+    ]
+    return [
+        *found,
+        *(TextWarning(match.start(), match.end(), COLLEAGUES_ADDRESS) for match in logins),
+    ]
 
 
-def _patterns(text: str) -> list[Warned]:
-    return [Warned(match.start(), match.end(), why) for why, pattern in _PATTERNS for match in pattern.finditer(text)]
+def _patterns(text: str) -> list[TextWarning]:
+    return [
+        TextWarning(match.start(), match.end(), why)
+        for why, pattern in _PATTERNS
+        for match in pattern.finditer(text)
+    ]
 
 
-def _names(text: str, known: Directory) -> list[Warned]:
+def _names(text: str, known: KnownNames) -> list[TextWarning]:
     """Words of names; neighbours are one name."""
-    found: list[Warned] = []
+    found: list[TextWarning] = []
     for match in _WORD.finditer(text):
-        end = match.end() - (2 if match[0][-2:] in {"'s", "’s"} and not _is_name(match[0], known) else 0)
+        end = match.end() - (
+            2 if match[0][-2:] in {"'s", "’s"} and not _is_name(match[0], known) else 0
+        )
         if not _is_name(text[match.start() : end], known):
             continue
         if found and re.fullmatch(r"[\s-]{1,2}", text[found[-1].end : match.start()]):
-            found[-1] = Warned(found[-1].start, end, NAME)
+            found[-1] = TextWarning(found[-1].start, end, NAME)
         else:
-            found.append(Warned(match.start(), end, NAME))
+            found.append(TextWarning(match.start(), end, NAME))
     return found
 
 
-def _is_name(word: str, known: Directory) -> bool:
-    folded = plain(word)
+def _is_name(word: str, known: KnownNames) -> bool:
+    folded = without_accents(word)
     is_small = word[:1] != word[:1].upper()  # letters that know no capitals are never small
-    return folded in known.words and not (is_small and (len(folded) <= _SHORT or folded in _EVERYDAY))
+    return folded in known.words and not (
+        is_small and (len(folded) <= _SHORT or folded in _EVERYDAY)
+    )
 
 
 def _lines(text: str) -> str:

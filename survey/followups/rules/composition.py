@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from survey.accountability.rules.replies import Record, Side
-from survey.findings.document.rules.compute import canonical
+from survey.accountability.rules.replies import RecordedReply, Side
+from survey.findings.document.rules.compute import canonical_json
 from survey.findings.rules import Findings
 from survey.findings.words.rules import wording
-from survey.findings.words.rules.presentation import present
-from survey.findings.words.rules.view_model import Measure, Presentation
-from survey.followups.rules.closing_mail import Draft, Standing
+from survey.findings.words.rules.presentation import present_document
+from survey.findings.words.rules.view_model import MeasureView, Presentation
+from survey.followups.rules.follow_up import FollowUpDraft, FollowUpStanding
 from survey.kernel.errors import NotFound, Refused
 from survey.waves.rules.waves import Wave
 
@@ -23,35 +23,37 @@ OPPOSITE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class FollowUpOccasion:
     """What a follow-up is written on: the findings, who asks and who answers, how far the loop has come, and the next wave."""
 
     findings: Findings
     client: str
     contact: str
     provider: str
-    standing: Standing
+    standing: FollowUpStanding
     following: Wave | None
     version: int = 1
 
     @property
-    def record(self) -> Record:
+    def record(self) -> RecordedReply:
         """The newest record, or an empty one."""
-        return self.standing.record or Record(0, None, None)
+        return self.standing.record or RecordedReply(0, None, None)
 
 
-def compose(occasion: Occasion, draft: Draft) -> dict[str, Any]:
+def compose_follow_up(occasion: FollowUpOccasion, draft: FollowUpDraft) -> dict[str, Any]:
     """The whole document: company figures as the findings print them, the reply word for word, what both sides commit to.
 
     Never a group, never a comment. Refuses a chosen measure that the findings do not show, or whose verdict says the opposite.
     """
     found = occasion.findings.document
-    shown = present(found)
+    shown = present_document(found)
     document = {
         "schema": 1,
         "version": occasion.version,
         "corrects": _corrects(occasion, draft.correction),
-        "wave": {key: found["wave"][key] for key in ("slug", "survey", "period", "opened", "closed")},
+        "wave": {
+            key: found["wave"][key] for key in ("slug", "survey", "period", "opened", "closed")
+        },
         "period": shown.period,
         "month": f"{date.fromisoformat(found['wave']['opened']):%B}",
         "client": occasion.client,
@@ -60,7 +62,7 @@ def compose(occasion: Occasion, draft: Draft) -> dict[str, Any]:
         "findings": {"version": occasion.findings.version, "digest": occasion.findings.digest},
         "invited": found["invited"],
         "answered": found["answered"],
-        "response": wording.rate(found),
+        "response": wording.response_rate(found),
         "whom": shown.whom,
         "notes": list(shown.notes),
         "range": _range(found),
@@ -69,57 +71,76 @@ def compose(occasion: Occasion, draft: Draft) -> dict[str, Any]:
         "reply": _reply(occasion),
         "reply_due": occasion.standing.reply_due.isoformat(),
         "commitments": [
-            {"side": one.side.value, "what": one.what, "owner": one.owner, "due": one.due.isoformat()}
-            for one in sorted(occasion.record.commitments, key=lambda one: (one.side is not Side.PROVIDER, one.due))
+            {
+                "side": one.side.value,
+                "what": one.what,
+                "owner": one.owner,
+                "due": one.due.isoformat(),
+            }
+            for one in sorted(
+                occasion.record.commitments,
+                key=lambda one: (one.side is not Side.PROVIDER, one.due),
+            )
         ],
         "changes": draft.changes,
         "following": _following(occasion),
         "sent": occasion.standing.today.isoformat(),
     }
-    return document | {"digest": digest(document)}
+    return document | {"digest": follow_up_digest(document)}
 
 
-def digest(document: Mapping[str, Any]) -> str:
+def follow_up_digest(document: Mapping[str, Any]) -> str:
     """The SHA-256 of a document without its digest, as JSON in UTF-8 with sorted keys and no spaces."""
     plain = {key: value for key, value in document.items() if key != "digest"}
-    return "sha256:" + hashlib.sha256(canonical(plain).encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
 
-def choices(found: Findings) -> tuple[Measure, ...]:
+def measures_to_choose(found: Findings) -> tuple[MeasureView, ...]:
     """The measures a manager may choose from: those of the company that have a number."""
-    return tuple(measure for measure in present(found.document).measures if measure.chart)
+    return tuple(measure for measure in present_document(found.document).measures if measure.chart)
 
 
-def check_choice(found: Findings, draft: Draft) -> None:
+def check_choice(found: Findings, draft: FollowUpDraft) -> None:
     """Refuses a chosen measure that the findings do not show, or whose verdict says the opposite of where it would stand."""
-    shown = present(found.document)
+    shown = present_document(found.document)
     for name, chosen in (("strengths", draft.strengths), ("problems", draft.problems)):
         _chosen(shown, name, chosen)
 
 
-def _contrast(shown: Presentation, draft: Draft, client: str) -> dict[str, Any]:
+def _contrast(shown: Presentation, draft: FollowUpDraft, client: str) -> dict[str, Any]:
     """The rule's two strengths and two problems, or what was chosen in place of either; then the mail says who chose."""
     rule, parts = shown.contrast, dict[str, Any]()
-    for name, by_rule, said in (("strengths", rule.strengths, rule.of_strengths), ("problems", rule.problems, rule.of_problems)):
+    for name, by_rule, said in (
+        ("strengths", rule.strengths, rule.of_strengths),
+        ("problems", rule.problems, rule.of_problems),
+    ):
         chosen = _chosen(shown, name, getattr(draft, name))
         taken = getattr(draft, "problems" if name == "strengths" else "strengths")
         listed = chosen or tuple(measure for measure in by_rule if measure.question not in taken)
         parts[name] = [
-            {"question": m.question, "name": m.name, "score": m.score, "range": m.range, "judged": m.judged, "answers": m.answers}
+            {
+                "question": m.question,
+                "name": m.name,
+                "score": m.score,
+                "range": m.range,
+                "judged": m.judged,
+                "answers": m.answers,
+            }
             for m in listed
         ]
         parts[f"of_{name}"] = f"Chosen by {client}." if chosen and listed != by_rule else said
     return parts
 
 
-def _chosen(shown: Presentation, name: str, chosen: Sequence[str]) -> tuple[Measure, ...]:
+def _chosen(shown: Presentation, name: str, chosen: Sequence[str]) -> tuple[MeasureView, ...]:
     known = {measure.question: measure for measure in shown.measures if measure.chart}
     verdict, words = OPPOSITE[name]
     for question in chosen:
         if question not in known:
             raise NotFound(
                 "measure",
-                f"{question[:20]!r} is no measure that these findings show for the whole company. Choose another.",
+                f"{question[:20]!r} is no measure that these findings show for the whole company."
+                " Choose another.",
             )
         if known[question].look == verdict:
             raise Refused("measure-unfit", f"{known[question].name} {words}. Choose another.")
@@ -129,25 +150,37 @@ def _chosen(shown: Presentation, name: str, chosen: Sequence[str]) -> tuple[Meas
 def _range(found: Mapping[str, Any]) -> str:
     if found["answered"] == found["invited"]:
         return "Everyone answered, so a score has no range."
-    return f"In brackets the range: what all {found['invited']} would very likely have said (95%), if silence is unrelated to satisfaction."
+    return (
+        f"In brackets the range: what all {found['invited']} would very likely have said (95%), if"
+        " silence is unrelated to satisfaction."
+    )
 
 
-def _reply(occasion: Occasion) -> dict[str, Any] | None:
+def _reply(occasion: FollowUpOccasion) -> dict[str, Any] | None:
     record = occasion.record
     if record.text is None or record.received is None:
         return None
     return {"version": record.version, "received": record.received.isoformat(), "text": record.text}
 
 
-def _following(occasion: Occasion) -> dict[str, Any] | None:
+def _following(occasion: FollowUpOccasion) -> dict[str, Any] | None:
     if occasion.following is None:
         return None
     opens = occasion.following.opens.date()
-    return {"wave": occasion.following.slug, "opens": opens.isoformat(), "is_open": opens <= occasion.standing.today}
+    return {
+        "wave": occasion.following.slug,
+        "opens": opens.isoformat(),
+        "is_open": opens <= occasion.standing.today,
+    }
 
 
-def _corrects(occasion: Occasion, why: str) -> dict[str, Any] | None:
+def _corrects(occasion: FollowUpOccasion, why: str) -> dict[str, Any] | None:
     before = occasion.standing.edition
     if before is None:
         return None
-    return {"version": before.version, "sent": before.sent.isoformat(), "digest": before.digest, "why": why}
+    return {
+        "version": before.version,
+        "sent": before.sent.isoformat(),
+        "digest": before.digest,
+        "why": why,
+    }

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from survey.kernel.workdays import subtract_working_days
-from survey.waves.rules.waves import Wave, instant
+from survey.waves.rules.waves import Wave, to_utc
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: without I, L, O and U
 LENGTH = 24
 _SPREAD = ALPHABET.encode() * (256 // len(ALPHABET))
 _FORM = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
-_IGNORED = re.compile(r"[\s\u00ad\u200b\u2010-\u2015\u2212-]")  # word processors have hyphens of their own
+_IGNORED = re.compile(
+    r"[\s\u00ad\u200b\u2010-\u2015\u2212-]"
+)  # word processors have hyphens of their own
 _FORGIVEN = str.maketrans("OIL", "011")
 
 
@@ -40,15 +42,17 @@ def reminder_window(wave: Wave, number: int = 1) -> tuple[datetime, datetime]:
 
 def _before_close(wave: Wave, working_days: int) -> datetime:
     day = subtract_working_days(wave.closes.date(), working_days, wave.holidays)
-    return instant(datetime.combine(day, wave.closes.time()), wave.timezone)
+    return to_utc(datetime.combine(day, wave.closes.time()), wave.timezone)
 
 
 def draw_code() -> str:
     """A fresh code: 24 characters, 120 bits from the system's random source."""
-    return secrets.token_bytes(LENGTH).translate(_SPREAD).decode()  # 256 values of a byte fall evenly on 32 characters
+    return (
+        secrets.token_bytes(LENGTH).translate(_SPREAD).decode()
+    )  # 256 values of a byte fall evenly on 32 characters
 
 
-def grouped(code: str) -> str:
+def grouped_code(code: str) -> str:
     """A code as it is printed, in groups of four.
 
     >>> grouped("0123456789ABCDEFGHJKMNPQ")
@@ -69,6 +73,6 @@ def code_in(text: str) -> str | None:
     return code if _FORM.fullmatch(code) else None
 
 
-def digest(code: str) -> bytes:
+def code_hash(code: str) -> bytes:
     """What is stored of a code: its SHA-256. 120 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2)."""
     return hashlib.sha256(code.encode()).digest()

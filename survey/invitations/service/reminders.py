@@ -6,8 +6,8 @@ from survey.database import transaction
 from survey.invitations.rules.codes import reminder_window
 from survey.invitations.service.invitations import INVITATION, REMINDER, unanswered
 from survey.mail import service as mail
-from survey.mail.rules.states import State
-from survey.mail.service import told_states
+from survey.mail.rules.states import LetterState
+from survey.mail.service import public_states
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 
@@ -15,12 +15,14 @@ NOBODY = ""
 SETTLED = timedelta(hours=48)  # a letter that came this lately needs no reminder
 
 
-def due_to_remind(moment: datetime) -> tuple[Wave, ...]:
+def waves_due_to_remind(moment: datetime) -> tuple[Wave, ...]:
     """Open waves of which a reminder is due and has not been queued."""
-    return tuple(item for item in waves.list_waves() if item.state is WaveState.OPEN and _due(item, moment))
+    return tuple(
+        item for item in waves.list_waves() if item.state is WaveState.OPEN and _due(item, moment)
+    )
 
 
-def remind(item: Wave, moment: datetime) -> bool:
+def queue_reminders(item: Wave, moment: datetime) -> bool:
     """Queues what is due, one reminder for each who has not answered and has had the last letter for a while; whether one was due.
 
     Who answers meanwhile is left out at the moment of sending. Where nobody is left to remind, a letter to nobody is queued,
@@ -34,9 +36,17 @@ def remind(item: Wave, moment: datetime) -> bool:
         numbers = _due(item, moment)
         for number in numbers:
             silent = unanswered(item.id)
-            known, left_alone = told_states(silent, INVITATION), mail.lately(item.slug, since, moment)
-            chosen = [one for one in silent if one not in left_alone and known.get(one, State.CANCELLED) != State.CANCELLED]
-            mail.queue(REMINDER, item.slug, chosen or [NOBODY], number=number)
+            known, left_alone = (
+                public_states(silent, INVITATION),
+                mail.recipients_lately_written_to(item.slug, since, moment),
+            )
+            chosen = [
+                one
+                for one in silent
+                if one not in left_alone
+                and known.get(one, LetterState.CANCELLED) != LetterState.CANCELLED
+            ]
+            mail.queue_letters(REMINDER, item.slug, chosen or [NOBODY], number=number)
     return bool(numbers)
 
 

@@ -8,12 +8,15 @@ from survey.waves.rules.thirds import OFFERED_FROM
 from survey.waves.rules.waves import Wave
 
 
-def add_survey(plan: waves.Plan) -> tuple[Survey, Wave]:
+def add_survey(plan: waves.SurveyPlan) -> tuple[Survey, Wave]:
     """Records a survey and plans its first wave; refuses monthly thirds of so few people that a third would tell nothing."""
-    if plan.cadence == Cadence.MONTHLY_THIRDS.value and (size := len(people_in(plan.audience))) < OFFERED_FROM:
+    if (
+        plan.cadence == Cadence.MONTHLY_THIRDS.value
+        and (size := len(people_in(plan.audience))) < OFFERED_FROM
+    ):
         raise Refused(
             "too-few-for-thirds",
-            f"Monthly thirds are offered from {OFFERED_FROM} people, and this survey would ask {size}. Import the staff first, or choose "
-            "quarterly or monthly.",
+            f"Monthly thirds are offered from {OFFERED_FROM} people, and this survey would ask"
+            f" {size}. Import the staff first, or choose quarterly or monthly.",
         )
-    return waves.add_survey(plan)
+    return waves.store_survey(plan)

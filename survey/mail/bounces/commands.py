@@ -10,14 +10,29 @@ from sqlalchemy.exc import SQLAlchemyError
 from survey.config import Config
 from survey.kernel.errors import Refused
 from survey.mail.bounces.rules import LARGEST
-from survey.mail.bounces.service.returned import Reading, Taken, read_bounces, take
+from survey.mail.bounces.service.returned import (
+    MailboxReading,
+    NoticeOutcome,
+    handle_message,
+    read_bounces,
+)
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the message and calls again
 
 
 @click.command("bounces")
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--stdin", "piped", is_flag=True, help="Read one message from standard input, for a mail server's pipe.")
+@click.argument(
+    "files",
+    nargs=-1,
+    metavar="[FILE]...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--stdin",
+    "piped",
+    is_flag=True,
+    help="Read one message from standard input, for a mail server's pipe.",
+)
 def bounces(files: tuple[Path, ...], *, piped: bool) -> None:
     """Note which letters came back: read the bounce mailbox now, or these messages.
 
@@ -40,25 +55,35 @@ def bounces(files: tuple[Path, ...], *, piped: bool) -> None:
         click.echo(line)
 
 
-def _read_files(files: tuple[Path, ...], config: Config) -> Reading:
-    reading, early = Reading(), []
+def _read_files(files: tuple[Path, ...], config: Config) -> MailboxReading:
+    reading, early = MailboxReading(), []
     for path in files:
         with path.open("rb") as file:
-            taken = take(file.read(LARGEST + 1), config)
+            taken = handle_message(file.read(LARGEST + 1), config)
         reading.add(taken)
-        early += [str(path)] if taken is Taken.EARLY else []
+        early += [str(path)] if taken is NoticeOutcome.EARLY else []
     if early:
-        reading.problem = f"Still being handed over is the letter that came back in {', '.join(early)}. Give it again in a minute."
+        reading.problem = (
+            f"Still being handed over is the letter that came back in {', '.join(early)}. Give it"
+            " again in a minute."
+        )
     return reading
 
 
 def _take_piped(config: Config) -> None:
     """Says nothing when all is well: a mail server would mail it to the sender."""
     try:
-        taken = take(sys.stdin.buffer.read(LARGEST + 1), config)
+        taken = handle_message(sys.stdin.buffer.read(LARGEST + 1), config)
     except SQLAlchemyError as error:
-        click.echo(f"The database did not do what was asked ({type(error).__name__}). Hand the message over again later.", err=True)
+        click.echo(
+            f"The database did not do what was asked ({type(error).__name__}). Hand the message"
+            " over again later.",
+            err=True,
+        )
         sys.exit(TRY_AGAIN)
-    if taken is Taken.EARLY:
-        click.echo("The letter is still being handed over. Hand the message over again in a minute.", err=True)
+    if taken is NoticeOutcome.EARLY:
+        click.echo(
+            "The letter is still being handed over. Hand the message over again in a minute.",
+            err=True,
+        )
         sys.exit(TRY_AGAIN)

@@ -15,11 +15,40 @@ from email.utils import parseaddr
 from survey.kernel.addresses import wire_domain
 
 LARGEST = 1024 * 1024
-_LARGEST_HEAD, _LONGEST_FIELD, _LONGEST_BOUNDARY, _MOST_PARTS, _MOST_RECIPIENTS = 256 * 1024, 2000, 200, 20, 50
-_ADDRESSED = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "x-rcpt-to")
-_NAMED = ("message-id", "original-message-id", "x-original-message-id", "x-microsoft-original-message-id")  # as relays keep it
-_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})  # the latter: RFC 6533
-_RETURNED = frozenset({"message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global", "message/global-headers"})
+_LARGEST_HEAD, _LONGEST_FIELD, _LONGEST_BOUNDARY, _MOST_PARTS, _MOST_RECIPIENTS = (
+    256 * 1024,
+    2000,
+    200,
+    20,
+    50,
+)
+_ADDRESSED = (
+    "to",
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-delivered-to",
+    "x-rcpt-to",
+)
+_NAMED = (
+    "message-id",
+    "original-message-id",
+    "x-original-message-id",
+    "x-microsoft-original-message-id",
+)  # as relays keep it
+_STATUS = frozenset(
+    {"message/delivery-status", "message/global-delivery-status"}
+)  # the latter: RFC 6533
+_RETURNED = frozenset(
+    {
+        "message/rfc822",
+        "text/rfc822-headers",
+        "message/rfc822-headers",
+        "message/global",
+        "message/global-headers",
+    }
+)
 _ARRIVED = frozenset({"delivered", "relayed", "expanded"})
 _BLANK = re.compile(rb"\r?\n[ \t]*\r?\n|\A\r?\n")
 _PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s;"]+))', re.ASCII)
@@ -47,7 +76,7 @@ _GENERAL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class BounceNotice:
     """What a delivery status notification says.
 
     `marks` are the random parts of the Message-IDs (or of the address it came to) that it names; `is_ours` says that one of
@@ -61,10 +90,10 @@ class Notice:
     @property
     def reason(self) -> str:
         """Our own words for the failure."""
-        return reason(self.code)
+        return bounce_reason(self.code)
 
 
-def reason(code: str) -> str:
+def bounce_reason(code: str) -> str:
     """Our own words for an enhanced status code (RFC 3463).
 
     >>> reason("5.1.1"), reason("5.7.26"), reason("4.4.7")
@@ -75,7 +104,9 @@ def reason(code: str) -> str:
     return _REASONS.get(code) or _GENERAL.get(code.rpartition(".")[0], "the letter came back")
 
 
-def read_notice(raw: bytes, mail_from: str, bounce_address: str | None) -> Notice | None:
+def read_bounce_notice(
+    raw: bytes, mail_from: str, bounce_address: str | None
+) -> BounceNotice | None:
     """What this message says, if it is a delivery status notification; None for anything else, and for what is broken or too large."""
     if len(raw) > LARGEST:
         return None
@@ -83,7 +114,11 @@ def read_notice(raw: bytes, mail_from: str, bounce_address: str | None) -> Notic
     fields = _fields(head)
     kind, parameters = _content_type(fields)
     boundary = parameters.get("boundary", "")
-    if kind != "multipart/report" or parameters.get("report-type", "delivery-status").lower() != "delivery-status" or not boundary:
+    if (
+        kind != "multipart/report"
+        or parameters.get("report-type", "delivery-status").lower() != "delivery-status"
+        or not boundary
+    ):
         return None
     code: str | None = None
     domain = wire_domain(parseaddr(mail_from)[1])
@@ -96,7 +131,7 @@ def read_notice(raw: bytes, mail_from: str, bounce_address: str | None) -> Notic
             named = _named(_fields(_split(content)[0]))
             marks |= {mark for mark, _ in named}
             ours = ours or any(there == domain for _, there in named)
-    return Notice(frozenset(marks), ours, code) if code is not None else None
+    return BounceNotice(frozenset(marks), ours, code) if code is not None else None
 
 
 def is_report(content_type: str) -> bool:
@@ -108,8 +143,16 @@ def _came_to(fields: dict[str, list[str]], address: str) -> set[str]:
     if "*" not in address:
         return set()
     before, _, after = address.partition("*")
-    pattern = re.compile(rf"(?<![\w.+=-]){re.escape(before)}{_MARK}{re.escape(after)}(?![\w.-])", re.IGNORECASE | re.ASCII)
-    return {found.lower() for name in _ADDRESSED for value in fields.get(name, []) for found in pattern.findall(value)}
+    pattern = re.compile(
+        rf"(?<![\w.+=-]){re.escape(before)}{_MARK}{re.escape(after)}(?![\w.-])",
+        re.IGNORECASE | re.ASCII,
+    )
+    return {
+        found.lower()
+        for name in _ADDRESSED
+        for value in fields.get(name, [])
+        for found in pattern.findall(value)
+    }
 
 
 def _named(fields: dict[str, list[str]]) -> set[tuple[str, str]]:
@@ -125,12 +168,16 @@ def _final_code(content: bytes) -> str:
     groups = list(_groups(content))
     if any(_action(group) in _ARRIVED for group in groups):
         return ""
-    failed = (_CODE.match(_first(group, "status")) for group in groups if _action(group) == "failed")
+    failed = (
+        _CODE.match(_first(group, "status")) for group in groups if _action(group) == "failed"
+    )
     return next((one[1] for one in failed if one and one[1][0] in "45"), "")
 
 
 def _action(group: dict[str, list[str]]) -> str:
-    return _first(group, "action").partition("(")[0].strip().lower()  # behind it there may be a comment
+    return (
+        _first(group, "action").partition("(")[0].strip().lower()
+    )  # behind it there may be a comment
 
 
 def _groups(content: bytes) -> Iterator[dict[str, list[str]]]:
@@ -148,7 +195,9 @@ def _parts(body: bytes, boundary: str) -> Iterator[tuple[str, bytes]]:
     """Kind and content of each outermost part; one that is cut off ends with the message."""
     if len(boundary) > _LONGEST_BOUNDARY:
         return
-    line = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary.encode("latin-1")) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
+    line = re.compile(
+        rb"(?:\A|\r?\n)--" + re.escape(boundary.encode("latin-1")) + rb"(--)?[ \t]*(?=\r?\n|\Z)"
+    )
     start: int | None = None
     for number, found in enumerate(line.finditer(body)):
         if start is not None:
@@ -203,5 +252,7 @@ def _first(fields: dict[str, list[str]], name: str) -> str:
 
 def _content_type(fields: dict[str, list[str]]) -> tuple[str, dict[str, str]]:
     value = _first(fields, "content-type")[:_LONGEST_FIELD]
-    parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(value)}
+    parameters = {
+        name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(value)
+    }
     return value.partition(";")[0].strip().lower(), parameters

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import Base, Instant
+from survey.database import Base, UtcDateTime
 
 
 class BounceBoxRow(Base):
@@ -16,5 +16,5 @@ class BounceBoxRow(Base):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     mark: Mapped[str] = mapped_column(Text)  # which mailbox, in which numbering of its messages
     next_uid: Mapped[int] = mapped_column(BigInteger)
-    looked_at: Mapped[datetime | None] = mapped_column(Instant)
+    looked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     problem: Mapped[str | None] = mapped_column(Text)

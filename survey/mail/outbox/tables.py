@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Float, Index, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from survey.database import Base, Instant
-from survey.mail.rules.states import State
+from survey.database import Base, UtcDateTime
+from survey.mail.rules.states import LetterState
 
 _HAS_A_LAST_DAY = text("give_up_at IS NOT NULL")
-_STATES = ", ".join(f"'{state.value}'" for state in State)
+_STATES = ", ".join(f"'{state.value}'" for state in LetterState)
 
 
 class OutboxRow(Base):
@@ -19,9 +19,16 @@ class OutboxRow(Base):
     __table_args__ = (
         CheckConstraint(f"state IN ({_STATES})", name="state"),
         CheckConstraint("attempts >= 0", name="attempts"),
-        Index("ix_outbox_state_priority_next_at_id", "state", "priority", "next_at", "id"),  # in which letters leave
+        Index(
+            "ix_outbox_state_priority_next_at_id", "state", "priority", "next_at", "id"
+        ),  # in which letters leave
         Index("ix_outbox_state_lease_until", "state", "lease_until"),
-        Index("ix_outbox_give_up_at", "give_up_at", sqlite_where=_HAS_A_LAST_DAY, postgresql_where=_HAS_A_LAST_DAY),
+        Index(
+            "ix_outbox_give_up_at",
+            "give_up_at",
+            sqlite_where=_HAS_A_LAST_DAY,
+            postgresql_where=_HAS_A_LAST_DAY,
+        ),
     )
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(Text, unique=True)
@@ -31,17 +38,17 @@ class OutboxRow(Base):
     letter_version: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(Integer)
-    next_at: Mapped[datetime] = mapped_column(Instant)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(Integer)
     lease_token: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message_id: Mapped[str] = mapped_column(Text, unique=True)
-    date_header: Mapped[datetime | None] = mapped_column(Instant)
+    date_header: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_code: Mapped[str | None] = mapped_column(Text)
     last_reason: Mapped[str | None] = mapped_column(Text)
-    give_up_at: Mapped[datetime | None] = mapped_column(Instant)
-    sent_at: Mapped[datetime | None] = mapped_column(Instant)
-    bounced_at: Mapped[datetime | None] = mapped_column(Instant)
+    give_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    bounced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LetterTotalRow(Base):
@@ -65,12 +72,16 @@ class MailChannelRow(Base):
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     paused_because: Mapped[str | None] = mapped_column(Text)
-    paused_at: Mapped[datetime | None] = mapped_column(Instant)
-    away_until: Mapped[datetime | None] = mapped_column(Instant)
+    paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    away_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     away_times: Mapped[int] = mapped_column(Integer)
-    next_turn: Mapped[datetime | None] = mapped_column(Instant)  # pace: when the next letter may leave, on whichever machine
-    share: Mapped[float] = mapped_column(Float)  # of the pace: less than 1 after the server asked to slow down
-    slowed_at: Mapped[datetime | None] = mapped_column(Instant)
+    next_turn: Mapped[datetime | None] = mapped_column(
+        UtcDateTime
+    )  # pace: when the next letter may leave, on whichever machine
+    share: Mapped[float] = mapped_column(
+        Float
+    )  # of the pace: less than 1 after the server asked to slow down
+    slowed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class MailBudgetRow(Base):
@@ -87,4 +98,4 @@ class MailPauseRow(Base):
     __tablename__ = "mail_pause"
     wave: Mapped[str] = mapped_column(Text, primary_key=True)
     reason: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime] = mapped_column(Instant)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

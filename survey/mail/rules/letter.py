@@ -35,25 +35,31 @@ class Letter:
 
     def __post_init__(self) -> None:
         """Checks everything that becomes a header."""
-        if fault := address_fault(self.to_address) or (plain_address_fault(self.reply_to) if self.reply_to else None):
+        if fault := address_fault(self.to_address) or (
+            plain_address_fault(self.reply_to) if self.reply_to else None
+        ):
             raise Refused("letter-address-unfit", f"The letter was not written: {fault}")
         named = {"name": self.to_name, "subject": self.subject}
         named |= {f"header {name!r}": name + value for name, value in self.headers}
-        named |= {f"attachment {file.name!r}": file.name + file.media_type for file in self.attachments}
+        named |= {
+            f"attachment {file.name!r}": file.name + file.media_type for file in self.attachments
+        }
         for name, value in named.items():
             if _UNFIT.search(value):
                 raise Refused(
                     "letter-header-unfit",
-                    f"The letter was not written: its {name} holds a line break or control character. Remove it.",
+                    f"The letter was not written: its {name} holds a line break or control"
+                    " character. Remove it.",
                 )
         if len(self.subject) > LONGEST_SUBJECT:
             raise Refused(
                 "subject-too-long",
-                f"The letter was not written: its subject has {len(self.subject)} characters, {LONGEST_SUBJECT} are the limit.",
+                f"The letter was not written: its subject has {len(self.subject)} characters,"
+                f" {LONGEST_SUBJECT} are the limit.",
             )
 
 
-def styled(html: str) -> str:
+def inline_styles(html: str) -> str:
     """HTML with its styles written into each element, for mail programs read no style sheets."""
     import css_inline
 
@@ -66,7 +72,9 @@ def length_fault(letter: Letter, remedy: str) -> str | None:
     if size <= LARGEST_HTML:
         return None
     most = LARGEST_HTML // 1000
-    says = f"The mail would have {-(-size // 1000)} kB; {most} kB are the most that every mail program"
+    says = (
+        f"The mail would have {-(-size // 1000)} kB; {most} kB are the most that every mail program"
+    )
     return f"{says} shows whole. {remedy}"
 
 

@@ -83,15 +83,22 @@ _AT_A_SHELL = {
     Cause.REFUSED_IN_A_ROW: f"See with {SEE_MAIL} which letters failed and why.",
     Cause.BY_HAND: "",
     Cause.CREDENTIALS_UNFIT: "Correct user and password in CANDOUR_MAIL_URL.",
-    Cause.SIGN_IN_NOT_OFFERED: "Check host and port in CANDOUR_MAIL_URL, and how to sign in there: "
-    "by password, or by token with CANDOUR_MAIL_OAUTH_*.",
+    Cause.SIGN_IN_NOT_OFFERED: (
+        "Check host and port in CANDOUR_MAIL_URL, and how to sign in there: "
+        "by password, or by token with CANDOUR_MAIL_OAUTH_*."
+    ),
     Cause.SIGN_IN_REFUSED: "Check user and password in CANDOUR_MAIL_URL.",
-    Cause.SENDER_REFUSED: "Check CANDOUR_MAIL_FROM: whoever signs in must be allowed to send with this address.",
+    Cause.SENDER_REFUSED: (
+        "Check CANDOUR_MAIL_FROM: whoever signs in must be allowed to send with this address."
+    ),
     Cause.LETTER_REFUSED: "Ask the mail server's owner what it has against the letter.",
     Cause.KEY_FILE_FAULTY: "Correct CANDOUR_MAIL_OAUTH_KEY_FILE.",
     Cause.AUTHORITIES_FAULTY: "CANDOUR_MAIL_CA_FILE must name a file of certificates (PEM).",
     Cause.APPLICATION_REFUSED: "Check CANDOUR_MAIL_OAUTH_*.",
-    Cause.TOKEN_SERVER_CERTIFICATE: "Check CANDOUR_MAIL_OAUTH_TOKEN_URL, and name an authority of your own in CANDOUR_MAIL_CA_FILE.",
+    Cause.TOKEN_SERVER_CERTIFICATE: (
+        "Check CANDOUR_MAIL_OAUTH_TOKEN_URL, and name an authority of your own in"
+        " CANDOUR_MAIL_CA_FILE."
+    ),
     Cause.TOKEN_SERVER_SENSELESS: "Check CANDOUR_MAIL_OAUTH_TOKEN_URL.",
     Cause.TOKEN_SERVER_AWAY: "Check CANDOUR_MAIL_OAUTH_TOKEN_URL and the way out.",
     Cause.AUTHORITY_UNKNOWN: "Name its authority in CANDOUR_MAIL_CA_FILE.",

@@ -65,11 +65,23 @@ class Template:
 
     @classmethod
     def of(
-        cls, marks: Marks, *, subject: str, text: str, html: str, reply_to: str | None = None, headers: Iterable[tuple[str, str]] = ()
+        cls,
+        marks: Marks,
+        *,
+        subject: str,
+        text: str,
+        html: str,
+        reply_to: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
     ) -> "Template":
         """A template from a letter that was written with marks where its slots are."""
         parts = (marks.cut(subject), marks.cut(text), marks.cut(html))
-        return cls(marks.names, *parts, reply_to, tuple((name, marks.cut(value)) for name, value in headers))
+        return cls(
+            marks.names,
+            *parts,
+            reply_to,
+            tuple((name, marks.cut(value)) for name, value in headers),
+        )
 
     def fill(self, to_name: str, to_address: str, values: Mapping[str, str]) -> Letter:
         """One person's letter: each value escaped for HTML and as it is elsewhere.
@@ -77,7 +89,10 @@ class Template:
         Refuses as `Letter` does; a value that is missing, unknown, or not one printable line is a mistake of the caller's.
         """
         if values.keys() != self.names:
-            raise ValueError(f"the slots are {', '.join(sorted(self.names))}; given were {', '.join(sorted(values))}")
+            raise ValueError(
+                f"the slots are {', '.join(sorted(self.names))}; given were"
+                f" {', '.join(sorted(values))}"
+            )
         if not all(map(str.isprintable, values.values())):
             raise ValueError("what fills a slot is one printable line")
         return Letter(

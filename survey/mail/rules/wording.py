@@ -17,29 +17,33 @@ from survey.mail.rules.reasons import (
     remedy_for_managers,
     without_settings,
 )
-from survey.mail.rules.states import State
+from survey.mail.rules.states import LetterState
 
 BY_HAND = "paused by hand"
 TAKEN_BACK = "taken back before it was sent"
 SENT_MEANS = (
-    "“Sent” also counts letters that were not needed any more when their turn came; which those are is shown nowhere and "
-    "forgotten at the count, so that nobody can tell who answered or stopped these mails."
+    "“Sent” also counts letters that were not needed any more when their turn came; which those are"
+    " is shown nowhere and forgotten at the count, so that nobody can tell who answered or stopped"
+    " these mails."
 )
 NOTHING_IS_LOST = "Nothing is lost."
-_WAITING = frozenset({State.READY, State.LEASED, State.SENDING})
+_WAITING = frozenset({LetterState.READY, LetterState.LEASED, LetterState.SENDING})
 _ADVICE = {
     "5.1.1": "Ask how the address is spelled, then correct it.",
     "5.1.2": "The part after the @ is wrong: correct the address.",
     "5.1.6": "The mailbox has moved: correct the address.",
     "5.2.1": "The mailbox is switched off: ask whether the person has another one, or has left.",
     "5.2.2": "Ask the person to make room, then retry.",
-    "5.7.1": "The mail server does not let our letters through to this mailbox: ask whoever runs it, then retry.",
+    "5.7.1": (
+        "The mail server does not let our letters through to this mailbox: ask whoever runs it,"
+        " then retry."
+    ),
 }
 _TRY = f"Try: {TRY_MAIL}."
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class StateCounts:
     """Letters of one kind, as they may be told."""
 
     waiting: int = 0
@@ -66,8 +70,15 @@ class Counts:
 
     def named(self) -> dict[str, int]:
         """The numbers by name: those that every wave has, and the rare ones where there are any."""
-        always = {"waiting": self.waiting, "sent": self.sent, "failed": self.failed, "bounced": self.bounced}
-        return always | {name: number for name in ("unknown", "cancelled") if (number := getattr(self, name))}
+        always = {
+            "waiting": self.waiting,
+            "sent": self.sent,
+            "failed": self.failed,
+            "bounced": self.bounced,
+        }
+        return always | {
+            name: number for name in ("unknown", "cancelled") if (number := getattr(self, name))
+        }
 
     def words(self) -> str:
         """The numbers in one line.
@@ -88,7 +99,7 @@ class StatedPace:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class MailPause:
     """Why nothing leaves, since when, and what mends it."""
 
     because: str
@@ -121,7 +132,7 @@ class Pause:
         return f"{todo} {_TRY} Then resume.".strip()
 
 
-def told_state(state: str, reason: str | None) -> str:
+def public_state(state: str, reason: str | None) -> str:
     """The state of a letter as it may be told, see above.
 
     >>> told_state("cancelled", None), told_state("cancelled", TAKEN_BACK), told_state("ready", None), told_state("bounced", "full")
@@ -129,15 +140,15 @@ def told_state(state: str, reason: str | None) -> str:
     """
     if state in _WAITING:
         return "waiting"
-    return "sent" if state == State.CANCELLED and reason != TAKEN_BACK else state
+    return "sent" if state == LetterState.CANCELLED and reason != TAKEN_BACK else state
 
 
-def counted(states: Mapping[str, int]) -> Counts:
+def counts_by_state(states: Mapping[str, int]) -> StateCounts:
     """Counts from numbers by state as it is told."""
-    return Counts(**dict(states))
+    return StateCounts(**dict(states))
 
 
-def why(reason: str | None, code: str | None) -> str:
+def reason_in_words(reason: str | None, code: str | None) -> str:
     """Our reason as a sentence, with the server's code.
 
     >>> why("this mailbox does not exist", "550 5.1.1"), why(None, None)
@@ -152,9 +163,12 @@ def advice(state: str, code: str | None) -> str:
     enhanced = (code or "").rpartition(" ")[2]
     if enhanced in _ADVICE:
         return _ADVICE[enhanced]
-    if not code and state == State.FAILED:
+    if not code and state == LetterState.FAILED:
         return "Correct what the reason names, then retry."
-    return "Check the address. If it is right, retry; if it fails again, ask whoever runs the mail server."
+    return (
+        "Check the address. If it is right, retry; if it fails again, ask whoever runs the mail"
+        " server."
+    )
 
 
 def time_left(waiting: int, pace: StatedPace) -> str:
@@ -177,17 +191,21 @@ def time_left(waiting: int, pace: StatedPace) -> str:
     return f"about {round(minutes / 60)} hours"
 
 
-def rate(pace: StatedPace) -> str:
+def pace_in_words(pace: StatedPace) -> str:
     """The pace in words; nothing where there is none.
 
     >>> rate(StatedPace(25, None, "as your settings say")), rate(StatedPace(25, 8_000)), rate(StatedPace())
     ('25 a minute', '25 a minute and 8,000 a day', '')
     """
-    parts = [f"{number:,} a {unit}" for number, unit in ((pace.per_minute, "minute"), (pace.per_day, "day")) if number]
+    parts = [
+        f"{number:,} a {unit}"
+        for number, unit in ((pace.per_minute, "minute"), (pace.per_day, "day"))
+        if number
+    ]
     return " and ".join(parts)
 
 
-def headline(counts: Counts, noun: str, pace: StatedPace, *, is_held: bool) -> str:
+def progress_in_words(counts: StateCounts, noun: str, pace: StatedPace, *, is_held: bool) -> str:
     """How far one kind of letter has come, in one line; without a forecast while it is held.
 
     >>> headline(Counts(waiting=588, sent=405, bounced=7), "invitation", StatedPace(25), is_held=False)
@@ -199,10 +217,12 @@ def headline(counts: Counts, noun: str, pace: StatedPace, *, is_held: bool) -> s
     left = time_left(counts.waiting, pace)
     if is_held or not counts.waiting:
         return told
-    return ", ".join(part for part in (told, rate(pace), f"{left} left" if left else "") if part)
+    return ", ".join(
+        part for part in (told, pace_in_words(pace), f"{left} left" if left else "") if part
+    )
 
 
-def unreached_words(counts: Counts) -> str:
+def unreached_words(counts: StateCounts) -> str:
     """After the close: how many nobody knows to have been reached.
 
     >>> unreached_words(Counts(sent=80, failed=5, bounced=7, cancelled=28)), unreached_words(Counts(sent=3))

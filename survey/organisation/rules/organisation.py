@@ -24,7 +24,7 @@ class Organisation:
     language: str = BASE
 
 
-def from_sender(sender: str) -> Organisation:
+def organisation_from_sender(sender: str) -> Organisation:
     """What the sender's address suggests: its domain gives name and host, its owner the contact and the reader.
 
     >>> from_sender("Dana Reyes <dana@northwind.example>").name, from_sender("it@northwind.co.uk").name
@@ -36,4 +36,6 @@ def from_sender(sender: str) -> Organisation:
     if len(labels) > 1 and labels[-1] in _SHARED_SUFFIXES:
         labels.pop()
     person = name or address
-    return Organisation(labels[-1].capitalize(), person, address, person, domain, several_zones=False)
+    return Organisation(
+        labels[-1].capitalize(), person, address, person, domain, several_zones=False
+    )

@@ -9,7 +9,7 @@ _OF_AN_ATTACK = ("what", "linked", "chance", "limit", "fault_caught")
 
 
 @dataclass(frozen=True, slots=True)
-class Attack:
+class AttackResult:
     """One attack of the suite as it last ran: how many answers it could link to people, by chance alone, at most allowed."""
 
     what: str
@@ -21,7 +21,7 @@ class Attack:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PromiseTerms:
     """What the sentences depend on: names, the closing date as printed, and the frozen thresholds."""
 
     organisation: str
@@ -34,31 +34,38 @@ class Terms:
     representatives: tuple[str, ...] = ()  # strict tier: who holds a second key
 
 
-def attacks_in(report: object) -> tuple[Attack, ...]:
+def read_attack_report(report: object) -> tuple[AttackResult, ...]:
     """The attacks in the report of the suite; none when it is not such a report, for half a table would promise too much.
 
     >>> attacks_in({"attacks": [{"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}]})
     (Attack(what='times', linked='0', chance='1.0', limit='4', fault_caught=True, of=''),)
     """
     listed = report.get("attacks") if isinstance(report, dict) else None
-    if not isinstance(listed, list) or not all(isinstance(one, dict) and set(_OF_AN_ATTACK) <= set(one) for one in listed):
+    if not isinstance(listed, list) or not all(
+        isinstance(one, dict) and set(_OF_AN_ATTACK) <= set(one) for one in listed
+    ):
         return ()
     return tuple(_attack(one) for one in listed)
 
 
-def _attack(one: dict[str, object]) -> Attack:
+def _attack(one: dict[str, object]) -> AttackResult:
     what, linked, chance, limit = (str(one[key]) for key in ("what", "linked", "chance", "limit"))
-    return Attack(what, linked, chance, limit, one["fault_caught"] is True, str(one.get("of") or ""))
+    return AttackResult(
+        what, linked, chance, limit, one["fault_caught"] is True, str(one.get("of") or "")
+    )
 
 
-def in_the_mail(terms: Terms, group: str, group_size: int, voice: Voice = ENGLISH) -> str:
+def promise_in_mail(
+    terms: PromiseTerms, group: str, group_size: int, voice: Voice = ENGLISH
+) -> str:
     """The sentences of the invitation, which alone can name the group that the person is counted under.
 
     In the strict tier they are followed by what the second key means.
     """
     sealed = voice.gettext(
-        "Your answers are sealed when you press Send, opened only after the survey has closed ({closes}), together with everyone else’s, "
-        "and kept without your name: nobody at {organisation} or {provider} is shown who said what.",
+        "Your answers are sealed when you press Send, opened only after the survey has closed"
+        " ({closes}), together with everyone else’s, and kept without your name: nobody at"
+        " {organisation} or {provider} is shown who said what.",
         closes=terms.closes,
         organisation=terms.organisation,
         provider=terms.provider,
@@ -70,31 +77,40 @@ def in_the_mail(terms: Terms, group: str, group_size: int, voice: Voice = ENGLIS
         group=group,
         number=str(group_size),
     )
-    return " ".join(part for part in (sealed, counted, _second_key(terms.representatives, voice)) if part)
+    return " ".join(
+        part for part in (sealed, counted, _second_key(terms.representatives, voice)) if part
+    )
 
 
-def on_the_form(terms: Terms) -> tuple[str, ...]:
+def promise_on_form(terms: PromiseTerms) -> tuple[str, ...]:
     """The six sentences of the form and of `/promise`, in order."""
     known = (
-        "We know that you were invited. Until the survey closes, the system also knows whether you have answered, so that only those who "
-        "have not are reminded. That mark is erased when the answers are counted."
+        "We know that you were invited. Until the survey closes, the system also knows whether you"
+        " have answered, so that only those who have not are reminded. That mark is erased when the"
+        " answers are counted."
     )
     sealed = (
-        f"Your answers are encrypted when you press Send. They are opened once, after the survey has closed ({terms.closes}), all together "
-        "and in random order; then the key is destroyed. No time, no device address and no cookie is kept with them."
+        "Your answers are encrypted when you press Send. They are opened once, after the survey"
+        f" has closed ({terms.closes}), all together and in random order; then the key is"
+        " destroyed. No time, no device address and no cookie is kept with them."
     )
     shown = (
-        f"While the survey is open nobody sees any result. Afterwards nothing is shown for fewer than {terms.minimum_group} answers; "
-        f"averages, detailed distributions and comments need {terms.minimum_detail}."
+        "While the survey is open nobody sees any result. Afterwards nothing is shown for fewer"
+        f" than {terms.minimum_group} answers; averages, detailed distributions and comments need"
+        f" {terms.minimum_detail}."
     )
-    final = "After Send this system has no way to look up, change or withdraw your answers, not even for you."
+    final = (
+        "After Send this system has no way to look up, change or withdraw your answers, not even"
+        " for you."
+    )
     written = (
-        f"What you write can give you away. Leave out names, ticket numbers and dates. {terms.reader} reads every comment and decides "
-        f"whether {terms.provider} may see it."
+        "What you write can give you away. Leave out names, ticket numbers and dates."
+        f" {terms.reader} reads every comment and decides whether {terms.provider} may see it."
     )
     left_open = _second_key(terms.representatives) or (
-        f"What we cannot rule out: whoever runs the server ({terms.host}) could misuse the key before the survey closes, or change the "
-        "program; whoever can read your mail could answer in your place."
+        f"What we cannot rule out: whoever runs the server ({terms.host}) could misuse the key"
+        " before the survey closes, or change the program; whoever can read your mail could answer"
+        " in your place."
     )
     return known, sealed, shown, final, written, left_open
 
@@ -103,14 +119,15 @@ def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:
     if not holders:
         return ""
     held = voice.ngettext(
-        "Two keys are needed to open the answers. {holders}, employee representative, holds one, so whoever runs the server cannot open "
-        "them alone.",
-        "Two keys are needed to open the answers. {holders}, employee representatives, hold one each (either will do), so whoever runs the "
-        "server cannot open them alone.",
+        "Two keys are needed to open the answers. {holders}, employee representative, holds one, so"
+        " whoever runs the server cannot open them alone.",
+        "Two keys are needed to open the answers. {holders}, employee representatives, hold one"
+        " each (either will do), so whoever runs the server cannot open them alone.",
         len(holders),
         holders=voice.joined(holders),
     )
     left_open = voice.gettext(
-        "What we cannot rule out: somebody who changes the program while you answer, or reads your mail and answers in your place."
+        "What we cannot rule out: somebody who changes the program while you answer, or reads your"
+        " mail and answers in your place."
     )
     return f"{held} {left_open}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from survey.kernel.addresses import address_fault, tidy_address, wire_address
 from survey.kernel.errors import Refused
-from survey.kernel.tabular import Record, plain, read_table
+from survey.kernel.tabular import TableRow, comparable_heading, read_table
 
 REQUIRED = ("email", "name", "department")
 COLUMNS = (*REQUIRED, "site", "language", "leader")
@@ -20,9 +20,14 @@ MOST_FAULTS = 10_000
 SHOWN = 60
 
 _TOO_LARGE = "A staff list of 500,000 people needs about 30."
-_HEADING = f"The first row must name the columns {', '.join(REQUIRED)} and may name {', '.join(COLUMNS[3:])}."
+_HEADING = (
+    f"The first row must name the columns {', '.join(REQUIRED)} and may name"
+    f" {', '.join(COLUMNS[3:])}."
+)
 # Line breaks and other control characters, what nobody sees (soft hyphen, zero-width space), text that runs backwards, lone surrogates.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _YES, _NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"", "no", "n", "false", "0"})
@@ -31,11 +36,24 @@ _CELL_FAULTS: Mapping[str, _Checks] = {
     "name": ((lambda cell: not cell, "Fill in the name."),),
     "department": (
         (lambda cell: not cell, "Fill in a department, or write “none”."),
-        (lambda cell: cell.casefold() == ALL, "“All” means everybody when a survey is planned. Give the department another name."),
+        (
+            lambda cell: cell.casefold() == ALL,
+            "“All” means everybody when a survey is planned. Give the department another name.",
+        ),
     ),
     "site": (),
-    "language": ((lambda cell: cell and not _LANGUAGE.fullmatch(cell), "Write a language code such as en, de or pt-BR."),),
-    "leader": ((lambda cell: cell.lower() not in _YES | _NO, "Write yes or no: does this person lead a team?"),),
+    "language": (
+        (
+            lambda cell: cell and not _LANGUAGE.fullmatch(cell),
+            "Write a language code such as en, de or pt-BR.",
+        ),
+    ),
+    "leader": (
+        (
+            lambda cell: cell.lower() not in _YES | _NO,
+            "Write yes or no: does this person lead a team?",
+        ),
+    ),
     "": ((lambda cell: cell, "This column has no heading. Name it or empty it."),),
 }
 
@@ -54,7 +72,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StaffRow:
     """One good row of a staff list."""
 
     email: str
@@ -66,7 +84,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class CellFault:
     """What is wrong in a row: its number as a spreadsheet shows it, the column, what was found (shortened), what to do."""
 
     row: int
@@ -84,8 +102,8 @@ class StaffList:
     """A file as read: which columns it has, its good rows, its faults, and the cells of each faulty row."""
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    faults: tuple[Fault, ...]
+    rows: tuple[StaffRow, ...]
+    faults: tuple[CellFault, ...]
     refused: Mapping[int, tuple[str, ...]]
 
     @property
@@ -101,8 +119,10 @@ def read_staff_list(content: bytes) -> StaffList:
     Faults of single rows come back in the list. A cell that begins like a formula is
     taken as it is, because "-" and "+1 team" are honest entries; whatever writes a spreadsheet makes it harmless.
     """
-    records = read_table(content, COLUMNS.__contains__, largest=LARGEST, advice=_TOO_LARGE).records()
-    heading = next(records, Record(1, 1, (), "the file is empty"))
+    records = read_table(
+        content, COLUMNS.__contains__, largest=LARGEST, advice=_TOO_LARGE
+    ).records()
+    heading = next(records, TableRow(1, 1, (), "the file is empty"))
     if heading.fault:
         raise Refused(
             "heading-unreadable",
@@ -114,7 +134,8 @@ def read_staff_list(content: bytes) -> StaffList:
         if len(reading.faults) > MOST_FAULTS:
             raise Refused(
                 "no-staff-list",
-                f"The first {record.number:,} rows hold more than {MOST_FAULTS:,} faults: this does not look like a staff list.",
+                f"The first {record.number:,} rows hold more than {MOST_FAULTS:,} faults: this does"
+                " not look like a staff list.",
             )
     if not reading.rows and not reading.faults:
         raise Refused(
@@ -148,17 +169,24 @@ class _Reading:
     """What has been read so far, and what later rows must not repeat."""
 
     columns: tuple[str, ...]
-    rows: list[Row] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    rows: list[StaffRow] = field(default_factory=list)
+    faults: list[CellFault] = field(default_factory=list)
     refused: dict[int, tuple[str, ...]] = field(default_factory=dict)
     rows_of: dict[str, int] = field(default_factory=dict)
     spellings: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def take(self, record: Record) -> None:
+    def take(self, record: TableRow) -> None:
         """Adds a row to the good or to the bad ones; rows without any text are passed over."""
         number = record.number
         if record.fault:
-            self.faults.append(Fault(number, "row", "not readable", f"{record.fault.capitalize()}. Correct it, here or just above."))
+            self.faults.append(
+                CellFault(
+                    number,
+                    "row",
+                    "not readable",
+                    f"{record.fault.capitalize()}. Correct it, here or just above.",
+                )
+            )
             self.refused[number] = ()
             return
         raw = [unicodedata.normalize("NFC", cell).strip() for cell in record.cells]
@@ -169,43 +197,74 @@ class _Reading:
             self.faults += found
             self.refused[number] = tuple(raw)
             return
-        values = {column: " ".join(cell.split()) for column, cell in zip(self.columns, raw, strict=False) if column}
+        values = {
+            column: " ".join(cell.split())
+            for column, cell in zip(self.columns, raw, strict=False)
+            if column
+        }
         leader = values.pop("leader", "").lower() in _YES
-        self.rows.append(Row(**(values | {"email": tidy_address(values["email"])}), leader=leader))
+        self.rows.append(
+            StaffRow(**(values | {"email": tidy_address(values["email"])}), leader=leader)
+        )
 
-    def _faults(self, number: int, raw: list[str]) -> list[Fault]:
+    def _faults(self, number: int, raw: list[str]) -> list[CellFault]:
         width = len(self.columns)
         if any(raw[width:]):
-            advice = f"The heading has {width} columns. Put a text that holds the separator in quotation marks."
-            return [Fault(number, "row", f"{len(raw)} cells", advice)]
+            advice = (
+                f"The heading has {width} columns. Put a text that holds the separator in quotation"
+                " marks."
+            )
+            return [CellFault(number, "row", f"{len(raw)} cells", advice)]
         raw += [""] * (width - len(raw))
         pairs = list(zip(self.columns, raw, strict=False))
-        found = [Fault(number, column, shortened(cell), remedy) for column, cell in pairs if (remedy := _cell_fault(column, cell))]
+        found = [
+            CellFault(number, column, shortened(cell), remedy)
+            for column, cell in pairs
+            if (remedy := _cell_fault(column, cell))
+        ]
         bad = {fault.column for fault in found}
         for column, cell in pairs:
-            if column in {"email", "department"} - bad and (remedy := self._repeats(number, column, cell)):
-                found.append(Fault(number, column, shortened(cell), remedy))
+            if column in {"email", "department"} - bad and (
+                remedy := self._repeats(number, column, cell)
+            ):
+                found.append(CellFault(number, column, shortened(cell), remedy))
         return found
 
     def _repeats(self, number: int, column: str, cell: str) -> str | None:
         if column == "email":
             first = self.rows_of.setdefault(wire_address(tidy_address(cell)), number)
-            return None if first == number else f"The same address is in row {first}. Keep one of the two."
+            return (
+                None
+                if first == number
+                else f"The same address is in row {first}. Keep one of the two."
+            )
         name = " ".join(cell.split())
         spelling, row = self.spellings.setdefault(spelling_key(name), (name, number))
-        return None if spelling == name else f"Row {row} spells it “{spelling}”. Use one spelling, or they would be two departments."
+        return (
+            None
+            if spelling == name
+            else (
+                f"Row {row} spells it “{spelling}”. Use one spelling, or they would be two"
+                " departments."
+            )
+        )
 
 
 def _columns(heading: Sequence[str]) -> tuple[str, ...]:
-    names = [plain(cell) for cell in heading]
+    names = [comparable_heading(cell) for cell in heading]
     given = [name for name in names if name]
     faults = []
     if missing := [name for name in REQUIRED if name not in names]:
         faults.append(f"Missing: {', '.join(missing)}.")
     if unknown := [shortened(name) for name in given if name not in COLUMNS]:
         more = " and more" if len(unknown) > 10 else ""
-        faults.append(f"Unknown: {', '.join(unknown[:10])}{more}. Remove what Candour does not need; it stores nothing else about people.")
-    if twice := sorted({shortened(name) for name in given if name in COLUMNS and names.count(name) > 1}):
+        faults.append(
+            f"Unknown: {', '.join(unknown[:10])}{more}. Remove what Candour does not need; it"
+            " stores nothing else about people."
+        )
+    if twice := sorted(
+        {shortened(name) for name in given if name in COLUMNS and names.count(name) > 1}
+    ):
         faults.append(f"Twice: {', '.join(twice)}. Keep one.")
     if faults:
         raise Refused("heading-faulty", _HEADING, details=tuple(faults))

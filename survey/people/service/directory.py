@@ -9,10 +9,10 @@ from sqlalchemy import delete, func, select, update
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
-from survey.jobs import works
+from survey.jobs import long_jobs
 from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import NotFound, Refused
-from survey.kernel.plurals import either
+from survey.kernel.plurals import choose_form
 from survey.people.rules.staff_list import ALL, Person, StaffList, read_staff_list, shortened
 from survey.people.service.changes import (
     AT_ONCE,
@@ -20,21 +20,27 @@ from survey.people.service.changes import (
     STAFF_LIST,
     ImportResult,
     Progress,
-    begin,
+    begin_import,
     changes_of,
-    check_whole,
-    importing,
+    check_no_import_under_way,
     is_long,
+    last_import,
     people,
     result_of,
     store_at_once,
     store_in_steps,
-    take_up,
+    take_over_import,
 )
 from survey.people.service.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow
 
-__all__ = ["AT_ONCE", "IMPORT", "ImportResult", "check_whole", "importing"]  # what others take from here
+__all__ = [
+    "AT_ONCE",
+    "IMPORT",
+    "ImportResult",
+    "check_no_import_under_way",
+    "last_import",
+]  # what others take from here
 COMMAND_LINE = "command line"
 FAULTS_LISTED = 200
 LEFT = "Stopped. What is stored stays, and the rest goes on with the same file once more."
@@ -69,11 +75,15 @@ def import_people(
             details=_listed(staff),
         )
     if dry_run:
-        return result_of(staff, changes_of(staff, remove_missing=remove_missing), remove_missing=remove_missing)
+        return result_of(
+            staff, changes_of(staff, remove_missing=remove_missing), remove_missing=remove_missing
+        )
     if is_long(staff, remove_missing=remove_missing):
-        return _import_in_steps(content, staff, actor, progress, remove_missing=remove_missing, wait=wait)
+        return _import_in_steps(
+            content, staff, actor, progress, remove_missing=remove_missing, wait=wait
+        )
     with transaction():
-        check_whole()
+        check_no_import_under_way()
         changes = changes_of(staff, remove_missing=remove_missing)
         result = result_of(staff, changes, remove_missing=remove_missing)
         if result.changes:
@@ -83,22 +93,33 @@ def import_people(
 
 def continue_import(actor: str) -> ImportResult | None:
     """Goes on with a long import that waits or was left behind; None when there is none, or another process does it."""
-    hold = works.take(IMPORT, STAFF_LIST)
+    hold = long_jobs.lease_job(IMPORT, STAFF_LIST)
     return store_in_steps(hold, actor) if hold else None
 
 
 def _import_in_steps(
-    content: bytes, staff: StaffList, actor: str, progress: Progress | None, *, remove_missing: bool, wait: bool
+    content: bytes,
+    staff: StaffList,
+    actor: str,
+    progress: Progress | None,
+    *,
+    remove_missing: bool,
+    wait: bool,
 ) -> ImportResult:
-    hold = take_up(content, remove_missing=remove_missing, actor=actor) if wait else None
+    hold = take_over_import(content, remove_missing=remove_missing, actor=actor) if wait else None
     missing: tuple[Person, ...] = ()
     if hold is None:
-        check_whole()
+        check_no_import_under_way()
         changes = changes_of(staff, remove_missing=remove_missing)
         result = result_of(staff, changes, remove_missing=remove_missing)
         if not result.changes:
             return result
-        hold, missing = begin(content, changes, result, remove_missing=remove_missing, actor=actor, wait=wait), result.missing
+        hold, missing = (
+            begin_import(
+                content, changes, result, remove_missing=remove_missing, actor=actor, wait=wait
+            ),
+            result.missing,
+        )
         if hold is None:
             return result
     done = store_in_steps(hold, actor, progress, staff)
@@ -110,7 +131,7 @@ def _import_in_steps(
 def correction_of(staff: StaffList) -> str:
     """How many rows of a staff list keep it from being taken, in a sentence."""
     bad = len(staff.refused)
-    return f"{bad:,} of {staff.size:,} rows {either(bad, 'needs', 'need')} a correction."
+    return f"{bad:,} of {staff.size:,} rows {choose_form(bad, 'needs', 'need')} a correction."
 
 
 def list_people(department: str | None = None) -> tuple[Person, ...]:
@@ -120,7 +141,9 @@ def list_people(department: str | None = None) -> tuple[Person, ...]:
 
 def departments() -> dict[str, int]:
     """Departments by name, with how many people each has."""
-    found = db.session.execute(select(PersonRow.department, func.count()).group_by(PersonRow.department))
+    found = db.session.execute(
+        select(PersonRow.department, func.count()).group_by(PersonRow.department)
+    )
     return dict(sorted((name, size) for name, size in found))
 
 
@@ -133,19 +156,31 @@ def people_in(audience: str) -> tuple[Person, ...]:
     if label.casefold() == ALL:
         return people()
     known = departments()
-    spelled = {name.casefold(): [other for other in known if other.casefold() == name.casefold()] for name in known}
-    wanted = [label] if label.casefold() in spelled else [name for name in next(csv.reader([label], skipinitialspace=True), []) if name]
+    spelled = {
+        name.casefold(): [other for other in known if other.casefold() == name.casefold()]
+        for name in known
+    }
+    wanted = (
+        [label]
+        if label.casefold() in spelled
+        else [name for name in next(csv.reader([label], skipinitialspace=True), []) if name]
+    )
     unknown = [shortened(name.strip()) for name in wanted if name.strip().casefold() not in spelled]
     if unknown or not wanted:
         listed = ", ".join(known) or "none yet; import people first"
         raise Refused(
             "audience-unknown",
-            f"The audience names {', '.join(unknown) or 'nobody'}, which is no department. Departments: {listed}. Or write all.",
+            f"The audience names {', '.join(unknown) or 'nobody'}, which is no department."
+            f" Departments: {listed}. Or write all.",
         )
-    return people(PersonRow.department.in_({name for one in wanted for name in spelled[one.strip().casefold()]}))
+    return people(
+        PersonRow.department.in_(
+            {name for one in wanted for name in spelled[one.strip().casefold()]}
+        )
+    )
 
 
-def person(person_id: str) -> Person | None:
+def find_person(person_id: str) -> Person | None:
     """The person with this id, if still in the directory."""
     return next(iter(people(PersonRow.id == person_id)), None)
 
@@ -165,14 +200,16 @@ def person_at(email: str) -> Person:
 
 def name_words() -> frozenset[str]:
     """The words that everybody's names are made of, in small letters: what no published text may hold."""
-    names = db.session.scalars(select(PersonRow.name).distinct().execution_options(yield_per=AT_ONCE))
+    names = db.session.scalars(
+        select(PersonRow.name).distinct().execution_options(yield_per=AT_ONCE)
+    )
     return frozenset(word for name in names for word in _NAME_WORD.findall(name.casefold()))
 
 
 def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
     """Takes somebody out of the directory; what they answered stays, for nothing links to it."""
     with transaction() as session:
-        check_whole()
+        check_no_import_under_way()
         gone = person_at(email)
         session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
         forget_stops_of_the_gone()
@@ -183,7 +220,7 @@ def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
 def erase_person(gone: Person, *, actor: str = COMMAND_LINE) -> None:
     """Inside the transaction that erases somebody: the directory row and their wish about mails; the log names nobody."""
     with transaction() as session:
-        check_whole()
+        check_no_import_under_way()
         session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
         forget_stops_of_the_gone()
         record("person erased", {}, actor)
@@ -198,12 +235,13 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
     if remedy := address_fault(address):
         raise Refused("address-unfit", f"{shortened(new)}: {remedy}")
     with transaction() as session:
-        check_whole()
+        check_no_import_under_way()
         before = person_at(old)
         if before.email != address and people(PersonRow.email == address):
             raise Refused(
                 "address-taken",
-                f"{address} is somebody else's address already. Remove that person first, or correct the other address.",
+                f"{address} is somebody else's address already. Remove that person first, or"
+                " correct the other address.",
             )
         session.execute(update(PersonRow).where(PersonRow.id == before.id).values(email=address))
         record("address corrected", {"department": before.department}, actor)

@@ -34,7 +34,9 @@ def stop_mails(pasted: str) -> None:
     if owner is None or has_stopped(owner):
         return
     with transaction() as session:
-        known = session.scalar(select(PersonRow.id).where(PersonRow.id == owner).with_for_update())  # two posts at once: one waits
+        known = session.scalar(
+            select(PersonRow.id).where(PersonRow.id == owner).with_for_update()
+        )  # two posts at once: one waits
         if known and not has_stopped(owner):
             session.add(StopRow(person_id=owner))
 
@@ -57,7 +59,7 @@ def reachable_at(person_id: str) -> str | None:
     return connection().execute(_REACHABLE, {"person": person_id}).scalar()
 
 
-def level_stop_secrets(person_ids: Sequence[str]) -> None:
+def give_everybody_stop_secrets(person_ids: Sequence[str]) -> None:
     """Inside the counting transaction: the number and order of secrets no longer tell who was reminded.
 
     Every person gets as many rows as the one with the most, filled up with random bytes that no secret leads to; all
@@ -67,13 +69,24 @@ def level_stop_secrets(person_ids: Sequence[str]) -> None:
         found: dict[str, list[bytes]] = {person_id: [] for person_id in person_ids}
         for at in range(0, len(person_ids), _AT_ONCE):
             ours = StopCodeRow.person_id.in_(person_ids[at : at + _AT_ONCE])
-            for digest, person_id in session.execute(select(StopCodeRow.hash, StopCodeRow.person_id).where(ours)):
+            for digest, person_id in session.execute(
+                select(StopCodeRow.hash, StopCodeRow.person_id).where(ours)
+            ):
                 found[person_id].append(digest)
-            session.execute(delete(StopCodeRow).where(ours).execution_options(synchronize_session=False))
+            session.execute(
+                delete(StopCodeRow).where(ours).execution_options(synchronize_session=False)
+            )
         most = max(map(len, found.values()), default=0)
-        rows = [(digest, person_id) for person_id, kept in found.items() for digest in [*kept, *_unknown(most - len(kept))]]
+        rows = [
+            (digest, person_id)
+            for person_id, kept in found.items()
+            for digest in [*kept, *_unknown(most - len(kept))]
+        ]
         if rows:
-            session.execute(insert(StopCodeRow), [{"hash": digest, "person_id": person_id} for digest, person_id in sorted(rows)])
+            session.execute(
+                insert(StopCodeRow),
+                [{"hash": digest, "person_id": person_id} for digest, person_id in sorted(rows)],
+            )
 
 
 def forget_stops_of_the_gone() -> None:

@@ -15,7 +15,7 @@ _SOURCE = secrets.SystemRandom()
 _ID = 16
 
 
-class Review(StrEnum):
+class ReviewState(StrEnum):
     """What a manager has decided about a comment; nothing leaves before it is released or redacted."""
 
     UNREAD = "unread"
@@ -32,13 +32,15 @@ class Comment:
     question: str
     group: str | None
     text: str
-    review: Review
+    review: ReviewState
     redacted: str | None
 
     @property
     def leaves(self) -> str | None:
         """The words that others may read: as written, as redacted, or none."""
-        return {Review.RELEASED: self.text, Review.REDACTED: self.redacted}.get(self.review)
+        return {ReviewState.RELEASED: self.text, ReviewState.REDACTED: self.redacted}.get(
+            self.review
+        )
 
 
 def list_comments(item: Wave) -> tuple[Comment, ...]:
@@ -57,21 +59,29 @@ def find_comment(item: Wave, comment_id: str) -> Comment | None:
         return None
     if len(known) != _ID or item.is_third or number_of_responses(item) < item.minimum_detail:
         return None
-    row = db.session.scalar(select(CommentRow).where(CommentRow.id == known, CommentRow.wave_id == item.id))
+    row = db.session.scalar(
+        select(CommentRow).where(CommentRow.id == known, CommentRow.wave_id == item.id)
+    )
     return _comment(row) if row else None
 
 
-def mark_comment(comment: Comment, review: Review, redacted: str | None = None) -> None:
+def mark_comment(comment: Comment, review: ReviewState, redacted: str | None = None) -> None:
     """Keeps a decision about a comment; only a redacted one has other words than its own."""
     with transaction() as session:
         change = update(CommentRow).where(CommentRow.id == bytes.fromhex(comment.id))
-        session.execute(change.values(state=review.value, redacted=redacted if review is Review.REDACTED else None))
+        session.execute(
+            change.values(
+                state=review.value, redacted=redacted if review is ReviewState.REDACTED else None
+            )
+        )
 
 
-def released(item: Wave) -> tuple[str, ...]:
+def released_comments(item: Wave) -> tuple[str, ...]:
     """The words that may leave, in random order; none where fewer than the minimum answered."""
     return tuple(comment.leaves for comment in list_comments(item) if comment.leaves is not None)
 
 
 def _comment(row: CommentRow) -> Comment:
-    return Comment(row.id.hex(), row.question, row.group_name, row.text, Review(row.state), row.redacted)
+    return Comment(
+        row.id.hex(), row.question, row.group_name, row.text, ReviewState(row.state), row.redacted
+    )

@@ -16,37 +16,52 @@ _SECRET = 32
 _DAMAGED = "This is not a key file made by Candour, or it is damaged. Take your safe copy."
 
 
-def lock(secret: bytes, passphrase: str, purpose: str) -> bytes:
+def lock_with_passphrase(secret: bytes, passphrase: str, purpose: str) -> bytes:
     """The secret under this passphrase, which must be long enough that nobody guesses it."""
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise Refused(
             "passphrase-too-short",
-            f"Choose a passphrase of at least {SHORTEST_PASSPHRASE} characters, for example five words that nobody would join.",
+            f"Choose a passphrase of at least {SHORTEST_PASSPHRASE} characters, for example five"
+            " words that nobody would join.",
         )
     salt, nonce = os.urandom(16), os.urandom(12)
     box = ChaCha20Poly1305(_derived(passphrase, salt)).encrypt(nonce, secret, purpose.encode())
     facts = {"salt": salt, "nonce": nonce, "box": box}
-    return json.dumps({"candour": purpose, **{name: b64encode(value).decode() for name, value in facts.items()}}, indent=1).encode() + b"\n"
+    return (
+        json.dumps(
+            {
+                "candour": purpose,
+                **{name: b64encode(value).decode() for name, value in facts.items()},
+            },
+            indent=1,
+        ).encode()
+        + b"\n"
+    )
 
 
-def unlock(content: bytes, passphrase: str, purpose: str) -> bytes:
+def unlock_with_passphrase(content: bytes, passphrase: str, purpose: str) -> bytes:
     """The secret again; refuses a file of another kind and a wrong passphrase."""
     try:
         document = json.loads(content)
-        kind, (salt, nonce, box) = document["candour"], (b64decode(document[name], validate=True) for name in ("salt", "nonce", "box"))
+        kind, (salt, nonce, box) = (
+            document["candour"],
+            (b64decode(document[name], validate=True) for name in ("salt", "nonce", "box")),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("key-file-damaged", _DAMAGED) from error
     if kind != purpose:
         raise Refused(
             "key-file-of-other-kind",
-            f"This file holds something else ({str(kind)[:40]!r}), not a {purpose}. Take the right file.",
+            f"This file holds something else ({str(kind)[:40]!r}), not a {purpose}. Take the right"
+            " file.",
         )
     try:
         secret = ChaCha20Poly1305(_derived(passphrase, salt)).decrypt(nonce, box, purpose.encode())
     except (InvalidTag, ValueError) as error:
         raise Refused(
             "passphrase-wrong",
-            "The passphrase is not the one that this key file was made with, or the file is damaged. Nothing was opened.",
+            "The passphrase is not the one that this key file was made with, or the file is"
+            " damaged. Nothing was opened.",
         ) from error
     if len(secret) != _SECRET:
         raise Refused("key-file-damaged", _DAMAGED)

@@ -26,7 +26,7 @@ class Unreadable(Exception):
     """A ballot that this key does not open."""
 
 
-def seal(public_key: bytes, wave_id: str, content: bytes) -> bytes:
+def seal_ballot(public_key: bytes, wave_id: str, content: bytes) -> bytes:
     """Seals at most 8,191 octets into always 8,240; refuses more with `TooLong`."""
     room = PADDED - 1
     if len(content) > room:
@@ -35,35 +35,35 @@ def seal(public_key: bytes, wave_id: str, content: bytes) -> bytes:
     return _encrypt(public_key, _info(wave_id), padded)
 
 
-def open_sealed(private_key: bytes, wave_id: str, sealed: bytes) -> bytes:
+def open_ballot(private_key: bytes, wave_id: str, sealed: bytes) -> bytes:
     """What `seal` was given; `Unreadable` for anything that was not sealed to this key for this wave."""
     return _decrypt(private_key, _info(wave_id), sealed).rstrip(b"\x00")[:-1]
 
 
-def seal_again(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
+def seal_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
     """The outer layer of the strict tier: a sealed ballot of 8,240 octets, sealed once more to a representative's key: 8,288."""
     return _encrypt(co_key, _outer(wave_id), sealed)
 
 
-def open_outer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
+def open_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
     """The sealed ballot that `seal_again` was given; `Unreadable` for anything else."""
     return _decrypt(co_key, _outer(wave_id), sealed)
 
 
-def public_half(private_key: bytes) -> bytes:
+def public_key_of(private_key: bytes) -> bytes:
     """The half that seals (32 octets)."""
     return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
 
 
-def probe(public_key: bytes, wave_id: str) -> bytes:
+def make_probe(public_key: bytes, wave_id: str) -> bytes:
     """A sealed word that says nothing, kept with the wave to test its key with."""
-    return seal(public_key, wave_id, _PROBE)
+    return seal_ballot(public_key, wave_id, _PROBE)
 
 
 def opens_probe(private_key: bytes, wave_id: str, sealed: bytes) -> bool:
     """Whether this is the wave's key."""
     try:
-        return open_sealed(private_key, wave_id, sealed) == _PROBE
+        return open_ballot(private_key, wave_id, sealed) == _PROBE
     except Unreadable:
         return False
 

@@ -11,7 +11,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 from survey.vault.rules import sealing
-from survey.vault.rules.ceremony_files import fingerprint, from_text
+from survey.vault.rules.ceremony_files import fingerprint, public_key_from_text
 from survey.vault.tables import CoKeyRow
 from survey.waves import service as waves
 from survey.waves.rules.waves import CoKey
@@ -21,7 +21,7 @@ LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredCoKey:
     """One registered key, the wave that it seals already (its slug), and when it was ended."""
 
     id: str
@@ -36,17 +36,20 @@ class Registered:
         return fingerprint(self.key.public)
 
 
-def register(name: str, public_text: str, *, actor: str) -> Registered:
+def register_co_key(name: str, public_text: str, *, actor: str) -> RegisteredCoKey:
     """Registers a representative's key for the next wave; a fresh key of the same person takes the place of the old one."""
-    name, public = " ".join(name.split()), from_text(public_text)
+    name, public = " ".join(name.split()), public_key_from_text(public_text)
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
         raise Refused(
             "representative-unnamed",
-            f"Say who holds the key, in at most {LONGEST_NAME} characters: employees read this name.",
+            f"Say who holds the key, in at most {LONGEST_NAME} characters: employees read this"
+            " name.",
         )
     _check_seals(public)
     with transaction() as session:
-        known = session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at).with_for_update()).all()
+        known = session.scalars(
+            select(CoKeyRow).order_by(CoKeyRow.registered_at).with_for_update()
+        ).all()
         if any(row.public_key == public for row in known):
             raise Refused(
                 "co-key-known",
@@ -62,36 +65,47 @@ def register(name: str, public_text: str, *, actor: str) -> Registered:
         for row in known:
             if row.ended_at is None and row.name == name:
                 row.ended_at = now()
-        fresh = CoKeyRow(id=random_id(), name=name, public_key=public, registered_at=now(), ended_at=None)
+        fresh = CoKeyRow(
+            id=random_id(), name=name, public_key=public, registered_at=now(), ended_at=None
+        )
         session.add(fresh)
         record("co-key registered", {"name": name, "fingerprint": fingerprint(public)}, actor)
         session.flush()
         return _registered(fresh, {})
 
 
-def end(name: str, *, actor: str) -> Registered:
+def end_co_key(name: str, *, actor: str) -> RegisteredCoKey:
     """Ends a registered key, named by its holder: no later wave is sealed to it. Waves that are sealed to it stay so."""
     with transaction():
-        row = db.session.scalar(select(CoKeyRow).where(CoKeyRow.name == name, CoKeyRow.ended_at.is_(None)).with_for_update())
+        row = db.session.scalar(
+            select(CoKeyRow)
+            .where(CoKeyRow.name == name, CoKeyRow.ended_at.is_(None))
+            .with_for_update()
+        )
         if row is None:
             raise NotFound("co-key", f"{name[:LONGEST_NAME]!r} holds no registered key.")
         row.ended_at = now()
-        record("co-key ended", {"name": row.name, "fingerprint": fingerprint(row.public_key)}, actor)
+        record(
+            "co-key ended", {"name": row.name, "fingerprint": fingerprint(row.public_key)}, actor
+        )
         return _registered(row, waves.waves_by_co_key())
 
 
-def list_registered() -> tuple[Registered, ...]:
+def list_co_keys() -> tuple[RegisteredCoKey, ...]:
     """Every key that was ever registered, oldest first; those without an end seal the next wave."""
     sealed = waves.waves_by_co_key()
-    return tuple(_registered(row, sealed) for row in db.session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at)))
+    return tuple(
+        _registered(row, sealed)
+        for row in db.session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at))
+    )
 
 
-def for_launch() -> tuple[CoKey, ...]:
+def co_keys_for_launch() -> tuple[CoKey, ...]:
     """The keys that a wave opening now is sealed to; refuses one that seals another wave, because it is destroyed with that one.
 
     A key never drops out silently: it is replaced by a fresh one, or somebody ends it and the wave opens without.
     """
-    active = [one for one in list_registered() if one.ended_at is None]
+    active = [one for one in list_co_keys() if one.ended_at is None]
     for one in active:
         if one.seals:
             raise Refused(
@@ -103,20 +117,22 @@ def for_launch() -> tuple[CoKey, ...]:
     return tuple(one.key for one in active)
 
 
-def announced() -> tuple[CoKey, ...]:
+def announced_co_keys() -> tuple[CoKey, ...]:
     """The keys that wait for the next wave; refuses nothing."""
-    return tuple(one.key for one in list_registered() if one.ended_at is None and one.seals is None)
+    return tuple(one.key for one in list_co_keys() if one.ended_at is None and one.seals is None)
 
 
-def hold_for_launch() -> tuple[CoKey, ...]:
+def hold_co_keys_for_launch() -> tuple[CoKey, ...]:
     """The same inside the opening transaction: no other wave takes these keys meanwhile."""
-    db.session.scalars(select(CoKeyRow).where(CoKeyRow.ended_at.is_(None)).order_by(CoKeyRow.id).with_for_update()).all()
-    return for_launch()
+    db.session.scalars(
+        select(CoKeyRow).where(CoKeyRow.ended_at.is_(None)).order_by(CoKeyRow.id).with_for_update()
+    ).all()
+    return co_keys_for_launch()
 
 
 def _check_seals(public: bytes) -> None:
     try:
-        sealing.seal_again(public, "probe", b"probe")
+        sealing.seal_outer_layer(public, "probe", b"probe")
     except ValueError as error:
         raise Refused(
             "co-key-unusable",
@@ -124,5 +140,11 @@ def _check_seals(public: bytes) -> None:
         ) from error
 
 
-def _registered(row: CoKeyRow, sealed: dict[bytes, str]) -> Registered:
-    return Registered(row.id, CoKey(row.name, row.public_key), row.registered_at, row.ended_at, sealed.get(row.public_key))
+def _registered(row: CoKeyRow, sealed: dict[bytes, str]) -> RegisteredCoKey:
+    return RegisteredCoKey(
+        row.id,
+        CoKey(row.name, row.public_key),
+        row.registered_at,
+        row.ended_at,
+        sealed.get(row.public_key),
+    )

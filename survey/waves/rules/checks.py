@@ -39,13 +39,14 @@ def check_year(opens: datetime) -> None:
         )
 
 
-def check_length(opens: datetime, closes: datetime) -> None:
+def check_wave_length(opens: datetime, closes: datetime) -> None:
     """Refuses a wave that would close before it opens, or stay open for longer than a quarter."""
     check_year(opens)
     if closes <= opens:
         raise Refused(
             "closes-before-opening",
-            f"The wave would close ({closes:%Y-%m-%d %H:%M}) before it opens ({opens:%Y-%m-%d %H:%M}). Give a later closing date.",
+            f"The wave would close ({closes:%Y-%m-%d %H:%M}) before it opens"
+            f" ({opens:%Y-%m-%d %H:%M}). Give a later closing date.",
         )
     if closes - opens > timedelta(days=92):
         raise Refused(
@@ -89,7 +90,8 @@ def check_skips(wave: Wave) -> None:
     if wave.state is WaveState.OPEN:
         raise Refused(
             "wave-open-already",
-            f"{wave.slug} is open already, so it cannot be skipped. It can be closed early, or given up unread.",
+            f"{wave.slug} is open already, so it cannot be skipped. It can be closed early, or"
+            " given up unread.",
             wave=wave.slug,
         )
     if wave.state is not WaveState.PLANNED:
@@ -143,7 +145,8 @@ def check_ceremony(wave: Wave) -> None:
     if not wave.is_strict:
         raise Refused(
             "wave-without-representative",
-            f"{wave.slug} is not sealed to a representative’s key, so there is no ceremony: it is counted when it closes.",
+            f"{wave.slug} is not sealed to a representative’s key, so there is no ceremony: it is"
+            " counted when it closes.",
         )
 
 
@@ -152,5 +155,6 @@ def check_audience(invited: int) -> None:
     if invited < MINIMUM_INVITED:
         raise Refused(
             "too-few-invited",
-            f"Only {how_many(invited, 'person')} would be invited; a wave needs at least {MINIMUM_INVITED}, or answers could be traced.",
+            f"Only {how_many(invited, 'person')} would be invited; a wave needs at least"
+            f" {MINIMUM_INVITED}, or answers could be traced.",
         )

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
-from survey.kernel.tabular import Table, as_table, plain, read_text
+from survey.kernel.tabular import Table, as_table, comparable_heading, decode_text
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2990, 12, 31)
 LONGEST_NAME = 80
@@ -50,14 +50,15 @@ def read_holiday(day: str, name: str = "") -> Holiday:
     if not called.isprintable() or len(called) > LONGEST_NAME:
         raise Refused(
             "holiday-name-unprintable",
-            f"The name of {found} is too long or holds what cannot be printed. Write at most {LONGEST_NAME} characters.",
+            f"The name of {found} is too long or holds what cannot be printed. Write at most"
+            f" {LONGEST_NAME} characters.",
         )
     return Holiday(found, called)
 
 
-def read_file(content: bytes) -> tuple[Holiday, ...]:
+def read_holiday_file(content: bytes) -> tuple[Holiday, ...]:
     """The holidays in a file, by day; refuses a file with any fault, naming each line and what is wrong with it."""
-    text = read_text(content, largest=LARGEST, advice="Leave out what is long past or far away.")
+    text = decode_text(content, largest=LARGEST, advice="Leave out what is long past or far away.")
     is_calendar = text.content.lstrip().upper().startswith("BEGIN:VCALENDAR")
     rows = _of_calendar(text.content) if is_calendar else _of_table(as_table(text, _is_expected))
     found: dict[date, Holiday] = {}
@@ -84,7 +85,8 @@ def read_file(content: bytes) -> tuple[Holiday, ...]:
     if len(found) > MOST:
         raise Refused(
             "holidays-file-too-long",
-            f"The file holds {how_many(len(found), 'day')}; {MOST} are the most. Leave out what is long past or far away.",
+            f"The file holds {how_many(len(found), 'day')}; {MOST} are the most. Leave out what is"
+            " long past or far away.",
         )
     return tuple(sorted(found.values()))
 
@@ -99,10 +101,11 @@ def _of_table(table: Table) -> Iterator[tuple[int, str, str]]:
         if record.fault:
             raise Refused(
                 "holidays-file-unreadable",
-                f"Line {record.line} of the file cannot be read: {record.fault}. Write one day a line, for example: {EXAMPLE}",
+                f"Line {record.line} of the file cannot be read: {record.fault}. Write one day a"
+                f" line, for example: {EXAMPLE}",
             )
         cells = [cell.strip() for cell in record.cells]
-        is_heading = is_first and plain(cells[0]) in _HEADINGS
+        is_heading = is_first and comparable_heading(cells[0]) in _HEADINGS
         is_first = False
         if any(cells) and not is_heading:
             yield record.line, cells[0], cells[1] if len(cells) > 1 else ""

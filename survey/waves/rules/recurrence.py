@@ -61,19 +61,24 @@ class Rule:
         until = dict(_parts(self.value)).get("UNTIL")
         if until and _last(until, zone) < anchor:
             fault = (
-                f"UNTIL={until} lies before the first opening ({anchor:%Y-%m-%d}), so nothing is left. Write a later date, or leave it out."
+                f"UNTIL={until} lies before the first opening ({anchor:%Y-%m-%d}), so nothing is"
+                " left. Write a later date, or leave it out."
             )
             raise Refused("rule-unusable", REFUSED, details=(fault,))
         near = takewhile(lambda day: day <= anchor + LOOKED_AHEAD, self.occurrences(anchor, zone))
         named = list(islice(near, _COMPARED))
         if len(named) == 1 and not re.search("COUNT|UNTIL", self.value):
-            fault = f"It names no day within ten years of {anchor:%Y-%m-%d}. Write one that comes round, {EXAMPLE}."
+            fault = (
+                f"It names no day within ten years of {anchor:%Y-%m-%d}. Write one that comes"
+                f" round, {EXAMPLE}."
+            )
             raise Refused("rule-unusable", REFUSED, details=(fault,))
         shortest = min(((later - earlier).days for earlier, later in pairwise(named)), default=None)
         if shortest is not None and shortest <= days:
             fault = (
-                f"It opens the next wave {how_many(shortest, 'day')} after one that stays open for {days}, and two are "
-                f"never open together. Let it ask more rarely{f', or give at most {shortest - 1} days' if shortest > 1 else ''}."
+                f"It opens the next wave {how_many(shortest, 'day')} after one that stays open for"
+                f" {days}, and two are never open together. Let it ask more"
+                f" rarely{f', or give at most {shortest - 1} days' if shortest > 1 else ''}."
             )
             raise Refused("rule-unusable", REFUSED, details=(fault,))
 
@@ -88,7 +93,8 @@ def read_rule(text: str) -> Rule:
     if len(value) > LONGEST:
         raise Refused(
             "rule-too-long",
-            f"The rule has {len(value)} characters; {LONGEST} are enough for any. Write a shorter one, {EXAMPLE}.",
+            f"The rule has {len(value)} characters; {LONGEST} are enough for any. Write a shorter"
+            f" one, {EXAMPLE}.",
         )
     if faults := tuple(_faults(_parts(value))):
         raise Refused("rule-unusable", REFUSED, details=faults)
@@ -96,7 +102,9 @@ def read_rule(text: str) -> Rule:
 
 
 def _parts(value: str) -> list[tuple[str, str]]:
-    written = (part.partition("=") for part in value.removeprefix(PREFIX).removesuffix(";").split(";"))
+    written = (
+        part.partition("=") for part in value.removeprefix(PREFIX).removesuffix(";").split(";")
+    )
     return [(name, given) for name, _, given in written]
 
 
@@ -110,7 +118,11 @@ def _last(until: str, zone: str) -> datetime:
     if len(until) == 8:
         return datetime.combine(day, time.max)
     moment = datetime.strptime(until[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007
-    return moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone)).replace(tzinfo=None) if until.endswith("Z") else moment
+    return (
+        moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        if until.endswith("Z")
+        else moment
+    )
 
 
 def _faults(parts: list[tuple[str, str]]) -> Iterator[str]:
@@ -120,16 +132,26 @@ def _faults(parts: list[tuple[str, str]]) -> Iterator[str]:
         yield fault
     for name, number in often.items():
         if number > 1:
-            yield f"{_short(name)} stands there {number} times. Write it once, with its values separated by commas."
+            yield (
+                f"{_short(name)} stands there {number} times. Write it once, with its values"
+                " separated by commas."
+            )
     for name, values in given.items():
         if name != "FREQ" and (fault := _fault(name, values, frequency)):
             yield fault
     if "COUNT" in given and "UNTIL" in given:
         yield "COUNT and UNTIL exclude each other. Keep one of them."
-    if "BYSETPOS" in given and not any(name.startswith("BY") and name != "BYSETPOS" for name in given):
-        yield "BYSETPOS chooses among the days of another part, and there is none. Add BYDAY, for example BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1."
+    if "BYSETPOS" in given and not any(
+        name.startswith("BY") and name != "BYSETPOS" for name in given
+    ):
+        yield (
+            "BYSETPOS chooses among the days of another part, and there is none. Add BYDAY, for"
+            " example BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1."
+        )
     if "BYWEEKNO" in given and re.search(r"\d", given.get("BYDAY", "")):
-        yield "BYDAY may not have numbers beside BYWEEKNO. Write the day alone, for example BYDAY=MO."
+        yield (
+            "BYDAY may not have numbers beside BYWEEKNO. Write the day alone, for example BYDAY=MO."
+        )
 
 
 def _frequency_fault(frequency: str) -> str | None:
@@ -138,19 +160,34 @@ def _frequency_fault(frequency: str) -> str | None:
         return f"FREQ is missing. Start with it: one of {instead}."
     if frequency in _FINER:
         return f"FREQ={frequency} is finer than daily. Write one of {instead}."
-    return None if frequency in FREQUENCIES else f"FREQ={_short(frequency)} is not known. Write one of {instead}."
+    return (
+        None
+        if frequency in FREQUENCIES
+        else f"FREQ={_short(frequency)} is not known. Write one of {instead}."
+    )
 
 
 def _fault(name: str, values: str, frequency: str) -> str | None:
     """What is wrong with one part and what to write instead, if anything is."""
     if name in {"BYHOUR", "BYMINUTE", "BYSECOND"}:
-        return f"{name} is finer than daily. Leave it out: a wave opens at the hour of the first opening."
+        return (
+            f"{name} is finer than daily. Leave it out: a wave opens at the hour of the first"
+            " opening."
+        )
     if name not in _PARTS:
-        return f"{_short(name) or 'An empty part'} is not a part of a rule. Leave it out; RFC 5545 has FREQ, {', '.join(_PARTS)}."
+        return (
+            f"{_short(name) or 'An empty part'} is not a part of a rule. Leave it out; RFC 5545 has"
+            f" FREQ, {', '.join(_PARTS)}."
+        )
     is_good, instead, only_with = _PARTS[name]
     if only_with and frequency in FREQUENCIES and frequency not in only_with:
-        return f"{name} does not go with FREQ={frequency}. Leave it out, or write FREQ={' or FREQ='.join(only_with)}."
-    if not all(is_good(value, frequency) for value in values.split(",")) or ("," in values and not name.startswith("BY")):
+        return (
+            f"{name} does not go with FREQ={frequency}. Leave it out, or write"
+            f" FREQ={' or FREQ='.join(only_with)}."
+        )
+    if not all(is_good(value, frequency) for value in values.split(",")) or (
+        "," in values and not name.startswith("BY")
+    ):
         return f"{name}={_short(values)} is not possible. Write {instead}."
     return None
 
@@ -183,13 +220,33 @@ def _is_until(value: str, _frequency: str) -> bool:
 # What each part may hold, what to write when it does not, and the frequencies it goes with (RFC 5545; none named: all).
 _PARTS: dict[str, tuple[Callable[[str, str], bool], str, tuple[str, ...]]] = {
     "INTERVAL": (_between(1, 1000), "a whole number from 1 on, for example INTERVAL=6", ()),
-    "COUNT": (_between(1, 1000), "how many waves there shall be in all, from 1 on, for example COUNT=8", ()),
+    "COUNT": (
+        _between(1, 1000),
+        "how many waves there shall be in all, from 1 on, for example COUNT=8",
+        (),
+    ),
     "UNTIL": (_is_until, "a date such as UNTIL=20281231", ()),
-    "BYDAY": (_is_day, "days such as BYDAY=MO, or with FREQ=MONTHLY the second Monday, BYDAY=2MO", ()),
-    "BYMONTHDAY": (_between(1, 31, signed=True), "days of the month, 1 to 31, or -1 for the last", ("DAILY", "MONTHLY", "YEARLY")),
-    "BYYEARDAY": (_between(1, 366, signed=True), "days of the year, 1 to 366, or -1 for the last", ("YEARLY",)),
+    "BYDAY": (
+        _is_day,
+        "days such as BYDAY=MO, or with FREQ=MONTHLY the second Monday, BYDAY=2MO",
+        (),
+    ),
+    "BYMONTHDAY": (
+        _between(1, 31, signed=True),
+        "days of the month, 1 to 31, or -1 for the last",
+        ("DAILY", "MONTHLY", "YEARLY"),
+    ),
+    "BYYEARDAY": (
+        _between(1, 366, signed=True),
+        "days of the year, 1 to 366, or -1 for the last",
+        ("YEARLY",),
+    ),
     "BYWEEKNO": (_between(1, 53, signed=True), "weeks of the year, 1 to 53", ("YEARLY",)),
     "BYMONTH": (_between(1, 12), "months from 1 to 12, for example BYMONTH=3,9", ()),
     "BYSETPOS": (_between(1, 366, signed=True), "a position from 1 on, or -1 for the last", ()),
-    "WKST": (lambda value, _: bool(re.fullmatch(_DAYS, value)), "the day a week starts on, for example WKST=MO", ()),
+    "WKST": (
+        lambda value, _: bool(re.fullmatch(_DAYS, value)),
+        "the day a week starts on, for example WKST=MO",
+        (),
+    ),
 }

@@ -51,7 +51,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class PlannedOpening:
     """One planned opening of a survey: its number, the key of its period, the date that the cadence names, and when it really opens."""
 
     number: int
@@ -70,7 +70,9 @@ def read_cadence(text: str) -> Cadence | Rule:
         return read_rule(text)
     if text not in {one.value for one in Cadence}:
         known = f"{', '.join(Cadence)}, or a rule such as {PREFIX}FREQ=MONTHLY;INTERVAL=6"
-        raise Refused("cadence-not-offered", f"The cadence {text[:80]!r} is not offered. Use {known}")
+        raise Refused(
+            "cadence-not-offered", f"The cadence {text[:80]!r} is not offered. Use {known}"
+        )
     return Cadence(text)
 
 
@@ -87,7 +89,7 @@ def half_period(survey: Survey, period: str | None) -> timedelta:
         return timedelta(days=15 * survey.cadence.months)
     dates: list[datetime] = []
     found = False
-    for one in islice(openings(survey), FURTHEST if period else 2):
+    for one in islice(planned_openings(survey), FURTHEST if period else 2):
         dates.append(one.nominal)
         if found:
             break
@@ -102,7 +104,9 @@ def is_missed(wave: Wave, survey: Survey, now: datetime) -> bool:
     return late > timedelta(0) and late > half_period(survey, None if wave.one_off else wave.period)
 
 
-def openings(survey: Survey, holidays: AbstractSet[date] = NONE_LISTED) -> Iterator[Opening]:
+def planned_openings(
+    survey: Survey, holidays: AbstractSet[date] = NONE_LISTED
+) -> Iterator[PlannedOpening]:
     """All planned openings in order, computed from the anchor, never from the last wave, so nothing drifts.
 
     A missing day means the month's last; a weekend or a listed holiday moves to the next working day. The anchor itself is kept as
@@ -110,7 +114,12 @@ def openings(survey: Survey, holidays: AbstractSet[date] = NONE_LISTED) -> Itera
     """
     for number, nominal in enumerate(_nominal(survey)):
         day = next_working_day(nominal.date(), holidays) if number else nominal.date()
-        yield Opening(number, _period(survey.cadence, nominal), nominal, datetime.combine(day, survey.opens.time()))
+        yield PlannedOpening(
+            number,
+            _period(survey.cadence, nominal),
+            nominal,
+            datetime.combine(day, survey.opens.time()),
+        )
 
 
 def _nominal(survey: Survey) -> Iterator[datetime]:
@@ -127,10 +136,16 @@ def _nominal(survey: Survey) -> Iterator[datetime]:
 def _period(cadence: Cadence | Rule, nominal: datetime) -> str:
     if isinstance(cadence, Rule):
         return f"{nominal:%Y-%m-%d}"
-    return f"{nominal.year}-q{(nominal.month + 2) // 3}" if cadence is Cadence.QUARTERLY else f"{nominal:%Y-%m}"
+    return (
+        f"{nominal.year}-q{(nominal.month + 2) // 3}"
+        if cadence is Cadence.QUARTERLY
+        else f"{nominal:%Y-%m}"
+    )
 
 
-def opening(survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> datetime:
+def planned_opening(
+    survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED
+) -> datetime:
     """The planned opening number 0, 1, 2 ... of a survey.
 
     >>> from survey.waves.rules.surveys import Cadence, Survey
@@ -140,7 +155,7 @@ def opening(survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LIST
     >>> str(opening(plan, 1, {date(2026, 4, 30), date(2026, 5, 1)}).date())
     '2026-05-04'
     """
-    return next(islice(openings(survey, holidays), number, None)).opens
+    return next(islice(planned_openings(survey, holidays), number, None)).opens
 
 
 def period_key(survey: Survey, number: int) -> str:
@@ -150,14 +165,28 @@ def period_key(survey: Survey, number: int) -> str:
     >>> period_key(plan, 0), period_key(plan, 5)
     ('2027-q1', '2028-q2')
     """
-    return next(islice(openings(survey), number, None)).period
+    return next(islice(planned_openings(survey), number, None)).period
 
 
-def following(survey: Survey, after: datetime, holidays: AbstractSet[date] = NONE_LISTED) -> Opening | None:
+def next_planned_opening(
+    survey: Survey, after: datetime, holidays: AbstractSet[date] = NONE_LISTED
+) -> PlannedOpening | None:
     """The first planned opening later than this wall-clock time; None when the survey's rule has ended."""
-    return next((one for one in islice(openings(survey, holidays), FURTHEST) if one.opens > after), None)
+    return next(
+        (one for one in islice(planned_openings(survey, holidays), FURTHEST) if one.opens > after),
+        None,
+    )
 
 
-def opening_of(survey: Survey, period: str, holidays: AbstractSet[date] = NONE_LISTED) -> Opening | None:
+def opening_of_period(
+    survey: Survey, period: str, holidays: AbstractSet[date] = NONE_LISTED
+) -> PlannedOpening | None:
     """The planned opening of this period; None for a wave outside the cadence."""
-    return next((one for one in islice(openings(survey, holidays), FURTHEST) if one.period == period), None)
+    return next(
+        (
+            one
+            for one in islice(planned_openings(survey, holidays), FURTHEST)
+            if one.period == period
+        ),
+        None,
+    )

@@ -7,7 +7,7 @@ from itertools import groupby
 from dateutil.relativedelta import relativedelta
 
 from survey.waves.rules.surveys import Cadence
-from survey.waves.rules.waves import Group, Wave, WaveState
+from survey.waves.rules.waves import ReportingGroup, Wave, WaveState
 
 THIRDS = 3
 OFFERED_FROM = 90  # people; below, a third is so small that its months say nothing
@@ -20,7 +20,7 @@ def usual_questionnaire(cadence: str) -> str:
     return "monthly_3" if cadence == Cadence.MONTHLY_THIRDS.value else "quarterly_8"
 
 
-def part(anchor: datetime, period: str) -> tuple[str, int]:
+def third_of_quarter(anchor: datetime, period: str) -> tuple[str, int]:
     """The quarter and the third that a month belongs to, counted from the survey's first opening.
 
     >>> part(datetime(2027, 1, 11, 9), "2027-03"), part(datetime(2026, 11, 2, 9), "2027-02")
@@ -42,7 +42,7 @@ def last_closing(closes: date, third: int) -> date:
     return closes + relativedelta(months=THIRDS - third)
 
 
-def complete(thirds: Sequence[Wave], *, is_ended: bool) -> tuple[tuple[Wave, ...], ...]:
+def completed_quarters(thirds: Sequence[Wave], *, is_ended: bool) -> tuple[tuple[Wave, ...], ...]:
     """The quarters, each by its thirds, of which no more will come and some were counted, among all thirds of one survey.
 
     No more will come when all three have ended, or when a later quarter has begun, for then the missing one was never planned; and
@@ -53,15 +53,16 @@ def complete(thirds: Sequence[Wave], *, is_ended: bool) -> tuple[tuple[Wave, ...
     return tuple(
         held
         for at, held in enumerate(by_quarter)
-        if any(item.is_published for item in held) and _is_over(held, is_last=at == len(by_quarter) - 1, is_ended=is_ended)
+        if any(item.is_published for item in held)
+        and _is_over(held, is_last=at == len(by_quarter) - 1, is_ended=is_ended)
     )
 
 
-def everybody(thirds: Sequence[Wave]) -> Group:
+def group_of_everybody(thirds: Sequence[Wave]) -> ReportingGroup:
     """All who were invited in a quarter, those of a void third too, as one group."""
     groups = [group for item in thirds for group in item.groups]
     departments = sorted({name for group in groups for name in group.members})
-    return Group(ALL_THIRDS, sum(group.invited for group in groups), tuple(departments))
+    return ReportingGroup(ALL_THIRDS, sum(group.invited for group in groups), tuple(departments))
 
 
 def _is_over(held: Sequence[Wave], *, is_last: bool, is_ended: bool) -> bool:

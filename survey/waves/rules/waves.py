@@ -47,7 +47,8 @@ class Target:
             if value is not None and not 0 < value < 1:
                 raise Refused(
                     "target-no-share",
-                    f"The {name} is {value:g}; write a share between 0 and 1, for example 0.8 for 80%.",
+                    f"The {name} is {value:g}; write a share between 0 and 1, for example 0.8 for"
+                    " 80%.",
                 )
         if self.minimum is not None and self.minimum >= self.target:
             raise Refused(
@@ -62,7 +63,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ReportingGroup:
     """One reporting group of the frozen partition: the departments it holds and how many people were invited."""
 
     name: str
@@ -98,7 +99,7 @@ class Wave:
     minimum_group: int
     minimum_detail: int
     targets: dict[str, Target]
-    groups: tuple[Group, ...]
+    groups: tuple[ReportingGroup, ...]
     public_key: bytes | None
     imported: bool
     baseline: bool
@@ -109,7 +110,9 @@ class Wave:
     co_keys: tuple[CoKey, ...] = ()
     key_missing_since: datetime | None = None
     reminders: int = REMINDERS
-    quarter: str | None = None  # of monthly thirds: the period that the third belongs to, or that the pool is the result of
+    quarter: str | None = (
+        None  # of monthly thirds: the period that the third belongs to, or that the pool is the result of
+    )
     third: int | None = None
 
     @property
@@ -137,12 +140,12 @@ class Wave:
     @property
     def opens_at(self) -> datetime:
         """The instant of opening."""
-        return instant(self.opens, self.timezone)
+        return to_utc(self.opens, self.timezone)
 
     @property
     def closes_at(self) -> datetime:
         """The instant after which no answer is taken."""
-        return instant(self.closes, self.timezone)
+        return to_utc(self.closes, self.timezone)
 
     def takes_answers(self, now: datetime) -> bool:
         """Whether an answer sent now counts: by the clock, not by the state alone, so that a late tick lengthens nothing."""
@@ -159,7 +162,7 @@ class Wave:
         return self.state in {WaveState.COUNTED, WaveState.SHARED}
 
 
-def instant(wall: datetime, zone: str) -> datetime:
+def to_utc(wall: datetime, zone: str) -> datetime:
     """A wall-clock time as an instant; one that does not exist takes the offset before the gap, one that comes twice
     means the first (RFC 5545; `zoneinfo` with fold=0).
 
@@ -171,12 +174,12 @@ def instant(wall: datetime, zone: str) -> datetime:
     return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(ZoneInfo("UTC"))
 
 
-def wall_clock(moment: datetime, zone: str) -> datetime:
+def to_wall_clock(moment: datetime, zone: str) -> datetime:
     """An instant as the clock on the wall shows it, to the minute."""
     return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
 
 
-def printed(wall: datetime, zone: str, *, several_zones: bool = False) -> str:
+def printed_time(wall: datetime, zone: str, *, several_zones: bool = False) -> str:
     """A moment as an employee reads it: weekday, date and hour, and the zone where staff sit in several.
 
     >>> printed(datetime(2027, 1, 25, 17, 0), "Europe/London", several_zones=True)
@@ -196,7 +199,9 @@ def closing_time(opens: datetime, days: int) -> datetime:
     return datetime.combine(opens.date() + timedelta(days=days + late), CLOSING_TIME)
 
 
-def times_when_opened(opens: datetime, closes: datetime, wall: datetime) -> tuple[datetime, datetime]:
+def times_when_opened(
+    opens: datetime, closes: datetime, wall: datetime
+) -> tuple[datetime, datetime]:
     """Opening and closing of a wave planned for these times that really opens at `wall`: its length in days is kept.
 
     Some late hours of the planned day move nothing.
@@ -220,10 +225,14 @@ def days_lost(wave: Wave, outages: Sequence[tuple[datetime, datetime]], now: dat
     """  # noqa: D205
     if wave.state is not WaveState.OPEN or wave.extended_days:
         return 0
-    during = [(begun, ended) for begun, ended in outages if begun < wave.closes_at and ended > wave.opens_at]
+    during = [
+        (begun, ended)
+        for begun, ended in outages
+        if begun < wave.closes_at and ended > wave.opens_at
+    ]
     lost = sum((ended - max(begun, wave.opens_at)) // timedelta(days=1) for begun, ended in during)
     days = min(lost, LONGEST_EXTENSION)
-    return days if instant(wave.closes + timedelta(days=days), wave.timezone) > now else 0
+    return days if to_utc(wave.closes + timedelta(days=days), wave.timezone) > now else 0
 
 
 def named_period(key: str, opened: date) -> str:

@@ -16,7 +16,7 @@ from survey.waves.tables import HolidayRow
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HolidayChange:
     """What came of a change to the list: the days it was about, and the planned waves that moved."""
 
     holidays: tuple[Holiday, ...]
@@ -25,14 +25,21 @@ class Change:
 
 def list_holidays() -> tuple[Holiday, ...]:
     """All listed holidays by day."""
-    return tuple(Holiday(row.day, row.name) for row in db.session.scalars(select(HolidayRow).order_by(HolidayRow.day)))
+    return tuple(
+        Holiday(row.day, row.name)
+        for row in db.session.scalars(select(HolidayRow).order_by(HolidayRow.day))
+    )
 
 
-def add_holidays(holidays: Sequence[Holiday], now: datetime, *, actor: str | None = None) -> Change:
+def add_holidays(
+    holidays: Sequence[Holiday], now: datetime, *, actor: str | None = None
+) -> HolidayChange:
     """Lists these days (one listed already takes the new name) and moves the planned waves of a cadence that fell on them."""
     with transaction() as session:
         known = {one.day: one for one in list_holidays()}
-        fresh = tuple(sorted({one.day: one for one in holidays if known.get(one.day) != one}.values()))
+        fresh = tuple(
+            sorted({one.day: one for one in holidays if known.get(one.day) != one}.values())
+        )
         if len({*known, *(one.day for one in fresh)}) > MOST:
             raise Refused(
                 "too-many-holidays",
@@ -43,10 +50,12 @@ def add_holidays(holidays: Sequence[Holiday], now: datetime, *, actor: str | Non
         session.flush()
         if fresh:
             record("holidays listed", {"days": {str(one.day): one.name for one in fresh}}, actor)
-        return Change(fresh, waves.move_planned(now, actor=actor))
+        return HolidayChange(fresh, waves.move_planned(now, actor=actor))
 
 
-def remove_holidays(days: Sequence[date], now: datetime, *, actor: str | None = None) -> Change:
+def remove_holidays(
+    days: Sequence[date], now: datetime, *, actor: str | None = None
+) -> HolidayChange:
     """Takes days off the list; planned waves that had moved because of them go back. Refuses a day that is not listed."""
     with transaction() as session:
         known = {one.day: one for one in list_holidays()}
@@ -54,4 +63,6 @@ def remove_holidays(days: Sequence[date], now: datetime, *, actor: str | None = 
             raise NotFound("holiday", f"{missing[0]} is not a listed holiday.")
         session.execute(delete(HolidayRow).where(HolidayRow.day.in_(days)))
         record("holidays removed", {"days": [str(day) for day in sorted(set(days))]}, actor)
-        return Change(tuple(known[day] for day in sorted(set(days))), waves.move_planned(now, actor=actor))
+        return HolidayChange(
+            tuple(known[day] for day in sorted(set(days))), waves.move_planned(now, actor=actor)
+        )

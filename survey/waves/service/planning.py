@@ -14,7 +14,7 @@ from survey.waves.rules import checks, surveys, thirds, waves
 from survey.waves.rules.recurrence import Rule
 from survey.waves.rules.surveys import Cadence
 from survey.waves.rules.waves import Wave, WaveState
-from survey.waves.service.reading import wave
+from survey.waves.service.reading import find_wave
 from survey.waves.service.rows import (
     listed_holidays,
     locked_survey_row,
@@ -29,22 +29,25 @@ from survey.waves.tables import SurveyRow, WaveRow
 
 def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
     """A one-off wave beside the cadence."""
-    checks.check_length(opens, closes)
+    checks.check_wave_length(opens, closes)
     with transaction():
         row = locked_survey_row(survey_name)
         plan, period = survey_of(row), f"{opens:%Y-%m-%d}"
         checks.check_not_ended(plan)
-        if isinstance(plan.cadence, Rule) and surveys.opening_of(plan, period):
+        if isinstance(plan.cadence, Rule) and surveys.opening_of_period(plan, period):
             raise Refused(
                 "day-of-cadence",
-                f"The cadence of {row.name} has a wave of its own on {period}. Choose another day for this one.",
+                f"The cadence of {row.name} has a wave of its own on {period}. Choose another day"
+                " for this one.",
             )
         planned = plan_row(row, period, opens, closes, one_off=True)
         record("wave planned", {"wave": planned.slug})
         return wave_of(planned)
 
 
-def asked_twice(item: Wave, people: Callable[[str], AbstractSet[str]]) -> tuple[str, ...]:
+def warn_of_overlapping_waves(
+    item: Wave, people: Callable[[str], AbstractSet[str]]
+) -> tuple[str, ...]:
     """A warning for each wave about another provider that asks some of the same people within 30 days; planning it is not refused.
 
     The planned waves of a survey that is paused or ended ask nobody. `people` gives whom an audience means; none while that is not known.
@@ -57,7 +60,9 @@ def asked_twice(item: Wave, people: Callable[[str], AbstractSet[str]]) -> tuple[
         and _may_meet(people(other.audience), people(item.audience))
     ]
     return tuple(
-        f"{one.slug}, about another provider, opens on {one.opens:%Y-%m-%d}: staff are asked twice within 30 days." for one in near
+        f"{one.slug}, about another provider, opens on {one.opens:%Y-%m-%d}: staff are asked twice"
+        " within 30 days."
+        for one in near
     )
 
 
@@ -69,20 +74,42 @@ def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date)
     """The wave that an imported history belongs to: another tool asked, on these days."""
     opens = datetime.combine(opened, datetime.min.time())
     closes = datetime.combine(closed, waves.CLOSING_TIME)
-    checks.check_length(opens, closes)
+    checks.check_wave_length(opens, closes)
     with transaction():
-        return wave_of(plan_row(survey_row(survey_name), wave_slug, opens, closes, wave_slug=wave_slug, imported=True))
+        return wave_of(
+            plan_row(
+                survey_row(survey_name),
+                wave_slug,
+                opens,
+                closes,
+                wave_slug=wave_slug,
+                imported=True,
+            )
+        )
 
 
 def plan_following(survey_id: str, after: datetime) -> None:
     """Plans the next wave of the cadence after this wall-clock time, once per period; none for an ended survey or rule."""
     with transaction() as session:
         row = session.scalars(select(SurveyRow).where(SurveyRow.id == survey_id)).one()
-        upcoming = surveys.following(survey_of(row), after, listed_holidays()) if row.state != "ended" else None
+        upcoming = (
+            surveys.next_planned_opening(survey_of(row), after, listed_holidays())
+            if row.state != "ended"
+            else None
+        )
         if upcoming is None:
             return
-        if session.scalar(select(WaveRow.id).where(WaveRow.survey_id == survey_id, WaveRow.period == upcoming.period)) is None:
-            plan_row(row, upcoming.period, upcoming.opens, waves.closing_time(upcoming.opens, row.days))
+        if (
+            session.scalar(
+                select(WaveRow.id).where(
+                    WaveRow.survey_id == survey_id, WaveRow.period == upcoming.period
+                )
+            )
+            is None
+        ):
+            plan_row(
+                row, upcoming.period, upcoming.opens, waves.closing_time(upcoming.opens, row.days)
+            )
 
 
 def move_planned(now: datetime, *, actor: str | None = None) -> tuple[Wave, ...]:
@@ -93,19 +120,31 @@ def move_planned(now: datetime, *, actor: str | None = None) -> tuple[Wave, ...]
     moved: list[Wave] = []
     with transaction() as session:
         holidays = listed_holidays()
-        query = select(WaveRow).where(WaveRow.state == WaveState.PLANNED.value, WaveRow.one_off.is_(False), WaveRow.imported.is_(False))
+        query = select(WaveRow).where(
+            WaveRow.state == WaveState.PLANNED.value,
+            WaveRow.one_off.is_(False),
+            WaveRow.imported.is_(False),
+        )
         for row in session.scalars(query.order_by(WaveRow.id).with_for_update(of=WaveRow)).all():
-            named = surveys.opening_of(survey_of(row.survey), row.period, holidays)
-            times = [waves.instant(wall, row.timezone) for wall in (row.opens, named.opens)] if named and named.number else [now]
+            named = surveys.opening_of_period(survey_of(row.survey), row.period, holidays)
+            times = (
+                [waves.to_utc(wall, row.timezone) for wall in (row.opens, named.opens)]
+                if named and named.number
+                else [now]
+            )
             if named is None or min(times) <= now or named.opens == row.opens:
                 continue
-            record("wave moved", {"wave": row.slug, "from": row.opens.isoformat(), "to": named.opens.isoformat()}, actor)
+            record(
+                "wave moved",
+                {"wave": row.slug, "from": row.opens.isoformat(), "to": named.opens.isoformat()},
+                actor,
+            )
             row.opens, row.closes = named.opens, waves.closing_time(named.opens, row.survey.days)
             moved.append(wave_of(row))
     return tuple(moved)
 
 
-def skip(name: str, reason: str, *, actor: str | None = None) -> Wave:
+def skip_wave(name: str, reason: str, *, actor: str | None = None) -> Wave:
     """Leaves a planned wave out, for a reason that is shown wherever it would be, and plans the next of its cadence."""
     said = " ".join(reason.split())
     if not said or not said.isprintable():
@@ -114,18 +153,20 @@ def skip(name: str, reason: str, *, actor: str | None = None) -> Wave:
             "Say why, in a line. It is shown wherever the wave would be.",
         )
     with transaction():
-        row = row_held_with_survey(wave(name))
+        row = row_held_with_survey(find_wave(name))
         checks.check_skips(wave_of(row))
         _drop(row, f"skipped: {said}"[:300])
         record("wave skipped", {"wave": row.slug, "reason": said[:300]}, actor)
         return wave_of(row)
 
 
-def give_up(item: Wave, now: datetime, *, actor: str) -> bool:
+def give_up_wave(item: Wave, now: datetime, *, actor: str) -> bool:
     """Does not hold a wave whose opening was missed by more than half its period, and plans the next; False when it is not so any more."""
     with transaction():
         row = row_held_with_survey(item)
-        if row.state != WaveState.PLANNED.value or not surveys.is_missed(wave_of(row), survey_of(row.survey), now):
+        if row.state != WaveState.PLANNED.value or not surveys.is_missed(
+            wave_of(row), survey_of(row.survey), now
+        ):
             return False
         _drop(row, waves.NOT_OPENED)
         record("wave void", {"wave": row.slug, "reason": waves.NOT_OPENED}, actor)
@@ -175,12 +216,12 @@ def plan_row(
         groups=[],
     )
     if row.cadence == Cadence.MONTHLY_THIRDS.value and not (one_off or imported):
-        planned.quarter, planned.third = thirds.part(row.opens, period)
+        planned.quarter, planned.third = thirds.third_of_quarter(row.opens, period)
     db.session.add(planned)
     db.session.flush()
     return planned
 
 
-def is_period(survey_id: str, period: str) -> ColumnElement[bool]:
+def has_period(survey_id: str, period: str) -> ColumnElement[bool]:
     """The condition that a wave is that of one period of one survey."""
     return (WaveRow.survey_id == survey_id) & (WaveRow.period == period)

@@ -9,7 +9,7 @@ from survey.database import db
 from survey.kernel.errors import NotFound
 from survey.waves.rules import surveys
 from survey.waves.rules.surveys import Survey
-from survey.waves.rules.waves import CoKey, Group, Target, Wave, WaveState
+from survey.waves.rules.waves import CoKey, ReportingGroup, Target, Wave, WaveState
 from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
 
 
@@ -20,14 +20,20 @@ def listed_holidays() -> frozenset[date]:
 
 def waves_in_state(*states: WaveState) -> tuple[Wave, ...]:
     """Waves in one of these states by opening; planned ones of active surveys only."""
-    query = select(WaveRow).where(WaveRow.state.in_([s.value for s in states])).order_by(WaveRow.opens)
+    query = (
+        select(WaveRow).where(WaveRow.state.in_([s.value for s in states])).order_by(WaveRow.opens)
+    )
     rows = db.session.scalars(query).all()
-    return waves_of(row for row in rows if row.survey.state == "active" or row.state != WaveState.PLANNED.value)
+    return waves_of(
+        row for row in rows if row.survey.state == "active" or row.state != WaveState.PLANNED.value
+    )
 
 
 def locked_survey_row(name: str) -> SurveyRow:
     """The survey's row, locked until the end of the transaction."""
-    query = select(SurveyRow).where(SurveyRow.id == survey_row(name).id).with_for_update(of=SurveyRow)
+    query = (
+        select(SurveyRow).where(SurveyRow.id == survey_row(name).id).with_for_update(of=SurveyRow)
+    )
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
@@ -40,15 +46,25 @@ def row_held_with_survey(item: Wave) -> WaveRow:
 
 def locked_row(wave_id: str) -> WaveRow:
     """The wave's row, locked until the end of the transaction."""
-    query = select(WaveRow).where(WaveRow.id == wave_id).with_for_update(of=WaveRow).execution_options(populate_existing=True)
+    query = (
+        select(WaveRow)
+        .where(WaveRow.id == wave_id)
+        .with_for_update(of=WaveRow)
+        .execution_options(populate_existing=True)
+    )
     return db.session.scalars(query).one()
 
 
 def survey_row(name: str) -> SurveyRow:
     """The survey's row by name or slug; refuses an unknown one by naming those there are."""
-    row: SurveyRow | None = db.session.scalar(select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name)))
+    row: SurveyRow | None = db.session.scalar(
+        select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name))
+    )
     if row is None:
-        known = ", ".join(db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name))) or "none yet"
+        known = (
+            ", ".join(db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name)))
+            or "none yet"
+        )
         raise NotFound("survey", f"There is no survey {name[:80]!r}. Known: {known}")
     return row
 
@@ -85,7 +101,7 @@ def waves_of(rows: Iterable[WaveRow]) -> tuple[Wave, ...]:
 
 def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
     """A wave as a value; `holidays` as listed now unless they are given."""
-    groups = tuple(Group(g.name, g.invited, tuple(g.members)) for g in row.groups)
+    groups = tuple(ReportingGroup(g.name, g.invited, tuple(g.members)) for g in row.groups)
     return Wave(
         id=row.id,
         slug=row.slug,
@@ -120,7 +136,11 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
     )
 
 
-def store_groups(wave_id: str, groups: Sequence[Group]) -> None:
+def store_groups(wave_id: str, groups: Sequence[ReportingGroup]) -> None:
     """Keeps the frozen partition of a wave."""
     for group in groups:
-        db.session.add(WaveGroupRow(wave_id=wave_id, name=group.name, invited=group.invited, members=list(group.members)))
+        db.session.add(
+            WaveGroupRow(
+                wave_id=wave_id, name=group.name, invited=group.invited, members=list(group.members)
+            )
+        )

@@ -11,19 +11,19 @@ from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.waves.rules import checks, waves
-from survey.waves.rules.waves import CoKey, Group, Wave, WaveState
+from survey.waves.rules.waves import CoKey, ReportingGroup, Wave, WaveState
 from survey.waves.service.planning import plan_following
-from survey.waves.service.reading import number_of_earlier_waves, wave
+from survey.waves.service.reading import find_wave, number_of_earlier_waves
 from survey.waves.service.rows import locked_row, row_held_with_survey, store_groups, wave_of
 from survey.waves.tables import WaveRow
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class LaunchTerms:
     """What opening a wave freezes."""
 
     questionnaire_version: str
-    groups: tuple[Group, ...]
+    groups: tuple[ReportingGroup, ...]
     public_key: bytes
     probe: bytes
     co_keys: tuple[CoKey, ...] = ()
@@ -45,15 +45,20 @@ def hold_for_opening(item: Wave) -> None:
             survey=row.survey.slug,
             change="resume",
         )
-    other = db.session.scalar(select(WaveRow.slug).where(WaveRow.survey_id == item.survey_id, WaveRow.state == WaveState.OPEN.value))
+    other = db.session.scalar(
+        select(WaveRow.slug).where(
+            WaveRow.survey_id == item.survey_id, WaveRow.state == WaveState.OPEN.value
+        )
+    )
     if other:
         raise Refused(
             "another-wave-open",
-            f"{other} of the same survey is open; two are never open together. Wait for it, or close it first.",
+            f"{other} of the same survey is open; two are never open together. Wait for it, or"
+            " close it first.",
         )
 
 
-def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
+def freeze_wave(item: Wave, now: datetime, launch: LaunchTerms) -> Wave:
     """Opens a planned wave and freezes its terms; a wave that is not planned any more is refused.
 
     Opening by hand before the planned time, or a day late and more, moves the opening to now and keeps the length.
@@ -62,12 +67,14 @@ def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
         hold_for_opening(item)
         row = locked_row(item.id)
         planned = row.opens
-        wall = waves.wall_clock(now, row.timezone)
+        wall = waves.to_wall_clock(now, row.timezone)
         row.opens, row.closes = waves.times_when_opened(row.opens, row.closes, wall)
         early = number_of_earlier_waves(wave_of(row))
         row.state = WaveState.OPEN.value
         row.questionnaire_version = launch.questionnaire_version
-        row.targets = next((w.targets for w in _opened_thirds(row)), row.survey.targets)  # one quarter, one goal
+        row.targets = next(
+            (w.targets for w in _opened_thirds(row)), row.survey.targets
+        )  # one quarter, one goal
         row.reminders = row.survey.reminders
         row.public_key, row.probe = launch.public_key, launch.probe
         row.co_keys = [{"name": key.name, "public": key.public.hex()} for key in launch.co_keys]
@@ -79,7 +86,7 @@ def freeze(item: Wave, now: datetime, launch: Launch) -> Wave:
         return wave_of(row)
 
 
-def freeze_import(item: Wave, questionnaire_version: str, groups: Sequence[Group]) -> Wave:
+def freeze_import(item: Wave, questionnaire_version: str, groups: Sequence[ReportingGroup]) -> Wave:
     """Marks an imported wave as counted, with the partition that its file gave."""
     with transaction() as session:
         row = locked_row(item.id)
@@ -92,7 +99,7 @@ def freeze_import(item: Wave, questionnaire_version: str, groups: Sequence[Group
         return wave_of(row)
 
 
-def close(item: Wave, now: datetime, reason: str | None) -> Wave:
+def close_for_answers(item: Wave, now: datetime, reason: str | None) -> Wave:
     """Ends the taking of answers; before the closing date only with a reason, which is kept. Harmless when repeated."""
     with transaction() as session:
         row = locked_row(item.id)
@@ -101,22 +108,25 @@ def close(item: Wave, now: datetime, reason: str | None) -> Wave:
             if now < wave_of(row).closes_at:
                 row.closed_early = " ".join((reason or "").split())[:300]
                 row.baseline = False  # a wave cut short sets no targets
-                row.closes = max(waves.wall_clock(now, row.timezone), row.opens + timedelta(minutes=1))
+                row.closes = max(
+                    waves.to_wall_clock(now, row.timezone), row.opens + timedelta(minutes=1)
+                )
             row.state = WaveState.CLOSED.value
         session.flush()
         return wave_of(row)
 
 
-def extend(name: str, days: int, now: datetime) -> Wave:
+def extend_wave(name: str, days: int, now: datetime) -> Wave:
     """Moves the closing date of an open wave, once, by at most 7 days."""
     with transaction():
-        row = locked_row(wave(name).id)
+        row = locked_row(find_wave(name).id)
         if not wave_of(row).takes_answers(now):
             raise Refused("wave-not-open", f"{row.slug} is not open, so it cannot be extended.")
         if row.extended_days:
             raise Refused(
                 "wave-extended-already",
-                f"{row.slug} was extended by {how_many(row.extended_days, 'day')} already; a wave is extended once.",
+                f"{row.slug} was extended by {how_many(row.extended_days, 'day')} already; a wave"
+                " is extended once.",
             )
         if not 1 <= days <= waves.LONGEST_EXTENSION:
             raise Refused(
@@ -129,7 +139,9 @@ def extend(name: str, days: int, now: datetime) -> Wave:
         return wave_of(row)
 
 
-def make_up(item: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime, *, actor: str) -> Wave | None:
+def make_up_for_outages(
+    item: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime, *, actor: str
+) -> Wave | None:
     """Extends an open wave by the whole days during which the service was down, once and by at most 7; None when nothing is due.
 
     That is then its one extension. It may come after the closing time, as long as nobody has closed the wave.
@@ -141,14 +153,22 @@ def make_up(item: Wave, outages: Sequence[tuple[datetime, datetime]], now: datet
             return None
         row.extended_days = days
         row.closes += timedelta(days=days)
-        record("wave extended", {"wave": row.slug, "days": days, "because": "the service was down"}, actor)
+        record(
+            "wave extended",
+            {"wave": row.slug, "days": days, "because": "the service was down"},
+            actor,
+        )
         return wave_of(row)
 
 
-def mark(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
+def set_wave_state(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
     """Moves a wave on to counted, shared or void."""
     with transaction() as session:
-        session.execute(update(WaveRow).where(WaveRow.id == item.id).values(state=state.value, void_reason=reason))
+        session.execute(
+            update(WaveRow)
+            .where(WaveRow.id == item.id)
+            .values(state=state.value, void_reason=reason)
+        )
 
 
 def note_missing_key(wave: Wave, missing_since: datetime | None) -> bool:
@@ -156,18 +176,24 @@ def note_missing_key(wave: Wave, missing_since: datetime | None) -> bool:
 
     Says whether this changed anything: another process may have noticed first.
     """
-    otherwise = WaveRow.key_missing_since.is_(None) if missing_since else WaveRow.key_missing_since.is_not(None)
-    query = update(WaveRow).where(WaveRow.id == wave.id, WaveRow.state == wave.state.value, otherwise)
+    otherwise = (
+        WaveRow.key_missing_since.is_(None)
+        if missing_since
+        else WaveRow.key_missing_since.is_not(None)
+    )
+    query = update(WaveRow).where(
+        WaveRow.id == wave.id, WaveRow.state == wave.state.value, otherwise
+    )
     with transaction():
         return connection().execute(query.values(key_missing_since=missing_since)).rowcount == 1
 
 
 def hold_for_answer(wave_id: str) -> bool:
     """Inside the answer's transaction: whether the wave is still open, and that it stays so until the commit."""
-    return hold_open(wave_id) is not None
+    return hold_for_letter(wave_id) is not None
 
 
-def hold_open(wave_id: str) -> datetime | None:
+def hold_for_letter(wave_id: str) -> datetime | None:
     """The same for a letter: the closing time of a wave that is open, on its wall clock; None when it is not."""
     server = connection()
     if server.dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
@@ -182,11 +208,24 @@ def hold_for_counting(item: Wave) -> bool:
 
 
 _WAIT = text(f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}")
-_HOLD = select(WaveRow.state, WaveRow.closes).where(WaveRow.id == bindparam("wave")).with_for_update(read=True)
+_HOLD = (
+    select(WaveRow.state, WaveRow.closes)
+    .where(WaveRow.id == bindparam("wave"))
+    .with_for_update(read=True)
+)
 
 
 def _opened_thirds(row: WaveRow) -> Sequence[WaveRow]:
     """The other thirds of the quarter that were opened, in order."""
-    same = (WaveRow.survey_id == row.survey_id, WaveRow.quarter == row.quarter, WaveRow.third.is_not(None), WaveRow.id != row.id)
-    query = select(WaveRow).where(*same, WaveRow.questionnaire_version.is_not(None)).order_by(WaveRow.third)
+    same = (
+        WaveRow.survey_id == row.survey_id,
+        WaveRow.quarter == row.quarter,
+        WaveRow.third.is_not(None),
+        WaveRow.id != row.id,
+    )
+    query = (
+        select(WaveRow)
+        .where(*same, WaveRow.questionnaire_version.is_not(None))
+        .order_by(WaveRow.third)
+    )
     return db.session.scalars(query).all() if row.third else ()

@@ -10,8 +10,8 @@ from survey.access.service.audit import record
 from survey.database import transaction
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id, slug
-from survey.providers.service import provider
-from survey.questionnaires.service import questionnaire
+from survey.providers.service import find_provider
+from survey.questionnaires.service import find_questionnaire
 from survey.waves.rules import checks, surveys, waves
 from survey.waves.rules.recurrence import Rule
 from survey.waves.rules.surveys import Survey
@@ -22,7 +22,7 @@ from survey.waves.tables import SurveyRow, WaveRow
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SurveyPlan:
     """What a manager says when planning a survey; dates are wall-clock times in `timezone`."""
 
     name: str
@@ -38,7 +38,7 @@ class Plan:
     reminders: int = waves.REMINDERS
 
 
-def add_survey(plan: Plan) -> tuple[Survey, Wave]:
+def store_survey(plan: SurveyPlan) -> tuple[Survey, Wave]:
     """Records a survey and plans its first wave; refuses what could never run, all faults at once."""
     name = " ".join(plan.name.split())
     _check_all(
@@ -49,11 +49,13 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
         lambda: _check_dates(plan),
         lambda: _check_cadence(plan),
         lambda: _check_questions(plan.questionnaire),
-        lambda: provider(plan.provider),
+        lambda: find_provider(plan.provider),
     )
-    owner = provider(plan.provider)
+    owner = find_provider(plan.provider)
     with transaction() as session:
-        if session.scalar(select(SurveyRow.id).where((SurveyRow.slug == slug(name)) | (SurveyRow.name == name))):
+        if session.scalar(
+            select(SurveyRow.id).where((SurveyRow.slug == slug(name)) | (SurveyRow.name == name))
+        ):
             raise Refused(
                 "survey-name-taken",
                 f"There is a survey named {name} already. Give this one another name.",
@@ -78,7 +80,9 @@ def add_survey(plan: Plan) -> tuple[Survey, Wave]:
         session.flush()
         closes = plan.closes or waves.closing_time(plan.opens, plan.days)
         first = plan_row(row, surveys.period_key(survey_of(row), 0), plan.opens, closes)
-        record("survey planned", {"survey": row.slug, "provider": owner.name, "first wave": first.slug})
+        record(
+            "survey planned", {"survey": row.slug, "provider": owner.name, "first wave": first.slug}
+        )
         return survey_of(row), wave_of(first)
 
 
@@ -105,7 +109,11 @@ def _change_survey(name: str, to: str, deed: str, actor: str | None) -> Survey:
         record(deed, {"survey": row.slug}, actor)
         if to == "ended":
             ours = (WaveRow.survey_id == row.id, WaveRow.state == WaveState.PLANNED.value)
-            session.execute(update(WaveRow).where(*ours).values(state=WaveState.VOID.value, void_reason=waves.ENDED))
+            session.execute(
+                update(WaveRow)
+                .where(*ours)
+                .values(state=WaveState.VOID.value, void_reason=waves.ENDED)
+            )
         session.flush()
         return survey_of(row)
 
@@ -114,17 +122,18 @@ def set_target(survey_name: str, question: str, target: Target) -> None:
     """Sets what a question is held to, for the waves not yet opened."""
     with transaction():
         row = survey_row(survey_name)
-        known = [q.id for q in questionnaire(row.questionnaire).questions if q.scale.top]
+        known = [q.id for q in find_questionnaire(row.questionnaire).questions if q.scale.top]
         if question not in known:
             raise NotFound(
                 "question",
-                f"{question} is not a question of this survey that can have a target. It has: {', '.join(known)}",
+                f"{question} is not a question of this survey that can have a target. It has:"
+                f" {', '.join(known)}",
             )
         row.targets = {**row.targets, question: asdict(target)}
         record("target set", {"survey": row.slug, "question": question, **asdict(target)})
 
 
-def targets(survey_name: str) -> dict[str, Target]:
+def list_targets(survey_name: str) -> dict[str, Target]:
     """The targets that the next wave will freeze."""
     return targets_of(survey_row(survey_name).targets)
 
@@ -168,20 +177,24 @@ def _check_reminders(number: int) -> None:
         )
 
 
-def _check_dates(plan: Plan) -> None:
+def _check_dates(plan: SurveyPlan) -> None:
     checks.check_year(plan.opens)
     if plan.closes:
-        checks.check_length(plan.opens, plan.closes)
+        checks.check_wave_length(plan.opens, plan.closes)
 
 
-def _check_cadence(plan: Plan) -> None:
+def _check_cadence(plan: SurveyPlan) -> None:
     cadence = surveys.read_cadence(plan.cadence)
-    if isinstance(cadence, Rule) and checks.is_zone(plan.timezone) and checks.FIRST_YEAR <= plan.opens.year <= checks.LAST_YEAR:
+    if (
+        isinstance(cadence, Rule)
+        and checks.is_zone(plan.timezone)
+        and checks.FIRST_YEAR <= plan.opens.year <= checks.LAST_YEAR
+    ):
         cadence.check(plan.opens, plan.timezone, plan.days)
 
 
 def _check_questions(name: str) -> None:
-    if questionnaire(name).scale_questions < 1:
+    if find_questionnaire(name).scale_questions < 1:
         raise Refused(
             "questionnaire-without-scores",
             f"The questionnaire {name} has no question that can be scored. Choose another.",

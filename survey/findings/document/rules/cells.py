@@ -7,7 +7,7 @@ from functools import cached_property
 from survey import statistics as st
 from survey.findings.words.rules.wording import MOST_OR_ALL, ONE_OR_NONE
 from survey.questionnaires.rules import Question, ScaleKind
-from survey.responses.rules import Cell, PublishedGroup
+from survey.responses.rules import CellCounts, PublishedGroup
 from survey.statistics.suppression import hidden_cells, neighbouring_band
 
 LOST_TIME = "share_over_two_hours"
@@ -39,7 +39,10 @@ class Statistic:
 
     def valued(self, counts: Sequence[int]) -> tuple[int, ...]:
         """Counts per value: (others, top) for a share, (detractors, passives, promoters) for NPS, unchanged for a mean."""
-        return tuple(sum(c for c, v in zip(counts, self.points, strict=True) if v == value) for value in self.values)
+        return tuple(
+            sum(c for c, v in zip(counts, self.points, strict=True) if v == value)
+            for value in self.values
+        )
 
     def band(self, counts: Sequence[int]) -> str | None:
         """The words instead of a number where nearly all answers are alike, or None."""
@@ -51,15 +54,22 @@ class Statistic:
         return None
 
 
-def statistics_of(question: Question, minimum_share: int, minimum_detail: int) -> tuple[Statistic, ...]:
+def statistics_of(
+    question: Question, minimum_share: int, minimum_detail: int
+) -> tuple[Statistic, ...]:
     """The figures of a question, its own first: the one that is compared over waves and groups."""
     scale = question.scale
     top = tuple(float(code in scale.top) for code in scale.codes)
     match scale.kind:
         case ScaleKind.ORDINAL:
-            return Statistic("top2", top, minimum_share), Statistic("mean", tuple(map(float, scale.codes)), minimum_detail)
+            return Statistic("top2", top, minimum_share), Statistic(
+                "mean", tuple(map(float, scale.codes)), minimum_detail
+            )
         case ScaleKind.NPS:
-            points = tuple(100.0 * ((code in scale.promoters) - (code in scale.detractors)) for code in scale.codes)
+            points = tuple(
+                100.0 * ((code in scale.promoters) - (code in scale.detractors))
+                for code in scale.codes
+            )
             return (Statistic("nps", points, minimum_detail),)
         case ScaleKind.CHOICE if scale.top:
             return (Statistic("share", top, minimum_share),)
@@ -68,16 +78,18 @@ def statistics_of(question: Question, minimum_share: int, minimum_detail: int) -
     return ()
 
 
-class Cells:
+class GroupCells:
     """One question's cells by group; `further` groups are hidden on top of what the rules hide."""
 
-    def __init__(self, groups: Sequence[PublishedGroup], cells: Mapping[str, Cell], further: int = 0) -> None:
+    def __init__(
+        self, groups: Sequence[PublishedGroup], cells: Mapping[str, CellCounts], further: int = 0
+    ) -> None:
         self.invited = {group.name: group.invited for group in groups}
         self.cells = cells
         self.further = further
 
     @cached_property
-    def company(self) -> Cell:
+    def company(self) -> CellCounts:
         """All groups together."""
         return self.together(tuple(self.cells))
 
@@ -92,9 +104,14 @@ class Cells:
         Those with too few answers and those hidden for their sake; those that are said in a band of words, which a subtraction would
         undo if they were alone, and then the smallest other group.
         """
-        few, banded = self._few(statistic), {name for name, cell in self.cells.items() if statistic.band(cell.counts)}
+        few, banded = (
+            self._few(statistic),
+            {name for name, cell in self.cells.items() if statistic.band(cell.counts)},
+        )
         companions = self.further + (1 if banded and not few else 0)
-        rest = sorted(self.cells.keys() - few - banded, key=lambda name: (self.cells[name].answers, name))
+        rest = sorted(
+            self.cells.keys() - few - banded, key=lambda name: (self.cells[name].answers, name)
+        )
         return few | banded | frozenset(rest[:companions])
 
     def banded(self, statistic: Statistic) -> dict[str, str]:
@@ -103,25 +120,38 @@ class Cells:
         None where all groups would be: two bands and their sum tell both numbers. (Nothing is summed where the company is in a band.)
         """
         few = self._few(statistic)
-        found = {name: words for name, cell in self.cells.items() if name not in few and (words := statistic.band(cell.counts))}
-        return {} if len(found) == len(self.cells) and not statistic.band(self.company.counts) else found
+        found = {
+            name: words
+            for name, cell in self.cells.items()
+            if name not in few and (words := statistic.band(cell.counts))
+        }
+        return (
+            {}
+            if len(found) == len(self.cells) and not statistic.band(self.company.counts)
+            else found
+        )
 
     def _few(self, statistic: Statistic) -> frozenset[str]:
-        return hidden_cells([(name, cell.answers) for name, cell in self.cells.items()], statistic.minimum)
+        return hidden_cells(
+            [(name, cell.answers) for name, cell in self.cells.items()], statistic.minimum
+        )
 
-    def together(self, names: Sequence[str]) -> Cell:
+    def together(self, names: Sequence[str]) -> CellCounts:
         """These groups as one."""
         first, *rest = (self.cells[name] for name in names)
         return sum(rest, first)
 
-    def rest(self, name: str) -> Cell:
+    def rest(self, name: str) -> CellCounts:
         """All groups but one."""
         return self.together([other for other in self.cells if other != name])
 
     def stratum(self, names: Sequence[str], statistic: Statistic) -> st.Stratum:
         """These groups as one stratum."""
         cell = self.together(names)
-        return st.Stratum(sum(self.invited[name] for name in names) - cell.opted_out, statistic.valued(cell.counts))
+        return st.Stratum(
+            sum(self.invited[name] for name in names) - cell.opted_out,
+            statistic.valued(cell.counts),
+        )
 
     def strata(self, statistic: Statistic) -> list[st.Stratum]:
         """The shown groups, and all hidden ones together as one, so that none of them can be worked out of the company's value."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from survey import statistics as st
-from survey.findings.rules import Withheld
+from survey.findings.rules import Withholding
 from survey.findings.words.rules.wording import TOO_WIDE
 from survey.statistics.differencing import Fact, Space
 from survey.waves.rules.waves import CONFIDENCE
@@ -17,7 +17,16 @@ RESPONSES = "responses"
 _CLOSE = 1e-9
 _WORDS_ONLY = {"question", "statistic", "group", "shown", "words"}
 _DETAILED = {"mean", "nps"}
-_JUDGED = {"target", "minimum", "stretch", "verdict", "break_even", "change", "against_rest", "status"}
+_JUDGED = {
+    "target",
+    "minimum",
+    "stretch",
+    "verdict",
+    "break_even",
+    "change",
+    "against_rest",
+    "status",
+}
 
 Document = Mapping[str, Any]
 Measure = Mapping[str, Any]
@@ -33,7 +42,7 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedTable:
     """One kind of figure of one question: from how many answers it is shown, those of a distribution, the company's and the groups'."""
 
     question: str
@@ -64,15 +73,26 @@ class Published:
         return found
 
 
-def check(document: Document, earlier: Sequence[Document] = (), *, with_groups: bool = True) -> tuple[str, ...]:
+def publication_faults(
+    document: Document, earlier: Sequence[Document] = (), *, with_groups: bool = True
+) -> tuple[str, ...]:
     """Why a document may not be published beside the earlier ones of its survey; empty where it may."""
-    return tuple(dict.fromkeys(leak.words for leak in leaks(document, earlier, with_groups=with_groups)))
+    return tuple(
+        dict.fromkeys(leak.words for leak in find_leaks(document, earlier, with_groups=with_groups))
+    )
 
 
-def leaks(document: Document, earlier: Sequence[Document] = (), *, with_groups: bool = True) -> list[Leak]:
+def find_leaks(
+    document: Document, earlier: Sequence[Document] = (), *, with_groups: bool = True
+) -> list[Leak]:
     """All that follows from the document and may not; without groups only what its company figures tell."""
-    tables = published(document)
-    found = [*_company_alone(tables), *_across(document, earlier), *_of_a_third(document), *_of_a_quarter(document, earlier)]
+    tables = published_tables(document)
+    found = [
+        *_company_alone(tables),
+        *_across(document, earlier),
+        *_of_a_third(document),
+        *_of_a_quarter(document, earlier),
+    ]
     if not with_groups:
         return found
     found += _groups(document)
@@ -81,21 +101,29 @@ def leaks(document: Document, earlier: Sequence[Document] = (), *, with_groups: 
     return found
 
 
-def hidden_further(withheld: Withheld, found: Sequence[Leak]) -> Withheld:
+def hide_further(withheld: Withholding, found: Sequence[Leak]) -> Withholding:
     """One more group hidden on each question that leaks, or the question left out of comparisons with earlier waves."""
     questions = {leak.question for leak in found if not leak.across}
-    further = dict(withheld.further) | {question: withheld.further.get(question, 0) + 1 for question in questions}
-    return Withheld(further, withheld.apart | {leak.question for leak in found if leak.across})
+    further = dict(withheld.further) | {
+        question: withheld.further.get(question, 0) + 1 for question in questions
+    }
+    return Withholding(further, withheld.apart | {leak.question for leak in found if leak.across})
 
 
-def published(document: Document) -> list[Published]:
+def published_tables(document: Document) -> list[PublishedTable]:
     """A document's measures by question and kind of figure."""
-    distributions = {found["question"]: sum(found["counts"]) for found in document["distributions"] if found["shown"]}
+    distributions = {
+        found["question"]: sum(found["counts"])
+        for found in document["distributions"]
+        if found["shown"]
+    }
     tables: dict[tuple[str, str], dict[str | None, Measure]] = {}
     for measure in document["measures"]:
-        tables.setdefault((measure["question"], measure["statistic"]), {})[measure["group"]] = measure
+        tables.setdefault((measure["question"], measure["statistic"]), {})[measure["group"]] = (
+            measure
+        )
     return [
-        Published(
+        PublishedTable(
             question,
             statistic,
             document["minimum_detail" if statistic in _DETAILED else "minimum_group"],
@@ -107,10 +135,14 @@ def published(document: Document) -> list[Published]:
     ]
 
 
-def _company_alone(tables: Sequence[Published]) -> Iterator[Leak]:
+def _company_alone(tables: Sequence[PublishedTable]) -> Iterator[Leak]:
     for table in tables:
         if table.company and table.company["shown"] and table.company["answers"] < table.minimum:
-            yield Leak(table.question, f"{table.question}: {table.statistic} is shown for fewer than {table.minimum} answers.")
+            yield Leak(
+                table.question,
+                f"{table.question}: {table.statistic} is shown for fewer than {table.minimum}"
+                " answers.",
+            )
 
 
 def _groups(document: Document) -> Iterator[Leak]:
@@ -118,59 +150,83 @@ def _groups(document: Document) -> Iterator[Leak]:
     shown = {group["name"]: group["answered"] for group in document["groups"] if group["shown"]}
     few = [name for name, answered in shown.items() if answered < document["minimum_group"]]
     if few:
-        yield Leak(RESPONSES, f"Fewer than {document['minimum_group']} people answered in {', '.join(sorted(few))}.")
+        yield Leak(
+            RESPONSES,
+            f"Fewer than {document['minimum_group']} people answered in {', '.join(sorted(few))}.",
+        )
     if any(group["answered"] is not None for group in document["groups"] if not group["shown"]):
         yield Leak(RESPONSES, "A group that was counted with another holds a number of its own.")
 
 
-def _numbers(table: Published) -> Iterator[Leak]:
+def _numbers(table: PublishedTable) -> Iterator[Leak]:
     """A cell that is not shown holds words, and nothing else."""
     cells = [*table.groups.values(), *([table.company] if table.company else [])]
     if any(not cell["shown"] and cell.keys() - _WORDS_ONLY for cell in cells):
         yield Leak(table.question, f"{table.question}: a hidden cell holds a number.")
 
 
-def _differences(table: Published, tables: Sequence[Published]) -> Iterator[Leak]:
+def _differences(table: PublishedTable, tables: Sequence[PublishedTable]) -> Iterator[Leak]:
     """Unions of groups below the minimum whose number of answers follows by adding and subtracting.
 
     A mean follows from means alone; a share also from what the other figures of its question say about who answered.
     """
-    same = [table] if table.statistic in _DETAILED else [other for other in tables if other.question == table.question]
+    same = (
+        [table]
+        if table.statistic in _DETAILED
+        else [other for other in tables if other.question == table.question]
+    )
     for union in Space([fact for other in same for fact in other.facts]).below(table.minimum):
         names = ", ".join(sorted(union.cells))
         yield Leak(
             table.question,
-            f"{table.question}: {table.statistic} of {names} follows from the rest, with fewer than {table.minimum} answers.",
+            f"{table.question}: {table.statistic} of {names} follows from the rest, with fewer than"
+            f" {table.minimum} answers.",
         )
 
 
-def _bands(table: Published) -> Iterator[Leak]:
+def _bands(table: PublishedTable) -> Iterator[Leak]:
     """A number that words stand for must not follow from the company's and the other groups'."""
-    banded = {name for name, cell in table.groups.items() if not cell["shown"] and _is_band(cell["words"])}
+    banded = {
+        name for name, cell in table.groups.items() if not cell["shown"] and _is_band(cell["words"])
+    }
     space = Space(table.facts)
     for names in [*({name} for name in banded), *([banded] if len(banded) > 1 else [])]:
         if space.value(names) is not None:
-            yield Leak(table.question, f"{table.question}: what is said in words of {', '.join(sorted(names))} follows as a number.")
+            yield Leak(
+                table.question,
+                f"{table.question}: what is said in words of {', '.join(sorted(names))} follows as"
+                " a number.",
+            )
 
 
-def _weights(table: Published) -> Iterator[Leak]:
+def _weights(table: PublishedTable) -> Iterator[Leak]:
     """The company's value must be that of the shown groups and all others as one, or it tells those others apart.
 
     Groups too few to say would need a number to be weighed by; where there are any, the value is not computed again.
     """
     company = table.company
-    if not (table.groups and company and company["shown"]) or any(cell.get("words") == TOO_WIDE for cell in table.groups.values()):
+    if not (table.groups and company and company["shown"]) or any(
+        cell.get("words") == TOO_WIDE for cell in table.groups.values()
+    ):
         return
     strata = [_numbers_of(cell) for cell in table.shown.values()]
-    people, answers, total = (whole - sum(stratum[at] for stratum in strata) for at, whole in enumerate(_numbers_of(company)))
+    people, answers, total = (
+        whole - sum(stratum[at] for stratum in strata)
+        for at, whole in enumerate(_numbers_of(company))
+    )
     if answers:
         strata.append((people, answers, total))
     if not _explains(table, company, strata):
-        words = f"{table.question}: the company's {table.statistic} is weighed by more than the groups shown and all others as one."
+        words = (
+            f"{table.question}: the company's {table.statistic} is weighed by more than the groups"
+            " shown and all others as one."
+        )
         yield Leak(table.question, words)
 
 
-def _explains(table: Published, company: Measure, strata: Sequence[tuple[int, int, int]]) -> bool:
+def _explains(
+    table: PublishedTable, company: Measure, strata: Sequence[tuple[int, int, int]]
+) -> bool:
     if any(people < answers or answers < 1 for people, answers, _ in strata):
         return False
     people = sum(stratum[0] for stratum in strata)
@@ -182,7 +238,10 @@ def _explains(table: Published, company: Measure, strata: Sequence[tuple[int, in
         cells = [st.Stratum(n, (answers - total, total)) for n, answers, total in strata]
         interval = st.stratified_interval(cells, (0.0, 1.0), CONFIDENCE)
         expected |= {"low": interval.low, "high": interval.high}
-    return all(abs(company[name] - value) <= _CLOSE * max(1.0, abs(value)) for name, value in expected.items())
+    return all(
+        abs(company[name] - value) <= _CLOSE * max(1.0, abs(value))
+        for name, value in expected.items()
+    )
 
 
 def _across(document: Document, earlier: Sequence[Document]) -> Iterator[Leak]:
@@ -193,14 +252,27 @@ def _across(document: Document, earlier: Sequence[Document]) -> Iterator[Leak]:
         then = _own(waves.get(change["since"]), measure)
         if not then or then.get("words") == TOO_WIDE:
             continue
-        if not then["shown"] or abs(measure["estimate"] - change["estimate"] - then["estimate"]) > 1e-7:
-            words = f"{measure['question']}: the change tells a value of {change['since']} that was not published."
+        if (
+            not then["shown"]
+            or abs(measure["estimate"] - change["estimate"] - then["estimate"]) > 1e-7
+        ):
+            words = (
+                f"{measure['question']}: the change tells a value of {change['since']} that was not"
+                " published."
+            )
             yield Leak(measure["question"], words, across=True)
     for pooled in (document.get("year") or {}).get("measures", ()):
         found = [_own(waves.get(slug, document), pooled) for slug in document["year"]["waves"]]
-        said = sum(bool(measure and (measure["shown"] or measure["words"] == TOO_WIDE)) for measure in found)
+        said = sum(
+            bool(measure and (measure["shown"] or measure["words"] == TOO_WIDE))
+            for measure in found
+        )
         if all(slug in waves for slug in document["year"]["waves"][:-1]) and pooled["waves"] > said:
-            yield Leak(pooled["question"], f"{pooled['question']}: the year tells a wave that was not published.", across=True)
+            yield Leak(
+                pooled["question"],
+                f"{pooled['question']}: the year tells a wave that was not published.",
+                across=True,
+            )
 
 
 def _of_a_third(document: Document) -> Iterator[Leak]:
@@ -208,11 +280,21 @@ def _of_a_third(document: Document) -> Iterator[Leak]:
     if document["wave"].get("third") is None:
         return
     for measure in [*document["measures"], *_lost_time(document)]:
-        if measure["group"] is not None or measure["statistic"] in _DETAILED or _JUDGED & measure.keys():
-            yield Leak(measure["question"], f"{measure['question']}: a third shows more than a score.")
+        if (
+            measure["group"] is not None
+            or measure["statistic"] in _DETAILED
+            or _JUDGED & measure.keys()
+        ):
+            yield Leak(
+                measure["question"], f"{measure['question']}: a third shows more than a score."
+            )
     for found in document["distributions"]:
         yield Leak(found["question"], f"{found['question']}: a third shows a distribution.")
-    if document["comments"]["held_back"] or document["comments"]["themes"]["shown"] or document["year"]:
+    if (
+        document["comments"]["held_back"]
+        or document["comments"]["themes"]["shown"]
+        or document["year"]
+    ):
         yield Leak(RESPONSES, "A third tells of comments, or of a year.")
 
 
@@ -226,17 +308,27 @@ def _of_a_quarter(document: Document, earlier: Sequence[Document]) -> Iterator[L
     waves = {found["wave"]["slug"]: found for found in earlier}
     thirds = [waves[third["wave"]] for third in document["thirds"] if third["wave"] in waves]
     for measure in [*document["measures"], *_lost_time(document)]:
-        if measure["group"] is not None or measure["statistic"] in _DETAILED or not measure["shown"]:
+        if (
+            measure["group"] is not None
+            or measure["statistic"] in _DETAILED
+            or not measure["shown"]
+        ):
             continue
         said = [found for third in thirds if (found := _own(third, measure))]
         if not _follows(measure, said, document["minimum_group"]):
-            yield Leak(measure["question"], f"{measure['question']}: the quarter tells what one of its thirds did not say.")
+            yield Leak(
+                measure["question"],
+                f"{measure['question']}: the quarter tells what one of its thirds did not say.",
+            )
 
 
 def _follows(whole: Measure, parts: Sequence[Measure], minimum: int) -> bool:
     """Whether a quarter's figure tells nothing beyond those of its thirds."""
     told = [part for part in parts if part["shown"]]
-    answers, total = whole["answers"] - sum(part["answers"] for part in told), _sum(whole) - sum(map(_sum, told))
+    answers, total = (
+        whole["answers"] - sum(part["answers"] for part in told),
+        _sum(whole) - sum(map(_sum, told)),
+    )
     if not answers:
         return not total
     is_wide = any(not part["shown"] and part["words"] == TOO_WIDE for part in parts)
@@ -255,12 +347,18 @@ def _own(document: Document | None, measure: Measure) -> Measure | None:
         return None
     key = measure["question"], measure["statistic"]
     measures = [*document["measures"], *_lost_time(document)]
-    return next((m for m in measures if m["group"] is None and (m["question"], m["statistic"]) == key), None)
+    return next(
+        (m for m in measures if m["group"] is None and (m["question"], m["statistic"]) == key), None
+    )
 
 
 def _lost_time(document: Document) -> list[Measure]:
     block = document["lost_time"]
-    head = {"question": block["question"], "statistic": "share_over_two_hours", "group": None} if block else {}
+    head = (
+        {"question": block["question"], "statistic": "share_over_two_hours", "group": None}
+        if block
+        else {}
+    )
     return [head | block["share_over_2h"]] if block else []
 
 

@@ -38,7 +38,7 @@ _DULL = {
 _SAME = 0.8  # of a word's comments: then the pair it stands in says more
 
 
-def themes(comments: Iterable[str], language: str, names: frozenset[str]) -> dict[str, Any]:
+def themes_block(comments: Iterable[str], language: str, names: frozenset[str]) -> dict[str, Any]:
     """The block of a findings document: up to eight themes, each a word or pair in its commonest form, with its number of comments.
 
     >>> themes(["The VPN drops", "vpn again", "Slow VPN", "VPN!", "my vpn"], "en", frozenset())["themes"]
@@ -50,17 +50,30 @@ def themes(comments: Iterable[str], language: str, names: frozenset[str]) -> dic
     kept: dict[tuple[str, ...], int] = {}
     covered: set[str] = set()
     for pair, number in sorted(pairs.items(), key=lambda item: (-item[1], item[0])):
-        if shared_by_enough(number) and all(number >= _SAME * single[stem] for stem in pair) and not covered & set(pair):
+        if (
+            shared_by_enough(number)
+            and all(number >= _SAME * single[stem] for stem in pair)
+            and not covered & set(pair)
+        ):
             kept[pair] = number
             covered |= set(pair)
-    kept |= {(stem,): number for stem, number in single.items() if shared_by_enough(number) and stem not in covered}
+    kept |= {
+        (stem,): number
+        for stem, number in single.items()
+        if shared_by_enough(number) and stem not in covered
+    }
     first = sorted(kept.items(), key=lambda item: (-item[1], item[0]))[:MOST]
     if not first:
         return {"shown": False, "words": wording.NO_THEME}
-    return {"shown": True, "themes": [{"words": _form(stem, forms), "comments": number} for stem, number in first]}
+    return {
+        "shown": True,
+        "themes": [{"words": _form(stem, forms), "comments": number} for stem, number in first],
+    }
 
 
-def _stems(comments: Iterable[str], language: str, names: frozenset[str]) -> tuple[list[set[tuple[str, ...]]], dict[str, Counter[str]]]:
+def _stems(
+    comments: Iterable[str], language: str, names: frozenset[str]
+) -> tuple[list[set[tuple[str, ...]]], dict[str, Counter[str]]]:
     """For each comment its stems alone and in neighbouring pairs; for each stem the forms it came in."""
     import snowballstemmer
 
@@ -69,7 +82,11 @@ def _stems(comments: Iterable[str], language: str, names: frozenset[str]) -> tup
     forms: dict[str, Counter[str]] = defaultdict(Counter)
     found: list[set[tuple[str, ...]]] = []
     for comment in comments:
-        words = [word for word in _WORD.findall(_NOT_WORDS.sub(" ", comment.casefold())) if word not in dull]
+        words = [
+            word
+            for word in _WORD.findall(_NOT_WORDS.sub(" ", comment.casefold()))
+            if word not in dull
+        ]
         stems = stemmer.stemWords(words)
         for stem, word in zip(stems, words, strict=True):
             forms[stem][word] += 1
@@ -78,7 +95,9 @@ def _stems(comments: Iterable[str], language: str, names: frozenset[str]) -> tup
 
 
 def _form(stems: Sequence[str], forms: dict[str, Counter[str]]) -> str:
-    return " ".join(min(forms[stem].items(), key=lambda item: (-item[1], item[0]))[0] for stem in stems)
+    return " ".join(
+        min(forms[stem].items(), key=lambda item: (-item[1], item[0]))[0] for stem in stems
+    )
 
 
 def _algorithm(code: str) -> str:

@@ -38,7 +38,13 @@ COLUMNS = (
     "status",
     "words",
 )
-_DIFFERENCE = {"difference": "estimate", "difference_low": "low", "difference_high": "high", "p_value": "p_value", "q_value": "q_value"}
+_DIFFERENCE = {
+    "difference": "estimate",
+    "difference_low": "low",
+    "difference_high": "high",
+    "p_value": "p_value",
+    "q_value": "q_value",
+}
 
 
 def as_csv(found: Findings) -> str:
@@ -51,21 +57,35 @@ def as_csv(found: Findings) -> str:
     writer.writerow(COLUMNS)
     document = found.document
     revision = {question["id"]: question["revision"] for question in document["questions"]}
-    for measure in [*document["measures"], *_lost_time(document["lost_time"]), *_year(document["year"])]:
+    for measure in [
+        *document["measures"],
+        *_lost_time(document["lost_time"]),
+        *_year(document["year"]),
+    ]:
         facts = (
-            {"waves": 1} | measure | {"wave": found.wave.slug, "revision": revision[measure["question"]], "invited": document["invited"]}
+            {"waves": 1}
+            | measure
+            | {
+                "wave": found.wave.slug,
+                "revision": revision[measure["question"]],
+                "invited": document["invited"],
+            }
         )
         if not measure["shown"]:
             facts = {key: value for key, value in facts.items() if key not in {"invited", "waves"}}
         for kind in ("process", "comparison"):
-            facts |= {f"{kind}_{end}": measure[kind][end] for end in ("low", "high") if kind in measure}
+            facts |= {
+                f"{kind}_{end}": measure[kind][end] for end in ("low", "high") if kind in measure
+            }
         writer.writerow([_cell((facts | _difference(measure)).get(column)) for column in COLUMNS])
     return out.getvalue()
 
 
 def _difference(measure: dict[str, Any]) -> dict[str, Any]:
     """What a figure was compared with, and what came of it."""
-    kind = next((kind for kind in ("change", "against_rest") if measure.get(kind, {}).get("shown")), None)
+    kind = next(
+        (kind for kind in ("change", "against_rest") if measure.get(kind, {}).get("shown")), None
+    )
     if kind is None:
         return {}
     found = measure[kind]
@@ -78,7 +98,9 @@ def _lost_time(block: dict[str, Any] | None) -> list[dict[str, Any]]:
     if not block:
         return []
     head = {"question": block["question"], "group": None}
-    return [head | {"statistic": name} | block[name] for name in ("share_over_2h", "hours_per_week")]
+    return [
+        head | {"statistic": name} | block[name] for name in ("share_over_2h", "hours_per_week")
+    ]
 
 
 def _year(block: dict[str, Any] | None) -> list[dict[str, Any]]:

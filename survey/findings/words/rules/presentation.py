@@ -6,28 +6,30 @@ from typing import Any
 
 from survey.charts.drawings import Range
 from survey.findings.words.rules import wording
-from survey.findings.words.rules.trends import SHARES, is_third, trend
+from survey.findings.words.rules.trends import SHARES, is_document_of_third, trend_view
 from survey.findings.words.rules.view_model import (
-    Change,
+    ChangeView,
     Contrast,
-    Distribution,
+    DistributionView,
     Document,
-    Drivers,
+    DriversView,
     GroupCell,
     GroupRow,
-    LostTime,
-    Measure,
+    LostTimeView,
+    MeasureView,
     Presentation,
-    Year,
+    YearView,
 )
 from survey.findings.words.rules.wording import named_date
 from survey.kernel.plurals import how_many
 from survey.waves.rules.waves import named_period
 
-__all__ = ["Presentation", "named_date", "present"]
+__all__ = ["Presentation", "named_date", "present_document"]
 
 
-def present(document: Document, earlier: Sequence[Document] = (), trend_of: str | None = None) -> Presentation:
+def present_document(
+    document: Document, earlier: Sequence[Document] = (), trend_of: str | None = None
+) -> Presentation:
     """The document of a wave as shown, with the earlier documents of the same survey for the trend, oldest first.
 
     `trend_of` is the question whose trend is drawn; the overall one when it is unknown or not given.
@@ -37,19 +39,29 @@ def present(document: Document, earlier: Sequence[Document] = (), trend_of: str 
     shares = sorted((m for m in company if m["statistic"] in SHARES), key=_urgency)
     judged = [m for m in shares if m.get("verdict")]
     verdicts = [m["verdict"] for m in judged]
-    overall = next((m for m in company if m["question"] == "OVR1" and m["statistic"] in SHARES), None)
+    overall = next(
+        (m for m in company if m["question"] == "OVR1" and m["statistic"] in SHARES), None
+    )
     followed = overall or next((m for m in company if m["statistic"] in SHARES), None)
-    distributions = tuple(_distribution(found, questions[found["question"]]) for found in document["distributions"])
+    distributions = tuple(
+        _distribution(found, questions[found["question"]]) for found in document["distributions"]
+    )
     columns, groups = _groups(document, questions)
-    drawn = next((m for m in company if m["question"] == trend_of and m["statistic"] in SHARES), followed)
+    drawn = next(
+        (m for m in company if m["question"] == trend_of and m["statistic"] in SHARES), followed
+    )
     themes = document["comments"].get("themes", {})
     return Presentation(
         document=document,
-        period=named_period(document["wave"]["period"], date.fromisoformat(document["wave"]["opened"])),
+        period=named_period(
+            document["wave"]["period"], date.fromisoformat(document["wave"]["opened"])
+        ),
         headline=document["headline"],
         outcome=wording.outcome(verdicts, document["answered"], document["invited"]),
         changed=document.get("changed", ""),
-        lede=_lede(document, [questions[m["question"]]["name"] for m in judged if m["verdict"] == "misses"]),
+        lede=_lede(
+            document, [questions[m["question"]]["name"] for m in judged if m["verdict"] == "misses"]
+        ),
         whom=wording.of_whom(document),
         made_of=wording.made_of(document.get("thirds", ())),
         notes=_notes(document),
@@ -68,14 +80,20 @@ def present(document: Document, earlier: Sequence[Document] = (), trend_of: str 
             for group in document["groups"]
             if group["shown"] and len(group["members"]) > 1
         ),
-        trend=trend([*earlier, document], drawn["question"]) if drawn else None,
-        trends=tuple((m["question"], questions[m["question"]]["name"]) for m in shares if m is not drawn) if earlier else (),
+        trend=trend_view([*earlier, document], drawn["question"]) if drawn else None,
+        trends=(
+            tuple(
+                (m["question"], questions[m["question"]]["name"]) for m in shares if m is not drawn
+            )
+            if earlier
+            else ()
+        ),
         year=_year(document.get("year"), questions),
         drivers=_drivers(document.get("drivers"), {m["question"]: m for m in shares}, questions),
         themes=tuple((theme["words"], theme["comments"]) for theme in themes.get("themes", ())),
         no_theme=themes.get("words", ""),
         weighs_as=_weight(followed),
-        is_first=all(map(is_third, earlier)) and not document["wave"]["imported"],
+        is_first=all(map(is_document_of_third, earlier)) and not document["wave"]["imported"],
     )
 
 
@@ -88,22 +106,26 @@ def _urgency(measure: Mapping[str, Any]) -> tuple[int, float]:
     return 0, float(measure["estimate"] - measure["target"])
 
 
-def _measure(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> Measure:
+def _measure(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> MeasureView:
     question = questions[measure["question"]]
     verdict, target = measure.get("verdict", ""), measure.get("target")
     low, high = _scale(measure["statistic"], question)
-    return Measure(
+    return MeasureView(
         question=measure["question"],
         name=question["name"],
-        score=wording.score(measure),
+        score=wording.score_in_words(measure),
         range=wording.score_range(measure),
         answers=measure.get("answers"),
         chart=_chart(measure, low, high) if measure["shown"] else None,
-        scale=f"{wording.rounded(low)} to {wording.rounded(high)}",
+        scale=f"{wording.rounded_number(low)} to {wording.rounded_number(high)}",
         target=wording.percent(target) if target is not None else "",
         verdict=wording.VERDICTS.get(verdict, ""),
         look=wording.LOOKS.get(verdict, ""),
-        silence=wording.silence(measure) if target is not None and measure["shown"] and "break_even" in measure else "",
+        silence=(
+            wording.silence(measure)
+            if target is not None and measure["shown"] and "break_even" in measure
+            else ""
+        ),
         change=_change(measure, questions),
     )
 
@@ -122,29 +144,38 @@ def _chart(measure: Mapping[str, Any], lowest: float, highest: float) -> Range:
         return min(100.0, max(0.0, 100 * (value - lowest) / (highest - lowest)))
 
     target = measure.get("target")
-    return Range(place(measure["estimate"]), place(measure["low"]), place(measure["high"]), None if target is None else place(target))
+    return Range(
+        place(measure["estimate"]),
+        place(measure["low"]),
+        place(measure["high"]),
+        None if target is None else place(target),
+    )
 
 
 def _is_clear(difference: Mapping[str, Any]) -> bool:
     return bool(difference["shown"] and difference["direction"] != "unclear")
 
 
-def _change(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> Change | None:
+def _change(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> ChangeView | None:
     found = measure.get("change")
     if not found:
         return None
     name = questions[measure["question"]]["name"]
-    since = wording.named_wave(found["opened"], found.get("quarter")) if "opened" in found else "the year before"
+    since = (
+        wording.named_wave(found["opened"], found.get("quarter"))
+        if "opened" in found
+        else "the year before"
+    )
     since += " (imported)" if found.get("imported") else ""
     if not found["shown"]:
-        return Change(name, since, "", "", found["words"], "open", "")
+        return ChangeView(name, since, "", "", found["words"], "open", "")
     factor = wording.unit(measure["statistic"])[0]
     up, clear = found["estimate"] > 0, _is_clear(found)
-    return Change(
+    return ChangeView(
         name=name,
         since=since,
-        score=wording.signed(found["estimate"] * factor),
-        range=wording.signed_between(found["low"] * factor, found["high"] * factor),
+        score=wording.signed_number(found["estimate"] * factor),
+        range=wording.signed_range_in_words(found["low"] * factor, found["high"] * factor),
         words=f"Clearly {'up' if up else 'down'}" if clear else "No clear change",
         look=("higher" if up else "lower") if clear else "open",
         detectable="" if clear else wording.why_unclear(found, factor),
@@ -153,41 +184,69 @@ def _change(measure: Mapping[str, Any], questions: Mapping[str, Any]) -> Change 
 
 def _weight(measure: Mapping[str, Any] | None) -> str:
     """How many evenly spread answers the answers of the overall measure weigh as much as; nothing where they are spread evenly."""
-    if not measure or not measure["shown"] or round(measure["effective_answers"]) >= measure["answers"]:
+    if (
+        not measure
+        or not measure["shown"]
+        or round(measure["effective_answers"]) >= measure["answers"]
+    ):
         return ""
-    return f"{measure['answers']} answers weigh as much as {wording.rounded(measure['effective_answers'])} that are spread evenly"
+    return (
+        f"{measure['answers']} answers weigh as much as"
+        f" {wording.rounded_number(measure['effective_answers'])} that are spread evenly"
+    )
 
 
-def _year(found: Mapping[str, Any] | None, questions: Mapping[str, Any]) -> Year | None:
+def _year(found: Mapping[str, Any] | None, questions: Mapping[str, Any]) -> YearView | None:
     if not found:
         return None
     shown = tuple(_measure(m, questions) for m in found["measures"] if m["statistic"] in SHARES)
-    return Year(len(found["waves"]), shown) if shown else None
+    return YearView(len(found["waves"]), shown) if shown else None
 
 
-def _drivers(found: Mapping[str, Any] | None, shares: Mapping[str, Any], questions: Mapping[str, Any]) -> Drivers | None:
+def _drivers(
+    found: Mapping[str, Any] | None, shares: Mapping[str, Any], questions: Mapping[str, Any]
+) -> DriversView | None:
     if not found:
         return None
     if not found["shown"]:
-        return Drivers(found["words"], ranked=False, measures=())
-    return Drivers("", found["ranked"], tuple(_measure(shares[question], questions) for question in found["questions"]))
+        return DriversView(found["words"], ranked=False, measures=())
+    return DriversView(
+        "",
+        found["ranked"],
+        tuple(_measure(shares[question], questions) for question in found["questions"]),
+    )
 
 
 def _lede(document: Document, below: Sequence[str]) -> str:
-    first = f"Below target: {wording.joined(below)}. " if below else ""
+    first = f"Below target: {wording.joined_names(below)}. " if below else ""
     invited, answered = document["invited"], document["answered"]
     whom = f" Every score is {wording.of_whom(document)}." if wording.of_whom(document) else ""
-    what = "Everyone answered, so a score has no range." if answered == invited else f"A range says what all {invited} would very"
-    rest = "" if answered == invited else " likely have said (95%), if silence is unrelated to satisfaction."
-    return f"{first}{answered} of {invited} people answered ({wording.rate(document)}).{whom} {what}{rest}"
+    what = (
+        "Everyone answered, so a score has no range."
+        if answered == invited
+        else f"A range says what all {invited} would very"
+    )
+    rest = (
+        ""
+        if answered == invited
+        else " likely have said (95%), if silence is unrelated to satisfaction."
+    )
+    return (
+        f"{first}{answered} of {invited} people answered ({wording.response_rate(document)}).{whom}"
+        f" {what}{rest}"
+    )
 
 
 def _notes(document: Document) -> tuple[str, ...]:
     wave, notes = document["wave"], []
     if wave["imported"]:
-        notes.append("Imported from another tool: Candour cannot vouch for how these answers were collected.")
+        notes.append(
+            "Imported from another tool: Candour cannot vouch for how these answers were collected."
+        )
     if wave["closed_early"]:
-        notes.append(f"Closed early: {wave['closed_early']}. This wave does not count for the ladder.")
+        notes.append(
+            f"Closed early: {wave['closed_early']}. This wave does not count for the ladder."
+        )
     if wave["baseline"] and wave.get("third") is None:
         notes.append("Baseline wave: it helps to set targets and carries no consequence.")
     if sum(third["answered"] is not None for third in document.get("thirds", ())) == 1:
@@ -197,16 +256,31 @@ def _notes(document: Document) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _lost_time(document: Document, questions: Mapping[str, Any]) -> LostTime | None:
+def _lost_time(document: Document, questions: Mapping[str, Any]) -> LostTimeView | None:
     found = document["lost_time"]
     if not found or not found["share_over_2h"]["shown"]:
         return None
-    share, hours = found["share_over_2h"] | {"statistic": "share", "question": found["question"]}, found["hours_per_week"]
-    between = wording.between(hours["low"], hours["high"], digits=1) if hours["shown"] else ""
-    return LostTime(wording.score(share), wording.score_range(share), share["answers"], between, _change(share, questions))
+    share, hours = (
+        found["share_over_2h"] | {"statistic": "share", "question": found["question"]},
+        found["hours_per_week"],
+    )
+    between = (
+        wording.range_in_words(hours["low"], hours["high"], digits=1) if hours["shown"] else ""
+    )
+    return LostTimeView(
+        wording.score_in_words(share),
+        wording.score_range(share),
+        share["answers"],
+        between,
+        _change(share, questions),
+    )
 
 
-def _contrast(judged: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]], questions: Mapping[str, Any]) -> Contrast:
+def _contrast(
+    judged: Sequence[Mapping[str, Any]],
+    shown: Sequence[Mapping[str, Any]],
+    questions: Mapping[str, Any],
+) -> Contrast:
     """By verdict where two or more are judged, else by score alone."""
     verdicts = {m["verdict"] for m in judged}
     best, worst = wording.strengths_and_problems(judged if len(judged) > 1 else shown)
@@ -215,30 +289,53 @@ def _contrast(judged: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, 
         few = "Only one measure has a target" if judged else "No targets are set"
         of_strengths, of_problems = f"{few}; these score highest.", f"{few}; these score lowest."
     else:
-        of_strengths = "" if "meets" in verdicts else "Nothing clearly meets its target; these come closest."
-        of_problems = "" if "misses" in verdicts else "Nothing clearly misses its target; these have the least to spare."
-    return Contrast(tuple(_measure(m, questions) for m in best), tuple(_measure(m, questions) for m in worst), of_strengths, of_problems)
+        of_strengths = (
+            "" if "meets" in verdicts else "Nothing clearly meets its target; these come closest."
+        )
+        of_problems = (
+            ""
+            if "misses" in verdicts
+            else "Nothing clearly misses its target; these have the least to spare."
+        )
+    return Contrast(
+        tuple(_measure(m, questions) for m in best),
+        tuple(_measure(m, questions) for m in worst),
+        of_strengths,
+        of_problems,
+    )
 
 
-def _distribution(found: Mapping[str, Any], question: Mapping[str, Any]) -> Distribution:
+def _distribution(found: Mapping[str, Any], question: Mapping[str, Any]) -> DistributionView:
     counts = tuple(found.get("counts", ()))
     five = question["kind"] == "ordinal" and len(question["codes"]) == 5
-    return Distribution(question["name"], tuple(question["labels"]), counts, found.get("words", ""), diverges=five)
+    return DistributionView(
+        question["name"], tuple(question["labels"]), counts, found.get("words", ""), diverges=five
+    )
 
 
-def _reach(distributions: Sequence[Distribution]) -> tuple[float, float, float]:
+def _reach(distributions: Sequence[DistributionView]) -> tuple[float, float, float]:
     """The largest share left, right and in the middle, so that all rows are drawn on one scale."""
-    shares = [[100 * side / sum(d.counts) for side in d.sides] for d in distributions if d.diverges and d.counts]
+    shares = [
+        [100 * side / sum(d.counts) for side in d.sides]
+        for d in distributions
+        if d.diverges and d.counts
+    ]
     left, centre, right = (max((share[side] for share in shares), default=1.0) for side in range(3))
     return left, right, centre
 
 
-def _groups(document: Document, questions: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[GroupRow, ...]]:
+def _groups(
+    document: Document, questions: Mapping[str, Any]
+) -> tuple[tuple[str, ...], tuple[GroupRow, ...]]:
     cells = [m for m in document["measures"] if m["group"] is not None and m["statistic"] in SHARES]
     asked = list(dict.fromkeys(m["question"] for m in cells))
     found = {(m["group"], m["question"]): _group_cell(m) for m in cells}
     rows = tuple(
-        GroupRow(group["name"], group["invited"], tuple(found[group["name"], question] for question in asked))
+        GroupRow(
+            group["name"],
+            group["invited"],
+            tuple(found[group["name"], question] for question in asked),
+        )
         for group in document["groups"]
         if group["shown"] and asked
     )
@@ -247,5 +344,9 @@ def _groups(document: Document, questions: Mapping[str, Any]) -> tuple[tuple[str
 
 def _group_cell(measure: Mapping[str, Any]) -> GroupCell:
     against = measure.get("against_rest")
-    look = ("higher" if against["estimate"] > 0 else "lower") if against and _is_clear(against) else ""
-    return GroupCell(wording.score(measure), wording.score_range(measure), measure.get("answers"), look)
+    look = (
+        ("higher" if against["estimate"] > 0 else "lower") if against and _is_clear(against) else ""
+    )
+    return GroupCell(
+        wording.score_in_words(measure), wording.score_range(measure), measure.get("answers"), look
+    )

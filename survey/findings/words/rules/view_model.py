@@ -10,7 +10,7 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class MeasureView:
     """One company-level measure in a table; `score` holds words where nothing may be shown."""
 
     question: str
@@ -24,7 +24,7 @@ class Measure:
     verdict: str
     look: str
     silence: str
-    change: "Change | None" = None
+    change: "ChangeView | None" = None
 
     @property
     def printed(self) -> str:
@@ -34,11 +34,15 @@ class Measure:
     @property
     def judged(self) -> str:
         """The verdict with its target: `Misses target of 60%`."""
-        return f"{self.verdict} {'at' if self.look == 'open' else 'of'} {self.target}" if self.verdict else ""
+        return (
+            f"{self.verdict} {'at' if self.look == 'open' else 'of'} {self.target}"
+            if self.verdict
+            else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeView:
     """A measure against the last comparable wave, which is named; `score` is empty where it may not be compared."""
 
     name: str
@@ -56,28 +60,28 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class LostTime:
+class LostTimeView:
     """The share who lost over two hours, and the lowest and highest mean that the brackets allow."""
 
     score: str
     range: str
     answers: int
     hours: str
-    change: Change | None = None
+    change: ChangeView | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """Two strengths and two problems, with what must be said where none meets or none misses."""
 
-    strengths: tuple[Measure, ...]
-    problems: tuple[Measure, ...]
+    strengths: tuple[MeasureView, ...]
+    problems: tuple[MeasureView, ...]
     of_strengths: str
     of_problems: str
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class DistributionView:
     """The answers to one question: counts per labelled point, or the words that stand for them."""
 
     name: str
@@ -95,7 +99,10 @@ class Distribution:
     def bars(self) -> tuple[tuple[str, int, float], ...]:
         """Each point's label, count and share from 0 to 100."""
         total = sum(self.counts) or 1
-        return tuple((label, count, 100 * count / total) for label, count in zip(self.labels, self.counts, strict=True))
+        return tuple(
+            (label, count, 100 * count / total)
+            for label, count in zip(self.labels, self.counts, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class TrendView:
     """One measure over waves: its drawing, and the table beside it as (wave, score, comparison range, answers)."""
 
     name: str
@@ -129,20 +136,20 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Year:
+class YearView:
     """The waves of a year as one: each measure's score with its comparison range, and against the year before."""
 
     waves: int
-    measures: tuple[Measure, ...]
+    measures: tuple[MeasureView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Drivers:
+class DriversView:
     """Which questions go together with the overall one: in order, or as a group that holds the first; else the words for neither."""
 
     words: str
     ranked: bool
-    measures: tuple[Measure, ...]
+    measures: tuple[MeasureView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +165,21 @@ class Presentation:
     whom: str
     made_of: str
     notes: tuple[str, ...]
-    overall: Measure | None
-    change: Change | None
-    lost_time: LostTime | None
-    measures: tuple[Measure, ...]
-    own_scales: tuple[Measure, ...]
+    overall: MeasureView | None
+    change: ChangeView | None
+    lost_time: LostTimeView | None
+    measures: tuple[MeasureView, ...]
+    own_scales: tuple[MeasureView, ...]
     contrast: Contrast
-    distributions: tuple[Distribution, ...]
+    distributions: tuple[DistributionView, ...]
     reach: tuple[float, float, float]
     columns: tuple[str, ...]
     groups: tuple[GroupRow, ...]
     merged: tuple[str, ...]
-    trend: Trend | None
+    trend: TrendView | None
     trends: tuple[tuple[str, str], ...]
-    year: Year | None
-    drivers: Drivers | None
+    year: YearView | None
+    drivers: DriversView | None
     themes: tuple[tuple[str, int], ...]
     no_theme: str
     weighs_as: str
@@ -184,6 +191,6 @@ class Presentation:
         return int(self.document["invited"] - self.document["answered"])
 
     @property
-    def changes(self) -> tuple[Measure, ...]:
+    def changes(self) -> tuple[MeasureView, ...]:
         """The measures that were compared with an earlier wave."""
         return tuple(measure for measure in (*self.measures, *self.own_scales) if measure.change)

@@ -6,11 +6,15 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from survey.kernel.plurals import either, noun
+from survey.kernel.plurals import choose_form, noun_for
 from survey.statistics.planning import Outlook
 from survey.waves.rules.waves import named_period
 
-VERDICTS = {"meets": "Meets target", "misses": "Misses target", "too close to call": "Too close to call"}
+VERDICTS = {
+    "meets": "Meets target",
+    "misses": "Misses target",
+    "too close to call": "Too close to call",
+}
 LOOKS = {"meets": "meets", "misses": "misses", "too close to call": "open"}
 CHANGES = ("clear change", "no clear change")
 DIFFERENCES = ("clear difference", "no clear difference")
@@ -32,7 +36,7 @@ Measure = Mapping[str, Any]
 Document = Mapping[str, Any]
 
 
-def rounded(value: float, digits: int = 0) -> str:
+def rounded_number(value: float, digits: int = 0) -> str:
     """A number with halves rounded up and a true minus.
 
     >>> rounded(60.5), rounded(-9.04, 1)
@@ -42,14 +46,18 @@ def rounded(value: float, digits: int = 0) -> str:
     return f"{found:f}".replace("-", "\u2212") if found else f"{abs(found):f}"
 
 
-def signed(value: float, digits: int = 0) -> str:
+def signed_number(value: float, digits: int = 0) -> str:
     """A difference: with its sign, whichever it is.
 
     >>> signed(12.2), signed(-9), signed(0.2)
     ('+12', '\u22129', '0')
     """
-    found = rounded(value, digits)
-    return found if found.startswith("\u2212") or not any(c in found for c in "123456789") else f"+{found}"
+    found = rounded_number(value, digits)
+    return (
+        found
+        if found.startswith("\u2212") or not any(c in found for c in "123456789")
+        else f"+{found}"
+    )
 
 
 def percent(share: float) -> str:
@@ -61,17 +69,17 @@ def percent(share: float) -> str:
     return f"{round(100 * share, 6):g}%"
 
 
-def between(low: float, high: float, target: float | None = None, digits: int = 0) -> str:
+def range_in_words(low: float, high: float, target: float | None = None, digits: int = 0) -> str:
     """A range, low end rounded down and high end up; finer where rounding would contradict the verdict on the target.
 
     >>> between(27.2, 48.3), between(35.53, 64.47, 65)
     ('27 to 49', '35.5 to 64.5')
     """
     low, high, digits = _ends(low, high, target, digits)
-    return f"{rounded(low, digits)} to {rounded(high, digits)}"
+    return f"{rounded_number(low, digits)} to {rounded_number(high, digits)}"
 
 
-def signed_between(low: float, high: float) -> str:
+def signed_range_in_words(low: float, high: float) -> str:
     """The range of a difference; finer where rounding would hide that it leaves out zero.
 
     >>> signed_between(-8.9, 32.8), signed_between(0.4, 21)
@@ -81,7 +89,7 @@ def signed_between(low: float, high: float) -> str:
         ends = _outward(low, digits, math.floor, _TINY), _outward(high, digits, math.ceil, -_TINY)
         if (ends[0] > 0) == (low > _TINY) and (ends[1] < 0) == (high < -_TINY):
             break
-    return f"{signed(ends[0], digits)} to {signed(ends[1], digits)}"
+    return f"{signed_number(ends[0], digits)} to {signed_number(ends[1], digits)}"
 
 
 def unit(statistic: str) -> tuple[float, int, str]:
@@ -95,7 +103,7 @@ def unit(statistic: str) -> tuple[float, int, str]:
     return (1.0, 0, "") if statistic == "nps" else (100.0, 0, "%")
 
 
-def score(measure: Measure) -> str:
+def score_in_words(measure: Measure) -> str:
     """The score alone, or the words that stand for it; finer only where it would leave the printed range.
 
     >>> score({"shown": True, "statistic": "top2", "estimate": 0.605, "low": 0.5, "high": 0.7})
@@ -104,10 +112,12 @@ def score(measure: Measure) -> str:
     if not measure["shown"]:
         return str(measure["words"])
     factor, digits, sign = unit(measure["statistic"])
-    low, high, finer = _ends(measure["low"] * factor, measure["high"] * factor, _target(measure), digits)
-    found = rounded(measure["estimate"] * factor, digits)
+    low, high, finer = _ends(
+        measure["low"] * factor, measure["high"] * factor, _target(measure), digits
+    )
+    found = rounded_number(measure["estimate"] * factor, digits)
     within = low <= float(found.replace("\u2212", "-")) <= high
-    return (found if within else rounded(measure["estimate"] * factor, finer)) + sign
+    return (found if within else rounded_number(measure["estimate"] * factor, finer)) + sign
 
 
 def score_range(measure: Measure) -> str:
@@ -117,13 +127,15 @@ def score_range(measure: Measure) -> str:
     if measure["method"] == EVERYONE:
         return EVERYONE
     factor, digits, _ = unit(measure["statistic"])
-    return between(measure["low"] * factor, measure["high"] * factor, _target(measure), digits)
+    return range_in_words(
+        measure["low"] * factor, measure["high"] * factor, _target(measure), digits
+    )
 
 
-def printed(measure: Measure) -> str:
+def score_with_range(measure: Measure) -> str:
     """Score and range: `37% (27 to 49)`."""
     found = score_range(measure)
-    return f"{score(measure)} ({found})" if found else score(measure)
+    return f"{score_in_words(measure)} ({found})" if found else score_in_words(measure)
 
 
 def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
@@ -136,12 +148,24 @@ def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
     if not total:
         return f"{answered} of {invited} people answered"
     if total == 1:
-        return f"The measure {'is ' if not misses + meets else ''}{verdicts[0]}{' target' if misses + meets else ''}"
+        return (
+            "The measure"
+            f" {'is ' if not misses + meets else ''}{verdicts[0]}{' target' if misses + meets else ''}"
+        )
     if misses:
-        rest = f"{meets} {either(meets, 'meets', 'meet')} it" if meets else "none clearly meets it yet"
-        return f"{misses} of {total} measures {either(misses, 'misses', 'miss')} target; {rest}"
+        rest = (
+            f"{meets} {choose_form(meets, 'meets', 'meet')} it"
+            if meets
+            else "none clearly meets it yet"
+        )
+        return (
+            f"{misses} of {total} measures {choose_form(misses, 'misses', 'miss')} target; {rest}"
+        )
     if meets:
-        return f"{meets} of {total} measures {either(meets, 'meets', 'meet')} target; none misses it"
+        return (
+            f"{meets} of {total} measures {choose_form(meets, 'meets', 'meet')} target; none"
+            " misses it"
+        )
     return f"All {total} measures are too close to call"
 
 
@@ -157,7 +181,7 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
         return found[0].lower() + found[1:]
     if not meets:
         return f"none of {total} measures clearly meets target"
-    return f"{meets} of {total} measures {either(meets, 'meets', 'meet')} target"
+    return f"{meets} of {total} measures {choose_form(meets, 'meets', 'meet')} target"
 
 
 def named_wave(opened: str, quarter: str | None = None) -> str:
@@ -177,7 +201,11 @@ def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:
     >>> clear_changes(["Kept informed"], [], "the wave of October 2026")
     'Clearly up since the wave of October 2026: Kept informed.'
     """
-    said = [f"Clearly {way} since {since}: {_first(names)}." for way, names in (("up", up), ("down", down)) if names]
+    said = [
+        f"Clearly {way} since {since}: {_first(names)}."
+        for way, names in (("up", up), ("down", down))
+        if names
+    ]
     return " ".join(said)
 
 
@@ -187,7 +215,7 @@ def would_have_shown(points: float) -> str:
     >>> would_have_shown(31.3)
     'A change of about 31 points would probably have shown.'
     """
-    return f"A change of about {rounded(points)} points would probably have shown."
+    return f"A change of about {rounded_number(points)} points would probably have shown."
 
 
 def why_unclear(change: Measure, factor: float) -> str:
@@ -203,7 +231,7 @@ def why_unclear(change: Measure, factor: float) -> str:
     return would_have_shown(change["detectable"] * factor)
 
 
-def prospect(found: Outlook) -> tuple[str, str, str]:
+def outlook_in_words(found: Outlook) -> tuple[str, str, str]:
     """What a wave would be able to say if so many answered: who answers, how a usual score would read, which change would show.
 
     >>> from survey.statistics.planning import outlook
@@ -213,9 +241,23 @@ def prospect(found: Outlook) -> tuple[str, str, str]:
     people = f"{percent(found.rate)}: {found.answers} of {found.invited}"
     if found.level is None:
         return people, FROM_FIVE, NOT_COMPARED
-    level = {"shown": True, "statistic": "top2", "estimate": found.level.estimate, "low": found.level.low, "high": found.level.high}
-    change = f"about {rounded(100 * found.change)} points" if found.change is not None else NOT_COMPARED
-    return people, TOO_WIDE if found.too_wide else printed(level | {"method": found.level.method}), change
+    level = {
+        "shown": True,
+        "statistic": "top2",
+        "estimate": found.level.estimate,
+        "low": found.level.low,
+        "high": found.level.high,
+    }
+    change = (
+        f"about {rounded_number(100 * found.change)} points"
+        if found.change is not None
+        else NOT_COMPARED
+    )
+    return (
+        people,
+        TOO_WIDE if found.too_wide else score_with_range(level | {"method": found.level.method}),
+        change,
+    )
 
 
 def silence(measure: Measure) -> str:
@@ -225,9 +267,9 @@ def silence(measure: Measure) -> str:
         return EVERYONE
     silent = measure["population"] - measure["answers"]
     needed = math.ceil(even * silent - _TINY)
-    colleagues = noun(silent, "silent colleague")
+    colleagues = noun_for(silent, "silent colleague")
     if needed <= 0:
-        return f"met whatever the {silent} {colleagues} {either(silent, 'thinks', 'think')}"
+        return f"met whatever the {silent} {colleagues} {choose_form(silent, 'thinks', 'think')}"
     if needed > silent:
         were = f"all {silent} {colleagues} were" if silent > 1 else f"the 1 {colleagues} was"
         return f"{percent(measure['target'])} is out of reach even if {were} satisfied"
@@ -236,10 +278,10 @@ def silence(measure: Measure) -> str:
     return f"{needed} of the {silent} {colleagues} would have to be satisfied"
 
 
-def rate(document: Document) -> str:
+def response_rate(document: Document) -> str:
     """The response rate in whole per cent; under half is never rounded up to half."""
     share = document["response_rate"] * 100
-    return f"{math.floor(share) if share < 50 else rounded(share)}%"
+    return f"{math.floor(share) if share < 50 else rounded_number(share)}%"
 
 
 def of_whom(document: Document) -> str:
@@ -250,7 +292,10 @@ def of_whom(document: Document) -> str:
 def strengths_and_problems(measures: Sequence[Measure]) -> tuple[list[Measure], list[Measure]]:
     """Two of each: what meets and what misses first, then by distance from the target; never the same twice."""
     order = {"meets": 0, "too close to call": 1, "misses": 2}
-    ranked = sorted(measures, key=lambda m: (order.get(m.get("verdict", ""), 1), (m.get("target") or 0) - m["estimate"]))
+    ranked = sorted(
+        measures,
+        key=lambda m: (order.get(m.get("verdict", ""), 1), (m.get("target") or 0) - m["estimate"]),
+    )
     count = min(2, len(ranked) // 2)
     return ranked[:count], ranked[::-1][:count]
 
@@ -263,16 +308,26 @@ def made_of(thirds: Sequence[Mapping[str, Any]]) -> str:
     """
     if not thirds:
         return ""
-    said = [f"{third['answered']} of {third['invited']}" for third in thirds if third["answered"] is not None]
+    said = [
+        f"{third['answered']} of {third['invited']}"
+        for third in thirds
+        if third["answered"] is not None
+    ]
     void = [_void(third) for third in thirds if third["answered"] is None]
-    parts = [f"{joined(said)} answered", *void]
-    return f"A third of the people was asked each month, and what they said is added up: {'; '.join(parts)}."
+    parts = [f"{joined_names(said)} answered", *void]
+    return (
+        "A third of the people was asked each month, and what they said is added up:"
+        f" {'; '.join(parts)}."
+    )
 
 
 def _void(third: Mapping[str, Any]) -> str:
     if not third["invited"]:
         return f"one third was not asked ({third['void']})"
-    return f"one third of {third['invited']} is void ({third['void']}), so its people count among the silent"
+    return (
+        f"one third of {third['invited']} is void ({third['void']}), so its people count among the"
+        " silent"
+    )
 
 
 def named_date(text: str) -> str:
@@ -285,7 +340,7 @@ def named_date(text: str) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def joined(names: Sequence[str]) -> str:
+def joined_names(names: Sequence[str]) -> str:
     """Names in their order, as a person lists them.
 
     >>> joined(["Legal", "Finance"])
@@ -313,7 +368,9 @@ def _ends(low: float, high: float, target: float | None, digits: int) -> tuple[f
     meets = target is not None and low >= target - _TINY
     for finer in range(digits, digits + _FINEST):
         ends = _outward(low, finer, math.floor, _TINY), _outward(high, finer, math.ceil, -_TINY)
-        contradicts = target is not None and ((misses and ends[1] > target - _TINY) or (meets and ends[0] < target - _TINY))
+        contradicts = target is not None and (
+            (misses and ends[1] > target - _TINY) or (meets and ends[0] < target - _TINY)
+        )
         if not contradicts:
             return *ends, finer
     return low, high, digits + _FINEST

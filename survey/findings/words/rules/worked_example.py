@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from survey import statistics as st
 from survey.charts.drawings import Range
 from survey.findings.words.rules import wording
-from survey.statistics.measured import checks
+from survey.statistics.measured import list_measured_promises
 from survey.statistics.planning import detectable_change
 from survey.statistics.verdicts import verdict
 from survey.waves.rules.waves import CONFIDENCE
 
-GROUPS = (("Sales", 14, 10, 7), ("Service", 15, 12, 9), ("Warehouse", 15, 11, 7), ("Finance and Legal", 14, 9, 6))
+GROUPS = (
+    ("Sales", 14, 10, 7),
+    ("Service", 15, 12, 9),
+    ("Warehouse", 15, 11, 7),
+    ("Finance and Legal", 14, 9, 6),
+)
 TARGET = 0.7
 USUAL_WAVE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class WorkedExample:
     """58 people in four groups, of whom 42 answer; everything as the page prints it."""
 
     rows: tuple[tuple[str, int, int, int, str], ...]
@@ -37,34 +42,39 @@ class Example:
         return self.invited - self.answered
 
 
-def example() -> Example:
+def worked_example() -> WorkedExample:
     """The example with the numbers that the product would publish."""
-    strata = [st.Stratum(invited, (answered - satisfied, satisfied)) for _, invited, answered, satisfied in GROUPS]
+    strata = [
+        st.Stratum(invited, (answered - satisfied, satisfied))
+        for _, invited, answered, satisfied in GROUPS
+    ]
     level = st.stratified_interval(strata, (0, 1), CONFIDENCE)
     process = st.stratified_process_interval(strata, (0, 1), CONFIDENCE)
-    return Example(
-        rows=tuple((name, n, a, x, f"{wording.rounded(100 * x / a)}%") for name, n, a, x in GROUPS),
+    return WorkedExample(
+        rows=tuple(
+            (name, n, a, x, f"{wording.rounded_number(100 * x / a)}%") for name, n, a, x in GROUPS
+        ),
         invited=sum(invited for _, invited, _, _ in GROUPS),
         answered=sum(answered for _, _, answered, _ in GROUPS),
-        score=f"{wording.rounded(100 * level.estimate)}%",
-        range=wording.between(100 * level.low, 100 * level.high),
-        comparison=wording.between(100 * process.low, 100 * process.high),
+        score=f"{wording.rounded_number(100 * level.estimate)}%",
+        range=wording.range_in_words(100 * level.low, 100 * level.high),
+        comparison=wording.range_in_words(100 * process.low, 100 * process.high),
         target=wording.percent(TARGET),
         verdict=wording.VERDICTS[verdict(level, TARGET).value].lower(),
-        weighs_as=wording.rounded(st.effective_answers(strata), 1),
+        weighs_as=wording.rounded_number(st.effective_answers(strata), 1),
         chart=Range(100 * level.estimate, 100 * level.low, 100 * level.high, 100 * TARGET),
-        detectable=wording.rounded(100 * detectable_change(USUAL_WAVE)),
+        detectable=wording.rounded_number(100 * detectable_change(USUAL_WAVE)),
     )
 
 
-def measured() -> tuple[tuple[str, str, str, str], ...]:
+def measured_promises() -> tuple[tuple[str, str, str, str], ...]:
     """Each check as a row: what was measured, what it must be, the worst situation and the average of all."""
     return tuple(
         (
             check.what,
             f"{'at least' if check.at_least else 'at most'} {wording.percent(check.bound)}",
-            f"{wording.rounded(100 * check.worst, 1)}%",
-            f"{wording.rounded(100 * check.mean, 1)}%",
+            f"{wording.rounded_number(100 * check.worst, 1)}%",
+            f"{wording.rounded_number(100 * check.mean, 1)}%",
         )
-        for check in checks()
+        for check in list_measured_promises()
     )

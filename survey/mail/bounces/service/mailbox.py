@@ -27,7 +27,9 @@ from survey.kernel.hosts import is_loopback
 from survey.mail.bounces.rules import LARGEST, is_report
 
 COMMAND_SECONDS, READING_SECONDS = 20.0, 60.0
-ENOUGH_SECONDS = 20.0  # then the rest waits for the next reading: letters are not to wait for a full mailbox
+ENOUGH_SECONDS = (
+    20.0  # then the rest waits for the next reading: letters are not to wait for a full mailbox
+)
 AT_ONCE, MOST = 20, 500
 _KIND = "BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)]"
 
@@ -36,29 +38,40 @@ _MEANINGS: tuple[tuple[type[BaseException], str], ...] = (
     (TimeoutError, _TOO_SLOW),
     (UnicodeError, "user, password and folder in CANDOUR_BOUNCE_URL must be plain letters (ASCII)"),
     (LoginError, "it refused our sign-in; check user and password in CANDOUR_BOUNCE_URL"),
-    (ssl.SSLCertVerificationError, "its certificate is not valid for its name; no password was sent"),
+    (
+        ssl.SSLCertVerificationError,
+        "its certificate is not valid for its name; no password was sent",
+    ),
     (socket.gaierror, "the name of its server is not known; check CANDOUR_BOUNCE_URL"),
-    (ConnectionRefusedError, "its server does not take connections; check host and port in CANDOUR_BOUNCE_URL"),
+    (
+        ConnectionRefusedError,
+        "its server does not take connections; check host and port in CANDOUR_BOUNCE_URL",
+    ),
     (imaplib.IMAP4.abort, _BROKEN),
-    (imaplib.IMAP4.error, "its server refused what we asked; check the folder in CANDOUR_BOUNCE_URL"),
+    (
+        imaplib.IMAP4.error,
+        "its server refused what we asked; check the folder in CANDOUR_BOUNCE_URL",
+    ),
 )
 
-logging.getLogger("imapclient").setLevel(logging.WARNING)  # below, it writes down every line it sends and reads
+logging.getLogger("imapclient").setLevel(
+    logging.WARNING
+)  # below, it writes down every line it sends and reads
 
 
-class TokenSource(Protocol):
+class MailboxTokens(Protocol):
     """Where access tokens come from."""
 
     def token(self, *, fresh: bool = False) -> str:
         """A token that is valid now; a new one when the last was refused."""
 
 
-class Away(Exception):
+class MailboxAway(Exception):
     """The mailbox could not be read: why, in our own words."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ArrivedMessage:
     """A message: its number, and its octets if it may be a bounce."""
 
     uid: int
@@ -68,7 +81,13 @@ class Arrived:
 class Mailbox:
     """A folder of an IMAP server, as the address `imaps://user:password@host/FOLDER` names it; without a password, signed in by token."""
 
-    def __init__(self, url: str, ca_file: Path | None = None, tokens: TokenSource | None = None, seconds: float = READING_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        ca_file: Path | None = None,
+        tokens: MailboxTokens | None = None,
+        seconds: float = READING_SECONDS,
+    ) -> None:
         parts = urlsplit(url)
         self._scheme, self._server = parts.scheme, parts.hostname or ""
         self._port = parts.port or (993 if parts.scheme == "imaps" else 143)
@@ -89,24 +108,33 @@ class Mailbox:
             with self._speaking():
                 self._client = self._signed_in(fresh=False)
                 opened = self._client.select_folder(self._folder)
-        except Away:
+        except MailboxAway:
             self._end()
             raise
-        place = sha256(f"{self._server}:{self._port}/{self._user}/{self._folder}".encode()).hexdigest()
+        place = sha256(
+            f"{self._server}:{self._port}/{self._user}/{self._folder}".encode()
+        ).hexdigest()
         self.mark = f"{place[:16]}:{opened.get(b'UIDVALIDITY', 0)}"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Says goodbye; whatever goes wrong now undoes nothing."""
         with suppress(Exception):
             self._client.logout()
         self._end()
 
-    def new_from(self, first: int) -> Iterator[list[Arrived]]:
+    def new_from(self, first: int) -> Iterator[list[ArrivedMessage]]:
         """What has come from this number on, a few at a time; most of it unread by us, all of it left as it is."""
         with self._speaking():
             found = self._client.search(["UID", f"{first}:*", "UNDELETED"])
-        uids = sorted(uid for uid in found if uid >= first)[:MOST]  # `9:*` gives the last one even when that is 7
+        uids = sorted(uid for uid in found if uid >= first)[
+            :MOST
+        ]  # `9:*` gives the last one even when that is 7
         end = time.monotonic() + ENOUGH_SECONDS
         for at in range(0, len(uids), AT_ONCE):
             if time.monotonic() > end:
@@ -114,7 +142,12 @@ class Mailbox:
             some = uids[at : at + AT_ONCE]
             with self._speaking():
                 told = self._client.fetch(some, ["RFC822.SIZE", _KIND])
-                arrived = [Arrived(uid, self._raw(uid) if _may_be_bounce(told.get(uid, {})) else None) for uid in some]
+                arrived = [
+                    ArrivedMessage(
+                        uid, self._raw(uid) if _may_be_bounce(told.get(uid, {})) else None
+                    )
+                    for uid in some
+                ]
             yield arrived
 
     def delete(self, uids: list[int]) -> bool:
@@ -139,24 +172,28 @@ class Mailbox:
             found = self._client.fetch([uid], [f"BODY.PEEK[]<0.{LARGEST + 1}>"]).get(uid, {})
         except imaplib.IMAP4.abort:
             raise
-        except imaplib.IMAP4.error:  # one message that the server cannot give must not keep the others
+        except (
+            imaplib.IMAP4.error
+        ):  # one message that the server cannot give must not keep the others
             return None
         return _starting(found, b"BODY[]")
 
     def _signed_in(self, *, fresh: bool) -> IMAPClient:
         secure = self._scheme in {"imaps", "imap+starttls"}
         if not secure and not is_loopback(self._server):
-            raise Away("plain imap:// is for a server on this machine only")
+            raise MailboxAway("plain imap:// is for a server on this machine only")
         context = _trusting(self._ca_file) if secure else None
         client = _Client(self, context if self._scheme == "imaps" else None)
         if self._scheme == "imap+starttls":
             if not client.has_capability("STARTTLS"):
-                raise Away("it offers no encryption (STARTTLS); no password was sent")
+                raise MailboxAway("it offers no encryption (STARTTLS); no password was sent")
             client.starttls(ssl_context=context)
         if self._password:
             client.login(self._user, self._password)
         elif self._tokens is None:
-            raise Away("CANDOUR_BOUNCE_URL holds no password, and no sign-in by token is set up")
+            raise MailboxAway(
+                "CANDOUR_BOUNCE_URL holds no password, and no sign-in by token is set up"
+            )
         else:
             try:
                 client.oauth2_login(self._user, self._tokens.token(fresh=fresh))
@@ -199,14 +236,16 @@ class Mailbox:
                 cutter.shutdown(socket.SHUT_RDWR)
             cutter.close()
 
-    def _away(self, error: BaseException) -> Away:
-        if isinstance(error, Away):
+    def _away(self, error: BaseException) -> MailboxAway:
+        if isinstance(error, MailboxAway):
             return error
         if isinstance(error, Refused):
-            return Away(error.sentence.rstrip("."))
+            return MailboxAway(error.sentence.rstrip("."))
         if self._is_over:
-            return Away(_TOO_SLOW)
-        return Away(next((words for kind, words in _MEANINGS if isinstance(error, kind)), _BROKEN))
+            return MailboxAway(_TOO_SLOW)
+        return MailboxAway(
+            next((words for kind, words in _MEANINGS if isinstance(error, kind)), _BROKEN)
+        )
 
 
 class _Line(imaplib.IMAP4):
@@ -220,7 +259,9 @@ class _Line(imaplib.IMAP4):
     def _create_socket(self, timeout: float | None) -> socket.socket:
         plain = socket.create_connection((self.host, self.port), timeout)
         self._box._opened(plain)  # noqa: SLF001
-        return self._context.wrap_socket(plain, server_hostname=self.host) if self._context else plain
+        return (
+            self._context.wrap_socket(plain, server_hostname=self.host) if self._context else plain
+        )
 
     def read(self, size: int) -> bytes:
         """A literal of the server's."""
@@ -235,7 +276,13 @@ class _Client(IMAPClient):  # type: ignore[misc]
     def __init__(self, box: Mailbox, context: ssl.SSLContext | None) -> None:
         self._box = box
         limits = SocketTimeout(COMMAND_SECONDS, COMMAND_SECONDS)
-        super().__init__(box._server, box._port, ssl=context is not None, ssl_context=context, timeout=limits)  # noqa: SLF001
+        super().__init__(
+            box._server,  # noqa: SLF001
+            box._port,  # noqa: SLF001
+            ssl=context is not None,
+            ssl_context=context,
+            timeout=limits,
+        )
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - the library's name
         return _Line(self._box, self.ssl_context)
@@ -248,11 +295,18 @@ def _may_be_bounce(told: Mapping[bytes, object]) -> bool:
 
 
 def _starting(told: Mapping[bytes, object], start: bytes) -> bytes | None:
-    return next((value for key, value in told.items() if key.startswith(start) and isinstance(value, bytes)), None)
+    return next(
+        (
+            value
+            for key, value in told.items()
+            if key.startswith(start) and isinstance(value, bytes)
+        ),
+        None,
+    )
 
 
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:
-        raise Away("CANDOUR_MAIL_CA_FILE holds no certificate that can be read") from error
+        raise MailboxAway("CANDOUR_MAIL_CA_FILE holds no certificate that can be read") from error

@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
-ASSUMED = 300  # letters a minute to start from when a server without a limit of its own asks to slow down
+ASSUMED = (
+    300  # letters a minute to start from when a server without a limit of its own asks to slow down
+)
 SLOWEST = 1 / 64
 PER_STEP, STEP = 0.1, timedelta(minutes=5)
 WINDOW = 62.0
@@ -23,7 +25,7 @@ def spacing(per_minute: int | None, share: float) -> timedelta | None:
     return timedelta(seconds=WINDOW / ((per_minute or ASSUMED) * min(share, 1.0)))
 
 
-def slowed(share: float) -> float:
+def slowed_share(share: float) -> float:
     """The share of the pace that is kept after the server asked to slow down: half of what it was.
 
     >>> slowed(1.0), slowed(0.5), slowed(SLOWEST) == SLOWEST
@@ -32,7 +34,7 @@ def slowed(share: float) -> float:
     return max(share / 2, SLOWEST)
 
 
-def recovered(share: float, since: datetime | None, now: datetime) -> float:
+def recovered_share(share: float, since: datetime | None, now: datetime) -> float:
     """The share of the pace after some quiet time: a tenth of the whole is given back each five minutes.
 
     >>> from datetime import UTC

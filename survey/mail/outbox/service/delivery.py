@@ -18,21 +18,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from survey.config import Config
 from survey.database import db, transaction
-from survey.kernel import clock, ending
+from survey.kernel import clock, shutdown
 from survey.kernel.errors import Refused
 from survey.kernel.hints import RESUME_MAIL, SEE_MAIL
 from survey.mail.outbox.rules import pace
 from survey.mail.outbox.service import leases, pausing
 from survey.mail.outbox.service.alarms import raise_alarm
-from survey.mail.outbox.service.leases import Claim
-from survey.mail.outbox.service.letter_types import ALARM, NotNow, Writer, known_kinds
+from survey.mail.outbox.service.leases import ClaimedLetter
+from survey.mail.outbox.service.letter_types import ALARM, NotNow, Writer, letter_types
 from survey.mail.outbox.service.senders import among_senders
 from survey.mail.outbox.tables import MailChannelRow
 from survey.mail.rules import states
 from survey.mail.rules.letter import Letter
 from survey.mail.rules.return_address import envelope_sender
-from survey.mail.rules.states import Attempt, Outcome, State
-from survey.mail.smtp.rules.presets import Pace, pace_for
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome, LetterState
+from survey.mail.smtp.rules.presets import SendingPace, pace_for
 from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.sender import Channel, channel_for
 
@@ -45,7 +45,7 @@ PAUSED = f"Sending is paused: {{reason}}. Nothing is lost. When it is mended: {R
 
 
 @dataclass(slots=True)
-class Report:
+class DeliveryReport:
     """What one pass of handing over came to."""
 
     sent: int = 0
@@ -54,7 +54,9 @@ class Report:
     cancelled: int = 0
     unknown: int = 0
     problem: str = ""
-    notes: list[str] = field(default_factory=list)  # what somebody should look at, while the other letters go on
+    notes: list[str] = field(
+        default_factory=list
+    )  # what somebody should look at, while the other letters go on
     reached_server: bool = field(default=False, compare=False)
 
     def lines(self) -> tuple[str, ...]:
@@ -62,9 +64,18 @@ class Report:
 
         A letter to staff that was not due any more is said to be sent: one that fails to turn up would tell who has answered.
         """
-        named = {"sent": self.sent + self.cancelled, "to be tried again": self.later, "failed": self.failed, "unknown": self.unknown}
+        named = {
+            "sent": self.sent + self.cancelled,
+            "to be tried again": self.later,
+            "failed": self.failed,
+            "unknown": self.unknown,
+        }
         parts = [f"{number} {name}" for name, number in named.items() if number]
-        return tuple(line for line in (f"letters: {', '.join(parts)}" if parts else "", *self.notes, self.problem) if line)
+        return tuple(
+            line
+            for line in (f"letters: {', '.join(parts)}" if parts else "", *self.notes, self.problem)
+            if line
+        )
 
 
 @dataclass(slots=True)
@@ -73,9 +84,9 @@ class _Pass:
 
     line: Channel
     config: Config
-    limits: Pace
+    limits: SendingPace
     ahead: timedelta
-    report: Report
+    report: DeliveryReport
     unwritten: dict[str, int] = field(default_factory=dict)  # by wave
     writers: dict[str, Writer] = field(default_factory=dict)  # by kind, of the batch under way
     refused: int = 0
@@ -87,14 +98,14 @@ class _Pass:
 class _Done:
     """An attempt whose outcome waits to be noted."""
 
-    claim: Claim
-    attempt: Attempt
+    claim: ClaimedLetter
+    attempt: DeliveryAttempt
     begun: bool = True  # whether the attempt was counted when it began
 
 
-def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report:
+def deliver_letters(*, seconds: float = 300.0, channel: Channel | None = None) -> DeliveryReport:
     """Hands over what is due until nothing is, waiting for its turn where there is a pace, for at most so many seconds."""
-    config, report = current_app.config["CANDOUR"], Report()
+    config, report = current_app.config["CANDOUR"], DeliveryReport()
     _give_up(report)
     paused = pausing.channel_pause()
     if paused:
@@ -102,9 +113,9 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
         return report
     if _is_away():
         return report
-    ahead = leases.database_clock()
+    ahead = leases.database_clock_offset()
     with _among_senders(config, ahead):
-        leases.take_back(ahead)
+        leases.reclaim_abandoned(ahead)
         limits = pace_for(config.mail_url, config.mail_per_minute)
         run = _Pass(channel or channel_for(config), config, limits, ahead, report)
         try:
@@ -118,8 +129,8 @@ def deliver(*, seconds: float = 300.0, channel: Channel | None = None) -> Report
 
 
 def _until_nothing_is_due(run: _Pass, end: float) -> None:
-    while time.monotonic() < end and not run.report.problem and not ending.is_ending():
-        claimed = leases.claim(run.limits, run.ahead, run.slack)
+    while time.monotonic() < end and not run.report.problem and not shutdown.is_shutting_down():
+        claimed = leases.claim_letters(run.limits, run.ahead, run.slack)
         if claimed.claims:
             _drain(run, claimed.claims)
         elif claimed.wait is None or not _wait(min(claimed.wait, end - time.monotonic())):
@@ -128,10 +139,10 @@ def _until_nothing_is_due(run: _Pass, end: float) -> None:
 
 def _wait(seconds: float) -> bool:
     """Waits for a turn; False when we are to stop."""
-    return not ending.wait(max(0.0, seconds))
+    return not shutdown.wait_for_shutdown(max(0.0, seconds))
 
 
-def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
+def _drain(run: _Pass, batch: Sequence[ClaimedLetter]) -> None:
     """Writes and hands over a batch; commit B of one letter is commit A of the next, while nothing waits between them."""
     done: _Done | None = None
     run.writers.clear()
@@ -144,12 +155,12 @@ def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
             _settle(run, done)
             _server_problem(run, refused, batch[at:])
             return
-        if ending.is_ending():
+        if shutdown.is_shutting_down():
             _settle(run, done)
-            leases.release(batch[at:], run.limits)
+            leases.release_claims(batch[at:], run.limits)
             return
         done = _attempt(run, done, claim, batch)
-        if done and done.attempt.outcome in {Outcome.AWAY, Outcome.PAUSED}:
+        if done and done.attempt.outcome in {DeliveryOutcome.AWAY, DeliveryOutcome.PAUSED}:
             _settle(run, done)
             _server_problem(run, done.attempt, batch[at + 1 :])
             return
@@ -159,12 +170,14 @@ def _drain(run: _Pass, batch: Sequence[Claim]) -> None:
             return
         if run.unanswered == UNANSWERED_IN_A_ROW:
             _settle(run, done)
-            _server_problem(run, Attempt(Outcome.AWAY, "", UNANSWERED), batch[at + 1 :])
+            _server_problem(
+                run, DeliveryAttempt(DeliveryOutcome.AWAY, "", UNANSWERED), batch[at + 1 :]
+            )
             return
     _settle(run, done)
 
 
-def _is_our_turn(run: _Pass, claim: Claim) -> bool:
+def _is_our_turn(run: _Pass, claim: ClaimedLetter) -> bool:
     """Waits for the turn that was drawn; False when it is over, or when we are to stop."""
     if claim.turn is None:
         return True
@@ -174,7 +187,7 @@ def _is_our_turn(run: _Pass, claim: Claim) -> bool:
     return _is_punctual(run, claim, clock.now() + run.ahead)
 
 
-def _is_punctual(run: _Pass, claim: Claim, moment: datetime) -> bool:
+def _is_punctual(run: _Pass, claim: ClaimedLetter, moment: datetime) -> bool:
     """Whether a letter may still leave in its turn; where it may not, because a commit took so long, the next turns are drawn ahead."""
     punctual = pace.is_punctual(claim.turn, moment)
     if not punctual and claim.turn is not None:
@@ -182,7 +195,9 @@ def _is_punctual(run: _Pass, claim: Claim, moment: datetime) -> bool:
     return punctual
 
 
-def _attempt(run: _Pass, done: _Done | None, claim: Claim, batch: Sequence[Claim]) -> _Done | None:
+def _attempt(
+    run: _Pass, done: _Done | None, claim: ClaimedLetter, batch: Sequence[ClaimedLetter]
+) -> _Done | None:
     """Writes a letter and hands it over; what came of it is noted with the next commit."""
     try:
         message = _begin(run, done, claim, _writer(run, claim.item.kind, batch))
@@ -202,23 +217,27 @@ def _attempt(run: _Pass, done: _Done | None, claim: Claim, batch: Sequence[Claim
     run.unwritten.pop(claim.item.wave, None)
     attempt = run.line.deliver(message)
     run.refused = run.refused + 1 if attempt.reason == states.REFUSES_LETTER else 0
-    run.unanswered = run.unanswered + 1 if attempt.outcome is Outcome.LOST else 0
+    run.unanswered = run.unanswered + 1 if attempt.outcome is DeliveryOutcome.LOST else 0
     return _Done(claim, attempt)
 
 
-def _writer(run: _Pass, name: str, batch: Sequence[Claim]) -> Writer:
+def _writer(run: _Pass, name: str, batch: Sequence[ClaimedLetter]) -> Writer:
     """Who writes the letters of one kind in this batch; reads at once what they need."""
     if name not in run.writers:
-        run.writers[name] = known_kinds()[name].writer([claim.item for claim in batch if claim.item.kind == name])
+        run.writers[name] = letter_types()[name].writer(
+            [claim.item for claim in batch if claim.item.kind == name]
+        )
     return run.writers[name]
 
 
-def _begin(run: _Pass, done: _Done | None, claim: Claim, write: Writer) -> Message | None:
+def _begin(run: _Pass, done: _Done | None, claim: ClaimedLetter, write: Writer) -> Message | None:
     """Writes a letter, then commits B of the one before and A of this one; None when it is not ours or not due any more."""
     draft = write(claim.item)
     date = claim.date or clock.now().replace(microsecond=0)
     message = _message(run, draft.letter, claim, date) if draft else None
-    if done and not known_kinds()[claim.item.kind].told:  # counting holds the wave, then these rows: wait for it without one of them
+    if (
+        done and not letter_types()[claim.item.kind].told
+    ):  # counting holds the wave, then these rows: wait for it without one of them
         _settle(run, done)
         done = None
     in_time = _is_our_turn(run, claim)  # after writing, which takes its time too
@@ -226,10 +245,14 @@ def _begin(run: _Pass, done: _Done | None, claim: Claim, write: Writer) -> Messa
         noted = done is not None and _note(done)
         due = in_time and draft is not None and draft.store()
         if due:
-            ours = leases.change(claim, leases.BEGIN, {"date": date, "until": clock.now() + run.ahead + leases.LEASE})
+            ours = leases.update_claimed(
+                claim,
+                leases.BEGIN_SENDING,
+                {"date": date, "until": clock.now() + run.ahead + leases.LEASE},
+            )
         else:
-            ours = leases.change(claim, leases.DROP if in_time else leases.RELEASE, {})
-            leases.refund(int(ours), run.limits)
+            ours = leases.update_claimed(claim, leases.DROP if in_time else leases.RELEASE, {})
+            leases.refund_budget(int(ours), run.limits)
     if done and noted:
         _count(run.report, done)
     if ours and in_time and not due:
@@ -237,7 +260,7 @@ def _begin(run: _Pass, done: _Done | None, claim: Claim, write: Writer) -> Messa
     return message if ours and due else None
 
 
-def _message(run: _Pass, letter: Letter, claim: Claim, date: datetime) -> Message:
+def _message(run: _Pass, letter: Letter, claim: ClaimedLetter, date: datetime) -> Message:
     return Message(
         letter,
         run.config.mail_from,
@@ -247,24 +270,35 @@ def _message(run: _Pass, letter: Letter, claim: Claim, date: datetime) -> Messag
     )
 
 
-def _unwritten(run: _Pass, claim: Claim, error: Exception) -> None:
+def _unwritten(run: _Pass, claim: ClaimedLetter, error: Exception) -> None:
     """A letter that could not be written has failed; five in a row of one wave pause that wave's mail, and only that."""
     wave = claim.item.wave
     run.unwritten[wave] = run.unwritten.get(wave, 0) + 1
-    reason = error.sentence if isinstance(error, Refused) else f"the letter could not be written ({type(error).__name__})"
-    _settle(run, _Done(claim, Attempt(Outcome.FAILED, "", reason), begun=False))
+    reason = (
+        error.sentence
+        if isinstance(error, Refused)
+        else f"the letter could not be written ({type(error).__name__})"
+    )
+    _settle(run, _Done(claim, DeliveryAttempt(DeliveryOutcome.FAILED, "", reason), begun=False))
     if run.unwritten[wave] == FAULTS_IN_A_ROW:
-        pausing.pause_wave(wave, f"five letters in a row could not be written: {reason}", actor=pausing.OF_ITSELF)
-        said = f"The mail of {wave} is paused: five letters in a row could not be written. See: {SEE_MAIL} {wave}"
+        pausing.pause_wave(
+            wave, f"five letters in a row could not be written: {reason}", actor=pausing.OF_ITSELF
+        )
+        said = (
+            f"The mail of {wave} is paused: five letters in a row could not be written. See:"
+            f" {SEE_MAIL} {wave}"
+        )
         run.report.notes.append(said)
         log.error(said)
         raise_alarm(wave)
 
 
-def _too_many_refusals(run: _Pass, left: Sequence[Claim]) -> None:
-    leases.release(left, run.limits)
-    pausing.pause("the mail server refused five letters in a row", actor=pausing.OF_ITSELF)
-    run.report.problem = f"The mail server refused five letters in a row, so sending is paused. See: {SEE_MAIL}"
+def _too_many_refusals(run: _Pass, left: Sequence[ClaimedLetter]) -> None:
+    leases.release_claims(left, run.limits)
+    pausing.pause_sending("the mail server refused five letters in a row", actor=pausing.OF_ITSELF)
+    run.report.problem = (
+        f"The mail server refused five letters in a row, so sending is paused. See: {SEE_MAIL}"
+    )
     log.error(run.report.problem)
 
 
@@ -280,18 +314,18 @@ def _note(done: _Done) -> bool:
     """Writes down what came of an attempt; False when the lease is not ours any more."""
     claim, attempt = done.claim, done.attempt
     moment, tries = clock.now(), claim.item.attempts + done.begun
-    to, following = State.READY, None
+    to, following = LetterState.READY, None
     match attempt.outcome:
-        case Outcome.SENT:
-            to = State.SENT
-        case Outcome.FAILED:
-            to = State.FAILED
-        case Outcome.LATER:
-            following = moment + timedelta(seconds=states.delay(tries, random.random()))  # noqa: S311 - spreads retries, hides nothing
-        case Outcome.LOST if not _is_tried_again(done):
-            to = State.UNKNOWN
-        case Outcome.LOST:
-            following = moment + timedelta(seconds=states.delay(tries, random.random()))  # noqa: S311
+        case DeliveryOutcome.SENT:
+            to = LetterState.SENT
+        case DeliveryOutcome.FAILED:
+            to = LetterState.FAILED
+        case DeliveryOutcome.LATER:
+            following = moment + timedelta(seconds=states.retry_delay(tries, random.random()))  # noqa: S311 - spreads retries, hides nothing
+        case DeliveryOutcome.LOST if not _is_tried_again(done):
+            to = LetterState.UNKNOWN
+        case DeliveryOutcome.LOST:
+            following = moment + timedelta(seconds=states.retry_delay(tries, random.random()))  # noqa: S311
         case _:  # the server is away, refuses us or dropped the line: the attempt does not count
             following, tries = moment, claim.item.attempts
     if attempt.slower:
@@ -302,57 +336,65 @@ def _note(done: _Done) -> bool:
         "reason": attempt.reason or None,
         "tries": tries,
         "next": following,
-        "sent": moment if to is State.SENT else None,
+        "sent": moment if to is LetterState.SENT else None,
     }
-    return leases.change(claim, leases.SETTLE, facts)
+    return leases.update_claimed(claim, leases.STORE_OUTCOME, facts)
 
 
 def _is_tried_again(done: _Done) -> bool:
     """Whether a letter of unknown outcome is sent once more: by its kind, but not for ever, for a server that never answers may have it."""
-    return known_kinds()[done.claim.item.kind].again and done.claim.item.attempts + 1 < MOST_UNANSWERED
+    return (
+        letter_types()[done.claim.item.kind].again
+        and done.claim.item.attempts + 1 < MOST_UNANSWERED
+    )
 
 
-def _count(report: Report, done: _Done) -> None:
-    kind, outcome = known_kinds()[done.claim.item.kind], done.attempt.outcome
-    report.reached_server |= outcome is Outcome.SENT
-    if not kind.told:  # not even that one went: letters that only the silent get say by it that there are any
+def _count(report: DeliveryReport, done: _Done) -> None:
+    kind, outcome = letter_types()[done.claim.item.kind], done.attempt.outcome
+    report.reached_server |= outcome is DeliveryOutcome.SENT
+    if (
+        not kind.told
+    ):  # not even that one went: letters that only the silent get say by it that there are any
         return
     match outcome:
-        case Outcome.SENT:
+        case DeliveryOutcome.SENT:
             report.sent += 1
-        case Outcome.FAILED:
+        case DeliveryOutcome.FAILED:
             report.failed += 1
-        case Outcome.LOST if not _is_tried_again(done):
+        case DeliveryOutcome.LOST if not _is_tried_again(done):
             report.unknown += 1
-        case Outcome.LATER | Outcome.LOST:
+        case DeliveryOutcome.LATER | DeliveryOutcome.LOST:
             report.later += 1
 
 
-def _count_cancelled(report: Report, claim: Claim) -> None:
-    kind = known_kinds()[claim.item.kind]
+def _count_cancelled(report: DeliveryReport, claim: ClaimedLetter) -> None:
+    kind = letter_types()[claim.item.kind]
     if kind.told and kind.to_staff:
         report.cancelled += 1
 
 
-def _server_problem(run: _Pass, attempt: Attempt, left: Sequence[Claim]) -> None:
+def _server_problem(run: _Pass, attempt: DeliveryAttempt, left: Sequence[ClaimedLetter]) -> None:
     """The server is away (tried again after a growing while) or refuses us (paused until somebody looks)."""
-    leases.release(left, run.limits)
+    leases.release_claims(left, run.limits)
     shown = f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
-    if attempt.outcome is Outcome.PAUSED:
-        pausing.pause(shown, actor=pausing.OF_ITSELF)
+    if attempt.outcome is DeliveryOutcome.PAUSED:
+        pausing.pause_sending(shown, actor=pausing.OF_ITSELF)
         run.report.problem = PAUSED.format(reason=shown)
         log.error(run.report.problem)
         return
     with transaction():
         if attempt.slower:
             pausing.slow_down()
-        pausing.go_away(reached_before=run.report.reached_server)
+        pausing.note_server_away(reached_before=run.report.reached_server)
     run.report.problem = f"No mail left: {shown}. Nothing is lost; the next try follows by itself."
 
 
-def _give_up(report: Report) -> None:
-    for kind, wave in leases.give_up():
-        said = f"{kind}: letters about {wave} could not be delivered in time and were given up. See: {SEE_MAIL} {wave}"
+def _give_up(report: DeliveryReport) -> None:
+    for kind, wave in leases.give_up_expired():
+        said = (
+            f"{kind}: letters about {wave} could not be delivered in time and were given up. See:"
+            f" {SEE_MAIL} {wave}"
+        )
         report.notes.append(said)
         log.error(said)
         if kind != ALARM:
@@ -365,7 +407,9 @@ def _among_senders(config: Config, ahead: timedelta) -> Iterator[None]:
     if config.database_file is None:
         yield
         return
-    with among_senders(config.folder / "senders.lock", lambda: leases.take_back(ahead, all_of_them=True)):
+    with among_senders(
+        config.folder / "senders.lock", lambda: leases.reclaim_abandoned(ahead, all_of_them=True)
+    ):
         yield
 
 

@@ -13,7 +13,7 @@ _EXTENSION = "candour_mail"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class QueuedLetter:
     """A letter that is about to be written."""
 
     id: str
@@ -29,7 +29,7 @@ class NotNow(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PreparedLetter:
     """A written letter, and what commit A must do: say whether it is still due, and store what must be stored."""
 
     letter: Letter
@@ -37,7 +37,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class LetterType:
     """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (who gives None: not due any more).
 
     The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
@@ -56,39 +56,39 @@ class Kind:
     lasts: timedelta | None = None
     read: "Reader | None" = None
 
-    def writer(self, items: Sequence[Item]) -> "Writer":
+    def writer(self, items: Sequence[QueuedLetter]) -> "Writer":
         """Who writes these letters: `write`, or whom `read` gives, after it has read and stored at once what a batch of them needs."""
         found = self.read(items) if self.read else self.write
         assert found, f"nobody writes letters of the kind {self.name!r}"
         return found
 
 
-Writer = Callable[[Item], Draft | None]
-Reader = Callable[[Sequence[Item]], Writer]
+Writer = Callable[[QueuedLetter], PreparedLetter | None]
+Reader = Callable[[Sequence[QueuedLetter]], Writer]
 
 
-def register(app: Flask, kind: Kind) -> None:
+def register_letter_type(app: Flask, kind: LetterType) -> None:
     """Makes a kind of letter known to the sender."""
     app.extensions.setdefault(_EXTENSION, {})[kind.name] = kind
 
 
-def known_kinds() -> dict[str, Kind]:
+def letter_types() -> dict[str, LetterType]:
     """Every kind that this program can write, by name."""
-    found: dict[str, Kind] = current_app.extensions.get(_EXTENSION, {})
+    found: dict[str, LetterType] = current_app.extensions.get(_EXTENSION, {})
     return found
 
 
-def is_told(kind: str) -> bool:
+def has_public_counts(kind: str) -> bool:
     """Whether the numbers of this kind may be shown; not those of a kind that this version does not know."""
-    known = known_kinds().get(kind)
+    known = letter_types().get(kind)
     return known is not None and known.told
 
 
-def told_to_staff() -> list[str]:
+def public_staff_types() -> list[str]:
     """The names of the kinds that go to staff and whose numbers may be shown."""
-    return [name for name, kind in known_kinds().items() if kind.told and kind.to_staff]
+    return [name for name, kind in letter_types().items() if kind.told and kind.to_staff]
 
 
-def quiet_kinds() -> list[str]:
+def confidential_types() -> list[str]:
     """The names of the kinds whose numbers are told nowhere."""
-    return [name for name, kind in known_kinds().items() if not kind.told]
+    return [name for name, kind in letter_types().items() if not kind.told]

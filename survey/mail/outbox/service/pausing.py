@@ -13,14 +13,14 @@ from survey.database import connection, db, transaction
 from survey.kernel import clock
 from survey.mail.outbox.rules import pace
 from survey.mail.outbox.tables import MailBudgetRow, MailChannelRow, MailPauseRow, OutboxRow
-from survey.mail.rules.states import State
+from survey.mail.rules.states import LetterState
 from survey.mail.rules.wording import BY_HAND
 
 FIRST_ABSENCE, LONGEST_ABSENCE = 30, 900
 OF_ITSELF = "mail"  # who pauses or resumes where nobody does it by hand
 
 
-def pause(reason: str = BY_HAND, *, actor: str | None = None) -> None:
+def pause_sending(reason: str = BY_HAND, *, actor: str | None = None) -> None:
     """Nothing goes out until somebody resumes; a letter that is being handed over runs its course.
 
     By hand no other reason is overwritten, for it says what to mend. Only the first pause is audited.
@@ -36,7 +36,7 @@ def pause(reason: str = BY_HAND, *, actor: str | None = None) -> None:
             record("mail paused", {"reason": reason}, actor)
 
 
-def resume(*, actor: str | None = None) -> None:
+def resume_sending(*, actor: str | None = None) -> None:
     """Lets letters go out again; harmless when nothing is paused."""
     with transaction():
         channel = channel_row()
@@ -52,7 +52,9 @@ def pause_wave(wave: str, reason: str = BY_HAND, *, actor: str | None = None) ->
     with transaction():
         channel_row()  # no claim meanwhile
         row = {"wave": wave, "reason": reason, "at": clock.now()}
-        first = upsert(MailPauseRow).values(**row).on_conflict_do_nothing().returning(MailPauseRow.wave)
+        first = (
+            upsert(MailPauseRow).values(**row).on_conflict_do_nothing().returning(MailPauseRow.wave)
+        )
         is_first = connection().scalar(first) is not None
         _release_all(wave)
         if is_first:
@@ -69,27 +71,38 @@ def resume_wave(wave: str, *, actor: str | None = None) -> None:
 
 def paused_waves() -> dict[str, tuple[str, datetime]]:
     """The waves whose mail is paused: why, and since when."""
-    return {row.wave: (row.reason, row.at) for row in db.session.scalars(select(MailPauseRow).order_by(MailPauseRow.wave))}
+    return {
+        row.wave: (row.reason, row.at)
+        for row in db.session.scalars(select(MailPauseRow).order_by(MailPauseRow.wave))
+    }
 
 
 def channel_pause() -> tuple[str, datetime] | None:
     """Why nothing goes out at all, and since when; None while it does."""
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
-    return (row.paused_because, row.paused_at) if row and row.paused_because and row.paused_at else None
+    return (
+        (row.paused_because, row.paused_at)
+        if row and row.paused_because and row.paused_at
+        else None
+    )
 
 
 def slow_down() -> None:
     """Inside a transaction: the server asked for fewer letters, so we halve the pace."""
     channel, moment = channel_row(), clock.now()
-    channel.share = pace.slowed(pace.recovered(channel.share, channel.slowed_at, moment))
+    channel.share = pace.slowed_share(
+        pace.recovered_share(channel.share, channel.slowed_at, moment)
+    )
     channel.slowed_at = moment
 
 
-def go_away(*, reached_before: bool) -> None:
+def note_server_away(*, reached_before: bool) -> None:
     """Inside a transaction: the server is not there; the next try follows after 30 s, then twice as long, at most 15 minutes."""
     row = channel_row()
     row.away_times = 1 if reached_before else min(row.away_times + 1, 10)
-    row.away_until = clock.now() + timedelta(seconds=min(FIRST_ABSENCE * 2 ** (row.away_times - 1), LONGEST_ABSENCE))
+    row.away_until = clock.now() + timedelta(
+        seconds=min(FIRST_ABSENCE * 2 ** (row.away_times - 1), LONGEST_ABSENCE)
+    )
 
 
 def channel_row() -> MailChannelRow:
@@ -103,17 +116,23 @@ def channel_row() -> MailChannelRow:
     return row
 
 
-def upsert(table: type[MailChannelRow | OutboxRow | MailPauseRow | MailBudgetRow]) -> sqlite.Insert | postgresql.Insert:
+def upsert(
+    table: type[MailChannelRow | OutboxRow | MailPauseRow | MailBudgetRow],
+) -> sqlite.Insert | postgresql.Insert:
     """An INSERT of the dialect in use, for `on_conflict_...`."""
-    return (postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert)(table)
+    return (
+        postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    )(table)
 
 
 def _release_all(wave: str | None) -> None:
     """What was claimed but not begun waits again: its holder finds the lease gone."""
-    query = update(OutboxRow).where(OutboxRow.state == State.LEASED.value)
+    query = update(OutboxRow).where(OutboxRow.state == LetterState.LEASED.value)
     if wave is not None:
         query = query.where(OutboxRow.wave == wave)
-    connection().execute(query.values(state=State.READY.value, lease_token=None, lease_until=None))
+    connection().execute(
+        query.values(state=LetterState.READY.value, lease_token=None, lease_until=None)
+    )
 
 
 def _locked_channel() -> MailChannelRow | None:

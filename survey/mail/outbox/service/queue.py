@@ -10,15 +10,17 @@ from survey.database import connection, transaction
 from survey.kernel import clock
 from survey.kernel.addresses import wire_domain
 from survey.kernel.ids import random_id
-from survey.mail.outbox.service.letter_types import known_kinds
+from survey.mail.outbox.service.letter_types import letter_types
 from survey.mail.outbox.service.pausing import upsert
 from survey.mail.outbox.tables import OutboxRow
-from survey.mail.rules.states import State
+from survey.mail.rules.states import LetterState
 
 
-def queue(kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, letter_version: int = 1) -> None:
+def queue_letters(
+    kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, letter_version: int = 1
+) -> None:
     """Queues one letter per recipient inside the caller's transaction; one that is queued already is left as it is."""
-    known = known_kinds()[kind]
+    known = letter_types()[kind]
     domain = wire_domain(parseaddr(current_app.config["CANDOUR"].mail_from)[1])
     moment = clock.now()
     rows = [
@@ -29,7 +31,7 @@ def queue(kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, l
             "wave": wave,
             "recipient": recipient,
             "letter_version": letter_version,
-            "state": State.READY.value,
+            "state": LetterState.READY.value,
             "priority": known.priority,
             "next_at": moment,
             "attempts": 0,
@@ -40,15 +42,28 @@ def queue(kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, l
     ]
     with transaction():
         for at in range(0, len(rows), 500):
-            statement = upsert(OutboxRow).values(rows[at : at + 500]).on_conflict_do_nothing(index_elements=["dedupe_key"])
+            statement = (
+                upsert(OutboxRow)
+                .values(rows[at : at + 500])
+                .on_conflict_do_nothing(index_elements=["dedupe_key"])
+            )
             connection().execute(statement)
 
 
-def queue_another(kind: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]) -> None:
+def queue_another_letter(
+    kind: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]
+) -> None:
     """Queues one more letter of this kind for somebody, unless one of these kinds still waits for them (and waits on until the commit)."""
     ours = (OutboxRow.wave == wave, OutboxRow.recipient == recipient)
     with transaction() as session:
-        waiting = select(OutboxRow.id).where(*ours, OutboxRow.kind.in_(unless_waiting), OutboxRow.state == State.READY.value)
+        waiting = select(OutboxRow.id).where(
+            *ours, OutboxRow.kind.in_(unless_waiting), OutboxRow.state == LetterState.READY.value
+        )
         if not session.scalars(waiting.with_for_update()).all():
-            earlier = session.scalar(select(func.count()).select_from(OutboxRow).where(*ours, OutboxRow.kind == kind)) or 0
-            queue(kind, wave, [recipient], number=earlier + 1)
+            earlier = (
+                session.scalar(
+                    select(func.count()).select_from(OutboxRow).where(*ours, OutboxRow.kind == kind)
+                )
+                or 0
+            )
+            queue_letters(kind, wave, [recipient], number=earlier + 1)

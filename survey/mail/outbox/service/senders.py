@@ -15,7 +15,9 @@ def among_senders(path: Path, when_alone: Callable[[], None]) -> Iterator[None]:
     try:
         if _is_alone(file):
             when_alone()
-        fcntl.flock(file, fcntl.LOCK_SH)  # waits while another one, alone until now, looks after what was left behind
+        fcntl.flock(
+            file, fcntl.LOCK_SH
+        )  # waits while another one, alone until now, looks after what was left behind
         yield
     finally:
         os.close(file)

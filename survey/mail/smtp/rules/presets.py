@@ -11,29 +11,32 @@ LONG = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class SendingPace:
     """The most letters in a minute and in a day, all machines together; None: no limit."""
 
     per_minute: int | None
     per_day: int | None
 
 
-UNLIMITED, ANY_SERVER = Pace(None, None), Pace(300, None)
-MICROSOFT = Pace(25, 8_000)  # its own limits: 30 a minute, 10,000 recipients a day
-GOOGLE, GOOGLE_RELAY = Pace(60, 1_800), Pace(60, 9_000)  # its own limits: 2,000 and 10,000 a day
+UNLIMITED, ANY_SERVER = SendingPace(None, None), SendingPace(300, None)
+MICROSOFT = SendingPace(25, 8_000)  # its own limits: 30 a minute, 10,000 recipients a day
+GOOGLE, GOOGLE_RELAY = (
+    SendingPace(60, 1_800),
+    SendingPace(60, 9_000),
+)  # its own limits: 2,000 and 10,000 a day
 
 
-def pace_for(mail_url: str, per_minute: int | None = None) -> Pace:
+def pace_for(mail_url: str, per_minute: int | None = None) -> SendingPace:
     """The pace of a mail server; a number that somebody set replaces the one for a minute.
 
     >>> pace_for("smtp+starttls://smtp.office365.com:587"), pace_for("smtps://mail.northwind.example", 40), pace_for("smtp://localhost")
     (Pace(per_minute=25, per_day=8000), Pace(per_minute=40, per_day=None), Pace(per_minute=None, per_day=None))
     """
     preset = _preset(mail_url)
-    return preset if per_minute is None else Pace(per_minute, preset.per_day)
+    return preset if per_minute is None else SendingPace(per_minute, preset.per_day)
 
 
-def time_needed(letters: int, pace: Pace) -> timedelta:
+def time_needed(letters: int, pace: SendingPace) -> timedelta:
     """How long so many letters take: full days first, then minutes.
 
     >>> time_needed(1_000, MICROSOFT), time_needed(12_000, MICROSOFT)
@@ -41,10 +44,12 @@ def time_needed(letters: int, pace: Pace) -> timedelta:
     """
     daily = _daily(pace)
     days, rest = divmod(max(letters - 1, 0), daily) if daily else (0, letters - 1)
-    return timedelta(days=days, minutes=(rest + 1) / pace.per_minute if pace.per_minute and letters else 0)
+    return timedelta(
+        days=days, minutes=(rest + 1) / pace.per_minute if pace.per_minute and letters else 0
+    )
 
 
-def slow_opening(letters: int, pace: Pace, stays_open: timedelta) -> str | None:
+def slow_opening(letters: int, pace: SendingPace, stays_open: timedelta) -> str | None:
     """What to say before a launch whose letters take long: over a day, or over a quarter of the time that the wave stays open.
 
     >>> slow_opening(12_000, MICROSOFT, timedelta(days=14))
@@ -55,14 +60,19 @@ def slow_opening(letters: int, pace: Pace, stays_open: timedelta) -> str | None:
         return None
     daily = _daily(pace)
     said = (
-        f"{letters:,} letters at {f'{daily:,} a day' if daily and needed >= LONG else f'{pace.per_minute} a minute'} need {_spoken(needed)}"
+        f"{letters:,} letters at"
+        f" {f'{daily:,} a day' if daily and needed >= LONG else f'{pace.per_minute} a minute'} need"
+        f" {_spoken(needed)}"
     )
     if needed >= stays_open:
-        return f"{said}, but the wave closes after {_spoken(stays_open)}: some people would never be asked. Let it stay open longer."
+        return (
+            f"{said}, but the wave closes after {_spoken(stays_open)}: some people would never be"
+            " asked. Let it stay open longer."
+        )
     return f"{said}; the last people get theirs that much later."
 
 
-def _preset(mail_url: str) -> Pace:
+def _preset(mail_url: str) -> SendingPace:
     parts = urlsplit(mail_url)
     host = parts.hostname or ""
     if parts.scheme == "catcher" or is_loopback(host):
@@ -72,13 +82,21 @@ def _preset(mail_url: str) -> Pace:
     return {"smtp.gmail.com": GOOGLE, "smtp-relay.gmail.com": GOOGLE_RELAY}.get(host, ANY_SERVER)
 
 
-def _daily(pace: Pace) -> int | None:
+def _daily(pace: SendingPace) -> int | None:
     """The most in a day, where it is reached before the day ends."""
-    return pace.per_day if pace.per_day and (pace.per_minute is None or pace.per_day < pace.per_minute * 24 * 60) else None
+    return (
+        pace.per_day
+        if pace.per_day and (pace.per_minute is None or pace.per_day < pace.per_minute * 24 * 60)
+        else None
+    )
 
 
 def _spoken(needed: timedelta) -> str:
-    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
+    for unit, name in (
+        (timedelta(days=1), "day"),
+        (timedelta(hours=1), "hour"),
+        (timedelta(minutes=1), "minute"),
+    ):
         if needed >= unit:
             number = -(-needed // unit)  # rounded up
             return how_many(number, name)

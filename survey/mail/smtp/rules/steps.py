@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from survey.mail.rules.reasons import Cause, cause_of, remedy_at_a_shell
-from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 
 SOON = timedelta(days=14)
 LONGEST_QUOTE = 200
@@ -41,7 +41,10 @@ class Certificate:
 
     def says(self) -> str:
         """The same in a line."""
-        return f"{self.encryption}, certificate of {', '.join(self.names[:3])}, valid until {self.ends_at:%Y-%m-%d}"
+        return (
+            f"{self.encryption}, certificate of {', '.join(self.names[:3])}, valid until"
+            f" {self.ends_at:%Y-%m-%d}"
+        )
 
 
 def seen_certificate(connection: socket.socket | None) -> Certificate | None:
@@ -49,7 +52,9 @@ def seen_certificate(connection: socket.socket | None) -> Certificate | None:
     if not isinstance(connection, ssl.SSLSocket):
         return None
     found = connection.getpeercert() or {}
-    names = [str(pair[1]) for pair in found.get("subjectAltName", ()) if pair[0] in {"DNS", "IP Address"}]
+    names = [
+        str(pair[1]) for pair in found.get("subjectAltName", ()) if pair[0] in {"DNS", "IP Address"}
+    ]
     ends_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
     return Certificate(tuple(names), ends_at, connection.version() or "TLS")
 
@@ -60,10 +65,12 @@ def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
     >>> certificate_fault(ssl.SSLCertVerificationError())
     "the mail server's certificate cannot be verified"
     """
-    return _FAULTS.get(getattr(error, "verify_code", 0), "the mail server's certificate cannot be verified")
+    return _FAULTS.get(
+        getattr(error, "verify_code", 0), "the mail server's certificate cannot be verified"
+    )
 
 
-def remedy(attempt: Attempt, *, by_token: bool) -> str:
+def remedy(attempt: DeliveryAttempt, *, by_token: bool) -> str:
     """What whoever runs the server can do about an attempt that came to nothing.
 
     >>> remedy(Attempt(Outcome.FAILED, "550 5.1.1", "this mailbox does not exist"), by_token=False)
@@ -72,16 +79,21 @@ def remedy(attempt: Attempt, *, by_token: bool) -> str:
     if attempt.code.endswith("5.7.30"):
         return "This server takes no passwords any more: sign in by token, CANDOUR_MAIL_OAUTH_*."
     if cause_of(attempt.reason) is Cause.SIGN_IN_REFUSED and by_token:
-        return "Check CANDOUR_MAIL_OAUTH_*, and whether the application may send for the mailbox in CANDOUR_MAIL_URL."
+        return (
+            "Check CANDOUR_MAIL_OAUTH_*, and whether the application may send for the mailbox in"
+            " CANDOUR_MAIL_URL."
+        )
     by_outcome = {
-        Outcome.FAILED: "Check the address.",
-        Outcome.LATER: "Try again in some minutes; Candour's own letters wait and do the same.",
+        DeliveryOutcome.FAILED: "Check the address.",
+        DeliveryOutcome.LATER: (
+            "Try again in some minutes; Candour's own letters wait and do the same."
+        ),
     }
     general = "Check CANDOUR_MAIL_URL, and whether this machine may reach the server."
     return remedy_at_a_shell(attempt.reason) or by_outcome.get(attempt.outcome, general)
 
 
-def quoted(code: int, text: bytes | str, *secrets: str) -> str:
+def quoted_reply(code: int, text: bytes | str, *secrets: str) -> str:
     r"""A server's reply as a person may read it: one line, printable, without what signs us in.
 
     >>> quoted(550, b"5.7.60 no\x1b[2J hush", "hush"), quoted(0, b"")
@@ -89,7 +101,9 @@ def quoted(code: int, text: bytes | str, *secrets: str) -> str:
     """
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     for secret in filter(None, secrets):
-        said = said.replace(secret, "(secret)").replace(b64encode(secret.encode()).decode(), "(secret)")
+        said = said.replace(secret, "(secret)").replace(
+            b64encode(secret.encode()).decode(), "(secret)"
+        )
     said = " ".join(re.sub(r"[^\w!-~ ]", " ", said).split())
     shown = f"{said[:LONGEST_QUOTE]}…" if len(said) > LONGEST_QUOTE else said
     return f"({code} {shown})".replace(" )", ")") if code > 0 else f"({shown})" if shown else ""

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 from survey.kernel.ids import random_id
-from survey.mail.rules.states import Attempt, Outcome
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
-class Finished(Protocol):
+class FinishedLetter(Protocol):
     """A letter ready to go."""
 
     def as_bytes(self) -> bytes:
@@ -25,7 +25,7 @@ class Finished(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
+class CaughtLetter:
     """A letter in the catcher."""
 
     id: str
@@ -50,42 +50,42 @@ class Catcher:
         """Always."""
         return True
 
-    def connect(self) -> Attempt | None:
+    def connect(self) -> DeliveryAttempt | None:
         """Makes the folder."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return None
 
-    def deliver(self, message: Finished) -> Attempt:
+    def deliver(self, message: FinishedLetter) -> DeliveryAttempt:
         """Keeps one letter as a file that its owner alone can read."""
         begun = self.folder / f"{random_id()}.part"
         with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(message.as_bytes())
         begun.rename(begun.with_suffix(".eml"))  # a page never reads half a letter
-        return Attempt(Outcome.SENT, "250")
+        return DeliveryAttempt(DeliveryOutcome.SENT, "250")
 
     def close(self) -> None:
         """Nothing to say."""
 
-    def letters(self) -> list[Caught]:
+    def letters(self) -> list[CaughtLetter]:
         """All letters, newest first."""
         return sorted(self._read(), key=lambda letter: (letter.at, letter.to), reverse=True)
 
-    def letter(self, letter_id: str) -> Caught | None:
+    def letter(self, letter_id: str) -> CaughtLetter | None:
         """One letter, or None."""
         path = self.folder / f"{letter_id}.eml"
         return _caught(path) if _NAME.fullmatch(letter_id) and path.is_file() else None
 
-    def _read(self) -> Iterator[Caught]:
+    def _read(self) -> Iterator[CaughtLetter]:
         for path in self.folder.glob("*.eml"):
             yield _caught(path)
 
 
-def _caught(path: Path) -> Caught:
+def _caught(path: Path) -> CaughtLetter:
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert isinstance(message, EmailMessage)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
     contents = {kind: str(part.get_content()) if part else "" for kind, part in parts.items()}
-    return Caught(
+    return CaughtLetter(
         path.stem,
         parsedate_to_datetime(str(message["Date"])),
         str(message["To"]),

@@ -22,10 +22,26 @@ from survey.kernel.addresses import wire_address
 from survey.mail.rules.letter import Attachment, Letter
 
 LONGEST_LINE = 76
-_ATOM = "[A-Za-z0-9!#$%&'*+/^_`{|}~-]+"  # RFC 5322, 3.2.3, without = and ?, which may stand for encoded words
-_PLAIN_NAME, _PLAIN_LOCAL_PART = re.compile(rf"{_ATOM}(?: {_ATOM})*"), re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_ATOM = (  # RFC 5322, 3.2.3, without = and ?, which may stand for encoded words
+    "[A-Za-z0-9!#$%&'*+/^_`{|}~-]+"
+)
+_PLAIN_NAME, _PLAIN_LOCAL_PART = (
+    re.compile(rf"{_ATOM}(?: {_ATOM})*"),
+    re.compile(rf"{_ATOM}(?:\.{_ATOM})*"),
+)
 _FILE_POLICY = policy.EmailPolicy(linesep="\r\n", max_line_length=LONGEST_LINE, cte_type="7bit")
-_SET_HERE = frozenset({"from", "to", "subject", "date", "message-id", "reply-to", "auto-submitted", "x-auto-response-suppress"})
+_SET_HERE = frozenset(
+    {
+        "from",
+        "to",
+        "subject",
+        "date",
+        "message-id",
+        "reply-to",
+        "auto-submitted",
+        "x-auto-response-suppress",
+    }
+)
 _AUTOMATIC = (
     "Auto-Submitted: auto-generated",  # RFC 3834
     "X-Auto-Response-Suppress: OOF, AutoReply",  # not All: it suppresses the bounces we want
@@ -35,10 +51,16 @@ _AUTOMATIC = (
 class Message(flask_mail.Message):
     """A finished letter: Flask-Mail's message, built once with one Message-ID and one Date that never change."""
 
-    def __init__(self, letter: Letter, sender: str, message_id: str, date: datetime, envelope_from: str = "") -> None:
+    def __init__(
+        self, letter: Letter, sender: str, message_id: str, date: datetime, envelope_from: str = ""
+    ) -> None:
         # not super().__init__(): it draws a Message-ID from this machine's host name, which asks the DNS
         name, address = _parsed(sender)
-        self.letter, self.sender, self.envelope_from = letter, sender, wire_address(envelope_from or address)
+        self.letter, self.sender, self.envelope_from = (
+            letter,
+            sender,
+            wire_address(envelope_from or address),
+        )
         self.recipients = [letter.to_address]
         self.cc, self.bcc = [], []
         self.subject, self.msgId, self.date = letter.subject, message_id, date.timestamp()
@@ -56,7 +78,9 @@ class Message(flask_mail.Message):
             if header.lower() in _SET_HERE:
                 raise ValueError(f"{header} is set once")
             lines.append(f"{header}: {_encoded(header, value)}")
-        head = "\r\n".join([*lines, "MIME-Version: 1.0\r\n"]).encode()  # ASCII, unless an address is not (RFC 6532)
+        head = "\r\n".join(
+            [*lines, "MIME-Version: 1.0\r\n"]
+        ).encode()  # ASCII, unless an address is not (RFC 6532)
         self._octets = head + _body(letter, hashlib.sha256(message_id.encode()).hexdigest()[:32])
 
     def as_bytes(self) -> bytes:
@@ -66,7 +90,9 @@ class Message(flask_mail.Message):
 
 def _body(letter: Letter, seed: str) -> bytes:
     """The parts, between boundaries that copies of a letter share and that no part can hold: `=_` is not quoted-printable."""
-    texts = _multipart("alternative", f"=_a{seed}", [_text("plain", letter.text), _text("html", letter.html)])
+    texts = _multipart(
+        "alternative", f"=_a{seed}", [_text("plain", letter.text), _text("html", letter.html)]
+    )
     if not letter.attachments:
         return texts
     return _multipart("mixed", f"=_m{seed}", [texts, *map(_file, letter.attachments)])
@@ -85,14 +111,19 @@ def _multipart(kind: str, boundary: str, parts: list[bytes]) -> bytes:
 
 def _text(kind: str, content: str) -> bytes:
     lines = content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    head = f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    head = (
+        f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding:'
+        " quoted-printable\r\n\r\n"
+    )
     return head.encode() + binascii.b2a_qp(lines.encode(), istext=True)
 
 
 def _file(file: Attachment) -> bytes:
     part = EmailMessage(policy=_FILE_POLICY)
     main, _, sub = file.media_type.partition("/")
-    part.set_content(file.content, maintype=main, subtype=sub, filename=file.name, disposition="attachment")
+    part.set_content(
+        file.content, maintype=main, subtype=sub, filename=file.name, disposition="attachment"
+    )
     del part["MIME-Version"]
     return bytes(part)
 
@@ -122,7 +153,9 @@ def _address_line(header: str, name: str, address: str) -> str:
     local, _, domain = on_the_wire.rpartition("@")
     short = len(header) + len(name) + len(on_the_wire) + len(":  <>") <= LONGEST_LINE
     if short and _PLAIN_NAME.fullmatch(name) and _PLAIN_LOCAL_PART.fullmatch(local):
-        return f"{header}: {name} <{on_the_wire}>"  # nothing to quote; the library takes its time to find that out
+        return (  # nothing to quote; the library takes its time to find that out
+            f"{header}: {name} <{on_the_wire}>"
+        )
     found = Address(name, local, domain)
     whole = f"{header}: {found}"
     if not name.isascii() or "=?" in whole or (len(whole) > LONGEST_LINE and name):

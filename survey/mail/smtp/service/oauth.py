@@ -17,8 +17,8 @@ from joserfc.jwk import RSAKey
 from requests import PreparedRequest, RequestException, Response
 from requests.exceptions import ConnectTimeout, ReadTimeout, SSLError
 
-from survey.kernel.patience import within
 from survey.kernel.sign_in_key import KeyFile, read_key_file
+from survey.kernel.timeouts import run_within
 from survey.mail.smtp.rules.grants import Grant, NoToken
 from survey.mail.smtp.service.web import Verified, proxies_for
 
@@ -36,18 +36,27 @@ _REFUSALS = {  # RFC 6749, 5.2
 }
 
 
-def renewed(grant: Grant, seconds: float) -> tuple[str, float]:
+def renew_token(grant: Grant, seconds: float) -> tuple[str, float]:
     """A new token and its lifetime in seconds, or `NoToken`, after so many seconds at most."""
     host = urlsplit(grant.token_url).hostname
     try:
-        return within(seconds, lambda: _asked(grant))
+        return run_within(seconds, lambda: _asked(grant))
     except (TimeoutError, ConnectTimeout, ReadTimeout):
-        raise NoToken(f"the sign-in server {host} does not answer in time", must_look=False) from None
+        raise NoToken(
+            f"the sign-in server {host} does not answer in time", must_look=False
+        ) from None
     except SSLError as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):  # the certificate's own error is buried in layers of the library
-            says = f"the certificate of the sign-in server {host} is not valid for its name; nothing that signs us in was sent"
+        if "CERTIFICATE_VERIFY_FAILED" in str(
+            error
+        ):  # the certificate's own error is buried in layers of the library
+            says = (
+                f"the certificate of the sign-in server {host} is not valid for its name; nothing"
+                " that signs us in was sent"
+            )
             raise NoToken(says, must_look=True) from None
-        raise NoToken(f"no encrypted connection to the sign-in server {host}", must_look=False) from None
+        raise NoToken(
+            f"no encrypted connection to the sign-in server {host}", must_look=False
+        ) from None
     except (RequestException, OSError):
         says = f"the sign-in server {host} cannot be reached"
         raise NoToken(says, must_look=False) from None
@@ -66,26 +75,49 @@ def _asked(grant: Grant) -> tuple[str, float]:
     method: str | PrivateKeyJWT = "client_secret_post"
     auth = None
     if key and key.account:
-        given, auth = {"grant_type": JWTBearerGrant.GRANT_TYPE, "assertion": _assertion(grant, key)}, _as_it_is
+        given, auth = (
+            {"grant_type": JWTBearerGrant.GRANT_TYPE, "assertion": _assertion(grant, key)},
+            _as_it_is,
+        )
     elif key:
-        headers = {"typ": "JWT"} | ({"x5t#S256": key.thumbprint} if key.thumbprint else {})  # by it Microsoft finds the certificate
-        method = PrivateKeyJWT(grant.token_url, headers=headers, alg="PS256" if key.thumbprint else "RS256")
+        headers = {"typ": "JWT"} | (
+            {"x5t#S256": key.thumbprint} if key.thumbprint else {}
+        )  # by it Microsoft finds the certificate
+        method = PrivateKeyJWT(
+            grant.token_url, headers=headers, alg="PS256" if key.thumbprint else "RS256"
+        )
     secret = RSAKey.import_key(key.key) if key else grant.client_secret
     with closing(_Session(grant, secret, method)) as session:
-        found = session.fetch_token(grant.token_url, auth=auth, allow_redirects=False, timeout=COMMAND_SECONDS, stream=True, **given)
+        found = session.fetch_token(
+            grant.token_url,
+            auth=auth,
+            allow_redirects=False,
+            timeout=COMMAND_SECONDS,
+            stream=True,
+            **given,
+        )
     return _token(found, urlsplit(grant.token_url).hostname)
 
 
 def _assertion(grant: Grant, key: KeyFile) -> str:
     claims = {"scope": grant.scope}
     found = JWTBearerGrant.sign(
-        RSAKey.import_key(key.key), key.account, grant.token_url, grant.user, claims=claims, header={"alg": "RS256", "typ": "JWT"}
+        RSAKey.import_key(key.key),
+        key.account,
+        grant.token_url,
+        grant.user,
+        claims=claims,
+        header={"alg": "RS256", "typ": "JWT"},
     )
     return str(found)
 
 
 def _token(found: dict[str, Any], host: str | None) -> tuple[str, float]:
-    token, kind, lifetime = found.get("access_token"), found.get("token_type", "Bearer"), found.get("expires_in", USUAL_SECONDS)
+    token, kind, lifetime = (
+        found.get("access_token"),
+        found.get("token_type", "Bearer"),
+        found.get("expires_in", USUAL_SECONDS),
+    )
     if not isinstance(token, str) or not _TOKEN.fullmatch(token) or str(kind).lower() != "bearer":
         raise NoToken(_senseless(host), must_look=True)
     return token, min(max(float(lifetime), 1.0), 86_400.0)
@@ -101,17 +133,23 @@ def _refused(response: Response) -> Response:
     if response.status_code == 200:
         return response
     if response.status_code == 429 or response.status_code >= 500:
-        raise NoToken(f"the sign-in server {host} is busy ({response.status_code})", must_look=False)
+        raise NoToken(
+            f"the sign-in server {host} is busy ({response.status_code})", must_look=False
+        )
     try:
         found = response.json()
         error, words = str(found["error"]), str(found.get("error_description", ""))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise NoToken(f"{_senseless(host)} ({response.status_code})", must_look=True) from None
     if error not in _REFUSALS:
-        raise NoToken(f"the sign-in server {host} refuses us ({response.status_code})", must_look=True)
+        raise NoToken(
+            f"the sign-in server {host} refuses us ({response.status_code})", must_look=True
+        )
     number = _MICROSOFT_FAULT.search(words)
     shown = f"{error}, {number[0]}" if number else error
-    raise NoToken(f"the sign-in server {host} refuses us: {_REFUSALS[error]} ({shown})", must_look=True)
+    raise NoToken(
+        f"the sign-in server {host} refuses us: {_REFUSALS[error]} ({shown})", must_look=True
+    )
 
 
 def _as_it_is(request: PreparedRequest) -> PreparedRequest:
@@ -122,7 +160,9 @@ class _Session(OAuth2Session):  # type: ignore[misc] # the library has no types
     """One request: no redirect, no password file, the authorities that mail trusts, and an answer of bounded size."""
 
     def __init__(self, grant: Grant, secret: object, method: object) -> None:
-        super().__init__(grant.client_id, secret, token_endpoint_auth_method=method, trust_env=False)
+        super().__init__(
+            grant.client_id, secret, token_endpoint_auth_method=method, trust_env=False
+        )
         self.proxies = proxies_for(grant.token_url)
         self.mount("https://", Verified(grant.ca_file))
         self.register_compliance_hook("access_token_response", _refused)

@@ -23,9 +23,15 @@ import flask_mail
 from survey.config import Config
 from survey.kernel.addresses import needs_utf8, wire_address
 from survey.kernel.hosts import is_loopback
-from survey.mail.rules.states import Attempt, Outcome, Phase, judge
+from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome, Phase, judge_reply
 from survey.mail.smtp.rules.grants import NoToken
-from survey.mail.smtp.rules.steps import Certificate, Step, certificate_fault, quoted, seen_certificate
+from survey.mail.smtp.rules.steps import (
+    Certificate,
+    Step,
+    certificate_fault,
+    quoted_reply,
+    seen_certificate,
+)
 from survey.mail.smtp.service.catcher import Catcher
 from survey.mail.smtp.service.message import Message
 from survey.mail.smtp.service.tokens import TokenSource, token_source, xoauth2
@@ -58,10 +64,10 @@ class Channel(Protocol):
     def is_ready(self) -> bool:
         """Whether the next letter can go at once."""
 
-    def connect(self) -> Attempt | None:
+    def connect(self) -> DeliveryAttempt | None:
         """Makes ready; None when it is, else why not."""
 
-    def deliver(self, message: Message) -> Attempt:
+    def deliver(self, message: Message) -> DeliveryAttempt:
         """Hands one letter over."""
 
     def close(self) -> None:
@@ -95,13 +101,19 @@ class Connection(flask_mail.Connection):
         self.num_emails, self.last_used = 0, 0.0
         self.phase = Phase.CONNECT
         self._token, self._is_fresh = "", False
-        self._watchdog = Watchdog(self._end)  # a server may answer each command in time and still never end
+        self._watchdog = Watchdog(
+            self._end
+        )  # a server may answer each command in time and still never end
 
     def configure_host(self) -> smtplib.SMTP:
         """An open, encrypted, signed-in connection; what signs us in is sent over a verified one only."""
         host: _Server | _TlsServer
         if self.scheme == "smtps":
-            host = _TlsServer(local_hostname="localhost", timeout=self.limits.command, context=_trusting(self.ca_file))
+            host = _TlsServer(
+                local_hostname="localhost",
+                timeout=self.limits.command,
+                context=_trusting(self.ca_file),
+            )
         elif self.scheme == "smtp+starttls" or is_loopback(self.server):
             host = _Server(local_hostname="localhost", timeout=self.limits.command)
         else:
@@ -113,9 +125,18 @@ class Connection(flask_mail.Connection):
             raise smtplib.SMTPConnectError(code, text)
         self._say(Phase.CONNECT.value, f"{self.name} answered", code, text)
         if self.scheme == "smtp+starttls":
-            host.starttls(context=_trusting(self.ca_file))  # raises when the server does not offer it: never in clear
+            host.starttls(
+                context=_trusting(self.ca_file)
+            )  # raises when the server does not offer it: never in clear
         self.certificate = seen_certificate(host.sock)
-        self._say("encryption", self.certificate.says() if self.certificate else "none; the server is this very machine")
+        self._say(
+            "encryption",
+            (
+                self.certificate.says()
+                if self.certificate
+                else "none; the server is this very machine"
+            ),
+        )
         host.ehlo_or_helo_if_needed()
         if self.user:
             self.phase = Phase.SIGN_IN
@@ -130,29 +151,40 @@ class Connection(flask_mail.Connection):
     @property
     def is_ready(self) -> bool:
         """Whether the next letter can go at once."""
-        stale = time.monotonic() - self.last_used > IDLE_SECONDS or self.num_emails >= LETTERS_PER_CONNECTION
+        stale = (
+            time.monotonic() - self.last_used > IDLE_SECONDS
+            or self.num_emails >= LETTERS_PER_CONNECTION
+        )
         return self.host is not None and not stale
 
-    def connect(self) -> Attempt | None:
+    def connect(self) -> DeliveryAttempt | None:
         """Opens the connection unless a fresh one is open; None when ready, else why not. A refused token is replaced once."""
         if self.is_ready:
             return None
         end = time.monotonic() + self.limits.letter
         fault = self._open(end, fresh=False)
-        if fault and fault.outcome is Outcome.PAUSED and fault.code and self.phase is Phase.SIGN_IN and self._token:
+        if (
+            fault
+            and fault.outcome is DeliveryOutcome.PAUSED
+            and fault.code
+            and self.phase is Phase.SIGN_IN
+            and self._token
+        ):
             fault = self._open(end, fresh=True)
         return fault
 
-    def deliver(self, message: Message) -> Attempt:
+    def deliver(self, message: Message) -> DeliveryAttempt:
         """Hands one letter to one recipient over, command by command; what is not known is said to be lost."""
         end = time.monotonic() + self.limits.letter  # for all of it: the lease must outlast it
         attempt = self._hand_over(message, end)
-        if attempt.outcome is Outcome.PAUSED and self._token and not self._is_fresh:  # it may have ended meanwhile
+        if (
+            attempt.outcome is DeliveryOutcome.PAUSED and self._token and not self._is_fresh
+        ):  # it may have ended meanwhile
             self.close()
             attempt = self._open(end, fresh=True) or self._hand_over(message, end)
         return attempt
 
-    def _open(self, end: float, *, fresh: bool) -> Attempt | None:
+    def _open(self, end: float, *, fresh: bool) -> DeliveryAttempt | None:
         self.close()
         self.phase, self.certificate, self._is_fresh = Phase.CONNECT, None, fresh
         try:
@@ -176,24 +208,30 @@ class Connection(flask_mail.Connection):
         """Signs in; says by which mechanism."""
         secret = "token" if self._token else "password"
         if not (self.user + self.password).isascii():
-            raise _NotSafe("the user or password has letters that SMTP cannot carry; use plain ones (ASCII)")
+            raise _NotSafe(
+                "the user or password has letters that SMTP cannot carry; use plain ones (ASCII)"
+            )
         if not host.has_extn("auth"):
             raise _NotSafe(f"the mail server offers no sign-in here; no {secret} was sent")
         offered = host.esmtp_features["auth"].upper().split()
         if self._token:
             if "XOAUTH2" not in offered:
-                raise _NotSafe("the mail server takes no sign-in by token (XOAUTH2); no token was sent")
+                raise _NotSafe(
+                    "the mail server takes no sign-in by token (XOAUTH2); no token was sent"
+                )
             answer = xoauth2(self.user, self._token)
-            host.auth("XOAUTH2", lambda refusal=None: answer if refusal is None else "")  # an empty line ends a refusal
+            host.auth(
+                "XOAUTH2", lambda refusal=None: answer if refusal is None else ""
+            )  # an empty line ends a refusal
             return "XOAUTH2"
         if not {"CRAM-MD5", "PLAIN", "LOGIN"} & set(offered):
             raise _NotSafe("the mail server takes no sign-in by password; no password was sent")
         host.login(self.user, self.password)
         return "password"
 
-    def _hand_over(self, message: Message, end: float) -> Attempt:
+    def _hand_over(self, message: Message, end: float) -> DeliveryAttempt:
         if self.host is None:
-            return Attempt(Outcome.AWAY, "", "no connection")
+            return DeliveryAttempt(DeliveryOutcome.AWAY, "", "no connection")
         self.phase = Phase.SENDER
         try:
             with self._watchdog.watch(max(end - time.monotonic(), 0.0)):
@@ -216,13 +254,18 @@ class Connection(flask_mail.Connection):
             host.close()
         self._watchdog.rest()
 
-    def _converse(self, host: smtplib.SMTP, message: Message) -> Attempt:
+    def _converse(self, host: smtplib.SMTP, message: Message) -> DeliveryAttempt:
         recipient = wire_address(message.letter.to_address)
-        options = ["RET=HDRS"] if host.has_extn("dsn") else []  # RFC 3461: a bounce brings no living link back
+        options = (
+            ["RET=HDRS"] if host.has_extn("dsn") else []
+        )  # RFC 3461: a bounce brings no living link back
         if needs_utf8(recipient):  # RFC 6531
             if not host.has_extn("smtputf8"):
-                return Attempt(Outcome.FAILED, "", CANNOT_TAKE)
-            code, text = host.mail(message.envelope_from, ["SMTPUTF8", *(["BODY=8BITMIME"] if host.has_extn("8bitmime") else []), *options])
+                return DeliveryAttempt(DeliveryOutcome.FAILED, "", CANNOT_TAKE)
+            code, text = host.mail(
+                message.envelope_from,
+                ["SMTPUTF8", *(["BODY=8BITMIME"] if host.has_extn("8bitmime") else []), *options],
+            )
         else:  # smtplib's own mail() and rcpt() read each address anew; ours have been checked, and hold neither > nor a line break
             code, text = host.docmd("MAIL", " ".join([f"FROM:<{message.envelope_from}>", *options]))
         if code != 250:
@@ -240,21 +283,23 @@ class Connection(flask_mail.Connection):
         self.phase = Phase.DATA
         host.send(_dotted(message.as_bytes()))
         if host.sock is not None:
-            host.sock.settimeout(self.limits.letter)  # a server may look at a letter for long; the watchdog ends it all the same
+            host.sock.settimeout(
+                self.limits.letter
+            )  # a server may look at a letter for long; the watchdog ends it all the same
         code, text = host.getreply()
         if host.sock is not None:
             host.sock.settimeout(self.limits.command)
         if code == 250:
             self._say(Phase.DATA.value, "accepted", code, text)
-            return Attempt(Outcome.SENT, "250")
+            return DeliveryAttempt(DeliveryOutcome.SENT, "250")
         return self._refused(host, code, text)
 
-    def _refused(self, host: smtplib.SMTP, code: int, text: bytes) -> Attempt:
+    def _refused(self, host: smtplib.SMTP, code: int, text: bytes) -> DeliveryAttempt:
         self._say(self.phase.value, "refused", code, text, is_good=False)
         if not 400 <= code < 600:
             self._cut()
             return self._broken(SENSELESS)
-        attempt = judge(self.phase, code, _enhanced(text))
+        attempt = judge_reply(self.phase, code, _enhanced(text))
         if code == 421:
             self._cut()
             return attempt
@@ -262,30 +307,62 @@ class Connection(flask_mail.Connection):
             host.rset()
         return attempt
 
-    def _not_connected(self, error: Exception) -> Attempt:
+    def _not_connected(self, error: Exception) -> DeliveryAttempt:
         if isinstance(error, NoToken):
-            return Attempt(Outcome.PAUSED if error.must_look else Outcome.AWAY, "", error.reason)
+            return DeliveryAttempt(
+                DeliveryOutcome.PAUSED if error.must_look else DeliveryOutcome.AWAY,
+                "",
+                error.reason,
+            )
         if isinstance(error, smtplib.SMTPResponseException):
             self._say(self.phase.value, "refused", error.smtp_code, error.smtp_error, is_good=False)
             makes_sense = 400 <= error.smtp_code < 600
-            return judge(self.phase, error.smtp_code, _enhanced(error.smtp_error)) if makes_sense else Attempt(Outcome.AWAY, "", SENSELESS)
+            return (
+                judge_reply(self.phase, error.smtp_code, _enhanced(error.smtp_error))
+                if makes_sense
+                else DeliveryAttempt(DeliveryOutcome.AWAY, "", SENSELESS)
+            )
         if isinstance(error, ssl.SSLCertVerificationError):
-            return Attempt(Outcome.PAUSED, "", f"{certificate_fault(error)}; {NOTHING_SENT}")
+            return DeliveryAttempt(
+                DeliveryOutcome.PAUSED, "", f"{certificate_fault(error)}; {NOTHING_SENT}"
+            )
         if isinstance(error, smtplib.SMTPNotSupportedError):
-            return Attempt(Outcome.PAUSED, "", f"the mail server offers no encryption (STARTTLS); {NOTHING_SENT}")
-        return Attempt(Outcome.PAUSED, "", str(error)) if isinstance(error, _NotSafe) else Attempt(Outcome.AWAY, "", _away(error))
+            return DeliveryAttempt(
+                DeliveryOutcome.PAUSED,
+                "",
+                f"the mail server offers no encryption (STARTTLS); {NOTHING_SENT}",
+            )
+        return (
+            DeliveryAttempt(DeliveryOutcome.PAUSED, "", str(error))
+            if isinstance(error, _NotSafe)
+            else DeliveryAttempt(DeliveryOutcome.AWAY, "", _away(error))
+        )
 
-    def _say(self, step: str, words: str, code: int = 0, text: bytes | str = b"", *, is_good: bool = True) -> None:
+    def _say(
+        self, step: str, words: str, code: int = 0, text: bytes | str = b"", *, is_good: bool = True
+    ) -> None:
         """Tells a step to whoever listens; while signing in, without the server's words, which may repeat what signs us in."""
         if self.tell:
             heard = b"" if self.phase is Phase.SIGN_IN else text
-            self.tell(Step(step, " ".join(part for part in (words, quoted(code, heard, self.password, self._token)) if part), is_good))
+            self.tell(
+                Step(
+                    step,
+                    " ".join(
+                        part
+                        for part in (words, quoted_reply(code, heard, self.password, self._token))
+                        if part
+                    ),
+                    is_good,
+                )
+            )
 
-    def _broken(self, why: str) -> Attempt:
+    def _broken(self, why: str) -> DeliveryAttempt:
         """What a broken connection means: a used one is replaced, one that breaks at its first letter means that the server is away."""
         if self.phase is Phase.DATA:
-            return Attempt(Outcome.LOST, "", "the connection broke")
-        return Attempt(Outcome.DROPPED if self.num_emails else Outcome.AWAY, "", why)
+            return DeliveryAttempt(DeliveryOutcome.LOST, "", "the connection broke")
+        return DeliveryAttempt(
+            DeliveryOutcome.DROPPED if self.num_emails else DeliveryOutcome.AWAY, "", why
+        )
 
     def _end(self) -> None:
         """From the watchdog's thread: ends the conversation and leaves the closing to whoever reads.
@@ -312,9 +389,13 @@ def channel_for(config: Config, tell: Callable[[Step], None] | None = None) -> C
     return Catcher(config.folder / "mail") if config.is_demo else connection_for(config, tell)
 
 
-def connection_for(config: Config, tell: Callable[[Step], None] | None = None, limits: Limits | None = None) -> Connection:
+def connection_for(
+    config: Config, tell: Callable[[Step], None] | None = None, limits: Limits | None = None
+) -> Connection:
     """The SMTP connection that the settings describe."""
-    return Connection(config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), tell=tell)
+    return Connection(
+        config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), tell=tell
+    )
 
 
 class _Measured:
@@ -368,7 +449,9 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:
-        raise _NotSafe("the file of trusted authorities holds no certificate that can be read") from error
+        raise _NotSafe(
+            "the file of trusted authorities holds no certificate that can be read"
+        ) from error
 
 
 def _dotted(octets: bytes) -> bytes:
@@ -380,7 +463,9 @@ def _dotted(octets: bytes) -> bytes:
 
 def _enhanced(text: bytes | str) -> str:
     """The enhanced status code at the start of a reply, such as 5.1.1 (RFC 3463), or nothing."""
-    first = (text.decode("ascii", "replace") if isinstance(text, bytes) else text)[:20].split(" ")[0]
+    first = (text.decode("ascii", "replace") if isinstance(text, bytes) else text)[:20].split(" ")[
+        0
+    ]
     parts = first.split(".")
     return first if len(parts) == 3 and all(part.isdigit() for part in parts) else ""
 

@@ -22,10 +22,10 @@ class TokenSource:
         """An access token; a `fresh` one when the last was refused. Raises `NoToken`."""
         with self._lock:
             if fresh or time.monotonic() >= self._until:
-                from survey.mail.smtp.service.oauth import renewed
+                from survey.mail.smtp.service.oauth import renew_token
 
                 self._token, self._until = "", 0.0
-                self._token, lifetime = renewed(self.grant, self.seconds)
+                self._token, lifetime = renew_token(self.grant, self.seconds)
                 self._until = time.monotonic() + lifetime - min(EARLY_SECONDS, lifetime / 2)
             return self._token
 

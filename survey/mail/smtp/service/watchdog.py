@@ -36,7 +36,9 @@ class Watchdog:
         with self._changed:
             self._until = until
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="mail watchdog", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._look, name="mail watchdog", daemon=True
+                )
                 self._thread.start()
             elif self._wakes_at is None or until < self._wakes_at:
                 self._changed.notify_all()

@@ -19,13 +19,15 @@ class Untrusted(Exception):
     """The server has a certificate that this machine does not trust."""
 
 
-def leads_here(config: Config) -> bool:
+def base_url_leads_here(config: Config) -> bool:
     """Whether the address in mails leads to this program; raises `Untrusted`, or OSError where it cannot be reached."""
     try:
         with Session() as session:
             session.trust_env = False
             session.mount("https://", Verified(config.mail_ca_file))
-            with session.get(f"{config.base_url}/healthz", timeout=5.0, allow_redirects=False, stream=True) as answer:
+            with session.get(
+                f"{config.base_url}/healthz", timeout=5.0, allow_redirects=False, stream=True
+            ) as answer:
                 return answer.status_code == 200 and b'"alive"' in answer.raw.read(1000)
     except SSLError:
         raise Untrusted from None

@@ -25,7 +25,7 @@ def make_key(folder: Path | None, wave_id: str) -> bytes:
     return load_key(folder, wave_id)
 
 
-def public_half(private: bytes) -> bytes:
+def wave_public_key(private: bytes) -> bytes:
     """The half that seals (32 octets)."""
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
@@ -58,7 +58,7 @@ def has_key(folder: Path | None, wave_id: str) -> bool:
     return folder is not None and _path(folder, wave_id).exists()
 
 
-def put_back(folder: Path | None, wave_id: str, private: bytes) -> None:
+def restore_key(folder: Path | None, wave_id: str, private: bytes) -> None:
     """Puts a key that was lost, damaged or mixed up back in its place, whole or not at all."""
     path = _path(folder, wave_id)
     try:

@@ -10,7 +10,7 @@ from survey.kernel.files import write_new
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint
-from survey.vault.rules.passphrases import lock, unlock
+from survey.vault.rules.passphrases import lock_with_passphrase, unlock_with_passphrase
 from survey.vault.service.spare_copies import ENDED, EXPORTED
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
@@ -23,7 +23,7 @@ def export_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, 
 
     For a planned wave the key is made now and used when the wave opens, so that the copy can be in safety before any mail goes out.
     """
-    item = waves.wave(name)
+    item = waves.find_wave(name)
     if item.state in ENDED:
         raise Refused(
             "key-destroyed",
@@ -35,43 +35,60 @@ def export_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, 
             f"The key of {item.slug} cannot be copied. {fault}",
             wave=item.slug,
         )
-    private = (key_files.make_key if item.state is WaveState.PLANNED else key_files.load_key)(key_dir, item.id)
+    private = (key_files.make_key if item.state is WaveState.PLANNED else key_files.load_key)(
+        key_dir, item.id
+    )
     if key_dir is not None and file.resolve().is_relative_to(key_dir.resolve()):
         raise Refused(
             "copy-in-key-folder",
-            f"{file} lies in the key folder, so one accident would take both. Nothing was written. Choose a place on another disk.",
+            f"{file} lies in the key folder, so one accident would take both. Nothing was written."
+            " Choose a place on another disk.",
         )
-    content = lock(private, passphrase, _purpose(item))
+    content = lock_with_passphrase(private, passphrase, _purpose(item))
     with transaction():
-        record(EXPORTED, {"wave": item.slug, "file": str(file.resolve()), "key": fingerprint(key_files.public_half(private))}, actor)
+        record(
+            EXPORTED,
+            {
+                "wave": item.slug,
+                "file": str(file.resolve()),
+                "key": fingerprint(key_files.wave_public_key(private)),
+            },
+            actor,
+        )
         write_new(file, content, advice="Nothing was exported. Choose another name or place.")
     return item
 
 
 def import_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str) -> Wave:
     """Puts a wave's key back from its spare copy; its probe is opened with it before anything is written. Answers are taken at once."""
-    item = waves.wave(name)
+    item = waves.find_wave(name)
     if item.state is WaveState.PLANNED:
         raise Refused(
             "key-not-used-yet",
-            f"{item.slug} is not open yet, so nothing is sealed to its key. Opening makes a key by itself.",
+            f"{item.slug} is not open yet, so nothing is sealed to its key. Opening makes a key by"
+            " itself.",
         )
     if item.state in ENDED:
         raise Refused(
             "key-not-needed",
             f"{item.slug} is {item.state}: nothing needs its key any more. Destroy this copy.",
         )
-    private = unlock(_content(file), passphrase, _purpose(item))
+    private = unlock_with_passphrase(_content(file), passphrase, _purpose(item))
     if not sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b""):
         raise Refused(
             "copy-of-other-key",
-            f"The key in {file} does not open what was sealed for {item.slug}. Nothing was changed. Take another copy.",
+            f"The key in {file} does not open what was sealed for {item.slug}. Nothing was changed."
+            " Take another copy.",
         )
-    key_files.put_back(key_dir, item.id, private)
+    key_files.restore_key(key_dir, item.id, private)
     with transaction():
         waves.note_missing_key(item, None)
-        record("key imported", {"wave": item.slug, "key": fingerprint(key_files.public_half(private))}, actor)
-    return waves.wave(name)
+        record(
+            "key imported",
+            {"wave": item.slug, "key": fingerprint(key_files.wave_public_key(private))},
+            actor,
+        )
+    return waves.find_wave(name)
 
 
 def key_fault(item: Wave, key_dir: Path | None) -> str | None:
@@ -82,7 +99,11 @@ def key_fault(item: Wave, key_dir: Path | None) -> str | None:
         if key_dir is None:
             raise
         return f"It is not in {key_dir}, cannot be read, or is damaged."
-    return None if sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b"") else f"The file in {key_dir} is another key."
+    return (
+        None
+        if sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b"")
+        else f"The file in {key_dir} is another key."
+    )
 
 
 def probe_key(item: Wave, key_dir: Path | None, moment: datetime, *, actor: str) -> str | None:
@@ -109,5 +130,6 @@ def _content(file: Path) -> bytes:
     except OSError as error:
         raise Refused(
             "copy-unreadable",
-            f"{file} cannot be read ({error.strerror}). Nothing was changed. Name the file that holds the spare copy.",
+            f"{file} cannot be read ({error.strerror}). Nothing was changed. Name the file that"
+            " holds the spare copy.",
         ) from error

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
+def run_within(seconds: float, work: Callable[[], T]) -> T:
     """What the work gives, or raises; `TimeoutError` when it takes longer, and then it is left to itself.
 
     For calls that no time limit of their own ends, such as asking the system for a name's address.

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from survey.database import connection, db, transaction
-from survey.jobs.tables import OutageRow, PulseRow
+from survey.jobs.tables import HeartbeatRow, OutageRow
 
 log = logging.getLogger(__name__)
 OUTAGE = timedelta(days=1)  # only whole days are made up for
@@ -22,7 +22,7 @@ UNSTEADY = timedelta(minutes=2)  # clocks of several machines differ a little
 WENT_BACK = "the clock went back by {minutes} minutes; nothing is undone and nothing is sent again"
 
 
-class Reading(Enum):
+class ClockReading(Enum):
     """What a pass tells when it reads the clock."""
 
     TOO_SOON = "too soon"
@@ -35,7 +35,7 @@ class Reading(Enum):
 class Beat:
     """What a beat means: the kind of reading, and since when nobody had been seen."""
 
-    reading: Reading
+    reading: ClockReading
     since: datetime
 
 
@@ -47,7 +47,7 @@ class Outage:
     until: datetime
 
 
-def judge(seen: datetime, highest: datetime, real: datetime) -> Beat:
+def judge_clock(seen: datetime, highest: datetime, real: datetime) -> Beat:
     """What a pass at `real` means after one seen at `seen`, when `highest` is the latest time ever read.
 
     A clock that goes back and is put right again has not been away: what it makes up for then lies before `highest`. A clock that was
@@ -59,37 +59,47 @@ def judge(seen: datetime, highest: datetime, real: datetime) -> Beat:
     """
     since = highest if seen < highest <= real else seen
     if seen - real > UNSTEADY:
-        return Beat(Reading.BACKWARD, seen)
+        return Beat(ClockReading.BACKWARD, seen)
     if real - since >= OUTAGE:
-        return Beat(Reading.AFTER_OUTAGE, since)
-    return Beat(Reading.BEAT if real - seen >= BETWEEN_BEATS else Reading.TOO_SOON, since)
+        return Beat(ClockReading.AFTER_OUTAGE, since)
+    return Beat(ClockReading.BEAT if real - seen >= BETWEEN_BEATS else ClockReading.TOO_SOON, since)
 
 
-def beat(real: datetime) -> str:
+def record_beat(real: datetime) -> str:
     """Notes that a pass is under way and, after a day and more without one, that the service was down; what is to be said of it.
 
     Of several processes that come back at once, one records the outage.
     """
-    seen = db.session.get(PulseRow, 1, populate_existing=True)
-    if seen is not None and judge(seen.seen_at, seen.highest_at, real).reading is Reading.TOO_SOON:
+    seen = db.session.get(HeartbeatRow, 1, populate_existing=True)
+    if (
+        seen is not None
+        and judge_clock(seen.seen_at, seen.highest_at, real).reading is ClockReading.TOO_SOON
+    ):
         return ""
     with transaction() as session:
-        row = session.get(PulseRow, 1, with_for_update=True, populate_existing=True)
+        row = session.get(HeartbeatRow, 1, with_for_update=True, populate_existing=True)
         if row is None:
-            insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-            first = insert(PulseRow).values(number=1, seen_at=real, highest_at=real)
+            insert = (
+                postgresql.insert
+                if session.get_bind().dialect.name == "postgresql"
+                else sqlite.insert
+            )
+            first = insert(HeartbeatRow).values(number=1, seen_at=real, highest_at=real)
             connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
             return ""
-        found = judge(row.seen_at, row.highest_at, real)
-        if found.reading is Reading.TOO_SOON:
+        found = judge_clock(row.seen_at, row.highest_at, real)
+        if found.reading is ClockReading.TOO_SOON:
             return ""
         said = ""
-        if found.reading is Reading.BACKWARD:
+        if found.reading is ClockReading.BACKWARD:
             said = WENT_BACK.format(minutes=(row.seen_at - real) // timedelta(minutes=1))
             log.warning(said)
-        if found.reading is Reading.AFTER_OUTAGE:
+        if found.reading is ClockReading.AFTER_OUTAGE:
             session.add(OutageRow(since=found.since, until=real))
-            said = f"the service was down from {found.since:%Y-%m-%d %H:%M} to {real:%Y-%m-%d %H:%M} UTC"
+            said = (
+                f"the service was down from {found.since:%Y-%m-%d %H:%M} to"
+                f" {real:%Y-%m-%d %H:%M} UTC"
+            )
             log.warning(said)
         row.seen_at, row.highest_at = real, max(row.highest_at, real)
     return said
@@ -97,7 +107,7 @@ def beat(real: datetime) -> str:
 
 def last_pass() -> datetime | None:
     """When the timetable was last seen at work, to a minute; None before its first pass."""
-    return db.session.scalar(select(PulseRow.seen_at))
+    return db.session.scalar(select(HeartbeatRow.seen_at))
 
 
 def is_beating(real: datetime) -> bool:
@@ -106,7 +116,7 @@ def is_beating(real: datetime) -> bool:
     return seen is not None and real - seen < SILENT
 
 
-def outages(after: datetime) -> tuple[Outage, ...]:
+def list_outages(after: datetime) -> tuple[Outage, ...]:
     """The recorded outages that ended after this moment, oldest first."""
     query = select(OutageRow).where(OutageRow.until > after).order_by(OutageRow.since)
     return tuple(Outage(row.since, row.until) for row in db.session.scalars(query))

@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from survey.database import connection, db, transaction
-from survey.jobs.rules import Work, WorkState
-from survey.jobs.tables import WorkRow
+from survey.jobs.rules import LongJob, LongJobState
+from survey.jobs.tables import LongJobRow
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
@@ -25,12 +25,15 @@ LEASE = timedelta(seconds=60)
 SILENT = timedelta(minutes=5)  # for a step that cannot report, being one transaction
 AFTER_FAULT = timedelta(seconds=30)
 SECONDS_BETWEEN_REPORTS = 1.0
-UNFINISHED = (WorkState.WAITING.value, WorkState.RUNNING.value)
-TAKEN_OVER = "Another process has taken this over and goes on with it, so this one stopped. Nothing is lost and nothing is done twice."
+UNFINISHED = (LongJobState.WAITING.value, LongJobState.RUNNING.value)
+TAKEN_OVER = (
+    "Another process has taken this over and goes on with it, so this one stopped. Nothing is lost"
+    " and nothing is done twice."
+)
 
 
 @dataclass(slots=True)
-class Hold:
+class JobLease:
     """A work that this process does, under a lease that ends by itself when the process does."""
 
     kind: str
@@ -58,11 +61,17 @@ class Hold:
 
     def end(self, says: str = "") -> None:
         """Inside the last transaction or after it: the work is done."""
-        self._change(state=WorkState.DONE.value, done=WorkRow.total, says=says, lease_token=None, lease_until=None)
+        self._change(
+            state=LongJobState.DONE.value,
+            done=LongJobRow.total,
+            says=says,
+            lease_token=None,
+            lease_until=None,
+        )
 
     def give_back(self) -> None:
         """Leaves the rest to the next process that looks."""
-        self._change(state=WorkState.WAITING.value, lease_token=None, lease_until=None)
+        self._change(state=LongJobState.WAITING.value, lease_token=None, lease_until=None)
 
     def _report(self, until: timedelta, **numbers: int) -> None:
         self.reported = monotonic()
@@ -74,91 +83,133 @@ class Hold:
     def _change(self, **values: object) -> bool:
         moment = now()
         facts = {"changed_at": moment, "lease_until": moment + LEASE, **values}
-        query = update(WorkRow).where(WorkRow.kind == self.kind, WorkRow.subject == self.subject, WorkRow.lease_token == self.lease)
+        query = update(LongJobRow).where(
+            LongJobRow.kind == self.kind,
+            LongJobRow.subject == self.subject,
+            LongJobRow.lease_token == self.lease,
+        )
         with transaction():
             return bool(connection().execute(query.values(**facts)).rowcount)
 
 
-def queue(kind: str, subject: str, total: int, *, actor: str) -> bool:
+def queue_job(kind: str, subject: str, total: int, *, actor: str) -> bool:
     """Leaves a work to the next process that looks; False, and harmless, when it is under way already."""
     with transaction():
-        found = db.session.get(WorkRow, (kind, subject), with_for_update=True, populate_existing=True)
-        return (found is None or found.state not in UNFINISHED) and _put(kind, subject, total, actor)
+        found = db.session.get(
+            LongJobRow, (kind, subject), with_for_update=True, populate_existing=True
+        )
+        return (found is None or found.state not in UNFINISHED) and _put(
+            kind, subject, total, actor
+        )
 
 
-def take(kind: str, subject: str) -> Hold | None:
+def lease_job(kind: str, subject: str) -> JobLease | None:
     """A work that waits, or that was left behind, for this process; None when it has ended or another process does it."""
     return _lease(kind, subject, _is_free())
 
 
-def take_over(kind: str, subject: str, total: int, *, actor: str) -> Hold:
+def take_over_job(kind: str, subject: str, total: int, *, actor: str) -> JobLease:
     """A work for this process, whoever does it now: for somebody who says that it shall be done here."""
     with transaction():
-        queue(kind, subject, total, actor=actor)
-        hold = _lease(kind, subject, WorkRow.state.in_(UNFINISHED))
+        queue_job(kind, subject, total, actor=actor)
+        hold = _lease(kind, subject, LongJobRow.state.in_(UNFINISHED))
     assert hold is not None
     return hold
 
 
 @contextmanager
-def held(hold: Hold) -> Iterator[Hold]:
+def work_under_lease(hold: JobLease) -> Iterator[JobLease]:
     """A block that does the work: a refusal ends it with its sentence, a fault or an end of the process leaves it to the next one."""
     try:
         yield hold
     except Refused as refused:
-        _leave(hold, WorkState.FAILED, refused.sentence)
+        _leave(hold, LongJobState.FAILED, refused.sentence)
         raise
     except Exception:
-        _leave(hold, WorkState.WAITING, until=now() + AFTER_FAULT)
+        _leave(hold, LongJobState.WAITING, until=now() + AFTER_FAULT)
         raise
     except BaseException:
-        _leave(hold, WorkState.WAITING)
+        _leave(hold, LongJobState.WAITING)
         raise
 
 
-def forget(kind: str, subject: str) -> None:
+def forget_job(kind: str, subject: str) -> None:
     """Leaves nothing of a work, so that no number of it outlives what it was about."""
     with transaction():
-        connection().execute(delete(WorkRow).where(WorkRow.kind == kind, WorkRow.subject == subject))
+        connection().execute(
+            delete(LongJobRow).where(LongJobRow.kind == kind, LongJobRow.subject == subject)
+        )
 
 
-def waiting() -> tuple[Work, ...]:
+def waiting_jobs() -> tuple[LongJob, ...]:
     """The works that wait or were left behind, the oldest first."""
-    query = select(WorkRow).where(WorkRow.state.in_(UNFINISHED), _is_free()).order_by(WorkRow.begun_at, WorkRow.subject)
+    query = (
+        select(LongJobRow)
+        .where(LongJobRow.state.in_(UNFINISHED), _is_free())
+        .order_by(LongJobRow.begun_at, LongJobRow.subject)
+    )
     return tuple(_work(row) for row in db.session.scalars(query))
 
 
-def work(kind: str, subject: str) -> Work | None:
+def find_job(kind: str, subject: str) -> LongJob | None:
     """How far a work is, if there ever was one."""
-    row = db.session.get(WorkRow, (kind, subject), populate_existing=True)
+    row = db.session.get(LongJobRow, (kind, subject), populate_existing=True)
     return _work(row) if row else None
 
 
-def works() -> tuple[Work, ...]:
+def list_jobs() -> tuple[LongJob, ...]:
     """The last work of each kind about each subject, the newest first."""
-    return tuple(_work(row) for row in db.session.scalars(select(WorkRow).order_by(WorkRow.begun_at.desc(), WorkRow.subject)))
+    return tuple(
+        _work(row)
+        for row in db.session.scalars(
+            select(LongJobRow).order_by(LongJobRow.begun_at.desc(), LongJobRow.subject)
+        )
+    )
 
 
-def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> Hold | None:
+def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> JobLease | None:
     lease, moment = random_id(), now()
-    facts = {"state": WorkState.RUNNING.value, "lease_token": lease, "lease_until": moment + LEASE, "changed_at": moment}
-    query = update(WorkRow).where(WorkRow.kind == kind, WorkRow.subject == subject, WorkRow.state.in_(UNFINISHED), where)
+    facts = {
+        "state": LongJobState.RUNNING.value,
+        "lease_token": lease,
+        "lease_until": moment + LEASE,
+        "changed_at": moment,
+    }
+    query = update(LongJobRow).where(
+        LongJobRow.kind == kind,
+        LongJobRow.subject == subject,
+        LongJobRow.state.in_(UNFINISHED),
+        where,
+    )
     with transaction():
         is_ours = connection().execute(query.values(**facts)).rowcount == 1
-    return Hold(kind, subject, lease) if is_ours else None
+    return JobLease(kind, subject, lease) if is_ours else None
 
 
 def _put(kind: str, subject: str, total: int, actor: str) -> bool:
     moment = now()
-    facts = {"state": WorkState.WAITING.value, "done": 0, "total": total, "says": "", "actor": actor, "lease_token": None}
+    facts = {
+        "state": LongJobState.WAITING.value,
+        "done": 0,
+        "total": total,
+        "says": "",
+        "actor": actor,
+        "lease_token": None,
+    }
     facts |= {"lease_until": None, "begun_at": moment, "changed_at": moment}
-    insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert  # another process may be as fast
-    row = insert(WorkRow).values(kind=kind, subject=subject, **facts)
-    again = row.on_conflict_do_update(index_elements=["kind", "subject"], set_=facts, where=WorkRow.state.not_in(UNFINISHED))
+    insert = (
+        postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    )  # another process may be as fast
+    row = insert(LongJobRow).values(kind=kind, subject=subject, **facts)
+    again = row.on_conflict_do_update(
+        index_elements=["kind", "subject"], set_=facts, where=LongJobRow.state.not_in(UNFINISHED)
+    )
     return bool(connection().execute(again).rowcount)
 
 
-def _leave(hold: Hold, state: WorkState, says: str = "", until: datetime | None = None) -> None:
+def _leave(
+    hold: JobLease, state: LongJobState, says: str = "", until: datetime | None = None
+) -> None:
     """Gives a work back; when that cannot be stored, its lease ends by itself."""
     try:
         hold._change(state=state.value, says=says, lease_token=None, lease_until=until)  # noqa: SLF001 - of this module
@@ -167,8 +218,17 @@ def _leave(hold: Hold, state: WorkState, says: str = "", until: datetime | None 
 
 
 def _is_free() -> ColumnElement[bool]:
-    return or_(WorkRow.lease_until.is_(None), WorkRow.lease_until < now())
+    return or_(LongJobRow.lease_until.is_(None), LongJobRow.lease_until < now())
 
 
-def _work(row: WorkRow) -> Work:
-    return Work(row.kind, row.subject, WorkState(row.state), row.done, row.total, row.says, row.actor, row.changed_at)
+def _work(row: LongJobRow) -> LongJob:
+    return LongJob(
+        row.kind,
+        row.subject,
+        LongJobState(row.state),
+        row.done,
+        row.total,
+        row.says,
+        row.actor,
+        row.changed_at,
+    )
