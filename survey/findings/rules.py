@@ -5,11 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NewType
 
 from survey.questionnaires.rules import Questionnaire
 from survey.responses.rules import Tally
 from survey.waves.rules.waves import MINIMUM_DETAIL, MINIMUM_GROUP, Wave
+
+SharingId = NewType("SharingId", str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
 """The managed service provider and whom to write to there."""
 
 from dataclasses import dataclass
+from typing import NewType
+
+ProviderId = NewType("ProviderId", str)
+ContactId = NewType("ContactId", str)
 
 LONGEST_NAME = 120
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, NewType, TypeVar
 
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
+
+QuestionId = NewType("QuestionId", str)  # of the bank or of an own question: `OVR1`
+QuestionnaireSlug = NewType("QuestionnaireSlug", str)
+VersionId = NewType("VersionId", str)  # of a frozen questionnaire
 
 FEWEST_POINTS, MOST_POINTS = 2, 11
 HOURS_A_WEEK = 168

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from survey.questionnaires.rules import Question
+
+CommentId = NewType("CommentId", str)
 
 BLANK, OPT_OUT = "-", "x"
 _DIGITS = "0123456789A"

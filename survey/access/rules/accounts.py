@@ -5,10 +5,12 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NewType
 
 from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import Refused
+
+UserId = NewType("UserId", str)
 
 LINK_LASTS = timedelta(
     hours=24

@@ -5,9 +5,12 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NewType
 
 from survey.kernel.workdays import subtract_working_days
 from survey.waves.rules.waves import Wave, to_utc
+
+InvitationId = NewType("InvitationId", str)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: without I, L, O and U
 LENGTH = 24

@@ -2,9 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from typing import NewType
 
 from survey.kernel.addresses import address_fault, plain_address_fault
 from survey.kernel.errors import Refused
+
+LetterId = NewType("LetterId", str)
+Recipient = NewType(
+    "Recipient", str
+)  # a reference; the address is looked up when a letter is written
 
 LONGEST_SUBJECT = 200
 LARGEST_HTML = 40_000  # octets; some mail programs cut longer mails off

@@ -5,10 +5,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NewType
 
 from survey.kernel.addresses import address_fault, tidy_address, wire_address
 from survey.kernel.errors import Refused
 from survey.kernel.tabular import TableRow, comparable_heading, read_table
+
+PersonId = NewType("PersonId", str)
 
 REQUIRED = ("email", "name", "department")
 COLUMNS = (*REQUIRED, "site", "language", "leader")
