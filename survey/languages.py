@@ -89,7 +89,7 @@ ENGLISH = Voice(BASE)
 def offered_languages(translations: Path | None = None) -> tuple[str, ...]:
     """The languages that letters can be written in, English first.
 
-    >>> offered()[0]
+    >>> offered_languages()[0]
     'en'
     """
     return _offered(translations or TRANSLATIONS)
@@ -107,7 +107,7 @@ def is_spoken(wanted: str) -> bool:
 def language_name(language: str) -> str:
     """An offered language by its own name.
 
-    >>> named("en"), named("de")
+    >>> language_name("en"), language_name("de")
     ('English', 'Deutsch')
     """
     try:

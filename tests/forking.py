@@ -17,7 +17,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -73,13 +73,13 @@ def start(
 ) -> Running:
     """Starts `candour` with these words, or the Python file that is named first; `typed` is its input."""
     words = tuple(map(str, command))
+    line, _ = _server()
     output, errors, given = (tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115 - closed by `wait`
     given.write(typed.encode())
     given.seek(0)
     reads, writes = os.pipe()
     asked = {"command": words, "environment": dict(environment or {}), "cwd": str(cwd or ROOT)}
     files = [given.fileno(), output.fileno(), errors.fileno(), writes]
-    line, _ = _server()
     socket.send_fds(line, [json.dumps(asked).encode()], files)
     given.close()
     os.close(writes)
@@ -99,8 +99,10 @@ def run(
 @cache
 def _server() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
     """This process's own server, which ends with it, and the line to it."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
+    with ExitStack() as until_it_runs, ExitStack() as kept:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        until_it_runs.enter_context(theirs)
+        kept.enter_context(ours)
         server = subprocess.Popen(  # ends when our end of the pair is closed
             [sys.executable, "-m", "tests.forking", str(theirs.fileno())],
             cwd=ROOT,
@@ -109,6 +111,7 @@ def _server() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for whoever waits
         )
+        kept.pop_all()
     return ours, server
 
 

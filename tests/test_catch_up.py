@@ -171,7 +171,7 @@ def test_as_long_as_the_record_of_outages_cannot_be_written_nothing_closes(
         raise OperationalError("", {}, Exception())
 
     real_tick(company, at("2027-01-24T12:00"))  # twelve days since the opening: extended by seven
-    monkeypatch.setattr("survey.schedule.pulse.beat", busy)
+    monkeypatch.setattr("survey.schedule.heartbeat.record_beat", busy)
     said = real_tick(company, at("2027-02-01T17:00"))
     assert "the database was busy (OperationalError); it is tried again with the next pass" in said
     assert waves.find_wave(company.wave.slug).state is WaveState.OPEN

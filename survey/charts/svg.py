@@ -32,7 +32,7 @@ class Range:
 def svg_number(value: float) -> str:
     """A number for an attribute: one decimal at most.
 
-    >>> number(36.666), number(50), number(-0.01)
+    >>> svg_number(36.666), svg_number(50), svg_number(-0.01)
     ('36.7', '50', '0')
     """
     text = f"{value:.1f}".rstrip("0").rstrip(".")

@@ -54,8 +54,8 @@ def judge_clock(seen: datetime, highest: datetime, real: datetime) -> Beat:
     ahead for a while hides no later outage, since `highest` counts only once it has been passed.
 
     >>> day = datetime(2027, 1, 18)
-    >>> judge(day, day, day + timedelta(days=3)).reading, judge(day, day + timedelta(days=3), day + timedelta(days=3, hours=1)).reading
-    (<Reading.AFTER_OUTAGE: 'after an outage'>, <Reading.BEAT: 'beat'>)
+    >>> judge_clock(day, day, day + timedelta(days=3)).reading, judge_clock(day, day + timedelta(days=3), day + timedelta(days=3, hours=1)).reading
+    (<ClockReading.AFTER_OUTAGE: 'after an outage'>, <ClockReading.BEAT: 'beat'>)
     """
     since = highest if seen < highest <= real else seen
     if seen - real > UNSTEADY:

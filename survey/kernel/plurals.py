@@ -18,7 +18,7 @@ def thousands(number: int) -> str:
 def choose_form(number: int, one: str, several: str) -> str:
     """The words that go with one, or those that go with any other number.
 
-    >>> either(1, "is", "are"), either(0, "is", "are")
+    >>> choose_form(1, "is", "are"), choose_form(0, "is", "are")
     ('is', 'are')
     """
     return one if number == 1 else several
@@ -27,7 +27,7 @@ def choose_form(number: int, one: str, several: str) -> str:
 def noun_for(number: int, name: str) -> str:
     """A noun in the form that the number asks for.
 
-    >>> noun(1, "row"), noun(2, "row"), noun(2, "person")
+    >>> noun_for(1, "row"), noun_for(2, "row"), noun_for(2, "person")
     ('row', 'rows', 'people')
     """
     return choose_form(number, name, _IRREGULAR.get(name, f"{name}s"))

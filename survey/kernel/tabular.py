@@ -102,14 +102,14 @@ def decode_text(content: bytes, *, largest: int, advice: str) -> DecodedText:
 
 
 def read_table(content: bytes, is_known: IsKnown, *, largest: int, advice: str) -> Table:
-    """A file as a table: see `read_text` and `as_table`."""
+    """A file as a table: see `decode_text` and `as_table`."""
     return as_table(decode_text(content, largest=largest, advice=advice), is_known)
 
 
 def as_table(text: DecodedText, is_known: IsKnown) -> Table:
     """A text as a table whose separator is the one that makes most cells of the first line known.
 
-    `is_known` is asked about cells in `plain` form. Where none or several separators do, the most
+    `is_known` is asked about cells in `comparable_heading` form. Where none or several separators do, the most
     frequent one outside quotation marks counts; without any, it is the comma.
     """
     first = _first_line(text.content)
@@ -126,7 +126,7 @@ def as_table(text: DecodedText, is_known: IsKnown) -> Table:
 def comparable_heading(cell: str) -> str:
     """A heading as it is compared: spaces and capitals make no difference.
 
-    >>> plain("  Reporting   GROUP ")
+    >>> comparable_heading("  Reporting   GROUP ")
     'reporting group'
     """
     return " ".join(cell.split()).casefold()

@@ -135,7 +135,7 @@ def read_questionnaire(text: str) -> Questionnaire:
 
 
 def write_questionnaire(asked: Questionnaire, form: str) -> str:
-    """A questionnaire as JSON or YAML, as `read_text` takes it."""
+    """A questionnaire as JSON or YAML, as `read_questionnaire` takes it."""
     content = rules.questionnaire_document(asked)
     if form == "yaml":
         import yaml

@@ -87,7 +87,7 @@ def pack_ballot(group: str, answers: Answers) -> bytes:
 
 
 def unpack_ballot(content: bytes) -> tuple[str, Answers]:
-    """Group and answers of an opened ballot; ValueError for anything that `pack` did not make."""
+    """Group and answers of an opened ballot; ValueError for anything that `pack_ballot` did not make."""
     found = json.loads(content)
     try:
         return found["g"], Answers(found["s"], found["t"])
@@ -113,7 +113,7 @@ def count_cell(strings: Sequence[str], place: int, codes: Sequence[int]) -> Cell
 def score_table(strings: Sequence[str]) -> NDArray[np.int64]:
     """Score strings as a table, people x questions: the code, or -1 for a blank and an opt-out.
 
-    >>> coded(["4x", "-A"]).tolist()
+    >>> score_table(["4x", "-A"]).tolist()
     [[4, -1], [-1, 10]]
     """
     if not strings:

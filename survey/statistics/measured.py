@@ -23,7 +23,7 @@ class MeasuredPromise:
 def list_measured_promises() -> tuple[MeasuredPromise, ...]:
     """All checks as measured in the large.
 
-    >>> all(check.worst >= check.bound if check.at_least else check.worst <= check.bound for check in checks())
+    >>> all(check.worst >= check.bound if check.at_least else check.worst <= check.bound for check in list_measured_promises())
     True
     """
     found = json.loads(

@@ -25,7 +25,7 @@ class Merged:
 def joined_group_name(names: Sequence[str]) -> str:
     """Names in order as a person lists them.
 
-    >>> joined(["Legal", "Finance", "Board"])
+    >>> joined_group_name(["Legal", "Finance", "Board"])
     'Board, Finance and Legal'
     """
     *first, last = sorted(names)

@@ -99,7 +99,7 @@ def test_fifty_posts_of_one_person_give_one_ballot_and_forty_nine_refusals(
 @contextmanager
 def check_before_burn(app: Flask) -> Iterator[None]:
     """The code is checked outside the transaction, which then takes every invitation; two requests have passed the check at once."""
-    meet, seal = threading.Barrier(2), service.sealing.seal
+    meet, seal = threading.Barrier(2), service.sealing.seal_ballot
 
     def slowly(*arguments: Any) -> bytes:
         with suppress(threading.BrokenBarrierError):

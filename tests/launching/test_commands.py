@@ -30,7 +30,8 @@ assert answering.close  # importing it adds close, void and status to the group
 
 
 def run(group: click.Group, *words: str) -> Result:
-    return CliRunner().invoke(group, list(words), catch_exceptions=False)
+    options = {"help_option_names": ["-h", "--help"]}
+    return CliRunner().invoke(group, list(words), catch_exceptions=False, **options)
 
 
 @on_postgresql("databases")

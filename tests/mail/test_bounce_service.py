@@ -29,10 +29,10 @@ from survey.mail.bounces.service.returned import (
     STAYS,
     MailboxReading,
     NoticeOutcome,
-    handle_message,
     mailbox_state,
     read_bounces,
     read_bounces_if_due,
+    record_bounce,
 )
 from survey.mail.outbox.service import letters
 from survey.mail.smtp.service.sender import Connection
@@ -229,7 +229,7 @@ def test_only_a_letter_that_was_sent_can_come_back(post: Post, state: str) -> No
     ada = post.ids[INVITATION, "ada@northwind.example"]
     set_state(ada, state)
     before = everything_stored()
-    assert handle_message(report(ada), post.config) is NoticeOutcome.UNCHANGED
+    assert record_bounce(report(ada), post.config) is NoticeOutcome.UNCHANGED
     assert everything_stored()["outbox"] == before["outbox"]
 
 
@@ -242,22 +242,22 @@ def test_a_forged_notice_changes_nothing(post: Post) -> None:
         (UNKNOWN.replace("northwind", "elsewhere"), NoticeOutcome.FOREIGN),
         ("<%@x.example>", NoticeOutcome.FOREIGN),
     ):
-        assert handle_message(report(message_id), post.config) is result
+        assert record_bounce(report(message_id), post.config) is result
     both = report(ada, returned=f"Message-ID: {ada}\nX-Original-Message-ID: {bob}\n")
-    assert handle_message(both, post.config) is NoticeOutcome.FOREIGN
+    assert record_bounce(both, post.config) is NoticeOutcome.FOREIGN
     assert everything_stored() == before
 
 
 @on_postgresql("databases")
 def test_a_letter_that_was_sent_again_can_come_back_again(post: Post) -> None:
     ada = post.ids[INVITATION, "ada@northwind.example"]
-    assert handle_message(exchange(ada), post.config) is NoticeOutcome.NOTED
+    assert record_bounce(exchange(ada), post.config) is NoticeOutcome.NOTED
     assert post.row(INVITATION)[:3] == ("bounced", "5.1.10", "this mailbox does not exist")
-    assert handle_message(exchange(ada), post.config) is NoticeOutcome.UNCHANGED
+    assert record_bounce(exchange(ada), post.config) is NoticeOutcome.UNCHANGED
     assert retry(post.company.wave.slug) == 1
     post.deliver()
     assert post.row(INVITATION)[0] == "sent"
-    assert handle_message(report(ada, status="5.2.2"), post.config) is NoticeOutcome.NOTED
+    assert record_bounce(report(ada, status="5.2.2"), post.config) is NoticeOutcome.NOTED
     assert post.row(INVITATION)[:3] == ("bounced", "5.2.2", "this mailbox is full")
 
 
@@ -265,7 +265,7 @@ def test_a_letter_that_was_sent_again_can_come_back_again(post: Post) -> None:
 def test_a_notice_that_was_taken_but_not_deleted_is_deleted_the_next_time(post: Post) -> None:
     raw = report(post.ids[INVITATION, "ada@northwind.example"])
     put(post.folder, 1, raw)
-    assert handle_message(raw, post.config) is NoticeOutcome.NOTED  # killed here
+    assert record_bounce(raw, post.config) is NoticeOutcome.NOTED  # killed here
     assert read_bounces(post.config) == MailboxReading(unchanged=1)
     assert (post.left(), post.row(INVITATION)) == ([], BOUNCED)
 
@@ -466,7 +466,7 @@ def test_a_mail_servers_pipe_hands_one_message_over(
     (tmp_path / "message").write_bytes(b"\0" * 2_000_000)
     assert piped() == (0, "")
     monkeypatch.setattr(
-        "survey.mail.bounces.commands.handle_message",
+        "survey.mail.bounces.commands.record_bounce",
         lambda *_: db.session.execute(text("SELECT nothing FROM nowhere")),
     )
     code, err = piped()

@@ -57,7 +57,7 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Su
 def advice_on_length(texts: Mapping[str, str], octets: int) -> str:
     """What to do when the texts together are so many octets larger than a ballot: in characters of the kind that they hold.
 
-    >>> shorten_all({"A": "é" * 100}, 50)
+    >>> advice_on_length({"A": "é" * 100}, 50)
     'Please shorten your texts by about 30 characters in all.'
     """
     whole = "".join(texts.values())
@@ -70,7 +70,7 @@ def advice_on_length(texts: Mapping[str, str], octets: int) -> str:
 def clean_text(text: str) -> str:
     r"""A text without control characters and outer space, with plain line ends.
 
-    >>> clean(" a\x00b\r\nc ")
+    >>> clean_text(" a\x00b\r\nc ")
     'ab\nc'
     """
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()

@@ -93,7 +93,7 @@ class WaitingLetters:
     def says(self) -> str:
         """How many, in words.
 
-        >>> Waiting(1, "invitation", ()).says, Waiting(1200, "letter", ()).says
+        >>> WaitingLetters(1, "invitation", ()).says, WaitingLetters(1200, "letter", ()).says
         ('1 invitation', '1,200 letters')
         """
         return how_many(self.number, self.noun)

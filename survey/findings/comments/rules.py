@@ -117,7 +117,7 @@ def known_names(names: Iterable[str], addresses: Iterable[str]) -> KnownNames:
 def without_accents(word: str) -> str:
     """A word without accents, in small letters.
 
-    >>> plain("Müller"), plain("O’Brien")
+    >>> without_accents("Müller"), without_accents("O’Brien")
     ('muller', "o'brien")
     """
     return "".join(c for c in normalize("NFKD", word.casefold()) if not combining(c)).replace(
@@ -128,7 +128,7 @@ def without_accents(word: str) -> str:
 def find_warnings(text: str, known: KnownNames) -> tuple[TextWarning, ...]:
     """What to look at twice before a comment is released, from left to right, no two on the same words.
 
-    >>> [text[w.start:w.end] for text in ["Ask Ada Berg, INC0012345"] for w in warnings(text, directory(["Ada Berg"], []))]
+    >>> [text[w.start:w.end] for text in ["Ask Ada Berg, INC0012345"] for w in find_warnings(text, known_names(["Ada Berg"], []))]
     ['Ada Berg', 'INC0012345']
     """
     found: list[TextWarning] = []
@@ -149,7 +149,7 @@ def find_warnings(text: str, known: KnownNames) -> tuple[TextWarning, ...]:
 def cut_at_warnings(text: str, found: Iterable[TextWarning]) -> tuple[tuple[str, str], ...]:
     """The text cut at its warnings, each piece with why it is warned about or with nothing.
 
-    >>> pieces("Ask Ada", [Warned(4, 7, NAME)])
+    >>> cut_at_warnings("Ask Ada", [TextWarning(4, 7, NAME)])
     (('Ask ', ''), ('Ada', 'the name of a colleague'))
     """
     cut, at = [], 0

@@ -58,7 +58,7 @@ def draw_code() -> str:
 def grouped_code(code: str) -> str:
     """A code as it is printed, in groups of four.
 
-    >>> grouped("0123456789ABCDEFGHJKMNPQ")
+    >>> grouped_code("0123456789ABCDEFGHJKMNPQ")
     '0123-4567-89AB-CDEF-GHJK-MNPQ'
     """
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))

@@ -15,7 +15,7 @@ def assign_thirds(
 
     What is left open is drawn. So of a whole company dealt at once neither the thirds nor a department's parts differ by more than one.
 
-    >>> found = deal([("a", "Sales"), ("b", "Sales"), ("c", "Sales"), ("d", "Legal")], {"d": 2, "gone": 1}, Random(1))
+    >>> found = assign_thirds([("a", "Sales"), ("b", "Sales"), ("c", "Sales"), ("d", "Legal")], {"d": 2, "gone": 1}, Random(1))
     >>> sorted(found), found["a"] != found["b"]
     (['a', 'b', 'c'], True)
     """

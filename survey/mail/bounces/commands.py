@@ -13,8 +13,8 @@ from survey.mail.bounces.rules import LARGEST
 from survey.mail.bounces.service.returned import (
     MailboxReading,
     NoticeOutcome,
-    handle_message,
     read_bounces,
+    record_bounce,
 )
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the message and calls again
@@ -59,7 +59,7 @@ def _read_files(files: tuple[Path, ...], config: Config) -> MailboxReading:
     reading, early = MailboxReading(), []
     for path in files:
         with path.open("rb") as file:
-            taken = handle_message(file.read(LARGEST + 1), config)
+            taken = record_bounce(file.read(LARGEST + 1), config)
         reading.add(taken)
         early += [str(path)] if taken is NoticeOutcome.EARLY else []
     if early:
@@ -73,7 +73,7 @@ def _read_files(files: tuple[Path, ...], config: Config) -> MailboxReading:
 def _take_piped(config: Config) -> None:
     """Says nothing when all is well: a mail server would mail it to the sender."""
     try:
-        taken = handle_message(sys.stdin.buffer.read(LARGEST + 1), config)
+        taken = record_bounce(sys.stdin.buffer.read(LARGEST + 1), config)
     except SQLAlchemyError as error:
         click.echo(
             f"The database did not do what was asked ({type(error).__name__}). Hand the message"

@@ -96,7 +96,7 @@ class BounceNotice:
 def bounce_reason(code: str) -> str:
     """Our own words for an enhanced status code (RFC 3463).
 
-    >>> reason("5.1.1"), reason("5.7.26"), reason("4.4.7")
+    >>> bounce_reason("5.1.1"), bounce_reason("5.7.26"), bounce_reason("4.4.7")
     ('this mailbox does not exist', "the recipient's mail server does not accept our letters", 'the mail servers gave up after days')
     """
     if code.startswith("4."):

@@ -61,8 +61,8 @@ class DeliveryAttempt:
 def judge_reply(phase: Phase, code: int, enhanced: str = "") -> DeliveryAttempt:
     """What a server's reply code means in this phase.
 
-    >>> judge(Phase.RECIPIENT, 550, "5.1.1").outcome, judge(Phase.DATA, 451).outcome, judge(Phase.SIGN_IN, 535).outcome
-    (<Outcome.FAILED: 'failed'>, <Outcome.LATER: 'later'>, <Outcome.PAUSED: 'paused'>)
+    >>> judge_reply(Phase.RECIPIENT, 550, "5.1.1").outcome, judge_reply(Phase.DATA, 451).outcome, judge_reply(Phase.SIGN_IN, 535).outcome
+    (<DeliveryOutcome.FAILED: 'failed'>, <DeliveryOutcome.LATER: 'later'>, <DeliveryOutcome.PAUSED: 'paused'>)
     """
     shown = f"{code} {enhanced}".strip()
     if code in {530, 534, 535} or enhanced == "5.7.30" or (phase is Phase.SIGN_IN and code >= 500):
@@ -99,7 +99,7 @@ def judge_reply(phase: Phase, code: int, enhanced: str = "") -> DeliveryAttempt:
 def retry_delay(attempts: int, spread: float) -> float:
     """Seconds until the next try: 10, 30, 90, 270 ... at most an hour, times 0.8 to 1.2 as `spread` (0..1) says.
 
-    >>> [delay(n, 0.5) for n in (1, 2, 3, 9)]
+    >>> [retry_delay(n, 0.5) for n in (1, 2, 3, 9)]
     [10.0, 30.0, 90.0, 3600.0]
     """
     seconds = min(FIRST_DELAY * 3 ** min(max(attempts, 1) - 1, 10), LONGEST_DELAY)

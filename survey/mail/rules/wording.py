@@ -83,7 +83,7 @@ class StateCounts:
     def words(self) -> str:
         """The numbers in one line.
 
-        >>> Counts(waiting=581, sent=405, failed=5, bounced=7, cancelled=2).words()
+        >>> StateCounts(waiting=581, sent=405, failed=5, bounced=7, cancelled=2).words()
         'waiting 581, sent 405, failed 5, bounced 7, cancelled 2'
         """
         return ", ".join(f"{name} {number:,}" for name, number in self.named().items())
@@ -135,7 +135,7 @@ class MailPause:
 def public_state(state: str, reason: str | None) -> str:
     """The state of a letter as it may be told, see above.
 
-    >>> told_state("cancelled", None), told_state("cancelled", TAKEN_BACK), told_state("ready", None), told_state("bounced", "full")
+    >>> public_state("cancelled", None), public_state("cancelled", TAKEN_BACK), public_state("ready", None), public_state("bounced", "full")
     ('sent', 'cancelled', 'waiting', 'bounced')
     """
     if state in _WAITING:
@@ -151,7 +151,7 @@ def counts_by_state(states: Mapping[str, int]) -> StateCounts:
 def reason_in_words(reason: str | None, code: str | None) -> str:
     """Our reason as a sentence, with the server's code.
 
-    >>> why("this mailbox does not exist", "550 5.1.1"), why(None, None)
+    >>> reason_in_words("this mailbox does not exist", "550 5.1.1"), reason_in_words(None, None)
     ('This mailbox does not exist (550 5.1.1)', 'The reason is not known')
     """
     text = without_settings(reason or "the reason is not known")
@@ -194,7 +194,7 @@ def time_left(waiting: int, pace: StatedPace) -> str:
 def pace_in_words(pace: StatedPace) -> str:
     """The pace in words; nothing where there is none.
 
-    >>> rate(StatedPace(25, None, "as your settings say")), rate(StatedPace(25, 8_000)), rate(StatedPace())
+    >>> pace_in_words(StatedPace(25, None, "as your settings say")), pace_in_words(StatedPace(25, 8_000)), pace_in_words(StatedPace())
     ('25 a minute', '25 a minute and 8,000 a day', '')
     """
     parts = [
@@ -208,9 +208,9 @@ def pace_in_words(pace: StatedPace) -> str:
 def progress_in_words(counts: StateCounts, noun: str, pace: StatedPace, *, is_held: bool) -> str:
     """How far one kind of letter has come, in one line; without a forecast while it is held.
 
-    >>> headline(Counts(waiting=588, sent=405, bounced=7), "invitation", StatedPace(25), is_held=False)
+    >>> progress_in_words(StateCounts(waiting=588, sent=405, bounced=7), "invitation", StatedPace(25), is_held=False)
     '412 of 1,000 invitations handed over, 25 a minute, about 24 minutes left'
-    >>> headline(Counts(sent=8), "invitation", StatedPace(25), is_held=False)
+    >>> progress_in_words(StateCounts(sent=8), "invitation", StatedPace(25), is_held=False)
     '8 of 8 invitations handed over'
     """
     told = f"{counts.handed_over:,} of {how_many(counts.total, noun)} handed over"
@@ -225,7 +225,7 @@ def progress_in_words(counts: StateCounts, noun: str, pace: StatedPace, *, is_he
 def unreached_words(counts: StateCounts) -> str:
     """After the close: how many nobody knows to have been reached.
 
-    >>> unreached_words(Counts(sent=80, failed=5, bounced=7, cancelled=28)), unreached_words(Counts(sent=3))
+    >>> unreached_words(StateCounts(sent=80, failed=5, bounced=7, cancelled=28)), unreached_words(StateCounts(sent=3))
     ('40 of 120 were not reached', '')
     """
     return f"{counts.unreached:,} of {counts.total:,} were not reached" if counts.unreached else ""

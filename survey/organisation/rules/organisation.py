@@ -27,7 +27,7 @@ class Organisation:
 def organisation_from_sender(sender: str) -> Organisation:
     """What the sender's address suggests: its domain gives name and host, its owner the contact and the reader.
 
-    >>> from_sender("Dana Reyes <dana@northwind.example>").name, from_sender("it@northwind.co.uk").name
+    >>> organisation_from_sender("Dana Reyes <dana@northwind.example>").name, organisation_from_sender("it@northwind.co.uk").name
     ('Northwind', 'Northwind')
     """
     name, address = parseaddr(sender)

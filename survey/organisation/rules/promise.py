@@ -37,8 +37,8 @@ class PromiseTerms:
 def read_attack_report(report: object) -> tuple[AttackResult, ...]:
     """The attacks in the report of the suite; none when it is not such a report, for half a table would promise too much.
 
-    >>> attacks_in({"attacks": [{"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}]})
-    (Attack(what='times', linked='0', chance='1.0', limit='4', fault_caught=True, of=''),)
+    >>> read_attack_report({"attacks": [{"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}]})
+    (AttackResult(what='times', linked='0', chance='1.0', limit='4', fault_caught=True, of=''),)
     """
     listed = report.get("attacks") if isinstance(report, dict) else None
     if not isinstance(listed, list) or not all(

@@ -156,7 +156,7 @@ def fingerprint(public: bytes) -> str:
 def public_key_as_text(public: bytes) -> str:
     """A public half to hand over or read out: seven groups of eight letters and digits, with a check against slips.
 
-    >>> as_text(bytes(32))
+    >>> public_key_as_text(bytes(32))
     'aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaagm2d2'
     """
     text = b32encode(public + hashlib.sha256(public).digest()[:_CHECK]).decode().lower()

@@ -36,7 +36,7 @@ def seal_ballot(public_key: bytes, wave_id: str, content: bytes) -> bytes:
 
 
 def open_ballot(private_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """What `seal` was given; `Unreadable` for anything that was not sealed to this key for this wave."""
+    """What `seal_ballot` was given; `Unreadable` for anything that was not sealed to this key for this wave."""
     return _decrypt(private_key, _info(wave_id), sealed).rstrip(b"\x00")[:-1]
 
 
@@ -46,7 +46,7 @@ def seal_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
 
 
 def open_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """The sealed ballot that `seal_again` was given; `Unreadable` for anything else."""
+    """The sealed ballot that `seal_outer_layer` was given; `Unreadable` for anything else."""
     return _decrypt(co_key, _outer(wave_id), sealed)
 
 

@@ -150,9 +150,9 @@ def planned_opening(
 
     >>> from survey.waves.rules.surveys import Cadence, Survey
     >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2026, 1, 31, 9), 14, "UTC", "all", 2, "active")
-    >>> [str(opening(plan, n).date()) for n in range(4)]
+    >>> [str(planned_opening(plan, n).date()) for n in range(4)]
     ['2026-01-31', '2026-04-30', '2026-07-31', '2026-11-02']
-    >>> str(opening(plan, 1, {date(2026, 4, 30), date(2026, 5, 1)}).date())
+    >>> str(planned_opening(plan, 1, {date(2026, 4, 30), date(2026, 5, 1)}).date())
     '2026-05-04'
     """
     return next(islice(planned_openings(survey, holidays), number, None)).opens

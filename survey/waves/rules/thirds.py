@@ -23,7 +23,7 @@ def usual_questionnaire(cadence: str) -> str:
 def third_of_quarter(anchor: datetime, period: str) -> tuple[str, int]:
     """The quarter and the third that a month belongs to, counted from the survey's first opening.
 
-    >>> part(datetime(2027, 1, 11, 9), "2027-03"), part(datetime(2026, 11, 2, 9), "2027-02")
+    >>> third_of_quarter(datetime(2027, 1, 11, 9), "2027-03"), third_of_quarter(datetime(2026, 11, 2, 9), "2027-02")
     (('2027-q1', 3), ('2027-q1', 1))
     """
     year, month = map(int, period.split("-"))

@@ -166,9 +166,9 @@ def to_utc(wall: datetime, zone: str) -> datetime:
     """A wall-clock time as an instant; one that does not exist takes the offset before the gap, one that comes twice
     means the first (RFC 5545; `zoneinfo` with fold=0).
 
-    >>> instant(datetime(2027, 4, 12, 9, 0), "Europe/London").isoformat()
+    >>> to_utc(datetime(2027, 4, 12, 9, 0), "Europe/London").isoformat()
     '2027-04-12T08:00:00+00:00'
-    >>> instant(datetime(2027, 3, 28, 1, 30), "Europe/London").isoformat()
+    >>> to_utc(datetime(2027, 3, 28, 1, 30), "Europe/London").isoformat()
     '2027-03-28T01:30:00+00:00'
     """  # noqa: D205
     return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(ZoneInfo("UTC"))
@@ -182,7 +182,7 @@ def to_wall_clock(moment: datetime, zone: str) -> datetime:
 def printed_time(wall: datetime, zone: str, *, several_zones: bool = False) -> str:
     """A moment as an employee reads it: weekday, date and hour, and the zone where staff sit in several.
 
-    >>> printed(datetime(2027, 1, 25, 17, 0), "Europe/London", several_zones=True)
+    >>> printed_time(datetime(2027, 1, 25, 17, 0), "Europe/London", several_zones=True)
     'Monday 25 January, 17:00 GMT'
     """
     text = f"{wall:%A} {wall.day} {wall:%B}, {wall:%H:%M}"

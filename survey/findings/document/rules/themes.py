@@ -41,7 +41,7 @@ _SAME = 0.8  # of a word's comments: then the pair it stands in says more
 def themes_block(comments: Iterable[str], language: str, names: frozenset[str]) -> dict[str, Any]:
     """The block of a findings document: up to eight themes, each a word or pair in its commonest form, with its number of comments.
 
-    >>> themes(["The VPN drops", "vpn again", "Slow VPN", "VPN!", "my vpn"], "en", frozenset())["themes"]
+    >>> themes_block(["The VPN drops", "vpn again", "Slow VPN", "VPN!", "my vpn"], "en", frozenset())["themes"]
     [{'words': 'vpn', 'comments': 5}]
     """
     stems, forms = _stems(comments, language, names)

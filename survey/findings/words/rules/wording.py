@@ -39,7 +39,7 @@ Document = Mapping[str, Any]
 def rounded_number(value: float, digits: int = 0) -> str:
     """A number with halves rounded up and a true minus.
 
-    >>> rounded(60.5), rounded(-9.04, 1)
+    >>> rounded_number(60.5), rounded_number(-9.04, 1)
     ('61', '\u22129.0')
     """
     found = Decimal(repr(round(value, 9))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
@@ -49,7 +49,7 @@ def rounded_number(value: float, digits: int = 0) -> str:
 def signed_number(value: float, digits: int = 0) -> str:
     """A difference: with its sign, whichever it is.
 
-    >>> signed(12.2), signed(-9), signed(0.2)
+    >>> signed_number(12.2), signed_number(-9), signed_number(0.2)
     ('+12', '\u22129', '0')
     """
     found = rounded_number(value, digits)
@@ -72,7 +72,7 @@ def percent(share: float) -> str:
 def range_in_words(low: float, high: float, target: float | None = None, digits: int = 0) -> str:
     """A range, low end rounded down and high end up; finer where rounding would contradict the verdict on the target.
 
-    >>> between(27.2, 48.3), between(35.53, 64.47, 65)
+    >>> range_in_words(27.2, 48.3), range_in_words(35.53, 64.47, 65)
     ('27 to 49', '35.5 to 64.5')
     """
     low, high, digits = _ends(low, high, target, digits)
@@ -82,7 +82,7 @@ def range_in_words(low: float, high: float, target: float | None = None, digits:
 def signed_range_in_words(low: float, high: float) -> str:
     """The range of a difference; finer where rounding would hide that it leaves out zero.
 
-    >>> signed_between(-8.9, 32.8), signed_between(0.4, 21)
+    >>> signed_range_in_words(-8.9, 32.8), signed_range_in_words(0.4, 21)
     ('\u22129 to +33', '+0.4 to +21.0')
     """
     for digits in range(_FINEST):
@@ -106,7 +106,7 @@ def unit(statistic: str) -> tuple[float, int, str]:
 def score_in_words(measure: Measure) -> str:
     """The score alone, or the words that stand for it; finer only where it would leave the printed range.
 
-    >>> score({"shown": True, "statistic": "top2", "estimate": 0.605, "low": 0.5, "high": 0.7})
+    >>> score_in_words({"shown": True, "statistic": "top2", "estimate": 0.605, "low": 0.5, "high": 0.7})
     '61%'
     """
     if not measure["shown"]:
@@ -235,7 +235,7 @@ def outlook_in_words(found: Outlook) -> tuple[str, str, str]:
     """What a wave would be able to say if so many answered: who answers, how a usual score would read, which change would show.
 
     >>> from survey.statistics.planning import outlook
-    >>> prospect(outlook(58, 0.6))
+    >>> outlook_in_words(outlook(58, 0.6))
     ('60%: 35 of 58', '69% (58 to 78)', 'about 31 points')
     """
     people = f"{percent(found.rate)}: {found.answers} of {found.invited}"
@@ -343,7 +343,7 @@ def named_date(text: str) -> str:
 def joined_names(names: Sequence[str]) -> str:
     """Names in their order, as a person lists them.
 
-    >>> joined(["Legal", "Finance"])
+    >>> joined_names(["Legal", "Finance"])
     'Legal and Finance'
     """
     *first, last = names

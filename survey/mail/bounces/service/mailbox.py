@@ -100,7 +100,7 @@ class Mailbox:
         self.mark = ""
 
     def __enter__(self) -> Self:
-        """Connects, signs in and opens the folder; raises `Away` when that fails."""
+        """Connects, signs in and opens the folder; raises `MailboxAway` when that fails."""
         self._timer = threading.Timer(self._seconds, self._cut)
         self._timer.daemon = True
         self._timer.start()

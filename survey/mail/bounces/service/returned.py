@@ -73,7 +73,7 @@ class MailboxState:
     problem: str | None
 
 
-def handle_message(raw: bytes, config: Config) -> NoticeOutcome:
+def record_bounce(raw: bytes, config: Config) -> NoticeOutcome:
     """Takes one message: a letter whose final failure it tells becomes `bounced`; everything else changes nothing."""
     notice = read_bounce_notice(raw, config.mail_from, config.bounce_address)
     if notice is None or not notice.marks:
@@ -165,7 +165,7 @@ def _taken(
     some: Iterable[ArrivedMessage], config: Config
 ) -> list[tuple[ArrivedMessage, NoticeOutcome]]:
     return [
-        (one, NoticeOutcome.FOREIGN if one.raw is None else handle_message(one.raw, config))
+        (one, NoticeOutcome.FOREIGN if one.raw is None else record_bounce(one.raw, config))
         for one in some
     ]
 

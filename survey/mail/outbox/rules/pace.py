@@ -28,7 +28,7 @@ def spacing(per_minute: int | None, share: float) -> timedelta | None:
 def slowed_share(share: float) -> float:
     """The share of the pace that is kept after the server asked to slow down: half of what it was.
 
-    >>> slowed(1.0), slowed(0.5), slowed(SLOWEST) == SLOWEST
+    >>> slowed_share(1.0), slowed_share(0.5), slowed_share(SLOWEST) == SLOWEST
     (0.5, 0.25, True)
     """
     return max(share / 2, SLOWEST)
@@ -39,7 +39,7 @@ def recovered_share(share: float, since: datetime | None, now: datetime) -> floa
 
     >>> from datetime import UTC
     >>> at = datetime(2027, 1, 11, 9, tzinfo=UTC)
-    >>> [recovered(0.5, at, at + timedelta(minutes=minutes)) for minutes in (4, 10, 60)]
+    >>> [recovered_share(0.5, at, at + timedelta(minutes=minutes)) for minutes in (4, 10, 60)]
     [0.5, 0.7, 1.0]
     """
     if since is None or now <= since:

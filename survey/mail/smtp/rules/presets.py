@@ -30,7 +30,7 @@ def pace_for(mail_url: str, per_minute: int | None = None) -> SendingPace:
     """The pace of a mail server; a number that somebody set replaces the one for a minute.
 
     >>> pace_for("smtp+starttls://smtp.office365.com:587"), pace_for("smtps://mail.northwind.example", 40), pace_for("smtp://localhost")
-    (Pace(per_minute=25, per_day=8000), Pace(per_minute=40, per_day=None), Pace(per_minute=None, per_day=None))
+    (SendingPace(per_minute=25, per_day=8000), SendingPace(per_minute=40, per_day=None), SendingPace(per_minute=None, per_day=None))
     """
     preset = _preset(mail_url)
     return preset if per_minute is None else SendingPace(per_minute, preset.per_day)

@@ -73,7 +73,7 @@ def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
 def remedy(attempt: DeliveryAttempt, *, by_token: bool) -> str:
     """What whoever runs the server can do about an attempt that came to nothing.
 
-    >>> remedy(Attempt(Outcome.FAILED, "550 5.1.1", "this mailbox does not exist"), by_token=False)
+    >>> remedy(DeliveryAttempt(DeliveryOutcome.FAILED, "550 5.1.1", "this mailbox does not exist"), by_token=False)
     'Check the address.'
     """
     if attempt.code.endswith("5.7.30"):
@@ -96,7 +96,7 @@ def remedy(attempt: DeliveryAttempt, *, by_token: bool) -> str:
 def quoted_reply(code: int, text: bytes | str, *secrets: str) -> str:
     r"""A server's reply as a person may read it: one line, printable, without what signs us in.
 
-    >>> quoted(550, b"5.7.60 no\x1b[2J hush", "hush"), quoted(0, b"")
+    >>> quoted_reply(550, b"5.7.60 no\x1b[2J hush", "hush"), quoted_reply(0, b"")
     ('(550 5.7.60 no [2J (secret))', '')
     """
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text

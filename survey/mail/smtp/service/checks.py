@@ -53,7 +53,7 @@ def notes_before_launch(
 ) -> tuple[str, ...]:
     """What a manager should know about mail before a wave opens; after a few seconds at most, and never a refusal.
 
-    Names no setting: `look_at_mail` does, for whoever runs the server.
+    Names no setting: `examine_mail` does, for whoever runs the server.
     """
     found = []
     if paused_because:
