@@ -9,7 +9,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-reset check test verify soak lint chromium attack bench docs messages lock clean
+.PHONY: help demo demo-reset check test verify soak lint tools attack bench docs messages lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,14 +24,14 @@ demo-reset: .venv/.runtime  ## forget the sample organisation's data and start i
 check: lint  ## lint, types and the tests of a room without servers or browser: make check ROOM=findings
 	@$(PYTEST) --speed check $(if $(ROOM),tests/$(ROOM),--pure) -n 2 --dist worksteal -q
 
-test: lint chromium  ## run all that guards behaviour: lint, types, floors, units, both databases, browser, attacks in short
+test: lint tools  ## run all that guards behaviour: lint, types, floors, units, both databases, browser, attacks in short
 	@$(PYTEST) -p tests.complete --speed test -n $(TESTERS) --dist loadgroup
 
-verify: .venv/.dev chromium  ## run the long proofs: simulations, all attacks, kills and faults, fuzzing, scale (tests/proofs.py)
+verify: .venv/.dev tools  ## run the long proofs: simulations, all attacks, kills and faults, fuzzing, scale (tests/proofs.py)
 	@$(PYTEST) -p tests.complete --speed verify -n $(TESTERS) --dist loadgroup
 	@$(BIN)/python -m tests.mutation
 
-soak: .venv/.dev chromium  ## run the long proofs at their full size (hours)
+soak: .venv/.dev tools  ## run the long proofs at their full size (hours)
 	@$(PYTEST) -p tests.complete --speed soak -n $(TESTERS) --dist loadgroup
 	@$(BIN)/python -m tests.mutation --minutes 60
 
@@ -40,14 +40,16 @@ lint: .venv/.dev  ## check style, formatting and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-chromium:  # the browser tests' browser: installed when it is missing and we may, else they say so and are skipped
-	@command -v chromium >/dev/null && exit 0; \
+tools:  # what browser tests need besides Python: installed when missing and we may, else they say so and are skipped
+	@missing=""; command -v chromium >/dev/null || missing="chromium"; \
+	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || missing="$$missing nginx-light"; \
+	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then become=""; elif sudo -n true 2>/dev/null; then become="sudo -n"; else become=no; fi; \
 	if [ "$$become" != no ] && command -v apt-get >/dev/null; then \
-		echo "Installing Chromium for the browser tests."; \
-		{ $$become apt-get update -qq && $$become env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null && exit 0; \
+		echo "Installing for the browser tests: $$missing"; \
+		{ $$become apt-get update -qq && $$become env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null && exit 0; \
 	fi; \
-	echo "Chromium is missing, so the browser tests are skipped. To enable them: sudo apt-get install chromium"
+	echo "Missing, so some browser tests are skipped. To enable them: sudo apt-get install $$missing"
 
 attack: .venv/.dev  ## attack our own anonymity in full, and write what came of it where /promise prints it (some minutes)
 	@$(BIN)/python -m tests.attacks.report

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from survey.config import Config
 
 log = logging.getLogger(__name__)
-WEB_THREADS = 8
 REMEDY = (
     "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has"
     " room: CANDOUR_DATABASE_URL."
@@ -379,11 +378,11 @@ def worker() -> None:
 
 def run(host: str, port: int, *, with_jobs: bool = True) -> None:
     """Serves until interrupted or told to end; the timed work runs beside it."""
-    import waitress
+    from survey.server import create_server
 
     app = _app()
     try:
-        server = waitress.create_server(app, host=host, port=port, threads=WEB_THREADS, ident=None)
+        server = create_server(app, host, port, proxies=_config().proxies)
     except OSError as error:
         raise Refused(
             "port-taken", f"Port {port} on {host} is not free ({error.strerror})."

@@ -91,6 +91,9 @@ PROOFS: Mapping[str, Proof] = {
         "the tests that take longest, on PostgreSQL too",
         "these on SQLite, and all others on both",
     ),
+    "slow": Proof(
+        5, "300 slow connections for two minutes, alone and behind nginx", "130, 6 seconds"
+    ),
     "looks": Proof(
         1, "each of the main pages in three widths, light and dark", "three of these six looks"
     ),

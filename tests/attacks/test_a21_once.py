@@ -9,18 +9,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import waitress
 from flask import Flask
 from sqlalchemy import update
 
 from survey.access.service import limits
 from survey.answering import service
-from survey.cli import WEB_THREADS
 from survey.database import db
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import invitations_of, number_answered, store_code
 from survey.invitations.tables import InvitationRow
 from survey.responses.service.responses import number_of_ballots
+from survey.server import create_server
 from tests.answering.today import open_today
 from tests.attacks.world import patched
 from tests.cast import Company
@@ -31,7 +30,7 @@ POSTS = 50
 @contextmanager
 def served(app: Flask) -> Iterator[int]:
     """The application behind its real web server, on a port of its own."""
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=WEB_THREADS, ident=None)
+    server = create_server(app, "127.0.0.1", 0, proxies=0)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -124,13 +124,20 @@ def visit(chromium: Browser) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
 
     def opened(
-        url: str, *, width: int = 360, dark: bool = False, script: bool = True, state: Any = None
+        url: str,
+        *,
+        width: int = 360,
+        dark: bool = False,
+        script: bool = True,
+        state: Any = None,
+        trusting: bool = False,
     ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 800},
             color_scheme="dark" if dark else "light",
             java_script_enabled=script,
             storage_state=state,
+            ignore_https_errors=trusting,
         )
         contexts.append(context)
         context.set_default_timeout(15_000)

@@ -52,7 +52,7 @@ from statistics import median
 
 HERE = Path(__file__).parents[2]
 KINDS = ("views", "commands", "forms", "service", "letters", "tables", "rules")
-FRAME = ("app", "cli", "config", "database", "schedule")
+FRAME = ("app", "cli", "config", "database", "schedule", "server")
 EXEMPT_ROOMS = ("kernel", "statistics", "charts", "languages", "jobs")
 COUNTED_NAMES = ("found", "item")
 LOADERS = ("import_module", "__import__", "resolve_name")
