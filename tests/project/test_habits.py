@@ -29,7 +29,7 @@ NEVER_A_FILE = {
     "models",
 }
 NEVER_A_NAME = re.compile(
-    r"_?(get|handle)_|_?process_(?!bind_param|result_value)|.*_(util|utils|helper|helpers|manager)$"
+    r"_?get_|_?handle_(?!accept)|_?process_(?!bind_param|result_value)|.*_(util|utils|helper|helpers|manager)$"
 )
 FOREIGN = {
     # idna, for the standard library's IDNA 2003 makes fussball of fußball, another domain; cryptography, for key files of sign-in
