@@ -1,6 +1,7 @@
 """The employee's pages: no cookie, no script but one, and a GET that writes nothing."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import (
@@ -20,6 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from survey.access.rules.open_to import open_to
 from survey.access.service.csrf import csrf
 from survey.access.service.limits import code_limit
+from survey.answering.rules.form import FORM_SIZE, padded
 from survey.answering.rules.survey_page import SurveyPage
 from survey.answering.service import (
     Submission,
@@ -67,9 +69,7 @@ def survey(wave: str, language: str | None = None) -> Response:
         abort(404)
     if page is None or not item.takes_answers(now()):
         return _reply(_state(item))
-    return _reply(
-        render_template("answering/survey.html", page=page, given={}, problems={}, status=None)
-    )
+    return _reply(_rendered(page, {}, {}, None))
 
 
 @blueprint.post("/s/<wave>")
@@ -281,10 +281,21 @@ def _sender() -> str:
 
 def _form(page: SurveyPage, submission: Submission, status: str, code: int) -> Response:
     given = {name: values[0] for name, values in request.form.to_dict(flat=False).items()}
-    body = render_template(
-        "answering/survey.html", page=page, given=given, problems=submission.problems, status=status
+    body = _rendered(page, given, submission.problems, status)
+    return _reply(padded(body), code)
+
+
+def _rendered(
+    page: SurveyPage, given: dict[str, str], problems: Mapping[str, str], status: str | None
+) -> str:
+    return render_template(
+        "answering/survey.html",
+        page=page,
+        given=given,
+        problems=problems,
+        status=status,
+        form_size=FORM_SIZE,
     )
-    return _reply(body, code)
 
 
 def _state(item: Wave) -> str:

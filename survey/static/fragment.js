@@ -1,4 +1,4 @@
-// Copies the code after "#" in the address into the form. It stores nothing and sends nothing.
+// Copies the code after "#" in the address into the form, and makes every answer one size on the wire. It stores nothing.
 "use strict";
 (() => {
   const box = document.getElementById("token");
@@ -17,8 +17,21 @@
     for (const one of document.getElementsByName(name)) if (one.type === "radio" && one.value === value) one.checked = true;
   }
   for (const link of document.querySelectorAll("a[data-code]")) link.hash = code;
+  // Whoever sees only the lengths of requests must not learn from them who wrote how much.
+  const pad = document.getElementById("pad");
+  const button = box.form.querySelector("button");
+  const size = () => {
+    const fields = [...new FormData(box.form)].map(([name, value]) => [name, value.replace(/\r\n?|\n/g, "\r\n")]);
+    return new URLSearchParams(fields).toString().length;
+  };
+  if (pad) box.form.addEventListener("submit", () => {
+    pad.value = "";
+    pad.value = "x".repeat(Math.max(0, Number(pad.dataset.size) - size()));
+    button.disabled = true;
+  });
   // Back after Send must not show the last person's answers.
   addEventListener("pageshow", (event) => {
+    button.disabled = false;
     if (!event.persisted) return;
     for (const one of box.form.elements) if (one.type === "radio") one.checked = false; else one.value = "";
     fill();

@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from survey.access.service.audit import record
 from survey.answering import service as answering
+from survey.answering import views as answering_views
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.ids import random_bytes
@@ -307,3 +308,10 @@ def _scores(item: Any, answers: Answers) -> str:
 def _execute(statement: str) -> None:
     db.session.execute(text(statement))
     db.session.commit()
+
+
+@contextmanager
+def unpadded_form(_app: Flask) -> Iterator[None]:
+    """The page's script sends what was written and no more."""
+    with patched(answering_views, "FORM_SIZE", 0):
+        yield

@@ -33,6 +33,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 from flask import Flask
 from sqlalchemy import create_engine, inspect, make_url, text
@@ -56,6 +57,7 @@ from tests.outside import browser
 Fault = Callable[[Flask], AbstractContextManager[object]]
 DATABASES = ("sqlite", "postgresql")
 DEPARTMENTS = {12: {"Sales": 8, "Service": 7}, 60: {"Sales": 30, "Service": 25, "Finance": 20}}
+URLENCODED = "application/x-www-form-urlencoded"
 _CODE = re.compile(r"http\S+#(\w+)")
 _LETTERS = "bcdfghjkmnpqrstvwxz"
 
@@ -145,6 +147,7 @@ class World:
     person_ids: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     answers: tuple[Mapping[str, str], ...] = ()  # what each person posted
+    wire: tuple[tuple[int, int], ...] = ()  # octets of each person's request, and of its reply
     words: tuple[str, ...] = ()  # a word in each person's comment that stands nowhere else
     copies: tuple[Copy, ...] = ()  # copies[i]: after i answers
     before: Copy = field(default=Copy(0, Path()))  # all have answered, nothing is counted
@@ -306,7 +309,7 @@ def _cast(world: World) -> None:
         ] = given
     world.owner_of_scores = {string: person for person, string in enumerate(scores)}
     world.answers = tuple(
-        {**given, "OPN1": f"said {word} once"}
+        {**given, "OPN1": f"said {word} once{' again' * source.randrange(120)}"}
         for given, word in zip(scores.values(), words, strict=True)
     )
 
@@ -317,15 +320,26 @@ def _address(to: str) -> str:
 
 def _answer(world: World) -> None:
     known: dict[bytes, int] = {}
-    copies = [_keep(world, 0)]
+    copies, wire = [_keep(world, 0)], []
+    address = f"/s/{world.wave.slug}"
     for person, (code, answers) in enumerate(zip(world.codes, world.answers, strict=True)):
-        response = browser(world.app).post(f"/s/{world.wave.slug}", data={"token": code, **answers})
+        visitor = browser(world.app)
+        sent = as_the_page_sends(visitor.get(address).text, {"token": code, **answers})
+        response = visitor.post(address, data=sent, content_type=URLENCODED)
         assert response.status_code == 303, response.text
+        wire.append((len(sent), len(response.data)))
         for ballot in db.session.execute(text("SELECT id FROM ballot")).scalars():
             known.setdefault(bytes(ballot), person)
         db.session.rollback()
         copies.append(_keep(world, person + 1))
-    world.copies, world.ballot_owner = tuple(copies), known
+    world.copies, world.ballot_owner, world.wire = tuple(copies), known, tuple(wire)
+
+
+def as_the_page_sends(page: str, fields: Mapping[str, str]) -> bytes:
+    """The body of a form as the page's script makes it: as many octets as the page says, if it says so."""
+    whole = urlencode({**fields, "pad": ""})
+    size = re.search(r'data-size="(\d+)"', page)
+    return (whole + "x" * (int(size[1]) - len(whole) if size else 0)).encode()
 
 
 def _keep(world: World, answered: int, name: str = "") -> Copy:

@@ -12,6 +12,15 @@ NOTHING = "Answer at least one question before you send."
 OFF_SCALE = "Choose one of the answers shown."
 TWICE = "This question was answered twice at once. Answer it once."
 CODE_MISSING = "Type the code from your mail."
+FORM_SIZE = (
+    28 * 1024
+)  # octets of every request that the page's script sends: the largest form, urlencoded
+PAGE_SIZE = (
+    96 * 1024
+)  # octets of a page that hands answers back: questions, promise, and a ballot's texts, escaped
+IGNORED = frozenset(
+    {"token", "pad"}
+)  # the code is looked at elsewhere; `pad` makes every form one size
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff]")
 
 
@@ -27,14 +36,14 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Su
     """The answers in a posted form; each fault becomes a sentence beside its field.
 
     An untouched question posts nothing, an opt-out an empty value. Control characters are dropped from texts; nothing
-    is cut off silently. Fields that are no question of this wave are a fault of their own.
+    is cut off silently. `pad` means nothing. Fields that are no question of this wave are a fault of their own.
     """
     scores: dict[str, int | None] = {}
     texts: dict[str, str] = {}
     problems: dict[str, str] = {}
     known = {question.id: question for question in questionnaire.questions}
     for name, values in form.items():
-        if name == "token":
+        if name in IGNORED:
             continue
         question = known.get(name)
         if question is None:
@@ -65,6 +74,15 @@ def advice_on_length(texts: Mapping[str, str], octets: int) -> str:
         "Please shorten your texts by about"
         f" {_round_up(ceil(octets * len(whole) / len(whole.encode())))} characters in all."
     )
+
+
+def padded(page: str) -> str:
+    """A page that hands answers back, made as long as every other one that does: its length tells nothing of what was written.
+
+    The length, in octets of UTF-8, is the next multiple of `PAGE_SIZE`; what the sealed size allows fits into one.
+    """
+    short = -len(page.encode()) % PAGE_SIZE
+    return page + " " * short
 
 
 def clean_text(text: str) -> str:
