@@ -43,8 +43,8 @@ class Race:
 
 def forget() -> None:
     """Empties the caches of the exact method."""
-    exact._table.cache_clear()
-    exact._searched.cache_clear()
+    exact._tabulate_ends.cache_clear()
+    exact._search_ends.cache_clear()
 
 
 def races(cells: int = 10_000) -> list[Race]:

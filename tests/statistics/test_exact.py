@@ -85,8 +85,8 @@ def test_a_count_whose_acceptability_equals_alpha_is_dropped_against_rounding() 
     [(9, 30), (18, 60), (57, 60), (60, 200), (199, 200), (120, 400), (400, 401)],
 )
 def test_a_table_and_a_search_find_the_same(answers: int, people: int) -> None:
-    low, high = exact._table(answers, people, 0.05)
-    searched = [exact._searched(x, answers, people, 0.05) for x in range(answers + 1)]
+    low, high = exact._tabulate_ends(answers, people, 0.05)
+    searched = [exact._search_ends(x, answers, people, 0.05) for x in range(answers + 1)]
     assert list(zip(low.tolist(), high.tolist(), strict=True)) == searched
 
 
