@@ -144,7 +144,7 @@ def test_a_look_that_fails_keeps_nothing_else_from_its_turn(
     def fails(*_: object) -> None:
         raise KeyError("ada@northwind.example")
 
-    monkeypatch.setattr(schedule, "_noted", set())
+    monkeypatch.setattr(schedule, "_logged_errors", set())
     monkeypatch.setattr(schedule, "waves_with_leftover_keys", fails)
     monkeypatch.setattr(schedule, "waves_due_to_remind", fails)
     monkeypatch.setattr(schedule.mail, "erase_old_recipients", fails)

@@ -169,7 +169,7 @@ def test_two_years_with_outages_and_restarts_hold_every_wave_once_and_at_its_ful
             with running.app_context():
                 db.session.remove()
                 db.engine.dispose()
-            schedule._probed.clear()
+            schedule._last_probes.clear()
             running, processes = create_app(settings(database_url, tmp_path)), processes + 1
         with running.app_context():
             said = schedule.tick(running.config["CANDOUR"], moment, real=moment)

@@ -109,18 +109,17 @@ def read_table(content: bytes, is_known: IsKnown, *, largest: int, advice: str) 
 def as_table(text: DecodedText, is_known: IsKnown) -> Table:
     """A text as a table whose separator is the one that makes most cells of the first line known.
 
-    `is_known` is asked about cells in `comparable_heading` form. Where none or several separators do, the most
-    frequent one outside quotation marks counts; without any, it is the comma.
+    `is_known` is asked about cells in `comparable_heading` form. Where none or several separators
+    do, the most frequent one outside quotation marks counts; without any, it is the comma.
     """
     first = _first_line(text.content)
 
-    def fits(separator: str) -> tuple[int, int]:
+    def rank(separator: str) -> tuple[int, int]:
         cells = first.replace('"', "").split(separator)
-        return sum(is_known(comparable_heading(cell)) for cell in cells), _QUOTED.sub(
-            "", first
-        ).count(separator)
+        known = sum(is_known(comparable_heading(cell)) for cell in cells)
+        return known, _QUOTED.sub("", first).count(separator)
 
-    return Table(text.content, text.encoding, max(SEPARATORS, key=fits))
+    return Table(text.content, text.encoding, max(SEPARATORS, key=rank))
 
 
 def comparable_heading(cell: str) -> str:
@@ -140,7 +139,7 @@ def _first_line(content: str) -> str:
 def _is_half_empty(text: str) -> bool:
     """Whether so many characters are NUL that this is another encoding.
 
-    A single one is for whoever reads its cell.
+    A single NUL does not count here; whoever reads its cell deals with it.
     """
     beginning = text[:_LOOKED_AT]
     return beginning.count("\x00") * 10 > len(beginning)

@@ -26,7 +26,7 @@ from survey.statistics.difference import mover_interval
 from survey.statistics.drivers import KeyDrivers, key_drivers
 from survey.statistics.levels import NPS_VALUES
 from survey.statistics.planning import detectable_change
-from survey.statistics.pooled import _summary
+from survey.statistics.pooled import _summarise_waves
 from survey.statistics.values import Differences, Intervals, quantile
 from survey.statistics.verdicts import Verdict, verdict
 from survey.statistics.wilson import Summary
@@ -628,7 +628,7 @@ def _all_years(n: int) -> Array:
         for total in range(4 * n + 1)
     ]
     one, two = np.triu_indices(len(waves), 1)
-    summaries = [_summary(year, SHARE, "waves") for year in waves]
+    summaries = [_summarise_waves(year, SHARE, "waves") for year in waves]
     mean, effective = (
         np.array([getattr(found, part)[0] for found in summaries]) for part in ("mean", "effective")
     )
