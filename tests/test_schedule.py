@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey import schedule
-from survey.cli import _said_once
+from survey.cli import _log_changes
 from survey.database import db
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service import letter_types
@@ -167,7 +167,7 @@ def test_a_look_that_fails_keeps_nothing_else_from_its_turn(
 def test_what_cannot_be_done_is_in_the_log_once_and_again_after_it_could(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    say = _said_once()
+    say = _log_changes()
     for lines in (("No mail left.", "a"), ("No mail left.",), (), ("No mail left.",)):
         say(lines)
     assert [record.message for record in caplog.records] == ["No mail left.", "a", "No mail left."]

@@ -14,7 +14,7 @@ import click
 import pytest
 from sqlalchemy import create_engine, text
 
-from survey.cli import CONCEPTS, candour, main
+from survey.cli import ROOMS, candour, main
 from survey.database import db
 from tests.conftest import settings_of
 
@@ -234,13 +234,13 @@ def test_no_command_of_any_module_is_left_out() -> None:
         if isinstance(value, click.Command)
     ]
     reached = {id(command) for command in every_command(candour)}
-    assert len(written) > len(CONCEPTS)
+    assert len(written) > len(ROOMS)
     assert [command.name for command in written if id(command) not in reached] == []
 
 
-@pytest.mark.parametrize("name", CONCEPTS)
+@pytest.mark.parametrize("name", ROOMS)
 def test_the_line_of_help_is_that_of_the_command_itself(name: str) -> None:
-    line, load = CONCEPTS[name]
+    line, load = ROOMS[name]
     group = load()
     assert (group.name, group.get_short_help_str(limit=1000)) == (name, line)
 
@@ -253,7 +253,7 @@ def home(command: click.Command) -> str:
 
 JOINED = [
     name
-    for name, (_, load) in CONCEPTS.items()
+    for name, (_, load) in ROOMS.items()
     if {home(load())} != {home(child) for child in load().commands.values()}
 ]
 
@@ -272,10 +272,8 @@ def in_a_fresh_process(code: str, *arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("name", JOINED)
 def test_a_group_is_whole_when_nothing_but_its_name_was_asked_for(name: str) -> None:
-    code = (
-        "import sys; from survey.cli import CONCEPTS; print(*CONCEPTS[sys.argv[1]][1]().commands)"
-    )
-    assert in_a_fresh_process(code, name) == set(CONCEPTS[name][1]().commands)
+    code = "import sys; from survey.cli import ROOMS; print(*ROOMS[sys.argv[1]][1]().commands)"
+    assert in_a_fresh_process(code, name) == set(ROOMS[name][1]().commands)
 
 
 def test_several_concepts_add_to_one_group() -> None:

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from survey.access.rules.open_to import open_to
 from survey.app import create_app
-from survey.cli import CONCEPTS, candour
+from survey.cli import ROOMS, candour
 from survey.database import db
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.hints import HINTS, Hint
@@ -27,7 +27,7 @@ from tests.project.test_routes import EMPLOYEE, STOP, World, build_world, routes
 ROOT = Path(__file__).parents[2]
 CODE = sorted((ROOT / "survey").rglob("*.py"))
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
-NAMES = "|".join(sorted({*CONCEPTS, *candour.commands}))
+NAMES = "|".join(sorted({*ROOMS, *candour.commands}))
 TYPED = re.compile(rf"\bcandour (?:{NAMES})\b|(?<![\w<!-])--[a-z][a-z-]*\b")
 CHANNEL = re.compile(rf"{TYPED.pattern}|\bCANDOUR_[A-Z_]*")
 PROBLEM = {"type", "title", "status", "detail", "code"}
