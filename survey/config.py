@@ -80,7 +80,7 @@ class Config:
 
     @property
     def folder(self) -> Path:
-        """Where the installation keeps its small files: beside the SQLite database or `instance`."""
+        """The folder of the installation's small files: the SQLite database's, else `instance`."""
         return self.database_file.parent if self.database_file else Path.cwd() / "instance"
 
     @classmethod

@@ -71,7 +71,7 @@ def readyz() -> tuple[dict[str, str], int]:
 @blueprint.get("/metrics")
 @open_to("everyone")
 def metrics() -> Response:
-    """Figures for Prometheus: nothing about answers, and nothing that counts who has not answered."""
+    """Figures for Prometheus: nothing about answers, nothing that counts who has not answered."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
