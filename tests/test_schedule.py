@@ -1,4 +1,6 @@
-"""The timetable: due work is done once, late or twice makes no difference, and one wave's trouble is its own."""
+"""The timetable: due work is done once, late or twice makes no difference, and one wave's trouble
+is its own.
+"""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -32,7 +34,10 @@ EARLY = timedelta(days=-1)
 
 @pytest.fixture(autouse=True)
 def its_own_folder_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On PostgreSQL the catcher keeps its letters below the working directory; and letters look at the real clock."""
+    """On PostgreSQL the catcher keeps its letters below the working directory.
+
+    And letters look at the real clock.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(letter_types, "now", lambda: OPENS.replace(tzinfo=UTC))
 

@@ -88,8 +88,8 @@ You heard too little while you waited. Every open ticket gets a note each workin
 the note is: still waiting for the part.
 
 Otto Lindqvist, Brightline IT"""
-CHANGES = """We tell Brightline about new colleagues in time, so that laptops are ready on the first \
-day.
+CHANGES = """We tell Brightline about new colleagues in time, so that laptops are ready on the \
+first day.
 Dana goes through the open tickets with them every Monday."""
 
 

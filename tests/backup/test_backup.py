@@ -1,4 +1,7 @@
-"""A backup is consistent while people answer, holds no key, and comes back whole; what was there before is never lost."""
+"""A backup is consistent while people answer, holds no key, and comes back whole.
+
+What was there before is never lost.
+"""
 
 import http.client
 import os

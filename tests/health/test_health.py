@@ -1,4 +1,6 @@
-"""What monitors are told: whether it is ready, how the timetable and the mail go, and nothing that counts who has answered."""
+"""What monitors are told: whether it is ready, how the timetable and the mail go, and nothing that
+counts who has answered.
+"""
 
 from datetime import timedelta
 from pathlib import Path
@@ -115,7 +117,9 @@ def test_the_doctor_looks_at_the_engines_database(
     app: Flask, database_url: str, tmp_path: Path
 ) -> None:
     assert check(app, "engine's database")[0] == "note"
-    db.session.remove()  # an open transaction would hold up the engine's first start, which builds indexes beside running work
+    # an open transaction would hold up the engine's first start, which builds indexes beside
+    # running work
+    db.session.remove()
     with candour("worker", database_url=database_url, folder=tmp_path):
         until(lambda: runs(settings(database_url, tmp_path).engine_url, "letters"), "it works")
         assert check(app, "engine's database") == ("good", "It answers (4 jobs). ")

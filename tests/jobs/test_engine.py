@@ -1,4 +1,7 @@
-"""The engine in real processes: each time once, whoever dies; its database may go away, and nothing depends on it."""
+"""The engine in real processes: each time once, whoever dies.
+
+Its database may go away, and nothing depends on it.
+"""
 
 import signal
 import sqlite3

@@ -1,4 +1,7 @@
-"""The pulse: a day without a pass is an outage, once; a clock that jumps is none, and nothing hides a later one."""
+"""The pulse: a day without a pass is an outage, once.
+
+A clock that jumps is none, and nothing hides a later one.
+"""
 
 import logging
 import threading

@@ -1,4 +1,7 @@
-"""One reader of tables saved as text: encodings, separators, numbers of rows and lines, and what is no table at all."""
+"""One reader of tables saved as text.
+
+Encodings, separators, numbers of rows and lines, and what is no table at all.
+"""
 
 import csv
 import io

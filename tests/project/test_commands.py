@@ -1,4 +1,7 @@
-"""Every command as a person types it: help without settings, 2 for wrong usage, 1 and one line for a refusal, JSON and nothing else."""
+"""Every command as a person types it.
+
+Help without settings, 2 for wrong usage, 1 and one line for a refusal, JSON and nothing else.
+"""
 
 import json
 import shutil
@@ -41,7 +44,8 @@ def children(group: click.Group) -> dict[str, click.Command]:
 COMMANDS = dict(leaves(candour))
 GROUPS = sorted({path.rpartition(" ")[0] for path in COMMANDS} - {""})
 ROOT = Path(__file__).parents[2]
-# What each command refuses on a new installation with one provider, one survey, and the files of `installation`.
+# What each command refuses on a new installation with one provider, one survey, and the files of
+# `installation`.
 REFUSED = {
     "tick": "--now yesterday",
     "users add": "mira --role admin",
@@ -122,7 +126,8 @@ WITH_JSON = [
     for path, command in COMMANDS.items()
     if path not in UNSURE and any("--json" in p.opts for p in command.params)
 ]
-# Below: a port that is taken; tests/doctor/test_doctor.py: an installation with a fault; tests/jobs: what runs until it is told to end.
+# Below: a port that is taken; tests/doctor/test_doctor.py: an installation with a fault;
+# tests/jobs: what runs until it is told to end.
 ELSEWHERE = {"serve", "doctor", "worker"}
 
 

@@ -1,4 +1,4 @@
-"""Refusals: codes that programs may rely on, hints that lead somewhere, and no command on any page."""
+"""Refusals: codes for programs, hints that lead somewhere, and no command on any page."""
 
 import ast
 import json
@@ -40,7 +40,9 @@ AT_A_SHELL = "survey/doctor/"
 
 @dataclass(frozen=True)
 class Raised:
-    """One call that refuses: where, its code (None where it is handed through), and what it says it is about."""
+    """One call that refuses: where, its code (None where it is handed through), and what it says it
+    is about.
+    """
 
     line: int
     code: str | None
@@ -288,7 +290,10 @@ def is_rule_or_service(name: str) -> bool:
 
 
 def typed_in(source: str) -> list[int]:
-    """The lines with a string that names a command or an option of ours; those of PostgreSQL's tools are theirs."""
+    """The lines with a string that names a command or an option of ours.
+
+    Those of PostgreSQL's tools are theirs.
+    """
     return sorted(
         line for line, text in strings(source) if TYPED.search(text) and not text.startswith("pg_")
     )

@@ -1,6 +1,9 @@
-"""What the methods promise, measured: enumerated where the results can be counted, else drawn with fixed seeds.
+"""What the methods promise, measured.
 
-Each check is small for the tests and large for `make bench`; its cells are the situations, `worst` and `mean` go over them.
+Enumerated where the results can be counted, else drawn with fixed seeds.
+
+Each check is small for the tests and large for `make bench`; its cells are the situations, `worst`
+and `mean` go over them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,7 +66,9 @@ DEPARTMENTS = (10, 12, 14, 16, 20, 25, 30, 40)  # answers
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was measured: in how many situations, against which bound, with the worst and the mean of them."""
+    """What was measured: in how many situations, against which bound, with the worst and the mean
+    of them.
+    """
 
     id: str
     what: str
@@ -199,7 +204,10 @@ def share_process(size: Size) -> Measured:
 
 
 def _level(size: Size, shapes: Iterable[Sequence[float]], values: Scale, seed: int) -> list[float]:
-    """Each draw has people of its own: those who answer and those who are silent are independent parts of them."""
+    """Each draw has people of its own.
+
+    Those who answer and those who are silent are independent parts of them.
+    """
     source, rates = np.random.default_rng(seed), []
     draws = 6_000 if size == "small" else 60_000
     for shape, people, rate in product(shapes, (8, 12, 20, 60), (0.3, 0.6, 0.9)):
@@ -232,7 +240,10 @@ def nps_level(size: Size) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A company's groups in two waves: people, answers in each wave, and shares of each answer before and after a real change."""
+    """A company's groups in two waves.
+
+    People, answers in each wave, and shares of each answer before and after a real change.
+    """
 
     people: Array
     first: Array
@@ -336,7 +347,9 @@ def stratified_level(size: Size) -> Measured:
 
 @cache
 def _processes(size: Size) -> dict[str, list[float]]:
-    """Over all situations: the process covered, a change found where there is none, a real change covered."""
+    """Over all situations: the process covered, a change found where there is none, a real change
+    covered.
+    """
     source, draws = np.random.default_rng(4), _draws(size)
     covered: list[float] = []
     found: list[float] = []
@@ -415,7 +428,9 @@ def pooled_answers_fail(size: Size) -> Measured:
 
 
 def _all_pairs(n: int, m: int) -> tuple[Differences, Array]:
-    """The differences of every possible pair of results of n and m answers, and the true-or-not table's form."""
+    """The differences of every possible pair of results of n and m answers, and the true-or-not
+    table's form.
+    """
     first, second = (
         grid.ravel() for grid in np.meshgrid(np.arange(n + 1), np.arange(m + 1), indexing="ij")
     )
@@ -498,7 +513,10 @@ def no_change_nps(size: Size) -> Measured:
 
 
 def report_answers(source: np.random.Generator, reports: int) -> Array:
-    """Counts per report, department, question and answer, no department unlike another; a person's answers go together (r = .5)."""
+    """Counts per report, department, question and answer, no department unlike another.
+
+    A person's answers go together (r = .5).
+    """
     cuts = stats.norm.ppf(np.cumsum(SHAPES["typical"])[:-1])
     person = source.standard_normal((reports, sum(DEPARTMENTS), 1))
     answers = np.searchsorted(
@@ -516,7 +534,9 @@ def as_share(counts: Array) -> Array:
 
 
 def _against_the_rest(counts: Array, values: Scale) -> Array:
-    """p-values, reports x comparisons, of each department and question against the rest of the company."""
+    """p-values, reports x comparisons, of each department and question against the rest of the
+    company.
+    """
     rest = counts.sum(axis=1, keepdims=True) - counts
     width = counts.shape[-1]
     return difference_intervals(
@@ -525,7 +545,9 @@ def _against_the_rest(counts: Array, values: Scale) -> Array:
 
 
 def _changes(now: Array, before: Array, values: Scale) -> Array:
-    """p-values, reports x comparisons, of the company's change and each department's on each question."""
+    """p-values, reports x comparisons, of the company's change and each department's on each
+    question.
+    """
     width = now.shape[-1]
     groups = difference_intervals(
         now.reshape(-1, width), before.reshape(-1, width), values
@@ -619,7 +641,9 @@ def pooled_year_no_change(size: Size) -> Measured:
 
 
 def _all_years(n: int) -> Array:
-    """Whether two years of four waves with n answers each are called different, for every two numbers of satisfied answers."""
+    """Whether two years of four waves with n answers each are called different, for every two
+    numbers of satisfied answers.
+    """
     waves = [
         [
             (n - satisfied, satisfied)
@@ -667,7 +691,10 @@ def planned_change_found(size: Size) -> Measured:
 
 
 def _driven(source: np.random.Generator, people: int, slopes: Sequence[float]) -> KeyDrivers | None:
-    """Key drivers of invented people: six questions that go together, the first with the largest slope."""
+    """Key drivers of invented people.
+
+    Six questions that go together, the first with the largest slope.
+    """
     common = source.standard_normal((people, 1))
     questions = 0.6 * common + 0.8 * source.standard_normal((people, len(slopes)))
     overall = questions @ np.array(slopes) + source.standard_normal(people)

@@ -1,4 +1,6 @@
-"""Key drivers: weights that are what their paper says, and an order only where it would come out again."""
+"""Key drivers: weights that are what their paper says, and an order only where it would come out
+again.
+"""
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ Rows = NDArray[np.int64]
 
 
 def answered(people: int, slopes: tuple[float, ...], seed: int = 1) -> tuple[Rows, Rows]:
-    """Questions from 1 to 5 that go together, and an overall one that follows them by these slopes."""
+    """Questions from 1 to 5 that go together, and an overall one that follows by these slopes."""
     source = np.random.default_rng(seed)
     questions = 0.6 * source.standard_normal((people, 1)) + 0.8 * source.standard_normal(
         (people, len(slopes))
@@ -34,7 +36,9 @@ def test_relative_weights_add_up_to_what_the_regression_explains(seed: int) -> N
 
 
 def test_two_predictors_are_weighed_as_the_paper_does_by_hand() -> None:
-    """With r between the two: the root of the correlation matrix has (a, b) with a = (p + q) / 2, b = (p - q) / 2."""
+    """With r between the two: the root of the correlation matrix has (a, b) with a = (p + q) / 2, b
+    = (p - q) / 2.
+    """
     x, y = answered(200, (0.6, 0.2))
     r = np.corrcoef(np.column_stack([x, y]), rowvar=False)
     p, q = np.sqrt(1 + r[0, 1]), np.sqrt(1 - r[0, 1])

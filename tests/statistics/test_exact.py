@@ -1,4 +1,6 @@
-"""The exact range of a share against its definition in exact fractions, and its two ways of computing against each other."""
+"""The exact range of a share against its definition in exact fractions, and its two ways of
+computing against each other.
+"""
 
 from fractions import Fraction
 from functools import cache
@@ -29,7 +31,9 @@ def acceptability(satisfied: int, answers: int, people: int) -> list[Fraction]:
 
 
 def by_definition(x: int, answers: int, people: int, alpha: Fraction) -> tuple[int, int]:
-    """The smallest and the largest count of satisfied people that is kept, widened where the definition says so."""
+    """The smallest and the largest count of satisfied people that is kept, widened where the
+    definition says so.
+    """
     if answers == people:
         return x, x
     possible = range(x, x + people - answers + 1)
@@ -111,7 +115,9 @@ def test_every_larger_company_searches_and_agrees_with_a_table(
     ("x", "n", "people"), [(60, 100, 5000), (1500, 2000, 5000), (0, 30, 4000), (30, 30, 4000)]
 )
 def test_a_large_company_lies_inside_the_tail_limits_of_scipy(x: int, n: int, people: int) -> None:
-    """Blaker's range is never wider than the one of two tails of 2.5 %, and its ends are accepted by at least one tail."""
+    """Blaker's range is never wider than the one of two tails of 2.5 %, and its ends are accepted
+    by at least one tail.
+    """
     found = proportion_interval(x, n, people)
     low, high = round(found.low * people), round(found.high * people)
     assert 0 <= low <= people * x / n <= high <= people

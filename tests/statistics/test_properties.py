@@ -1,4 +1,6 @@
-"""What holds for any input: every range on any scale, for any answers and any number of silent people."""
+"""What holds for any input: every range on any scale, for any answers and any number of silent
+people.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The published, tabulated and independently computed values, and the worked examples; each within its own tolerance."""
+"""The published, tabulated and independently computed values, and the worked examples.
+
+Each within its own tolerance.
+"""
 
 import builtins
 import json
@@ -90,9 +93,15 @@ def test_a_reference_value_is_met_within_its_tolerance(case: dict[str, Any]) -> 
 def test_the_file_holds_every_kind_of_case() -> None:
     assert len(CASES) >= 85
     assert {case["function"] for case in CASES} >= {
-        "adjust_p_values", "break_even", "difference_interval", "feasible_range", "mean_interval", "nps_interval", "proportion_interval",
+        "adjust_p_values",
+        "break_even",
+        "difference_interval",
+        "feasible_range",
+        "mean_interval",
+        "nps_interval",
+        "proportion_interval",
         "stratified_interval",
-    }  # fmt: skip
+    }
 
 
 def test_importing_all_of_it_stays_light() -> None:

@@ -1,4 +1,7 @@
-"""Nonsense is refused by the name of the argument, one cell or many; and nothing that is accepted gives NaN."""
+"""Nonsense is refused by the name of the argument, one cell or many.
+
+And nothing that is accepted gives NaN.
+"""
 
 from collections.abc import Callable
 from dataclasses import astuple

@@ -1,4 +1,4 @@
-"""The methods keep what they promise, and the published measurements are those that come out now."""
+"""The methods keep what they promise; the published measurements are those that come out now."""
 
 from typing import Any
 
@@ -18,7 +18,10 @@ SLOW = {"stratified-level", TOGETHER[-1]}  # seconds, even when small
 
 
 def simulations(size: Size) -> list[Any]:
-    """The checks that are made together; what takes seconds when small, and everything large, is a proof."""
+    """The checks that are made together.
+
+    What takes seconds when small, and everything large, is a proof.
+    """
     together = [TOGETHER, *([name] for name in CHECKS if name not in TOGETHER)]
     long = [name for name in CHECKS if size == "large" or name in SLOW]
     return [
