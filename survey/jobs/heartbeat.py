@@ -128,4 +128,5 @@ def is_beating(real: datetime) -> bool:
 def list_outages(after: datetime) -> tuple[Outage, ...]:
     """The recorded outages that ended after this moment, oldest first."""
     query = select(OutageRow).where(OutageRow.until > after).order_by(OutageRow.since)
-    return tuple(Outage(row.since, row.until) for row in db.session.scalars(query))
+    rows = db.session.scalars(query)
+    return tuple(Outage(row.since, row.until) for row in rows)

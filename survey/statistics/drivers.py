@@ -74,15 +74,16 @@ def key_drivers(predictors: ArrayLike, outcome: ArrayLike) -> KeyDrivers | None:
     varying = [column for column in range(columns - 1) if np.ptp(table[:, column]) > 0]
     if len(varying) < 2 or not np.ptp(table[:, -1]):
         return None
-    first = _draw_strongest(table[:, [*varying, columns - 1]])
-    share_first = np.bincount(first, minlength=len(varying)) / len(first)
+    strongest = _draw_strongest(table[:, [*varying, columns - 1]])
+    share_first = np.bincount(strongest, minlength=len(varying)) / len(strongest)
     if people >= RANKED_FROM and share_first.max() >= STABLE:
         weights = relative_weights(table[:, varying], table[:, -1])
         order = np.argsort(-weights, kind="stable")
         return KeyDrivers(people, True, tuple(varying[index] for index in order))
-    likely = np.argsort(-share_first, kind="stable")
-    enough = int(np.searchsorted(np.cumsum(share_first[likely]), TOP_GROUP - _FLAT)) + 1
-    top_group = sorted(varying[index] for index in likely[:enough])
+    likely_first = np.argsort(-share_first, kind="stable")
+    covered = np.cumsum(share_first[likely_first])
+    enough = int(np.searchsorted(covered, TOP_GROUP - _FLAT)) + 1
+    top_group = sorted(varying[index] for index in likely_first[:enough])
     return KeyDrivers(people, False, tuple(top_group))
 
 
@@ -123,6 +124,30 @@ def _weights(products: Floats) -> Floats:
     orthogonal twins have the slopes R^(-1/2) r, and the weights are (R^(1/2))^2 slopes^2, squared
     entry by entry. Roots come from the eigenvalues and eigenvectors of R.
     """
+    correlation = _correlate(products)
+    among = correlation[:, :-1, :-1]
+    with_outcome = correlation[:, :-1, -1]
+    eigenvalues, eigenvectors = np.linalg.eigh(among)
+    eigenvalues = np.maximum(eigenvalues, 0)
+    root = _compose(np.sqrt(eigenvalues), eigenvectors)
+    inverse_roots = 1 / np.sqrt(np.maximum(eigenvalues, _FLAT))
+    inverse_root = _compose(np.where(eigenvalues > _FLAT, inverse_roots, 0), eigenvectors)
+    slopes = np.einsum("dij,dj->di", inverse_root, with_outcome)
+    weights: Floats = np.einsum("dij,dj->di", root**2, slopes**2)
+    return weights
+
+
+def _compose(eigenvalues: Floats, eigenvectors: Floats) -> Floats:
+    """The symmetric matrices (draws x i x j) that have these eigenvalues and eigenvectors."""
+    matrices: Floats = np.einsum("dik,dk,djk->dij", eigenvectors, eigenvalues, eigenvectors)
+    return matrices
+
+
+def _correlate(products: Floats) -> Floats:
+    """The correlations (draws x columns x columns) from the sums of `_sum_products`.
+
+    Those of a column that does not vary are 0; a predictor that does not vary has 1 with itself.
+    """
     number = products[:, 0, 0][:, None, None]
     mean = products[:, 0, 1:] / number[:, 0]
     covariance = products[:, 1:, 1:] / number - mean[:, :, None] * mean[:, None, :]
@@ -134,12 +159,5 @@ def _weights(products: Floats) -> Floats:
         0,
         covariance / (scale[:, :, None] * scale[:, None, :]),
     )
-    among = correlation[:, :-1, :-1] + np.eye(correlation.shape[1] - 1) * flat[:, :-1, None]
-    values, vectors = np.linalg.eigh(among)
-    values = np.maximum(values, 0)
-    root = np.einsum("dik,dk,djk->dij", vectors, np.sqrt(values), vectors)
-    inverse_values = np.where(values > _FLAT, 1 / np.sqrt(np.maximum(values, _FLAT)), 0)
-    inverse_root = np.einsum("dik,dk,djk->dij", vectors, inverse_values, vectors)
-    slopes = np.einsum("dij,dj->di", inverse_root, correlation[:, :-1, -1])
-    weights: Floats = np.einsum("dij,dj->di", root**2, slopes**2)
-    return weights
+    correlation[:, :-1, :-1] += np.eye(correlation.shape[1] - 1) * flat[:, :-1, None]
+    return correlation

@@ -62,7 +62,8 @@ def proportion_intervals(
     low, high = level_limits(cells, people, z)
     exact = people <= LARGEST_EXACT
     fewest, most = kept_counts(x[exact], n[exact], people[exact], 1 - confidence)
-    low[exact], high[exact] = fewest / people[exact], most / people[exact]
+    low[exact] = fewest / people[exact]
+    high[exact] = most / people[exact]
     methods = _name_methods(people, n, np.where(exact, EXACT, WILSON + FINITE))
     return Intervals(x / n, low, high, confidence, methods)
 

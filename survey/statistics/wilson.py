@@ -46,11 +46,17 @@ class Summary:
     effective: Floats
 
     def limits(self, z: float | Floats) -> tuple[Floats, Floats]:
-        """Both ends of Wilson's interval at the normal quantile `z`; in the formula r = z^2 / n."""
+        """Both ends of Wilson's interval at the normal quantile `z`.
+
+        In the formula p is the mean, n the effective number of answers, and r = z^2 / n.
+        """
         r = z * z / self.effective
-        centre = (self.mean + r / 2) / (1 + r)
-        half_width = np.sqrt(r * self.mean * (1 - self.mean) + r * r / 4) / (1 + r)
-        return np.clip(centre - half_width, 0, 1), np.clip(centre + half_width, 0, 1)
+        p = self.mean
+        centre = (p + r / 2) / (1 + r)
+        half_width = np.sqrt(r * p * (1 - p) + r * r / 4) / (1 + r)
+        low = np.clip(centre - half_width, 0, 1)
+        high = np.clip(centre + half_width, 0, 1)
+        return low, high
 
 
 def moments(counts: ArrayLike, values: ArrayLike) -> Moments:
@@ -63,11 +69,14 @@ def moments(counts: ArrayLike, values: ArrayLike) -> Moments:
     scale = np.asarray(values, dtype=float)
     unit = (scale - scale[0]) / (scale[-1] - scale[0])
     answers = table.sum(axis=-1)
-    first, second = table @ unit, table @ unit**2
-    centre = (first + 1) / (answers + 2)
-    spread = (second + 1) / (answers + 2) - centre**2
-    dispersion = np.clip(spread / (centre * (1 - centre)), LOWEST_DISPERSION, 1.0)
-    return Moments(answers, first / np.maximum(answers, 1), centre, dispersion)
+    total = table @ unit
+    total_of_squares = table @ unit**2
+    mean = total / np.maximum(answers, 1)
+    # The two imagined answers are 0 and 1.
+    centre = (total + 1) / (answers + 2)
+    variance = (total_of_squares + 1) / (answers + 2) - centre**2
+    dispersion = np.clip(variance / (centre * (1 - centre)), LOWEST_DISPERSION, 1.0)
+    return Moments(answers, mean, centre, dispersion)
 
 
 def summarise_process(cells: Moments) -> Summary:

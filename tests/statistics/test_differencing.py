@@ -40,10 +40,10 @@ def test_exactly_the_unions_in_the_row_space_are_solved(
     for chosen in solvable:
         assert space.value(chosen) == sum(true[name] for name in chosen)
     low = {chosen for chosen in solvable if sum(true[name] for name in chosen) < minimum}
-    found = {union.cells: union.value for union in solved_unions(facts, minimum)}
-    assert found.keys() <= low
-    assert all(any(smaller <= chosen for smaller in found) for chosen in low)
-    assert all(value == sum(true[name] for name in cells) for cells, value in found.items())
+    solved = {union.cells: union.value for union in solved_unions(facts, minimum)}
+    assert solved.keys() <= low
+    assert all(any(smaller <= chosen for smaller in solved) for chosen in low)
+    assert all(value == sum(true[name] for name in cells) for cells, value in solved.items())
 
 
 @settings(max_examples=examples(25))
@@ -111,8 +111,8 @@ def test_a_value_weighed_by_two_small_groups_tells_both() -> None:
 
 @pytest.mark.parametrize(("high", "narrow"), [(1, True), (2, False)])
 def test_narrow_is_less_than_half_of_what_the_neighbours_allow(high: int, *, narrow: bool) -> None:
-    (found,) = narrowed([Fact({"A": 1}, 0, high)], [Fact.total(["A", "B"], 5)], ["A"])
-    assert (found.allowed, found.left, found.is_narrow, found.is_exact) == (
+    (cell,) = narrowed([Fact({"A": 1}, 0, high)], [Fact.total(["A", "B"], 5)], ["A"])
+    assert (cell.allowed, cell.left, cell.is_narrow, cell.is_exact) == (
         (0, 5),
         (0, high),
         narrow,
@@ -121,6 +121,6 @@ def test_narrow_is_less_than_half_of_what_the_neighbours_allow(high: int, *, nar
 
 
 def test_what_the_neighbours_tell_alone_is_no_disclosure() -> None:
-    (found,) = narrowed([], [Fact.total(["A", "B"], 0)], ["A"])
-    assert (found.is_open, found.is_exact, found.is_narrow) == (False, False, False)
+    (cell,) = narrowed([], [Fact.total(["A", "B"], 0)], ["A"])
+    assert (cell.is_open, cell.is_exact, cell.is_narrow) == (False, False, False)
     assert ranges([], ["A"]) == {"A": (0, float("inf"))}

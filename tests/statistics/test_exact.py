@@ -52,29 +52,29 @@ def test_every_range_of_a_small_company_is_the_one_of_the_definition(
 ) -> None:
     cells = [(x, answers) for answers in range(1, people + 1) for x in range(answers + 1)]
     x, n = np.array(cells).T
-    found = proportion_intervals(x, n, np.full(len(cells), people), float(1 - alpha))
+    shares = proportion_intervals(x, n, np.full(len(cells), people), float(1 - alpha))
     expected = [by_definition(*cell, people, alpha) for cell in cells]
-    assert np.rint(np.column_stack([found.low, found.high]) * people).astype(int).tolist() == [
+    assert np.rint(np.column_stack([shares.low, shares.high]) * people).astype(int).tolist() == [
         list(ends) for ends in expected
     ]
-    assert set(found.method[n < people]) <= {EXACT}
+    assert set(shares.method[n < people]) <= {EXACT}
 
 
 @pytest.mark.parametrize(("x", "low", "high"), [(1, 1, 2), (38, 38, 39), (0, 0, 1), (39, 39, 40)])
 def test_with_one_silent_person_of_forty_the_range_still_holds_the_estimate_and_is_no_point(
     x: int, low: int, high: int
 ) -> None:
-    found = proportion_interval(x, 39, 40)
-    assert (found.low * 40, found.high * 40) == pytest.approx((low, high))
-    assert found.low <= x / 39 <= found.high
+    share = proportion_interval(x, 39, 40)
+    assert (share.low * 40, share.high * 40) == pytest.approx((low, high))
+    assert share.low <= x / 39 <= share.high
 
 
 @pytest.mark.parametrize(("x", "answers", "people"), [(62, 83, 87), (21, 83, 87), (67, 84, 89)])
 def test_with_little_confidence_a_range_that_is_no_point_is_widened_to_its_estimate_too(
     x: int, answers: int, people: int
 ) -> None:
-    found = proportion_interval(x, answers, people, 0.5)
-    assert (found.low * people, found.high * people) == pytest.approx(
+    share = proportion_interval(x, answers, people, 0.5)
+    assert (share.low * people, share.high * people) == pytest.approx(
         by_definition(x, answers, people, Fraction(1, 2))
     )
 
@@ -118,8 +118,8 @@ def test_a_large_company_lies_inside_the_tail_limits_of_scipy(x: int, n: int, pe
     """Blaker's range is never wider than the one of two tails of 2.5 %, and its ends are accepted
     by at least one tail.
     """
-    found = proportion_interval(x, n, people)
-    low, high = round(found.low * people), round(found.high * people)
+    share = proportion_interval(x, n, people)
+    low, high = round(share.low * people), round(share.high * people)
     assert 0 <= low <= people * x / n <= high <= people
     assert x == 0 or stats.hypergeom.sf(x - 1, people, low, n) > 0.025
     assert x == n or stats.hypergeom.cdf(x, people, high, n) > 0.025
@@ -127,12 +127,12 @@ def test_a_large_company_lies_inside_the_tail_limits_of_scipy(x: int, n: int, pe
 
 def test_above_five_thousand_people_wilson_with_the_correction_takes_over() -> None:
     assert proportion_interval(60, 100, 5000).method == EXACT
-    found = proportion_interval(60, 100, 5001)
-    assert found.method == f"{WILSON}, finite population"
+    share = proportion_interval(60, 100, 5001)
+    assert share.method == f"{WILSON}, finite population"
     z = stats.norm.ppf(0.975)
     r = z * z / (100 * 5000 / 4901)
     half = np.sqrt(r * 0.24 + r * r / 4) / (1 + r)
-    assert (found.low, found.high) == pytest.approx(
+    assert (share.low, share.high) == pytest.approx(
         ((0.6 + r / 2) / (1 + r) - half, (0.6 + r / 2) / (1 + r) + half), abs=1e-12
     )
 

@@ -35,16 +35,16 @@ def simulations(size: Size) -> list[Any]:
 @pytest.mark.parametrize(("names", "size"), [*simulations("small"), *simulations("large")])
 def test_a_promise_holds_and_is_what_was_published(names: list[str], size: Size) -> None:
     for name in names:
-        found, stored = CHECKS[name](size), STORED[name]
-        assert found.holds, found
+        measured, stored = CHECKS[name](size), STORED[name]
+        assert measured.holds, measured
         assert (stored["what"], stored["at_least"], stored["bound"]) == (
-            found.what,
-            found.at_least,
-            found.bound,
+            measured.what,
+            measured.at_least,
+            measured.bound,
         ), "run: make bench"
-        assert stored[size]["cells"] == found.cells, "run: make bench"
+        assert stored[size]["cells"] == measured.cells, "run: make bench"
         assert (stored[size]["worst"], stored[size]["mean"]) == pytest.approx(
-            (found.worst, found.mean), abs=0.002
+            (measured.worst, measured.mean), abs=0.002
         ), "run: make bench"
 
 
