@@ -33,6 +33,7 @@ from survey.mail.service import Transport, read_bounces_if_due
 from survey.people.service.directory import IMPORT, continue_import
 from survey.vault.keys.service.safe_keeping import probe_key
 from survey.waves import service as waves
+from survey.waves.rules.ids import WaveId, WaveSlug
 from survey.waves.rules.waves import NOT_OPENED, WAITS, Wave, WaveState
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ NO_KEYS = (
     " wave: run one that has it."
 )
 # Per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere.
-_last_probes: dict[str, datetime] = {}
+_last_probes: dict[WaveId, datetime] = {}
 _logged_errors: set[str] = set()
 
 
@@ -241,7 +242,7 @@ def _give_up_missed_openings(now: datetime, lines: list[str]) -> None:
 
     Giving one up plans the next of its cadence, which may have been missed as well.
     """
-    tried: set[str] = set()
+    tried: set[WaveSlug] = set()
     while True:
         missed = _list_due(lines, lambda: waves.missed_openings(now))
         untried = [wave for wave in missed if wave.slug not in tried]

@@ -28,7 +28,7 @@ def kept_counts(
     >>> x, n, people = np.array([6, 19]), np.array([6, 19]), np.array([20, 25])
     >>> low, high = kept_counts(x, n, people, 0.05)
     >>> low.tolist(), high.tolist()
-    ([13, 20], [24, 25])
+    ([13, 24], [20, 25])
     """
     low, high = successes.copy(), successes.copy()
     sizes = answers * (population.max(initial=0) + 1) + population
