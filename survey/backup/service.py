@@ -85,8 +85,10 @@ def _database_file(config: Config, command: str, file: Path) -> Path:
         return config.database_file
     url = make_url(config.database_url)
     query = {name: value for name, value in url.query.items() if name != "password"}
-    plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
-    address = plain.render_as_string()
+    without_password = URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, query
+    )
+    address = without_password.render_as_string()
     raise Refused(
         "postgresql-has-own-tools",
         "PostgreSQL is copied and put back by its own tools, which ask for the password.",

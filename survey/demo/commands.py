@@ -272,11 +272,13 @@ def run_past_wave(
 
 def first_opening(today: datetime) -> datetime:
     """A time so long ago that eight waves have been shared and the ninth is due by now."""
-    day = today.replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None) - timedelta(days=2)
+    nine_today = today.replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
+    day = nine_today - timedelta(days=2)
     months = day.year * 12 + day.month - 1 - 3 * PAST_WAVES
-    back = day.replace(year=months // 12, month=months % 12 + 1, day=min(day.day, 28))
-    days_after_friday = {5: 1, 6: 2}.get(back.weekday(), 0)
-    return back - timedelta(days=days_after_friday)
+    year, month = months // 12, months % 12 + 1
+    opening = day.replace(year=year, month=month, day=min(day.day, 28))
+    days_after_friday = {5: 1, 6: 2}.get(opening.weekday(), 0)
+    return opening - timedelta(days=days_after_friday)
 
 
 def sample_people(source: random.Random) -> SamplePeople:

@@ -19,7 +19,8 @@ import numpy as np
 
 MOST_ROWS = 12  # that share cells: all their subsets are tried; beyond, singles, pairs and threes
 NARROW = 0.5
-_SLACK, _SECONDS = 1e-6, 2.0
+_SLACK = 1e-6  # in favour of what is possible, against rounding
+_SECONDS = 2.0  # for one whole-number program
 
 _Row = tuple[dict[str, Fraction], Fraction]  # an exact sum: the cells' weights, and its value
 
@@ -193,7 +194,8 @@ def narrowed(
     (Narrowed(cell='a', allowed=(0, 5), left=(3, 3)),)
     """
     wanted = list(cells)
-    allowed, left = ranges(neighbours, wanted), ranges([*neighbours, *facts], wanted)
+    allowed = ranges(neighbours, wanted)
+    left = ranges([*neighbours, *facts], wanted)
     return tuple(Narrowed(cell, allowed[cell], left[cell]) for cell in wanted)
 
 
@@ -222,26 +224,36 @@ def _group_facts_by_cell(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
 def _range_of_cell(facts: Sequence[Fact], cell: str) -> tuple[float, float]:
     """The range of one cell by a whole-number program over all facts that bear on it.
 
-    Facts without negative weights bound each of their cells from above. The facts that say more
-    than that, about several cells or with a lowest value above 0, are the program's constraints.
+    The facts that say more than how large single cells may be, so those about several cells or with
+    a lowest value above 0, are the program's constraints.
     """
-    most: dict[str, float] = defaultdict(lambda: inf)
-    for fact in facts:
-        if all(weight >= 0 for weight in fact.weights.values()):
-            for name, weight in fact.weights.items():
-                if weight:
-                    most[name] = min(most[name], floor(fact.high / weight + _SLACK))
+    most = _upper_bounds(facts)
     constraints = [fact for fact in facts if len(fact.weights) > 1 or fact.low > 0]
     if not constraints:
         return 0, most[cell]
     names = sorted({name for fact in constraints for name in fact.weights} | {cell})
-    limits = (
-        np.array([[float(fact.weights.get(name, 0)) for name in names] for fact in constraints]),
-        [fact.low - _SLACK for fact in constraints],
-        [fact.high + _SLACK for fact in constraints],
-    )
-    low, high = (_extreme(names, cell, limits, most, sign) for sign in (1, -1))
+    matrix = [[float(fact.weights.get(name, 0)) for name in names] for fact in constraints]
+    lowest = [fact.low - _SLACK for fact in constraints]
+    highest = [fact.high + _SLACK for fact in constraints]
+    limits = (np.array(matrix), lowest, highest)
+    low = _extreme(names, cell, limits, most, 1)
+    high = _extreme(names, cell, limits, most, -1)
     return low, high
+
+
+def _upper_bounds(facts: Sequence[Fact]) -> dict[str, float]:
+    """How large each cell may be at most, from each fact without negative weights by itself.
+
+    Infinite for a cell that no such fact holds.
+    """
+    most: dict[str, float] = defaultdict(lambda: inf)
+    for fact in facts:
+        if any(weight < 0 for weight in fact.weights.values()):
+            continue
+        for name, weight in fact.weights.items():
+            if weight:
+                most[name] = min(most[name], floor(fact.high / weight + _SLACK))
+    return most
 
 
 def _extreme(

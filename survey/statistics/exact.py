@@ -46,9 +46,12 @@ def kept_counts(
 def _group_cells(keys: Whole) -> list[Whole]:
     """The indices of the cells that share a key; cells with a negative key are left out."""
     order = np.argsort(keys, kind="stable")
-    order = order[np.searchsorted(keys[order], 0) :]
+    first_kept = np.searchsorted(keys[order], 0)
+    order = order[first_kept:]
+    if not len(order):
+        return []
     starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
-    return np.split(order, starts[1:]) if len(order) else []
+    return np.split(order, starts[1:])
 
 
 def _widen_to_estimate(
@@ -58,11 +61,15 @@ def _widen_to_estimate(
 
     Both act only from 95 % response on.
     """
-    silent = n < people
-    low = np.where(silent, np.minimum(low, people * x // n), low)
-    high = np.where(silent, np.maximum(high, -(-people * x // n)), high)
-    point = silent & (low == high)
-    return low - (point & (x > 0)), high + (point & (x == 0))
+    is_partial = n < people
+    rounded_down = people * x // n
+    rounded_up = -(-people * x // n)
+    low = np.where(is_partial, np.minimum(low, rounded_down), low)
+    high = np.where(is_partial, np.maximum(high, rounded_up), high)
+    is_point = is_partial & (low == high)
+    low = low - (is_point & (x > 0))
+    high = high + (is_point & (x == 0))
+    return low, high
 
 
 @lru_cache(maxsize=1024)
@@ -71,8 +78,12 @@ def _tabulate_ends(answers: int, population: int, alpha: float) -> tuple[Whole, 
     satisfied = np.arange(population + 1)
     kept = _acceptability(satisfied, answers, population) > alpha * (1 + SLACK)
     x = np.arange(answers + 1)
-    kept &= (satisfied[:, None] >= x) & (satisfied[:, None] <= x + population - answers)
-    return kept.argmax(axis=0), population - kept[::-1].argmax(axis=0)
+    rows = satisfied[:, None]
+    is_possible = (rows >= x) & (rows <= x + population - answers)
+    kept &= is_possible
+    low = kept.argmax(axis=0)
+    high = population - kept[::-1].argmax(axis=0)
+    return low, high
 
 
 @lru_cache(maxsize=20_000)

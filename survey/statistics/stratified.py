@@ -113,7 +113,8 @@ def stratified_intervals(
     scale = checked_values(values)
     strata = checked_strata(population, counts, scale)
     silent = strata.people - strata.moments.answers
-    low, high = strata.summary(silent / np.maximum(strata.people - 1, 1)).limits(z)
+    correction = silent / np.maximum(strata.people - 1, 1)
+    low, high = strata.summary(correction).limits(z)
     share = strata.weight / np.maximum(strata.people, 1)  # that one person has in the whole
     positive = strata.moments.answers * strata.moments.mean
     lowest = (share * positive).sum(axis=1)
