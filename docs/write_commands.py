@@ -1,4 +1,7 @@
-"""Prints docs/commands.md from the command line's own help, so that the two cannot disagree: `make docs`."""
+"""Prints docs/commands.md from the command line's own help, so that the two cannot disagree.
+
+`make docs` runs it.
+"""
 
 from collections.abc import Iterator
 
@@ -8,9 +11,12 @@ from survey.cli import candour
 
 OPENING = """# Commands
 
-Written by `make docs` from the help of each command; change it there. Every command exits with 0 when it did what it was asked,
-with 1 when it refuses (one line on standard error says what to do), with 2 when it was called wrongly.
-`--json` prints one JSON document and nothing else. WAVE is a wave's slug such as `it-support-2027-q1`; `latest` means the
+Written by `make docs` from the help of each command; change it there. Every command exits with 0 \
+when it did what it was asked,
+with 1 when it refuses (one line on standard error says what to do), with 2 when it was called \
+wrongly.
+`--json` prints one JSON document and nothing else. WAVE is a wave's slug such as \
+`it-support-2027-q1`; `latest` means the
 newest counted wave of the only survey.
 """
 
@@ -33,7 +39,10 @@ def every_command() -> list[click.Context]:
 
 
 def split_help(command: click.Command) -> tuple[str, str]:
-    """The explanation and the example (without the word) of a command; the example may be missing."""
+    """The explanation and the example (without the word) of a command.
+
+    The example may be missing.
+    """
     explanation, _, example = (command.help or "").replace("\b", "").partition("Example:")
     return explanation.strip(), " ".join(example.split())
 

@@ -1,4 +1,4 @@
-"""The application factory: the only file that knows every concept."""
+"""The application factory: the only file that knows every room's pages."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from survey.questionnaires import views as questionnaires
 from survey.vault import views as vault
 from survey.waves import views as waves
 
-CONCEPTS = (
+PAGES = (
     health,
     access,
     mail,
@@ -73,7 +73,7 @@ TEMPLATES = next(
 
 
 def create_app(config: Config) -> Flask:
-    """The application for these settings: database, sign-in, mail and every concept's pages."""
+    """The application for these settings: database, sign-in, mail and every room's pages."""
     app = Flask(__name__, template_folder=str(TEMPLATES), static_folder=str(_HERE / "static"))
     app.config.from_mapping(
         SECRET_KEY=config.secret_key,
@@ -83,14 +83,14 @@ def create_app(config: Config) -> Flask:
         CANDOUR=config,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    app.jinja_env.filters |= {tell.__name__: tell for tell in FILTERS}
+    app.jinja_env.filters |= {function.__name__: function for function in FILTERS}
     if config.database_file:
         config.database_file.parent.mkdir(parents=True, exist_ok=True)
     db.init_app(app)
     migrate.init_app(app)
     init_access(app, config)
-    for concept in CONCEPTS:
-        app.register_blueprint(concept.blueprint)
-    for kind in LETTERS:
-        register_letter_type(app, kind(config))
+    for views in PAGES:
+        app.register_blueprint(views.blueprint)
+    for letter_type in LETTERS:
+        register_letter_type(app, letter_type(config))
     return app

@@ -1,4 +1,4 @@
-"""The `candour` command: gathers every concept's commands, and loads each when it is asked for."""
+"""The `candour` command: gathers every room's commands, and loads each when it is asked for."""
 
 import json
 import logging
@@ -139,8 +139,8 @@ def _waves() -> click.Group:
     return survey.waves.commands.waves_group
 
 
-# The concepts' commands: what `candour --help` says of them, and what loads them.
-CONCEPTS: dict[str, tuple[str, Callable[[], click.Group]]] = {
+# The rooms' commands: what `candour --help` says of them, and what loads them.
+ROOMS: dict[str, tuple[str, Callable[[], click.Group]]] = {
     "audit": ("Look after the audit log.", _audit),
     "ceremony": (
         "Strict tier: sealed ballots out to the representative, once opened ones back.",
@@ -173,12 +173,12 @@ CONCEPTS: dict[str, tuple[str, Callable[[], click.Group]]] = {
 
 
 class Commands(click.Group):
-    """All commands. A concept's are loaded when its name is asked for; its line of help stands here."""
+    """All commands; a room's are loaded when its name is asked for, its help line stands here."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; None where there is none."""
-        if cmd_name in CONCEPTS:
-            _, load = CONCEPTS[cmd_name]
+        if cmd_name in ROOMS:
+            _, load = ROOMS[cmd_name]
             return load()
         return super().get_command(ctx, cmd_name)
 
@@ -189,14 +189,20 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
-    commands=[click.Group(name, help=line) for name, (line, _) in CONCEPTS.items()],
+    commands=[click.Group(name, help=line) for name, (line, _) in ROOMS.items()],
     context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Ask your own staff how well the IT provider serves them, and hold both sides to their"
+        " word."
+    ),
 )
 @click.version_option(package_name="candour")
 def candour() -> None:
-    """Ask your own staff how well the IT provider serves them, and hold both sides to their word."""
+    """Makes the application, unless only help or an offline command was asked for."""
     ctx = click.get_current_context()
-    if not {"-h", "--help"} & set(sys.argv[1:]) and not getattr(_asked(ctx), "offline", False):
+    wants_help = {"-h", "--help"} & set(sys.argv[1:])
+    is_offline = getattr(_typed_command(ctx), "offline", False)
+    if not wants_help and not is_offline:
         from survey.app import create_app
         from survey.config import Config
 
@@ -222,11 +228,11 @@ def init() -> None:
 @candour.command()
 @click.option(
     "--now",
-    "moment",
+    "pretended",
     metavar="ISO8601",
     help="Pretend that it is this time, for example 2027-01-11T09:00Z.",
 )
-def tick(moment: str | None) -> None:
+def tick(pretended: str | None) -> None:
     """Do one pass of all due work, then exit: open, close, count, send.
 
     Example: candour tick
@@ -236,7 +242,9 @@ def tick(moment: str | None) -> None:
     from survey.schedule import tick as do_what_is_due
 
     config, progress = _config(), Progress("Sending letters")
-    last_pass()  # a database that is away or not set up ends it here, in one line, not each piece of work in one of its own
+    # A database that is away or not set up ends it here, in one line; else each piece of work would
+    # print a line of its own.
+    last_pass()
     stopped = (
         "Stopped. Nothing is lost: what has not left waits, and what was on its way is settled"
         " within a minute. Go on: candour tick"
@@ -244,8 +252,8 @@ def tick(moment: str | None) -> None:
     with refuse_on_ctrl_c(stopped):
         lines = do_what_is_due(
             config,
-            _moment(moment),
-            real=None if moment else now(),
+            _read_time(pretended) if pretended is not None else now(),
+            real=None if pretended else now(),
             channel=WatchedChannel(channel_for(config), progress),
         )
     progress.close()
@@ -264,10 +272,11 @@ def backup(file: Path) -> None:
     """
     from survey.backup.service import back_up
 
-    with refuse_on_ctrl_c(
+    stopped = (
         "Stopped. Nothing of the copy was kept, and the database is as it was. Again: candour"
         f" backup {file}"
-    ):
+    )
+    with refuse_on_ctrl_c(stopped):
         size = back_up(_config(), file)
     click.echo(f"{file}: {size:,} bytes. Not in it, and never to be kept beside it: the wave keys.")
 
@@ -275,9 +284,10 @@ def backup(file: Path) -> None:
 @candour.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(file: Path) -> None:
-    """Put a copy made by `candour backup` in the database's place. Every process of Candour must be stopped before.
+    """Put a copy made by `candour backup` in the database's place.
 
-    What was there is kept beside it under another name.
+    Every process of Candour must be stopped before. What was there is kept beside it under
+    another name.
 
     Example: candour restore /backup/candour-2027-01-11.db
     """
@@ -286,11 +296,9 @@ def restore(file: Path) -> None:
 
     db.session.remove()
     db.engine.dispose()
-    kept = restore_copy(_config(), file, now())
-    click.echo(
-        f"The database is that of {file}."
-        + (f" What was there before is kept: {kept}" if kept else "")
-    )
+    old = restore_copy(_config(), file, now())
+    where = f" What was there before is kept: {old}" if old else ""
+    click.echo(f"The database is that of {file}.{where}")
     click.echo(
         "Letters that left after the copy was made may leave again; to look first: candour mail"
         " pause"
@@ -301,7 +309,9 @@ def restore(file: Path) -> None:
 @candour.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(*, as_json: bool) -> None:
-    """Check database, keys, settings, clock, time zones and mail, and say what to do. Changes nothing, sends nothing.
+    """Check database, keys, settings, clock, time zones and mail, and say what to do.
+
+    Changes nothing, sends nothing.
 
     Exits with 1 when anything is wrong.
 
@@ -311,30 +321,30 @@ def doctor(*, as_json: bool) -> None:
     from survey.doctor.service import examine, list_settings
 
     config = _config()
-    checks, named = (
-        examine(config, frozenset(kind(config).name for kind in LETTERS)),
-        list_settings(config),
-    )
+    letter_types = frozenset(letter_type(config).name for letter_type in LETTERS)
+    checks, settings = examine(config, letter_types), list_settings(config)
     wrong = sum(check.verdict == "wrong" for check in checks)
     if as_json:
-        told = [
-            {"name": c.name, "verdict": c.verdict, "says": c.says, "remedy": c.remedy or None}
-            for c in checks
-        ]
-        click.echo(
-            json.dumps(
-                {"healthy": not wrong, "checks": told, "settings": [asdict(one) for one in named]},
-                ensure_ascii=False,
-            )
-        )
+        document = {
+            "healthy": not wrong,
+            "checks": [
+                {
+                    "name": check.name,
+                    "verdict": check.verdict,
+                    "says": check.says,
+                    "remedy": check.remedy or None,
+                }
+                for check in checks
+            ],
+            "settings": [asdict(setting) for setting in settings],
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
     else:
         for check in checks:
-            click.echo(
-                f"{check.verdict:<6}{check.name}:"
-                f" {check.says}{f' {check.remedy}' if check.remedy else ''}"
-            )
-        for one in named:
-            click.echo(f"      {one.name} = {one.value} ({one.source})")
+            remedy = f" {check.remedy}" if check.remedy else ""
+            click.echo(f"{check.verdict:<6}{check.name}: {check.says}{remedy}")
+        for setting in settings:
+            click.echo(f"      {setting.name} = {setting.value} ({setting.source})")
     if wrong:
         raise Refused(
             "doctor-found-faults",
@@ -361,11 +371,13 @@ def serve(host: str, port: int, *, web_only: bool) -> None:
 
 @candour.command()
 def worker() -> None:
-    """Do the timed work without serving pages: open, remind, close, count, send. Several may run on one database.
+    """Do the timed work without serving pages: open, remind, close, count, send.
+
+    Several may run on one database.
 
     Example: candour worker
     """
-    with _until_told(), _engine():
+    with _until_told_to_end(), _engine():
         click.echo(
             "Working: what is due is done every 30 seconds, letters leave every 5 (stop with"
             " Ctrl-C)",
@@ -387,7 +399,7 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
         raise Refused(
             "port-taken", f"Port {port} on {host} is not free ({error.strerror})."
         ) from error
-    with _until_told(), _engine() if with_jobs else nullcontext():
+    with _until_told_to_end(), _engine() if with_jobs else nullcontext():
         click.echo(f"Serving on http://{host}:{port} (stop with Ctrl-C)", err=True)
         try:
             server.run()
@@ -398,34 +410,36 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
 
 @contextmanager
 def _engine() -> Iterator[None]:
-    """The engine, running until the end of the block; it ends what is under way."""
+    """Runs the engine until the end of the block, which lets what is under way end."""
     from survey.database import db
     from survey.jobs.engine import Engine, ScheduledJob
     from survey.schedule import deliver_due_letters, do_long_jobs, is_usual
     from survey.schedule import tick as do_what_is_due
 
     app, config = _app(), _config()
-    of_timetable, of_letters = _said_once(), _said_once()
+    log_timetable, log_letters = _log_changes(), _log_changes()
 
-    def timetable() -> None:
+    def run_timetable() -> None:
         with app.app_context():
-            of_timetable(do_what_is_due(config, now(), seconds=0, real=now()))
+            log_timetable(do_what_is_due(config, now(), seconds=0, real=now()))
 
-    def outbox() -> None:
+    def run_outbox() -> None:
         with app.app_context():
             lines = deliver_due_letters()
-        if lines:  # else nothing was due or tried, as between two tries of a server that is away: what was said still holds
-            of_letters(tuple(line for line in lines if not is_usual(line)))
+        # Without lines nothing was due or tried, as between two tries of a server that is away:
+        # what the log says still holds.
+        if lines:
+            log_letters(tuple(line for line in lines if not is_usual(line)))
 
-    def works() -> None:
+    def run_long_jobs() -> None:
         with app.app_context():
             for line in do_long_jobs(config):
                 log.warning(line)
 
     jobs = (
-        ScheduledJob("timetable", EVERY_30_SECONDS, timetable),
-        ScheduledJob("letters", EVERY_5_SECONDS, outbox),
-        ScheduledJob("works", EVERY_5_SECONDS, works),
+        ScheduledJob("timetable", EVERY_30_SECONDS, run_timetable),
+        ScheduledJob("letters", EVERY_5_SECONDS, run_outbox),
+        ScheduledJob("works", EVERY_5_SECONDS, run_long_jobs),
     )
     db.session.remove()
     engine = Engine(config.engine_url, jobs)
@@ -437,42 +451,49 @@ def _engine() -> Iterator[None]:
         engine.stop()
 
 
-def _said_once() -> Callable[[tuple[str, ...]], None]:
-    """Writes the lines of a pass to the log, but for those of the pass before: what cannot be done is said once, not with every pass."""
-    said: tuple[str, ...] = ()
+def _log_changes() -> Callable[[tuple[str, ...]], None]:
+    """A function that logs the lines of a pass, but for those of the pass before.
 
-    def say(lines: tuple[str, ...]) -> None:
-        nonlocal said
+    So what cannot be done is logged once, not with every pass.
+    """
+    last_lines: tuple[str, ...] = ()
+
+    def log_new(lines: tuple[str, ...]) -> None:
+        nonlocal last_lines
         for line in lines:
-            if line not in said:
+            if line not in last_lines:
                 log.warning(line)
-        said = lines
+        last_lines = lines
 
-    return say
+    return log_new
 
 
 @contextmanager
-def _until_told() -> Iterator[None]:
-    """A block that SIGTERM and Ctrl-C end in good order; told a second time, the process ends at once, which loses nothing either."""
+def _until_told_to_end() -> Iterator[None]:
+    """A block that SIGTERM and Ctrl-C end in good order.
 
-    def told(number: int, _frame: object) -> None:
+    At the second signal the process ends at once, which loses nothing either.
+    """
+
+    def end(number: int, _frame: object) -> None:
         if shutdown.is_shutting_down():
             os._exit(128 + number)
         shutdown.request_shutdown()
         raise KeyboardInterrupt
 
     shutdown.withdraw_shutdown()
-    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    signals = (signal.SIGTERM, signal.SIGINT)
+    handlers_before = {number: signal.signal(number, end) for number in signals}
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers_before.items():
             signal.signal(number, handler)
 
 
-def _asked(ctx: click.Context) -> click.Command:
+def _typed_command(ctx: click.Context) -> click.Command:
     """The command that was typed; one marked `offline` runs without settings and database."""
     command: click.Command = candour
     for word in sys.argv[1:]:
@@ -494,21 +515,20 @@ def _config() -> "Config":
     return config
 
 
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return now()
+def _read_time(text: str) -> datetime:
+    """A time with its zone, as it was typed; refused when it is none or lacks its zone."""
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
         raise Refused(
             "moment-unreadable", f"{text!r} is not a time. Write it like 2027-01-11T09:00Z."
         ) from error
-    if moment.tzinfo is None:
+    if time.tzinfo is None:
         raise Refused(
             "moment-without-zone",
             f"{text!r} lacks its zone. Write it like 2027-01-11T09:00Z or 2027-01-11T09:00+01:00.",
         )
-    return moment
+    return time
 
 
 def main() -> None:
@@ -524,16 +544,16 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - whatever it was, no traceback reaches a person
         from sqlalchemy.exc import DBAPIError
 
-        kind = type(error).__name__
+        error_name = type(error).__name__
         if isinstance(error, DBAPIError):
-            says = (
-                f"The database did not do what was asked ({kind}). Nothing half done was kept."
-                f" {REMEDY}"
+            sentence = (
+                f"The database did not do what was asked ({error_name}). Nothing half done was"
+                f" kept. {REMEDY}"
             )
         else:
-            says = (
-                f"Something went wrong that Candour did not foresee ({kind}). Nothing half done was"
-                " kept."
+            sentence = (
+                f"Something went wrong that Candour did not foresee ({error_name}). Nothing half"
+                " done was kept."
             )
-        click.echo(says, err=True)
+        click.echo(sentence, err=True)
         sys.exit(1)

@@ -53,7 +53,7 @@ class Config:
 
     @property
     def is_local(self) -> bool:
-        """Whether pages are served to this machine alone, over plain HTTP: a demo, a trial or a test."""
+        """Whether pages are served to this machine alone, over plain HTTP: a demo or a test."""
         parts = urlsplit(self.base_url)
         return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
@@ -70,44 +70,48 @@ class Config:
 
     @property
     def engine_url(self) -> str:
-        """The engine's own database: a file beside ours, on PostgreSQL a schema of its own. Deleting it loses nothing."""
-        return (
-            f"sqlite:///{self.database_file.parent / 'engine.db'}"
-            if self.database_file
-            else self.database_url
-        )
+        """The engine's own database: a file beside ours, on PostgreSQL a schema of its own.
+
+        Deleting it loses nothing.
+        """
+        if self.database_file:
+            return f"sqlite:///{self.database_file.parent / 'engine.db'}"
+        return self.database_url
 
     @property
     def folder(self) -> Path:
-        """Where the installation keeps its own small files: beside the SQLite database, else `instance`."""
+        """The folder of the installation's small files: the SQLite database's, else `instance`."""
         return self.database_file.parent if self.database_file else Path.cwd() / "instance"
 
     @classmethod
     def from_environment(
         cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> "Config":
-        """The settings of this process; raises `Refused` that lists every fault at once, each with its remedy."""
+        """The settings of this process, from its environment and from `.env` in the folder `cwd`.
+
+        If `environ` is given, it takes the place of both. Refused with a list of every fault at
+        once, each with its remedy.
+        """
         cwd = cwd or Path.cwd()
-        file = (
-            {k: v for k, v in dotenv_values(cwd / ".env").items() if v is not None}
-            if environ is None
-            else {}
-        )
-        environ = os.environ if environ is None else environ
-        return _Reader(
-            file | {k: v for k, v in environ.items() if k.startswith(PREFIX)}, cwd, set(file)
-        ).read()
+        in_file: dict[str, str] = {}
+        if environ is None:
+            environ = os.environ
+            lines = dotenv_values(cwd / ".env")
+            in_file = {name: value for name, value in lines.items() if value is not None}
+        ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+        return _Reader(in_file | ours, cwd, set(in_file)).read()
 
 
 def _split(address: str) -> SplitResult:
-    """The parts of an address; none when it is none."""
+    """The parts of an address; all empty where it cannot be read as one."""
     try:
         return urlsplit(address)
     except ValueError:
         return urlsplit("")
 
 
-def _port_is_good(parts: SplitResult) -> bool:
+def _has_good_port(parts: SplitResult) -> bool:
+    """Whether an address has no port, or one from 1 to 65535."""
     try:
         return parts.port is None or parts.port > 0
     except ValueError:
@@ -119,7 +123,11 @@ def _is_plain(text: str) -> bool:
 
 
 class _Reader:
-    """Reads one setting after the other and collects the faults."""
+    """Reads one setting after the other and collects the faults.
+
+    `values` are the settings as they were typed, by their full names; `in_file` are the names that
+    `.env` holds. A method that reads a setting gives its value even where it has a fault.
+    """
 
     def __init__(self, values: Mapping[str, str], cwd: Path, in_file: set[str]) -> None:
         self.values, self.cwd, self.in_file = values, cwd, in_file
@@ -127,31 +135,31 @@ class _Reader:
         self.sources: dict[str, str] = {}
 
     def text(self, name: str, default: str = "") -> str:
+        """A setting's value without blanks around it; notes where it came from."""
         key = PREFIX + name.upper()
         value = self.values.get(key, "").strip()
-        self.sources[key] = (
-            "default"
-            if not value
-            else ".env"
-            if key in self.in_file and not os.environ.get(key)
-            else "environment"
-        )
+        if not value:
+            self.sources[key] = "default"
+        elif key in self.in_file and not os.environ.get(key):
+            self.sources[key] = ".env"
+        else:
+            self.sources[key] = "environment"
         return value or default
 
     def fault(self, name: str, text: str) -> None:
+        """Notes what is wrong with a setting and what to do."""
         self.faults.append(f"{PREFIX}{name.upper()}: {text}")
 
     def read(self) -> Config:
+        """All settings; refused with every fault in them."""
         base_url = self.base_url()
-        local = _split(base_url).scheme == "http" and is_loopback(_split(base_url).hostname or "")
+        parts = _split(base_url)
+        local = parts.scheme == "http" and is_loopback(parts.hostname or "")
         database_url = self.database_url()
-        database_file = (
-            Path(database_url.removeprefix("sqlite:///"))
-            if database_url.startswith("sqlite:///")
-            else None
-        )
+        is_sqlite = database_url.startswith("sqlite:///")
+        database_file = Path(database_url.removeprefix("sqlite:///")) if is_sqlite else None
         mail_url = self.mail_url(local=local)
-        config = {
+        settings = {
             "database_url": database_url,
             "base_url": base_url,
             "key_dir": self.key_dir(database_file, local=local),
@@ -165,24 +173,8 @@ class _Reader:
             "timezone": self.zone(),
             "proxies": self.number("proxies", lowest=0) or 0,
         }
-        known = {PREFIX + f.name.upper() for f in fields(Config)} - {PREFIX + "SOURCES"}
-        self.faults += [
-            f"{key}: no such setting; remove it or correct its name."
-            for key in sorted(set(self.values) - known)
-            if key.startswith(PREFIX)
-        ]
-        needs_secret = database_file is None
-        secret_key = self.text("secret_key")
-        if needs_secret and not secret_key:
-            self.fault(
-                "secret_key",
-                "missing. Set it to 32 or more random characters, the same on every machine.",
-            )
-        elif secret_key and len(secret_key) < 32:
-            self.fault(
-                "secret_key",
-                f"only {len(secret_key)} characters. Set it to 32 or more random ones.",
-            )
+        self.check_names()
+        secret_key = self.secret_key(is_required=database_file is None)
         if self.faults:
             count = len(self.faults)
             raise Refused(
@@ -192,20 +184,44 @@ class _Reader:
             )
         if not secret_key and database_file is not None:
             secret_key = kept_secret(database_file.parent / "secret_key")
-        return Config(secret_key=secret_key, sources=self.sources, **config)  # type: ignore[arg-type]
+        return Config(secret_key=secret_key, sources=self.sources, **settings)  # type: ignore[arg-type]
+
+    def check_names(self) -> None:
+        """Notes as a fault each name that begins like a setting and is none."""
+        known = {PREFIX + field.name.upper() for field in fields(Config)} - {PREFIX + "SOURCES"}
+        for key in sorted(set(self.values) - known):
+            if key.startswith(PREFIX):
+                self.faults.append(f"{key}: no such setting; remove it or correct its name.")
+
+    def secret_key(self, *, is_required: bool) -> str:
+        """The secret that signs sessions; empty where the installation shall make its own."""
+        value = self.text("secret_key")
+        if is_required and not value:
+            self.fault(
+                "secret_key",
+                "missing. Set it to 32 or more random characters, the same on every machine.",
+            )
+        elif value and len(value) < 32:
+            self.fault(
+                "secret_key",
+                f"only {len(value)} characters. Set it to 32 or more random ones.",
+            )
+        return value
 
     def base_url(self) -> str:
         value = self.text("base_url", "http://127.0.0.1:8000").rstrip("/")
         parts = _split(value)
-        is_plain = parts.hostname and not (
+        has_more_than_host = (
             parts.path or parts.query or parts.fragment or parts.username is not None
         )
-        if (
-            parts.scheme not in {"http", "https"}
-            or not is_plain
-            or not _port_is_good(parts)
-            or " " in value
-        ):
+        is_address = (
+            parts.scheme in {"http", "https"}
+            and parts.hostname
+            and not has_more_than_host
+            and _has_good_port(parts)
+            and " " not in value
+        )
+        if not is_address:
             self.fault(
                 "base_url",
                 f"{value!r} is not an address like https://feedback.example.com (no path).",
@@ -217,6 +233,7 @@ class _Reader:
         return value
 
     def database_url(self) -> str:
+        """The database's address: of SQLite with the whole path, of PostgreSQL with our driver."""
         value = self.text("database_url", "sqlite:///instance/candour.db")
         try:
             url = make_url(value)
@@ -243,6 +260,7 @@ class _Reader:
         return value
 
     def key_dir(self, database_file: Path | None, *, local: bool) -> Path | None:
+        """The folder of the wave keys; None where this installation has none or it is missing."""
         value = self.text("key_dir")
         if not value:
             if local and database_file is not None:
@@ -272,7 +290,7 @@ class _Reader:
         parts = _split(value)
         if parts.scheme not in MAIL_SCHEMES:
             self.fault("mail_url", f"must start with {', '.join(f'{s}://' for s in MAIL_SCHEMES)}.")
-        elif not _port_is_good(parts):
+        elif not _has_good_port(parts):
             self.fault("mail_url", "the port is not a number from 1 to 65535.")
         elif parts.scheme == "catcher":
             if not local:
@@ -290,8 +308,12 @@ class _Reader:
         return value
 
     def mail_oauth(self, mail_url: str) -> dict[str, object]:
-        """The sign-in by token: client id with a secret or a key, or a service account's key file; nothing that contradicts it."""
-        given = {
+        """The settings `mail_oauth_...` of the sign-in by token, by their names.
+
+        A client id with a secret or a key file, or a service account's key file; nothing that
+        contradicts it.
+        """
+        typed = {
             name: self.text(f"mail_oauth_{name}")
             for name in ("client_id", "client_secret", "token_url", "scope")
         }
@@ -301,58 +323,58 @@ class _Reader:
                 key = read_key_file(file)
             except ValueError as error:
                 self.fault("mail_oauth_key_file", str(error))
-        found: dict[str, object] = {
-            f"mail_oauth_{name}": value for name, value in given.items()
-        } | {"mail_oauth_key_file": file}
+        settings: dict[str, object] = {f"mail_oauth_{name}": value for name, value in typed.items()}
+        settings["mail_oauth_key_file"] = file
         mail = _split(mail_url)
-        if not file and not any(given.values()):
+        if not file and not any(typed.values()):
             if mail.username and not mail.password:
                 self.fault(
                     "mail_url",
                     "has a user but no password. Add it, or sign in by token:"
                     " CANDOUR_MAIL_OAUTH_*.",
                 )
-            return found
-        self.oauth_user(mail)
+            return settings
+        self.check_oauth_user(mail)
         if file and not key:
-            return found
+            return settings
         account = bool(key and key.account)
-        self.oauth_proof(given, file=bool(file), account=account)
-        found["mail_oauth_token_url"] = self.oauth_token_url(
-            given["token_url"] or (key.token_url if key else "")
-        )
-        if "microsoft" in given["token_url"] and key and not account and not key.thumbprint:
+        self.check_oauth_proof(typed, file=bool(file), account=account)
+        token_url = typed["token_url"] or (key.token_url if key else "")
+        settings["mail_oauth_token_url"] = self.oauth_token_url(token_url)
+        lacks_certificate = key and not account and not key.thumbprint
+        if "microsoft" in typed["token_url"] and lacks_certificate:
             self.fault(
                 "mail_oauth_key_file",
                 "Microsoft needs the certificate too. Put it into the same file, below the key.",
             )
-        if not given["scope"]:
-            found["mail_oauth_scope"] = GOOGLE_SCOPE if account else MICROSOFT_SCOPE
-        elif not _is_plain(given["scope"]) or '"' in given["scope"]:
+        if not typed["scope"]:
+            settings["mail_oauth_scope"] = GOOGLE_SCOPE if account else MICROSOFT_SCOPE
+        elif not _is_plain(typed["scope"]) or '"' in typed["scope"]:
             self.fault("mail_oauth_scope", f"not a scope. Example: {MICROSOFT_SCOPE}.")
-        return found
+        return settings
 
-    def oauth_proof(self, given: Mapping[str, str], *, file: bool, account: bool) -> None:
+    def check_oauth_proof(self, typed: Mapping[str, str], *, file: bool, account: bool) -> None:
+        """Checks by what we prove who we are: a secret, a key file, or a service `account`'s."""
         if account:
             for name in ("client_id", "client_secret"):
-                if given[name]:
+                if typed[name]:
                     self.fault(
                         f"mail_oauth_{name}",
                         "the service account's key file says who signs in. Remove this, or the key"
                         " file.",
                     )
             return
-        if not given["client_id"]:
+        if not typed["client_id"]:
             self.fault(
                 "mail_oauth_client_id",
                 "missing. Set it to the id that the application has where you registered it.",
             )
-        if file and given["client_secret"]:
+        if file and typed["client_secret"]:
             self.fault(
                 "mail_oauth_client_secret",
                 "there is a CANDOUR_MAIL_OAUTH_KEY_FILE too. Remove one of the two.",
             )
-        if not file and not given["client_secret"]:
+        if not file and not typed["client_secret"]:
             self.fault(
                 "mail_oauth_client_secret",
                 "missing. Set it, or name a key file in CANDOUR_MAIL_OAUTH_KEY_FILE.",
@@ -368,7 +390,7 @@ class _Reader:
         elif (
             not parts.hostname
             or parts.username is not None
-            or not _port_is_good(parts)
+            or not _has_good_port(parts)
             or parts.fragment
             or not value.isprintable()
         ):
@@ -384,25 +406,26 @@ class _Reader:
             )
         return value
 
-    def oauth_user(self, mail: SplitResult) -> None:
-        """The mailbox stands in the mail server's address; only for reading bounces may that one sign in otherwise."""
+    def check_oauth_user(self, mail: SplitResult) -> None:
+        """Checks that the mail server's address names the mailbox that signs in, and no password.
+
+        Only where the token is for reading bounces may the mail server be signed in to otherwise.
+        """
+        reads_bounces = self.values.get(f"{PREFIX}BOUNCE_URL")
+        has_mailbox = _is_plain(unquote(mail.username or ""))
         if mail.scheme == "catcher":
             self.fault(
                 "mail_url",
                 "catcher:// needs no sign-in. Remove CANDOUR_MAIL_OAUTH_*, or name the mail"
                 " server.",
             )
-        elif not self.values.get(f"{PREFIX}BOUNCE_URL") and mail.password:
+        elif not reads_bounces and mail.password:
             self.fault(
                 "mail_url",
                 "has a password, and CANDOUR_MAIL_OAUTH_* signs in by token. Remove one of the"
                 " two.",
             )
-        elif (
-            not self.values.get(f"{PREFIX}BOUNCE_URL")
-            and mail.hostname
-            and not _is_plain(unquote(mail.username or ""))
-        ):
+        elif not reads_bounces and mail.hostname and not has_mailbox:
             self.fault(
                 "mail_url",
                 "names no mailbox to sign in to. Example:"
@@ -454,7 +477,7 @@ class _Reader:
             self.fault(
                 "bounce_url", "percent-encode ? and # in user, password and folder (%3F, %23)."
             )
-        elif not _port_is_good(parts):
+        elif not _has_good_port(parts):
             self.fault("bounce_url", "the port is not a number from 1 to 65535.")
         elif not parts.hostname or not parts.username:
             self.fault(
@@ -470,6 +493,7 @@ class _Reader:
         return value
 
     def number(self, name: str, *, lowest: int) -> int | None:
+        """A whole number; None where there is none or it has a fault."""
         value = self.text(name)
         if not value:
             return None
@@ -479,6 +503,7 @@ class _Reader:
         return int(value)
 
     def existing_file(self, name: str) -> Path | None:
+        """The whole path of a file that must exist; None where none is named."""
         value = self.text(name)
         if value and not (self.cwd / value).is_file():
             self.fault(name, f"there is no file {value}.")
@@ -497,7 +522,6 @@ def kept_secret(path: Path) -> str:
     """The installation's own secret: made at the first start, readable by its owner only."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_once(
-            path, secrets.token_urlsafe(48).encode()
-        )  # another process of ours may be faster
+        fresh = secrets.token_urlsafe(48).encode()
+        write_once(path, fresh)  # another process of ours may be faster
     return path.read_text().strip()

@@ -24,8 +24,9 @@ BUSY_SECONDS = 10
 REWRITE_SECONDS = 3
 FOREIGN = "candour_foreign"  # an engine with this option begins its transactions itself
 _WRITE = "candour_write"
-# What a server may write down while people answer: the values that say nothing of who did it, when, or what.
-_DISCREET = {
+# What a server may write down while people answer: the values of its settings that say nothing of
+# who did something, when, or what.
+_DISCREET_VALUES = {
     "log_statement": ("none", "ddl"),
     "log_min_duration_statement": ("-1",),
     "log_min_duration_sample": ("-1",),
@@ -44,23 +45,27 @@ _NAMES = {
 
 
 class Base(DeclarativeBase):
-    """Every table of every concept; constraints are named, so that migrations can speak of them."""
+    """The base of every table; constraints are named, so that migrations can speak of them."""
 
     metadata = MetaData(naming_convention=_NAMES)
 
 
 class _Session(flask_sqlalchemy.session.Session):
-    """Joins the transaction that is running: a session that began its own would cost a letter more than its statements do."""
+    """A session that joins the transaction that is running.
+
+    One that began its own would cost a letter more than its statements do.
+    """
 
     def get_bind(self, *args: Any, **more: Any) -> Engine | Connection:  # noqa: ANN401 - SQLAlchemy's signature
         """The connection of the running transaction, else the engine."""
-        found: Engine | Connection = self.info.get(_WRITE) or super().get_bind(*args, **more)
-        return found
+        bind: Engine | Connection = self.info.get(_WRITE) or super().get_bind(*args, **more)
+        return bind
 
 
-# neither a log nor an error may hold who or what
 db = SQLAlchemy(
-    model_class=Base, engine_options={"hide_parameters": True}, session_options={"class_": _Session}
+    model_class=Base,
+    engine_options={"hide_parameters": True},  # neither a log nor an error may hold who or what
+    session_options={"class_": _Session},
 )
 _HERE = Path(__file__).parent
 # In a checkout the folder stands beside the package; in an installed wheel, inside it.
@@ -71,7 +76,10 @@ _REVISION = re.compile(r'^(?:down_)?revision = (?:"(\w+)"|None)$', re.MULTILINE)
 
 
 class Migrations:
-    """What Flask-Migrate looks for in an application. It and Alembic hold 16 MiB: they are loaded when a schema is made or changed."""
+    """What Flask-Migrate looks for in an application.
+
+    It and Alembic hold 16 MiB: they are loaded when a schema is made or changed.
+    """
 
     db = db
     directory = str(MIGRATIONS)
@@ -94,41 +102,45 @@ migrate = Migrations()
 @cache
 def revisions() -> tuple[str, ...]:
     """The schema's history as this program knows it, oldest first."""
-    found = (_REVISION.findall(path.read_text()) for path in (MIGRATIONS / "versions").glob("*.py"))
-    follows = {before: revision for revision, before in found}
-    history = [follows[""]]
-    while history[-1] in follows:
-        history.append(follows[history[-1]])
+    files = (MIGRATIONS / "versions").glob("*.py")
+    pairs = (_REVISION.findall(path.read_text()) for path in files)
+    next_revisions = {before: revision for revision, before in pairs}
+    history = [next_revisions[""]]
+    while history[-1] in next_revisions:
+        history.append(next_revisions[history[-1]])
     return tuple(history)
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Which of them the tables are at; None where there are none."""
+    """The revision that the tables are at (see `revisions`); None where there are no tables."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC: aware in Python on both databases; a naive one is refused."""
+    """A point in time in UTC: aware in Python on both databases; a naive one is refused."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turns an aware moment into UTC."""
+        """The time as it is stored: in UTC, and without its zone on SQLite."""
         if value is None:
             return None
         value = _utc(value)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's signature
-        """The same, and on SQLite its text at once: SQLAlchemy's own way to it takes seven times as long, five times a letter."""
+        """The same as a function, which on SQLite gives the text at once.
+
+        SQLAlchemy's own way to that text takes seven times as long, five times a letter.
+        """
         return _sqlite_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Gives the moment back in UTC."""
+        """The stored time, in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -141,17 +153,17 @@ def _utc(value: datetime) -> datetime:
 
 
 def _sqlite_text(value: datetime | None) -> str | None:
-    return (
-        None if value is None else _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
-    )
+    if value is None:
+        return None
+    return _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One use case, one transaction: commits at the end, rolls back on any exception.
+    """One transaction for one use case: commits at the end, rolls back on any exception.
 
-    A transaction inside a running one joins it. On SQLite the write lock is taken at once (BEGIN IMMEDIATE), so that
-    whatever is decided inside was read under that lock.
+    A transaction inside a running one joins it. On SQLite the write lock is taken at once (BEGIN
+    IMMEDIATE), so that whatever is decided inside was read under that lock.
     """
     session = db.session()
     if session.info.get(_WRITE):
@@ -168,16 +180,16 @@ def transaction() -> Iterator[Session]:
             yield session
             session.flush()
             begun.commit()
+            # of its objects only, and after the commit: one that fails must leave none as stored
             if session.in_transaction():
-                session.commit()  # of its objects only, after the commit: one that fails must leave none behind as stored
+                session.commit()
         except BaseException:
             if begun.is_active:
                 session.rollback()
             else:  # the commit itself failed
                 session.close()
-            if (
-                server.get_transaction() is begun
-            ):  # the session had nothing to roll back, or the commit is to be undone
+            # the session had nothing to roll back, or the commit is to be undone
+            if server.get_transaction() is begun:
                 begun.rollback()
             raise
         finally:
@@ -185,7 +197,7 @@ def transaction() -> Iterator[Session]:
 
 
 def flush_or_refuse(code: str, sentence: str) -> None:
-    """Writes what was added; refuses with this code and sentence when another process was as fast."""
+    """Writes what was added; refused with this code and sentence if another process was as fast."""
     try:
         db.session.flush()
     except IntegrityError as error:
@@ -193,10 +205,13 @@ def flush_or_refuse(code: str, sentence: str) -> None:
 
 
 def connection() -> Connection:
-    """The connection of the transaction that is running, or else of a read: for statements that need no rows as objects."""
+    """The connection of the transaction that is running, or else of a read.
+
+    For statements that need no rows as objects.
+    """
     session = db.session()
-    found: Connection = session.info.get(_WRITE) or session.connection()
-    return found
+    current: Connection = session.info.get(_WRITE) or session.connection()
+    return current
 
 
 @event.listens_for(Engine, "connect")
@@ -225,29 +240,33 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def revealing_server_settings() -> tuple[str, ...]:
-    """What the server would write down that leads from a person to an answer: one line a setting with its remedy. SQLite writes nothing."""
+    """Settings by which the server writes down what leads from a person to an answer.
+
+    One line a setting, with its remedy. SQLite writes nothing.
+    """
     if db.engine.dialect.name == "sqlite":
         return ()
-    names = (*_DISCREET, "pgaudit.log")
+    names = (*_DISCREET_VALUES, "pgaudit.log")
     query = select(*(func.current_setting(name, True) for name in names))
-    found = {
-        name: value or ""
-        for name, value in zip(names, db.session.execute(query).one(), strict=True)
+    row = db.session.execute(query).one()
+    values = {name: value or "" for name, value in zip(names, row, strict=True)}
+    remedies = {
+        name: discreet[0]
+        for name, discreet in _DISCREET_VALUES.items()
+        if values[name] and values[name] not in discreet
     }
-    told = [
-        (name, good[0])
-        for name, good in _DISCREET.items()
-        if found[name] and found[name] not in good
-    ]
-    if {"all", "read", "write"} & {
-        word.strip() for word in found["pgaudit.log"].lower().split(",")
-    }:
-        told.append(("pgaudit.log", "ddl or role"))
-    return tuple(f"{name} is {found[name]}, set it to {good}." for name, good in told)
+    audited = {word.strip() for word in values["pgaudit.log"].lower().split(",")}
+    if audited & {"all", "read", "write"}:
+        remedies["pgaudit.log"] = "ddl or role"
+    return tuple(f"{name} is {values[name]}, set it to {good}." for name, good in remedies.items())
 
 
 def overwrite_deleted_rows(*tables: str) -> None:
-    """Leaves nothing of deleted rows: not in free pages or the write-ahead log (SQLite), not on the pages of these tables (PostgreSQL)."""
+    """Leaves nothing of deleted rows on the disk.
+
+    On SQLite neither in free pages nor in the write-ahead log; on PostgreSQL not on the pages of
+    these tables.
+    """
     db.session.rollback()
     if db.engine.dialect.name == "sqlite":
         with (
@@ -267,13 +286,15 @@ def overwrite_deleted_rows(*tables: str) -> None:
 
 
 def _rewrite(server: Connection, table: str) -> None:
-    """A plain VACUUM frees the room of dead rows but leaves their bytes there; a table that stays busy gets no more than that."""
+    """Rewrites a table of PostgreSQL without its dead rows.
+
+    A table that stays busy gets a plain VACUUM, which frees the room of dead rows but leaves their
+    bytes there.
+    """
     server.exec_driver_sql(f"SET lock_timeout = '{REWRITE_SECONDS}s'")
     try:
         server.exec_driver_sql(f"VACUUM (FULL) {table}")
-    except (
-        OperationalError
-    ):  # others hold it, a backup for example: answers must not wait behind us
+    except OperationalError:  # others hold it, as a backup does: answers must not wait behind us
         server.exec_driver_sql(f"VACUUM {table}")
     finally:
         server.exec_driver_sql("RESET lock_timeout")

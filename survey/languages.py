@@ -1,7 +1,9 @@
-"""The languages of letters: gettext catalogs with whole sentences and named slots, and dates as a language writes them.
+"""The languages of letters: gettext catalogs of whole sentences, and dates as a language has them.
 
-Catalogs are read as they are, `translations/LANGUAGE/LC_MESSAGES/letters.po`; nothing is compiled or installed. English is in
-the code. `translations/letters.pot` lists every sentence (`make messages` renews it), so that a language is known to be complete.
+Sentences have named slots, such as `{name}`. Catalogs are read as they are,
+`translations/LANGUAGE/LC_MESSAGES/letters.po`; nothing is compiled or installed. English is in the
+code. `translations/letters.pot` lists every sentence (`make messages` renews it), so that it is
+known whether a language is complete.
 """
 
 import re
@@ -28,13 +30,13 @@ BASE = "en"
 TRANSLATIONS = Path(__file__).parent / "translations"
 CATALOG, SENTENCES = "LC_MESSAGES/letters.po", "letters.pot"
 _SLOT = re.compile(r"\{(\w*)\}")
-_MOMENT = "EEEE d MMMM, HH:mm"
-_SHOWN = 60
+_DATE_PATTERN = "EEEE d MMMM, HH:mm"
+_QUOTED_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
-    """One language: its sentences, plural forms, dates, and which way it runs."""
+    """One language: its sentences, plural forms and dates, and the direction it is written in."""
 
     language: str  # as HTML writes it: de, pt-BR
     direction: str = "ltr"
@@ -50,7 +52,9 @@ class Voice:
         return self._filled(self._sentences.ngettext(one, many, number), slots)
 
     def moment(self, wall: datetime, zone: str, *, several_zones: bool = False) -> str:
-        """A wall-clock time as an employee reads it: weekday, date and hour, and the zone where staff sit in several.
+        """A wall-clock time as an employee reads it: weekday, date and hour.
+
+        With the zone where staff sit in several.
 
         >>> ENGLISH.moment(datetime(2027, 1, 25, 17, 0), "Europe/London", several_zones=True)
         'Monday 25 January, 17:00 GMT'
@@ -67,20 +71,19 @@ class Voice:
         return format_list(names, locale=self._locale)
 
     def _filled(self, sentence: str, slots: Mapping[str, str]) -> str:
-        return (
-            _SLOT.sub(lambda found: self._isolated(slots[found[1]]), sentence)
-            if slots
-            else sentence
-        )
+        """A sentence with its slots filled; as it is where there are none."""
+        if not slots:
+            return sentence
+        return _SLOT.sub(lambda slot: self._isolated(slots[slot[1]]), sentence)
 
     def _isolated(self, text: str) -> str:
-        """Text that runs the other way is set apart, or it turns around what stands beside it (Unicode UAX 9, FSI and PDI)."""
-        other = {"R", "AL"} if self.direction == "ltr" else {"L"}
-        return (
-            f"\u2068{text}\u2069"
-            if any(bidirectional(letter) in other for letter in text)
-            else text
-        )
+        """A text set apart where it runs the other way, else as it is.
+
+        Otherwise it would turn around what stands beside it (Unicode UAX 9, FSI and PDI).
+        """
+        opposite = {"R", "AL"} if self.direction == "ltr" else {"L"}
+        runs_the_other_way = any(bidirectional(letter) in opposite for letter in text)
+        return f"\u2068{text}\u2069" if runs_the_other_way else text
 
 
 ENGLISH = Voice(BASE)
@@ -92,7 +95,7 @@ def offered_languages(translations: Path | None = None) -> tuple[str, ...]:
     >>> offered_languages()[0]
     'en'
     """
-    return _offered(translations or TRANSLATIONS)
+    return _list_offered(translations or TRANSLATIONS)
 
 
 def is_spoken(wanted: str) -> bool:
@@ -101,7 +104,8 @@ def is_spoken(wanted: str) -> bool:
     >>> is_spoken("de-AT"), is_spoken("EN"), is_spoken("tlh")
     (True, True, False)
     """
-    return language_for(wanted) != BASE or wanted.lower().replace("_", "-").split("-")[0] == BASE
+    is_english = wanted.lower().replace("_", "-").split("-")[0] == BASE
+    return is_english or language_for(wanted) != BASE
 
 
 def language_name(language: str) -> str:
@@ -122,50 +126,56 @@ def language_for(wanted: str) -> str:
     >>> language_for("de-AT"), language_for("DE"), language_for("tlh"), language_for("")
     ('de', 'de', 'en', 'en')
     """
-    known = {language.lower(): language for language in offered_languages()}
+    offered = {language.lower(): language for language in offered_languages()}
     parts = wanted.replace("_", "-").lower().split("-")
-    return next(
-        (
-            known[tag]
-            for size in range(len(parts), 0, -1)
-            if (tag := "-".join(parts[:size])) in known
-        ),
-        BASE,
-    )
+    for size in range(len(parts), 0, -1):
+        tag = "-".join(parts[:size])
+        if tag in offered:
+            return offered[tag]
+    return BASE
 
 
 def voice_for(wanted: str) -> Voice:
-    """The voice to speak to whoever wants this language; refuses a catalog that cannot be read, with its file and line."""
+    """The voice to speak to whoever wants this language.
+
+    Refuses a catalog that cannot be read, with its file and line.
+    """
     language = language_for(wanted)
-    return ENGLISH if language == BASE else _voice(language, TRANSLATIONS)
+    return ENGLISH if language == BASE else _read_voice(language, TRANSLATIONS)
 
 
 def catalog_faults(language: str) -> tuple[str, ...]:
-    """What keeps letters from being written in an offered language, each with file and line; nothing for English."""
+    """What keeps letters from being written in an offered language, each with file and line.
+
+    Nothing for English.
+    """
     if language == BASE:
         return ()
-    path = _path(language, TRANSLATIONS)
+    path = _short_path(_catalog_path(language, TRANSLATIONS))
     try:
-        catalog = _catalog(language, TRANSLATIONS)
+        catalog = _read_catalog(language, TRANSLATIONS)
     except Refused as refused:
         return (refused.sentence,)
-    return tuple(f"{_shown(path)}, {fault}" for fault in _faults(catalog, _sentences(TRANSLATIONS)))
+    faults = _faults(catalog, _read_sentences(TRANSLATIONS))
+    return tuple(f"{path}, {fault}" for fault in faults)
 
 
 @lru_cache(maxsize=8)
-def _offered(translations: Path) -> tuple[str, ...]:
-    found = sorted(translations.glob(f"*/{CATALOG}"))
-    return (BASE, *(path.parents[1].name.replace("_", "-") for path in found))
+def _list_offered(translations: Path) -> tuple[str, ...]:
+    """English, and the languages that have a catalog in this folder."""
+    catalogs = sorted(translations.glob(f"*/{CATALOG}"))
+    return (BASE, *(path.parents[1].name.replace("_", "-") for path in catalogs))
 
 
 @lru_cache(maxsize=64)
-def _voice(language: str, translations: Path) -> Voice:
-    catalog = _catalog(language, translations)
-    packed = BytesIO()
-    write_mo(packed, catalog)
-    packed.seek(0)
+def _read_voice(language: str, translations: Path) -> Voice:
+    """The voice of a language from its catalog."""
+    catalog = _read_catalog(language, translations)
+    compiled = BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
     locale = _locale(language)
-    return Voice(language, locale.text_direction, locale, GNUTranslations(packed))
+    return Voice(language, locale.text_direction, locale, GNUTranslations(compiled))
 
 
 def _locale(language: str) -> Locale:
@@ -173,19 +183,16 @@ def _locale(language: str) -> Locale:
 
 
 @lru_cache(maxsize=64)
-def _catalog(language: str, translations: Path) -> Catalog:
-    path = _path(language, translations)
-    for number, line in enumerate(
-        path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
-    ):
-        text = line.strip()
-        if (
-            text and not text.startswith("#") and not (text.endswith('"') and text.count('"') > 1)
-        ):  # Babel would drop a letter
+def _read_catalog(language: str, translations: Path) -> Catalog:
+    """The catalog of a language; refused with file and line where it cannot be read."""
+    path = _catalog_path(language, translations)
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not _is_catalog_line(line.strip()):
             raise Refused(
                 "translation-unreadable",
-                f"{_shown(path)}, line {number} cannot be read: a text stands between two quotation"
-                " marks.",
+                f"{_short_path(path)}, line {number} cannot be read: a text stands between two"
+                " quotation marks.",
             )
     try:
         with path.open("rb") as file:
@@ -193,57 +200,69 @@ def _catalog(language: str, translations: Path) -> Catalog:
     except PoFileError as error:
         raise Refused(
             "translation-unreadable",
-            f"{_shown(path)}, line {error.lineno + 1} cannot be read: {error}.",
+            f"{_short_path(path)}, line {error.lineno + 1} cannot be read: {error}.",
         ) from error
     except (UnknownLocaleError, ValueError) as error:
         raise Refused(
             "translation-unreadable",
-            f"{_shown(path)}, line 1 cannot be read: {error}.",
+            f"{_short_path(path)}, line 1 cannot be read: {error}.",
         ) from error
 
 
+def _is_catalog_line(line: str) -> bool:
+    """Whether a line is blank, a comment, or ends in a whole quoted text.
+
+    Of any other Babel would drop a letter without a word.
+    """
+    is_quoted = line.endswith('"') and line.count('"') > 1
+    return not line or line.startswith("#") or is_quoted
+
+
 @lru_cache(maxsize=8)
-def _sentences(translations: Path) -> Catalog:
+def _read_sentences(translations: Path) -> Catalog:
+    """The catalog of all sentences to translate."""
     with (translations / SENTENCES).open("rb") as file:
         return read_po(file)
 
 
-def _faults(catalog: Catalog, wanted: Catalog) -> Iterator[str]:
-    for message in wanted:
-        if message.id:
-            yield from _faults_of(
-                message, catalog.get(message.id, message.context), catalog.num_plurals
-            )
+def _faults(catalog: Catalog, sentences: Catalog) -> Iterator[str]:
+    """The faults of a language's catalog, compared with all sentences to translate."""
+    for sentence in sentences:
+        if sentence.id:
+            translation = catalog.get(sentence.id, sentence.context)
+            yield from _faults_of(sentence, translation, catalog.num_plurals)
 
 
-def _faults_of(wanted: Message, found: Message | None, forms: int) -> Iterator[str]:
-    said = _forms(wanted.id)
-    if found is None:
-        yield f"line 1 and following: no translation of “{said[0][:_SHOWN]}”. Add it."
+def _faults_of(sentence: Message, translation: Message | None, plurals: int) -> Iterator[str]:
+    """The faults in the translation of one sentence, for a language with so many plural forms."""
+    originals = _forms(sentence.id)
+    quoted = originals[0][:_QUOTED_CHARACTERS]
+    if translation is None:
+        yield f"line 1 and following: no translation of “{quoted}”. Add it."
         return
-    texts, line = _forms(found.string), f"line {found.lineno}"
-    if found.fuzzy or not all(texts) or len(texts) != (forms if wanted.pluralizable else 1):
+    texts, line = _forms(translation.string), f"line {translation.lineno}"
+    forms = plurals if sentence.pluralizable else 1
+    if translation.fuzzy or not all(texts) or len(texts) != forms:
         yield (
-            f"{line}: no whole translation of “{said[0][:_SHOWN]}”. Complete it and remove the mark"
-            " “fuzzy”."
+            f"{line}: no whole translation of “{quoted}”. Complete it and remove the mark “fuzzy”."
         )
         return
-    slots = [set(_SLOT.findall(one)) for one in said]
+    slots = [set(_SLOT.findall(original)) for original in originals]
+    allowed, required = set.union(*slots), set.intersection(*slots)
     for text in texts:
         used = set(_SLOT.findall(text))
-        if unknown := used - set.union(*slots):
+        if unknown := used - allowed:
             yield (
-                f"{line}: the slot {{{min(unknown)}}} is unknown here. Use"
-                f" {_listed(set.union(*slots))}."
+                f"{line}: the slot {{{min(unknown)}}} is unknown here. Use {_list_slots(allowed)}."
             )
-        elif missing := set.intersection(*slots) - used:
+        elif missing := required - used:
             yield (
                 f"{line}: the slot {{{min(missing)}}} is missing. Put it where the sentence"
                 " needs it."
             )
         if not text.isprintable():
             yield f"{line}: a line break or control character. Write the sentence in one line."
-        if wanted.id == _MOMENT and not {"E", "d", "M", "H", "m"} <= set(text):
+        if sentence.id == _DATE_PATTERN and not {"E", "d", "M", "H", "m"} <= set(text):
             yield (
                 f"{line}: a date needs weekday, day, month, hour and minute: EEEE, d, MMMM, HH"
                 " and mm."
@@ -251,16 +270,18 @@ def _faults_of(wanted: Message, found: Message | None, forms: int) -> Iterator[s
 
 
 def _forms(text: object) -> tuple[str, ...]:
+    """The singular and the plural forms of a message, or its only text."""
     return tuple(map(str, text)) if isinstance(text, tuple | list) else (str(text),)
 
 
-def _listed(slots: set[str]) -> str:
+def _list_slots(slots: set[str]) -> str:
     return ", ".join(f"{{{slot}}}" for slot in sorted(slots)) or "none"
 
 
-def _path(language: str, translations: Path) -> Path:
+def _catalog_path(language: str, translations: Path) -> Path:
     return translations / language.replace("-", "_") / CATALOG
 
 
-def _shown(path: Path) -> str:
+def _short_path(path: Path) -> str:
+    """A catalog's path without the folders above the translations."""
     return "/".join(path.parts[-4:])

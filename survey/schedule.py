@@ -1,4 +1,4 @@
-"""The timetable: which service function runs when. No logic of its own."""
+"""The timetable: which service function runs when; it decides nothing itself."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +33,7 @@ from survey.mail.service import Transport, read_bounces_if_due
 from survey.people.service.directory import IMPORT, continue_import
 from survey.vault.keys.service.safe_keeping import probe_key
 from survey.waves import service as waves
+from survey.waves.rules.ids import WaveId, WaveSlug
 from survey.waves.rules.waves import NOT_OPENED, WAITS, Wave, WaveState
 
 log = logging.getLogger(__name__)
@@ -44,57 +45,53 @@ NO_KEYS = (
     "This process has no key folder (CANDOUR_KEY_DIR), so it neither opens, probes nor counts a"
     " wave: run one that has it."
 )
-_noted: set[str] = set()
-_probed: dict[
-    str, datetime
-] = {}  # per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere
+# Per wave; in memory, so that each process probes when it starts and the rhythm is stored nowhere.
+_last_probes: dict[WaveId, datetime] = {}
+_logged_errors: set[str] = set()
 
 
 def tick(
     config: Config,
-    moment: datetime,
+    now: datetime,
     seconds: float = LONGEST_DRAIN,
     *,
     real: datetime | None = None,
     channel: Transport | None = None,
 ) -> tuple[str, ...]:
-    """One pass of all due work; says what it did.
+    """Does one pass of all due work; gives lines that say what it did.
 
-    It finishes counts, makes up for days when the service was down, closes and counts, gives up what was missed, opens, reminds, then
-    hands over letters until none is due, over the channel that the settings name, unless another one is given. `moment` is the time of
-    the timetable. `real` is what the clock says: without it the time is pretended, so the pass neither counts as a sign of life nor
-    takes a jump for an outage. No seconds: no letters and no long works, for whoever does them beside it.
+    It finishes counts, makes up for days when the service was down, closes and counts, gives up
+    what was missed, opens, reminds, then hands over letters until none is due, for at most so many
+    `seconds`, over the channel that the settings name, unless another one is given. No seconds: no
+    letters and no long jobs, for whoever does them beside it.
+
+    `now` is the time of the timetable. `real` is what the clock says: without it the time is
+    pretended, so the pass neither counts as a heartbeat nor takes a jump for an outage.
     """
     lines: list[str] = []
-    for item in _due(lines, lambda: waves_with_leftover_keys(config.key_dir)):
-        _attempt(
-            lines, f"{item.slug} cleaned up", partial(destroy_key_of_ended, item, config.key_dir)
-        )
-    made_up = real is None or (
-        _attempt(lines, "", partial(heartbeat.record_beat, real))
-        and _make_up_for_outages(moment, lines)
-    )
-    for item in _due(lines, lambda: waves.due_to_close(moment)) if made_up else ():
-        _attempt(lines, f"{item.slug} closed and counted", partial(_close, config, moment, item))
-    _give_up_missed_openings(moment, lines)
-    for item in _due(lines, lambda: waves.due_to_open(moment)):
-        _attempt(
-            lines,
-            f"{item.slug} opened",
-            partial(open_wave, item.slug, moment, config.key_dir, actor=ACTOR),
-        )
-    for item in _due(lines, lambda: waves_due_to_remind(moment)):
-        _attempt(lines, "", partial(_remind, item, moment, lines))
-    for thirds in _due(lines, waves.due_to_pool):
-        _attempt(lines, "", partial(_add_up, thirds))
-    for item in _due(lines, waves.list_waves):
-        _attempt(lines, "", partial(mail.erase_old_recipients, item.slug, item.closes_at, moment))
-    _probe_keys(config, moment, lines)
+    for wave in _list_due(lines, lambda: waves_with_leftover_keys(config.key_dir)):
+        clean_up = partial(destroy_key_of_ended, wave, config.key_dir)
+        _attempt(lines, f"{wave.slug} cleaned up", clean_up)
+    may_close = real is None or _record_heartbeat(real, now, lines)
+    if may_close:
+        _close_due_waves(config, now, lines)
+    _give_up_missed_openings(now, lines)
+    for wave in _list_due(lines, lambda: waves.due_to_open(now)):
+        open_it = partial(open_wave, wave.slug, now, config.key_dir, actor=ACTOR)
+        _attempt(lines, f"{wave.slug} opened", open_it)
+    for wave in _list_due(lines, lambda: waves_due_to_remind(now)):
+        _attempt(lines, "", partial(_remind, wave, now, lines))
+    for thirds in _list_due(lines, waves.due_to_pool):
+        _attempt(lines, "", partial(_pool_thirds, thirds))
+    for wave in _list_due(lines, waves.list_waves):
+        erase = partial(mail.erase_old_recipients, wave.slug, wave.closes_at, now)
+        _attempt(lines, "", erase)
+    _probe_keys(config, now, lines)
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     if seconds:
         lines += do_long_jobs(config)
         lines += deliver_due_letters(seconds, channel)
-    return tuple(line for line in lines if line)
+    return _without_empty(lines)
 
 
 def deliver_due_letters(
@@ -102,74 +99,84 @@ def deliver_due_letters(
 ) -> tuple[str, ...]:
     """Hands over letters until none is due, for at most so many seconds; says what it did."""
     lines: list[str] = []
-    _attempt(
-        lines,
-        "",
-        lambda: lines.extend(mail.deliver_letters(seconds=seconds, channel=channel).lines()),
-    )
-    return tuple(line for line in lines if line)
+
+    def deliver() -> None:
+        lines.extend(mail.deliver_letters(seconds=seconds, channel=channel).lines())
+
+    _attempt(lines, "", deliver)
+    return _without_empty(lines)
 
 
 def is_usual(line: str) -> bool:
-    """Whether a line of handing over says no more than that letters left."""
+    """Whether a line of `deliver_due_letters` says no more than that letters left."""
     return line.startswith("letters: ")
 
 
 def do_long_jobs(config: Config) -> tuple[str, ...]:
-    """Goes on with every long work that waits or was left behind by a process that is gone; says what it did."""
+    """Goes on with every long job that waits or was left behind by a process that is gone.
+
+    Gives lines that say what it did.
+    """
     lines: list[str] = []
-    for work in _due(lines, long_jobs.waiting_jobs):
-        if work.kind == COUNT and config.key_dir is not None:  # else another process has the keys
-            _attempt(lines, "", partial(_count_left, work, config))
-        if work.kind == IMPORT:
-            _attempt(lines, "", partial(_import_left, work))
-    return tuple(line for line in lines if line)
+    for job in _list_due(lines, long_jobs.waiting_jobs):
+        if job.kind == COUNT and config.key_dir is not None:  # else another process has the keys
+            _attempt(lines, "", partial(_continue_count, job, config))
+        if job.kind == IMPORT:
+            _attempt(lines, "", partial(_continue_import, job))
+    return _without_empty(lines)
 
 
-def _add_up(thirds: Sequence[Wave]) -> str:
+def _pool_thirds(thirds: Sequence[Wave]) -> str:
     pool = pool_quarter(thirds, actor=ACTOR)
     return f"{pool.slug} added up from its thirds" if pool else ""
 
 
-def _count_left(work: LongJob, config: Config) -> str:
+def _continue_count(job: LongJob, config: Config) -> str:
+    is_counted = continue_count(job.subject, config.key_dir, actor=job.actor)
+    return f"{job.subject} counted" if is_counted else ""
+
+
+def _continue_import(job: LongJob) -> str:
+    changes = continue_import(job.actor)
+    if not changes:
+        return ""
     return (
-        f"{work.subject} counted"
-        if continue_count(work.subject, config.key_dir, actor=work.actor)
-        else ""
+        f"{changes.added:,} people added, {changes.changed:,} changed, {changes.removed:,} removed"
     )
 
 
-def _import_left(work: LongJob) -> str:
-    done = continue_import(work.actor)
-    return (
-        f"{done.added:,} people added, {done.changed:,} changed, {done.removed:,} removed"
-        if done
-        else ""
-    )
+def _record_heartbeat(real: datetime, now: datetime, lines: list[str]) -> bool:
+    """Records the heartbeat and makes up for outages; whether all went well, so waves may close."""
+    is_recorded = _attempt(lines, "", partial(heartbeat.record_beat, real))
+    return is_recorded and _make_up_for_outages(now, lines)
 
 
-def _make_up_for_outages(moment: datetime, lines: list[str]) -> bool:
-    """From the record, so that a pass that is killed in between leaves it to the next; unless all went well, nothing may close yet."""
+def _make_up_for_outages(now: datetime, lines: list[str]) -> bool:
+    """Extends the open waves that outages cost days; whether all went well.
+
+    Outages are read from their record, so that a pass that is killed in between leaves it to the
+    next. Unless all went well, nothing may close yet.
+    """
     running: list[Wave] = []
-    down: list[heartbeat.Outage] = []
+    outages: list[heartbeat.Outage] = []
 
     def look() -> None:
-        running.extend(item for item in waves.open_waves() if not item.extended_days)
-        down.extend(
-            heartbeat.list_outages(min(item.opens_at for item in running)) if running else ()
-        )
+        running.extend(wave for wave in waves.open_waves() if not wave.extended_days)
+        if running:
+            first_opening = min(wave.opens_at for wave in running)
+            outages.extend(heartbeat.list_outages(first_opening))
 
     if not _attempt(lines, "", look):
         return False
-    spans = tuple((one.since, one.until) for one in down)
-    done = [
-        _attempt(lines, "", partial(_make_up, item, spans, moment)) for item in running if spans
-    ]
+    if not outages:
+        return True
+    spans = tuple((outage.since, outage.until) for outage in outages)
+    done = [_attempt(lines, "", partial(_make_up, wave, spans, now)) for wave in running]
     return all(done)
 
 
-def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: datetime) -> str:
-    longer = waves.make_up_for_outages(item, down, moment, actor=ACTOR)
+def _make_up(wave: Wave, outages: tuple[tuple[datetime, datetime], ...], now: datetime) -> str:
+    longer = waves.make_up_for_outages(wave, outages, now, actor=ACTOR)
     if longer is None:
         return ""
     days = how_many(longer.extended_days, "day")
@@ -179,108 +186,130 @@ def _make_up(item: Wave, down: tuple[tuple[datetime, datetime], ...], moment: da
     )
 
 
-def _probe_keys(config: Config, moment: datetime, lines: list[str]) -> None:
-    running = [item for item in _due(lines, waves.open_waves) if item.takes_answers(moment)]
+def _probe_keys(config: Config, now: datetime, lines: list[str]) -> None:
+    """Probes the keys of the waves that take answers, where this process has the key folder."""
+    running = [wave for wave in _list_due(lines, waves.open_waves) if wave.takes_answers(now)]
     if running and config.key_dir is None:
         lines.append(NO_KEYS)
         return
-    for item in running:
-        _attempt(lines, f"key of {item.slug} probed", partial(_probe, item, config, moment))
+    for wave in running:
+        _attempt(lines, f"key of {wave.slug} probed", partial(_probe_key, wave, config, now))
 
 
-def _probe(item: Wave, config: Config, moment: datetime) -> str:
-    """Once a day for each open wave, and with every pass while its key is missing; the alarm, if any."""
-    last = _probed.get(item.id)
-    is_due = last is None or not timedelta(0) <= moment - last < BETWEEN_PROBES
-    if not is_due and item.key_missing_since is None:
+def _probe_key(wave: Wave, config: Config, now: datetime) -> str:
+    """Probes the key of an open wave; gives the alarm, if any.
+
+    Once a day, and with every pass while the key is missing.
+    """
+    last = _last_probes.get(wave.id)
+    is_due = last is None or not timedelta(0) <= now - last < BETWEEN_PROBES
+    if not is_due and wave.key_missing_since is None:
         return ""
-    if alarm := probe_key(item, config.key_dir, moment, actor=ACTOR):
-        alarm += f" {PUT_KEY_BACK.format(wave=item.slug)}"
+    alarm = probe_key(wave, config.key_dir, now, actor=ACTOR)
+    if alarm:
+        alarm += f" {PUT_KEY_BACK.format(wave=wave.slug)}"
     if is_due:
-        _probed[item.id] = moment
+        _last_probes[wave.id] = now
         if alarm:
             log.error(alarm)
     return alarm or ""
 
 
-def _close(config: Config, moment: datetime, item: Wave) -> str | None:
-    ended = close_wave(item.slug, moment, config.key_dir, actor=ACTOR, leave_large=True)
-    if left := counting_progress(ended):
-        return f"{LEFT}; how far it is: {FOLLOW_COUNTING}".format(
-            wave=ended.slug, ballots=left.total
-        )
-    waits = f"{WAITS}: {HAND_OVER}".format(wave=ended.slug)
-    return waits if ended.state is WaveState.CLOSED else None
+def _close_due_waves(config: Config, now: datetime, lines: list[str]) -> None:
+    for wave in _list_due(lines, lambda: waves.due_to_close(now)):
+        _attempt(lines, f"{wave.slug} closed and counted", partial(_close, config, now, wave))
 
 
-def _remind(item: Wave, moment: datetime, lines: list[str]) -> None:
-    """Says that, never to how many."""
-    if queue_reminders(item, moment):
-        lines.append(f"{item.slug}: reminders are queued")
+def _close(config: Config, now: datetime, wave: Wave) -> str | None:
+    """Closes a wave and counts it; the line to print where it is not counted yet, else None."""
+    ended = close_wave(wave.slug, now, config.key_dir, actor=ACTOR, leave_large=True)
+    if job := counting_progress(ended):
+        line = f"{LEFT}; how far it is: {FOLLOW_COUNTING}"
+        return line.format(wave=ended.slug, ballots=job.total)
+    if ended.state is WaveState.CLOSED:
+        return f"{WAITS}: {HAND_OVER}".format(wave=ended.slug)
+    return None
 
 
-def _give_up_missed_openings(moment: datetime, lines: list[str]) -> None:
-    """Giving one up plans the next of its cadence, which may have been missed as well."""
-    tried: set[str] = set()
-    while missed := [
-        item
-        for item in _due(lines, lambda: waves.missed_openings(moment))
-        if item.slug not in tried
-    ]:
-        for item in missed:
-            tried.add(item.slug)
-            _attempt(lines, "", partial(_give_up, item, moment))
+def _remind(wave: Wave, now: datetime, lines: list[str]) -> None:
+    """Queues a wave's reminders; the line says that they are queued, never to how many."""
+    if queue_reminders(wave, now):
+        lines.append(f"{wave.slug}: reminders are queued")
 
 
-def _give_up(item: Wave, moment: datetime) -> str:
-    return (
-        f"{item.slug} void: {NOT_OPENED}" if waves.give_up_wave(item, moment, actor=ACTOR) else ""
-    )
+def _give_up_missed_openings(now: datetime, lines: list[str]) -> None:
+    """Gives up the waves whose opening was missed, until there are no more.
+
+    Giving one up plans the next of its cadence, which may have been missed as well.
+    """
+    tried: set[WaveSlug] = set()
+    while True:
+        missed = _list_due(lines, lambda: waves.missed_openings(now))
+        untried = [wave for wave in missed if wave.slug not in tried]
+        if not untried:
+            return
+        for wave in untried:
+            tried.add(wave.slug)
+            _attempt(lines, "", partial(_give_up, wave, now))
 
 
-def _due(lines: list[str], look: Callable[[], Iterable[T]]) -> tuple[T, ...]:
-    """What a look finds; nothing when the look itself fails, so that the rest of the pass has its turn."""
-    found: list[T] = []
-    _attempt(lines, "", lambda: found.extend(look()))
-    return tuple(found)
+def _give_up(wave: Wave, now: datetime) -> str:
+    is_given_up = waves.give_up_wave(wave, now, actor=ACTOR)
+    return f"{wave.slug} void: {NOT_OPENED}" if is_given_up else ""
+
+
+def _list_due(lines: list[str], look: Callable[[], Iterable[T]]) -> tuple[T, ...]:
+    """What `look` gives; nothing when it fails, so that the rest of the pass has its turn."""
+    due: list[T] = []
+    _attempt(lines, "", lambda: due.extend(look()))
+    return tuple(due)
 
 
 def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
-    """One wave's refusal or fault keeps no other from its turn; work that ends otherwise than planned says so itself.
+    """Does one piece of work and adds the line that says how it ended; whether it was done.
 
-    Gives whether the work was done.
+    One wave's refusal or fault keeps no other from its turn. The line is `done`, or what the work
+    gives where that is a text: work that ends otherwise than planned says so itself.
     """
     try:
-        said = work()
+        result = work()
     except Refused as refused:
         lines.append(words_for_command(refused))
     except (DBAPIError, NoConnection) as error:
-        _note(error)
+        _log_once(error)
         db.session.rollback()
         lines.append(
             f"the database was busy ({type(error).__name__}); it is tried again with the next pass"
         )
     except Exception as error:  # noqa: BLE001 - a fault in one wave must not stop the letters of another
-        _note(error)
+        _log_once(error)
         db.session.rollback()
         lines.append(
             f"not done: {done or 'part of the pass'} ({type(error).__name__}); it is tried again"
             " with the next pass"
         )
     else:
-        lines.append(said if isinstance(said, str) else done)
+        lines.append(result if isinstance(result, str) else done)
         return True
     return False
 
 
-def _note(error: Exception) -> None:
-    """Where something went wrong, once for each place, for whoever looks for the cause; no value, which could be an address."""
-    place, below = "", error.__traceback__
-    while below:
-        if str(below.tb_frame.f_globals.get("__name__", "")).startswith("survey."):
-            place = f"{below.tb_frame.f_globals['__name__']}, line {below.tb_lineno}"
-        below = below.tb_next
-    said = f"{type(error).__name__} in {place}"
-    if said not in _noted:
-        _noted.add(said)
-        log.error(said)
+def _log_once(error: Exception) -> None:
+    """Logs where something went wrong, once for each place, for whoever looks for the cause.
+
+    No value is logged, for it could be an address.
+    """
+    place, frame = "", error.__traceback__
+    while frame:
+        module = str(frame.tb_frame.f_globals.get("__name__", ""))
+        if module.startswith("survey."):
+            place = f"{module}, line {frame.tb_lineno}"
+        frame = frame.tb_next
+    line = f"{type(error).__name__} in {place}"
+    if line not in _logged_errors:
+        _logged_errors.add(line)
+        log.error(line)
+
+
+def _without_empty(lines: list[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if line)

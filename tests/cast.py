@@ -57,7 +57,10 @@ def staff_csv(departments: Mapping[str, int] = DEPARTMENTS) -> bytes:
 def found_company(
     departments: Mapping[str, int] = DEPARTMENTS, targets: Mapping[str, float] | None = None
 ) -> Wave:
-    """Northwind, its provider Brightline with Otto, and a planned first wave; beside them another provider with a survey."""
+    """Northwind, its provider Brightline with Otto, and a planned first wave.
+
+    Beside them another provider with a survey.
+    """
     contact = ("Dana Reyes", "dana@northwind.example")
     set_organisation(
         "Northwind Ltd", *contact, "Head of operations", "northwind.example", several_zones=False

@@ -1,4 +1,7 @@
-"""Loaded by `make`: where everything is at hand, a skipped test is a failed run; and what each proof took is said."""
+"""Loaded by `make`: where everything is at hand, a skipped test is a failed run.
+
+And what each proof took is said.
+"""
 
 import os
 from collections import Counter

@@ -49,7 +49,9 @@ def settings(database_url: str, folder: Path, **more: str) -> Config:
 
 
 class Templates(Mapping[str, str]):
-    """The address of one empty, migrated database of each kind, made when first asked for, and then copied for every test."""
+    """The address of one empty, migrated database of each kind, made when first asked for, and then
+    copied for every test.
+    """
 
     def __init__(self, folder: Path, ending: ExitStack) -> None:
         self._folder, self._ending = folder, ending
@@ -57,7 +59,10 @@ class Templates(Mapping[str, str]):
 
     @cached_property
     def postgres(self) -> str:
-        """A real PostgreSQL server of this process's own, started now; its address without a database name."""
+        """A real PostgreSQL server of this process's own, started now.
+
+        Its address without a database name.
+        """
         return self._ending.enter_context(postgres_server())
 
     def __getitem__(self, kind: str) -> str:
@@ -132,14 +137,18 @@ def _by_kind(self: Dialect) -> int:
     return hash(type(self))
 
 
-# SQLAlchemy keeps the text of each statement by its engine; every test has an engine of its own, and one text serves them all.
+# SQLAlchemy keeps the text of each statement by its engine; every test has an engine of its own,
+# and one text serves them all.
 for kind in (SQLiteDialect_pysqlite, PGDialect_psycopg):
     kind.__eq__, kind.__hash__ = _alike, _by_kind  # type: ignore[method-assign]
 STATEMENTS: LRUCache[Any, Any] = LRUCache(2000)
 
 
 class KeptTemplates(BytecodeCache):
-    """Compiled templates in memory: every test has an application of its own, and all render the same files."""
+    """Compiled templates in memory.
+
+    Every test has an application of its own, and all render the same files.
+    """
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], bytes] = {}
@@ -159,7 +168,10 @@ TEMPLATES = KeptTemplates()
 def _built_once(
     build: Callable[..., Callable[..., object]],
 ) -> Callable[..., Callable[..., object]]:
-    """Werkzeug compiles how an address is built for every rule of every application; the rules are the same in all."""
+    """Werkzeug compiles how an address is built for every rule of every application.
+
+    The rules are the same in all.
+    """
     made: dict[tuple[object, ...], Callable[..., object]] = {}
 
     def compile_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., object]:  # noqa: FBT001, FBT002
@@ -181,7 +193,10 @@ QUICK = {
 
 @pytest.fixture
 def app(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The application on a fresh database, with its context pushed; what it writes beside the database stays in the test's folder."""
+    """The application on a fresh database, with its context pushed.
+
+    What it writes beside the database stays in the test's folder.
+    """
     monkeypatch.chdir(tmp_path)
     app = create_app(settings(database_url, tmp_path))
     app.jinja_env.bytecode_cache = TEMPLATES

@@ -1,7 +1,10 @@
-"""Commands in processes of their own that need not load Python and the product first: a server has them loaded, and forks.
+"""Commands in processes of their own that need not load Python and the product first.
 
-A command that a test waits for is as real as one that a person types (own process, environment, folder, exit code), but starts
-in milliseconds. The installed command itself is started by tests/project and by whatever serves, ticks beside others or dies late.
+A server has them loaded, and forks.
+
+A command that a test waits for is as real as one that a person types (own process, environment,
+folder, exit code), but starts in milliseconds. The installed command itself is started by
+tests/project and by whatever serves, ticks beside others or dies late.
 """
 
 import atexit
@@ -71,7 +74,10 @@ def start(
     cwd: Path | None = None,
     typed: str = "",
 ) -> Running:
-    """Starts `candour` with these words, or the Python file that is named first; `typed` is its input."""
+    """Starts `candour` with these words, or the Python file that is named first.
+
+    `typed` is its input.
+    """
     words = tuple(map(str, command))
     line, _ = _server()
     output, errors, given = (tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115 - closed by `wait`

@@ -1,6 +1,9 @@
-"""A company that many tests begin with: made by the first of them, and its database copied for the others.
+"""A company that many tests begin with.
 
-Only for what is made before anything of the product is replaced, and leaves nothing outside the database.
+Made by the first of them, and its database copied for the others.
+
+Only for what is made before anything of the product is replaced, and leaves nothing outside the
+database.
 """
 
 import shutil
@@ -23,7 +26,10 @@ _KEPT: dict[
 
 
 def kept(app: Flask, name: str, make: Callable[[], Made]) -> Made:
-    """What `make` makes of an empty database, now or earlier in this process; on any other database it is made anew."""
+    """What `make` makes of an empty database, now or earlier in this process.
+
+    On any other database it is made anew.
+    """
     if _is_used():
         return make()
     kind = db.engine.dialect.name

@@ -1,8 +1,9 @@
 """Small faults in the rules and services, one at a time: which of them no test of the room notices?
 
-`python -m tests.mutation --minutes 5 --seed 1` draws files and faults by the seed, has mutmut run the SQLite tests of each file's
-room on each fault in a copy of this tree, and prints those that survive. It fails when no fault could be tried, not when some survive:
-many change nothing that matters, so somebody has to read them.
+`python -m tests.mutation --minutes 5 --seed 1` draws files and faults by the seed, has mutmut run
+the SQLite tests of each file's room on each fault in a copy of this tree, and prints those that
+survive. It fails when no fault could be tried, not when some survive: many change nothing that
+matters, so somebody has to read them.
 """
 
 import argparse
@@ -62,13 +63,18 @@ def files() -> list[Path]:
 
 
 def room_of(file: Path) -> str:
-    """The folder of the tests of a module's room, or of the room around it; empty when there is none."""
+    """The folder of the tests of a module's room, or of the room around it.
+
+    Empty when there is none.
+    """
     rooms = [Path("tests", *folder.parts[1:]) for folder in file.parents if len(folder.parts) > 1]
     return next((str(room) for room in rooms if (ROOT / room).is_dir()), "")
 
 
 def mutmut(place: Path, seconds: float, *names: str) -> None:
-    """Runs mutmut in the copy; it notes what comes of each fault in a file beside the mutated module."""
+    """Runs mutmut in the copy; it notes what comes of each fault in a file beside the mutated
+    module.
+    """
     command = [sys.executable, "-m", "mutmut", "run", *names]
     try:
         subprocess.run(
@@ -93,7 +99,10 @@ def noted(place: Path, file: Path) -> dict[str, int | None]:
 
 
 def tried(file: Path, source: Random, end: float) -> Iterator[tuple[str, int, str]]:
-    """Each fault of a file that was tried: its name, how it ended, and the change where it survived."""
+    """Each fault of a file that was tried.
+
+    Its name, how it ended, and the change where it survived.
+    """
     with tempfile.TemporaryDirectory(prefix="candour-mutants-") as folder:
         place = Path(folder)
         for name in COPIED:

@@ -25,7 +25,8 @@ _HIDDEN = re.compile(r'<input[^>]*name="(csrf_token|carried)"[^>]*value="([^"]*)
 class Browser(FlaskClient):
     """A browser whose requests share nothing but cookies, as on a server.
 
-    Inside a pushed application context, requests would share `g` with it, and with `g` who is signed in and what was read.
+    Inside a pushed application context, requests would share `g` with it, and with `g` who is
+    signed in and what was read.
     """
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
@@ -54,7 +55,10 @@ def browser(app: Flask, role: str | None = None) -> Browser:
 
 
 def signed_in(client: FlaskClient, role: str) -> FlaskClient:
-    """The same browser after somebody of this role has signed in by a one-time link: `manager@northwind.example`."""
+    """The same browser after somebody of this role has signed in by a one-time link.
+
+    `manager@northwind.example`.
+    """
     user = add_user(f"{role}@northwind.example", role)
     link = make_sign_in_link(user.email, client.application.config["CANDOUR"])
     assert client.post("/sign-in/link", data={"token": link.partition("#")[2]}).status_code == 303
@@ -85,7 +89,10 @@ def command_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Candour:
-    """Runs `candour` as its entry point does, on the test's database; settings are read, only the application is the test's own."""
+    """Runs `candour` as its entry point does, on the test's database.
+
+    Settings are read, only the application is the test's own.
+    """
     for name, value in settings_of(database_url, folder).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("survey.app.create_app", lambda config: app)

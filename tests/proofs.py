@@ -1,7 +1,9 @@
-"""The long proofs: what `make verify` does beside `make test`, with the minutes that each takes, and how large `make soak` makes it.
+"""The long proofs: what `make verify` does beside `make test`, with the minutes that each takes,
+and how large `make soak` makes it.
 
-A test, or one of its cases, belongs to a proof by `@pytest.mark.proof("name")`; a test with properties (Hypothesis) belongs to
-`properties` by itself. `minutes` are those of one process on a machine of two cores; a run prints them beside what it took.
+A test, or one of its cases, belongs to a proof by `@pytest.mark.proof("name")`; a test with
+properties (Hypothesis) belongs to `properties` by itself. `minutes` are those of one process on a
+machine of two cores; a run prints them beside what it took.
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,9 @@ USUAL_EXAMPLES = 100  # Hypothesis's own number, by which `examples` scales
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A long proof: its minutes in `make verify`, what it shows there, what `make test` keeps of it, and its full size."""
+    """A long proof: its minutes in `make verify`, what it shows there, what `make test` keeps of
+    it, and its full size.
+    """
 
     minutes: float
     what: str
@@ -119,7 +123,10 @@ def sizes(name: str, small: Any, large: Any) -> list[Any]:
 
 
 def proof_of(test: pytest.Item) -> str | None:
-    """The proof that a test belongs to; with properties, which run at every speed, only when no other is named."""
+    """The proof that a test belongs to.
+
+    With properties, which run at every speed, only when no other is named.
+    """
     marker = test.get_closest_marker("proof")
     if marker:
         return str(marker.args[0])
@@ -137,7 +144,10 @@ def examples(usual: int) -> int:
 
 
 def choose_examples(speed: str) -> None:
-    """Tells Hypothesis how many examples to draw: always the same ones, but for `soak`; never against a clock."""
+    """Tells Hypothesis how many examples to draw: always the same ones, but for `soak`.
+
+    Never against a clock.
+    """
     number = {"verify": 400, "soak": 4000}.get(speed, 30)
     seeded: dict[str, Any] = {"database": None, "derandomize": True} if speed != "soak" else {}
     slow = [HealthCheck.too_slow]

@@ -1,4 +1,7 @@
-"""Languages that nobody speaks: every sentence in brackets, 40 per cent longer; one runs from left to right, one the other way."""
+"""Languages that nobody speaks: every sentence in brackets, 40 per cent longer.
+
+One runs from left to right, one the other way.
+"""
 
 import re
 import shutil
@@ -32,7 +35,9 @@ def pseudo(sentence: str) -> str:
 
 
 def invented(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of translations with the real ones and the invented ones, in use until the test ends."""
+    """A folder of translations with the real ones and the invented ones, in use until the test
+    ends.
+    """
     translations = folder / "translations"
     shutil.copytree(languages.TRANSLATIONS, translations)
     for language in (LONGER, BACKWARDS):

@@ -1,4 +1,7 @@
-"""A PostgreSQL server of a test run's own: started by one process at a time, gone when whoever started it is gone."""
+"""A PostgreSQL server of a test run's own.
+
+Started by one process at a time, gone when whoever started it is gone.
+"""
 
 import fcntl
 import os
@@ -12,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-# Ends the server and its files as soon as its input ends: at the end of a run, and when the run is killed.
+# Ends the server and its files as soon as its input ends: at the end of a run, and when the run is
+# killed.
 WATCH = """
 cat > /dev/null
 kill -QUIT "$1" 2> /dev/null
@@ -25,7 +29,8 @@ rm -rf "$2"
 def one_at_a_time() -> Iterator[None]:
     """Nobody else of this machine starts a server meanwhile.
 
-    As root, the first server makes the system user that servers run as; two at once would both try, and one would fail.
+    As root, the first server makes the system user that servers run as; two at once would both try,
+    and one would fail.
     """
     with (Path(tempfile.gettempdir()) / f"candour-postgres-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -50,7 +55,8 @@ def address_of(server: Any) -> str:
 def postgres_server() -> Iterator[str]:
     """A server that need not survive a power cut; gives the address of its database `postgres`.
 
-    Its folder lies beside those of pytest, which closes its own to everybody else whenever another run begins.
+    Its folder lies beside those of pytest, which closes its own to everybody else whenever another
+    run begins.
     """
     folder = Path(
         tempfile.mkdtemp(prefix="candour-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))

@@ -1,4 +1,7 @@
-"""A real SMTP server as a process: keeps every letter as a file. Usage: python sink.py FOLDER PORT; says "ready"."""
+"""A real SMTP server as a process: keeps every letter as a file.
+
+Usage: python sink.py FOLDER PORT; says "ready".
+"""
 
 import sys
 import time

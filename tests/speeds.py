@@ -1,4 +1,7 @@
-"""The three speeds of the tests, and `soak`: which tests run at which, told by what they use and not by lists."""
+"""The three speeds of the tests, and `soak`.
+
+Which tests run at which, told by what they use and not by lists.
+"""
 
 import os
 import shutil
@@ -31,9 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Chooses the number of examples, and keeps the files of tests in memory where there is enough of it.
+    """Chooses the number of examples, and keeps the files of tests in memory where there is enough
+    of it.
 
-    What a test writes is gone with it; waiting until a disk has it proves nothing and takes most of the time.
+    What a test writes is gone with it; waiting until a disk has it proves nothing and takes most of
+    the time.
     """
     choose_examples(config.getoption("speed") or "test")
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
@@ -92,7 +97,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _piece(test: pytest.Item) -> str | None:
-    """What one process runs from end to end, because it starts or installs something once for all of it."""
+    """What one process runs from end to end, because it starts or installs something once for all
+    of it.
+    """
     if "demo" in getattr(test, "fixturenames", ()):
         return "demo"
     return test.path.stem if "browser" in traits(test) or test.path.stem in PIECES else None
@@ -122,5 +129,7 @@ def _skip(*_: Any, **__: Any) -> None:
 
 @pytest.fixture(scope="session")
 def at_full_size(request: pytest.FixtureRequest) -> bool:
-    """Whether a proof runs at its full size, as `make soak` wants, and not as the sample of `make verify`."""
+    """Whether a proof runs at its full size, as `make soak` wants, and not as the sample of `make
+    verify`.
+    """
     return request.config.getoption("speed") == "soak"

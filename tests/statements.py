@@ -7,7 +7,8 @@ from sqlalchemy import event
 
 from survey.database import db
 
-# What SQLite's driver settings send as statements, and PostgreSQL's time limit of a lock, which SQLite has as a setting.
+# What SQLite's driver settings send as statements, and PostgreSQL's time limit of a lock, which
+# SQLite has as a setting.
 NOT_COUNTED = ("BEGIN", "SET LOCAL")
 
 

@@ -1,4 +1,6 @@
-"""Away and back: what was missed is done once, days lost are given back once, and a jump of the clock or a pretended time is neither."""
+"""Away and back: what was missed is done once, days lost are given back once, and a jump of the
+clock or a pretended time is neither.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -42,7 +44,10 @@ PLAN = waves.SurveyPlan(
 
 @pytest.fixture(autouse=True)
 def letters_look_at_the_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Letters look at the real clock; and on PostgreSQL the catcher keeps them below the working directory."""
+    """Letters look at the real clock.
+
+    And on PostgreSQL the catcher keeps them below the working directory.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(letter_types, "now", lambda: OPENS.replace(tzinfo=UTC))
 

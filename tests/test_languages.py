@@ -1,4 +1,7 @@
-"""Catalogs, plural forms, dates and directions; and that no sentence is missing, for which file and line are named."""
+"""Catalogs, plural forms, dates and directions.
+
+And that no sentence is missing, for which file and line are named.
+"""
 
 import tomllib
 from collections.abc import Callable

@@ -1,6 +1,9 @@
-"""The main job on a real run, by commands only: staff list to the provider's inbox, on both databases.
+"""The main job on a real run, by commands only.
 
-A real SMTP server process takes the mails, a real web server takes the answers, every step is the command a person types.
+Staff list to the provider's inbox, on both databases.
+
+A real SMTP server process takes the mails, a real web server takes the answers, every step is the
+command a person types.
 """
 
 import http.client
@@ -95,7 +98,10 @@ def fetch(url: str, method: str = "GET", data: dict[str, str] | None = None) -> 
 
 
 def dump(database_url: str) -> object:
-    """The database byte for byte on SQLite; every row of every table, with the transaction that wrote it, on PostgreSQL."""
+    """The database byte for byte on SQLite.
+
+    Every row of every table, with the transaction that wrote it, on PostgreSQL.
+    """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         assert url.database
@@ -146,7 +152,9 @@ def holders(database_url: str, folder: Path, marks: list[bytes]) -> list[str]:
 
 
 class Product:
-    """The installed command in a folder of its own, its web server, and the mail server it talks to."""
+    """The installed command in a folder of its own, its web server, and the mail server it talks
+    to.
+    """
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self.place, self.folder, self.mails = folder, folder / "product", folder / "mails"
@@ -166,7 +174,9 @@ class Product:
         }
 
     def run(self, *words: str, expect: int = 0) -> str:
-        """What one command prints; what a person would see is printed along, for whoever reads a failure."""
+        """What one command prints; what a person would see is printed along, for whoever reads a
+        failure.
+        """
         done = forking.run("candour", *words, environment=self.environment, cwd=self.place)
         print(f"$ candour {shlex.join(words)}\n{shortened(done.stdout + done.stderr)}")
         assert done.returncode == expect, f"{words}: {done.stdout}{done.stderr}"
@@ -312,7 +322,9 @@ def _await(url: str) -> None:
 
 
 def _scanners_change_nothing(product: Product, mails: list[EmailMessage], rounds: int) -> None:
-    """So many GET and HEAD requests to each link of the mails, and to each as filters rewrite it, leave the database as it was."""
+    """So many GET and HEAD requests to each link of the mails, and to each as filters rewrite it,
+    leave the database as it was.
+    """
     before = dump(product.database_url)
     links = {link.rstrip(".") for mail in mails for link in LINK.findall(text_of(mail))}
     sent = {link.partition("#")[0] for link in links} | {link.replace("#", "%23") for link in links}

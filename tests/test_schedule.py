@@ -1,4 +1,6 @@
-"""The timetable: due work is done once, late or twice makes no difference, and one wave's trouble is its own."""
+"""The timetable: due work is done once, late or twice makes no difference, and one wave's trouble
+is its own.
+"""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey import schedule
-from survey.cli import _said_once
+from survey.cli import _log_changes
 from survey.database import db
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service import letter_types
@@ -32,7 +34,10 @@ EARLY = timedelta(days=-1)
 
 @pytest.fixture(autouse=True)
 def its_own_folder_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On PostgreSQL the catcher keeps its letters below the working directory; and letters look at the real clock."""
+    """On PostgreSQL the catcher keeps its letters below the working directory.
+
+    And letters look at the real clock.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(letter_types, "now", lambda: OPENS.replace(tzinfo=UTC))
 
@@ -144,7 +149,7 @@ def test_a_look_that_fails_keeps_nothing_else_from_its_turn(
     def fails(*_: object) -> None:
         raise KeyError("ada@northwind.example")
 
-    monkeypatch.setattr(schedule, "_noted", set())
+    monkeypatch.setattr(schedule, "_logged_errors", set())
     monkeypatch.setattr(schedule, "waves_with_leftover_keys", fails)
     monkeypatch.setattr(schedule, "waves_due_to_remind", fails)
     monkeypatch.setattr(schedule.mail, "erase_old_recipients", fails)
@@ -167,7 +172,7 @@ def test_a_look_that_fails_keeps_nothing_else_from_its_turn(
 def test_what_cannot_be_done_is_in_the_log_once_and_again_after_it_could(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    say = _said_once()
+    say = _log_changes()
     for lines in (("No mail left.", "a"), ("No mail left.",), (), ("No mail left.",)):
         say(lines)
     assert [record.message for record in caplog.records] == ["No mail left.", "a", "No mail left."]

@@ -1,6 +1,8 @@
-"""Two years of six surveys in three time zones, with a fresh process at every step and three outages of three days.
+"""Two years of six surveys in three time zones, with a fresh process at every step and three
+outages of three days.
 
-What must come out is worked out here by hand-written calendars and offsets, with nothing of what the product uses.
+What must come out is worked out here by hand-written calendars and offsets, with nothing of what
+the product uses.
 """
 
 from collections.abc import Iterator
@@ -29,7 +31,8 @@ DAYS = 14
 LENGTH = timedelta(days=DAYS)
 BEGINS, ENDS = date(2027, 1, 1), date(2029, 1, 1)
 BETWEEN_PASSES = timedelta(hours=23)
-# Standard offset in hours, and from which to which day the summer's offset holds (the changes fall into the night).
+# Standard offset in hours, and from which to which day the summer's offset holds (the changes fall
+# into the night).
 ZONES = {
     "Europe/London": (
         0.0,
@@ -128,7 +131,10 @@ def found() -> None:
 
 
 def moments(wanted: dict[str, list[tuple[str, datetime, datetime]]]) -> list[tuple[datetime, bool]]:
-    """When a pass is made, and whether a process starts with it: at each boundary, just before, and so often between that it lives."""
+    """When a pass is made, and whether a process starts with it.
+
+    At each boundary, just before, and so often between that it lives.
+    """
     boundaries = {
         moment
         for ours in wanted.values()
@@ -169,7 +175,7 @@ def test_two_years_with_outages_and_restarts_hold_every_wave_once_and_at_its_ful
             with running.app_context():
                 db.session.remove()
                 db.engine.dispose()
-            schedule._probed.clear()
+            schedule._last_probes.clear()
             running, processes = create_app(settings(database_url, tmp_path)), processes + 1
         with running.app_context():
             said = schedule.tick(running.config["CANDOUR"], moment, real=moment)

@@ -1,4 +1,7 @@
-"""The next letters at once: the outbox in the order in which letters leave, so that a claim does not sort all that waits."""
+"""The next letters at once: the outbox in the order in which letters leave.
+
+So a claim does not sort all that waits.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,7 @@
-"""A copy of the SQLite database while it is in use, and putting one back. The wave keys are never part of it."""
+"""Copying the SQLite database while it is in use, and putting a copy back.
+
+The wave keys are never part of a copy.
+"""
 
 import os
 import shlex
@@ -24,11 +27,15 @@ _IN_USE = (
 
 
 def back_up(config: Config, file: Path) -> int:
-    """Writes a consistent copy of the database to a new file, whatever others write meanwhile; says how many bytes it has."""
+    """Writes a consistent copy of the database to a new file; gives its size in bytes.
+
+    It is consistent whatever others write meanwhile. Refused: no database yet, a file that is there
+    already or lies in the key folder, and PostgreSQL, which has its own tools.
+    """
     source = _database_file(config, "pg_dump --format=custom --no-owner --file={file} {url}", file)
     if not source.is_file():
         raise Refused("no-database", f"There is no database at {source} yet.")
-    file = _resolved(file)
+    file = _resolve(file)
     if config.key_dir and file.is_relative_to(config.key_dir.resolve()):
         raise Refused(
             "copy-in-key-folder",
@@ -40,55 +47,57 @@ def back_up(config: Config, file: Path) -> int:
             "file-exists",
             f"{file} is there already. Nothing was changed; choose another name.",
         )
-    with _beside(file) as fresh:
+    with _fresh_file_beside(file) as fresh:
         _copy(source, fresh)
         fresh.replace(file)
     sync(file.parent)
     return file.stat().st_size
 
 
-def restore_copy(config: Config, file: Path, moment: datetime) -> Path | None:
-    """Puts a copy in the database's place and keeps what was there beside it; gives the place of the old one, if there was one.
+def restore_copy(config: Config, file: Path, now: datetime) -> Path | None:
+    """Puts a copy in the database's place, and keeps what was there beside it.
 
-    Refused without any change: a file that is no copy or of a newer Candour, and a database that a process still uses.
+    Gives the path of the old one; None where there was none. Refused without any change: a file
+    that is no copy or of a newer Candour, and a database that a process still uses.
     """
     target = _database_file(
         config,
         "pg_restore --clean --if-exists --no-owner --single-transaction --dbname={url} {file}",
         file,
     )
-    file = _resolved(file)
+    file = _resolve(file)
     if target.exists() and file.samefile(target):
         raise Refused("copy-is-the-database", f"{file} is the database itself. Name a copy.")
     _check_copy(file)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(target) as fresh:
+    old = target.with_name(f"{target.name}.before-restore-{now:%Y%m%dT%H%M%SZ}")
+    with _fresh_file_beside(target) as fresh:
         _copy(file, fresh)
-        kept = _set_aside(
-            target, target.with_name(f"{target.name}.before-restore-{moment:%Y%m%dT%H%M%SZ}"), fresh
-        )
+        had_database = _set_aside(target, old, fresh)
         fresh.replace(target)
     sync(target.parent)
-    return kept
+    return old if had_database else None
 
 
 def _database_file(config: Config, command: str, file: Path) -> Path:
+    """The SQLite file; on PostgreSQL refused with the command of its own tool, without password."""
     if config.database_file:
         return config.database_file
     url = make_url(config.database_url)
     query = {name: value for name, value in url.query.items() if name != "password"}
-    plain = URL.create(
+    without_password = URL.create(
         "postgresql", url.username, None, url.host, url.port, url.database, query
-    ).render_as_string()
-    told = command.format(file=shlex.quote(str(file)), url=shlex.quote(plain))
+    )
+    address = without_password.render_as_string()
     raise Refused(
         "postgresql-has-own-tools",
         "PostgreSQL is copied and put back by its own tools, which ask for the password.",
-        tool=told,
+        tool=command.format(file=shlex.quote(str(file)), url=shlex.quote(address)),
     )
 
 
-def _resolved(file: Path) -> Path:
+def _resolve(file: Path) -> Path:
+    """The whole path of a file; refused where its folder is not there."""
     if not file.parent.is_dir():
         raise Refused(
             "no-folder",
@@ -98,11 +107,12 @@ def _resolved(file: Path) -> Path:
 
 
 def _check_copy(file: Path) -> None:
-    known = set(revisions())
+    """Refuses a file that is no copy of a database, is damaged, or is of a newer Candour."""
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as copy:
             faults = [row[0] for row in copy.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-            found = {row[0] for row in copy.execute("SELECT version_num FROM alembic_version")}
+            rows = copy.execute("SELECT version_num FROM alembic_version")
+            copied_revisions = {row[0] for row in rows}
     except sqlite3.Error as error:
         raise Refused(
             "no-copy-of-a-database",
@@ -113,7 +123,7 @@ def _check_copy(file: Path) -> None:
             "copy-damaged",
             f"{file} is damaged ({faults[0]}). Nothing was changed. Take another copy.",
         )
-    if not found <= known or not found:
+    if not copied_revisions or not copied_revisions <= set(revisions()):
         raise Refused(
             "copy-of-newer-version",
             f"{file} was written by a newer Candour. Nothing was changed. Install that version"
@@ -122,7 +132,10 @@ def _check_copy(file: Path) -> None:
 
 
 def _copy(source: Path, fresh: Path) -> None:
-    """One read transaction over the whole copy: writers go on, and what they write meanwhile is not in it."""
+    """Copies a database into an empty file, in one read transaction.
+
+    Writers go on, and what they write meanwhile is not in the copy.
+    """
     try:
         with (
             closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old,
@@ -140,7 +153,7 @@ def _copy(source: Path, fresh: Path) -> None:
 
 
 @contextmanager
-def _beside(file: Path) -> Iterator[Path]:
+def _fresh_file_beside(file: Path) -> Iterator[Path]:
     """An empty file of our own in the same folder; whatever happens, nothing of it stays."""
     fresh = file.with_name(f".{file.name}.{random_id()}")
     try:
@@ -153,44 +166,50 @@ def _beside(file: Path) -> Iterator[Path]:
     try:
         yield fresh
     finally:
-        for name in ("", *_SIDE_FILES):
-            fresh.with_name(fresh.name + name).unlink(missing_ok=True)
+        for suffix in ("", *_SIDE_FILES):
+            fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
 
 
-def _set_aside(target: Path, kept: Path, fresh: Path) -> Path | None:
-    """A second name for the present database, whole in one file, if nobody uses it; the new one takes over its owner and mode."""
+def _set_aside(target: Path, old: Path, fresh: Path) -> bool:
+    """Gives the present database the second name `old`, if nobody uses it; False if there is none.
+
+    It is then whole in one file. The file `fresh` takes over its owner and mode.
+    """
     if not target.exists():
-        return None
-    is_whole = _close_up(target)
-    old = target.stat()
-    fresh.chmod(old.st_mode & 0o777)
+        return False
+    is_whole = _merge_log(target)
+    status = target.stat()
+    fresh.chmod(status.st_mode & 0o777)
     with suppress(PermissionError):
-        os.chown(fresh, old.st_uid, old.st_gid)
+        os.chown(fresh, status.st_uid, status.st_gid)
     try:
-        os.link(target, kept)
+        os.link(target, old)
     except OSError as error:
         raise Refused(
             "file-not-written",
-            f"{kept} cannot be written ({error.strerror}). Nothing was changed.",
+            f"{old} cannot be written ({error.strerror}). Nothing was changed.",
         ) from error
-    for name in _SIDE_FILES:
-        side = target.with_name(target.name + name)
-        if side.exists():
+    for suffix in _SIDE_FILES:
+        side_file = target.with_name(target.name + suffix)
+        if side_file.exists():
             if is_whole:
                 raise Refused("database-in-use", _IN_USE)
-            side.rename(kept.with_name(kept.name + name))
-    return kept
+            side_file.rename(old.with_name(old.name + suffix))
+    return True
 
 
-def _close_up(target: Path) -> bool:
-    """Brings the write-ahead log into the file, which only works when nobody else has it open; False for one too damaged to say."""
+def _merge_log(target: Path) -> bool:
+    """Brings the write-ahead log into the database's file; False for one too damaged to say.
+
+    That only works when nobody else has it open; refused when somebody has.
+    """
     try:
         with closing(sqlite3.connect(f"{target.as_uri()}?mode=rw", uri=True, timeout=0)) as present:
             mode = present.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
             present.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
-        busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-        if busy:
+        is_busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+        if is_busy:
             raise Refused("database-in-use", _IN_USE) from error
         raise Refused(
             "database-not-replaced",

@@ -1,10 +1,13 @@
-"""The sample organisation behind `make demo`: 58 people, eight past waves, one open wave, everything on this machine."""
+"""The sample organisation behind `make demo`: 58 people, eight past waves, one open wave.
+
+Everything stays on this machine.
+"""
 
 import os
 import random
 import sys
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import click
@@ -36,7 +39,7 @@ from survey.providers.service import add_provider, list_providers
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.schedule import tick
 from survey.waves import service as waves
-from survey.waves.rules.surveys import planned_opening
+from survey.waves.rules.surveys import Survey, planned_opening
 from survey.waves.rules.waves import Target, Wave, to_utc
 
 FOLDER = Path("instance") / "demo"
@@ -49,13 +52,20 @@ DEPARTMENTS = {
     "Production": 8,
     "Legal": 5,
 }
+ACTOR = "sample data"
 MANAGER = "mira.okafor@northwind.example"
 ZONE = "Europe/London"
 PAST_WAVES = 8
 TARGETS = {"OVR1": 0.70, "RES1": 0.60, "COM1": 0.60, "REL1": 0.65, "RSP1": 0.60, "SEC1": 0.75}
-FIRST = "Ada Amir Anna Ben Carla Chen Dora Emil Eva Farid Grace Hugo Ines Ivan Jana Jonas Kofi Lena Luis Mara".split()  # noqa: SIM905 - a list of names reads best as one line
-LAST = "Adler Berg Costa Diaz Evans Fischer Gomez Hahn Ito Jansen Kaya Lund Moreau Nowak Okoye Patel Quinn Rossi".split()  # noqa: SIM905
-IMPROVE = (
+FIRST_NAMES = (
+    *("Ada", "Amir", "Anna", "Ben", "Carla", "Chen", "Dora", "Emil", "Eva", "Farid"),
+    *("Grace", "Hugo", "Ines", "Ivan", "Jana", "Jonas", "Kofi", "Lena", "Luis", "Mara"),
+)
+LAST_NAMES = (
+    *("Adler", "Berg", "Costa", "Diaz", "Evans", "Fischer", "Gomez", "Hahn", "Ito"),
+    *("Jansen", "Kaya", "Lund", "Moreau", "Nowak", "Okoye", "Patel", "Quinn", "Rossi"),
+)
+COMMENTS = (
     "Tickets are closed before the problem is solved. I have to call again every time.",
     "A ticket should stay open until I say that it works.",
     "Two of my tickets were closed without a word.",
@@ -71,25 +81,35 @@ IMPROVE = (
 SILENT_WAVE = 3  # counted from 0: the wave to which no reply came
 REPLY = """Thank you for the open words. You are right about two things.
 
-We closed tickets by the clock. From now on a ticket stays open until the person who opened it agrees.
+We closed tickets by the clock. From now on a ticket stays open until the person who opened it \
+agrees.
 
-You heard too little while you waited. Every open ticket gets a note each working day, also when the note is: still waiting for the part.
+You heard too little while you waited. Every open ticket gets a note each working day, also when \
+the note is: still waiting for the part.
 
 Otto Lindqvist, Brightline IT"""
-CHANGES = """We tell Brightline about new colleagues in time, so that laptops are ready on the first day.
+CHANGES = """We tell Brightline about new colleagues in time, so that laptops are ready on the \
+first day.
 Dana goes through the open tickets with them every Monday."""
 
 
 @dataclass(frozen=True, slots=True)
 class SamplePerson:
-    """What somebody in the sample tends to answer: a mood from 0 to 1, and whether they answer at all."""
+    """What somebody in the sample tends to answer: a `mood` from 0 (all bad) to 1.
+
+    `diligence` is the probability that they answer a wave at all.
+    """
 
     mood: float
     diligence: float
 
 
-class Past:
-    """A channel for letters that were read long ago: it takes them and keeps none."""
+# By mail address: name, department, and what they tend to answer.
+SamplePeople = dict[str, tuple[str, str, SamplePerson]]
+
+
+class DiscardingChannel:
+    """A channel for letters of past waves: it takes them and keeps none."""
 
     name = "the past"
     is_ready = True
@@ -126,12 +146,12 @@ QUESTION_MOOD = {
     "EFF2": -0.32,
     "ACC1": -0.05,
 }
-DRIFT = {
-    "OVR1": 0.035,
-    "RSP1": 0.06,
-    "REL1": 0.025,
-}  # a wave: the provider answers faster and faster
-EXPERIENCE = {"RSP1": 0.8, "RES1": 0.75, "COM1": 0.78, "ACC1": 0.7}
+# How much better each wave is than the one before: the provider answers faster and faster.
+DRIFT = {"OVR1": 0.035, "RSP1": 0.06, "REL1": 0.025}
+USUAL_DRIFT = 0.008
+# The share of people to whom a question applies; the others opt out.
+APPLIES = {"RSP1": 0.8, "RES1": 0.75, "COM1": 0.78, "ACC1": 0.7}
+USUALLY_APPLIES = 0.97
 
 
 def main() -> None:
@@ -175,9 +195,26 @@ def prepare(app: Flask, config: Config) -> None:
 
 
 def fill(config: Config, today: datetime) -> None:
-    """Runs eight quarterly waves in quick motion through the product itself, shares them, and opens the ninth."""
+    """Runs eight quarterly waves in quick motion, shares them, and opens the ninth.
+
+    All of it goes through the product itself.
+    """
     source = random.Random(SEED)
     people = sample_people(source)
+    survey = set_up_sample(people, today)
+    for number in range(PAST_WAVES):
+        if number == 2:
+            for question, target in TARGETS.items():
+                waves.set_target(survey.slug, question, Target(target))
+        run_past_wave(survey, people, number, source, config)
+        click.echo(f"  wave {number + 1} of {PAST_WAVES} asked, answered and counted", err=True)
+    open_wave(planned_wave().slug, today, config.key_dir, actor=ACTOR)
+    tick(config, today)
+    add_user(MANAGER, "admin", actor=ACTOR)
+
+
+def set_up_sample(people: SamplePeople, today: datetime) -> Survey:
+    """Stores the organisation, its people and provider, and plans the survey; gives the survey."""
     set_organisation(
         "Northwind Ltd",
         "Dana Reyes",
@@ -188,96 +225,100 @@ def fill(config: Config, today: datetime) -> None:
     )
     import_people(staff_csv(people).encode())
     add_provider("Brightline IT", [("Otto Lindqvist", "otto.lindqvist@brightline.example")])
-    first = first_opening(today)
     survey, _ = waves.store_survey(
         waves.SurveyPlan(
             "IT support",
             "Brightline IT",
             "quarterly_8",
             "quarterly",
-            first,
+            first_opening(today),
             14,
             ZONE,
             "all",
             baseline_waves=2,
         )
     )
-    for number in range(PAST_WAVES):
-        if number == 2:
-            for question, target in TARGETS.items():
-                waves.set_target(survey.slug, question, Target(target))
-        item = next(w for w in waves.list_waves() if w.state == "planned")
-        opened = to_utc(planned_opening(survey, number), ZONE)
-        item = open_wave(item.slug, opened, config.key_dir, actor="sample data")
-        with transaction():  # the past is not mailed again: each letter is told as sent
-            for invitation, _ in invitations_of(item.id):
-                mail.cancel_letters(item.slug, INVITATION, invitation.id)
-        send_sample_answers(item, people, number, source, opened + timedelta(days=2))
-        close_wave(item.slug, item.closes_at, config.key_dir, actor="sample data")
-        last = number == PAST_WAVES - 1
-        share_past(item, item.closes_at + timedelta(days=3), last=last)
-        follow_up_past(item, number, last=last)
-        click.echo(f"  wave {number + 1} of {PAST_WAVES} asked, answered and counted", err=True)
-    upcoming = next(w for w in waves.list_waves() if w.state == "planned")
-    item = open_wave(upcoming.slug, today, config.key_dir, actor="sample data")
-    tick(config, today)
-    add_user(MANAGER, "admin", actor="sample data")
+    return survey
+
+
+def planned_wave() -> Wave:
+    """The wave that is to open next."""
+    return next(wave for wave in waves.list_waves() if wave.state == "planned")
+
+
+def run_past_wave(
+    survey: Survey,
+    people: SamplePeople,
+    number: int,
+    source: random.Random,
+    config: Config,
+) -> None:
+    """Opens, answers, closes, counts and shares the wave with this number, which lies in the past.
+
+    The past is not mailed again: invitations are cancelled, and only the newest wave's letters of
+    sharing and follow-up are really sent.
+    """
+    opened_at = to_utc(planned_opening(survey, number), ZONE)
+    wave = open_wave(planned_wave().slug, opened_at, config.key_dir, actor=ACTOR)
+    with transaction():
+        for invitation, _ in invitations_of(wave.id):
+            mail.cancel_letters(wave.slug, INVITATION, invitation.id)
+    send_sample_answers(wave, people, number, source, opened_at + timedelta(days=2))
+    close_wave(wave.slug, wave.closes_at, config.key_dir, actor=ACTOR)
+    is_newest = number == PAST_WAVES - 1
+    share_past_wave(wave, wave.closes_at + timedelta(days=3), is_newest=is_newest)
+    follow_up_past_wave(wave, number, is_newest=is_newest)
 
 
 def first_opening(today: datetime) -> datetime:
-    """So long ago that eight waves have been shared and the ninth is due by now."""
-    day = today.replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None) - timedelta(days=2)
+    """A time so long ago that eight waves have been shared and the ninth is due by now."""
+    nine_today = today.replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
+    day = nine_today - timedelta(days=2)
     months = day.year * 12 + day.month - 1 - 3 * PAST_WAVES
-    back = day.replace(year=months // 12, month=months % 12 + 1, day=min(day.day, 28))
-    return back - timedelta(days={5: 1, 6: 2}.get(back.weekday(), 0))
+    year, month = months // 12, months % 12 + 1
+    opening = day.replace(year=year, month=month, day=min(day.day, 28))
+    days_after_friday = {5: 1, 6: 2}.get(opening.weekday(), 0)
+    return opening - timedelta(days=days_after_friday)
 
 
-def sample_people(source: random.Random) -> dict[str, tuple[str, str, SamplePerson]]:
-    """58 made-up colleagues by address: name, department, temper."""
-    names = [f"{first} {last}" for first in FIRST for last in LAST]
+def sample_people(source: random.Random) -> SamplePeople:
+    """58 made-up colleagues by mail address."""
+    names = [f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES]
     source.shuffle(names)
-    people = {}
+    people: SamplePeople = {}
     for department, size in DEPARTMENTS.items():
         for _ in range(size):
             name = names.pop()
             mood = min(0.98, max(0.02, source.gauss(DEPARTMENT_MOOD[department], 0.14)))
-            person = SamplePerson(mood, source.choice([0.98, 0.95, 0.9, 0.85, 0.75, 0.35, 0.05]))
-            people[f"{name.lower().replace(' ', '.')}@northwind.example"] = (
-                name,
-                department,
-                person,
-            )
+            diligence = source.choice([0.98, 0.95, 0.9, 0.85, 0.75, 0.35, 0.05])
+            address = f"{name.lower().replace(' ', '.')}@northwind.example"
+            people[address] = name, department, SamplePerson(mood, diligence)
     return people
 
 
-def staff_csv(people: dict[str, tuple[str, str, SamplePerson]]) -> str:
+def staff_csv(people: SamplePeople) -> str:
     """The staff list as a manager would upload it."""
-    return "email,name,department\n" + "".join(
-        f"{mail},{name},{department}\n" for mail, (name, department, _) in people.items()
-    )
+    rows = (f"{mail},{name},{department}\n" for mail, (name, department, _) in people.items())
+    return "email,name,department\n" + "".join(rows)
 
 
 def send_sample_answers(
-    item: Wave,
-    people: dict[str, tuple[str, str, SamplePerson]],
-    number: int,
-    source: random.Random,
-    at: datetime,
+    wave: Wave, people: SamplePeople, number: int, source: random.Random, now: datetime
 ) -> None:
     """Lets the diligent answer with codes of their own, through the same door as everybody."""
-    questions = waves.questions_of(item).questions
-    for invitation, person in invitations_of(item.id):
-        temper = people[person.email][2]
-        if source.random() > temper.diligence:
+    questions = waves.questions_of(wave).questions
+    for invitation, person in invitations_of(wave.id):
+        sample = people[person.email][2]
+        if source.random() > sample.diligence:
             continue
         code = draw_code()
         store_code(invitation.id, code)
-        form = {
-            q.id: [value]
-            for q in questions
-            if (value := sample_answer(q, temper, person.department, number, source)) is not None
-        }
-        outcome = submit_answers(item, {"token": [code], **form}, at).outcome
+        form = {"token": [code]}
+        for question in questions:
+            answer = sample_answer(question, sample, person.department, number, source)
+            if answer is not None:
+                form[question.id] = [answer]
+        outcome = submit_answers(wave, form, now).outcome
         if outcome is not SubmissionOutcome.SENT:
             raise RuntimeError(f"the sample's answer was not taken: {outcome}")
 
@@ -285,33 +326,40 @@ def send_sample_answers(
 def sample_answer(
     question: Question, person: SamplePerson, department: str, number: int, source: random.Random
 ) -> str | None:
-    """One answer: a drift upwards over the waves for most, no better communication in the warehouse, some opt-outs."""
+    """One person's answer to one question in the wave with this number; None for no answer.
+
+    Most questions drift upwards over the waves; communication in the warehouse gets worse; some
+    people opt out (an empty answer).
+    """
     if question.scale.kind is ScaleKind.TEXT:
-        return source.choice(IMPROVE) if source.random() < 0.55 else None
-    if source.random() > EXPERIENCE.get(question.id, 0.97):
+        return source.choice(COMMENTS) if source.random() < 0.55 else None
+    if source.random() > APPLIES.get(question.id, USUALLY_APPLIES):
         return ""
-    drift = DRIFT.get(question.id, 0.008) * number
+    drift = DRIFT.get(question.id, USUAL_DRIFT) * number
     if department == "Warehouse" and question.id == "COM1":
         drift = -0.02 * number
     level = person.mood + QUESTION_MOOD.get(question.id, 0.0) + drift - 0.10 + source.gauss(0, 0.13)
     points = len(question.scale.codes)
-    return str(question.scale.codes[min(points - 1, max(0, int(level * points)))])
+    point = min(points - 1, max(0, int(level * points)))
+    return str(question.scale.codes[point])
 
 
-def share_past(item: Wave, at: datetime, *, last: bool) -> None:
-    """Shares a wave with the provider; only the newest mail is really sent."""
-    share_findings(
-        item.slug, [contact.id for contact in sharing_recipients(item)[1]], at, actor="sample data"
-    )
-    if not last:
-        mail.deliver_letters(channel=Past())
+def share_past_wave(wave: Wave, now: datetime, *, is_newest: bool) -> None:
+    """Shares a wave with the provider; only the newest wave's mail is really sent."""
+    _, contacts = sharing_recipients(wave)
+    share_findings(wave.slug, [contact.id for contact in contacts], now, actor=ACTOR)
+    if not is_newest:
+        mail.deliver_letters(channel=DiscardingChannel())
 
 
-def follow_up_past(item: Wave, number: int, *, last: bool) -> None:
-    """The provider replies (once it does not), and staff hear what changes; only the newest mail is really sent."""
-    due = reply_due(item)
+def follow_up_past_wave(wave: Wave, number: int, *, is_newest: bool) -> None:
+    """Records the provider's reply, and tells staff what changes.
+
+    To one wave no reply came. Only the newest wave's mail is really sent.
+    """
+    due = reply_due(wave)
     assert due
-    replied, told = (
+    replied_at, sent_at = (
         to_utc(datetime.combine(day, time(10, 0)), ZONE)
         for day in (due.reply_by, due.reply_by + timedelta(days=5))
     )
@@ -321,43 +369,40 @@ def follow_up_past(item: Wave, number: int, *, last: bool) -> None:
                 Side.PROVIDER,
                 "A ticket is closed only when whoever opened it agrees",
                 "Petra Holm, service desk",
-                _in(due.reply_by, 28),
+                due.reply_by + timedelta(days=28),
             ),
             Commitment(
                 Side.PROVIDER,
                 "A progress note on every open ticket, each working day",
                 "Otto Lindqvist",
-                _in(due.reply_by, 14),
+                due.reply_by + timedelta(days=14),
             ),
             Commitment(
                 Side.CLIENT,
                 "New starters announced five working days ahead",
                 "head of personnel",
-                _in(due.reply_by, 21),
+                due.reply_by + timedelta(days=21),
             ),
         ]
-        record_reply(item.slug, REPLY, due.reply_by, commitments, replied, actor="sample data")
-    save_draft(item.slug, read_draft("", CHANGES, (), ()))
-    send_follow_up(item.slug, told, actor="sample data")
-    if not last:
-        mail.deliver_letters(channel=Past())
-
-
-def _in(day: date, days: int) -> date:
-    return day + timedelta(days=days)
+        record_reply(wave.slug, REPLY, due.reply_by, commitments, replied_at, actor=ACTOR)
+    save_draft(wave.slug, read_draft("", CHANGES, (), ()))
+    send_follow_up(wave.slug, sent_at, actor=ACTOR)
+    if not is_newest:
+        mail.deliver_letters(channel=DiscardingChannel())
 
 
 def welcome(config: Config) -> None:
     """Prints where to look."""
     base = config.base_url
-    newest = next((w for w in reversed(waves.list_waves()) if w.is_published), None)
-    running = next((w for w in waves.list_waves() if w.state == "open"), None)
+    all_waves = waves.list_waves()
+    newest = next((wave for wave in reversed(all_waves) if wave.is_published), None)
+    running = next((wave for wave in all_waves if wave.state == "open"), None)
     letters = Catcher(config.folder / "mail").letters()
     invitation = next(
         (letter for letter in letters if running and f"/s/{running.slug}#" in letter.text), None
     )
     shared = next((letter for letter in letters if "lindqvist" in letter.to), None)
-    closing = next((letter for letter in letters if letter.subject.startswith("You said")), None)
+    follow_up = next((letter for letter in letters if letter.subject.startswith("You said")), None)
     places = [
         (
             "the manager's dashboard; this link signs you in, once",
@@ -373,14 +418,14 @@ def welcome(config: Config) -> None:
             f"{base}/mail/{invitation.id}" if invitation else "",
         ),
         ("the findings mail to the provider", f"{base}/mail/{shared.id}" if shared else ""),
-        ("the follow-up mail to staff", f"{base}/mail/{closing.id}" if closing else ""),
+        ("the follow-up mail to staff", f"{base}/mail/{follow_up.id}" if follow_up else ""),
         ("the mail catcher's inbox, with all mails", f"{base}/mail"),
         ("what the employees are promised", f"{base}/promise"),
     ]
     click.echo("\nCandour's demo is ready. Open, in this order:\n")
-    for says, address in places:
+    for name, address in places:
         if address:
-            click.echo(f"  {says}\n    {address}")
+            click.echo(f"  {name}\n    {address}")
     click.echo("")
 
 

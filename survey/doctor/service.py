@@ -1,4 +1,7 @@
-"""The doctor: looks at everything an installation stands on, without changing or sending anything, and says what to do."""
+"""The doctor: checks everything an installation stands on, and says what to do.
+
+It changes nothing and sends nothing.
+"""
 
 import os
 import re
@@ -34,7 +37,10 @@ RUNNING = frozenset({WaveState.OPEN, WaveState.CLOSED})
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing looked at: what was found, and what to do about it; `is_wrong` is None for what is only worth knowing."""
+    """The result of one check: what was found, and what to do about it.
+
+    `is_wrong` is None for what is only worth knowing.
+    """
 
     name: str
     is_wrong: bool | None
@@ -49,63 +55,62 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class SettingInForce:
-    """A setting as it is in force, secrets masked, and where it came from."""
+    """A setting as it is in force, its secrets masked, and where it came from."""
 
     name: str
     value: str
     source: str
 
 
-def examine(config: Config, kinds: frozenset[str]) -> tuple[Diagnosis, ...]:
-    """Every check; `kinds` are the kinds of letter that this program can write. What needs the database waits until that is in order."""
-    database = tuple(_database(config))
-    checks = [
+def examine(config: Config, letter_types: frozenset[str]) -> tuple[Diagnosis, ...]:
+    """The results of all checks; those that need the database only where that is in order.
+
+    `letter_types` are the names of the letter types that this program can write.
+    """
+    database = tuple(_check_database(config))
+    results = [
         *database,
-        *_key_folder(config),
-        *_base_url(config),
-        *_certificate(config),
-        *_mail(config),
+        *_check_key_folder(config),
+        *_check_base_url(config),
+        *_check_certificate(config),
+        *_check_mail_server(config),
     ]
-    if not any(check.is_wrong for check in database):
-        checks += _engine(config)
-        for look in (
-            _clock,
-            _logging,
-            lambda: _zones(config),
-            lambda: _keys(config),
-            _copies,
-            lambda: _letters(kinds),
-            _timetable,
-            _bounces,
+    if not any(result.is_wrong for result in database):
+        results += _check_engine(config)
+        for check in (
+            _check_clock,
+            _check_logging,
+            lambda: _check_zones(config),
+            lambda: _check_keys(config),
+            _check_spare_copies,
+            lambda: _check_letters(letter_types),
+            _check_timetable,
+            _check_bounces,
         ):
-            checks += _looked(look)
-    return tuple(checks)
+            results += _run(check)
+    return tuple(results)
 
 
 def list_settings(config: Config) -> tuple[SettingInForce, ...]:
     """All settings, each with its value and where it came from."""
-    named = (
-        (field, f"{PREFIX}{field.name.upper()}")
-        for field in fields(config)
-        if field.name != "sources"
-    )
-    return tuple(
-        SettingInForce(
-            name,
-            _masked(
-                getattr(config, field.name),
-                is_secret=not field.repr,
-                is_address=field.name.endswith("_url"),
-            ),
-            config.sources.get(name, "default"),
+    settings = []
+    for field in fields(config):
+        if field.name == "sources":
+            continue
+        name = f"{PREFIX}{field.name.upper()}"
+        value = _mask(
+            getattr(config, field.name),
+            is_secret=not field.repr,
+            is_address=field.name.endswith("_url"),
         )
-        for field, name in named
-    )
+        settings.append(SettingInForce(name, value, config.sources.get(name, "default")))
+    return tuple(settings)
 
 
-def _looked(look: Callable[[], Iterator[Diagnosis]]) -> tuple[Diagnosis, ...]:
+def _run(check: Callable[[], Iterator[Diagnosis]]) -> tuple[Diagnosis, ...]:
+    """The results of a check, or the one that the database failed at it."""
     try:
-        return tuple(look())
+        return tuple(check())
     except SQLAlchemyError as error:
         db.session.rollback()
         return (
@@ -118,7 +123,8 @@ def _looked(look: Callable[[], Iterator[Diagnosis]]) -> tuple[Diagnosis, ...]:
         )
 
 
-def _database(config: Config) -> Iterator[Diagnosis]:
+def _check_database(config: Config) -> Iterator[Diagnosis]:
+    """Whether the database answers, and has the tables of this version."""
     if config.database_file and not config.database_file.is_file():
         yield Diagnosis(
             "database",
@@ -154,7 +160,8 @@ def _database(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis("migrations", False, f"The tables are those of this version ({head}).")
 
 
-def _key_folder(config: Config) -> Iterator[Diagnosis]:
+def _check_key_folder(config: Config) -> Iterator[Diagnosis]:
+    """Whether the key folder lies apart from the database, and is its owner's alone."""
     folder, name = config.key_dir, "key folder"
     if folder is None:
         yield Diagnosis(
@@ -204,7 +211,7 @@ def _key_folder(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis(name, False, f"{folder} is its owner's alone, and can be written.")
 
 
-def _base_url(config: Config) -> Iterator[Diagnosis]:
+def _check_base_url(config: Config) -> Iterator[Diagnosis]:
     if config.is_local:
         says = f"{config.base_url}: the links in mails open on this machine only."
         yield Diagnosis(
@@ -217,7 +224,8 @@ def _base_url(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis("base URL", False, f"Links in mails start with {config.base_url}")
 
 
-def _certificate(config: Config) -> Iterator[Diagnosis]:
+def _check_certificate(config: Config) -> Iterator[Diagnosis]:
+    """Whether the file with the mail server's certificate can be read, where one is set."""
     if config.mail_ca_file is None:
         return
     try:
@@ -236,12 +244,13 @@ def _certificate(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis("mail certificate", False, f"{config.mail_ca_file} can be read.")
 
 
-def _mail(config: Config) -> Iterator[Diagnosis]:
-    for found in examine_mail(config, now()):
-        yield Diagnosis(found.name, found.is_wrong, found.says, found.remedy)
+def _check_mail_server(config: Config) -> Iterator[Diagnosis]:
+    for result in examine_mail(config, now()):
+        yield Diagnosis(result.name, result.is_wrong, result.says, result.remedy)
 
 
-def _clock() -> Iterator[Diagnosis]:
+def _check_clock() -> Iterator[Diagnosis]:
+    """Whether this machine's clock and the database's agree."""
     if db.engine.dialect.name == "sqlite":
         yield Diagnosis(
             "clock", False, f"{now():%Y-%m-%d %H:%M:%S} UTC, the same for the database."
@@ -251,24 +260,23 @@ def _clock() -> Iterator[Diagnosis]:
     there: datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
     lag = max(before - there, there - now(), timedelta(0))
     is_off = lag > LARGEST_LAG
-    says = (
-        f"This machine and the database differ by {lag.total_seconds():.1f} s."
-        if lag
-        else "This machine and the database agree."
-    )
+    says = "This machine and the database agree."
+    if lag:
+        says = f"This machine and the database differ by {lag.total_seconds():.1f} s."
     yield Diagnosis("clock", is_off, says, "Set both clocks by NTP." if is_off else "")
 
 
-def _logging() -> Iterator[Diagnosis]:
-    told = revealing_server_settings()
-    for line in told:
+def _check_logging() -> Iterator[Diagnosis]:
+    """Whether the database server writes down what leads from a person to an answer."""
+    lines = revealing_server_settings()
+    for line in lines:
         yield Diagnosis(
             "database's log",
             True,
             line,
             "In postgresql.conf, then reload. Until then no wave can be opened.",
         )
-    if not told:
+    if not lines:
         yield Diagnosis(
             "database's log",
             False,
@@ -276,13 +284,15 @@ def _logging() -> Iterator[Diagnosis]:
         )
 
 
-def _zones(config: Config) -> Iterator[Diagnosis]:
-    unknown: set[str] = set()
-    for name in {
+def _check_zones(config: Config) -> Iterator[Diagnosis]:
+    """Whether this machine has the data of every time zone in use."""
+    used = {
         config.timezone,
-        *(one.timezone for one in waves.list_surveys()),
-        *(one.timezone for one in waves.list_waves()),
-    }:
+        *(survey.timezone for survey in waves.list_surveys()),
+        *(wave.timezone for wave in waves.list_waves()),
+    }
+    unknown: set[str] = set()
+    for name in used:
         try:
             ZoneInfo(name).utcoffset(now())
         except (OSError, ValueError, KeyError):
@@ -298,25 +308,26 @@ def _zones(config: Config) -> Iterator[Diagnosis]:
         yield Diagnosis("time zones", False, "Data for every zone in use is here.")
 
 
-def _keys(config: Config) -> Iterator[Diagnosis]:
-    for item in waves.list_waves():
-        if item.state in RUNNING and config.key_dir is not None:
-            yield from _key(item, config.key_dir)
+def _check_keys(config: Config) -> Iterator[Diagnosis]:
+    for wave in waves.list_waves():
+        if wave.state in RUNNING and config.key_dir is not None:
+            yield from _check_key(wave, config.key_dir)
 
 
-def _key(item: Wave, key_dir: Path) -> Iterator[Diagnosis]:
-    name = f"key of {item.slug}"
-    fault = key_fault(item, key_dir)
+def _check_key(wave: Wave, key_dir: Path) -> Iterator[Diagnosis]:
+    """Whether a wave's key opens what was sealed, and whether there is a spare copy of it."""
+    name = f"key of {wave.slug}"
+    fault = key_fault(wave, key_dir)
     if fault:
         yield Diagnosis(
             name,
             True,
             f"{fault} Its answers cannot be opened.",
-            PUT_KEY_BACK.format(wave=item.slug),
+            PUT_KEY_BACK.format(wave=wave.slug),
         )
-    elif item.key_missing_since:
+    elif wave.key_missing_since:
         says = (
-            f"It is there, but was missing since {item.key_missing_since:%Y-%m-%d %H:%M} UTC, and"
+            f"It is there, but was missing since {wave.key_missing_since:%Y-%m-%d %H:%M} UTC, and"
             " no answer is taken yet."
         )
         yield Diagnosis(
@@ -327,88 +338,91 @@ def _key(item: Wave, key_dir: Path) -> Iterator[Diagnosis]:
         )
     else:
         yield Diagnosis(name, False, "It opens what was sealed.")
-    if not spare_copies(item):
+    if not spare_copies(wave):
         yield Diagnosis(
             name,
             None,
             "There is no spare copy; losing the key loses the wave.",
-            EXPORT_KEY.format(wave=item.slug),
+            EXPORT_KEY.format(wave=wave.slug),
         )
 
 
-def _copies() -> Iterator[Diagnosis]:
-    for item in waves.list_waves():
-        copies = copies_to_destroy(item)
+def _check_spare_copies() -> Iterator[Diagnosis]:
+    """Whether spare copies of keys are left that nothing needs any more."""
+    for wave in waves.list_waves():
+        copies = copies_to_destroy(wave)
         if copies:
-            says = (
-                f"Nothing needs {', '.join(copy.file for copy in copies)} any more, and with an old"
-                " backup it opens every answer."
-            )
+            files = ", ".join(copy.file for copy in copies)
             yield Diagnosis(
-                f"key of {item.slug}",
+                f"key of {wave.slug}",
                 True,
-                says,
-                f"Destroy it, then: candour keys confirm-destroyed {item.slug}",
+                f"Nothing needs {files} any more, and with an old backup it opens every answer.",
+                f"Destroy it, then: candour keys confirm-destroyed {wave.slug}",
             )
 
 
-def _letters(kinds: frozenset[str]) -> Iterator[Diagnosis]:
-    channel = mail.channel_state()
-    checks = []
-    if channel.pause:
-        checks.append(
-            Diagnosis(
-                "mail",
-                True,
-                channel.pause.says,
-                f"{channel.pause.remedy_at_a_shell} To resume: candour mail resume",
-            )
-        )
-    for kind in {
-        *mail.letter_counts().unknown_kinds
-    } - kinds:  # without a number, which might be one that is told nowhere
-        says = f"Letters of the kind {kind!r} wait, which this version cannot write."
-        checks.append(Diagnosis("mail", True, says, "Install the version that queued them."))
-    for item in waves.list_waves():
-        if pause := mail.pause_of(item.slug):
-            says = (
-                f"The mail of {item.slug} is paused:"
-                f" {pause.because}.{' Its dates do not move.' if item.takes_answers(now()) else ''}"
-            )
-            checks.append(
-                Diagnosis(
-                    "mail",
-                    True,
-                    says,
-                    f"{pause.remedy_at_a_shell} To resume: candour mail resume {item.slug}",
-                )
-            )
-        letters = mail.delivery_status(item.slug)
-        unsent = sum(letters.counts(kind).get(state, 0) for kind in TO_STAFF for state in WAITING)
-        if unsent and not item.takes_answers(now()) and item.state is not WaveState.PLANNED:
-            says = (
-                f"{how_many(unsent, 'letter')} about {item.slug}"
-                f" {choose_form(unsent, 'was', 'were')} not sent before it closed."
-            )
-            checks.append(
-                Diagnosis(
-                    "mail",
-                    True,
-                    says,
-                    "They are taken back when it is counted: candour tick, or candour waves close"
-                    f" {item.slug}",
-                )
-            )
-    yield from checks or [
-        Diagnosis(
+def _check_letters(letter_types: frozenset[str]) -> Iterator[Diagnosis]:
+    """Whether sending is paused, and whether letters wait that will not go."""
+    results = [*_check_channel(letter_types)]
+    for wave in waves.list_waves():
+        results += _check_mail_of(wave)
+    if results:
+        yield from results
+    else:
+        yield Diagnosis(
             "mail",
             False,
             "Nothing is stuck, and sending is not paused. Try it: candour mail test ADDRESS",
         )
-    ]
 
 
-def _bounces() -> Iterator[Diagnosis]:
+def _check_channel(letter_types: frozenset[str]) -> Iterator[Diagnosis]:
+    """Whether all mail is paused, and whether letters wait that this program cannot write."""
+    pause = mail.channel_state().pause
+    if pause:
+        yield Diagnosis(
+            "mail",
+            True,
+            pause.says,
+            f"{pause.remedy_at_a_shell} To resume: candour mail resume",
+        )
+    # Without a number, which might be a confidential one.
+    for letter_type in {*mail.letter_counts().unknown_kinds} - letter_types:
+        yield Diagnosis(
+            "mail",
+            True,
+            f"Letters of the kind {letter_type!r} wait, which this version cannot write.",
+            "Install the version that queued them.",
+        )
+
+
+def _check_mail_of(wave: Wave) -> Iterator[Diagnosis]:
+    """Whether a wave's mail is paused, and whether letters were not sent before it closed."""
+    takes_answers = wave.takes_answers(now())
+    pause = mail.pause_of(wave.slug)
+    if pause:
+        suffix = " Its dates do not move." if takes_answers else ""
+        yield Diagnosis(
+            "mail",
+            True,
+            f"The mail of {wave.slug} is paused: {pause.because}.{suffix}",
+            f"{pause.remedy_at_a_shell} To resume: candour mail resume {wave.slug}",
+        )
+    letters = mail.delivery_status(wave.slug)
+    unsent = sum(letters.counts(kind).get(state, 0) for kind in TO_STAFF for state in WAITING)
+    if unsent and not takes_answers and wave.state is not WaveState.PLANNED:
+        verb = choose_form(unsent, "was", "were")
+        yield Diagnosis(
+            "mail",
+            True,
+            f"{how_many(unsent, 'letter')} about {wave.slug} {verb} not sent before it closed.",
+            "They are taken back when it is counted: candour tick, or candour waves close"
+            f" {wave.slug}",
+        )
+
+
+def _check_bounces() -> Iterator[Diagnosis]:
+    """Whether the mailbox of bounces was read; nothing where there is none."""
     state = mailbox_state()
     if state.problem:
         yield Diagnosis(
@@ -423,41 +437,41 @@ def _bounces() -> Iterator[Diagnosis]:
         )
 
 
-def _timetable() -> Iterator[Diagnosis]:
-    passed, run = last_pass(), "Run candour serve or candour worker, or candour tick every minute."
-    if passed is None:
+def _check_timetable() -> Iterator[Diagnosis]:
+    """Whether the timetable was gone through lately."""
+    passed_at = last_pass()
+    remedy = "Run candour serve or candour worker, or candour tick every minute."
+    if passed_at is None:
         yield Diagnosis(
             "timetable",
             None,
             "It was never gone through, so no wave opens, closes or is counted by itself.",
-            run,
+            remedy,
         )
         return
-    says = f"It was last gone through at {passed:%Y-%m-%d %H:%M:%S} UTC."
-    yield Diagnosis(
-        "timetable", now() - passed > LATEST_PASS, says, run if now() - passed > LATEST_PASS else ""
-    )
+    is_late = now() - passed_at > LATEST_PASS
+    says = f"It was last gone through at {passed_at:%Y-%m-%d %H:%M:%S} UTC."
+    yield Diagnosis("timetable", is_late, says, remedy if is_late else "")
 
 
-def _engine(config: Config) -> Iterator[Diagnosis]:
+def _check_engine(config: Config) -> Iterator[Diagnosis]:
+    """Whether the engine's own database answers, where there is one."""
     from survey.jobs.engine import SCHEMA, engine_database, scheduled_names
 
-    name, place = (
-        "engine's database",
-        "engine.db beside the database" if config.database_file else f"the schema {SCHEMA}",
+    name, place = "engine's database", f"the schema {SCHEMA}"
+    if config.database_file:
+        place = "engine.db beside the database"
+    none_yet = Diagnosis(
+        name, None, f"There is none yet; candour serve or candour worker makes it: {place}."
     )
     if config.database_file and not config.database_file.with_name("engine.db").is_file():
-        yield Diagnosis(
-            name, None, f"There is none yet; candour serve or candour worker makes it: {place}."
-        )
+        yield none_yet
         return
     database = engine_database(config.engine_url)
     try:
         jobs = scheduled_names(database)
     except ProgrammingError:
-        yield Diagnosis(
-            name, None, f"There is none yet; candour serve or candour worker makes it: {place}."
-        )
+        yield none_yet
     except SQLAlchemyError as error:
         remedy = (
             "While it stands still, candour tick does the work. Stop every process, delete it and"
@@ -475,7 +489,8 @@ def _engine(config: Config) -> Iterator[Diagnosis]:
         database.dispose()
 
 
-def _masked(value: object, *, is_secret: bool, is_address: bool) -> str:
+def _mask(value: object, *, is_secret: bool, is_address: bool) -> str:
+    """A setting's value as it may be printed; of an address only the password is hidden."""
     if value is None or value == "":
         return "not set"
     if not is_secret:

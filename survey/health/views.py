@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and how does it go: for load balancers and monitors, by any host name."""
+"""Liveness, readiness and figures, for load balancers and monitors; answered by any host name."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +23,10 @@ LATE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number, or one per combination of labels."""
+    """A figure for monitors: one number, or one per combination of labels.
+
+    `values` are the numbers by the labels' values; the key is () where there are no `labels`.
+    """
 
     name: str
     says: str
@@ -34,42 +37,51 @@ class Metric:
 @blueprint.get("/healthz")
 @open_to("everyone")
 def healthz() -> dict[str, str]:
-    """The process answers."""
+    """Liveness: the process answers."""
     return {"status": "alive"}
 
 
 @blueprint.get("/readyz")
 @open_to("everyone")
 def readyz() -> tuple[dict[str, str], int]:
-    """The database answers and has the tables of this version; the timetable and the mail as information.
+    """Readiness: the database answers and has the tables of this version.
 
-    Pages are served without either, so neither takes a web process out of a balancer's rotation.
+    The timetable and the mail are given as information. Pages are served without either, so neither
+    takes a web process out of a balancer's rotation.
     """
     try:
         db.session.execute(text("SELECT 1"))
         if revision_of(connection()) != revisions()[-1]:
-            told = {"status": "not ready", "migrations": "the tables are of another version"}
-            return told, 503
-        told = {"timetable": _timetable(), "mail": "paused" if mail.channel_pause() else "goes out"}
+            return {"status": "not ready", "migrations": "the tables are of another version"}, 503
+        timetable = _describe_timetable()
+        mail_state = "paused" if mail.channel_pause() else "goes out"
     except SQLAlchemyError:
         db.session.rollback()
         return {"status": "not ready", "database": "does not answer"}, 503
-    return {"status": "ready", "database": "answers", "migrations": "current", **told}, 200
+    document = {
+        "status": "ready",
+        "database": "answers",
+        "migrations": "current",
+        "timetable": timetable,
+        "mail": mail_state,
+    }
+    return document, 200
 
 
 @blueprint.get("/metrics")
 @open_to("everyone")
 def metrics() -> Response:
-    """Figures for Prometheus: nothing about answers, and nothing that counts who has not answered."""
+    """Figures for Prometheus: nothing about answers, nothing that counts who has not answered."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
     registry = CollectorRegistry()
     try:
-        for figure in _figures():
-            gauge = Gauge(f"candour_{figure.name}", figure.says, figure.labels, registry=registry)
-            for labels, value in figure.values.items():
-                (gauge.labels(*labels) if labels else gauge).set(value)
+        for metric in _metrics():
+            gauge = Gauge(f"candour_{metric.name}", metric.says, metric.labels, registry=registry)
+            for labels, value in metric.values.items():
+                labelled = gauge.labels(*labels) if labels else gauge
+                labelled.set(value)
     except SQLAlchemyError:
         db.session.rollback()
         return Response(
@@ -78,15 +90,16 @@ def metrics() -> Response:
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _figures() -> Iterator[Metric]:
-    moment = now()
-    passed, waits = last_pass(), mail.oldest_due_at()
-    if passed:
+def _metrics() -> Iterator[Metric]:
+    """All figures: of the timetable, the mail and the waves."""
+    measured_at = now()
+    passed_at, oldest_due_at = last_pass(), mail.oldest_due_at()
+    if passed_at:
         yield Metric(
             "last_pass_age_seconds",
             "How long ago the timetable was gone through.",
             (),
-            {(): (moment - passed).total_seconds()},
+            {(): (measured_at - passed_at).total_seconds()},
         )
     yield Metric(
         "mail_paused",
@@ -94,25 +107,24 @@ def _figures() -> Iterator[Metric]:
         (),
         {(): float(bool(mail.channel_pause()))},
     )
-    oldest = (moment - waits).total_seconds() if waits else 0.0
+    oldest_age = (measured_at - oldest_due_at).total_seconds() if oldest_due_at else 0.0
     yield Metric(
         "oldest_due_letter_age_seconds",
         "For how long the oldest letter that could go has waited.",
         (),
-        {(): oldest},
+        {(): oldest_age},
     )
-    letters: dict[tuple[str, ...], float] = {
-        (kind, state): float(number)
-        for kind, counts in mail.letter_counts().counts.items()
-        for state, number in asdict(counts).items()
-    }
+    letters: dict[tuple[str, ...], float] = {}
+    for kind, counts in mail.letter_counts().counts.items():
+        for state, number in asdict(counts).items():
+            letters[kind, state] = float(number)
     yield Metric(
         "letters",
         "Letters by kind and state, but for kinds whose number would say who has answered.",
         ("kind", "state"),
         letters,
     )
-    states = Counter(item.state for item in waves.list_waves())
+    states = Counter(wave.state for wave in waves.list_waves())
     yield Metric(
         "waves",
         "Waves by state.",
@@ -121,10 +133,12 @@ def _figures() -> Iterator[Metric]:
     )
 
 
-def _timetable() -> str:
-    passed = last_pass()
-    if passed is None:
+def _describe_timetable() -> str:
+    """When the timetable was last gone through, in words."""
+    passed_at = last_pass()
+    if passed_at is None:
         return "was never gone through"
-    age = now() - passed
+    age = now() - passed_at
     late = "late: " if age > LATE else ""
-    return f"{late}gone through {max(0, round(age.total_seconds()))} s ago"
+    seconds = max(0, round(age.total_seconds()))
+    return f"{late}gone through {seconds} s ago"

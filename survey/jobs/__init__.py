@@ -1,1 +1,1 @@
-"""The engine that runs the timetable."""
+"""The engine that runs the timetable, the heartbeat that tells outages, and long jobs."""

@@ -1,8 +1,9 @@
-"""The engine: a clock that several processes share, and a wake-up. It decides nothing and remembers nothing that counts.
+"""The engine: runs jobs at their times, each time in only one of the processes on one database.
 
-What is due stands in our own tables; every job asks them, so a time that fires late, twice or in two processes ends in
-the same state. All that this module asks of DBOS is: of all processes on one database, one runs a job at each of its times.
-Another engine can stand behind the same three methods.
+It decides nothing and remembers nothing that counts. What is due stands in our own tables; every
+job asks them, so a time that fires late, twice or in two processes ends in the same state. All that
+this module asks of DBOS is that of all processes on one database, one runs a job at each of its
+times. Another engine can stand behind the same three methods.
 """
 
 import logging
@@ -27,25 +28,23 @@ from survey.kernel.clock import now
 
 log = logging.getLogger(__name__)
 SCHEMA = "candour_engine"
-VERSION = (  # of the jobs' signature; it stays, so that a newer program takes up what an older one left
-    "1"
-)
-LOOK = 5.0
-KEPT = timedelta(hours=1)
+# Of the jobs' signature; it stays, so that a newer program takes up what an older one left.
+VERSION = "1"
+SECONDS_BETWEEN_LOOKS = 5.0
+ENDED_ARE_KEPT = timedelta(hours=1)
 ABANDONED = timedelta(days=1)
-LONGEST_END = 50
-MOST = 5_000
-JUMP = 60.0
+LONGEST_END_SECONDS = 50
+MOST_AT_ONCE = 5_000
+JUMP_SECONDS = 60.0
 ENDED = ["SUCCESS", "ERROR", "CANCELLED"]
-logging.getLogger("dbos").addHandler(
-    logging.NullHandler()
-)  # else it adds one of its own, and quotes what went wrong
+# Without a handler DBOS adds one of its own, and quotes what went wrong.
+logging.getLogger("dbos").addHandler(logging.NullHandler())
 logging.getLogger("dbos").propagate = False
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """What to do at which times: a cron expression with seconds, in UTC."""
+    """What to do (`work`) at which `times`: a cron expression with seconds, in UTC."""
 
     name: str
     times: str
@@ -53,7 +52,10 @@ class ScheduledJob:
 
 
 class Engine:
-    """Runs jobs at their times until stopped; goes on by itself when its database was away, or was deleted."""
+    """Runs jobs at their times until stopped.
+
+    It goes on by itself when its database was away, or was deleted.
+    """
 
     def __init__(self, url: str, jobs: tuple[ScheduledJob, ...]) -> None:
         self._url = url
@@ -65,7 +67,7 @@ class Engine:
         self._schedules: list[ScheduleInput] = [
             {
                 "schedule_name": job.name,
-                "workflow_fn": self._registered(job),
+                "workflow_fn": self._register(job),
                 "schedule": job.times,
                 "queue_name": job.name,
             }
@@ -73,50 +75,58 @@ class Engine:
         ]
 
     def start(self) -> None:
-        """Begins, beside the caller."""
+        """Begins, in a thread beside the caller."""
         self._thread.start()
 
     def stop(self) -> None:
         """Begins nothing more and lets what is under way end, for at most a minute."""
         self._stop.set()
-        self._thread.join(LONGEST_END)
-        self._down(LONGEST_END)
+        self._thread.join(LONGEST_END_SECONDS)
+        self._shut_down(LONGEST_END_SECONDS)
 
     def _watch(self) -> None:
-        said = ""
+        """Looks after the engine until it is stopped; logs each kind of error once in a row."""
+        last_error = ""
         while not self._stop.is_set():
             try:
                 if not self._is_sound():
-                    self._down(0)
-                    self._up()
-                looked = (now(), time.monotonic())
-                if clock_jumped(looked[0] - self._looked[0], looked[1] - self._looked[1]):
-                    self._begin_anew(looked[0])
-                self._looked = looked
-                said = ""
+                    self._shut_down(0)
+                    self._launch()
+                self._look_at_clocks()
+                last_error = ""
             except Exception as error:  # noqa: BLE001 - whatever it was, the next look tries again
-                if said != (said := type(error).__name__):
+                error_name = type(error).__name__
+                if error_name != last_error:
                     log.error(  # noqa: TRY400
                         "the engine's database does not answer (%s); it is tried again until it"
                         " does",
-                        said,
+                        error_name,
                     )
-            self._stop.wait(LOOK)
+                last_error = error_name
+            self._stop.wait(SECONDS_BETWEEN_LOOKS)
+
+    def _look_at_clocks(self) -> None:
+        """Compares both clocks with the last look, and reckons anew when the wall clock jumped."""
+        wall, steady = now(), time.monotonic()
+        last_wall, last_steady = self._looked
+        if clock_jumped(wall - last_wall, steady - last_steady):
+            self._begin_anew(wall)
+        self._looked = wall, steady
 
     def _is_sound(self) -> bool:
         """Whether the engine runs on the database that is there now."""
-        if self._database is None or self._file != _identity(self._url):
+        if self._database is None or self._file != _file_identity(self._url):
             return False
+        wanted = {schedule["schedule_name"] for schedule in self._schedules}
         try:
-            return scheduled_names(self._database) >= {
-                one["schedule_name"] for one in self._schedules
-            }
+            return scheduled_names(self._database) >= wanted
         except OperationalError:
             raise  # it is away: DBOS waits for it by itself
         except SQLAlchemyError:
             return False  # it was emptied
 
-    def _up(self) -> None:
+    def _launch(self) -> None:
+        """Launches DBOS on the database, and tells it all jobs."""
         database = engine_database(self._url)
         DBOS(
             config={
@@ -126,30 +136,30 @@ class Engine:
                 "executor_id": f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}",
                 "system_database_engine": database,
                 "dbos_system_schema": SCHEMA,
-                "serializer": (
-                    DBOSPortableJSONSerializer()
-                ),  # no pickles, which run code when they are read
+                # no pickles, which run code when they are read
+                "serializer": DBOSPortableJSONSerializer(),
                 "use_listen_notify": False,
                 "enable_otlp": False,
                 "log_level": "CRITICAL",
             }
         )
         DBOS.launch()
-        for one in (
-            self._schedules
-        ):  # no limit across processes: the task of a dead one would hold its place for good
+        for schedule in self._schedules:
+            # no limit across processes: the task of a dead one would hold its place for good
             DBOS.register_queue(
-                one["schedule_name"], worker_concurrency=1, on_conflict="always_update"
+                schedule["schedule_name"], worker_concurrency=1, on_conflict="always_update"
             )
         DBOS.apply_schedules(self._schedules)
-        self._database, self._file, self._looked = (
-            database,
-            _identity(self._url),
-            (now(), time.monotonic()),
-        )
+        self._database = database
+        self._file = _file_identity(self._url)
+        self._looked = (now(), time.monotonic())
 
-    def _begin_anew(self, moment: datetime) -> None:
-        """After the clock was set, or the machine slept: DBOS would wait for the time it had in mind, or go through all that passed."""
+    def _begin_anew(self, wall: datetime) -> None:
+        """Reckons the times of the jobs anew, after the clock was set or the machine slept.
+
+        DBOS would wait for the time it had in mind, or go through all that passed. `wall` is what
+        the clock says now.
+        """
         log.warning(
             "the clock jumped by more than a minute, or the machine slept; the times of the jobs"
             " are reckoned anew"
@@ -157,64 +167,70 @@ class Engine:
         ended = DBOS.list_workflows(
             status=ENDED,
             workflow_id_prefix="sched-",
-            limit=MOST,
+            limit=MOST_AT_ONCE,
             sort_desc=True,
             load_input=False,
             load_output=False,
         )
-        if ahead := [
-            one.workflow_id for one in ended if one.workflow_id > _key(str(one.name), moment)
-        ]:
-            DBOS.delete_workflows(
-                ahead
-            )  # those times come again, and a time that the engine knows is not begun twice
-        anew = secrets.token_hex(
-            8
-        )  # a changed schedule is taken up from now on; one that stays the same is not
-        DBOS.apply_schedules([{**one, "context": anew} for one in self._schedules])
+        ahead = [
+            workflow.workflow_id
+            for workflow in ended
+            if workflow.workflow_id > _workflow_id(str(workflow.name), wall)
+        ]
+        if ahead:  # those times come again, and a time that the engine knows is not begun twice
+            DBOS.delete_workflows(ahead)
+        # a changed schedule is taken up from now on; one that stays the same is not
+        fresh = secrets.token_hex(8)
+        DBOS.apply_schedules([{**schedule, "context": fresh} for schedule in self._schedules])
 
-    def _registered(self, job: ScheduledJob) -> Callable[[datetime, object], None]:
-        """The job as DBOS runs it. A time that passed while the job was at work needs no turn of its own: it looked meanwhile."""
-        ended: list[datetime] = []
+    def _register(self, job: ScheduledJob) -> Callable[[datetime, object], None]:
+        """The job as DBOS runs it, registered under its name.
+
+        A time that passed while the job was at work needs no turn of its own: it looked meanwhile.
+        """
+        last_end: datetime | None = None
 
         def run(scheduled_at: datetime, _context: object) -> None:
+            nonlocal last_end
             at = datetime.fromisoformat(str(scheduled_at))  # the engine keeps it as text
-            if not (ended and is_stale(at, ended[-1], now())):
+            if last_end is None or not is_stale(at, last_end, now()):
                 try:
                     job.work()
                 except Exception as error:  # noqa: BLE001 - whatever it was, the next time tries again
                     log.error(  # noqa: TRY400
                         "%s failed and will be tried again: %s", job.name, type(error).__name__
                     )
-                ended[:] = [now()]
-            self._drop(job, ended[-1])
+                last_end = now()
+            self._cancel_passed_times(job, last_end)
 
         return DBOS.workflow(name=job.name)(run)
 
-    def _drop(self, job: ScheduledJob, before: datetime) -> None:
-        """Takes all the times that passed from the queue at once: one by one, at one a second, they would keep the next from its turn."""
+    def _cancel_passed_times(self, job: ScheduledJob, before: datetime) -> None:
+        """Takes all the times of a job before this one from the queue at once.
+
+        One by one, at one a second, they would keep the next from its turn.
+        """
         database = self._database
         if database is None:
             return
-        drop = text(
-            f"UPDATE {_table(database, 'workflow_status')} SET status = 'CANCELLED', queue_name = NULL, completed_at = :moment, "  # noqa: S608 - a constant
-            "updated_at = :moment WHERE queue_name = :job AND status = 'ENQUEUED' AND workflow_uuid"
-            " < :before"
+        statement = text(
+            f"UPDATE {_table_name(database, 'workflow_status')}"  # noqa: S608 - a constant
+            " SET status = 'CANCELLED', queue_name = NULL, completed_at = :now, updated_at = :now"
+            " WHERE queue_name = :job AND status = 'ENQUEUED' AND workflow_uuid < :before"
         )
+        values = {
+            "now": int(now().timestamp() * 1000),
+            "job": job.name,
+            "before": _workflow_id(job.name, before),
+        }
         try:
             with database.begin() as connection:
-                connection.execute(
-                    drop,
-                    {
-                        "moment": int(now().timestamp() * 1000),
-                        "job": job.name,
-                        "before": _key(job.name, before),
-                    },
-                )
+                connection.execute(statement, values)
         except SQLAlchemyError as error:  # they are skipped one by one, or dropped the next time
             log.warning("times that passed could not be taken back (%s)", type(error).__name__)
 
-    def _down(self, seconds: int) -> None:
+    def _shut_down(self, seconds: int) -> None:
+        """Ends DBOS, after waiting so long for what is under way, and lets the database go."""
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
         if self._database:
             self._database.dispose()
@@ -222,7 +238,11 @@ class Engine:
 
 
 def engine_database(url: str) -> Database:
-    """A connection to the engine's database; it begins its own transactions, and loses nothing that counts when the machine fails."""
+    """A connection to the engine's database.
+
+    DBOS begins its own transactions. SQLite does not wait for the disk, for nothing that counts is
+    lost when the machine fails.
+    """
     if make_url(url).get_backend_name() != "sqlite":
         arguments = {"application_name": "candour-engine", "connect_timeout": 10}
         return create_engine(
@@ -241,61 +261,66 @@ def engine_database(url: str) -> Database:
 
 def scheduled_names(database: Database) -> set[str]:
     """The names of the jobs that the engine's database knows."""
+    query = text(f"SELECT schedule_name FROM {_table_name(database, 'workflow_schedules')}")  # noqa: S608
     with database.connect() as connection:
-        return set(
-            connection.scalars(
-                text(f"SELECT schedule_name FROM {_table(database, 'workflow_schedules')}")  # noqa: S608
-            )
-        )
+        return set(connection.scalars(query))
 
 
-def _table(database: Database, name: str) -> str:
+def _table_name(database: Database, name: str) -> str:
     return name if database.dialect.name == "sqlite" else f"{SCHEMA}.{name}"
 
 
-def is_stale(at: datetime, ended: datetime, moment: datetime) -> bool:
-    """Whether a time passed before the last run ended; a run that ended in the future shows that the clock was set back, and hides nothing.
+def is_stale(at: datetime, ended: datetime, now: datetime) -> bool:
+    """Whether a job's time `at` passed before its last run ended.
 
-    >>> one, two, three = (datetime(2027, 1, 11, hour) for hour in (9, 10, 11))
-    >>> is_stale(one, two, three), is_stale(two, one, three), is_stale(one, three, two)
-    (True, False, False)
+    A run that ended later than `now` shows that the clock was set back, and makes no time stale.
+
+    >>> nine, ten, eleven = (datetime(2027, 1, 11, hour) for hour in (9, 10, 11))
+    >>> is_stale(nine, ended=ten, now=eleven), is_stale(ten, ended=nine, now=eleven)
+    (True, False)
+    >>> is_stale(nine, ended=eleven, now=ten)
+    False
     """
-    return at < ended <= moment
+    return at < ended <= now
 
 
 def clock_jumped(wall: timedelta, steady: float) -> bool:
-    """Whether the clock on the wall and the steady one, which stands still while the machine sleeps, parted by more than a minute."""
-    return abs(wall.total_seconds() - steady) > JUMP
+    """Whether two clocks moved apart by more than a minute since the last look at them.
+
+    `wall` is how far the clock on the wall went; `steady` the seconds of the one that nobody can
+    set and that stands still while the machine sleeps.
+    """
+    return abs(wall.total_seconds() - steady) > JUMP_SECONDS
 
 
-def _key(job: str, moment: datetime) -> str:
+def _workflow_id(job: str, at: datetime) -> str:
     """How the engine names a job's time, as far as the second; times in UTC stand in order."""
-    return f"sched-{job}-{moment.isoformat(timespec='seconds').removesuffix('+00:00')}"
+    return f"sched-{job}-{at.isoformat(timespec='seconds').removesuffix('+00:00')}"
 
 
 def _tidy_up() -> None:
     """Takes back what dead processes left, and forgets what has ended."""
-    for workflow in _older(ABANDONED, ["PENDING", "ENQUEUED"]):
-        DBOS.cancel_workflow(workflow)
-    DBOS.delete_workflows(_older(KEPT, ENDED))
+    for workflow_id in _list_older(ABANDONED, ["PENDING", "ENQUEUED"]):
+        DBOS.cancel_workflow(workflow_id)
+    DBOS.delete_workflows(_list_older(ENDED_ARE_KEPT, ENDED))
 
 
-def _older(age: timedelta, states: list[str]) -> list[str]:
-    """Some of the tasks that are older; the rest follow next time."""
+def _list_older(age: timedelta, states: list[str]) -> list[str]:
+    """The ids of tasks in these states older than this; at most so many, the rest next time."""
     before = (now() - age).isoformat()
-    found = DBOS.list_workflows(
-        status=states, end_time=before, limit=MOST, load_input=False, load_output=False
+    workflows = DBOS.list_workflows(
+        status=states, end_time=before, limit=MOST_AT_ONCE, load_input=False, load_output=False
     )
-    return [one.workflow_id for one in found]
+    return [workflow.workflow_id for workflow in workflows]
 
 
-def _identity(url: str) -> tuple[int, int] | None:
+def _file_identity(url: str) -> tuple[int, int] | None:
     """Which file the engine's database is, so that a deleted one is noticed; none on PostgreSQL."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
         return None
     try:
-        found = Path(str(address.database)).stat()
+        status = Path(str(address.database)).stat()
     except FileNotFoundError:
         return (0, 0)
-    return (found.st_dev, found.st_ino)
+    return (status.st_dev, status.st_ino)

@@ -1,6 +1,7 @@
-"""The pulse: when a pass of the timetable was last seen, by the real clock, and the outages that this tells of.
+"""The heartbeat: when the timetable was last at work by the real clock, and the outages.
 
-Nothing here looks at the time that somebody pretends with `candour tick --now`: such a jump is no outage.
+Nothing here looks at the time that somebody pretends with `candour tick --now`: such a jump is no
+outage.
 """
 
 import logging
@@ -17,13 +18,13 @@ from survey.jobs.tables import HeartbeatRow, OutageRow
 log = logging.getLogger(__name__)
 OUTAGE = timedelta(days=1)  # only whole days are made up for
 BETWEEN_BEATS = timedelta(minutes=1)  # no write with every pass
-SILENT = timedelta(minutes=5)
+SILENT = timedelta(minutes=5)  # without a beat: nothing does the timed work
 UNSTEADY = timedelta(minutes=2)  # clocks of several machines differ a little
 WENT_BACK = "the clock went back by {minutes} minutes; nothing is undone and nothing is sent again"
 
 
 class ClockReading(Enum):
-    """What a pass tells when it reads the clock."""
+    """What a pass's reading of the clock means beside the readings before it."""
 
     TOO_SOON = "too soon"
     BEAT = "beat"
@@ -33,7 +34,7 @@ class ClockReading(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a beat means: the kind of reading, and since when nobody had been seen."""
+    """What a pass at some time means, and since when no pass had been seen."""
 
     reading: ClockReading
     since: datetime
@@ -41,21 +42,25 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """From the last pass before to the first one after."""
+    """A time without any pass: from the last one before it to the first one after it."""
 
     since: datetime
     until: datetime
 
 
 def judge_clock(seen: datetime, highest: datetime, real: datetime) -> Beat:
-    """What a pass at `real` means after one seen at `seen`, when `highest` is the latest time ever read.
+    """What a pass at `real` means after one at `seen`; `highest` is the latest time ever read.
 
-    A clock that goes back and is put right again has not been away: what it makes up for then lies before `highest`. A clock that was
-    ahead for a while hides no later outage, since `highest` counts only once it has been passed.
+    A clock that goes back and is put right again is no outage: what it makes up for then lies
+    before `highest`. A clock that was ahead for a while hides no later outage, since `highest`
+    counts only once it has been passed.
 
-    >>> day = datetime(2027, 1, 18)
-    >>> judge_clock(day, day, day + timedelta(days=3)).reading, judge_clock(day, day + timedelta(days=3), day + timedelta(days=3, hours=1)).reading
-    (<ClockReading.AFTER_OUTAGE: 'after an outage'>, <ClockReading.BEAT: 'beat'>)
+    >>> monday = datetime(2027, 1, 18)
+    >>> thursday = monday + timedelta(days=3)
+    >>> judge_clock(seen=monday, highest=monday, real=thursday).reading
+    <ClockReading.AFTER_OUTAGE: 'after an outage'>
+    >>> judge_clock(seen=monday, highest=thursday, real=thursday + timedelta(hours=1)).reading
+    <ClockReading.BEAT: 'beat'>
     """
     since = highest if seen < highest <= real else seen
     if seen - real > UNSTEADY:
@@ -66,43 +71,47 @@ def judge_clock(seen: datetime, highest: datetime, real: datetime) -> Beat:
 
 
 def record_beat(real: datetime) -> str:
-    """Notes that a pass is under way and, after a day and more without one, that the service was down; what is to be said of it.
+    """Notes that a pass is under way at `real`; after a day and more without one, an outage.
 
-    Of several processes that come back at once, one records the outage.
+    Gives the line to print about an outage or a clock that went back, else an empty one. Of several
+    processes that come back at once, one records the outage.
     """
-    seen = db.session.get(HeartbeatRow, 1, populate_existing=True)
-    if (
-        seen is not None
-        and judge_clock(seen.seen_at, seen.highest_at, real).reading is ClockReading.TOO_SOON
-    ):
+    row = db.session.get(HeartbeatRow, 1, populate_existing=True)
+    if row is not None and _judge(row, real).reading is ClockReading.TOO_SOON:
         return ""
     with transaction() as session:
         row = session.get(HeartbeatRow, 1, with_for_update=True, populate_existing=True)
         if row is None:
-            insert = (
-                postgresql.insert
-                if session.get_bind().dialect.name == "postgresql"
-                else sqlite.insert
-            )
-            first = insert(HeartbeatRow).values(number=1, seen_at=real, highest_at=real)
-            connection().execute(first.on_conflict_do_nothing())  # another process may be as fast
+            _insert_first_beat(real)
             return ""
-        found = judge_clock(row.seen_at, row.highest_at, real)
-        if found.reading is ClockReading.TOO_SOON:
+        beat = _judge(row, real)
+        if beat.reading is ClockReading.TOO_SOON:
             return ""
-        said = ""
-        if found.reading is ClockReading.BACKWARD:
-            said = WENT_BACK.format(minutes=(row.seen_at - real) // timedelta(minutes=1))
-            log.warning(said)
-        if found.reading is ClockReading.AFTER_OUTAGE:
-            session.add(OutageRow(since=found.since, until=real))
-            said = (
-                f"the service was down from {found.since:%Y-%m-%d %H:%M} to"
+        line = ""
+        if beat.reading is ClockReading.BACKWARD:
+            line = WENT_BACK.format(minutes=(row.seen_at - real) // timedelta(minutes=1))
+            log.warning(line)
+        if beat.reading is ClockReading.AFTER_OUTAGE:
+            session.add(OutageRow(since=beat.since, until=real))
+            line = (
+                f"the service was down from {beat.since:%Y-%m-%d %H:%M} to"
                 f" {real:%Y-%m-%d %H:%M} UTC"
             )
-            log.warning(said)
+            log.warning(line)
         row.seen_at, row.highest_at = real, max(row.highest_at, real)
-    return said
+    return line
+
+
+def _judge(row: HeartbeatRow, real: datetime) -> Beat:
+    return judge_clock(row.seen_at, row.highest_at, real)
+
+
+def _insert_first_beat(real: datetime) -> None:
+    """Stores the first beat, unless another process was as fast."""
+    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    insert = postgresql.insert if is_postgresql else sqlite.insert
+    row = insert(HeartbeatRow).values(number=1, seen_at=real, highest_at=real)
+    connection().execute(row.on_conflict_do_nothing())
 
 
 def last_pass() -> datetime | None:
@@ -111,7 +120,7 @@ def last_pass() -> datetime | None:
 
 
 def is_beating(real: datetime) -> bool:
-    """Whether something does the timed work at present, as far as its last pass tells."""
+    """Whether something does the timed work at `real`, judged by its last pass."""
     seen = last_pass()
     return seen is not None and real - seen < SILENT
 
@@ -119,4 +128,5 @@ def is_beating(real: datetime) -> bool:
 def list_outages(after: datetime) -> tuple[Outage, ...]:
     """The recorded outages that ended after this moment, oldest first."""
     query = select(OutageRow).where(OutageRow.until > after).order_by(OutageRow.since)
-    return tuple(Outage(row.since, row.until) for row in db.session.scalars(query))
+    rows = db.session.scalars(query)
+    return tuple(Outage(row.since, row.until) for row in rows)

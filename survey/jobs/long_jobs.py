@@ -1,7 +1,7 @@
-"""Long works: how far they are, for whoever looks, and who goes on when the process that did one is gone.
+"""Long jobs: how far they are, and which process goes on when the one that did it is gone.
 
-The row is a report and a lease, never the work's truth: what has been done is read from what was stored. So whatever is lost or late
-here costs a repetition, and nothing else.
+The row is a report and a lease. What has been done is read from what the job stored, never from
+this row; so whatever is lost or late here costs a repetition, and nothing else.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,10 @@ TAKEN_OVER = (
 
 @dataclass(slots=True)
 class JobLease:
-    """A work that this process does, under a lease that ends by itself when the process does."""
+    """A long job that this process does, under a lease that ends by itself when the process does.
+
+    `lease` is the token that shows that the row is still this process's.
+    """
 
     kind: str
     subject: str
@@ -42,25 +45,29 @@ class JobLease:
     reported: float = field(default_factory=monotonic)
 
     def report(self, done: int, total: int) -> None:
-        """Says how far the work is, about once a second and at the end; must not be called inside the work's own transaction.
+        """Stores how far the job is, about once a second and at the end.
 
-        A report that the database does not take is left out: the work goes on.
+        Must not be called inside the job's own transaction. A report that the database does not
+        take is left out: the job goes on.
         """
         if done < total and monotonic() - self.reported < SECONDS_BETWEEN_REPORTS:
             return
         self._report(done=done, total=total, until=LEASE)
 
     def falls_silent(self) -> None:
-        """Says that the next step is one transaction, during which no report can be stored."""
+        """Lengthens the lease for a step that is one transaction, so cannot report meanwhile."""
         self._report(until=SILENT)
 
     def step(self, done: int) -> None:
-        """Inside the transaction of a step: stores how far the work is together with it; refused when another process has the work."""
+        """Stores how far the job is, inside the transaction of a step and together with it.
+
+        Refused when another process has taken the job over.
+        """
         if not self._change(done=done):
             raise Refused("taken-over", TAKEN_OVER)
 
     def end(self, says: str = "") -> None:
-        """Inside the last transaction or after it: the work is done."""
+        """Stores that the job is done, inside its last transaction or after it."""
         self._change(
             state=LongJobState.DONE.value,
             done=LongJobRow.total,
@@ -70,7 +77,7 @@ class JobLease:
         )
 
     def give_back(self) -> None:
-        """Leaves the rest to the next process that looks."""
+        """Leaves the rest of the job to the next process that looks."""
         self._change(state=LongJobState.WAITING.value, lease_token=None, lease_until=None)
 
     def _report(self, until: timedelta, **numbers: int) -> None:
@@ -81,60 +88,74 @@ class JobLease:
             db.session.rollback()
 
     def _change(self, **values: object) -> bool:
-        moment = now()
-        facts = {"changed_at": moment, "lease_until": moment + LEASE, **values}
+        """Changes the row and renews the lease unless told otherwise; False if it is not ours."""
+        changed_at = now()
+        columns = {"changed_at": changed_at, "lease_until": changed_at + LEASE, **values}
         query = update(LongJobRow).where(
             LongJobRow.kind == self.kind,
             LongJobRow.subject == self.subject,
             LongJobRow.lease_token == self.lease,
         )
         with transaction():
-            return bool(connection().execute(query.values(**facts)).rowcount)
+            return bool(connection().execute(query.values(**columns)).rowcount)
 
 
 def queue_job(kind: str, subject: str, total: int, *, actor: str) -> bool:
-    """Leaves a work to the next process that looks; False, and harmless, when it is under way already."""
+    """Leaves a job to the next process that looks; False where it is under way already.
+
+    `total` is how many steps it has. Harmless where the job is under way.
+    """
     with transaction():
-        found = db.session.get(
+        row = db.session.get(
             LongJobRow, (kind, subject), with_for_update=True, populate_existing=True
         )
-        return (found is None or found.state not in UNFINISHED) and _put(
-            kind, subject, total, actor
-        )
+        if row is not None and row.state in UNFINISHED:
+            return False
+        return _store_waiting(kind, subject, total, actor)
 
 
 def lease_job(kind: str, subject: str) -> JobLease | None:
-    """A work that waits, or that was left behind, for this process; None when it has ended or another process does it."""
+    """Takes a job that waits, or that was left behind, for this process.
+
+    None when it has ended or another process does it.
+    """
     return _lease(kind, subject, _is_free())
 
 
 def take_over_job(kind: str, subject: str, total: int, *, actor: str) -> JobLease:
-    """A work for this process, whoever does it now: for somebody who says that it shall be done here."""
+    """Takes a job for this process, whichever does it now.
+
+    For somebody who says that it shall be done here.
+    """
     with transaction():
         queue_job(kind, subject, total, actor=actor)
-        hold = _lease(kind, subject, LongJobRow.state.in_(UNFINISHED))
-    assert hold is not None
-    return hold
+        lease = _lease(kind, subject, LongJobRow.state.in_(UNFINISHED))
+    assert lease is not None
+    return lease
 
 
 @contextmanager
-def work_under_lease(hold: JobLease) -> Iterator[JobLease]:
-    """A block that does the work: a refusal ends it with its sentence, a fault or an end of the process leaves it to the next one."""
+def work_under_lease(lease: JobLease) -> Iterator[JobLease]:
+    """A block that does a leased job, and stores how it ended where it did not end well.
+
+    A refusal ends the job with its sentence; a fault or the end of the process leaves it to the
+    next process, after a fault half a minute later.
+    """
     try:
-        yield hold
+        yield lease
     except Refused as refused:
-        _leave(hold, LongJobState.FAILED, refused.sentence)
+        _give_up_lease(lease, LongJobState.FAILED, refused.sentence)
         raise
     except Exception:
-        _leave(hold, LongJobState.WAITING, until=now() + AFTER_FAULT)
+        _give_up_lease(lease, LongJobState.WAITING, until=now() + AFTER_FAULT)
         raise
     except BaseException:
-        _leave(hold, LongJobState.WAITING)
+        _give_up_lease(lease, LongJobState.WAITING)
         raise
 
 
 def forget_job(kind: str, subject: str) -> None:
-    """Leaves nothing of a work, so that no number of it outlives what it was about."""
+    """Deletes what is stored of a job, so that no number of it outlives what it was about."""
     with transaction():
         connection().execute(
             delete(LongJobRow).where(LongJobRow.kind == kind, LongJobRow.subject == subject)
@@ -142,38 +163,35 @@ def forget_job(kind: str, subject: str) -> None:
 
 
 def waiting_jobs() -> tuple[LongJob, ...]:
-    """The works that wait or were left behind, the oldest first."""
+    """The jobs that wait or were left behind, the oldest first."""
     query = (
         select(LongJobRow)
         .where(LongJobRow.state.in_(UNFINISHED), _is_free())
         .order_by(LongJobRow.begun_at, LongJobRow.subject)
     )
-    return tuple(_work(row) for row in db.session.scalars(query))
+    return tuple(_job_of(row) for row in db.session.scalars(query))
 
 
 def find_job(kind: str, subject: str) -> LongJob | None:
-    """How far a work is, if there ever was one."""
+    """How far a job is; None if there never was one."""
     row = db.session.get(LongJobRow, (kind, subject), populate_existing=True)
-    return _work(row) if row else None
+    return _job_of(row) if row else None
 
 
 def list_jobs() -> tuple[LongJob, ...]:
-    """The last work of each kind about each subject, the newest first."""
-    return tuple(
-        _work(row)
-        for row in db.session.scalars(
-            select(LongJobRow).order_by(LongJobRow.begun_at.desc(), LongJobRow.subject)
-        )
-    )
+    """The last job of each kind about each subject, the newest first."""
+    query = select(LongJobRow).order_by(LongJobRow.begun_at.desc(), LongJobRow.subject)
+    return tuple(_job_of(row) for row in db.session.scalars(query))
 
 
 def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> JobLease | None:
-    lease, moment = random_id(), now()
-    facts = {
+    """Takes an unfinished job that meets a condition; None where there is none."""
+    token, leased_at = random_id(), now()
+    columns = {
         "state": LongJobState.RUNNING.value,
-        "lease_token": lease,
-        "lease_until": moment + LEASE,
-        "changed_at": moment,
+        "lease_token": token,
+        "lease_until": leased_at + LEASE,
+        "changed_at": leased_at,
     }
     query = update(LongJobRow).where(
         LongJobRow.kind == kind,
@@ -182,46 +200,51 @@ def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> JobLease | No
         where,
     )
     with transaction():
-        is_ours = connection().execute(query.values(**facts)).rowcount == 1
-    return JobLease(kind, subject, lease) if is_ours else None
+        is_ours = connection().execute(query.values(**columns)).rowcount == 1
+    return JobLease(kind, subject, token) if is_ours else None
 
 
-def _put(kind: str, subject: str, total: int, actor: str) -> bool:
-    moment = now()
-    facts = {
+def _store_waiting(kind: str, subject: str, total: int, actor: str) -> bool:
+    """Stores a job as waiting in place of an ended one; False where another process was as fast."""
+    queued_at = now()
+    columns = {
         "state": LongJobState.WAITING.value,
         "done": 0,
         "total": total,
         "says": "",
         "actor": actor,
         "lease_token": None,
+        "lease_until": None,
+        "begun_at": queued_at,
+        "changed_at": queued_at,
     }
-    facts |= {"lease_until": None, "begun_at": moment, "changed_at": moment}
-    insert = (
-        postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    )  # another process may be as fast
-    row = insert(LongJobRow).values(kind=kind, subject=subject, **facts)
-    again = row.on_conflict_do_update(
-        index_elements=["kind", "subject"], set_=facts, where=LongJobRow.state.not_in(UNFINISHED)
+    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    insert = postgresql.insert if is_postgresql else sqlite.insert
+    new = insert(LongJobRow).values(kind=kind, subject=subject, **columns)
+    upsert = new.on_conflict_do_update(
+        index_elements=["kind", "subject"],
+        set_=columns,
+        where=LongJobRow.state.not_in(UNFINISHED),
     )
-    return bool(connection().execute(again).rowcount)
+    return bool(connection().execute(upsert).rowcount)
 
 
-def _leave(
-    hold: JobLease, state: LongJobState, says: str = "", until: datetime | None = None
+def _give_up_lease(
+    lease: JobLease, state: LongJobState, says: str = "", until: datetime | None = None
 ) -> None:
-    """Gives a work back; when that cannot be stored, its lease ends by itself."""
+    """Gives a job back, free from `until`; when that cannot be stored, the lease ends by itself."""
     try:
-        hold._change(state=state.value, says=says, lease_token=None, lease_until=until)  # noqa: SLF001 - of this module
+        lease._change(state=state.value, says=says, lease_token=None, lease_until=until)  # noqa: SLF001 - of this module
     except SQLAlchemyError:
         db.session.rollback()
 
 
 def _is_free() -> ColumnElement[bool]:
+    """The condition that no process holds a job."""
     return or_(LongJobRow.lease_until.is_(None), LongJobRow.lease_until < now())
 
 
-def _work(row: LongJobRow) -> LongJob:
+def _job_of(row: LongJobRow) -> LongJob:
     return LongJob(
         row.kind,
         row.subject,

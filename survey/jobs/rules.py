@@ -1,4 +1,7 @@
-"""What a long work is: kinds are words of whoever does it, numbers say how far it is, and nothing in it names anybody."""
+"""What a long job is: its kind is a word of whoever does it, and numbers say how far it is.
+
+Nothing in it names anybody.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +9,7 @@ from enum import StrEnum
 
 
 class LongJobState(StrEnum):
-    """The life of a long work."""
+    """The states of a long job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -16,7 +19,11 @@ class LongJobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LongJob:
-    """One long work: what it is about, how far it is, and the sentence to go with it, which says why when it failed."""
+    """One long job: what it is about, and how far it is.
+
+    `kind` is what is done, `subject` what it is done to, such as a wave's slug; `says` is the
+    sentence to go with the numbers, which says why when the job failed; `actor` who asked for it.
+    """
 
     kind: str
     subject: str
@@ -29,5 +36,5 @@ class LongJob:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it still has to come to its end."""
+        """Whether it waits or runs, so has not ended."""
         return self.state in {LongJobState.WAITING, LongJobState.RUNNING}

@@ -1,4 +1,4 @@
-"""What is stored of the timetable's own passes, and of long works."""
+"""What is stored of the timetable's own passes, and of long jobs."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ _STATES = ", ".join(f"'{state.value}'" for state in LongJobState)
 
 
 class HeartbeatRow(Base):
-    """The only row: when the last pass was seen, and the latest time that any pass has read from the clock."""
+    """The only row: when the last pass was seen, and the latest time that any pass has read."""
 
     __tablename__ = "pulse"
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
@@ -31,9 +31,11 @@ class OutageRow(Base):
 
 
 class LongJobRow(Base):
-    """A long work, the last of its kind about its subject: how far it is, and until when the process that does it may be silent.
+    """The last long job of its kind about its subject: how far it is, and which process does it.
 
-    No name, no address, no score; numbers of answers only of closed waves so large that they tell of nobody.
+    `lease_until` is until when that process may be silent before another takes the job over. No
+    name, no address, no score; numbers of answers only of closed waves so large that they tell of
+    nobody.
     """
 
     __tablename__ = "work"

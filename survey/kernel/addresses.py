@@ -1,4 +1,4 @@
-"""The one rule for a mail address: what has no fault here goes over the wire and comes back.
+"""The one rule for a mail address: one without a fault here can be sent to, and bounces come back.
 
 Before the @: dot-atoms (RFC 5321), with letters of any language (RFC 6531); no quoted strings.
 Behind it: domains by IDNA 2008 (RFC 5891), no address literals. So straße.example is itself, and
@@ -11,21 +11,22 @@ from collections.abc import Callable
 from functools import lru_cache
 
 LONGEST_ADDRESS, LONGEST_LOCAL_PART = 254, 64  # octets on the wire; RFC 5321, section 4.5.3.1
-SHOWN = 60
+_QUOTED_CHARACTERS = 60
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff-]+"
 _LOCAL_PART = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 _ENCODED = "xn--"
-_LOOKED_AT = 1000  # characters of a domain; nothing longer is encoded
+_LONGEST_ENCODED = 1000  # characters of a domain; nothing longer is encoded
 _TYPING_ERROR = "Look for a typing error."
 _TOO_LONG = "Longer than a mail address can be. Shorten it."
 
+# Whether an address has a fault, and what to do about it; the first that applies counts.
 _FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda address: not address, "Fill in the address."),
     (
-        lambda address: not (address.isprintable() or all(map(_is_seen_or_blank, address))),
+        lambda address: not (address.isprintable() or all(map(_is_printable_or_blank, address))),
         "Remove the line break or control character.",
     ),
     (
@@ -49,8 +50,10 @@ def address_fault(address: str) -> str | None:
     >>> address_fault("ada@straße.example") is None
     True
     """
-    fault = next((remedy for is_wrong, remedy in _FAULTS if is_wrong(address)), None)
-    return fault or _fault_of_parts(*_parts(address))
+    for is_wrong, remedy in _FAULTS:
+        if is_wrong(address):
+            return remedy
+    return _fault_of_parts(*_split(address))
 
 
 def plain_address_fault(address: str) -> str | None:
@@ -96,8 +99,8 @@ def wire_address(address: str) -> str:
     >>> wire_address("ada@Müller.example"), wire_address("ada@fußball.example")
     ('ada@xn--mller-kva.example', 'ada@xn--fuball-cta.example')
     """
-    local, domain = _parts(address)
-    encoded = _encoded(domain)
+    local, domain = _split(address)
+    encoded = _encode(domain)
     if encoded is None:
         raise ValueError("the part after the @ is no domain name")
     return f"{local}@{encoded}"
@@ -115,19 +118,22 @@ def wire_domain(address: str) -> str:
 
 
 def _fault_of_parts(local: str, domain: str) -> str | None:
-    if _octets(local) > LONGEST_LOCAL_PART or len(domain) > _LOOKED_AT:
+    """What to do about an address, by what stands before and behind its @; None if it is good."""
+    if _count_octets(local) > LONGEST_LOCAL_PART or len(domain) > _LONGEST_ENCODED:
         return _TOO_LONG
     if local and domain and "." not in domain:
-        return f"Not a complete address. Add the part after “{_shortened(domain)}”."
+        return f"Not a complete address. Add the part after “{_shorten(domain)}”."
     if not _LOCAL_PART.fullmatch(local) or not domain:
         return f"Not a mail address. {_TYPING_ERROR}"
-    encoded = _encoded(domain)
+    encoded = _encode(domain)
     if encoded is None:
         return f"The part after the @ is no domain name. {_TYPING_ERROR}"
-    return _TOO_LONG if _octets(local) + 1 + len(encoded) > LONGEST_ADDRESS else None
+    octets = _count_octets(local) + 1 + len(encoded)
+    return _TOO_LONG if octets > LONGEST_ADDRESS else None
 
 
-def _parts(address: str) -> tuple[str, str]:
+def _split(address: str) -> tuple[str, str]:
+    """What stands before the @ and behind it, in one form for every way of typing it."""
     local, _, domain = address.rpartition("@")
     return unicodedata.normalize("NFC", local), _composed(domain)
 
@@ -139,26 +145,30 @@ def _composed(domain: str) -> str:
     return unicodedata.normalize("NFKC", domain.lower()).lower().replace("\u3002", ".")
 
 
-def _is_seen_or_blank(sign: str) -> bool:
-    return sign.isprintable() or unicodedata.category(sign) == "Zs"
+def _is_printable_or_blank(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
-def _octets(text: str) -> int:
+def _count_octets(text: str) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def _shortened(domain: str) -> str:
-    return f"{domain[:SHOWN]}…" if len(domain) > SHOWN else domain
+def _shorten(domain: str) -> str:
+    """A domain as a sentence quotes it: not longer than a line."""
+    if len(domain) <= _QUOTED_CHARACTERS:
+        return domain
+    return f"{domain[:_QUOTED_CHARACTERS]}…"
 
 
 @lru_cache(maxsize=256)  # a company has few domains, and encoding takes longer than all the rest
-def _encoded(domain: str) -> str | None:
+def _encode(domain: str) -> str | None:
     """The composed domain in its ASCII form; None if it has none."""
-    encoded = ".".join(_encoded_label(label) or "" for label in domain.split("."))
+    encoded = ".".join(_encode_label(label) or "" for label in domain.split("."))
     return encoded if _DOMAIN.fullmatch(encoded) else None
 
 
-def _encoded_label(label: str) -> str | None:
+def _encode_label(label: str) -> str | None:
+    """One part of a domain in its ASCII form (A-label, RFC 5890); None if it has none."""
     if label.isascii() and not label.startswith(_ENCODED):
         return label
     import idna  # noqa: PLC0415 - 3 MB that a company without accents in its domain never needs

@@ -9,5 +9,8 @@ def now() -> datetime:
 
 
 def machine_time() -> datetime:
-    """What this machine's clock shows, whatever time somebody pretends: to compare it with another machine's."""
+    """What this machine's clock shows, in UTC, whatever time somebody pretends.
+
+    To compare it with another machine's.
+    """
     return datetime.now(UTC)

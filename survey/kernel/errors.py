@@ -1,7 +1,7 @@
-"""How Candour says no to a person: a code for programs, a sentence for people, and no word of where it will be read.
+"""Refusals: a code for programs, a sentence for people, and no word of where it will be read.
 
-The same refusal is printed by a command, shown on a page and given to programs; what to click or to type next is a hint that
-each of them adds from one table (`survey.kernel.hints`).
+The same refusal is printed by a command, shown on a page and given to programs; what to click or to
+type next is a hint that each of them adds from one table (`survey.kernel.hints`).
 """
 
 import re
@@ -14,9 +14,10 @@ _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 class Refused(Exception):
     """A request that is turned down. Nothing has been changed.
 
-    `code` is stable, in words joined by hyphens; programs may rely on it. `sentence` says to a person what is wrong and what would
-    be right, without naming a command, an option or a page. `details` holds one line per fault, where there are several. `about`
-    names what the hint to this code needs, such as `wave="it-support-2027-q1"`.
+    `code` is stable, in words joined by hyphens; programs may rely on it. `sentence` says to a
+    person what is wrong and what would be right, without naming a command, an option or a page.
+    `details` holds one line per fault, where there are several. `about` names what the hint to this
+    code needs, such as `wave="it-support-2027-q1"`.
     """
 
     def __init__(
@@ -34,9 +35,9 @@ class Refused(Exception):
 
 
 class NotFound(Refused):
-    """What was asked for is not there: 404 on a page, exit 1 at a command.
+    """The refusal of what is not there: 404 on a page, exit 1 at a command.
 
-    `what` is the word for it, such as "wave"; the code is `unknown-wave`.
+    `what` is the word for it, such as "wave"; the code is then `unknown-wave`.
     """
 
     def __init__(self, what: str, sentence: str, **about: str) -> None:

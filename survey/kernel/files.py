@@ -26,24 +26,24 @@ def write_new(path: Path, content: bytes, *, advice: str) -> None:
 
 def write_once(path: Path, content: bytes) -> None:
     """Writes a file unless it is there: whoever comes second leaves the first one's as it is."""
-    fresh = _beside(path)
+    fresh = _name_beside(path)
     try:
         _create(fresh, content)
         with suppress(FileExistsError):
             os.link(fresh, path)
     finally:
-        _drop(fresh)
+        _remove(fresh)
     sync(path.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
     """Writes a file in place of what is there, if anything."""
-    fresh = _beside(path)
+    fresh = _name_beside(path)
     try:
         _create(fresh, content)
         fresh.replace(path)
     finally:
-        _drop(fresh)
+        _remove(fresh)
     sync(path.parent)
 
 
@@ -69,11 +69,12 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _beside(path: Path) -> Path:
+def _name_beside(path: Path) -> Path:
+    """A fresh name in the same folder."""
     return path.with_suffix(f".{random_id()}")
 
 
-def _drop(path: Path) -> None:
+def _remove(path: Path) -> None:
     """Removes a file of ours, if it is there: overwritten, unless it is kept under another name."""
     with suppress(FileNotFoundError):
         if path.stat().st_nlink > 1:
@@ -83,6 +84,7 @@ def _drop(path: Path) -> None:
 
 
 def _create(path: Path, content: bytes) -> None:
+    """Writes a new file for its owner alone; on any fault nothing of it stays."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,7 +1,8 @@
-"""What to do next after a refusal: one table from its code to a link on a page and to words for a command line.
+"""What to do next after a refusal: one table from its code to a link and to words for a command.
 
-The sentence of a refusal says what is wrong; a hint says where to go. A page shows the link, or where there is no page for it, that an
-administrator can do it; a command prints its words after the sentence. `{wave}` and the like come from what the refusal is about.
+The sentence of a refusal says what is wrong; a hint says where to go. A page shows the link, or
+where there is no page for it, that an administrator can do it; a command prints its words after the
+sentence. `{wave}` and the like come from what the refusal is about.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ BY_ADMINISTRATOR = "Your administrator can do this."
 class Hint:
     """What may follow a refusal.
 
-    `link` are the words of a link to the page `endpoint`, which takes the arguments named in `takes`. Without an endpoint a page says
-    that an administrator can do it, unless `needs_nothing` says that what is to be done stands on the page already.
-    `command` is printed after the sentence at a command line.
+    `command` is printed after the sentence at a command line. `link` are the words of a link to the
+    page `endpoint`, which takes the arguments named in `takes`. Without an endpoint a page says
+    that an administrator can do it, unless `needs_nothing` says that what is to be done stands on
+    the page already.
     """
 
     command: str = ""
@@ -29,7 +31,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A hint on a page: words, and the page that they lead to with its arguments; without a page only the words."""
+    """A hint on a page: words, and the page that they lead to; without an endpoint only words."""
 
     words: str
     endpoint: str = ""

@@ -11,11 +11,15 @@ def random_id() -> str:
 
 
 def random_bytes() -> bytes:
-    """The same as 16 bytes, for the ballot and answer tables."""
+    """A fresh 128-bit identifier as 16 bytes, for the ballot and answer tables."""
     return secrets.token_bytes(16)
 
 
 def slug(name: str) -> str:
-    """A name as it stands in an address: `IT support (London)` becomes `it-support-london`; may come out empty."""
+    """A name as it stands in an address; may come out empty.
+
+    >>> slug("IT support (London)")
+    'it-support-london'
+    """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")

@@ -7,7 +7,7 @@ _IRREGULAR = {"person": "people"}
 
 
 def thousands(number: int) -> str:
-    """A number with its thousands apart.
+    """A number with a comma between its thousands.
 
     >>> thousands(1234567)
     '1,234,567'

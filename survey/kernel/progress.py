@@ -1,6 +1,7 @@
-"""Progress of long work on standard error: a bar on a terminal, plain lines elsewhere, nothing in the first second.
+"""Progress of long work on standard error: a bar on a terminal, plain lines elsewhere.
 
-No line ever holds a name, an address or a score: whoever calls gives a label and two numbers.
+Nothing in the first second. No line ever holds a name, an address or a score: whoever calls gives a
+label and two numbers.
 """
 
 import sys
@@ -11,44 +12,57 @@ _BAR = 22
 
 
 class Progress:
-    """Says how far something is; call it with how many of how many are done, and with what else is worth saying."""
+    """Prints how far something is; call it with the numbers of what is done and of all there is."""
 
     def __init__(self, label: str) -> None:
-        self.label, self.began, self.tenth, self.said = label, monotonic(), 0, 0.0
-        self.drawn = 0
-        self.terminal = sys.stderr.isatty()
+        self.label = label
+        self.is_terminal = sys.stderr.isatty()
+        self._began = monotonic()
+        self._printed_at = 0.0  # seconds after the beginning
+        self._printed_tenths = 0
+        self._bar_length = 0  # of the line that is drawn, 0 where there is none
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        """Says how many of how many are done, with a note such as the pace."""
-        seconds = monotonic() - self.began
+        """Prints that so many of so many are done, with a note such as the pace."""
+        seconds = monotonic() - self._began
         if seconds < SECONDS_BEFORE_PROGRESS or total <= 0:
             return
-        if self.terminal:
-            self._draw(min(done, total), total, note, seconds)
-        elif 10 * done // total > self.tenth or seconds - self.said >= SECONDS_BETWEEN_LINES:
-            self.tenth, self.said = 10 * done // total, seconds
-            _say(f"{self.label}: {done:,} of {total:,}{f', {note}' if note else ''}\n")
+        if self.is_terminal:
+            self._draw_bar(min(done, total), total, note, seconds)
+        else:
+            self._print_line(done, total, note, seconds)
 
     def close(self) -> None:
         """Ends a bar that was drawn, so that what is printed next has a line of its own."""
-        if self.drawn:
-            _say("\n")
-            self.drawn = 0
+        if self._bar_length:
+            _write("\n")
+            self._bar_length = 0
 
-    def _draw(self, done: int, total: int, note: str, seconds: float) -> None:
-        if self.drawn and done < total and seconds - self.said < SECONDS_BETWEEN_BARS:
+    def _print_line(self, done: int, total: int, note: str, seconds: float) -> None:
+        """Prints a line with every tenth that is done, and after half a minute without one."""
+        tenths = 10 * done // total
+        is_late = seconds - self._printed_at >= SECONDS_BETWEEN_LINES
+        if tenths <= self._printed_tenths and not is_late:
+            return
+        self._printed_tenths, self._printed_at = tenths, seconds
+        suffix = f", {note}" if note else ""
+        _write(f"{self.label}: {done:,} of {total:,}{suffix}\n")
+
+    def _draw_bar(self, done: int, total: int, note: str, seconds: float) -> None:
+        """Draws the bar in place of the one before, a few times a second."""
+        is_early = seconds - self._printed_at < SECONDS_BETWEEN_BARS
+        if self._bar_length and done < total and is_early:
             return
         filled = "#" * (_BAR * done // total)
-        line = (
-            f"{self.label}  [{filled:-<{_BAR}}]  {done:,} of {total:,} "
-            f" {100 * done // total}%{f'  {note}' if note else ''}"
-        )
-        _say(f"\r{line:<{self.drawn}}")
-        self.drawn, self.said = len(line), seconds
+        percent = 100 * done // total
+        suffix = f"  {note}" if note else ""
+        line = f"{self.label}  [{filled:-<{_BAR}}]  {done:,} of {total:,}  {percent}%{suffix}"
+        _write(f"\r{line:<{self._bar_length}}")
+        self._bar_length, self._printed_at = len(line), seconds
         if done == total:
             self.close()
 
 
-def _say(text: str) -> None:
+def _write(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()

@@ -2,24 +2,27 @@
 
 import threading
 
-_told = threading.Event()
+_requested = threading.Event()
 
 
 def is_shutting_down() -> bool:
-    """Whether to begin nothing new."""
-    return _told.is_set()
+    """Whether this process was told to end, so that nothing new shall begin."""
+    return _requested.is_set()
 
 
 def request_shutdown() -> None:
     """Tells everything in this process to come to an end."""
-    _told.set()
+    _requested.set()
 
 
 def withdraw_shutdown() -> None:
-    """Takes that back; for a process, such as that of the tests, in which one service follows another."""
-    _told.clear()
+    """Takes the request to end back.
+
+    For a process, such as that of the tests, in which one service follows another.
+    """
+    _requested.clear()
 
 
 def wait_for_shutdown(seconds: float) -> bool:
-    """Waits until the process is told to end, at most so long; says whether it was."""
-    return _told.wait(seconds)
+    """Waits until the process is told to end, at most so long; gives whether it was."""
+    return _requested.wait(seconds)

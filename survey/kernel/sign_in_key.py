@@ -1,4 +1,7 @@
-"""The file by which Candour proves to a sign-in server who it is: a private key with or without certificate, or a service account's."""
+"""The key file by which Candour proves to a sign-in server who it is.
+
+It holds a private key with or without its certificate (PEM), or is a service account's (JSON).
+"""
 
 import base64
 import json
@@ -16,7 +19,11 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """An RSA key (PEM) and what came with it: the certificate's thumbprint and end, or a service account's name and token URL."""
+    """An RSA key (PEM) and what came with it.
+
+    `thumbprint` and `ends_at` are those of its certificate; `account` and `token_url` are those of
+    a service account.
+    """
 
     key: str = field(repr=False)
     account: str = ""
@@ -34,50 +41,48 @@ def read_key_file(path: Path) -> KeyFile:
             f"{path} cannot be read as text. Name a file in PEM form or a service account's JSON"
             " file."
         ) from None
-    return _service_account(path, text) if text.lstrip().startswith("{") else _pem(path, text)
+    is_json = text.lstrip().startswith("{")
+    return _read_service_account(path, text) if is_json else _read_pem(path, text)
 
 
-def _service_account(path: Path, text: str) -> KeyFile:
+def _read_service_account(path: Path, text: str) -> KeyFile:
     try:
-        found = json.loads(text)
-        account, key, url = (
-            str(found[name]) for name in ("client_email", "private_key", "token_uri")
-        )
+        document = json.loads(text)
+        account = str(document["client_email"])
+        key = str(document["private_key"])
+        url = str(document["token_uri"])
     except (ValueError, KeyError, RecursionError):
         raise ValueError(
             f"{path} is no service account's key file. Download it again as JSON."
         ) from None
-    return KeyFile(_checked(path, key), account, url)
+    return KeyFile(_check_rsa(path, key), account, url)
 
 
-def _pem(path: Path, text: str) -> KeyFile:
-    blocks = {found[1]: found[0] for found in reversed(list(_BLOCK.finditer(text)))}
+def _read_pem(path: Path, text: str) -> KeyFile:
+    """A private key and its certificate from blocks of text; the first of each name counts."""
+    blocks = {block[1]: block[0] for block in reversed(list(_BLOCK.finditer(text)))}
     key = next((block for name, block in blocks.items() if name.endswith("PRIVATE KEY")), "")
     if not key:
         raise ValueError(f"{path} holds no private key in PEM form.")
-    key = _checked(path, key)
+    key = _check_rsa(path, key)
     if "CERTIFICATE" not in blocks:
         return KeyFile(key)
     try:
         certificate = x509.load_pem_x509_certificate(blocks["CERTIFICATE"].encode())
     except ValueError:
         raise ValueError(f"{path} holds a certificate that cannot be read.") from None
-    if (
-        certificate.public_key()
-        != serialization.load_pem_private_key(key.encode(), None).public_key()
-    ):
+    private_key = serialization.load_pem_private_key(key.encode(), None)
+    if certificate.public_key() != private_key.public_key():
         raise ValueError(f"{path} holds a certificate that belongs to another key.")
-    thumbprint = (
-        base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256()))
-        .rstrip(b"=")
-        .decode("ascii")
-    )
+    fingerprint = certificate.fingerprint(hashes.SHA256())
+    thumbprint = base64.urlsafe_b64encode(fingerprint).rstrip(b"=").decode("ascii")
     return KeyFile(key, thumbprint=thumbprint, ends_at=certificate.not_valid_after_utc)
 
 
-def _checked(path: Path, key: str) -> str:
+def _check_rsa(path: Path, key: str) -> str:
+    """The key itself; refuses one with a passphrase, one that cannot be read, and any but RSA."""
     try:
-        found = serialization.load_pem_private_key(key.encode(), None)
+        private_key = serialization.load_pem_private_key(key.encode(), None)
     except TypeError:
         raise ValueError(
             f"{path} is protected by a passphrase. Store the key without one, readable by the"
@@ -85,6 +90,6 @@ def _checked(path: Path, key: str) -> str:
         ) from None
     except ValueError:
         raise ValueError(f"{path} holds a private key that cannot be read.") from None
-    if not isinstance(found, rsa.RSAPrivateKey):
+    if not isinstance(private_key, rsa.RSAPrivateKey):
         raise ValueError(f"{path} holds a key that is not RSA. Make an RSA key.")  # noqa: TRY004 - the file is wrong, not our code
     return key

@@ -21,7 +21,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _WORKBOOK = "This is a spreadsheet file, not a CSV. Save it as “CSV UTF-8” and try again."
 _NO_TEXT = "The file is not text in UTF-8 or Windows-1252. Save it as “CSV UTF-8” and try again."
 IsKnown = Callable[[str], bool]
-_LOOKED_AT = 1000  # characters at the beginning, by which we see what a file is
+_BEGINNING = 1000  # characters, by which we see what a file is
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -109,18 +109,17 @@ def read_table(content: bytes, is_known: IsKnown, *, largest: int, advice: str) 
 def as_table(text: DecodedText, is_known: IsKnown) -> Table:
     """A text as a table whose separator is the one that makes most cells of the first line known.
 
-    `is_known` is asked about cells in `comparable_heading` form. Where none or several separators do, the most
-    frequent one outside quotation marks counts; without any, it is the comma.
+    `is_known` is asked about cells in `comparable_heading` form. Where none or several separators
+    do, the most frequent one outside quotation marks counts; without any, it is the comma.
     """
     first = _first_line(text.content)
 
-    def fits(separator: str) -> tuple[int, int]:
+    def rank(separator: str) -> tuple[int, int]:
         cells = first.replace('"', "").split(separator)
-        return sum(is_known(comparable_heading(cell)) for cell in cells), _QUOTED.sub(
-            "", first
-        ).count(separator)
+        known = sum(is_known(comparable_heading(cell)) for cell in cells)
+        return known, _QUOTED.sub("", first).count(separator)
 
-    return Table(text.content, text.encoding, max(SEPARATORS, key=fits))
+    return Table(text.content, text.encoding, max(SEPARATORS, key=rank))
 
 
 def comparable_heading(cell: str) -> str:
@@ -133,19 +132,21 @@ def comparable_heading(cell: str) -> str:
 
 
 def _first_line(content: str) -> str:
+    """The beginning of the first line that is not blank."""
     lines = io.StringIO(content, newline="")
-    return next((line for line in lines if line.strip()), "")[:_LOOKED_AT]
+    return next((line for line in lines if line.strip()), "")[:_BEGINNING]
 
 
 def _is_half_empty(text: str) -> bool:
     """Whether so many characters are NUL that this is another encoding.
 
-    A single one is for whoever reads its cell.
+    A single NUL does not count here; whoever reads its cell deals with it.
     """
-    beginning = text[:_LOOKED_AT]
+    beginning = text[:_BEGINNING]
     return beginning.count("\x00") * 10 > len(beginning)
 
 
 def _reason(error: csv.Error) -> str:
+    """Why a record cannot be read, in words."""
     is_long = "limit" in str(error)
     return "a cell is far too long" if is_long else "a quotation mark is missing or out of place"

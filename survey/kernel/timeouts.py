@@ -8,9 +8,10 @@ T = TypeVar("T")
 
 
 def run_within(seconds: float, work: Callable[[], T]) -> T:
-    """What the work gives, or raises; `TimeoutError` when it takes longer, and then it is left to itself.
+    """What the work gives or raises; raises `TimeoutError` when it takes longer than so long.
 
-    For calls that no time limit of their own ends, such as asking the system for a name's address.
+    It is then left to itself. For calls that no time limit of their own ends, such as asking the
+    system for a name's address.
     """
     results: list[T] = []
     errors: list[BaseException] = []

@@ -9,7 +9,8 @@ NONE_LISTED: frozenset[date] = frozenset()
 def is_working_day(day: date, holidays: AbstractSet[date] = NONE_LISTED) -> bool:
     """Whether people work on this day.
 
-    >>> is_working_day(date(2027, 3, 26)), is_working_day(date(2027, 3, 26), {date(2027, 3, 26)}), is_working_day(date(2027, 3, 27))
+    >>> friday, saturday = date(2027, 3, 26), date(2027, 3, 27)
+    >>> is_working_day(friday), is_working_day(friday, {friday}), is_working_day(saturday)
     (True, False, False)
     """
     return day.weekday() < 5 and day not in holidays

@@ -1,6 +1,8 @@
-"""Intervals, differences and verdicts: counts in, honest ranges out. Pure functions; see docs for each method's paper.
+"""Intervals, differences and verdicts from counts: pure functions, one method a file.
 
-The plural of a name takes arrays of cells; the singular is the same for one cell.
+Each file's docstring names its paper; docs/statistics.md explains the methods. A function in the
+plural takes arrays with one entry per cell (a question in a group); the singular is the same for
+one cell.
 """
 
 from survey.statistics.difference import (

@@ -1,7 +1,10 @@
 """The difference of two processes: MOVER from the two intervals, and a p-value that agrees with it.
 
-Newcombe, Statist. Med. 17 (1998) 873, method 10; Zou & Donner, Statist. Med. 27 (2008). Without finite-population
-correction, for a change says something about the provider, not about who works here now.
+MOVER, the method of variance estimates recovery: Newcombe, Statist. Med. 17 (1998) 873, method 10;
+Zou & Donner, Statist. Med. 27 (2008). Without finite-population correction, for a change says
+something about the provider, not about who works here now.
+
+Families of p-values: Benjamini & Hochberg, J. R. Statist. Soc. B 57 (1995).
 """
 
 from collections.abc import Sequence
@@ -29,9 +32,10 @@ STEPS = 40  # halves 38 to below 1e-10
 def difference_intervals(
     first: ArrayLike, second: ArrayLike, values: Sequence[float], confidence: float = 0.95
 ) -> Differences:
-    """First means minus second ones, in the unit of `values`, with ranges and two-sided p; put the later wave first.
+    """First means minus second ones, in the unit of `values`, with ranges and two-sided p-values.
 
-    `first` and `second` are cells x values of counts; for shares (failures, successes) on (0, 1). Refuses what `mean_intervals` refuses.
+    Put the later wave first. `first` and `second` are cells x values of counts; for shares they are
+    (failures, successes) on the values (0, 1). Refuses what `mean_intervals` refuses.
 
     >>> d = difference_intervals([(14, 56)], [(32, 48)], (0, 1))
     >>> d.low.round(4).tolist(), d.high.round(4).tolist(), d.p_value.round(4).tolist()
@@ -39,18 +43,15 @@ def difference_intervals(
     """
     z = quantile(confidence)
     scale = checked_values(values)
-    one, two = (
-        checked_counts(counts, scale, name)
-        for counts, name in ((first, "first"), (second, "second"))
-    )
-    if one.shape != two.shape:
-        raise ValueError(f"first and second must hold as many cells: {len(one)} and {len(two)}")
-    return mover_interval(
-        summarise_process(moments(one, scale)),
-        summarise_process(moments(two, scale)),
-        scale[-1] - scale[0],
-        z,
-    )
+    counts_1 = checked_counts(first, scale, "first")
+    counts_2 = checked_counts(second, scale, "second")
+    if counts_1.shape != counts_2.shape:
+        raise ValueError(
+            f"first and second must hold as many cells: {len(counts_1)} and {len(counts_2)}"
+        )
+    summary_1 = summarise_process(moments(counts_1, scale))
+    summary_2 = summarise_process(moments(counts_2, scale))
+    return mover_interval(summary_1, summary_2, scale[-1] - scale[0], z)
 
 
 def difference_interval(
@@ -71,7 +72,10 @@ def stratified_differences(
     values: Sequence[float],
     confidence: float = 0.95,
 ) -> Differences:
-    """Changes of companies' values; `first` and `second` are each the people and the counts that `stratified_intervals` takes.
+    """Changes of companies' values, each group weighted by the people it has; later wave first.
+
+    `first` and `second` are each the people and the counts that `stratified_intervals` takes, with
+    as many cells; refuses what it refuses.
 
     >>> before = [[100, 100]], [[(8, 67), (18, 27)]]
     >>> after = [[100, 100]], [[(5, 40), (30, 45)]]
@@ -80,12 +84,11 @@ def stratified_differences(
     """
     z = quantile(confidence)
     scale = checked_values(values)
-    one, two = (checked_strata(people, counts, scale) for people, counts in (first, second))
-    if len(one.people) != len(two.people):
-        raise ValueError(
-            f"first and second must hold as many cells: {len(one.people)} and {len(two.people)}"
-        )
-    return mover_interval(one.summary(), two.summary(), scale[-1] - scale[0], z)
+    strata_1, strata_2 = checked_strata(*first, scale), checked_strata(*second, scale)
+    cells_1, cells_2 = len(strata_1.people), len(strata_2.people)
+    if cells_1 != cells_2:
+        raise ValueError(f"first and second must hold as many cells: {cells_1} and {cells_2}")
+    return mover_interval(strata_1.summary(), strata_2.summary(), scale[-1] - scale[0], z)
 
 
 def stratified_difference(
@@ -94,12 +97,17 @@ def stratified_difference(
     values: Sequence[float],
     confidence: float = 0.95,
 ) -> Difference:
-    """The change of a company's value: each wave's groups weighted by their own people, so that who answers cannot fake it.
+    """The change of one company's value; see `stratified_differences`.
 
-    The two waves may have different groups. With one group each it equals `difference_interval`.
+    Each wave's groups are weighted by their own people, so a change in who answers is not taken
+    for a change of the service. The two waves may have different groups. With one group each it
+    equals `difference_interval`.
 
-    >>> before = [Stratum(100, (8, 67)), Stratum(100, (18, 27))]  # 90 and 60 per cent satisfied, 75 and 45 answered
-    >>> after = [Stratum(100, (5, 40)), Stratum(100, (30, 45))]   # the same, 45 and 75 answered
+    In the example 90 and 60 per cent of the two groups are satisfied, before and after, but 75 and
+    45 people answer before, 45 and 75 after:
+
+    >>> before = [Stratum(100, (8, 67)), Stratum(100, (18, 27))]
+    >>> after = [Stratum(100, (5, 40)), Stratum(100, (30, 45))]
     >>> round(stratified_difference(after, before, (0, 1)).estimate, 3)
     -0.002
     """
@@ -107,37 +115,48 @@ def stratified_difference(
 
 
 def mover_interval(one: Summary, two: Summary, width: float, z: float) -> Differences:
-    """Ranges and p-values of differences of means that two summaries describe, for a scale of this width."""
-    distance = one.mean - two.mean
-    low, high = _ends(one, two, z)
-    return Differences(width * distance, width * low, width * high, _p_values(one, two, distance))
+    """Mean `one` minus mean `two` with ranges at the quantile `z` and p-values, per cell.
+
+    The summaries are on the unit scale; `width` is that of the scale in whose unit the result is.
+    """
+    difference = one.mean - two.mean
+    low, high = _mover_limits(one, two, z)
+    p_values = _p_values(one, two, difference)
+    return Differences(width * difference, width * low, width * high, p_values)
 
 
-def _ends(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats, Floats]:
+def _mover_limits(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats, Floats]:
+    """Both ends of the difference: each side's distance is the hypotenuse of the two means' own."""
     low_1, high_1 = one.limits(z)
     low_2, high_2 = two.limits(z)
-    d = one.mean - two.mean
-    return d - np.hypot(one.mean - low_1, high_2 - two.mean), d + np.hypot(
-        high_1 - one.mean, two.mean - low_2
-    )
+    difference = one.mean - two.mean
+    below = np.hypot(one.mean - low_1, high_2 - two.mean)
+    above = np.hypot(high_1 - one.mean, two.mean - low_2)
+    return difference - below, difference + above
 
 
-def _p_values(one: Summary, two: Summary, distance: Floats) -> Floats:
-    """2 Phi(-z) at the z where the limit that faces zero reaches it; bisected, for the limit is monotone in z."""
+def _p_values(one: Summary, two: Summary, difference: Floats) -> Floats:
+    """The two-sided p-values 2 Phi(-z), at the z for which the range ends at zero.
+
+    That z is bisected, for the limit that faces zero is monotone in z.
+    """
     from scipy.special import ndtr
 
-    inside, outside = np.zeros_like(distance), np.full_like(distance, WIDEST)
+    inside, outside = np.zeros_like(difference), np.full_like(difference, WIDEST)
     for _ in range(STEPS):
         z = (inside + outside) / 2
-        low, high = _ends(one, two, np.maximum(z, 1e-12))
-        excludes_zero = np.where(distance > 0, low > 0, high < 0)
-        inside, outside = np.where(excludes_zero, z, inside), np.where(excludes_zero, outside, z)
-    p: Floats = np.where(distance == 0, 1.0, 2 * ndtr(-inside))
+        low, high = _mover_limits(one, two, np.maximum(z, 1e-12))
+        excludes_zero = np.where(difference > 0, low > 0, high < 0)
+        inside = np.where(excludes_zero, z, inside)
+        outside = np.where(excludes_zero, outside, z)
+    p: Floats = np.where(difference == 0, 1.0, 2 * ndtr(-inside))
     return p
 
 
 def adjust_p_values(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Benjamini-Hochberg q-values of one family, in the order given; empty in, empty out. Refuses p outside 0..1.
+    """The Benjamini-Hochberg q-values of one family of p-values, in the order given.
+
+    No p-values give no q-values. Refuses p outside 0..1.
 
     Benjamini & Hochberg, J. R. Statist. Soc. B 57 (1995).
 

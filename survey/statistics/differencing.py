@@ -1,8 +1,9 @@
-"""What published sums give away about the cells below them: by subtraction, and by the bounds that whole numbers leave.
+"""What published sums give away about the cells below them: by subtraction, and by bounds.
 
-A union of cells is determined when its indicator lies in the row space of the published facts; a single cell is disclosed by bounds
-when the lowest and the highest whole number that all facts allow lie too close together (Hundepool et al., Statistical Disclosure
-Control, Wiley, 2012, sections 4.2 and 4.4: the attacker's problem). Row spaces are exact, in fractions; bounds are whole-number
+A union of cells is determined when its indicator lies in the row space of the published facts; a
+single cell is disclosed by bounds when the lowest and the highest whole number that all facts allow
+lie too close together (Hundepool et al., Statistical Disclosure Control, Wiley, 2012, sections 4.2
+and 4.4: the attacker's problem). Row spaces are exact, in fractions; bounds are whole-number
 programs (HiGHS).
 """
 
@@ -18,7 +19,10 @@ import numpy as np
 
 MOST_ROWS = 12  # that share cells: all their subsets are tried; beyond, singles, pairs and threes
 NARROW = 0.5
-_SLACK, _SECONDS = 1e-6, 2.0
+_SLACK = 1e-6  # in favour of what is possible, against rounding
+_SECONDS = 2.0  # for one whole-number program
+
+_Row = tuple[dict[str, Fraction], Fraction]  # an exact sum: the cells' weights, and its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Fact:
 
     @classmethod
     def total(cls, cells: Iterable[str], value: int) -> "Fact":
-        """The plain sum of these cells."""
+        """The fact that these cells add up to exactly this value."""
         return cls(dict.fromkeys(cells, 1), value, value)
 
     @property
@@ -52,7 +56,10 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """A cell: the range that its published neighbours allow, and the range that all facts together leave."""
+    """A cell with the range that its published neighbours `allowed`, and what all facts `left`.
+
+    A range is a pair of its lowest and highest value.
+    """
 
     cell: str
     allowed: tuple[float, float]
@@ -71,21 +78,20 @@ class Narrowed:
     @property
     def is_narrow(self) -> bool:
         """Whether less than half of the possible values are left of what the neighbours allow."""
-        possible, left = (high - low + 1 for low, high in (self.allowed, self.left))
+        possible = self.allowed[1] - self.allowed[0] + 1
+        left = self.left[1] - self.left[0] + 1
         return self.is_open and left < NARROW * possible
 
 
 class Space:
-    """All sums that follow from the exact facts, in reduced row echelon form."""
+    """All sums that follow from the exact facts: their row space, in reduced row echelon form."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
-        self._rows: dict[str, tuple[dict[str, Fraction], Fraction]] = {}
+        self._rows: dict[str, _Row] = {}  # by the pivot, which no other row holds
         for fact in sorted(facts, key=lambda fact: len(fact.weights)):
             if fact.is_total:
-                self._add(
-                    {cell: Fraction(weight) for cell, weight in fact.weights.items() if weight},
-                    Fraction(fact.low),
-                )
+                weights = {cell: Fraction(w) for cell, w in fact.weights.items() if w}
+                self._add(weights, Fraction(fact.low))
 
     def value(self, cells: Collection[str]) -> Fraction | None:
         """The sum of these cells, or None where it does not follow.
@@ -94,70 +100,82 @@ class Space:
         >>> space.value(["b", "c"]), space.value(["b"])
         (Fraction(5, 1), None)
         """
-        left, rest = self._reduced(dict.fromkeys(cells, Fraction(1)), Fraction(0))
-        return None if left else -rest
+        weights, remainder = self._reduced(dict.fromkeys(cells, Fraction(1)), Fraction(0))
+        return None if weights else -remainder
 
     def below(self, minimum: int) -> tuple[Union, ...]:
-        """Every determined union of cells whose sum lies below the minimum and that no smaller one is part of.
+        """The smallest determined unions of cells whose sum lies below the minimum.
 
-        In echelon form a union is the sum of some of the rows, for each row alone holds its pivot; so subsets of rows that share
-        cells are tried, and a union over rows that share none is no news.
+        A union is left out when a smaller one below the minimum is part of it. In echelon form a
+        union is the sum of some of the rows, for each row alone holds its pivot; so subsets of rows
+        that share cells are tried, and a union over rows that share none is no news.
         """
-        found = [
+        unions = [
             union for rows in self._components for union in _unions(rows) if union.value < minimum
         ]
-        return tuple(one for one in found if not any(other.cells < one.cells for other in found))
+
+        def is_smallest(union: Union) -> bool:
+            return not any(other.cells < union.cells for other in unions)
+
+        return tuple(filter(is_smallest, unions))
 
     @cached_property
-    def _components(self) -> list[list[tuple[dict[str, Fraction], Fraction]]]:
-        """Rows by the cells that they share."""
-        blocks: list[tuple[set[str], list[tuple[dict[str, Fraction], Fraction]]]] = []
+    def _components(self) -> list[list[_Row]]:
+        """The rows in blocks: rows that share cells, directly or through others, are in one."""
+        blocks: list[tuple[set[str], list[_Row]]] = []
         for row in self._rows.values():
-            touched = [block for block in blocks if block[0] & row[0].keys()]
-            blocks = [block for block in blocks if not any(block is other for other in touched)]
-            cells = set(row[0]).union(*(block[0] for block in touched))
-            blocks.append((cells, [row, *(inner for block in touched for inner in block[1])]))
+            weights, _ = row
+            cells, rows = set(weights), [row]
+            apart = []
+            for block in blocks:
+                if block[0] & weights.keys():
+                    cells |= block[0]
+                    rows += block[1]
+                else:
+                    apart.append(block)
+            blocks = [*apart, (cells, rows)]
         return [rows for _, rows in blocks]
 
-    def _reduced(
-        self, row: dict[str, Fraction], value: Fraction
-    ) -> tuple[dict[str, Fraction], Fraction]:
-        for pivot in [cell for cell in row if cell in self._rows]:
-            other, known = self._rows[pivot]
-            times = row[pivot]
-            value -= times * known
-            for cell, weight in other.items():
-                row[cell] = row.get(cell, Fraction(0)) - times * weight
-                if not row[cell]:
-                    del row[cell]
-        return row, value
+    def _reduced(self, weights: dict[str, Fraction], value: Fraction) -> _Row:
+        """What is left of a sum when the known rows are subtracted from it; changes `weights`."""
+        for pivot in [cell for cell in weights if cell in self._rows]:
+            row_weights, row_value = self._rows[pivot]
+            times = weights[pivot]
+            value -= times * row_value
+            for cell, weight in row_weights.items():
+                weights[cell] = weights.get(cell, Fraction(0)) - times * weight
+                if not weights[cell]:
+                    del weights[cell]
+        return weights, value
 
-    def _add(self, row: dict[str, Fraction], value: Fraction) -> None:
-        row, value = self._reduced(row, value)
-        if not row:
+    def _add(self, weights: dict[str, Fraction], value: Fraction) -> None:
+        """Adds a sum to the space; nothing where it follows from the others."""
+        weights, value = self._reduced(weights, value)
+        if not weights:
             return
-        pivot = min(row)
-        first = row[pivot]
-        new = {cell: weight / first for cell, weight in row.items()}, value / first
-        for old, (cells, known) in list(self._rows.items()):
-            if pivot in cells:
-                times = cells[pivot]
-                both = cells.keys() | new[0].keys()
-                merged = {
-                    cell: cells.get(cell, Fraction(0)) - times * new[0].get(cell, Fraction(0))
-                    for cell in both
+        pivot = min(weights)
+        first = weights[pivot]
+        new_weights = {cell: weight / first for cell, weight in weights.items()}
+        new_value = value / first
+        for old_pivot, (old_weights, old_value) in list(self._rows.items()):
+            if pivot in old_weights:
+                times = old_weights[pivot]
+                difference = {
+                    cell: old_weights.get(cell, Fraction(0))
+                    - times * new_weights.get(cell, Fraction(0))
+                    for cell in old_weights.keys() | new_weights.keys()
                 }
-                self._rows[old] = (
-                    {cell: weight for cell, weight in merged.items() if weight},
-                    known - times * new[1],
-                )
-        self._rows[pivot] = new
+                without_zeros = {cell: weight for cell, weight in difference.items() if weight}
+                self._rows[old_pivot] = without_zeros, old_value - times * new_value
+        self._rows[pivot] = new_weights, new_value
 
 
 def solved_unions(facts: Iterable[Fact], minimum: int) -> tuple[Union, ...]:
-    """Every smallest union of groups whose number of answers follows from the facts and lies below the minimum.
+    """The smallest unions of groups whose number of answers follows and lies below the minimum.
 
-    >>> solved_unions([Fact.total(["Sales", "Service", "Legal"], 24), Fact.total(["Sales", "Service"], 21)], 5)
+    >>> three = Fact.total(["Sales", "Service", "Legal"], 24)
+    >>> two = Fact.total(["Sales", "Service"], 21)
+    >>> solved_unions([three, two], 5)
     (Union(cells=frozenset({'Legal'}), value=3),)
     """
     return Space(facts).below(minimum)
@@ -166,7 +184,9 @@ def solved_unions(facts: Iterable[Fact], minimum: int) -> tuple[Union, ...]:
 def narrowed(
     facts: Sequence[Fact], neighbours: Sequence[Fact], cells: Iterable[str]
 ) -> tuple[Narrowed, ...]:
-    """For each cell the range that its neighbours allow and the one that all facts leave; both over whole numbers from 0.
+    """For each cell the range that its neighbours allow, and the one that all facts leave.
+
+    Both are ranges of whole numbers from 0 up.
 
     >>> sums = [Fact.total(["a", "b"], 5)]
     >>> weighted = Fact({"a": 9 / 58 / 4, "b": 8 / 58 / 6}, 0.1620, 0.1625)
@@ -174,49 +194,66 @@ def narrowed(
     (Narrowed(cell='a', allowed=(0, 5), left=(3, 3)),)
     """
     wanted = list(cells)
-    allowed, left = ranges(neighbours, wanted), ranges([*neighbours, *facts], wanted)
+    allowed = ranges(neighbours, wanted)
+    left = ranges([*neighbours, *facts], wanted)
     return tuple(Narrowed(cell, allowed[cell], left[cell]) for cell in wanted)
 
 
 def ranges(facts: Sequence[Fact], cells: Iterable[str]) -> dict[str, tuple[float, float]]:
-    """The lowest and highest whole number that each cell may be, given the facts; infinite where nothing limits it."""
-    blocks = _blocks(facts)
-    return {cell: _range(blocks.get(cell, []), cell) for cell in cells}
+    """The lowest and the highest whole number that each cell may be, given the facts.
+
+    The highest is infinite where nothing limits it.
+    """
+    facts_by_cell = _group_facts_by_cell(facts)
+    return {cell: _range_of_cell(facts_by_cell.get(cell, []), cell) for cell in cells}
 
 
-def _blocks(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
-    """The facts that touch a cell, directly or through other cells."""
-    found: dict[str, list[Fact]] = {}
+def _group_facts_by_cell(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
+    """For each cell the facts that touch it, directly or through other cells."""
+    facts_by_cell: dict[str, list[Fact]] = {}
     for fact in facts:
+        touched = [facts_by_cell[cell] for cell in fact.weights if cell in facts_by_cell]
         joined = [fact]
-        for block in {
-            id(found[cell]): found[cell] for cell in fact.weights if cell in found
-        }.values():
+        for block in {id(block): block for block in touched}.values():
             joined += block
-        for one in joined:
-            found |= dict.fromkeys(one.weights, joined)
-    return found
+        for member in joined:
+            facts_by_cell |= dict.fromkeys(member.weights, joined)
+    return facts_by_cell
 
 
-def _range(facts: Sequence[Fact], cell: str) -> tuple[float, float]:
+def _range_of_cell(facts: Sequence[Fact], cell: str) -> tuple[float, float]:
+    """The range of one cell by a whole-number program over all facts that bear on it.
+
+    The facts that say more than how large single cells may be, so those about several cells or with
+    a lowest value above 0, are the program's constraints.
+    """
+    most = _upper_bounds(facts)
+    constraints = [fact for fact in facts if len(fact.weights) > 1 or fact.low > 0]
+    if not constraints:
+        return 0, most[cell]
+    names = sorted({name for fact in constraints for name in fact.weights} | {cell})
+    matrix = [[float(fact.weights.get(name, 0)) for name in names] for fact in constraints]
+    lowest = [fact.low - _SLACK for fact in constraints]
+    highest = [fact.high + _SLACK for fact in constraints]
+    limits = (np.array(matrix), lowest, highest)
+    low = _extreme(names, cell, limits, most, 1)
+    high = _extreme(names, cell, limits, most, -1)
+    return low, high
+
+
+def _upper_bounds(facts: Sequence[Fact]) -> dict[str, float]:
+    """How large each cell may be at most, from each fact without negative weights by itself.
+
+    Infinite for a cell that no such fact holds.
+    """
     most: dict[str, float] = defaultdict(lambda: inf)
     for fact in facts:
-        if all(weight >= 0 for weight in fact.weights.values()):
-            for name, weight in fact.weights.items():
-                if weight:
-                    most[name] = min(most[name], floor(fact.high / weight + _SLACK))
-    several = [fact for fact in facts if len(fact.weights) > 1 or fact.low > 0]
-    if not several:
-        return 0, most[cell]
-    names = sorted({name for fact in several for name in fact.weights} | {cell})
-    table = np.array([[float(fact.weights.get(name, 0)) for name in names] for fact in several])
-    limits = (
-        table,
-        [fact.low - _SLACK for fact in several],
-        [fact.high + _SLACK for fact in several],
-    )
-    low, high = (_extreme(names, cell, limits, most, sign) for sign in (1, -1))
-    return low, high
+        if any(weight < 0 for weight in fact.weights.values()):
+            continue
+        for name, weight in fact.weights.items():
+            if weight:
+                most[name] = min(most[name], floor(fact.high / weight + _SLACK))
+    return most
 
 
 def _extreme(
@@ -226,34 +263,40 @@ def _extreme(
     most: Mapping[str, float],
     sign: int,
 ) -> float:
-    """The lowest (sign 1) or highest (-1) value of a cell; a bound that is never too tight where the time ran out."""
+    """The lowest (sign 1) or the highest (sign -1) value of a cell.
+
+    `names` are the variables; `limits` the constraints as scipy takes them: matrix, lowest and
+    highest values; `most` the highest value of each variable. Where the time ran out, the result is
+    a bound that is never too tight.
+    """
     from scipy.optimize import Bounds, milp
 
     goal = np.array([float(sign * (name == cell)) for name in names])
-    found = milp(
+    result = milp(
         goal,
         integrality=np.ones(len(names)),
         bounds=Bounds(np.zeros(len(names)), [most[name] for name in names]),
         constraints=limits,
         options={"time_limit": _SECONDS},
     )
-    bound: float | None = found.fun if found.status == 0 else getattr(found, "mip_dual_bound", None)
+    is_solved = result.status == 0
+    bound: float | None = result.fun if is_solved else getattr(result, "mip_dual_bound", None)
     if bound is None or not isfinite(bound):
         return 0 if sign > 0 else most[cell]
     return ceil(bound - _SLACK) if sign > 0 else floor(-bound + _SLACK)
 
 
-def _unions(rows: Sequence[tuple[dict[str, Fraction], Fraction]]) -> list[Union]:
+def _unions(rows: Sequence[_Row]) -> list[Union]:
     """The sums of rows that hold each of their cells exactly once."""
     sizes = range(1, len(rows) + 1) if len(rows) <= MOST_ROWS else range(1, 4)
-    found = []
+    unions = []
     for size in sizes:
         for chosen in combinations(rows, size):
-            held: dict[str, Fraction] = defaultdict(Fraction)
-            for cells, _ in chosen:
-                for cell, weight in cells.items():
-                    held[cell] += weight
-            union = frozenset(cell for cell, weight in held.items() if weight)
-            if union and all(held[cell] == 1 for cell in union):
-                found.append(Union(union, int(sum(value for _, value in chosen))))
-    return found
+            total: dict[str, Fraction] = defaultdict(Fraction)
+            for weights, _ in chosen:
+                for cell, weight in weights.items():
+                    total[cell] += weight
+            cells = frozenset(cell for cell, weight in total.items() if weight)
+            if cells and all(total[cell] == 1 for cell in cells):
+                unions.append(Union(cells, int(sum(value for _, value in chosen))))
+    return unions

@@ -1,8 +1,9 @@
-"""Which questions go together with the overall one: relative weights, and whether their order survives another draw of people.
+"""Which questions go together with the overall one, and whether their order survives resampling.
 
-Johnson, A heuristic method for estimating the relative weight of predictor variables, Multivariate Behavioral Research 35 (2000):
-the predictors are replaced by their nearest orthogonal twins, whose shares of the explained variance are handed back. An association
-is no cause; the order is published, never the weights.
+Johnson, A heuristic method for estimating the relative weight of predictor variables, Multivariate
+Behavioral Research 35 (2000): the predictors are replaced by their nearest orthogonal twins, whose
+shares of the explained variance are handed back to the predictors. An association is no cause; the
+order is published, never the weights.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,11 @@ _FLAT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class KeyDrivers:
-    """Predictors by their place in what was given: in order where `ranked`, else those that may come first, in the order given."""
+    """The predictors that matter most, by their column numbers (`places`).
+
+    Where `ranked`, all that vary, the strongest first; else those that may come first, in the order
+    of their columns. `answers` is the number of people.
+    """
 
     answers: int
     ranked: bool
@@ -31,27 +36,34 @@ class KeyDrivers:
 
 
 def relative_weights(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
-    """Each predictor's share of the explained variance; they add up to R squared. Rows are people, columns predictors.
+    """Each predictor's share of the explained variance; they add up to R squared.
+
+    `predictors` is people x predictors, `outcome` has one entry per person. Refuses a table without
+    any person.
 
     >>> x = np.array([[1, 0], [2, 1], [3, 0], [4, 1], [5, 0], [6, 1]])
     >>> relative_weights(x, x[:, 0]).round(2).tolist()
     [0.96, 0.04]
     """
-    table = _table(checked_reals("predictors", predictors), checked_reals("outcome", outcome))
+    table = _as_table(checked_reals("predictors", predictors), checked_reals("outcome", outcome))
     if not len(table):
         raise ValueError("predictors must hold at least one person")
-    found: Floats = _weights(_products(table)[None])[0]
-    return found
+    weights: Floats = _weights(_sum_products(table)[None])[0]
+    return weights
 
 
 def key_drivers(predictors: ArrayLike, outcome: ArrayLike) -> KeyDrivers | None:
-    """What goes together with the outcome most, from whole answers (people x predictors); None below 100 people or with nothing to tell.
+    """The predictors that go together with the outcome most; None where nothing can be said.
 
-    From 100 people an unordered group of those that may come first, which is right in 95 % of the draws; from 200 the order, but only
-    when the same one comes first in at least 80 % of them. The draws are a bootstrap with a fixed seed; above 500 people it draws
-    blocks of people, so that its cost does not grow with them.
+    `predictors` is people x predictors, whole answers; `outcome` has one per person. Nothing can be
+    said below 100 people, with fewer than two predictors that vary, or an outcome that does not.
+
+    From 100 people it is an unordered group of those that may come first, which is right in 95 % of
+    the draws; from 200 the order, but only when the same one comes first in at least 80 % of them.
+    The draws are a bootstrap with a fixed seed; above 500 people it draws blocks of people, so that
+    its cost does not grow with them.
     """
-    table = _table(
+    table = _as_table(
         checked_whole("predictors", predictors, lowest=-(10**6)),
         checked_whole("outcome", outcome, lowest=-(10**6)),
     )
@@ -59,51 +71,83 @@ def key_drivers(predictors: ArrayLike, outcome: ArrayLike) -> KeyDrivers | None:
     if people < DRIVERS_FROM:
         return None
     table = table - table.mean(axis=0)
-    varies = [at for at in range(columns - 1) if np.ptp(table[:, at]) > 0]
-    if len(varies) < 2 or not np.ptp(table[:, -1]):
+    varying = [column for column in range(columns - 1) if np.ptp(table[:, column]) > 0]
+    if len(varying) < 2 or not np.ptp(table[:, -1]):
         return None
-    first = _firsts(table[:, [*varies, columns - 1]])
-    leads = np.bincount(first, minlength=len(varies)) / len(first)
-    if people >= RANKED_FROM and leads.max() >= STABLE:
-        order = np.argsort(-relative_weights(table[:, varies], table[:, -1]), kind="stable")
-        return KeyDrivers(people, True, tuple(varies[at] for at in order))
-    likely = np.argsort(-leads, kind="stable")
-    enough = int(np.searchsorted(np.cumsum(leads[likely]), TOP_GROUP - _FLAT)) + 1
-    return KeyDrivers(people, False, tuple(sorted(varies[at] for at in likely[:enough])))
+    strongest = _draw_strongest(table[:, [*varying, columns - 1]])
+    share_first = np.bincount(strongest, minlength=len(varying)) / len(strongest)
+    if people >= RANKED_FROM and share_first.max() >= STABLE:
+        weights = relative_weights(table[:, varying], table[:, -1])
+        order = np.argsort(-weights, kind="stable")
+        return KeyDrivers(people, True, tuple(varying[index] for index in order))
+    likely_first = np.argsort(-share_first, kind="stable")
+    covered = np.cumsum(share_first[likely_first])
+    enough = int(np.searchsorted(covered, TOP_GROUP - _FLAT)) + 1
+    top_group = sorted(varying[index] for index in likely_first[:enough])
+    return KeyDrivers(people, False, tuple(top_group))
 
 
-def _table(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
-    """People x (predictors, outcome)."""
-    rows, last = np.asarray(predictors, dtype=float), np.asarray(outcome, dtype=float)
-    if rows.ndim != 2 or last.shape != rows.shape[:1]:
+def _as_table(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
+    """One table of people x (predictors, outcome)."""
+    columns, last = np.asarray(predictors, dtype=float), np.asarray(outcome, dtype=float)
+    if columns.ndim != 2 or last.shape != columns.shape[:1]:
         raise ValueError(
-            f"predictors and outcome must hold as many people: {rows.shape} and {last.shape}"
+            f"predictors and outcome must hold as many people: {columns.shape} and {last.shape}"
         )
-    return np.column_stack([rows, last])
+    return np.column_stack([columns, last])
 
 
-def _firsts(table: Floats) -> NDArray[np.int64]:
-    """Which predictor comes first in each draw of blocks of people."""
+def _draw_strongest(table: Floats) -> NDArray[np.int64]:
+    """Which predictor has the largest weight in each of the draws of blocks of people."""
     source = np.random.default_rng(_SEED)
     shuffled = table[source.permutation(len(table))]
     blocks = min(len(table), MOST_BLOCKS)
-    each = np.stack([_products(part) for part in np.array_split(shuffled, blocks)])
+    products = np.stack([_sum_products(block) for block in np.array_split(shuffled, blocks)])
     times = source.multinomial(blocks, np.full(blocks, 1 / blocks), size=DRAWS)
-    first: NDArray[np.int64] = _weights(np.tensordot(times.astype(float), each, axes=1)).argmax(
-        axis=1
-    )
-    return first
+    weights = _weights(np.tensordot(times.astype(float), products, axes=1))
+    strongest: NDArray[np.int64] = weights.argmax(axis=1)
+    return strongest
 
 
-def _products(rows: Floats) -> Floats:
-    """Sums of products of (1, columns) over rows: enough for every mean, variance and correlation."""
-    full = np.column_stack([np.ones(len(rows)), rows])
-    found: Floats = full.T @ full
-    return found
+def _sum_products(rows: Floats) -> Floats:
+    """Sums of products of (1, columns) over rows, which give all means, variances, correlations."""
+    with_ones = np.column_stack([np.ones(len(rows)), rows])
+    products: Floats = with_ones.T @ with_ones
+    return products
 
 
 def _weights(products: Floats) -> Floats:
-    """Relative weights from tables of products (draws x columns x columns); a predictor that does not vary has none."""
+    """Johnson's relative weights (draws x predictors); a predictor that does not vary has weight 0.
+
+    `products` are the sums of `_sum_products` of each draw: draws x columns x columns, in the order
+    1, predictors, outcome. With the correlations R among the predictors and r with the outcome, the
+    orthogonal twins have the slopes R^(-1/2) r, and the weights are (R^(1/2))^2 slopes^2, squared
+    entry by entry. Roots come from the eigenvalues and eigenvectors of R.
+    """
+    correlation = _correlate(products)
+    among = correlation[:, :-1, :-1]
+    with_outcome = correlation[:, :-1, -1]
+    eigenvalues, eigenvectors = np.linalg.eigh(among)
+    eigenvalues = np.maximum(eigenvalues, 0)
+    root = _compose(np.sqrt(eigenvalues), eigenvectors)
+    inverse_roots = 1 / np.sqrt(np.maximum(eigenvalues, _FLAT))
+    inverse_root = _compose(np.where(eigenvalues > _FLAT, inverse_roots, 0), eigenvectors)
+    slopes = np.einsum("dij,dj->di", inverse_root, with_outcome)
+    weights: Floats = np.einsum("dij,dj->di", root**2, slopes**2)
+    return weights
+
+
+def _compose(eigenvalues: Floats, eigenvectors: Floats) -> Floats:
+    """The symmetric matrices (draws x i x j) that have these eigenvalues and eigenvectors."""
+    matrices: Floats = np.einsum("dik,dk,djk->dij", eigenvectors, eigenvalues, eigenvectors)
+    return matrices
+
+
+def _correlate(products: Floats) -> Floats:
+    """The correlations (draws x columns x columns) from the sums of `_sum_products`.
+
+    Those of a column that does not vary are 0; a predictor that does not vary has 1 with itself.
+    """
     number = products[:, 0, 0][:, None, None]
     mean = products[:, 0, 1:] / number[:, 0]
     covariance = products[:, 1:, 1:] / number - mean[:, :, None] * mean[:, None, :]
@@ -111,18 +155,9 @@ def _weights(products: Floats) -> Floats:
     flat = spread <= _FLAT
     scale = np.where(flat, 1, spread)
     correlation = np.where(
-        flat[:, :, None] | flat[:, None, :], 0, covariance / (scale[:, :, None] * scale[:, None, :])
+        flat[:, :, None] | flat[:, None, :],
+        0,
+        covariance / (scale[:, :, None] * scale[:, None, :]),
     )
-    among = correlation[:, :-1, :-1] + np.eye(correlation.shape[1] - 1) * flat[:, :-1, None]
-    lengths, directions = np.linalg.eigh(among)
-    lengths = np.maximum(lengths, 0)
-    root = np.einsum("dik,dk,djk->dij", directions, np.sqrt(lengths), directions)
-    inverse = np.einsum(
-        "dik,dk,djk->dij",
-        directions,
-        np.where(lengths > _FLAT, 1 / np.sqrt(np.maximum(lengths, _FLAT)), 0),
-        directions,
-    )
-    slopes = np.einsum("dij,dj->di", inverse, correlation[:, :-1, -1])
-    weights: Floats = np.einsum("dij,dj->di", root**2, slopes**2)
-    return weights
+    correlation[:, :-1, :-1] += np.eye(correlation.shape[1] - 1) * flat[:, :-1, None]
+    return correlation

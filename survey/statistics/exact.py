@@ -1,7 +1,11 @@
-"""The exact level interval of a proportion: which numbers of satisfied people among N agree with x of n answers.
+"""The exact level interval of a proportion, by Blaker's acceptability for the hypergeometric law.
 
-Blaker, Confidence curves and improved exact confidence intervals for discrete distributions, Canad. J. Statist. 28 (2000),
-for the hypergeometric distribution.
+Blaker, Confidence curves and improved exact confidence intervals for discrete distributions,
+Canad. J. Statist. 28 (2000).
+
+Symbols: `N` people (`population`), of whom an unknown number `K` is satisfied; `n` of them answered
+(`answers`), and `x` of these are satisfied (`successes`). The interval holds every `K` that agrees
+with `x` of `n`: those whose acceptability at `x` is above `alpha`, from the lowest to the highest.
 """
 
 from functools import lru_cache
@@ -17,76 +21,101 @@ LARGEST_TABLE = 60_000
 def kept_counts(
     successes: Whole, answers: Whole, population: Whole, alpha: float
 ) -> tuple[Whole, Whole]:
-    """The smallest and largest number of satisfied people (of each `population`) that `successes` of `answers` do not rule out.
+    """The smallest and the largest K that `successes` of `answers` do not rule out, per cell.
 
-    >>> [ends.tolist() for ends in kept_counts(np.array([6, 19]), np.array([6, 19]), np.array([20, 25]), 0.05)]
-    [[13, 24], [20, 25]]
+    All three arrays have one entry per cell; `alpha` is 1 - confidence.
+
+    >>> x, n, people = np.array([6, 19]), np.array([6, 19]), np.array([20, 25])
+    >>> low, high = kept_counts(x, n, people, 0.05)
+    >>> low.tolist(), high.tolist()
+    ([13, 24], [20, 25])
     """
     low, high = successes.copy(), successes.copy()
     sizes = answers * (population.max(initial=0) + 1) + population
-    for place in _cells_by(np.where(answers < population, sizes, -1)):
-        n, people = int(answers[place[0]]), int(population[place[0]])
+    for cells in _group_cells(np.where(answers < population, sizes, -1)):
+        n, people = int(answers[cells[0]]), int(population[cells[0]])
         if (people + 1) * (n + 1) <= LARGEST_TABLE:
-            low[place], high[place] = (ends[successes[place]] for ends in _table(n, people, alpha))
+            lows, highs = _tabulate_ends(n, people, alpha)
+            low[cells], high[cells] = lows[successes[cells]], highs[successes[cells]]
         else:
-            low[place], high[place] = np.array(
-                [_searched(int(x), n, people, alpha) for x in successes[place]]
-            ).T
-    return _widened(low, high, successes, answers, population)
+            ends = [_search_ends(int(x), n, people, alpha) for x in successes[cells]]
+            low[cells], high[cells] = np.array(ends).T
+    return _widen_to_estimate(low, high, successes, answers, population)
 
 
-def _cells_by(keys: Whole) -> list[Whole]:
-    """The places of the cells that share a key; those with a negative one are left out."""
+def _group_cells(keys: Whole) -> list[Whole]:
+    """The indices of the cells that share a key; cells with a negative key are left out."""
     order = np.argsort(keys, kind="stable")
-    order = order[np.searchsorted(keys[order], 0) :]
+    first_kept = np.searchsorted(keys[order], 0)
+    order = order[first_kept:]
+    if not len(order):
+        return []
     starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
-    return np.split(order, starts[1:]) if len(order) else []
+    return np.split(order, starts[1:])
 
 
-def _widened(low: Whole, high: Whole, x: Whole, n: Whole, people: Whole) -> tuple[Whole, Whole]:
-    """Holds the estimate, and is never a point unless everyone answered (both act only from 95 % response on)."""
-    silent = n < people
-    low = np.where(silent, np.minimum(low, people * x // n), low)
-    high = np.where(silent, np.maximum(high, -(-people * x // n)), high)
-    point = silent & (low == high)
-    return low - (point & (x > 0)), high + (point & (x == 0))
+def _widen_to_estimate(
+    low: Whole, high: Whole, x: Whole, n: Whole, people: Whole
+) -> tuple[Whole, Whole]:
+    """Widens each range until it holds the estimate N x / n, and is no point unless all answered.
+
+    Both act only from 95 % response on.
+    """
+    is_partial = n < people
+    rounded_down = people * x // n
+    rounded_up = -(-people * x // n)
+    low = np.where(is_partial, np.minimum(low, rounded_down), low)
+    high = np.where(is_partial, np.maximum(high, rounded_up), high)
+    is_point = is_partial & (low == high)
+    low = low - (is_point & (x > 0))
+    high = high + (is_point & (x == 0))
+    return low, high
 
 
 @lru_cache(maxsize=1024)
-def _table(answers: int, population: int, alpha: float) -> tuple[Whole, Whole]:
-    """Both ends for every x of an (n, N) at once."""
+def _tabulate_ends(answers: int, population: int, alpha: float) -> tuple[Whole, Whole]:
+    """Both ends for every x of one (n, N) at once, from a table of N + 1 rows and n + 1 columns."""
     satisfied = np.arange(population + 1)
     kept = _acceptability(satisfied, answers, population) > alpha * (1 + SLACK)
     x = np.arange(answers + 1)
-    kept &= (satisfied[:, None] >= x) & (satisfied[:, None] <= x + population - answers)
-    return kept.argmax(axis=0), population - kept[::-1].argmax(axis=0)
+    rows = satisfied[:, None]
+    is_possible = (rows >= x) & (rows <= x + population - answers)
+    kept &= is_possible
+    low = kept.argmax(axis=0)
+    high = population - kept[::-1].argmax(axis=0)
+    return low, high
 
 
 @lru_cache(maxsize=20_000)
-def _searched(successes: int, answers: int, population: int, alpha: float) -> tuple[int, int]:
-    """Both ends for one x, without a table; the high one by symmetry."""
-    return _lowest(successes, answers, population, alpha), population - _lowest(
-        answers - successes, answers, population, alpha
-    )
+def _search_ends(successes: int, answers: int, population: int, alpha: float) -> tuple[int, int]:
+    """Both ends for one x, without a table; the high one by symmetry (K to N - K, x to n - x)."""
+    low = _search_lowest(successes, answers, population, alpha)
+    return low, population - _search_lowest(answers - successes, answers, population, alpha)
 
 
-def _lowest(successes: int, answers: int, population: int, alpha: float) -> int:
-    """The smallest kept count: inwards from where the upper tail alone rules out."""
+def _search_lowest(successes: int, answers: int, population: int, alpha: float) -> int:
+    """The smallest K that is kept: inwards from where the upper tail alone rules out.
+
+    The tail P(X >= x) grows with K, so where it reaches alpha / 2 is found by bisection.
+    """
     first, last = successes, population * successes // answers
-    while first < last:  # the tail P(X >= x) grows with the count
+    while first < last:
         middle = (first + last) // 2
         upper = _mass(np.array([middle]), answers, population)[0, successes:].sum()
-        first, last = (middle + 1, last) if upper <= alpha / 2 * (1 - SLACK) else (first, middle)
-    for count in range(first, successes + population - answers + 1):
-        if _acceptability(np.array([count]), answers, population)[0, successes] > alpha * (
-            1 + SLACK
-        ):
+        if upper <= alpha / 2 * (1 - SLACK):
+            first = middle + 1
+        else:
+            last = middle
+    highest = successes + population - answers
+    for count in range(first, highest + 1):
+        acceptability = _acceptability(np.array([count]), answers, population)[0, successes]
+        if acceptability > alpha * (1 + SLACK):
             return count
-    return successes + population - answers
+    return highest
 
 
 def _mass(satisfied: Whole, answers: int, population: int) -> Floats:
-    """P(X = k) for each count (rows) and each k = 0..n (columns)."""
+    """The hypergeometric P(X = k) for each K in `satisfied` (rows) and each k = 0..n (columns)."""
     from scipy.special import gammaln
 
     log = gammaln(np.arange(population + 2) + 1.0)  # of every factorial that can occur
@@ -94,15 +123,20 @@ def _mass(satisfied: Whole, answers: int, population: int) -> Floats:
     rows = satisfied[:, None]
     others = population - rows
     possible = (k <= rows) & (answers - k <= others)
-    undrawn, unmet = np.where(possible, rows - k, 0), np.where(possible, others - answers + k, 0)
-    found = log[rows] - log[k] - log[undrawn] + log[others] - log[answers - k] - log[unmet]
-    found -= log[population] - log[answers] - log[population - answers]
-    mass: Floats = np.where(possible, np.exp(np.where(possible, found, 0.0)), 0.0)
+    undrawn = np.where(possible, rows - k, 0)
+    undrawn_others = np.where(possible, others - answers + k, 0)
+    log_mass = log[rows] - log[k] - log[undrawn]
+    log_mass = log_mass + log[others] - log[answers - k] - log[undrawn_others]
+    log_mass -= log[population] - log[answers] - log[population - answers]
+    mass: Floats = np.where(possible, np.exp(np.where(possible, log_mass, 0.0)), 0.0)
     return mass
 
 
 def _acceptability(satisfied: Whole, answers: int, population: int) -> Floats:
-    """A_K(x): the probability, under each count K, of results with a tail no larger than that of x."""
+    """Blaker's acceptability for each K in `satisfied` (rows) and each x = 0..n (columns).
+
+    It is the probability, under K, of all results whose smaller tail is no larger than that of x.
+    """
     mass = _mass(satisfied, answers, population)
     lower = np.cumsum(mass, axis=1)
     upper = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
@@ -111,9 +145,8 @@ def _acceptability(satisfied: Whole, answers: int, population: int) -> Floats:
     ranked = np.take_along_axis(tail, order, axis=1)
     total = np.cumsum(np.take_along_axis(mass, order, axis=1), axis=1)
     tied = ranked[:, 1:] <= ranked[:, :-1] * (1 + SLACK)
-    for _ in range(
-        2
-    ):  # by symmetry at most a pair of tails is equal where the mass is not negligible
+    # twice, for by symmetry at most a pair of tails is equal where the mass is not negligible
+    for _ in range(2):
         total[:, :-1] = np.where(tied, total[:, 1:], total[:, :-1])
     result = np.empty_like(total)
     np.put_along_axis(result, order, total, axis=1)

@@ -1,4 +1,9 @@
-"""Level and process intervals of single numbers: shares, means, NPS. Arrays of cells in, arrays out; one cell is an array of one."""
+"""Level and process intervals of single numbers: shares, means and net promoter scores.
+
+Functions in the plural take arrays of cells and give arrays; those in the singular take one cell.
+A level is about the people asked (a `population` is given); without one the range is about the
+process behind the answers. Methods: `exact.py` (Blaker 2000) and `wilson.py` (Wilson 1927).
+"""
 
 from collections.abc import Sequence
 
@@ -35,13 +40,16 @@ def proportion_intervals(
     population: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> Intervals:
-    """Shares `successes / answers` (0..1) with their ranges: about these N people with a population per cell, else about the process.
+    """Shares x / n (0..1) of each cell with their ranges: `successes` x of `answers` n.
 
-    Exact hypergeometric (Blaker 2000) up to 5,000 people, Wilson (1927) otherwise. Refuses negative or fractional
-    numbers, no answers, more successes than answers, more answers than people, a confidence outside (0, 1).
+    With a `population` N per cell the ranges are about these N people, else about the process.
+    Exact hypergeometric (Blaker 2000) up to 5,000 people, Wilson (1927) otherwise.
 
-    >>> found = proportion_intervals([54, 6], [60, 6], [200, 20])
-    >>> found.low.tolist(), found.high.tolist()
+    Refuses negative or fractional numbers, no answers, more successes than answers, more answers
+    than people, a confidence outside (0, 1).
+
+    >>> shares = proportion_intervals([54, 6], [60, 6], [200, 20])
+    >>> shares.low.tolist(), shares.high.tolist()
     ([0.82, 0.65], [0.95, 1.0])
     """
     z = quantile(confidence)
@@ -54,10 +62,10 @@ def proportion_intervals(
     low, high = level_limits(cells, people, z)
     exact = people <= LARGEST_EXACT
     fewest, most = kept_counts(x[exact], n[exact], people[exact], 1 - confidence)
-    low[exact], high[exact] = fewest / people[exact], most / people[exact]
-    return Intervals(
-        x / n, low, high, confidence, _methods(people, n, np.where(exact, EXACT, WILSON + FINITE))
-    )
+    low[exact] = fewest / people[exact]
+    high[exact] = most / people[exact]
+    methods = _name_methods(people, n, np.where(exact, EXACT, WILSON + FINITE))
+    return Intervals(x / n, low, high, confidence, methods)
 
 
 def mean_intervals(
@@ -68,11 +76,14 @@ def mean_intervals(
 ) -> Intervals:
     """Means of a bounded scale in the unit of `values`, with their generalised Wilson ranges.
 
-    `counts` is cells x values, zeros included; `values` the whole scale, ascending. Refuses what cannot be a scale,
-    negative or fractional counts, a cell without answers, more answers than people.
+    `counts` is cells x values, zeros included; `values` the whole scale, ascending. With a
+    `population` per cell the ranges are about these people, else about the process.
 
-    >>> found = mean_intervals([(1, 2, 4, 12, 9), (0, 0, 0, 0, 6)], (1, 2, 3, 4, 5), [60, 20])
-    >>> found.low.round(4).tolist(), found.high.round(4).tolist()
+    Refuses what cannot be a scale, negative or fractional counts, a cell without answers, more
+    answers than people.
+
+    >>> means = mean_intervals([(1, 2, 4, 12, 9), (0, 0, 0, 0, 6)], (1, 2, 3, 4, 5), [60, 20])
+    >>> means.low.round(4).tolist(), means.high.round(4).tolist()
     ([3.5972, 3.7178], [4.2056, 5.0])
     """
     z = quantile(confidence)
@@ -84,14 +95,8 @@ def mean_intervals(
     answers = cells.answers.astype(np.int64)
     people = checked_population(population, answers)
     low, high = level_limits(cells, people, z)
-    return _on_scale(
-        cells,
-        low,
-        high,
-        scale,
-        confidence,
-        _methods(people, answers, np.full(len(low), GENERALISED + FINITE)),
-    )
+    methods = _name_methods(people, answers, np.full(len(low), GENERALISED + FINITE))
+    return _on_scale(cells, low, high, scale, confidence, methods)
 
 
 def nps_intervals(
@@ -101,14 +106,17 @@ def nps_intervals(
     population: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> Intervals:
-    """Net promoter scores (-100..100): promoters minus detractors, with their generalised Wilson ranges.
+    """Net promoter scores (-100..100) with their generalised Wilson ranges.
+
+    The score is the share of promoters minus that of detractors, in percent: the mean of a scale
+    of -100 (detractor), 0 (passive) and 100 (promoter). Refuses what `mean_intervals` refuses.
 
     >>> nps_intervals([36], [18], [6], [200]).low.round(4).tolist()
     [34.2904]
     """
-    named = {"detractors": detractors, "passives": passives, "promoters": promoters}
-    counts = [checked_whole(name, numbers) for name, numbers in named.items()]
-    if len({found.shape for found in counts}) > 1:
+    ascending = {"detractors": detractors, "passives": passives, "promoters": promoters}
+    counts = [checked_whole(name, numbers) for name, numbers in ascending.items()]
+    if len({numbers.shape for numbers in counts}) > 1:
         raise ValueError("promoters, passives and detractors must be of equal length")
     if (np.sum(counts, axis=0) == 0).any():
         raise ValueError("no answers: promoters, passives and detractors are all 0")
@@ -165,7 +173,8 @@ def single_cell(population: int | None) -> list[int] | None:
     return None if population is None else [population]
 
 
-def _methods(people: Whole, answers: Whole, otherwise: Words) -> Words:
+def _name_methods(people: Whole, answers: Whole, otherwise: Words) -> Words:
+    """The name of each cell's method: its own words where everyone answered."""
     return np.where(people == answers, EVERYONE, otherwise)
 
 
@@ -177,5 +186,12 @@ def _on_scale(
     confidence: float,
     method: Words,
 ) -> Intervals:
-    a, width = scale[0], scale[-1] - scale[0]
-    return Intervals(a + width * cells.mean, a + width * low, a + width * high, confidence, method)
+    """Intervals in the unit of the scale, from means and ends on the unit scale."""
+    lowest, width = scale[0], scale[-1] - scale[0]
+    return Intervals(
+        lowest + width * cells.mean,
+        lowest + width * low,
+        lowest + width * high,
+        confidence,
+        method,
+    )

@@ -1,4 +1,4 @@
-"""Before a wave: what it will be able to prove, given how many people are asked and how many of them answer."""
+"""Before a wave: what it will be able to show, given how many are asked and how many answer."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,18 @@ from survey.statistics.wilson import Summary
 
 USUAL_SHARE = 0.7
 RATES = (0.4, 0.6, 0.8)
-FOUND_FACTOR = 1.5  # a change of so many half-widths is found about three times in four (measured.json: planned-change-found)
+# A change of so many half-widths is found about three times in four
+# (measured.json: planned-change-found).
+FOUND_FACTOR = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What so many answers allow: the range around a usual share (None: too few to show), and the change that would have shown."""
+    """What so many answers allow.
+
+    `level` is the range around a usual share, None when the answers are too few to be shown;
+    `change` the change between two waves that would probably be found, None when too few.
+    """
 
     invited: int
     rate: float
@@ -40,60 +46,55 @@ class Outlook:
 def outlook(
     invited: int, rate: float, share: float = USUAL_SHARE, confidence: float = 0.95
 ) -> Outlook:
-    """What to expect of a wave when this share of the invited answers; refuses fewer than one invited and rates outside (0, 1].
+    """What to expect of a wave with so many `invited`, when the share `rate` of them answers.
 
-    >>> found = outlook(100, 0.6)
-    >>> found.answers, found.level.low, found.level.high, round(found.change, 2)
+    `share` is the satisfied share to expect (0..1). Refuses fewer than one invited and rates
+    outside (0, 1].
+
+    >>> expected = outlook(100, 0.6)
+    >>> expected.answers, expected.level.low, expected.level.high, round(expected.change, 2)
     (60, 0.62, 0.77, 0.24)
     """
     people = int(checked_whole("invited", invited, lowest=1))
     if not 0 < checked_number("rate", rate) <= 1:
         raise ValueError(f"rate must lie within 0..1, and above 0: {rate!r}")
     answers = round(people * rate)
-    level = (
-        proportion_interval(
-            round(checked_fraction("share", share) * answers), answers, people, confidence
-        )
-        if answers >= SHARE_FROM
-        else None
-    )
-    return Outlook(
-        people,
-        rate,
-        answers,
-        level,
-        detectable_change(answers, share, confidence) if answers >= DETAIL_FROM else None,
-    )
+    level = change = None
+    if answers >= SHARE_FROM:
+        satisfied = round(checked_fraction("share", share) * answers)
+        level = proportion_interval(satisfied, answers, people, confidence)
+    if answers >= DETAIL_FROM:
+        change = detectable_change(answers, share, confidence)
+    return Outlook(people, rate, answers, level, change)
 
 
 def detectable_change(answers: int, share: float = USUAL_SHARE, confidence: float = 0.95) -> float:
-    """The change between two waves of so many answers each that would probably be found, for a share near this one (0..1).
+    """The smallest change between two waves of so many answers each that would probably be found.
+
+    The change is one of a share (0..1) near `share`; "probably" is about three times in four.
 
     >>> [round(100 * detectable_change(n)) for n in (12, 36, 60, 120, 360, 600)]
     [51, 31, 24, 17, 10, 8]
     """
     n = int(checked_whole("answers", answers, lowest=1))
-    wave = Summary(
-        np.array([round(checked_fraction("share", share) * n) / n]), np.array([float(n)])
-    )
-    found = mover_interval(wave, wave, 1.0, quantile(confidence))[0]
-    return FOUND_FACTOR * (found.high - found.low) / 2
+    satisfied = round(checked_fraction("share", share) * n)
+    wave = Summary(np.array([satisfied / n]), np.array([float(n)]))
+    no_change = mover_interval(wave, wave, 1.0, quantile(confidence))[0]
+    return FOUND_FACTOR * (no_change.high - no_change.low) / 2
 
 
 def chance_of_answers(invited: int, at_least: int = DETAIL_FROM, rate: float = 0.65) -> float:
-    """How likely at least so many answers come in when everybody answers with this probability (binomial).
+    """How likely at least so many answers come in when each answers with probability `rate`.
+
+    The upper tail of the binomial distribution of `invited` draws; 0 when fewer are invited.
 
     >>> [round(100 * chance_of_answers(n)) for n in (10, 12, 15, 19)]
     [1, 15, 56, 91]
     """
     from scipy.special import bdtrc
 
-    people, fewest = (
-        int(checked_whole("invited", invited, lowest=1)),
-        int(checked_whole("at_least", at_least)),
-    )
-    return (
-        float(bdtrc(fewest - 1, people, checked_fraction("rate", rate)))
-        if people >= fewest
-        else 0.0
-    )
+    people = int(checked_whole("invited", invited, lowest=1))
+    fewest = int(checked_whole("at_least", at_least))
+    if people < fewest:
+        return 0.0
+    return float(bdtrc(fewest - 1, people, checked_fraction("rate", rate)))

@@ -1,7 +1,7 @@
-"""Several waves of the same people as one: the answers are pooled, but count no more than those of one wave.
+"""Several waves of the same people as one: the answers are pooled, but weigh as much as one wave's.
 
-Who answers four waves is four times the same person, not four people; so the score is that of all answers together, and its
-number of answers the mean of the waves.
+Who answers four waves is four times the same person, not four people; so the score is that of all
+answers together, and its number of answers is the mean of the waves'.
 """
 
 from collections.abc import Sequence
@@ -18,23 +18,26 @@ POOLED = "generalised Wilson, waves pooled"
 def pooled_interval(
     waves: Sequence[Sequence[int]], values: Sequence[float], confidence: float = 0.95
 ) -> Interval:
-    """The mean of all answers with the range about the process that one wave of the mean size has, in the unit of `values`.
+    """The mean of all answers with the range about the process, in the unit of `values`.
 
-    `waves` are counts per value, one row a wave. Refuses what `mean_intervals` refuses, and no waves.
+    The range is as wide as that of one wave of the mean size. `waves` are counts per value, one row
+    a wave. Refuses what `mean_intervals` refuses, and no waves.
 
-    >>> i = pooled_interval([(13, 29), (13, 25), (13, 31), (12, 28)], (0, 1))  # 113 of 164 satisfied, 41 answers a wave
+    In the example 113 of 164 answers are satisfied, and there are 41 answers a wave:
+
+    >>> i = pooled_interval([(13, 29), (13, 25), (13, 31), (12, 28)], (0, 1))
     >>> round(i.estimate, 4), round(i.low, 4), round(i.high, 4)
     (0.689, 0.5364, 0.8093)
     """
     z = quantile(confidence)
     scale = checked_values(values)
-    found = _summary(waves, scale, "waves")
-    low, high = found.limits(z)
-    a, width = scale[0], scale[-1] - scale[0]
+    summary = _summarise_waves(waves, scale, "waves")
+    low, high = summary.limits(z)
+    lowest, width = scale[0], scale[-1] - scale[0]
     return Interval(
-        a + width * float(found.mean[0]),
-        a + width * float(low[0]),
-        a + width * float(high[0]),
+        lowest + width * float(summary.mean[0]),
+        lowest + width * float(low[0]),
+        lowest + width * float(high[0]),
         confidence,
         POOLED,
     )
@@ -46,7 +49,7 @@ def pooled_difference(
     values: Sequence[float],
     confidence: float = 0.95,
 ) -> Difference:
-    """The change from one pool of waves to another; put the later one first.
+    """The pool of waves `first` minus the pool `second`, with range and p-value; later one first.
 
     >>> d = pooled_difference([(13, 29), (13, 25)], [(20, 20), (18, 22)], (0, 1))
     >>> round(d.estimate, 3), round(d.p_value, 3)
@@ -54,14 +57,16 @@ def pooled_difference(
     """
     z = quantile(confidence)
     scale = checked_values(values)
-    return mover_interval(
-        _summary(first, scale, "first"), _summary(second, scale, "second"), scale[-1] - scale[0], z
-    )[0]
+    summary_1 = _summarise_waves(first, scale, "first")
+    summary_2 = _summarise_waves(second, scale, "second")
+    return mover_interval(summary_1, summary_2, scale[-1] - scale[0], z)[0]
 
 
-def _summary(waves: Sequence[Sequence[int]], scale: Sequence[float], name: str) -> Summary:
+def _summarise_waves(waves: Sequence[Sequence[int]], scale: Sequence[float], name: str) -> Summary:
+    """One summary of all waves together, with the mean number of answers of a wave."""
     if not len(waves):
         raise ValueError(f"{name} must hold at least one wave")
     table = checked_counts(waves, scale, name)
-    found = moments(table.sum(axis=0, keepdims=True), scale)
-    return Summary(found.mean, np.array([table.sum(axis=1).mean()]) / found.dispersion)
+    pooled = moments(table.sum(axis=0, keepdims=True), scale)
+    mean_answers = np.array([table.sum(axis=1).mean()])
+    return Summary(pooled.mean, mean_answers / pooled.dispersion)

@@ -1,4 +1,8 @@
-"""What those who did not answer could change."""
+"""What those who did not answer could change: the feasible range and the break-even.
+
+Both are arithmetic, without a model: x of n answers are satisfied, N people were asked, and each of
+the N - n silent ones is satisfied or not.
+"""
 
 from typing import Any
 
@@ -21,24 +25,24 @@ def feasible_ranges(successes: ArrayLike, answers: ArrayLike, population: ArrayL
     [0.3214]
     """
     x, n = checked_successes(successes, answers)
-    people = checked_population(_given(population), n)
-    return Intervals(
-        x / n, x / people, (x + people - n) / people, 1.0, np.full(len(n), "feasible range")
-    )
+    people = checked_population(_require_population(population), n)
+    lowest, highest = x / people, (x + people - n) / people
+    return Intervals(x / n, lowest, highest, 1.0, np.full(len(n), "feasible range"))
 
 
 def break_evens(
     successes: ArrayLike, answers: ArrayLike, population: ArrayLike, target: float
 ) -> "np.ma.MaskedArray[Any, Any]":
-    """The share of each cell's silent people who would have to be satisfied for the target to be met; masked where everyone answered.
+    """The share of each cell's silent people who must be satisfied for the target to be met.
 
-    At most 0: met whatever they think; above 1: missed whatever they think. Refuses a target outside 0..1, so 80 too.
+    Masked where everyone answered. At most 0: met whatever they think; above 1: missed whatever
+    they think. Refuses a target outside 0..1, so 80 too.
 
     >>> break_evens([45, 9], [62, 12], [140, 12], 0.8).round(3).tolist()
     [0.859, None]
     """
     x, n = checked_successes(successes, answers)
-    people = checked_population(_given(population), n)
+    people = checked_population(_require_population(population), n)
     needed = people * checked_fraction("target", target)
     silent = people - n
     return np.ma.masked_array((needed - x) / np.maximum(silent, 1), mask=silent == 0)
@@ -60,11 +64,12 @@ def break_even(successes: int, answers: int, population: int, target: float) -> 
     >>> round(break_even(45, 62, 140, 0.8), 3)
     0.859
     """
-    found: float | None = break_evens([successes], [answers], [population], target).tolist()[0]
-    return found
+    share: float | None = break_evens([successes], [answers], [population], target).tolist()[0]
+    return share
 
 
-def _given(population: ArrayLike) -> ArrayLike:
+def _require_population(population: ArrayLike) -> ArrayLike:
+    """The population itself; refuses None, alone or in a list."""
     if population is None or (isinstance(population, list) and None in population):
         raise ValueError("population must be given")
     return population

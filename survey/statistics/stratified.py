@@ -1,7 +1,9 @@
-"""The company's value from its reporting groups, each weighted by the people it has, not by those who answered.
+"""The company's value from its reporting groups, each weighted by the people it has.
 
-Post-stratification: Cochran, Sampling Techniques (1977), chapter 5; the limits are the generalised Wilson's. The level speaks
-about the people invited; its twin about the process, so without the correction for a finite population.
+Post-stratification: Cochran, Sampling Techniques (1977), chapter 5; the limits are those of the
+generalised Wilson interval (`wilson.py`). A group (stratum) h with N_h people has the weight
+W_h = N_h / N, however many of them answered. The level is about the people invited; the process
+interval is not, so it has no correction for a finite population.
 """
 
 from collections.abc import Sequence
@@ -29,32 +31,42 @@ LEVEL, PROCESS = "post-stratified generalised Wilson", "post-stratified generali
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """Cells x strata: people, their share of all, and the moments of their answers on the unit scale; an unused stratum has no people."""
+    """The strata of each cell, as arrays of cells x strata.
+
+    `people` is N_h, `weight` W_h, their share of all, and `moments` are those of their answers on
+    the unit scale. A stratum that a cell does not have has no people.
+    """
 
     people: Whole
     weight: Floats
-    found: Moments
+    moments: Moments
 
     @property
     def mean(self) -> Floats:
-        """The weighted mean of each cell."""
-        found: Floats = (self.weight * self.found.mean).sum(axis=1)
-        return found
+        """The weighted mean of each cell, on the unit scale."""
+        mean: Floats = (self.weight * self.moments.mean).sum(axis=1)
+        return mean
 
     def summary(self, correction: Floats | float = 1.0) -> Summary:
-        """Mean and effective number of answers, each stratum's variance multiplied by its correction."""
-        centre = (self.weight * self.found.centre).sum(axis=1)
-        each = self.found.variance / np.maximum(self.found.answers, 1) * correction
-        variance = (self.weight**2 * each).sum(axis=1)
-        return Summary(
-            self.mean, centre * (1 - centre) / np.maximum(variance, np.finfo(float).tiny)
-        )
+        """Each cell's weighted mean and effective number of answers.
+
+        The variance of each stratum's mean is multiplied by its `correction`.
+        """
+        centre = (self.weight * self.moments.centre).sum(axis=1)
+        variances = self.moments.variance / np.maximum(self.moments.answers, 1) * correction
+        variance = (self.weight**2 * variances).sum(axis=1)
+        effective = centre * (1 - centre) / np.maximum(variance, np.finfo(float).tiny)
+        return Summary(self.mean, effective)
 
 
 def checked_strata(population: ArrayLike, counts: ArrayLike, values: Sequence[float]) -> Strata:
-    """Strata from people (cells x strata) and answers (cells x strata x values); people 0 mark a stratum that a cell does not have.
+    """The strata of cells from their people and their counts.
 
-    Refuses no strata, a stratum with people but without answers or with more answers than people, and answers without people.
+    `population` is cells x strata, with 0 for a stratum that a cell does not have; `counts` is
+    cells x strata x values.
+
+    Refuses no strata, a stratum with people but without answers or with more answers than people,
+    and answers without people.
     """
     people, table = checked_whole("population", population), checked_whole("counts", counts)
     if table.ndim != 3:
@@ -88,10 +100,11 @@ def checked_strata(population: ArrayLike, counts: ArrayLike, values: Sequence[fl
 def stratified_intervals(
     population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95
 ) -> Intervals:
-    """Population-weighted means over groups in the unit of `values`, with their ranges about all their people.
+    """Population-weighted means in the unit of `values`, with their ranges about all the people.
 
-    `population` is cells x strata, `counts` cells x strata x values; for a share: values (0, 1) and counts (others, successes). Cells
-    with fewer strata are filled up with people 0. One stratum gives exactly `mean_intervals`. Refuses what `checked_strata` refuses.
+    `population` is cells x strata, `counts` cells x strata x values; for a share the counts are
+    (others, successes) on the values (0, 1). Cells with fewer strata are filled up with people 0.
+    One stratum gives exactly `mean_intervals`. Refuses what `checked_strata` refuses.
 
     >>> stratified_intervals([[12, 40]], [[(2, 8), (12, 14)]], (0, 1)).estimate.round(4).tolist()
     [0.5988]
@@ -99,25 +112,29 @@ def stratified_intervals(
     z = quantile(confidence)
     scale = checked_values(values)
     strata = checked_strata(population, counts, scale)
-    silent = strata.people - strata.found.answers
-    low, high = strata.summary(silent / np.maximum(strata.people - 1, 1)).limits(z)
-    share = strata.weight / np.maximum(strata.people, 1)
-    positive = strata.found.answers * strata.found.mean
+    silent = strata.people - strata.moments.answers
+    correction = silent / np.maximum(strata.people - 1, 1)
+    low, high = strata.summary(correction).limits(z)
+    share = strata.weight / np.maximum(strata.people, 1)  # that one person has in the whole
+    positive = strata.moments.answers * strata.moments.mean
+    lowest = (share * positive).sum(axis=1)
+    highest = (share * (positive + silent)).sum(axis=1)
     everyone = ~silent.any(axis=1)
-    low = np.where(everyone, strata.mean, np.maximum(low, (share * positive).sum(axis=1)))
-    high = np.where(
-        everyone, strata.mean, np.minimum(high, (share * (positive + silent)).sum(axis=1))
-    )
-    return _on_scale(strata.mean, low, high, scale, confidence, np.where(everyone, EVERYONE, LEVEL))
+    low = np.where(everyone, strata.mean, np.maximum(low, lowest))
+    high = np.where(everyone, strata.mean, np.minimum(high, highest))
+    methods = np.where(everyone, EVERYONE, LEVEL)
+    return _on_scale(strata.mean, low, high, scale, confidence, methods)
 
 
 def stratified_process_intervals(
     population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95
 ) -> Intervals:
-    """The same means with their ranges about the process: what the service would give for ever more people in these proportions.
+    """The same means as `stratified_intervals`, with their ranges about the process.
 
-    >>> found = stratified_process_intervals([[12, 40]], [[(2, 8), (12, 14)]], (0, 1))
-    >>> found.low.round(4).tolist(), found.high.round(4).tolist()
+    They tell what the service would give for ever more people in these proportions.
+
+    >>> means = stratified_process_intervals([[12, 40]], [[(2, 8), (12, 14)]], (0, 1))
+    >>> means.low.round(4).tolist(), means.high.round(4).tolist()
     ([0.4378], [0.741])
     """
     z = quantile(confidence)
@@ -128,10 +145,11 @@ def stratified_process_intervals(
 
 
 def effective_answers(strata: Sequence[Stratum]) -> float:
-    """How many answers, spread evenly over the groups, would weigh as much: Kish's effective sample size.
+    """Kish's effective sample size: how many answers, spread evenly over the groups, weigh as much.
 
-    1 / sum(W^2 / n), a function of numbers of people and answers alone (Kish, Survey Sampling, 1965, section 11.7). Equal to the
-    number of answers when all groups answer at the same rate, smaller otherwise.
+    1 / sum(W_h^2 / n_h), a function of numbers of people and answers alone (Kish, Survey Sampling,
+    1965, section 11.7). Equal to the number of answers when all groups answer at the same rate,
+    smaller otherwise. Refuses a stratum without answers or with more answers than people.
 
     >>> round(effective_answers([Stratum(12, (2, 8)), Stratum(40, (12, 14))]), 1)
     35.6
@@ -174,9 +192,9 @@ def as_arrays(strata: Sequence[Stratum]) -> tuple[Whole, ArrayLike]:
         raise ValueError("strata must hold at least one stratum")
     if len({len(stratum.counts) for stratum in strata}) > 1:
         raise ValueError("counts of all strata must be of equal length")
-    return checked_whole("population", [[stratum.population for stratum in strata]], lowest=1), [
-        [stratum.counts for stratum in strata]
-    ]
+    populations = [[stratum.population for stratum in strata]]
+    counts = [[stratum.counts for stratum in strata]]
+    return checked_whole("population", populations, lowest=1), counts
 
 
 def _on_scale(
@@ -187,7 +205,12 @@ def _on_scale(
     confidence: float,
     method: ArrayLike,
 ) -> Intervals:
-    a, width = scale[0], scale[-1] - scale[0]
+    """Intervals in the unit of the scale, from means and ends on the unit scale."""
+    lowest, width = scale[0], scale[-1] - scale[0]
     return Intervals(
-        a + width * mean, a + width * low, a + width * high, confidence, np.asarray(method)
+        lowest + width * mean,
+        lowest + width * low,
+        lowest + width * high,
+        confidence,
+        np.asarray(method),
     )

@@ -1,4 +1,7 @@
-"""When a number is not shown, and which groups are counted together. Only counts and names decide."""
+"""When a number is not shown, and which groups are counted together; only counts and names decide.
+
+Primary and complementary suppression: Hundepool et al., Statistical Disclosure Control (2012).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +17,11 @@ WIDEST = 0.5  # of the scale: a wider range says too little to be printed
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Groups counted as one: the name they are published under, people invited, answers, and the groups it holds."""
+    """Groups counted as one.
+
+    `name` is what they are published under, `members` the names of the groups it holds; `invited`
+    and `answers` are theirs together.
+    """
 
     name: str
     invited: int
@@ -23,7 +30,7 @@ class Merged:
 
 
 def joined_group_name(names: Sequence[str]) -> str:
-    """Names in order as a person lists them.
+    """The names in alphabetical order, as a person lists them.
 
     >>> joined_group_name(["Legal", "Finance", "Board"])
     'Board, Finance and Legal'
@@ -33,70 +40,89 @@ def joined_group_name(names: Sequence[str]) -> str:
 
 
 def merge_to_invited(groups: Sequence[tuple[str, int]], minimum: int = 8) -> tuple[Merged, ...]:
-    """The partition to freeze at launch: while a group has fewer than `minimum` invited, it joins the smallest other.
+    """The partition to freeze at launch: groups merged to at least `minimum` invited.
 
-    >>> [(g.name, g.invited) for g in merge_to_invited([("Sales", 20), ("Legal", 3), ("Board", 2), ("Service", 15)])]
+    While a group has fewer, it joins the smallest other. `groups` are names and people invited.
+
+    >>> groups = [("Sales", 20), ("Legal", 3), ("Board", 2), ("Service", 15)]
+    >>> [(group.name, group.invited) for group in merge_to_invited(groups)]
     [('Board, Legal and Service', 20), ('Sales', 20)]
     """
-    return _merge(
-        [Merged(name, invited, 0, (name,)) for name, invited in groups], minimum, by="invited"
-    )
+    single = [Merged(name, invited, 0, (name,)) for name, invited in groups]
+    return _merge_smallest(single, minimum, by="invited")
 
 
 def merge_small(
     groups: Sequence[tuple[str, int, int]], minimum: int = SHARE_FROM
 ) -> tuple[Merged, ...]:
-    """The groups to publish after counting: while one has fewer than `minimum` answers, it joins the smallest other.
+    """The groups to publish after counting: merged to at least `minimum` answers.
 
-    >>> [(g.name, g.answers) for g in merge_small([("Sales", 20, 14), ("Service", 15, 9), ("Finance", 9, 4), ("Legal", 8, 3)])]
+    While a group has fewer, it joins the smallest other. `groups` are names, people invited and
+    answers.
+
+    >>> groups = [("Sales", 20, 14), ("Service", 15, 9), ("Finance", 9, 4), ("Legal", 8, 3)]
+    >>> [(group.name, group.answers) for group in merge_small(groups)]
     [('Finance and Legal', 7), ('Sales', 14), ('Service', 9)]
     """
-    return _merge(
-        [Merged(name, invited, answers, (name,)) for name, invited, answers in groups],
-        minimum,
-        by="answers",
-    )
+    single = [Merged(name, invited, answers, (name,)) for name, invited, answers in groups]
+    return _merge_smallest(single, minimum, by="answers")
 
 
 def hidden_cells(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[str]:
-    """The groups to hide on one question: those below the threshold, and further ones until together they reach it.
+    """The groups to hide on one question: those below the threshold, and others to protect them.
+
+    Further ones are hidden, the smallest first, until there are two and together they reach the
+    threshold. `answers` are the groups' names and their numbers of answers to the question.
 
     >>> sorted(hidden_cells([("A", 14), ("B", 12), ("C", 9)], 10))
     ['B', 'C']
     """
-    ranked = sorted(answers, key=lambda cell: (cell[1], cell[0]))
-    small = [cell for cell in ranked if cell[1] < threshold]
-    if not small:
+    ascending = sorted(answers, key=lambda group: (group[1], group[0]))
+    hidden = [group for group in ascending if group[1] < threshold]
+    if not hidden:
         return frozenset()
-    hidden, rest = small, ranked[len(small) :]
-    while rest and (len(hidden) < 2 or sum(count for _, count in hidden) < threshold):
-        hidden, rest = [*hidden, rest[0]], rest[1:]
+    for group in ascending[len(hidden) :]:
+        hidden_answers = sum(count for _, count in hidden)
+        if len(hidden) >= 2 and hidden_answers >= threshold:
+            break
+        hidden.append(group)
     return frozenset(name for name, _ in hidden)
 
 
 def neighbouring_band(counts: Sequence[int], first_code: int) -> str | None:
-    """The words for answers that all lie on two neighbouring points, or None where they spread further.
+    """The words for answers that all lie on two neighbouring points; None where they do not.
 
-    A unanimous answer reads like the mixed case: 5 and 4 both as "all 4 or 5", 1 as "all 1 or 2". The two points of a unanimous answer
-    never straddle the edge of the two best: 3 reads "all 2 or 3", for beside a share of 0 % "all 3 or 4" would say that all are 3.
+    `counts` are answers per point, `first_code` is the number of the first point.
 
-    >>> neighbouring_band((0, 0, 0, 0, 6), 1), neighbouring_band((0, 0, 7, 0, 0), 1), neighbouring_band((0, 3, 0, 4, 0), 1)
-    ('all 4 or 5', 'all 2 or 3', None)
+    A unanimous answer reads like the mixed case: 5 and 4 both as "all 4 or 5", 1 as "all 1 or 2".
+    The two points of a unanimous answer never straddle the edge of the two best: 3 reads "all 2 or
+    3", for beside a share of 0 % "all 3 or 4" would say that all are 3.
+
+    >>> neighbouring_band((0, 0, 0, 0, 6), 1), neighbouring_band((0, 0, 7, 0, 0), 1)
+    ('all 4 or 5', 'all 2 or 3')
+    >>> neighbouring_band((0, 3, 0, 4, 0), 1) is None
+    True
     """
-    used = [at for at, count in enumerate(counts) if count]
+    used = [point for point, count in enumerate(counts) if count]
     if not used or used[-1] - used[0] > 1:
         return None
     low = used[0]
-    if len(used) == 1 and low and low != len(counts) - 2:
+    is_unanimous = len(used) == 1
+    first_of_two_best = len(counts) - 2
+    if is_unanimous and low and low != first_of_two_best:
         low -= 1
     return f"all {first_code + low} or {first_code + low + 1}"
 
 
 def too_wide(interval: Interval, width: float) -> bool:
-    """Whether a range is wider than half its scale (`width`), so that it says too little to be printed.
+    """Whether a range is wider than half its scale, so that it says too little to be printed.
 
-    >>> too_wide(Interval(0.7, 0.4, 0.9, 0.95, ""), 1.0), too_wide(Interval(0.7, 0.15, 0.9, 0.95, ""), 1.0)
-    (False, True)
+    `width` is that of the scale: 4 for answers from 1 to 5.
+
+    >>> too_wide(Interval(0.7, 0.4, 0.9, 0.95, ""), 1.0)
+    False
+    >>> too_wide(Interval(0.7, 0.15, 0.9, 0.95, ""), 1.0)
+    True
     """
     return interval.high - interval.low > width * WIDEST + 1e-9
 
@@ -119,18 +145,19 @@ def shared_by_enough(comments: int) -> bool:
     return comments >= THEME_FROM
 
 
-def _merge(groups: list[Merged], minimum: int, *, by: str) -> tuple[Merged, ...]:
-    left = list(groups)
-    while len(left) > 1:
-        left.sort(key=lambda group: (getattr(group, by), group.name))
-        if getattr(left[0], by) >= minimum:
+def _merge_smallest(groups: list[Merged], minimum: int, *, by: str) -> tuple[Merged, ...]:
+    """Joins the two smallest groups until none has fewer than `minimum` of what `by` names."""
+    while len(groups) > 1:
+        groups = sorted(groups, key=lambda group: (getattr(group, by), group.name))
+        smallest, second, *rest = groups
+        if getattr(smallest, by) >= minimum:
             break
-        a, b, *rest = left
-        members = tuple(sorted((*a.members, *b.members)))
-        left = [
-            Merged(
-                joined_group_name(members), a.invited + b.invited, a.answers + b.answers, members
-            ),
-            *rest,
-        ]
-    return tuple(sorted(left, key=lambda group: group.name))
+        members = tuple(sorted((*smallest.members, *second.members)))
+        joined = Merged(
+            joined_group_name(members),
+            smallest.invited + second.invited,
+            smallest.answers + second.answers,
+            members,
+        )
+        groups = [joined, *rest]
+    return tuple(sorted(groups, key=lambda group: group.name))

@@ -1,4 +1,8 @@
-"""What the functions return, and the checks they share: everything is checked over whole arrays of cells at once."""
+"""What the functions of this room return, and the checks of what they are given.
+
+The checks are made over whole arrays of cells at once; each raises ValueError with the argument's
+name and the first value that is wrong.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +21,10 @@ Whole = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with the range compatible with the data, in the unit of the values; low <= estimate <= high always."""
+    """An estimate with the range compatible with the data, in the unit of the values.
+
+    Always low <= estimate <= high.
+    """
 
     estimate: float
     low: float
@@ -33,7 +40,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Intervals of many cells: four arrays with one entry per cell, all with the same confidence."""
+    """Intervals of many cells: arrays with one entry per cell, all with the same confidence."""
 
     estimate: Floats
     low: Floats
@@ -99,7 +106,10 @@ class Stratum:
 
 
 def quantile(confidence: float) -> float:
-    """The two-sided normal quantile; refuses anything not strictly between 0 and 1, so 95 too."""
+    """The two-sided normal quantile z: 1.96 for 0.95.
+
+    Refuses a confidence not strictly between 0 and 1, so 95 too.
+    """
     if not 0 < checked_number("confidence", confidence) < 1:
         raise ValueError(f"confidence must lie strictly between 0 and 1: {confidence!r}")
     from scipy.special import ndtri
@@ -108,23 +118,23 @@ def quantile(confidence: float) -> float:
 
 
 def checked_reals(name: str, values: ArrayLike) -> Floats:
-    """Finite numbers of any kind; refuses text, NaN and infinities, by name and value."""
-    found = _rectangular(name, values)
-    if found.dtype.kind not in "iufb":
+    """Finite numbers as an array; refuses text, NaN and infinities, by name and value."""
+    array = _as_rectangle(name, values)
+    if array.dtype.kind not in "iufb":
         raise ValueError(f"{name} must be a number: {values!r}")
-    found = found.astype(np.float64)
-    endless = ~np.isfinite(found)
+    reals = array.astype(np.float64)
+    endless = ~np.isfinite(reals)
     if endless.any():
-        raise ValueError(f"{name} must be finite: {found[endless].flat[0].item()!r}")
-    return found
+        raise ValueError(f"{name} must be finite: {reals[endless].flat[0].item()!r}")
+    return reals
 
 
 def checked_number(name: str, value: float) -> float:
-    """One finite number."""
-    found = checked_reals(name, value)
-    if found.ndim:
+    """One finite number; refuses anything else."""
+    number = checked_reals(name, value)
+    if number.ndim:
         raise ValueError(f"{name} must be one number: {value!r}")
-    return float(found)
+    return float(number)
 
 
 def checked_fraction(name: str, value: float) -> float:
@@ -135,24 +145,28 @@ def checked_fraction(name: str, value: float) -> float:
 
 
 def checked_whole(name: str, values: ArrayLike, *, lowest: int = 0) -> Whole:
-    """Whole numbers of any kind, each at least `lowest`; refuses fractions, NaN, what is too small or too large, by name and value."""
-    found = _rectangular(name, values)
-    if found.dtype.kind not in "iufb":
+    """Whole numbers as an array, each at least `lowest` and at most 2^53.
+
+    Refuses fractions, NaN, what is too small or too large, by name and value; 3.0 is whole.
+    """
+    array = _as_rectangle(name, values)
+    if array.dtype.kind not in "iufb":
         raise ValueError(f"{name} must be a whole number: {values!r}")
-    if found.dtype.kind == "f":
-        fractions = ~(np.isfinite(found) & (np.floor(found) == found))
+    if array.dtype.kind == "f":
+        fractions = ~(np.isfinite(array) & (np.floor(array) == array))
         if fractions.any():
-            raise ValueError(f"{name} must be a whole number: {found[fractions].flat[0].item()!r}")
-    small = found < lowest
+            raise ValueError(f"{name} must be a whole number: {array[fractions].flat[0].item()!r}")
+    small = array < lowest
     if small.any():
-        raise ValueError(f"{name} must be at least {lowest}: {found[small].flat[0].item()!r}")
-    large = found > LARGEST
+        raise ValueError(f"{name} must be at least {lowest}: {array[small].flat[0].item()!r}")
+    large = array > LARGEST
     if large.any():
-        raise ValueError(f"{name} must be at most {LARGEST}: {found[large].flat[0].item()!r}")
-    return found.astype(np.int64)
+        raise ValueError(f"{name} must be at most {LARGEST}: {array[large].flat[0].item()!r}")
+    return array.astype(np.int64)
 
 
-def _rectangular(name: str, values: ArrayLike) -> NDArray[Any]:
+def _as_rectangle(name: str, values: ArrayLike) -> NDArray[Any]:
+    """The values as an array; refuses rows of unequal length."""
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -160,7 +174,7 @@ def _rectangular(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def checked_successes(successes: ArrayLike, answers: ArrayLike) -> tuple[Whole, Whole]:
-    """Successes and answers per cell, at least one answer each and no more successes than answers."""
+    """Successes x and answers n per cell: at least one answer, no more successes than answers."""
     n, x = checked_whole("answers", answers, lowest=1), checked_whole("successes", successes)
     if n.shape != x.shape or n.ndim != 1:
         raise ValueError(f"successes and answers must be of equal length: {x.shape} and {n.shape}")
@@ -169,46 +183,49 @@ def checked_successes(successes: ArrayLike, answers: ArrayLike) -> tuple[Whole, 
 
 
 def checked_counts(counts: ArrayLike, values: Sequence[float], name: str = "counts") -> Whole:
-    """Counts as cells x values: as many as there are values, and at least one answer in each cell."""
-    found = checked_whole(name, counts)
-    if found.ndim != 2:
+    """Counts as cells x values: one per value of the scale, at least one answer in each cell."""
+    table = checked_whole(name, counts)
+    if table.ndim != 2:
         raise ValueError(f"{name} must hold one row of counts per cell")
-    if found.shape[1] != len(values):
+    if table.shape[1] != len(values):
         raise ValueError(
-            f"{name} and values must be of equal length: {found.shape[1]} and {len(values)}"
+            f"{name} and values must be of equal length: {table.shape[1]} and {len(values)}"
         )
     refuse_where(
-        found.sum(axis=1) == 0, lambda at: f"{name} holds no answers: {tuple(found[at].tolist())!r}"
+        table.sum(axis=1) == 0,
+        lambda at: f"{name} holds no answers: {tuple(table[at].tolist())!r}",
     )
-    return found
+    return table
 
 
 def checked_values(values: Sequence[float]) -> tuple[float, ...]:
     """A whole scale: two or more finite values, strictly ascending."""
-    found = tuple(checked_reals("values", values).ravel().tolist())
-    if len(found) < 2:
+    scale = tuple(checked_reals("values", values).ravel().tolist())
+    if len(scale) < 2:
         raise ValueError(f"values must hold at least two points: {values!r}")
-    if any(a >= b for a, b in pairwise(found)):
+    if any(lower >= upper for lower, upper in pairwise(scale)):
         raise ValueError(f"values must ascend strictly: {values!r}")
-    if found[-1] - found[0] == float("inf"):
+    if scale[-1] - scale[0] == float("inf"):
         raise ValueError(f"values lie too far apart: {values!r}")
-    return found
+    return scale
 
 
 def checked_population(population: ArrayLike, answers: Whole) -> Whole:
     """People per cell: at least one, and at least as many as answered."""
-    found = checked_whole("population", population, lowest=1)
-    if found.shape != answers.shape:
+    people = checked_whole("population", population, lowest=1)
+    if people.shape != answers.shape:
         raise ValueError(
-            f"population must have one entry per cell: {found.shape} for {answers.shape}"
+            f"population must have one entry per cell: {people.shape} for {answers.shape}"
         )
     refuse_where(
-        answers > found, lambda at: f"answers ({answers[at]}) exceed the population ({found[at]})"
+        answers > people,
+        lambda at: f"answers ({answers[at]}) exceed the population ({people[at]})",
     )
-    return found
+    return people
 
 
 def refuse_where(wrong: NDArray[np.bool_], say: Callable[[tuple[int, ...]], str]) -> None:
-    """Raises ValueError about the first cell that is wrong."""
+    """Raises ValueError about the first wrong cell; `say` makes the sentence from its index."""
     if wrong.any():
-        raise ValueError(say(tuple(int(part) for part in np.argwhere(wrong)[0])))
+        first = tuple(int(part) for part in np.argwhere(wrong)[0])
+        raise ValueError(say(first))

@@ -1,4 +1,4 @@
-"""The one place that compares a range with a target, or a difference with chance."""
+"""Verdicts: the one place that compares a range with a target, or a difference with chance."""
 
 from enum import StrEnum
 
@@ -26,7 +26,9 @@ class Direction(StrEnum):
 
 
 def verdict(interval: Interval, target: float) -> Verdict:
-    """Meets when the whole range is at or above the target, misses when all of it is below; unrounded.
+    """Meets when the whole range is at or above the target, misses when all of it is below.
+
+    Compared as they are, without rounding.
 
     >>> verdict(Interval(0.9, 0.82, 0.95, 0.95, ""), 0.8).value
     'meets'
@@ -39,16 +41,20 @@ def verdict(interval: Interval, target: float) -> Verdict:
     return Verdict.TOO_CLOSE
 
 
-def direction(found: Difference, q_value: float, answers: tuple[int, int]) -> Direction:
-    """Up or down only when chance would rarely do it among all comparisons of a report, and both sides have 10 answers.
+def direction(difference: Difference, q_value: float, answers: tuple[int, int]) -> Direction:
+    """Up or down where a difference is clear, else unclear.
 
-    The range must leave out zero as well, which at q <= 0.05 it always does: p < 0.05 exactly when the 95 % range excludes 0.
+    It is clear when chance would rarely do it among all comparisons of a report (`q_value`, see
+    `adjust_p_values`), and both sides have 10 `answers`. The range must leave out zero as well,
+    which at q <= 0.05 it always does: p < 0.05 exactly when the 95 % range excludes 0.
 
     >>> direction(Difference(0.2, 0.05, 0.33, 0.008), 0.03, (70, 80)).value
     'up'
     >>> direction(Difference(0.2, 0.05, 0.33, 0.008), 0.09, (70, 80)).value
     'unclear'
     """
-    if not q_value <= CLEAR_Q or min(answers) < COMPARED_FROM or found.low <= 0 <= found.high:
+    has_enough_answers = min(answers) >= COMPARED_FROM
+    holds_zero = difference.low <= 0 <= difference.high
+    if not q_value <= CLEAR_Q or not has_enough_answers or holds_zero:
         return Direction.UNCLEAR
-    return Direction.UP if found.estimate > 0 else Direction.DOWN
+    return Direction.UP if difference.estimate > 0 else Direction.DOWN

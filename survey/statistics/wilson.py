@@ -1,7 +1,9 @@
-"""The generalised Wilson interval: means, NPS, and proportions of a process, in array form over cells.
+"""The generalised Wilson interval: means, NPS, and proportions of a process, over arrays of cells.
 
-Wilson, J. Am. Statist. Assoc. 22 (1927) for proportions. For bounded scales the variance of the answers, with one imagined answer
-at each end, takes the place of p(1 - p): an effective number of answers n / phi. Finite populations: n (N - 1) / (N - n).
+Wilson, J. Am. Statist. Assoc. 22 (1927) for proportions. For bounded scales the variance of the
+answers, with one imagined answer at each end, takes the place of p (1 - p): their dispersion phi is
+that variance divided by p (1 - p), and n / phi is an effective number of answers. About a finite
+population of N people, n becomes n (N - 1) / (N - n).
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,11 @@ LOWEST_DISPERSION = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Answers on the unit scale, one entry per cell: number, mean, the regularised mean, and the dispersion phi around it."""
+    """Answers on the unit scale 0..1, one entry per cell.
+
+    `answers` is their number n, `mean` their mean, `centre` the mean with one imagined answer at
+    each end, and `dispersion` phi around that centre.
+    """
 
     answers: Floats
     mean: Floats
@@ -25,52 +31,72 @@ class Moments:
 
     @property
     def variance(self) -> Floats:
-        """The regularised variance of one answer."""
+        """The variance of one answer, with the two imagined answers."""
         return self.dispersion * self.centre * (1 - self.centre)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a Wilson interval is made of, on the unit scale, one entry per cell: a mean and an effective number of answers."""
+    """A mean on the unit scale and an effective number of answers, one entry per cell.
+
+    They are all that a Wilson interval is made of.
+    """
 
     mean: Floats
     effective: Floats
 
     def limits(self, z: float | Floats) -> tuple[Floats, Floats]:
-        """Both ends at this quantile."""
+        """Both ends of Wilson's interval at the normal quantile `z`.
+
+        In the formula p is the mean, n the effective number of answers, and r = z^2 / n.
+        """
         r = z * z / self.effective
-        centre = (self.mean + r / 2) / (1 + r)
-        half = np.sqrt(r * self.mean * (1 - self.mean) + r * r / 4) / (1 + r)
-        return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+        p = self.mean
+        centre = (p + r / 2) / (1 + r)
+        half_width = np.sqrt(r * p * (1 - p) + r * r / 4) / (1 + r)
+        low = np.clip(centre - half_width, 0, 1)
+        high = np.clip(centre + half_width, 0, 1)
+        return low, high
 
 
 def moments(counts: ArrayLike, values: ArrayLike) -> Moments:
-    """Moments of cells: `counts` is (... x values), `values` the ascending scale, mapped to 0..1; a cell without answers has mean 0."""
+    """The moments of each cell's answers.
+
+    `counts` is (... x values); `values` is the ascending scale, mapped to 0..1. A cell without
+    answers has mean 0.
+    """
     table = np.asarray(counts, dtype=float)
     scale = np.asarray(values, dtype=float)
     unit = (scale - scale[0]) / (scale[-1] - scale[0])
     answers = table.sum(axis=-1)
-    first, second = table @ unit, table @ unit**2
-    centre = (first + 1) / (answers + 2)
-    spread = (second + 1) / (answers + 2) - centre**2
-    dispersion = np.clip(spread / (centre * (1 - centre)), LOWEST_DISPERSION, 1.0)
-    return Moments(answers, first / np.maximum(answers, 1), centre, dispersion)
+    total = table @ unit
+    total_of_squares = table @ unit**2
+    mean = total / np.maximum(answers, 1)
+    # The two imagined answers are 0 and 1.
+    centre = (total + 1) / (answers + 2)
+    variance = (total_of_squares + 1) / (answers + 2) - centre**2
+    dispersion = np.clip(variance / (centre * (1 - centre)), LOWEST_DISPERSION, 1.0)
+    return Moments(answers, mean, centre, dispersion)
 
 
-def summarise_process(found: Moments) -> Summary:
-    """About the process behind the answers: no correction for a finite population."""
-    return Summary(found.mean, found.answers / found.dispersion)
+def summarise_process(cells: Moments) -> Summary:
+    """The summary about the process behind the answers: not corrected for a finite population."""
+    return Summary(cells.mean, cells.answers / cells.dispersion)
 
 
-def level_limits(found: Moments, people: Whole, z: float) -> tuple[Floats, Floats]:
-    """Both ends on the unit scale about these people: corrected, and cut to what is still possible; a point where all answered."""
-    silent = people - found.answers
+def level_limits(cells: Moments, people: Whole, z: float) -> tuple[Floats, Floats]:
+    """Both ends on the unit scale about these people (`people` is N per cell) at the quantile `z`.
+
+    Corrected for the finite population, and cut to what is still possible, whatever the silent
+    think; a point where everyone answered.
+    """
+    silent = people - cells.answers
+    is_partial = silent > 0
     share = silent / np.maximum(people - 1, 1)
-    corrected = Summary(
-        found.mean, found.answers / found.dispersion / np.where(silent > 0, share, 1)
-    )
-    low, high = corrected.limits(z)
-    positive = found.answers * found.mean
-    low = np.where(silent > 0, np.maximum(low, positive / people), found.mean)
-    high = np.where(silent > 0, np.minimum(high, (positive + silent) / people), found.mean)
+    effective = cells.answers / cells.dispersion / np.where(is_partial, share, 1)
+    low, high = Summary(cells.mean, effective).limits(z)
+    positive = cells.answers * cells.mean
+    lowest, highest = positive / people, (positive + silent) / people
+    low = np.where(is_partial, np.maximum(low, lowest), cells.mean)
+    high = np.where(is_partial, np.minimum(high, highest), cells.mean)
     return low, high

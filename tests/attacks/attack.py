@@ -1,6 +1,7 @@
 """An attack: what it tries on a world, and the faults that it must catch.
 
-A test file defines `ATTACK = Attack(...)` and tests it with the two functions at the end; `report.py` finds it by that name.
+A test file defines `ATTACK = Attack(...)` and tests it with the two functions at the end;
+`report.py` finds it by that name.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +23,12 @@ FRESH = 1000
 
 @dataclass(frozen=True)
 class Attack:
-    """One attack of the table: `what` is a sentence for an employee; `attempt` gives the evidence that one world holds.
+    """One attack of the table: `what` is a sentence for an employee.
 
-    Each fault is tried on worlds of 12 on each of its databases (`only` names them where a fault belongs to one).
+    `attempt` gives the evidence that one world holds.
+
+    Each fault is tried on worlds of 12 on each of its databases (`only` names them where a fault
+    belongs to one).
     """
 
     id: str
@@ -78,7 +82,9 @@ def verdicts(
 
 
 def assert_at_chance(attack: Attack, worlds: Worlds, database: str, n: int) -> None:
-    """The attack finds nothing; what it finds once is looked at again on fresh seeds, for chance finds something once in 1,000."""
+    """The attack finds nothing; what it finds once is looked at again on fresh seeds, for chance
+    finds something once in 1,000.
+    """
     found = verdicts(attack, worlds, database, n, SEEDS[n])
     if again := {verdict.name for verdict in found if verdict.found}:
         fresh = tuple(Random(seed).randrange(FRESH, FRESH**2) for seed in SEEDS[n])

@@ -16,7 +16,10 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An attack on PostgreSQL is a proof; `make test` tries them on SQLite. Worlds of a kind serve one process, which makes each once."""
+    """An attack on PostgreSQL is a proof; `make test` tries them on SQLite.
+
+    Worlds of a kind serve one process, which makes each once.
+    """
     for test in items:
         if HERE in test.path.parents and "postgresql" in traits(test):
             test.add_marker(proof("attacks"))

@@ -153,7 +153,10 @@ def ballots_with_created_at(app: Flask) -> Iterator[None]:
 
 @contextmanager
 def responses_with_created_at(app: Flask) -> Iterator[None]:
-    """The same on what is counted: the time of sending, kept inside the ballot, written beside the scores."""
+    """The same on what is counted.
+
+    The time of sending, kept inside the ballot, written beside the scores.
+    """
     _execute("ALTER TABLE response ADD COLUMN created_at TEXT")
     real_keep, real_store, sent = answering._keep, service.store_counted, dict[str, str]()
 

@@ -43,7 +43,10 @@ def sqlite_pages(database: bytes) -> Iterator[Page]:
 
 
 def log_frames(log: bytes) -> Iterator[tuple[Page, int]]:
-    """The frames of a write-ahead log as they lie there, stale ones too; with the size of the database where a commit ends, else 0."""
+    """The frames of a write-ahead log as they lie there, stale ones too.
+
+    With the size of the database where a commit ends, else 0.
+    """
     if len(log) <= _WAL_HEADER:
         return
     size = struct.unpack(">I", log[8:12])[0]
@@ -58,7 +61,10 @@ def free_pages(database: bytes) -> int:
 
 
 def order_in_pages(pages: Sequence[Page], owners: Mapping[bytes, int]) -> dict[str, list[int]]:
-    """Per kind of page, the owners of these ids in the order in which cells were put on the pages: from the end of each to its start."""
+    """Per kind of page, the owners of these ids in the order in which cells were put on the pages.
+
+    From the end of each to its start.
+    """
     found: dict[str, list[int]] = {"table": [], "index": []}
     for page in pages:
         places = sorted(
@@ -71,7 +77,10 @@ def order_in_pages(pages: Sequence[Page], owners: Mapping[bytes, int]) -> dict[s
 
 
 def _place(page: Page, owners: Mapping[bytes, int]) -> str:
-    """A table without row numbers has leaves like an index; there the id comes first in its cell, before the wave's."""
+    """A table without row numbers has leaves like an index.
+
+    There the id comes first in its cell, before the wave's.
+    """
     first = min((at for key in owners if (at := page.octets.find(key)) >= 0), default=-1)
     return (
         "index"
@@ -110,7 +119,9 @@ class Tuple:
 
 
 def heap(path: Path) -> Iterator[Tuple]:
-    """The row versions that a table's file still points at, dead ones too, in the order of their places."""
+    """The row versions that a table's file still points at, dead ones too, in the order of their
+    places.
+    """
     content = path.read_bytes()
     for at in range(0, len(content), _PG_PAGE):
         page = content[at : at + _PG_PAGE]

@@ -1,10 +1,13 @@
-"""When an attack has found something: more hits than chance, an order that follows another, or a thing that must not be there.
+"""When an attack has found something.
+
+More hits than chance, an order that follows another, or a thing that must not be there.
 
 An attack gives `Evidence`, each piece under a name:
 
-* `Matching`: "I say that this answer is of this person", one pair per answer. A random matching hits once on average, and
-  its hits over R worlds have Poisson(R); more than the 99.9 % quantile is a find. So is a mean Kendall tau (between the
-  order of the persons and the order of the answers) beyond 3.29 standard deviations. A matching is also judged backwards.
+* `Matching`: "I say that this answer is of this person", one pair per answer. A random matching
+  hits once on average, and its hits over R worlds have Poisson(R); more than the 99.9 % quantile is
+  a find. So is a mean Kendall tau (between the order of the persons and the order of the answers)
+  beyond 3.29 standard deviations. A matching is also judged backwards.
 * an `int`: things that must not be there at all. Any is a find.
 """
 
@@ -23,7 +26,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The owners of the answers as the attacker says, and as they are: the same length, in the attacker's order.
+    """The owners of the answers as the attacker says, and as they are.
+
+    The same length, in the attacker's order.
 
     Owners are numbers; the smaller, the earlier in the order that the attacker starts from.
     """
@@ -77,9 +82,12 @@ class Verdict:
 
 
 def by_order(owners: Sequence[int], reference: Sequence[int]) -> Matching:
-    """The matching "the first answer is of the first person": owners in the order of their answers, persons in theirs.
+    """The matching "the first answer is of the first person".
 
-    Persons who have no answer among these are left out, so that the attacker is as well informed as can be.
+    Owners in the order of their answers, persons in theirs.
+
+    Persons who have no answer among these are left out, so that the attacker is as well informed as
+    can be.
     """
     present = set(owners)
     place = {
@@ -90,7 +98,10 @@ def by_order(owners: Sequence[int], reference: Sequence[int]) -> Matching:
 
 
 def judge(runs: Sequence[Evidence]) -> list[Verdict]:
-    """One verdict per name over the evidence of all worlds; a name that some worlds lack is judged over those that have it."""
+    """One verdict per name over the evidence of all worlds.
+
+    A name that some worlds lack is judged over those that have it.
+    """
     names = dict.fromkeys(name for evidence in runs for name in evidence)
     return [
         _judge(name, [evidence[name] for evidence in runs if name in evidence]) for name in names

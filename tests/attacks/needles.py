@@ -1,4 +1,7 @@
-"""Looking for a secret in files, however it is written there: raw, hex, base64, in an address, in UTF-16, compressed."""
+"""Looking for a secret in files, however it is written there.
+
+Raw, hex, base64, in an address, in UTF-16, compressed.
+"""
 
 import base64
 import re

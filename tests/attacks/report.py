@@ -1,7 +1,8 @@
 """`make attack`: every attack in full, as a table, and as the file that `/promise` prints.
 
-Attacks on worlds run on 20 worlds of 12 and 20 of 60 people on each database; what is found is looked at again on 20 fresh ones.
-The other attacks are tests of their own and run as such. After LONGEST seconds no new world is begun, and the table says so.
+Attacks on worlds run on 20 worlds of 12 and 20 of 60 people on each database; what is found is
+looked at again on 20 fresh ones. The other attacks are tests of their own and run as such. After
+LONGEST seconds no new world is begun, and the table says so.
 """
 
 import importlib
@@ -77,7 +78,8 @@ def main() -> None:
         rhythm = _rhythm(ground)
     told = {attack.id: attack.what for attack in attacks}
     for module in (module for module in modules if not hasattr(module, "ATTACK")):
-        number, _, what = (module.__doc__ or "").strip().splitlines()[0].partition(": ")
+        first_paragraph = (module.__doc__ or "").strip().partition("\n\n")[0]
+        number, _, what = " ".join(first_paragraph.split()).partition(": ")
         told[number] = what[:1].upper() + what[1:]
         verdict, caught[number] = _as_tests(module)
         lines.append(Line(number, "both", "", verdict, 1))
@@ -157,7 +159,10 @@ def _faults(ground: Ground, attack: Attack) -> dict[str, bool]:
 
 
 def _rhythm(ground: Ground) -> Verdict:
-    """Whether the time of an answer tells a used code from an unknown one: medians within 5 %, no order of ranks (Mann & Whitney, 1947)."""
+    """Whether the time of an answer tells a used code from an unknown one.
+
+    Medians within 5 %, no order of ranks (Mann & Whitney, 1947).
+    """
     for _ in range(ATTEMPTS):
         times = _times(ground)
         medians = [median(times[kind]) for kind in ("used", "unknown")]
@@ -192,7 +197,10 @@ def _times(ground: Ground) -> dict[str, list[float]]:
 
 
 def _as_tests(module: ModuleType) -> tuple[Verdict, dict[str, bool]]:
-    """An attack that is a test of its own: failures of the attack itself, and whether the tests of its faults passed."""
+    """An attack that is a test of its own.
+
+    Failures of the attack itself, and whether the tests of its faults passed.
+    """
     with tempfile.TemporaryDirectory(prefix="attack-") as place:
         result = Path(place) / "result.xml"
         command = [
@@ -228,7 +236,10 @@ def _print(lines: list[Line], caught: dict[str, dict[str, bool]]) -> None:
     for line in sorted(lines, key=lambda line: int(line.attack[1:])):
         v = line.verdict
         order = f"{v.tau:>+8.3f}{v.tau_limit:>7.3f}" if v.tau_limit else f"{'':15}"
-        head = f"{line.attack:7}{line.where:12}{line.n:>4}{line.worlds:>8}{v.linked:>8}{v.chance:>8}{v.limit:>7}{order}"
+        head = (
+            f"{line.attack:7}{line.where:12}{line.n:>4}{line.worlds:>8}"
+            f"{v.linked:>8}{v.chance:>8}{v.limit:>7}{order}"
+        )
         click.echo(
             f"{head} "
             f" {'FOUND: ' + v.name if v.found else 'at chance' if v.chance else 'nothing found'}"

@@ -14,7 +14,9 @@ from tests.attacks.world import World
 
 
 def attempt(world: World) -> Evidence:
-    """Answers in the order of their rows and of their keys, which every index ends with, against every order of persons."""
+    """Answers in the order of their rows and of their keys, which every index ends with, against
+    every order of persons.
+    """
     found: dict[str, Matching | int] = {}
     for table, rows in world.answer_rows().items():
         by_key = sorted(rows, key=lambda pair: bytes(pair[0]["id"]))

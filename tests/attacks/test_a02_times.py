@@ -28,7 +28,10 @@ _END = 4_000_000_000
 
 
 def attempt(world: World) -> Evidence:
-    """Times on the side of the answers; times in rows that answering has written; times beside persons, by their order."""
+    """Times on the side of the answers; times in rows that answering has written.
+
+    Times beside persons, by their order.
+    """
     found: dict[str, Matching | int] = {}
     for copy in (world.before, world.after):
         for table in ANSWERS:

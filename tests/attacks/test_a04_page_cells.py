@@ -15,7 +15,9 @@ from tests.attacks.world import Copy, World
 
 
 def attempt(world: World) -> Evidence:
-    """Cells of answers and comments, on table and index pages, in the file before, at and after the count."""
+    """Cells of answers and comments, on table and index pages, in the file before, at and after the
+    count.
+    """
     found: dict[str, Matching | int] = {}
     for copy in (world.before, world.counted, world.after):
         pages = live_pages(copy)

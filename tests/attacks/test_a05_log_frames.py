@@ -15,7 +15,10 @@ from tests.attacks.world import Copy, World
 
 
 def attempt(world: World) -> Evidence:
-    """Words in any log before the count; which answers first appear in which commit; what is left of the log after the cleaning."""
+    """Words in any log before the count; which answers first appear in which commit.
+
+    What is left of the log after the cleaning.
+    """
     found: dict[str, Matching | int] = {
         "plain text in the logs before counting": sum(
             len(words_in(log_of(copy), world.words)) for copy in (*world.copies, world.before)

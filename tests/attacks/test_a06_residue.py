@@ -22,7 +22,9 @@ _LEADING_BACK = ("invitation", "token", "ballot")
 
 
 def attempt(world: World) -> Evidence:
-    """Words outside the rows that hold them, and marks, codes and ballots of which anything is left after the cleaning."""
+    """Words outside the rows that hold them, and marks, codes and ballots of which anything is left
+    after the cleaning.
+    """
     found: dict[str, int] = {
         f"words that no row holds, {copy.folder.name}": _loose_words(world, copy)
         for copy in world.kept
@@ -56,7 +58,7 @@ def _held(gaps: Iterable[bytes], marks: list[bytes]) -> int:
 
 
 def _loose_words(world: World, copy: Copy) -> int:
-    """How often a comment's word stands in the database's files beyond the rows that a query finds."""
+    """How often a comment's word stands in the database's files beyond the rows of a query."""
     seen = [row["text"] for row in copy.rows("comment")]
     times = sum((words_in(path.read_bytes(), world.words) for path in _files(copy)), Counter[str]())
     return sum(
@@ -65,7 +67,10 @@ def _loose_words(world: World, copy: Copy) -> int:
 
 
 def _allowed(copy: Copy) -> int:
-    """Until the log is cleared, a counted comment stands in it too: more than once, as its page filled."""
+    """Until the log is cleared, a counted comment stands in it too.
+
+    More than once, as its page filled.
+    """
     return 1_000_000 if copy.folder.name == "counted" else 1
 
 

@@ -27,7 +27,10 @@ SHORTEST = 5
 
 
 def attempt(world: World) -> Evidence:
-    """Whose backup first showed a value of a counted row; and the same with the backups of every fifth answer."""
+    """Whose backup first showed a value of a counted row.
+
+    And the same with the backups of every fifth answer.
+    """
     found: dict[str, Matching | int] = {}
     for table, rows in world.answer_rows().items():
         for name, copies in {

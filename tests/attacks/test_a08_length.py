@@ -15,7 +15,9 @@ from tests.attacks.world import World
 
 
 def attempt(world: World) -> Evidence:
-    """Lengths beyond the one there may be, in every copy, and room for the database to store them shorter."""
+    """Lengths beyond the one there may be, in every copy, and room for the database to store them
+    shorter.
+    """
     lengths = {len(row["sealed"]) for copy in world.kept for row in copy.rows("ballot")}
     dump = (world.before.folder / "dump.sql").read_text()
     compressed = (

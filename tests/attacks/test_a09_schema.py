@@ -1,4 +1,6 @@
-"""A9: what the live schema of either database would allow: a way from an answer to a person, a time, a serial number."""
+"""A9: what the live schema of either database would allow: a way from an answer to a person, a
+time, a serial number.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -62,7 +64,10 @@ def foreign_keys() -> int:
 
 
 def telltale_columns() -> int:
-    """Columns whose name, type or default tells a time, an order or a person; on the persons' side, of answering."""
+    """Columns whose name, type or default tells a time, an order or a person.
+
+    On the persons' side, of answering.
+    """
     inspector = inspect(db.engine)
     found = 0
     for table in ANSWERS:
@@ -105,7 +110,9 @@ def missing_checks() -> int:
 
 
 def kinds_of_tables() -> int:
-    """Tables that are not stored as they must be, and settings of the connection that are not as they must be."""
+    """Tables that are not stored as they must be, and settings of the connection that are not as
+    they must be.
+    """
     if db.engine.dialect.name == "postgresql":
         stored = (
             "SELECT attstorage FROM pg_attribute WHERE attrelid = 'ballot'::regclass AND attname ="
@@ -139,7 +146,10 @@ LINTS: dict[str, Callable[[], int]] = {
 
 
 def attempt(world: World) -> Evidence:
-    """The lint of the live schema; and whose comment stands beside whose scores, by row, key and order."""
+    """The lint of the live schema.
+
+    And whose comment stands beside whose scores, by row, key and order.
+    """
     with world.live():
         found: dict[str, Matching | int] = {name: lint() for name, lint in LINTS.items()}
     answers = world.answer_rows()

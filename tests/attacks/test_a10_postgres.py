@@ -1,4 +1,6 @@
-"""A10: what PostgreSQL notes of its own accord: the transaction of each row, its place, dead rows, the write-ahead log."""
+"""A10: what PostgreSQL notes of its own accord: the transaction of each row, its place, dead rows,
+the write-ahead log.
+"""
 
 import re
 from collections import defaultdict
@@ -23,7 +25,9 @@ _RECORD = re.compile(
 
 
 def attempt(world: World) -> Evidence:
-    """The transaction numbers, places and log records of answers, against those of the marks that burned the codes."""
+    """The transaction numbers, places and log records of answers, against those of the marks that
+    burned the codes.
+    """
     found: dict[str, Matching | int] = {}
     burned = {person: int(xmin) for person, xmin in _burns(world).items()}
     for copy in (world.before, world.counted, world.after):
@@ -63,7 +67,9 @@ def _burns(world: World) -> dict[int, str]:
 
 
 def _nearest(written: list[tuple[int, int]], burned: dict[int, int]) -> Matching:
-    """Each answer said to be of the person whose mark its transaction follows most closely, where one alone does."""
+    """Each answer said to be of the person whose mark its transaction follows most closely, where
+    one alone does.
+    """
     pairs = []
     for xmin, owner in written:
         distance = {
@@ -76,7 +82,10 @@ def _nearest(written: list[tuple[int, int]], burned: dict[int, int]) -> Matching
 
 
 def _persons_afterwards(world: World) -> dict[str, Matching | int]:
-    """What the invitations still say once all is counted: who answered, and when in the order of all."""
+    """What the invitations still say once all is counted.
+
+    Who answered, and when in the order of all.
+    """
     person = {invitation: number for number, invitation in enumerate(world.invitation_ids)}
     rows = [row for row in world.after.rows("invitation") if row["wave_id"] == world.wave.id]
     ordered = [
@@ -92,7 +101,9 @@ def _persons_afterwards(world: World) -> dict[str, Matching | int]:
 
 
 def _log(world: World, burned: dict[int, int]) -> dict[str, Matching | int]:
-    """The log by transaction: rows written to the answer tables beside or after a burn, and the order of the count's inserts."""
+    """The log by transaction: rows written to the answer tables beside or after a burn, and the
+    order of the count's inserts.
+    """
     name_of = {
         file: name
         for copy in (world.before, world.counted)

@@ -1,4 +1,6 @@
-"""A11: logs of the web server, the application, the database and whatever stands before them: no code, nothing to join by."""
+"""A11: logs of the web server, the application, the database and whatever stands before them: no
+code, nothing to join by.
+"""
 
 import http.client
 import logging
@@ -44,7 +46,10 @@ WAIT = 60
 
 
 def attempt(world: World) -> Evidence:
-    """Codes, their hashes, invitations and ballots in any log; the order of a log that notes every request, beside that of the answers."""
+    """Codes, their hashes, invitations and ballots in any log.
+
+    The order of a log that notes every request, beside that of the answers.
+    """
     logs = [path for path in world.after.files if path.parent.name == "logs"]
     if world.database == "postgresql":
         with world.live():

@@ -1,4 +1,6 @@
-"""A12: no word that anybody wrote, no code and no mark of a person beside their word, in any file, however it is encoded."""
+"""A12: no word that anybody wrote, no code and no mark of a person beside their word, in any file,
+however it is encoded.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -62,7 +64,10 @@ def beside_their_word(world: World, paths: list[Path]) -> int:
 
 
 def attempt(world: World) -> Evidence:
-    """Words before the count; codes at any time, but in the letters that carry them; marks beside words afterwards."""
+    """Words before the count; codes at any time, but in the letters that carry them.
+
+    Marks beside words afterwards.
+    """
     before = [
         path for copy in (*world.copies[:: world.n // 3], world.before) for path in copy.files
     ]

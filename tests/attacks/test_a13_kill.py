@@ -1,6 +1,8 @@
-"""A13: counting killed with SIGKILL: what the kill leaves leads nobody to an answer, and the key is gone only after the commit.
+"""A13: counting killed with SIGKILL: what the kill leaves leads nobody to an answer, and the key is
+gone only after the commit.
 
-That nothing is lost or doubled at twenty random points is shown in `tests/answering/test_kill.py`, whose tools serve here.
+That nothing is lost or doubled at twenty random points is shown in `tests/answering/test_kill.py`,
+whose tools serve here.
 """
 
 from collections.abc import Callable, Iterator
@@ -63,7 +65,9 @@ def test_a_killed_count_leaves_no_order_and_keeps_the_key_until_all_is_counted(
 
 @contextmanager
 def key_destroyed_first(app: Flask) -> Iterator[None]:
-    """The key goes as soon as the ballots have been opened, before the commit, which a crash then prevents."""
+    """The key goes as soon as the ballots have been opened, before the commit, which a crash then
+    prevents.
+    """
     real = counting.responses.open_ballots
 
     def opened(wave_id: str, private: bytes, _progress: object = None) -> object:

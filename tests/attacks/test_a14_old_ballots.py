@@ -1,4 +1,6 @@
-"""A14: after the count, whoever kept every ballot looks for the wave's key in everything that is left."""
+"""A14: after the count, whoever kept every ballot looks for the wave's key in everything that is
+left.
+"""
 
 import base64
 import binascii
@@ -35,7 +37,10 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{43,}")
 
 
 def raw_candidates(content: bytes) -> Iterator[bytes]:
-    """Every 32 octets in a row that may be random: few zeros, some beyond ASCII, few alike. The rest is text or empty space."""
+    """Every 32 octets in a row that may be random: few zeros, some beyond ASCII, few alike.
+
+    The rest is text or empty space.
+    """
     octets = np.frombuffer(content, dtype=np.uint8)
     if len(octets) < LENGTH:
         return

@@ -1,4 +1,6 @@
-"""A15: everything published of random organisations, over waves and the year, subtracted, weighed and solved in whole numbers."""
+"""A15: everything published of random organisations, over waves and the year, subtracted, weighed
+and solved in whole numbers.
+"""
 
 import itertools
 from collections import Counter
@@ -41,9 +43,12 @@ ASKED = Questionnaire.of(
 )  # fmt: skip
 # How often each point is chosen, and how many opt out or leave it blank.
 HABITS = {
-    "OVR1": ((0.05, 0.1, 0.2, 0.4, 0.25), 0.0), "RES1": ((0.05, 0.1, 0.2, 0.4, 0.25), 0.45), "FIX1": ((0.25, 0.75), 0.35),
-    "NPS1": ((0.03,) * 7 + (0.2, 0.25, 0.2, 0.14), 0.25), "EFF2": ((0.2, 0.3, 0.2, 0.15, 0.1, 0.05), 0.1),
-}  # fmt: skip
+    "OVR1": ((0.05, 0.1, 0.2, 0.4, 0.25), 0.0),
+    "RES1": ((0.05, 0.1, 0.2, 0.4, 0.25), 0.45),
+    "FIX1": ((0.25, 0.75), 0.35),
+    "NPS1": ((0.03,) * 7 + (0.2, 0.25, 0.2, 0.14), 0.25),
+    "EFF2": ((0.2, 0.3, 0.2, 0.15, 0.1, 0.05), 0.1),
+}
 Document = dict[str, Any]
 
 
@@ -58,7 +63,9 @@ class Story:
 
 @dataclass
 class Loot:
-    """What an attacker found: unions below the minimum, single cells, cells narrowed to less than half, of all that were open."""
+    """What an attacker found: unions below the minimum, single cells, cells narrowed to less than
+    half, of all that were open.
+    """
 
     unions: int = 0
     exact: int = 0
@@ -74,8 +81,11 @@ class Loot:
 
 def invented(source: Random, departments: Mapping[str, int], minimum: int) -> Tally:
     """One wave: who answers, what they say, groups merged as the product merges them."""
-    answered = {name: sum(source.random() < rate for _ in range(size)) for (name, size), rate in zip(
-        departments.items(), [source.uniform(0.35, 0.95) for _ in departments], strict=True)}  # fmt: skip
+    rates = [source.uniform(0.35, 0.95) for _ in departments]
+    answered = {
+        name: sum(source.random() < rate for _ in range(size))
+        for (name, size), rate in zip(departments.items(), rates, strict=True)
+    }
     merged = merge_small(
         [(name, size, answered[name]) for name, size in departments.items()], minimum
     )
@@ -108,7 +118,9 @@ def story(seed: int) -> Story:
 
 
 def told(tallies: Sequence[Tally], minimums: Sequence[int]) -> Story:
-    """The documents of these waves, a quarter apart, each with all earlier ones for its changes and its year."""
+    """The documents of these waves, a quarter apart, each with all earlier ones for its changes and
+    its year.
+    """
     documents: list[Document] = []
     earlier: list[EarlierWave] = []
     for at, (tally, minimum) in enumerate(zip(tallies, minimums, strict=True)):
@@ -122,7 +134,10 @@ def told(tallies: Sequence[Tally], minimums: Sequence[int]) -> Story:
 
 
 def loot(found: Story, *, by_group: bool = False) -> Loot:
-    """All attacks on one organisation; `by_group` when the attacker knows that the company's value weighs every group apart."""
+    """All attacks on one organisation.
+
+    `by_group` when the attacker knows that the company's value weighs every group apart.
+    """
     total = Loot(
         refused=sum(
             bool(publication_faults(doc, found.documents[:at]))
@@ -160,7 +175,9 @@ def measures(document: Document, question: str, statistic: str) -> dict[str | No
 
 
 def subtracted(document: Document, tally: Tally) -> int:
-    """Unions of true groups with fewer answers than a figure needs that follow from everything said about the figure."""
+    """Unions of true groups with fewer answers than a figure needs that follow from everything said
+    about the figure.
+    """
     solved = 0
     for table in published_tables(document):
         space = Space(table.facts)
@@ -180,7 +197,9 @@ def weighed(
     *,
     by_group: bool,
 ) -> Loot:
-    """Hidden shares solved in whole numbers by an attacker who knows how many answered in every group, from sum and weighted value."""
+    """Hidden shares solved in whole numbers by an attacker who knows how many answered in every
+    group, from sum and weighted value.
+    """
     found = measures(document, question.id, statistic.name)
     company = found.pop(None)
     bands = {HIDDEN: (0, 0), ONE_OR_NONE: (0, 1), MOST_OR_ALL: (-1, 0)}
@@ -221,7 +240,10 @@ def weighed(
 
 
 def guessed(document: Document, cells: Mapping[str, CellCounts], question: Question) -> Loot:
-    """Histograms below ten answers, of groups whose mean is shown with its range: every possible one is tried."""
+    """Histograms below ten answers, of groups whose mean is shown with its range.
+
+    Every possible one is tried.
+    """
     top = measures(document, question.id, "top2")
     total = Loot()
     for name, mean in measures(document, question.id, "mean").items():
@@ -254,9 +276,11 @@ def histograms(answers: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def redealt(tally: Tally, document: Document, *, falling: bool) -> Tally:
-    """The same wave with the answers of each question's hidden cells dealt out among them another way, as far as it goes.
+    """The same wave with the answers of each question's hidden cells dealt out among them another
+    way, as far as it goes.
 
-    All answers of cells without a share; of cells with a share but without a mean those above and those below its edge, apart.
+    All answers of cells without a share; of cells with a share but without a mean those above and
+    those below its edge, apart.
     """
     cells: dict[str, dict[str, CellCounts]] = {}
     for question in ASKED.questions:
@@ -271,7 +295,9 @@ def redealt(tally: Tally, document: Document, *, falling: bool) -> Tally:
             if len(names) == len(new) and all(
                 new[name].answers >= statistic.minimum for name in names
             ):
-                continue  # every group would be said in a band, so none is; dealt out another way some would not be
+                # every group would be said in a band, so none is; dealt out another way some
+                # would not be
+                continue
             if statistic.name in {"top2", "share", "nps"}:
                 new |= dealt(new, names, [range(len(question.scale.codes))], falling=falling)
             else:
@@ -283,7 +309,10 @@ def redealt(tally: Tally, document: Document, *, falling: bool) -> Tally:
 def dealt(
     cells: Mapping[str, CellCounts], names: Sequence[str], parts: Sequence[range], *, falling: bool
 ) -> dict[str, CellCounts]:
-    """These cells with their answers sorted over them, within parts of the scale; each keeps how many it has in each part."""
+    """These cells with their answers sorted over them, within parts of the scale.
+
+    Each keeps how many it has in each part.
+    """
     counts = {name: [0] * len(cells[name].counts) for name in names}
     for part in parts:
         pile = sorted(

@@ -1,4 +1,6 @@
-"""A16: while a wave is open, no page and no command depends on what was answered; only the number of answers, in steps of k."""
+"""A16: while a wave is open, no page and no command depends on what was answered; only the number
+of answers, in steps of k.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,7 +80,10 @@ class Watcher:
 
 
 def steady(page: bytes) -> bytes:
-    """A page without what is new with every look: a form's token, and the comments of the counted wave, which stand in random order."""
+    """A page without what is new with every look.
+
+    A form's token, and the comments of the counted wave, which stand in random order.
+    """
     return _TOKEN.sub(b"", page) if CANARY.encode() not in page else b"comments of the counted wave"
 
 
@@ -97,7 +102,7 @@ def watcher(
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> Watcher:
-    """An open wave beside a counted, a planned and a void one, watched at one moment of the clock."""
+    """An open wave beside a counted, a planned and a void one, at one time of the clock."""
     world = build_world(app, with_mail=True)
     moment = now()
     for module in (wave_pages, commands):

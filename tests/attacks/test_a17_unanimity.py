@@ -1,4 +1,6 @@
-"""A17: where all answer alike, what is published reads as if they did not quite: nobody's answer is known from everybody's."""
+"""A17: where all answer alike, what is published reads as if they did not quite: nobody's answer is
+known from everybody's.
+"""
 
 import json
 import re
@@ -22,7 +24,8 @@ from tests.cast import answer, close_company, open_company
 from tests.findings.company import emptied
 from tests.outside import browser
 
-# Everybody of each department answers, one character a person: the response rate of every cell is 100 %.
+# Everybody of each department answers, one character a person: the response rate of every cell is
+# 100 %.
 DEPARTMENTS = {"Sales": 12, "Service": 11, "Finance": 9}
 SPREAD = {"Sales": "123451234512", "Service": "55443322115", "Finance": "123451234"}
 YES = {"Sales": "121212121212", "Service": "11111222222"}
@@ -44,7 +47,9 @@ BANDS = {"OVR1": "all 4 or 5", "COM1": "all 4 or 5", "RES1": "all 1 or 2"}
 def published(
     app: Flask, script: Mapping[str, Mapping[str, str]], yes: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The findings of a company that answers by this script and says so many yes in its smallest group; as document, and as shown."""
+    """The findings of a company that answers by this script and says so many yes in its smallest
+    group; as document, and as shown.
+    """
     emptied()
     known = question_bank()
     save_questionnaire(
@@ -82,7 +87,9 @@ def _addresses(slug: str) -> dict[str, str]:
 
 
 def told_apart(app: Flask) -> list[str]:
-    """Where a company that answers unanimously is published otherwise than one in which some differ by a point."""
+    """Where a company that answers unanimously is published otherwise than one in which some differ
+    by a point.
+    """
     _, unanimous = published(app, UNANIMOUS, "111222112")
     _, nearly = published(app, NEARLY, "111222112")
     return [kind for kind in unanimous if unanimous[kind] != nearly[kind]]

@@ -1,4 +1,6 @@
-"""A18: padding a group around one person is refused: what a launch froze stays as it was, and the floors hold in the database itself."""
+"""A18: padding a group around one person is refused: what a launch froze stays as it was, and the
+floors hold in the database itself.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -1,4 +1,6 @@
-"""A19: every attack has a fault of its own, and a test that fails when the attack misses it; their list is what one run has caught."""
+"""A19: every attack has a fault of its own, and a test that fails when the attack misses it; their
+list is what one run has caught.
+"""
 
 import importlib
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""A20: whoever tries codes learns nothing from the answers: not which code is unknown, used or late, nor which is good."""
+"""A20: whoever tries codes learns nothing from the answers: not which code is unknown, used or
+late, nor which is good.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -29,7 +31,10 @@ EMPTY = {"OPN1": " "}
 def answers_to(
     client: FlaskClient, company: Company, codes: Mapping[str, str], answers: Mapping[str, str]
 ) -> dict[str, set[Any]]:
-    """The distinct answers to POSTS posts of each code, in turn, without what was posted; `unknown` is drawn anew for each."""
+    """The distinct answers to POSTS posts of each code, in turn, without what was posted.
+
+    `unknown` is drawn anew for each.
+    """
     found: dict[str, set[Any]] = {kind: set() for kind in codes}
     for _ in range(POSTS):
         for kind, known in codes.items():
@@ -46,7 +51,10 @@ def answers_to(
 
 
 def oracle(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, set[Any]]]:
-    """What an attacker sees who posts every kind of code POSTS times: with answers, after the close, and with an empty form."""
+    """What an attacker sees who posts every kind of code POSTS times.
+
+    With answers, after the close, and with an empty form.
+    """
     monkeypatch.setattr(limits, "CODES_PER_ADDRESS", 10**9)
     company = open_today(app)
     client = browser(app)

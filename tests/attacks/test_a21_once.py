@@ -1,4 +1,6 @@
-"""A21: one person, one ballot, however many send at once: over real HTTP, with one code or with two."""
+"""A21: one person, one ballot, however many send at once: over real HTTP, with one code or with
+two.
+"""
 
 import http.client
 import threading
@@ -97,7 +99,10 @@ def test_fifty_posts_of_one_person_give_one_ballot_and_forty_nine_refusals(
 
 @contextmanager
 def check_before_burn(app: Flask) -> Iterator[None]:
-    """The code is checked outside the transaction, which then takes every invitation; two requests have passed the check at once."""
+    """The code is checked outside the transaction, which then takes every invitation.
+
+    Two requests have passed the check at once.
+    """
     meet, seal = threading.Barrier(2), service.sealing.seal_ballot
 
     def slowly(*arguments: Any) -> bytes:

@@ -1,4 +1,7 @@
-"""Returned mail gives nothing away: no code in any table, log, file or in the bounce mailbox; no page and no command counts reminders."""
+"""Returned mail gives nothing away: no code in any table, log, file or in the bounce mailbox.
+
+No page and no command counts reminders.
+"""
 
 import logging
 import re
@@ -57,7 +60,10 @@ def returned_whole(raw: bytes) -> bytes:
 
 @contextmanager
 def everything_logged(path: Path) -> Iterator[None]:
-    """What the product and its libraries would write down when somebody looks for a fault; the database's own statements aside."""
+    """What the product and its libraries would write down when somebody looks for a fault.
+
+    The database's own statements aside.
+    """
     handler, root = logging.FileHandler(path), logging.getLogger()
     handler.addFilter(lambda record: record.name != "mail.log")  # the test's own mail server
     before = root.level
@@ -174,7 +180,10 @@ def _nowhere(finder: Finder, folder: Path) -> None:
 
 
 def said_of(app: Flask, candour: Candour, manager: Browser, wave: str) -> dict[str, str]:
-    """Every page that a manager can open without knowing an id, and every command that looks; what passes with time is left out."""
+    """Every page that a manager can open without knowing an id, and every command that looks.
+
+    What passes with time is left out.
+    """
     found = {}
     for rule in app.url_map.iter_rules():
         if (

@@ -1,18 +1,21 @@
-"""A wave answered through the real application in an order that we know, and everything that an attacker could keep of it.
+"""A wave answered through the real application in an order that we know, and everything that an
+attacker could keep of it.
 
-    ground = Ground(folder, templates)    # in a test: the fixture `ground`
-    world = answered_world(ground, "sqlite", n=12, seed=1)         # or with fault=..., see below
-    world.copies[5].rows("invitation")                             # as a backup after the fifth answer shows it
-    world.after.rows("response")                                   # as the database lies there after counting
+    ground = Ground(folder, templates)                      # in a test: the fixture `ground`
+    world = answered_world(ground, "sqlite", n=12, seed=1)  # or with fault=..., see below
+    world.copies[5].rows("invitation")                      # as a backup after the fifth answer
+    world.after.rows("response")                            # as it lies there after counting
     world.close()
 
-Persons are numbers: person 0 answered first, person 1 second, ... `world.n - 1` last; everybody else who was invited has not
-answered. `world.owner_of_scores`, `world.owner_of_text`, `world.owner_of_ballot` say to whom a row belongs (the truth), so an
-attack gives `by_order([world.owner_of_scores[row["scores"]] for row in rows], reference)`, where `reference` is one of
-`world.references`: the orders of persons that an attacker may know.
+Persons are numbers: person 0 answered first, person 1 second, ... `world.n - 1` last; everybody
+else who was invited has not answered. `world.owner_of_scores`, `world.owner_of_text`,
+`world.owner_of_ballot` say to whom a row belongs (the truth), so an attack gives
+`by_order([world.owner_of_scores[row["scores"]] for row in rows], reference)`, where `reference` is
+one of `world.references`: the orders of persons that an attacker may know.
 
-A seeded fault is a function that takes the application and gives a context: entered (with the application's context pushed)
-when the empty database is there, left when everything has been kept. `patched(module, "name", value)` is such a context.
+A seeded fault is a function that takes the application and gives a context: entered (with the
+application's context pushed) when the empty database is there, left when everything has been kept.
+`patched(module, "name", value)` is such a context.
 """
 
 import contextlib
@@ -69,7 +72,7 @@ def patched(target: object, name: str, value: object) -> AbstractContextManager[
 
 @dataclass(frozen=True)
 class Ground:
-    """Where worlds are made: a folder, and the address of an empty, migrated database of each kind."""
+    """Where worlds are made: a folder, and the address of an empty database of each kind."""
 
     folder: Path
     blank: Mapping[str, str]
@@ -100,9 +103,10 @@ class Ground:
 class Copy:
     """What was there at one moment: after so many answers (`answered`), or when all was counted.
 
-    On SQLite `folder/database` holds the files as they lay there; on PostgreSQL the rows were read as `pg_dump` would, with
-    `ctid` and `xmin`, and the states `before`, `counted` and `after` hold the server's files of our tables as
-    well. These three also keep `keys`, `mail`, `logs` and `dump.sql`.
+    On SQLite `folder/database` holds the files as they lay there; on PostgreSQL the rows were read
+    as `pg_dump` would, with `ctid` and `xmin`, and the states `before`, `counted` and `after` hold
+    the server's files of our tables as well. These three also keep `keys`, `mail`, `logs` and
+    `dump.sql`.
     """
 
     answered: int
@@ -162,11 +166,15 @@ class World:
         return next(person for person, word in enumerate(self.words) if word in said)
 
     def owner_of_ballot(self, ballot_id: bytes) -> int:
-        """Whose ballot this is: known to whoever has a copy from before and one from after each answer."""
+        """Whose ballot this is: known to whoever has a copy from before and one from after each
+        answer.
+        """
         return self.ballot_owner[bytes(ballot_id)]
 
     def answer_rows(self, copy: Copy | None = None) -> dict[str, list[tuple[dict[str, Any], int]]]:
-        """The counted responses and comments with their owners, as stored after counting or in this copy."""
+        """The counted responses and comments with their owners, as stored after counting or in this
+        copy.
+        """
         seen = copy or self.after
         return {
             "response": [
@@ -182,7 +190,10 @@ class World:
 
     @cached_property
     def references(self) -> Mapping[str, tuple[int, ...]]:
-        """The orders of persons that an attacker may know: of answering, of ballots, invitations, persons and names."""
+        """The orders of persons that an attacker may know.
+
+        Of answering, of ballots, invitations, persons and names.
+        """
         everybody = tuple(range(self.n))
         natural = {row["id"]: at for at, row in enumerate(self.copies[0].rows("invitation"))}
         return {
@@ -214,7 +225,10 @@ class World:
 def answered_world(
     ground: Ground, database: str, *, n: int, seed: int, fault: Fault | None = None
 ) -> World:
-    """Builds a world: invites, mails, answers in random order through HTTP, counts; keeps copies after every answer."""
+    """Builds a world: invites, mails, answers in random order through HTTP, counts.
+
+    Keeps copies after every answer.
+    """
     url, folder = ground.fresh(database)
     with contextlib.chdir(folder), ExitStack() as stack:
         app = create_app(Config.from_environment(settings_of(url, folder), folder))
@@ -479,7 +493,9 @@ def _log_since(begun: str) -> str:
 
 @contextmanager
 def _logging_to(folder: Path) -> Iterator[None]:
-    """Everything that the product and its libraries log at the level of an ordinary installation and one below, as a file."""
+    """Everything that the product and its libraries log at the level of an ordinary installation
+    and one below, as a file.
+    """
     folder.mkdir()
     handler = logging.FileHandler(folder / "application.log")
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))

@@ -1,4 +1,7 @@
-"""A backup is consistent while people answer, holds no key, and comes back whole; what was there before is never lost."""
+"""A backup is consistent while people answer, holds no key, and comes back whole.
+
+What was there before is never lost.
+"""
 
 import http.client
 import os
@@ -129,9 +132,9 @@ def test_a_backup_while_people_answer_is_consistent_and_comes_back_whole(
         assert "The database is in use. Nothing was changed. Stop every process" in refused.stderr
         assert set(send(port, company, company.codes[56:57])) == {303}
     assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 4
-    found = [counted(copy) for copy in copies]
-    assert all(ballots == used for ballots, used in found)
-    assert 8 <= found[0][0] <= found[-1][0] <= 56
+    counts = [counted(copy) for copy in copies]
+    assert all(ballots == used for ballots, used in counts)
+    assert 8 <= counts[0][0] <= counts[-1][0] <= 56
     for copy in copies:
         assert copy.stat().st_mode & 0o777 == 0o600
         assert private not in copy.read_bytes()
@@ -142,7 +145,7 @@ def test_a_backup_while_people_answer_is_consistent_and_comes_back_whole(
     back = ran(database_url, tmp_path, "restore", copies[0])
     assert back.returncode == 0, back.stderr
     assert (tmp_path / "candour.db").stat().st_mode & 0o777 == 0o640
-    assert number_of_ballots(company.wave.id) == found[0][0]
+    assert number_of_ballots(company.wave.id) == counts[0][0]
     assert close_company(company).invited == 58
     [kept] = tmp_path.glob("candour.db.before-restore-*")
     assert counted(kept) == (57, 57)

@@ -105,7 +105,10 @@ def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium with a fresh profile; for one module, because its event loop keeps those of other tests from running."""
+    """Debian's Chromium with a fresh profile.
+
+    For one module, because its event loop keeps those of other tests from running.
+    """
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is missing: sudo apt-get install chromium")
@@ -120,7 +123,10 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Open]:
-    """Opens an address in a browser of its own: visit(url, width=360, dark=False, script=True, state=None)."""
+    """Opens an address in a browser of its own.
+
+    `visit(url, width=360, dark=False, script=True, state=None)`.
+    """
     contexts: list[BrowserContext] = []
 
     def opened(
@@ -152,7 +158,9 @@ def visit(chromium: Browser) -> Iterator[Open]:
 
 @pytest.fixture(scope="module")
 def manager(demo: Demo, chromium: Browser) -> Any:
-    """The state of a browser in which the demo's manager is signed in by the link that was printed, which is good once."""
+    """The state of a browser in which the demo's manager is signed in by the link that was printed,
+    which is good once.
+    """
     if demo.signed_in:
         return demo.signed_in
     context = chromium.new_context()

@@ -1,4 +1,7 @@
-"""The ceremony in a real browser: an administrator, an employee, a manager and a representative with a machine of their own."""
+"""The ceremony in a real browser.
+
+An administrator, an employee, a manager and a representative with a machine of their own.
+"""
 
 import os
 import re
@@ -49,7 +52,10 @@ class Server:
         return link
 
     def open(self, answers: int) -> str:
-        """Opens the wave as of an hour ago, so that closing it now is no minute too early; some answer, and one link is left."""
+        """Opens the wave as of an hour ago, so that closing it now is no minute too early.
+
+        Some answer, and one link is left.
+        """
         with create_app(self.config).app_context():
             item = open_wave(
                 self.slug, now() - timedelta(hours=1), self.config.key_dir, actor="test"
@@ -134,7 +140,10 @@ def signed_in(visit: Open, link: str, width: int) -> Page:
 
 
 def registers(admin: Page, server: Server, public: str) -> str:
-    """An administrator finds the page, slips once, and registers the key; gives what the page says then."""
+    """An administrator finds the page, slips once, and registers the key.
+
+    Gives what the page says then.
+    """
     admin.goto(f"{server.base}/account")
     admin.get_by_role("link", name="a second key").first.click()
     assert faults(admin) == []

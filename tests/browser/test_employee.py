@@ -1,4 +1,7 @@
-"""What an employee meets in a real browser: on a phone and a desk, light and dark, with and without script."""
+"""What an employee meets in a real browser.
+
+On a phone and a desk, light and dark, with and without script.
+"""
 
 import re
 

@@ -1,4 +1,7 @@
-"""The mail to staff in a real browser: what the demo sent, and the pages on which a manager records, writes and looks."""
+"""The mail to staff in a real browser.
+
+What the demo sent, and the pages on which a manager records, writes and looks.
+"""
 
 import re
 from typing import Any

@@ -1,4 +1,7 @@
-"""What a newcomer and the manager meet in a real browser: every page of the demo, reached by clicking."""
+"""What a newcomer and the manager meet in a real browser.
+
+Every page of the demo, reached by clicking.
+"""
 
 import re
 from typing import Any

@@ -1,4 +1,5 @@
-"""Link scanners: whoever opens every address of every mail, with scripts too, changes nothing and takes nobody's answer.
+"""Link scanners: whoever opens every address of every mail, with scripts too, changes nothing and
+takes nobody's answer.
 
 Everything is real: the mails of a running product, its web server, Chromium, both databases.
 """
@@ -30,7 +31,10 @@ PEOPLE, ANSWERING = 24, 15
 
 @dataclass(frozen=True)
 class Mailed:
-    """A running product that has sent letters of every kind: one letter of each, and the wave that is open."""
+    """A running product that has sent letters of every kind.
+
+    One letter of each, and the wave that is open.
+    """
 
     product: Product
     kinds: dict[str, EmailMessage]
@@ -39,7 +43,9 @@ class Mailed:
 
     @property
     def addresses(self) -> set[str]:
-        """Every address in these letters, headers included, as they are and as filters rewrite them."""
+        """Every address in these letters, headers included, as they are and as filters rewrite
+        them.
+        """
         found = set()
         for letter in self.kinds.values():
             html = letter.get_body(("html",))
@@ -54,7 +60,10 @@ class Mailed:
 
 @contextmanager
 def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
-    """A counted wave whose findings were shared, and a second one that is open: invited, one address corrected, reminded."""
+    """A counted wave whose findings were shared, and a second one that is open.
+
+    Invited, one address corrected, reminded.
+    """
     product = Product(database_url, folder)
     (folder / "staff.csv").write_bytes(
         b"email,name,department\n"
@@ -120,7 +129,9 @@ def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
 
 
 def the_alarm(product: Product, wave: str) -> EmailMessage:
-    """The mail to the administrator after findings could not be delivered for longer than they are news."""
+    """The mail to the administrator after findings could not be delivered for longer than they are
+    news.
+    """
     product.run("users", "add", "mira@northwind.example", "--role", "admin")
     product.run("mail", "pause")
     product.run("findings", "share", wave, "--to", "provider")
@@ -163,7 +174,10 @@ def run_prepared(product: Product) -> None:
 
 
 def scan(addresses: set[str], times: int) -> None:
-    """GET and HEAD of each, so many times; nobody is given a cookie, but where a manager is asked to sign in."""
+    """GET and HEAD of each, so many times.
+
+    Nobody is given a cookie, but where a manager is asked to sign in.
+    """
     for address in sorted(addresses):
         for method in ("GET", "HEAD") * times:
             request = urllib.request.Request(address, method=method)

@@ -1,4 +1,7 @@
-"""The mail of an open wave in a real browser: looked at on a phone and a desk, steered without script."""
+"""The mail of an open wave in a real browser.
+
+Looked at on a phone and a desk, steered without script.
+"""
 
 import os
 import re
@@ -39,7 +42,9 @@ REFUSED = {
 
 @dataclass
 class Server:
-    """A server of this module's own with an open wave, half of it sent, and a manager who is signed in."""
+    """A server of this module's own with an open wave, half of it sent, and a manager who is signed
+    in.
+    """
 
     base: str
     config: Config
@@ -65,7 +70,9 @@ class Server:
 def installation(
     templates: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Server, dict[str, str], str]:
-    """The open wave; made before the browser starts, whose event loop keeps that of a mail server from running."""
+    """The open wave; made before the browser starts, whose event loop keeps that of a mail server
+    from running.
+    """
     folder, port = tmp_path_factory.mktemp("sending"), free_port()
     (folder / "candour.db").write_bytes(
         Path(templates["sqlite"].removeprefix("sqlite:///")).read_bytes()
@@ -138,7 +145,10 @@ def server(installation: tuple[Server, dict[str, str], str], chromium: Browser) 
 
 
 def fits(page: Page, name: str) -> list[str]:
-    """What is wrong with the page as it stands; kept as a picture where a folder for pictures is named."""
+    """What is wrong with the page as it stands.
+
+    Kept as a picture where a folder for pictures is named.
+    """
     if folder := os.environ.get("PICTURES"):
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
     return faults(page)

@@ -1,4 +1,7 @@
-"""A third and its quarter in a real browser, narrow and wide: nothing runs out of the page, and the trend can be read."""
+"""A third and its quarter in a real browser, narrow and wide.
+
+Nothing runs out of the page, and the trend can be read.
+"""
 
 import threading
 from collections.abc import Iterator

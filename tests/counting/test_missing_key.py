@@ -40,7 +40,7 @@ def company(app: Flask) -> Company:
 @pytest.fixture(autouse=True)
 def newly_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """What this process remembers of its probes."""
-    monkeypatch.setattr(schedule, "_probed", {})
+    monkeypatch.setattr(schedule, "_last_probes", {})
 
 
 def key_file(company: Company) -> Path:
@@ -121,7 +121,7 @@ def test_a_probe_comes_at_the_start_and_then_once_a_day(
     assert len(probe(company, DAY)) == 1
     assert missing_since(company)
     key_file(company).with_suffix(".away").rename(key_file(company))
-    monkeypatch.setattr(schedule, "_probed", {})
+    monkeypatch.setattr(schedule, "_last_probes", {})
     key_file(company).write_bytes(b"x")
     assert len(probe(company)) == 1, "a process that has just started probes at once"
 

@@ -48,8 +48,8 @@ def candour(
 @pytest.fixture
 def config(app: Flask, tmp_path: Path) -> Config:
     (tmp_path / "keys").chmod(0o700)
-    found: Config = app.config["CANDOUR"]
-    return found
+    current: Config = app.config["CANDOUR"]
+    return current
 
 
 def wrong(config: Config, kinds: frozenset[str] = KINDS) -> list[Diagnosis]:
@@ -57,9 +57,9 @@ def wrong(config: Config, kinds: frozenset[str] = KINDS) -> list[Diagnosis]:
 
 
 def only_fault(config: Config, kinds: frozenset[str] = KINDS) -> str:
-    [found] = wrong(config, kinds)
-    assert found.remedy
-    return f"{found.name}: {found.says} {found.remedy}"
+    [fault] = wrong(config, kinds)
+    assert fault.remedy
+    return f"{fault.name}: {fault.says} {fault.remedy}"
 
 
 def key_file(company: Company) -> Path:
@@ -102,21 +102,26 @@ def test_every_setting_is_listed_with_its_source_and_no_secret(
         "CANDOUR_MAIL_URL": "smtps://feedback:open%40sesame@mail.northwind.example:465",
     }
     address = "postgresql+psycopg://candour:let-me-in@db.northwind.example/candour?sslmode=require"
-    found = {one.name: one for one in list_settings(installation(address, tmp_path, **secret))}
-    assert set(found) == set(config.sources)
-    assert found["CANDOUR_MAIL_URL"].value == "smtps://feedback:(secret)@mail.northwind.example:465"
+    settings = {one.name: one for one in list_settings(installation(address, tmp_path, **secret))}
+    assert set(settings) == set(config.sources)
     assert (
-        found["CANDOUR_DATABASE_URL"].value
+        settings["CANDOUR_MAIL_URL"].value == "smtps://feedback:(secret)@mail.northwind.example:465"
+    )
+    assert (
+        settings["CANDOUR_DATABASE_URL"].value
         == "postgresql+psycopg://candour:(secret)@db.northwind.example/candour?sslmode=require"
     )
-    assert (found["CANDOUR_TIMEZONE"].value, found["CANDOUR_TIMEZONE"].source) == (
+    assert (settings["CANDOUR_TIMEZONE"].value, settings["CANDOUR_TIMEZONE"].source) == (
         "Europe/London",
         "environment",
     )
-    assert (found["CANDOUR_PROXIES"].value, found["CANDOUR_PROXIES"].source) == ("0", "default")
-    assert not any(word in str(found) for word in ("hush", "sesame", "let-me-in"))
+    assert (settings["CANDOUR_PROXIES"].value, settings["CANDOUR_PROXIES"].source) == (
+        "0",
+        "default",
+    )
+    assert not any(word in str(settings) for word in ("hush", "sesame", "let-me-in"))
     out = candour("doctor").out
-    assert all(f"{name} = " in out for name in found)
+    assert all(f"{name} = " in out for name in settings)
     assert str(config.secret_key) not in out
 
 
@@ -220,12 +225,12 @@ def test_a_server_that_writes_statements_down_is_found(config: Config, gossip: s
 
 
 @POSTGRESQL
-@pytest.mark.parametrize(("ahead", "found"), [(3, ["clock"]), (-3, ["clock"]), (1, [])])
+@pytest.mark.parametrize(("ahead", "faults"), [(3, ["clock"]), (-3, ["clock"]), (1, [])])
 def test_clocks_that_differ_by_more_than_two_seconds_are_found(
-    config: Config, monkeypatch: pytest.MonkeyPatch, ahead: int, found: list[str]
+    config: Config, monkeypatch: pytest.MonkeyPatch, ahead: int, faults: list[str]
 ) -> None:
     monkeypatch.setattr(doctor, "now", lambda: now() + timedelta(seconds=ahead))
-    assert [check.name for check in wrong(config)] == found
+    assert [check.name for check in wrong(config)] == faults
 
 
 def test_a_time_zone_that_this_machine_does_not_know_is_found(config: Config) -> None:
@@ -262,12 +267,12 @@ def test_letters_left_after_the_close_are_found(
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "faults"),
     [("real", []), ("no certificate", ["mail certificate"]), ("", ["mail certificate"])],
 )
 def test_the_mail_servers_certificate_is_read(
-    config: Config, tmp_path: Path, content: str, found: list[str]
+    config: Config, tmp_path: Path, content: str, faults: list[str]
 ) -> None:
     file = tmp_path / "ca.pem"
     file.write_bytes(trustme.CA().cert_pem.bytes() if content == "real" else content.encode())
-    assert [check.name for check in wrong(replace(config, mail_ca_file=file))] == found
+    assert [check.name for check in wrong(replace(config, mail_ca_file=file))] == faults

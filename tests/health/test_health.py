@@ -1,4 +1,6 @@
-"""What monitors are told: whether it is ready, how the timetable and the mail go, and nothing that counts who has answered."""
+"""What monitors are told: whether it is ready, how the timetable and the mail go, and nothing that
+counts who has answered.
+"""
 
 from datetime import timedelta
 from pathlib import Path
@@ -30,29 +32,29 @@ def figures(app: Flask) -> dict[tuple[str, ...], float]:
     answer = browser(app).get("/metrics")
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain; version=0.0.4")
-    found = [
+    samples = [
         sample
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     ]
     return {
         (sample.name.removeprefix("candour_"), *sample.labels.values()): sample.value
-        for sample in found
+        for sample in samples
     }
 
 
 def ready(app: Flask) -> dict[str, str]:
     answer = browser(app).get("/readyz")
     assert answer.status_code == 200
-    found: dict[str, str] = answer.json  # type: ignore[assignment]
-    return found
+    document: dict[str, str] = answer.json  # type: ignore[assignment]
+    return document
 
 
 def check(app: Flask, name: str) -> tuple[str, str]:
-    (found,) = [
+    (diagnosis,) = [
         one for one in examine(app.config["CANDOUR"], frozenset({"invitation"})) if one.name == name
     ]
-    return found.verdict, f"{found.says} {found.remedy}"
+    return diagnosis.verdict, f"{diagnosis.says} {diagnosis.remedy}"
 
 
 def test_letters_and_waves_are_counted_and_reminders_never_are(app: Flask) -> None:
@@ -115,7 +117,9 @@ def test_the_doctor_looks_at_the_engines_database(
     app: Flask, database_url: str, tmp_path: Path
 ) -> None:
     assert check(app, "engine's database")[0] == "note"
-    db.session.remove()  # an open transaction would hold up the engine's first start, which builds indexes beside running work
+    # an open transaction would hold up the engine's first start, which builds indexes beside
+    # running work
+    db.session.remove()
     with candour("worker", database_url=database_url, folder=tmp_path):
         until(lambda: runs(settings(database_url, tmp_path).engine_url, "letters"), "it works")
         assert check(app, "engine's database") == ("good", "It answers (4 jobs). ")

@@ -1,7 +1,10 @@
-"""A process with an engine whose one job runs every two seconds. Usage: python clock.py ENGINE_URL FOLDER NAME; ends with its input.
+"""A process with an engine whose one job runs every two seconds.
 
-Each run adds the process's name to FOLDER/ran; while FOLDER/hold-NAME exists a run writes FOLDER/held-NAME and does not end;
-while FOLDER/back exists the engine reads a clock that was set back by two minutes.
+Usage: python clock.py ENGINE_URL FOLDER NAME; ends with its input.
+
+Each run adds the process's name to FOLDER/ran; while FOLDER/hold-NAME exists a run writes
+FOLDER/held-NAME and does not end; while FOLDER/back exists the engine reads a clock that was set
+back by two minutes.
 """
 
 import sys

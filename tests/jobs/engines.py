@@ -39,18 +39,18 @@ def runs(url: str, job: str = "timetable") -> list[Run]:
     )
     try:
         with engine.connect() as connection:
-            found = connection.execute(query, {"job": job}).all()
+            rows = connection.execute(query, {"job": job}).all()
     finally:
         engine.dispose()
     return [
         Run(datetime.fromisoformat(key.removeprefix(f"sched-{job}-")), status, executor)
-        for key, status, executor in found
+        for key, status, executor in rows
     ]
 
 
-def each_time_once(found: list[Run], every: timedelta) -> bool:
+def each_time_once(all_runs: list[Run], every: timedelta) -> bool:
     """Whether no time between the first and the last is missing or there twice."""
-    times = [run.at for run in found]
+    times = [run.at for run in all_runs]
     return times == [times[0] + number * every for number in range(len(times))]
 
 

@@ -1,4 +1,7 @@
-"""The engine in real processes: each time once, whoever dies; its database may go away, and nothing depends on it."""
+"""The engine in real processes: each time once, whoever dies.
+
+Its database may go away, and nothing depends on it.
+"""
 
 import signal
 import sqlite3
@@ -62,13 +65,13 @@ def test_of_two_processes_one_runs_each_time_and_the_death_of_one_leaves_no_gap(
                 lambda: not any(run.status == "ENQUEUED" for run in runs(url)),
                 "nothing waits behind the dead one",
             )
-    found = runs(url)
-    assert each_time_once(found, BEAT)
-    executors = {run.executor.split(":")[1]: run.executor for run in found if run.executor}
+    all_runs = runs(url)
+    assert each_time_once(all_runs, BEAT)
+    executors = {run.executor.split(":")[1]: run.executor for run in all_runs if run.executor}
     assert executors.keys() == {str(one.pid), str(two.pid)}
-    (left,) = [run for run in found if run.executor == executors[str(one.pid)]]
+    (left,) = [run for run in all_runs if run.executor == executors[str(one.pid)]]
     assert left.status == "PENDING"
-    assert (ran(tmp_path, "one"), ran(tmp_path, "two") < len(found)) == (1, True)
+    assert (ran(tmp_path, "one"), ran(tmp_path, "two") < len(all_runs)) == (1, True)
     assert (tmp_path / "two.log").read_text() == ""
 
 
@@ -84,9 +87,9 @@ def test_a_process_that_comes_back_is_another_and_leaves_what_the_first_had_begu
     (tmp_path / "hold-one").unlink()
     with clock(url, tmp_path, "one"):
         until(lambda: ran(tmp_path, "one") > 1, "it goes on")
-    found = runs(url)
-    assert len({run.executor for run in found if run.executor}) == 2
-    assert [run.status for run in found].count("PENDING") == 1
+    all_runs = runs(url)
+    assert len({run.executor for run in all_runs if run.executor}) == 2
+    assert [run.status for run in all_runs].count("PENDING") == 1
 
 
 @on_postgresql("databases")
@@ -129,10 +132,10 @@ def test_times_that_passed_during_a_long_run_hold_up_nothing(
         passed = {run.at for run in runs(url) if run.status == "ENQUEUED"}
         (tmp_path / "hold-one").unlink()
         until(lambda: ran(tmp_path, "one") > 1, "it runs again")
-    found = runs(url)
-    assert each_time_once(found, BEAT)
-    assert {run.status for run in found if run.at in passed} <= {"CANCELLED", "SUCCESS"}
-    assert [run.status for run in found if run.at in passed].count(
+    all_runs = runs(url)
+    assert each_time_once(all_runs, BEAT)
+    assert {run.status for run in all_runs if run.at in passed} <= {"CANCELLED", "SUCCESS"}
+    assert [run.status for run in all_runs if run.at in passed].count(
         "SUCCESS"
     ) <= 1  # skipped, not gone through one by one
 
@@ -149,9 +152,9 @@ def test_a_clock_set_back_stops_nothing(database_url: str, tmp_path: Path) -> No
                 if engine.dialect.name == "sqlite"
                 else f"{SCHEMA}.workflow_schedules"
             )
-            found = set(connection.scalars(text(f"SELECT context FROM {table}")))
+            contexts = set(connection.scalars(text(f"SELECT context FROM {table}")))
         engine.dispose()
-        return found
+        return contexts
 
     with clock(url, tmp_path, "one"):
         until(lambda: len(runs(url)) > 2, "it runs")

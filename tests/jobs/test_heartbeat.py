@@ -1,4 +1,7 @@
-"""The pulse: a day without a pass is an outage, once; a clock that jumps is none, and nothing hides a later one."""
+"""The pulse: a day without a pass is an outage, once.
+
+A clock that jumps is none, and nothing hides a later one.
+"""
 
 import logging
 import threading
@@ -42,8 +45,8 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 def test_what_a_reading_of_the_clock_means(
     seen: int, highest: int, real: timedelta, reading: ClockReading, since: int
 ) -> None:
-    found = judge_clock(START + seen * HOUR, START + highest * HOUR, START + real)
-    assert (found.reading, found.since) == (reading, START + since * HOUR)
+    beat = judge_clock(START + seen * HOUR, START + highest * HOUR, START + real)
+    assert (beat.reading, beat.since) == (reading, START + since * HOUR)
 
 
 @given(st.lists(st.integers(-5000, 5000), min_size=1, max_size=12))
@@ -54,10 +57,10 @@ def test_whatever_the_clock_does_an_outage_begins_after_the_one_before_and_ends_
     last = LONG_AGO
     for hour in hours:
         real = START + hour * HOUR
-        found = judge_clock(seen, highest, real)
-        if found.reading is ClockReading.AFTER_OUTAGE:
-            assert found.since < real
-            assert real - found.since >= DAY
+        beat = judge_clock(seen, highest, real)
+        if beat.reading is ClockReading.AFTER_OUTAGE:
+            assert beat.since < real
+            assert real - beat.since >= DAY
             last = real
         seen, highest = real, max(highest, real)
     assert last <= highest

@@ -1,4 +1,7 @@
-"""`candour worker`, `serve` and `tick` as processes: each letter once, a clean end, and they go on by themselves after a trouble."""
+"""`candour worker`, `serve` and `tick` as processes.
+
+Each letter once, a clean end, and they go on by themselves after a trouble.
+"""
 
 import os
 import shutil

@@ -1,4 +1,6 @@
-"""Every door by which an address comes in keeps the same rule, and whatever one takes, the sender delivers."""
+"""Every door by which an address comes in keeps the same rule, and whatever one takes, the sender
+delivers.
+"""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""One rule for a mail address: what it takes can be put on the wire and comes back, and nothing becomes another address."""
+"""One rule for a mail address.
+
+What it takes can be put on the wire and comes back, and nothing becomes another address.
+"""
 
 # ruff: noqa: RUF001 - letters that look alike are what is tested
 

@@ -1,4 +1,4 @@
-"""The one way of saying no: a code for programs, a sentence for people, and hints from one table."""
+"""Refusals: a code for programs, a sentence for people, and hints from one table."""
 
 import pytest
 

@@ -24,9 +24,9 @@ class Watch:
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    found = Watch()
-    monkeypatch.setattr(progress, "monotonic", found)
-    return found
+    fake = Watch()
+    monkeypatch.setattr(progress, "monotonic", fake)
+    return fake
 
 
 def test_nothing_is_said_in_the_first_second_nor_of_nothing(

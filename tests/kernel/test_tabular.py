@@ -1,4 +1,7 @@
-"""One reader of tables saved as text: encodings, separators, numbers of rows and lines, and what is no table at all."""
+"""One reader of tables saved as text.
+
+Encodings, separators, numbers of rows and lines, and what is no table at all.
+"""
 
 import csv
 import io
@@ -166,8 +169,8 @@ def test_what_was_written_is_read_cell_by_cell(
 @given(st.binary(max_size=300))
 def test_any_octets_give_records_or_a_refusal(content: bytes) -> None:
     try:
-        found = records(content)
+        rows = records(content)
     except Refused:
         return
-    assert all(bool(record.cells) is not bool(record.fault) for record in found)
-    assert [record.number for record in found] == sorted({record.number for record in found})
+    assert all(bool(record.cells) is not bool(record.fault) for record in rows)
+    assert [record.number for record in rows] == sorted({record.number for record in rows})

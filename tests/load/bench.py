@@ -1,4 +1,7 @@
-"""`make bench`: measures what the documents say, and writes it there. Fails when a promise or a ratio does not hold."""
+"""`make bench`: measures what the documents say, and writes it there.
+
+Fails when a promise or a ratio does not hold.
+"""
 
 import json
 import sys

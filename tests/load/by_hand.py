@@ -1,7 +1,8 @@
 """All that handing invitations over must do, written out for one database and one kind of letter.
 
-The same rows as Candour's, the same commits, a fresh code and two fresh secrets for each letter, the same three questions
-before each leaves, the same octets on the wire. No failure is handled, nothing is checked, nobody could keep it up.
+The same rows as Candour's, the same commits, a fresh code and two fresh secrets for each letter,
+the same three questions before each leaves, the same octets on the wire. No failure is handled,
+nothing is checked, nobody could keep it up.
 """
 
 import binascii

@@ -1,4 +1,7 @@
-"""What the one-process default costs while nothing happens: processor time, memory, and how long it takes to answer first."""
+"""What the one-process default costs while nothing happens.
+
+Processor time, memory, and how long it takes to answer first.
+"""
 
 import os
 import platform
@@ -23,7 +26,9 @@ Json = dict[str, Any]
 
 
 def run(rounds: int = 3, seconds: float = 60.0, settle: float = SETTLED) -> Iterator[Json]:
-    """One line per figure: processor time in percent of one core, resident memory in MiB, seconds to the first answer."""
+    """One line per figure: processor time in percent of one core, resident memory in MiB, seconds
+    to the first answer.
+    """
     found = [one(seconds, settle) for _ in range(rounds)]
     rows = {
         "idle-cpu": ("processor, percent of one core", "%", 2.0),

@@ -1,4 +1,6 @@
-"""How long a staff list takes to be stored, beside the csv module filling a table at once, and how long others wait meanwhile."""
+"""How long a staff list takes to be stored, beside the csv module filling a table at once, and how
+long others wait meanwhile.
+"""
 
 import csv
 import io
@@ -28,7 +30,9 @@ MOST = {1_000: 0.1, 500_000: 60.0}
 
 
 def run(sizes: tuple[int, ...] = tuple(MOST), rounds: int = 3) -> Iterator[dict[str, Any]]:
-    """One line for each size: seconds of ours and of the floor, and the longest that somebody else waited to write."""
+    """One line for each size: seconds of ours and of the floor, and the longest that somebody else
+    waited to write.
+    """
     for size in sizes:
         found = [one(size) for _ in range(rounds)]
         ours, floors, waits = ([figures[at] for figures in found] for at in range(3))
@@ -82,7 +86,10 @@ def floor(content: bytes, file: Path) -> float:
 
 @contextmanager
 def writing(app: Flask) -> Iterator[list[float]]:
-    """Somebody else who writes a row now and then, as answers do; collects the seconds that each write took."""
+    """Somebody else who writes a row now and then, as answers do.
+
+    Collects the seconds that each write took.
+    """
     waits: list[float] = []
     ended = threading.Event()
 

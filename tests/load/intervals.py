@@ -1,4 +1,6 @@
-"""How fast ranges are: thousands of cells at once, against the usual way with scipy, one cell after the other, in the same run."""
+"""How fast ranges are: thousands of cells at once, against the usual way with scipy, one cell after
+the other, in the same run.
+"""
 
 import os
 import platform
@@ -30,7 +32,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """The array form over all cells, and the usual way for one cell; `before` is not timed; no bound means it is only reported."""
+    """The array form over all cells, and the usual way for one cell; `before` is not timed.
+
+    No bound means it is only reported.
+    """
 
     id: str
     what: str
@@ -43,8 +48,8 @@ class Race:
 
 def forget() -> None:
     """Empties the caches of the exact method."""
-    exact._table.cache_clear()
-    exact._searched.cache_clear()
+    exact._tabulate_ends.cache_clear()
+    exact._search_ends.cache_clear()
 
 
 def races(cells: int = 10_000) -> list[Race]:
@@ -131,7 +136,10 @@ def races(cells: int = 10_000) -> list[Race]:
 
 
 def year_of_waves(source: np.random.Generator, cells: int) -> tuple[Array, Array, Array]:
-    """Successes, answers and people: 130 different groups of up to 200, and 2,800 different results among the cells."""
+    """Successes, answers and people.
+
+    130 different groups of up to 200, and 2,800 different results among the cells.
+    """
     people = source.integers(10, 201, 130)
     answers = np.maximum((people * source.uniform(0.3, 0.95, 130)).astype(np.int64), 5)
     group = source.integers(0, 130, 30 * cells)
@@ -147,7 +155,9 @@ def year_of_waves(source: np.random.Generator, cells: int) -> tuple[Array, Array
 
 
 def run(rounds: int = 7, cells: int = 10_000, theirs: int = 200) -> Iterator[Json]:
-    """One line per race; each round takes both ways in turn, the usual one for a part of the cells only."""
+    """One line per race; each round takes both ways in turn, the usual one for a part of the cells
+    only.
+    """
     for race in races(cells):
         ours, usual = [], []
         some = np.linspace(0, race.cells - 1, theirs).astype(int)

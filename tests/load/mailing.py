@@ -1,7 +1,7 @@
 """How fast invitations leave, and at what cost, beside the least that can be done.
 
-That is a bare smtplib loop that hands finished octets to the same server and keeps nothing, the same that commits one row a
-letter, and a loop that does all that Candour does, by hand.
+That is a bare smtplib loop that hands finished octets to the same server and keeps nothing, the
+same that commits one row a letter, and a loop that does all that Candour does, by hand.
 """
 
 import os
@@ -32,7 +32,8 @@ from tests.mail.test_crash import sink, taken
 
 DELAY = 0.020
 WHATS = {DELAY: "a server that answers after 20 ms", 0.0: "a server that answers at once"}
-# By delay: the share of the bare loop's rate to reach, and the most processor time in terms of the same by hand; 0: not judged.
+# By delay: the share of the bare loop's rate to reach, and the most processor time in terms of the
+# same by hand; 0: not judged.
 BOUNDS = {DELAY: (0.9, 0), 0.0: (0.0, 4)}
 
 

@@ -23,7 +23,9 @@ def measurements() -> Json:
 
 
 def filled(page: str, measured: Json) -> str:
-    """The page about statistics with the tables of the checks that each of its measured parts names."""
+    """The page about statistics with the tables of the checks that each of its measured parts
+    names.
+    """
     checks = {entry["id"]: entry for entry in measured["checks"]}
     return PART.sub(
         lambda part: part[1] + _table(checks[name] for name in part["names"].split(", ")) + part[3],

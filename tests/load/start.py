@@ -1,6 +1,9 @@
-"""What starting a command costs: `python -m tests.load.start` prints processor time and the most memory, the median of seven runs.
+"""What starting a command costs.
 
-Nothing large may be imported here: a new process is charged with the memory of the one that starts it.
+`python -m tests.load.start` prints processor time and the most memory, the median of seven runs.
+
+Nothing large may be imported here: a new process is charged with the memory of the one that starts
+it.
 """
 
 import os
@@ -24,7 +27,10 @@ COMMANDS = (
 
 
 def one(words: list[str]) -> tuple[float, float]:
-    """Seconds of processor time (user and system) and MiB of memory of one run; refuses a run that fails."""
+    """Seconds of processor time (user and system) and MiB of memory of one run.
+
+    Refuses a run that fails.
+    """
     with subprocess.Popen([CANDOUR, *words], stdout=subprocess.DEVNULL) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

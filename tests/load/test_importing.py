@@ -1,4 +1,6 @@
-"""The import is measured on a real database, beside a floor that does the same, while somebody else writes, and its table is written."""
+"""The import is measured on a real database, beside a floor that does the same, while somebody else
+writes, and its table is written.
+"""
 
 import json
 

@@ -10,14 +10,18 @@ ROOMS_START, SUBROOMS_END = 1, 4
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a module stands: `survey.mail.outbox.service.queue` is of the kind `service` in the room `mail`."""
+    """Where a module stands: `survey.mail.outbox.service.queue` is of the kind `service` in the
+    room `mail`.
+    """
 
     room: str
     kind: str
 
 
 def place_of(module: str, kinds: frozenset[str]) -> Place | None:
-    """The room and kind of a module: the first part below its room, or below a sub-room, that names a kind.
+    """The room and kind of a module.
+
+    The first part below its room, or below a sub-room, that names a kind.
 
     None for the frame, for packages that hold kinds, and for what is of no kind.
     """
@@ -29,7 +33,7 @@ def place_of(module: str, kinds: frozenset[str]) -> Place | None:
 
 
 class KindsContract(Contract):
-    """Inside a room an import points from a higher kind to a lower one, or stays within its kind."""
+    """In a room an import points from a higher kind to a lower one, or stays within its kind."""
 
     type_name = "kinds"
 

@@ -1,4 +1,7 @@
-"""Every command as a person types it: help without settings, 2 for wrong usage, 1 and one line for a refusal, JSON and nothing else."""
+"""Every command as a person types it.
+
+Help without settings, 2 for wrong usage, 1 and one line for a refusal, JSON and nothing else.
+"""
 
 import json
 import shutil
@@ -14,7 +17,7 @@ import click
 import pytest
 from sqlalchemy import create_engine, text
 
-from survey.cli import CONCEPTS, candour, main
+from survey.cli import ROOMS, candour, main
 from survey.database import db
 from tests.conftest import settings_of
 
@@ -41,7 +44,8 @@ def children(group: click.Group) -> dict[str, click.Command]:
 COMMANDS = dict(leaves(candour))
 GROUPS = sorted({path.rpartition(" ")[0] for path in COMMANDS} - {""})
 ROOT = Path(__file__).parents[2]
-# What each command refuses on a new installation with one provider, one survey, and the files of `installation`.
+# What each command refuses on a new installation with one provider, one survey, and the files of
+# `installation`.
 REFUSED = {
     "tick": "--now yesterday",
     "users add": "mira --role admin",
@@ -122,7 +126,8 @@ WITH_JSON = [
     for path, command in COMMANDS.items()
     if path not in UNSURE and any("--json" in p.opts for p in command.params)
 ]
-# Below: a port that is taken; tests/doctor/test_doctor.py: an installation with a fault; tests/jobs: what runs until it is told to end.
+# Below: a port that is taken; tests/doctor/test_doctor.py: an installation with a fault;
+# tests/jobs: what runs until it is told to end.
 ELSEWHERE = {"serve", "doctor", "worker"}
 
 
@@ -234,13 +239,13 @@ def test_no_command_of_any_module_is_left_out() -> None:
         if isinstance(value, click.Command)
     ]
     reached = {id(command) for command in every_command(candour)}
-    assert len(written) > len(CONCEPTS)
+    assert len(written) > len(ROOMS)
     assert [command.name for command in written if id(command) not in reached] == []
 
 
-@pytest.mark.parametrize("name", CONCEPTS)
+@pytest.mark.parametrize("name", ROOMS)
 def test_the_line_of_help_is_that_of_the_command_itself(name: str) -> None:
-    line, load = CONCEPTS[name]
+    line, load = ROOMS[name]
     group = load()
     assert (group.name, group.get_short_help_str(limit=1000)) == (name, line)
 
@@ -253,7 +258,7 @@ def home(command: click.Command) -> str:
 
 JOINED = [
     name
-    for name, (_, load) in CONCEPTS.items()
+    for name, (_, load) in ROOMS.items()
     if {home(load())} != {home(child) for child in load().commands.values()}
 ]
 
@@ -272,10 +277,8 @@ def in_a_fresh_process(code: str, *arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("name", JOINED)
 def test_a_group_is_whole_when_nothing_but_its_name_was_asked_for(name: str) -> None:
-    code = (
-        "import sys; from survey.cli import CONCEPTS; print(*CONCEPTS[sys.argv[1]][1]().commands)"
-    )
-    assert in_a_fresh_process(code, name) == set(CONCEPTS[name][1]().commands)
+    code = "import sys; from survey.cli import ROOMS; print(*ROOMS[sys.argv[1]][1]().commands)"
+    assert in_a_fresh_process(code, name) == set(ROOMS[name][1]().commands)
 
 
 def test_several_concepts_add_to_one_group() -> None:

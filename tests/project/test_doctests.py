@@ -13,7 +13,9 @@ SHOWN = sorted(path for path in (ROOT / "survey").rglob("*.py") if ">>> " in pat
 
 
 def wrong_examples(module: ModuleType) -> tuple[list[str], int]:
-    """What the examples of a module give where it is not what they say, and how many examples there are."""
+    """What the examples of a module give where it is not what they say, and how many examples there
+    are.
+    """
     said: list[str] = []
     runner = doctest.DocTestRunner(verbose=False)
     tests = doctest.DocTestFinder().find(module)

@@ -72,7 +72,10 @@ def lint(folder: Path) -> tuple[set[str], str]:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """The house with every file emptied: nothing in it breaks a contract, until a test writes an import."""
+    """The house with every file emptied.
+
+    Nothing in it breaks a contract, until a test writes an import.
+    """
     names = [
         path.relative_to(ROOT / "survey").as_posix() for path in (ROOT / "survey").rglob("*.py")
     ]
@@ -129,7 +132,10 @@ WITHOUT_KINDS = set(CONTRACTS["kinds"]["without_kinds"])
 
 
 def misplaced(path: str) -> str | None:
-    """Why a file of survey/ stands where no file should, and where it belongs; None where it may stand."""
+    """Why a file of survey/ stands where no file should, and where it belongs.
+
+    None where it may stand.
+    """
     room, *rest = path.removesuffix(".py").split("/")
     if not rest:
         return (
@@ -187,7 +193,10 @@ def test_a_file_of_a_kind_is_let_through(name: str) -> None:
 
 
 def named_modules(contract: dict[str, object]) -> list[str]:
-    """The modules that a contract names: paths that end in a file, with no wildcard; rooms and sub-rooms are no modules."""
+    """The modules that a contract names: paths that end in a file, with no wildcard.
+
+    Rooms and sub-rooms are no modules.
+    """
     paths = [
         end.strip()
         for value in contract.values()

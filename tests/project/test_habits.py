@@ -32,7 +32,8 @@ NEVER_A_NAME = re.compile(
     r"_?get_|_?handle_(?!accept)|_?process_(?!bind_param|result_value)|.*_(util|utils|helper|helpers|manager)$"
 )
 FOREIGN = {
-    # idna, for the standard library's IDNA 2003 makes fussball of fußball, another domain; cryptography, for key files of sign-in
+    # idna, for the standard library's IDNA 2003 makes fussball of fußball, another domain;
+    # cryptography, for key files of sign-in
     "kernel": {"cryptography", "idna", "survey.kernel"},
     "statistics": {"numpy", "scipy", "survey.kernel", "survey.statistics"},
     "charts": {"markupsafe", "survey.kernel", "survey.charts"},

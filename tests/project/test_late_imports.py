@@ -1,4 +1,7 @@
-"""What is slow is imported late, and nothing else is: the linter says so, and is shown to say it."""
+"""What is slow is imported late, and nothing else is.
+
+The linter says so, and is shown to say it.
+"""
 
 import ast
 import json

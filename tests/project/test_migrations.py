@@ -1,4 +1,7 @@
-"""One history of the schema for both databases: up, down, with data, and its head is what the models say."""
+"""One history of the schema for both databases.
+
+Up, down, with data, and its head is what the models say.
+"""
 
 from collections.abc import Iterator
 

@@ -49,11 +49,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment that holds the wheel; its dependencies are those installed here, so that nothing is downloaded."""
+    """A new environment that holds the wheel.
+
+    Its dependencies are those installed here, so that nothing is downloaded.
+    """
     folder = tmp_path_factory.mktemp("clean") / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
     packages = next(folder.glob("lib/python*/site-packages"))
-    # A path file inside a folder that a path file names is not read: the editable install of this checkout stays outside.
+    # A path file inside a folder that a path file names is not read: the editable install of this
+    # checkout stays outside.
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
     python = folder / "bin" / "python"
     run(

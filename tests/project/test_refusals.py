@@ -1,4 +1,4 @@
-"""Refusals: codes that programs may rely on, hints that lead somewhere, and no command on any page."""
+"""Refusals: codes for programs, hints that lead somewhere, and no command on any page."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from survey.access.rules.open_to import open_to
 from survey.app import create_app
-from survey.cli import CONCEPTS, candour
+from survey.cli import ROOMS, candour
 from survey.database import db
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.hints import HINTS, Hint
@@ -27,7 +27,7 @@ from tests.project.test_routes import EMPLOYEE, STOP, World, build_world, routes
 ROOT = Path(__file__).parents[2]
 CODE = sorted((ROOT / "survey").rglob("*.py"))
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
-NAMES = "|".join(sorted({*CONCEPTS, *candour.commands}))
+NAMES = "|".join(sorted({*ROOMS, *candour.commands}))
 TYPED = re.compile(rf"\bcandour (?:{NAMES})\b|(?<![\w<!-])--[a-z][a-z-]*\b")
 CHANNEL = re.compile(rf"{TYPED.pattern}|\bCANDOUR_[A-Z_]*")
 PROBLEM = {"type", "title", "status", "detail", "code"}
@@ -40,7 +40,9 @@ AT_A_SHELL = "survey/doctor/"
 
 @dataclass(frozen=True)
 class Raised:
-    """One call that refuses: where, its code (None where it is handed through), and what it says it is about."""
+    """One call that refuses: where, its code (None where it is handed through), and what it says it
+    is about.
+    """
 
     line: int
     code: str | None
@@ -288,7 +290,10 @@ def is_rule_or_service(name: str) -> bool:
 
 
 def typed_in(source: str) -> list[int]:
-    """The lines with a string that names a command or an option of ours; those of PostgreSQL's tools are theirs."""
+    """The lines with a string that names a command or an option of ours.
+
+    Those of PostgreSQL's tools are theirs.
+    """
     return sorted(
         line for line, text in strings(source) if TYPED.search(text) and not text.startswith("pg_")
     )

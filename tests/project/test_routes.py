@@ -1,4 +1,7 @@
-"""Every route, as every role: who may open it, what the page holds, what the browser is told, and what rubbish does to it."""
+"""Every route, as every role.
+
+Who may open it, what the page holds, what the browser is told, and what rubbish does to it.
+"""
 
 import logging
 import re
@@ -101,7 +104,9 @@ NO_REFERRER = WITH_SCRIPT | {"mail.letter", "mail.html"}
 
 @dataclass
 class World:
-    """Northwind with a counted, an open, a planned and a void wave, and something to put into every part of a route."""
+    """Northwind with a counted, an open, a planned and a void wave, and something to put into every
+    part of a route.
+    """
 
     app: Flask
     samples: dict[str, list[str]] = field(default_factory=dict)
@@ -825,9 +830,9 @@ def request_of(source: Random, world: World, csrf: str) -> dict[str, object]:
         if "POST" in (rule.methods or ())
         else "GET"
     )
+    values = ["%00", "x", "%ff", "//evil.example", "%F0%9F%A6%86"]
     query = "&".join(
-        f"{source.choice(NAMES)}={source.choice(['%00', 'x', '%ff', '//evil.example', '%F0%9F%A6%86'])}"
-        for _ in range(source.randint(0, 2))
+        f"{source.choice(NAMES)}={source.choice(values)}" for _ in range(source.randint(0, 2))
     )
     path = unquote_to_bytes(address).decode("latin-1")  # as a server hands it over
     environ = {

@@ -1,4 +1,6 @@
-"""What runs at which speed is told by what a test needs, and the table of proofs names every proof once."""
+"""What runs at which speed is told by what a test needs, and the table of proofs names every proof
+once.
+"""
 
 import re
 import subprocess

@@ -1,4 +1,7 @@
-"""A template takes only what its own room or a lower one provides: includes, imports, globals of context processors."""
+"""A template takes only what its own room or a lower one provides.
+
+Includes, imports, globals of context processors.
+"""
 
 import re
 import tomllib
@@ -60,7 +63,9 @@ def climbs(
 
 
 def rooms_that_provide(app: Flask) -> dict[str, str]:
-    """Each name that our own context processors and globals add to every template, with the room it comes from."""
+    """Each name that our own context processors and globals add to every template, with the room it
+    comes from.
+    """
     ours: dict[str, str] = {}
     with app.test_request_context():
         for processors in app.template_context_processors.values():

@@ -1,4 +1,7 @@
-"""The stylesheet's colours can be told apart, by everybody, in both themes; the charts' own colours are the light theme's."""
+"""The stylesheet's colours can be told apart, by everybody, in both themes.
+
+The charts' own colours are the light theme's.
+"""
 
 import re
 from pathlib import Path

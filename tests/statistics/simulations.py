@@ -1,6 +1,9 @@
-"""What the methods promise, measured: enumerated where the results can be counted, else drawn with fixed seeds.
+"""What the methods promise, measured.
 
-Each check is small for the tests and large for `make bench`; its cells are the situations, `worst` and `mean` go over them.
+Enumerated where the results can be counted, else drawn with fixed seeds.
+
+Each check is small for the tests and large for `make bench`; its cells are the situations, `worst`
+and `mean` go over them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +29,7 @@ from survey.statistics.difference import mover_interval
 from survey.statistics.drivers import KeyDrivers, key_drivers
 from survey.statistics.levels import NPS_VALUES
 from survey.statistics.planning import detectable_change
-from survey.statistics.pooled import _summary
+from survey.statistics.pooled import _summarise_waves
 from survey.statistics.values import Differences, Intervals, quantile
 from survey.statistics.verdicts import Verdict, verdict
 from survey.statistics.wilson import Summary
@@ -63,7 +66,9 @@ DEPARTMENTS = (10, 12, 14, 16, 20, 25, 30, 40)  # answers
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was measured: in how many situations, against which bound, with the worst and the mean of them."""
+    """What was measured: in how many situations, against which bound, with the worst and the mean
+    of them.
+    """
 
     id: str
     what: str
@@ -106,15 +111,15 @@ def check(name: str) -> Callable[[Callable[[Size], Measured]], Callable[[Size], 
     return register
 
 
-def contains(found: Intervals | Differences, truth: float | Array) -> Array:
+def contains(ranges: Intervals | Differences, truth: float | Array) -> Array:
     """Which of the ranges hold the truth."""
-    held: Array = (found.low <= truth + CLOSE) & (found.high >= truth - CLOSE)
+    held: Array = (ranges.low <= truth + CLOSE) & (ranges.high >= truth - CLOSE)
     return held
 
 
-def called_different(found: Differences) -> Array:
+def called_different(differences: Differences) -> Array:
     """Which of the differences have p < .05."""
-    different: Array = found.p_value < 0.05
+    different: Array = differences.p_value < 0.05
     return different
 
 
@@ -152,9 +157,9 @@ def share_level(size: Size) -> Measured:
     rates: list[float] = []
     for n, people in _sizes(size):
         x, truth = np.arange(n + 1), np.arange(people + 1)[:, None]
-        found = proportion_intervals(x, np.full(n + 1, n), np.full(n + 1, people))
+        shares = proportion_intervals(x, np.full(n + 1, n), np.full(n + 1, people))
         chance = stats.hypergeom.pmf(x, people, truth, n)
-        rates += (chance * contains(found, truth / people)).sum(axis=1).tolist()
+        rates += (chance * contains(shares, truth / people)).sum(axis=1).tolist()
     return what, True, 0.95, rates
 
 
@@ -172,8 +177,8 @@ def share_verdict(size: Size) -> Measured:
         else [*some, *((round(N * r), N) for N in (30, 100, 400) for r in (0.3, 0.6, 0.9))]
     ):
         x, truth = np.arange(n + 1), np.arange(people + 1)[:, None]
-        found = proportion_intervals(x, np.full(n + 1, n), np.full(n + 1, people))
-        verdicts = np.array([verdict(found[at], 0.8) for at in x])
+        shares = proportion_intervals(x, np.full(n + 1, n), np.full(n + 1, people))
+        verdicts = np.array([verdict(shares[at], 0.8) for at in x])
         met = truth / people >= 0.8 - CLOSE
         wrong = ((verdicts == Verdict.MEETS) & ~met) | ((verdicts == Verdict.MISSES) & met)
         rates += (stats.hypergeom.pmf(x, people, truth, n) * wrong).sum(axis=1).tolist()
@@ -190,8 +195,8 @@ def share_process(size: Size) -> Measured:
     rates: list[float] = []
     for n in (10, 12, 20, 36, 60, 120, 200) if size == "small" else range(10, 201):
         x = np.arange(n + 1)
-        found = proportion_intervals(x, np.full(n + 1, n))
-        rates += (stats.binom.pmf(x, n, truth) * contains(found, truth)).sum(axis=1).tolist()
+        shares = proportion_intervals(x, np.full(n + 1, n))
+        rates += (stats.binom.pmf(x, n, truth) * contains(shares, truth)).sum(axis=1).tolist()
     return what, True, 0.89, rates
 
 
@@ -199,7 +204,10 @@ def share_process(size: Size) -> Measured:
 
 
 def _level(size: Size, shapes: Iterable[Sequence[float]], values: Scale, seed: int) -> list[float]:
-    """Each draw has people of its own: those who answer and those who are silent are independent parts of them."""
+    """Each draw has people of its own.
+
+    Those who answer and those who are silent are independent parts of them.
+    """
     source, rates = np.random.default_rng(seed), []
     draws = 6_000 if size == "small" else 60_000
     for shape, people, rate in product(shapes, (8, 12, 20, 60), (0.3, 0.6, 0.9)):
@@ -210,8 +218,8 @@ def _level(size: Size, shapes: Iterable[Sequence[float]], values: Scale, seed: i
             source.multinomial(n, shape, draws),
             source.multinomial(people - n, shape, draws),
         )
-        found = mean_intervals(answers, values, np.full(draws, people))
-        rates.append(float(contains(found, (answers + silent) @ np.array(values) / people).mean()))
+        means = mean_intervals(answers, values, np.full(draws, people))
+        rates.append(float(contains(means, (answers + silent) @ np.array(values) / people).mean()))
     return rates
 
 
@@ -232,7 +240,10 @@ def nps_level(size: Size) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A company's groups in two waves: people, answers in each wave, and shares of each answer before and after a real change."""
+    """A company's groups in two waves.
+
+    People, answers in each wave, and shares of each answer before and after a real change.
+    """
 
     people: Array
     first: Array
@@ -284,11 +295,11 @@ def _top_two(groups: int) -> list[tuple[Array, Array]]:
 def _means(groups: int) -> list[tuple[Array, Array]]:
     mixed = ["typical", "high", "polarised", "low", "ceiling 90"] * groups
     named = [["typical"] * groups, mixed[:groups], ["high"] * groups, ["ceiling 90"] * groups]
-    found = []
+    pairs = []
     for names in named:
         before = np.array([SHAPES[name] for name in names])
-        found.append((before, before * 0.8 + np.array([0, 0.2, 0, 0, 0])))
-    return found
+        pairs.append((before, before * 0.8 + np.array([0, 0.2, 0, 0, 0])))
+    return pairs
 
 
 def situations() -> Iterator[Situation]:
@@ -323,11 +334,11 @@ def stratified_level(size: Size) -> Measured:
         people = situation.people
         answers = drawn(source, situation.first, situation.shares, draws)
         silent = drawn(source, people - situation.first, situation.shares, draws)
-        found = stratified_intervals(np.tile(people, (draws, 1)), answers, situation.values)
+        means = stratified_intervals(np.tile(people, (draws, 1)), answers, situation.values)
         rates.append(
             float(
                 contains(
-                    found, (answers + silent).sum(axis=1) @ situation.unit / people.sum()
+                    means, (answers + silent).sum(axis=1) @ situation.unit / people.sum()
                 ).mean()
             )
         )
@@ -336,10 +347,12 @@ def stratified_level(size: Size) -> Measured:
 
 @cache
 def _processes(size: Size) -> dict[str, list[float]]:
-    """Over all situations: the process covered, a change found where there is none, a real change covered."""
+    """Over all situations: the process covered, a change found where there is none, a real change
+    covered.
+    """
     source, draws = np.random.default_rng(4), _draws(size)
     covered: list[float] = []
-    found: list[float] = []
+    false_changes: list[float] = []
     change: list[float] = []
     for situation in situations():
         people = np.tile(situation.people, (draws, 1))
@@ -354,10 +367,10 @@ def _processes(size: Size) -> dict[str, list[float]]:
             stratified_differences((people, later), (people, before), situation.values)
             for later in (same, other)
         )
-        found.append(float(called_different(unchanged).mean()))
+        false_changes.append(float(called_different(unchanged).mean()))
         truth = situation.truth(situation.changed) - situation.truth(situation.shares)
         change.append(float(contains(changed, truth).mean()))
-    return {"covered": covered, "found": found, "change": change}
+    return {"covered": covered, "found": false_changes, "change": change}
 
 
 @check("stratified-process")
@@ -392,15 +405,18 @@ def pooled_answers_fail(size: Size) -> Measured:
     )
     source, rates, draws = np.random.default_rng(7), [], _draws(size)
     two = (
-        found
-        for found in situations()
-        if len(found.people) == 2 and not np.array_equal(found.first, found.second)
+        candidate
+        for candidate in situations()
+        if len(candidate.people) == 2 and not np.array_equal(candidate.first, candidate.second)
     )
     example = np.array([[0.1, 0.9], [0.4, 0.6]])
     plain = Situation(
         np.array([100, 100]), np.array([75, 45]), np.array([45, 75]), example, example, SHARE
     )
-    for situation in [plain, *(found for found in two if np.ptp(found.shares @ found.unit) > 0.3)]:
+    for situation in [
+        plain,
+        *(candidate for candidate in two if np.ptp(candidate.shares @ candidate.unit) > 0.3),
+    ]:
         before, after = (
             drawn(source, n, situation.shares, draws).sum(axis=1)
             for n in (situation.first, situation.second)
@@ -415,7 +431,9 @@ def pooled_answers_fail(size: Size) -> Measured:
 
 
 def _all_pairs(n: int, m: int) -> tuple[Differences, Array]:
-    """The differences of every possible pair of results of n and m answers, and the true-or-not table's form."""
+    """The differences of every possible pair of results of n and m answers, and the true-or-not
+    table's form.
+    """
     first, second = (
         grid.ravel() for grid in np.meshgrid(np.arange(n + 1), np.arange(m + 1), indexing="ij")
     )
@@ -431,8 +449,8 @@ def no_change_share(size: Size) -> Measured:
     )
     shares, rates = np.linspace(0.5, 0.97, 48 if size == "small" else 189), []
     for n, m in PAIRS_SHARE:
-        found, form = _all_pairs(n, m)
-        different = called_different(found).reshape(form)
+        differences, form = _all_pairs(n, m)
+        different = called_different(differences).reshape(form)
         rates += [
             float(
                 stats.binom.pmf(range(n + 1), n, p)
@@ -452,7 +470,7 @@ def change_covered_share(size: Size) -> Measured:
     )
     shares, rates = np.linspace(0.5, 0.97, 10 if size == "small" else 25), []
     for n, m in PAIRS_SHARE:
-        found, form = _all_pairs(n, m)
+        differences, form = _all_pairs(n, m)
         first, second = (
             np.array([stats.binom.pmf(range(size + 1), size, p) for p in shares]) for size in (n, m)
         )
@@ -460,7 +478,9 @@ def change_covered_share(size: Size) -> Measured:
             if i != j:
                 rates.append(
                     float(
-                        first[i] @ contains(found, shares[i] - shares[j]).reshape(form) @ second[j]
+                        first[i]
+                        @ contains(differences, shares[i] - shares[j]).reshape(form)
+                        @ second[j]
                     )
                 )
     return what, True, 0.92, rates
@@ -498,7 +518,10 @@ def no_change_nps(size: Size) -> Measured:
 
 
 def report_answers(source: np.random.Generator, reports: int) -> Array:
-    """Counts per report, department, question and answer, no department unlike another; a person's answers go together (r = .5)."""
+    """Counts per report, department, question and answer, no department unlike another.
+
+    A person's answers go together (r = .5).
+    """
     cuts = stats.norm.ppf(np.cumsum(SHAPES["typical"])[:-1])
     person = source.standard_normal((reports, sum(DEPARTMENTS), 1))
     answers = np.searchsorted(
@@ -516,7 +539,9 @@ def as_share(counts: Array) -> Array:
 
 
 def _against_the_rest(counts: Array, values: Scale) -> Array:
-    """p-values, reports x comparisons, of each department and question against the rest of the company."""
+    """p-values, reports x comparisons, of each department and question against the rest of the
+    company.
+    """
     rest = counts.sum(axis=1, keepdims=True) - counts
     width = counts.shape[-1]
     return difference_intervals(
@@ -525,7 +550,9 @@ def _against_the_rest(counts: Array, values: Scale) -> Array:
 
 
 def _changes(now: Array, before: Array, values: Scale) -> Array:
-    """p-values, reports x comparisons, of the company's change and each department's on each question."""
+    """p-values, reports x comparisons, of the company's change and each department's on each
+    question.
+    """
     width = now.shape[-1]
     groups = difference_intervals(
         now.reshape(-1, width), before.reshape(-1, width), values
@@ -619,7 +646,9 @@ def pooled_year_no_change(size: Size) -> Measured:
 
 
 def _all_years(n: int) -> Array:
-    """Whether two years of four waves with n answers each are called different, for every two numbers of satisfied answers."""
+    """Whether two years of four waves with n answers each are called different, for every two
+    numbers of satisfied answers.
+    """
     waves = [
         [
             (n - satisfied, satisfied)
@@ -628,15 +657,16 @@ def _all_years(n: int) -> Array:
         for total in range(4 * n + 1)
     ]
     one, two = np.triu_indices(len(waves), 1)
-    summaries = [_summary(year, SHARE, "waves") for year in waves]
+    summaries = [_summarise_waves(year, SHARE, "waves") for year in waves]
     mean, effective = (
-        np.array([getattr(found, part)[0] for found in summaries]) for part in ("mean", "effective")
+        np.array([getattr(differences, part)[0] for differences in summaries])
+        for part in ("mean", "effective")
     )
-    found = mover_interval(
+    differences = mover_interval(
         Summary(mean[two], effective[two]), Summary(mean[one], effective[one]), 1.0, quantile(0.95)
     )
     table = np.zeros((len(waves), len(waves)), dtype=bool)
-    table[one, two] = table[two, one] = called_different(found)
+    table[one, two] = table[two, one] = called_different(differences)
     return table
 
 
@@ -652,8 +682,8 @@ def planned_change_found(size: Size) -> Measured:
         if size == "small"
         else (12, 16, 20, 28, 36, 48, 60, 90, 120, 200, 300, 360)
     ):
-        found, form = _all_pairs(n, n)
-        different = called_different(found).reshape(form)
+        differences, form = _all_pairs(n, n)
+        different = called_different(differences).reshape(form)
         for before in (0.65, 0.7, 0.75):
             after = max(before - detectable_change(n, before), 0.0)
             rates.append(
@@ -667,12 +697,15 @@ def planned_change_found(size: Size) -> Measured:
 
 
 def _driven(source: np.random.Generator, people: int, slopes: Sequence[float]) -> KeyDrivers | None:
-    """Key drivers of invented people: six questions that go together, the first with the largest slope."""
+    """Key drivers of invented people.
+
+    Six questions that go together, the first with the largest slope.
+    """
     common = source.standard_normal((people, 1))
     questions = 0.6 * common + 0.8 * source.standard_normal((people, len(slopes)))
     overall = questions @ np.array(slopes) + source.standard_normal(people)
     return key_drivers(
-        *(np.clip(np.rint(3 + found), 1, 5).astype(int) for found in (questions, overall))
+        *(np.clip(np.rint(3 + numbers), 1, 5).astype(int) for numbers in (questions, overall))
     )
 
 
@@ -688,12 +721,14 @@ def drivers_first(size: Size) -> Measured:
         (100, 200) if size == "small" else (100, 150, 200, 400, 1000),
         slopes[: 1 if size == "small" else 2],
     ):
-        found = [_driven(source, people, slope) for _ in range(50 if size == "small" else 300)]
+        results = [_driven(source, people, slope) for _ in range(50 if size == "small" else 300)]
         rates.append(
-            float(np.mean([drivers is not None and _names_the_first(drivers) for drivers in found]))
+            float(
+                np.mean([drivers is not None and _names_the_first(drivers) for drivers in results])
+            )
         )
     return what, True, 0.85, rates
 
 
-def _names_the_first(found: KeyDrivers) -> bool:
-    return found.places[0] == 0 if found.ranked else 0 in found.places
+def _names_the_first(drivers: KeyDrivers) -> bool:
+    return drivers.places[0] == 0 if drivers.ranked else 0 in drivers.places

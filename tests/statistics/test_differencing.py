@@ -1,4 +1,6 @@
-"""What follows from sums: compared with every possibility tried, and at the size of a large company."""
+"""What follows from sums: compared with every possibility tried, and at the size of a large
+company.
+"""
 
 from itertools import combinations, product
 
@@ -38,10 +40,10 @@ def test_exactly_the_unions_in_the_row_space_are_solved(
     for chosen in solvable:
         assert space.value(chosen) == sum(true[name] for name in chosen)
     low = {chosen for chosen in solvable if sum(true[name] for name in chosen) < minimum}
-    found = {union.cells: union.value for union in solved_unions(facts, minimum)}
-    assert found.keys() <= low
-    assert all(any(smaller <= chosen for smaller in found) for chosen in low)
-    assert all(value == sum(true[name] for name in cells) for cells, value in found.items())
+    solved = {union.cells: union.value for union in solved_unions(facts, minimum)}
+    assert solved.keys() <= low
+    assert all(any(smaller <= chosen for smaller in solved) for chosen in low)
+    assert all(value == sum(true[name] for name in cells) for cells, value in solved.items())
 
 
 @settings(max_examples=examples(25))
@@ -54,8 +56,10 @@ def test_the_range_of_a_cell_is_that_of_all_whole_numbers_tried(
 ) -> None:
     true = dict(zip(NAMES, answers, strict=True))
     facts = [Fact({name: 1}, 0, 4) for name in NAMES]
-    facts += [Fact({name: times if name == "A" else 1 for name in union}, *[sum(true[n] * (times if n == "A" else 1) for n in union)] * 2)
-              for union, times in published]  # fmt: skip
+    for union, times in published:
+        weights = {name: times if name == "A" else 1 for name in union}
+        total = sum(weight * true[name] for name, weight in weights.items())
+        facts.append(Fact(weights, total, total))
     fits = [
         table
         for table in product(range(5), repeat=len(NAMES))
@@ -91,14 +95,15 @@ def test_a_difference_of_overlapping_sums_is_seen() -> None:
 def test_a_value_weighed_by_two_small_groups_tells_both() -> None:
     neighbours = [Fact({"Finance": 1}, 0, 4), Fact({"Legal": 1}, 0, 6)]
     weighed = Fact({"Finance": 9 / 58 / 4, "Legal": 8 / 58 / 6}, 0.1615, 0.1625)
-    assert [(found.cell, found.left, found.is_exact) for found in narrowed([weighed], neighbours, ["Finance", "Legal"])] == [
-        ("Finance", (3, 3), True), ("Legal", (2, 2), True),
-    ]  # fmt: skip
+    both = ["Finance", "Legal"]
+    cells = narrowed([weighed], neighbours, both)
+    assert [(cell.cell, cell.left, cell.is_exact) for cell in cells] == [
+        ("Finance", (3, 3), True),
+        ("Legal", (2, 2), True),
+    ]
     together = Fact({"Finance": 17 / 58 / 10, "Legal": 17 / 58 / 10}, 0.1465, 0.1466)
-    found = narrowed(
-        [together], [*neighbours, Fact.total(["Finance", "Legal"], 5)], ["Finance", "Legal"]
-    )
-    assert [(one.left, one.is_exact, one.is_narrow) for one in found] == [
+    cells = narrowed([together], [*neighbours, Fact.total(both, 5)], both)
+    assert [(cell.left, cell.is_exact, cell.is_narrow) for cell in cells] == [
         ((0, 4), False, False),
         ((1, 5), False, False),
     ]
@@ -106,8 +111,8 @@ def test_a_value_weighed_by_two_small_groups_tells_both() -> None:
 
 @pytest.mark.parametrize(("high", "narrow"), [(1, True), (2, False)])
 def test_narrow_is_less_than_half_of_what_the_neighbours_allow(high: int, *, narrow: bool) -> None:
-    (found,) = narrowed([Fact({"A": 1}, 0, high)], [Fact.total(["A", "B"], 5)], ["A"])
-    assert (found.allowed, found.left, found.is_narrow, found.is_exact) == (
+    (cell,) = narrowed([Fact({"A": 1}, 0, high)], [Fact.total(["A", "B"], 5)], ["A"])
+    assert (cell.allowed, cell.left, cell.is_narrow, cell.is_exact) == (
         (0, 5),
         (0, high),
         narrow,
@@ -116,6 +121,6 @@ def test_narrow_is_less_than_half_of_what_the_neighbours_allow(high: int, *, nar
 
 
 def test_what_the_neighbours_tell_alone_is_no_disclosure() -> None:
-    (found,) = narrowed([], [Fact.total(["A", "B"], 0)], ["A"])
-    assert (found.is_open, found.is_exact, found.is_narrow) == (False, False, False)
+    (cell,) = narrowed([], [Fact.total(["A", "B"], 0)], ["A"])
+    assert (cell.is_open, cell.is_exact, cell.is_narrow) == (False, False, False)
     assert ranges([], ["A"]) == {"A": (0, float("inf"))}

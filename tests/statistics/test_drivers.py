@@ -1,4 +1,6 @@
-"""Key drivers: weights that are what their paper says, and an order only where it would come out again."""
+"""Key drivers: weights that are what their paper says, and an order only where it would come out
+again.
+"""
 
 import numpy as np
 import pytest
@@ -10,14 +12,14 @@ Rows = NDArray[np.int64]
 
 
 def answered(people: int, slopes: tuple[float, ...], seed: int = 1) -> tuple[Rows, Rows]:
-    """Questions from 1 to 5 that go together, and an overall one that follows them by these slopes."""
+    """Questions from 1 to 5 that go together, and an overall one that follows by these slopes."""
     source = np.random.default_rng(seed)
     questions = 0.6 * source.standard_normal((people, 1)) + 0.8 * source.standard_normal(
         (people, len(slopes))
     )
     overall = questions @ np.array(slopes) + 0.5 * source.standard_normal(people)
     return tuple(
-        np.clip(np.rint(3 + found), 1, 5).astype(np.int64) for found in (questions, overall)
+        np.clip(np.rint(3 + numbers), 1, 5).astype(np.int64) for numbers in (questions, overall)
     )  # type: ignore[return-value]
 
 
@@ -34,7 +36,9 @@ def test_relative_weights_add_up_to_what_the_regression_explains(seed: int) -> N
 
 
 def test_two_predictors_are_weighed_as_the_paper_does_by_hand() -> None:
-    """With r between the two: the root of the correlation matrix has (a, b) with a = (p + q) / 2, b = (p - q) / 2."""
+    """With r between the two: the root of the correlation matrix has (a, b) with a = (p + q) / 2, b
+    = (p - q) / 2.
+    """
     x, y = answered(200, (0.6, 0.2))
     r = np.corrcoef(np.column_stack([x, y]), rowvar=False)
     p, q = np.sqrt(1 + r[0, 1]), np.sqrt(1 - r[0, 1])
@@ -48,9 +52,9 @@ def test_predictors_that_do_not_vary_or_repeat_each_other_break_nothing() -> Non
     assert relative_weights(np.column_stack([x, np.full(150, 3)]), y)[2] == 0
     twice = relative_weights(np.column_stack([x[:, 0], x[:, 0]]), y)
     assert twice[0] == pytest.approx(twice[1], abs=1e-6)
-    found = key_drivers(np.column_stack([np.full(150, 3), x]), y)
-    assert found is not None
-    assert 0 not in found.places
+    drivers = key_drivers(np.column_stack([np.full(150, 3), x]), y)
+    assert drivers is not None
+    assert 0 not in drivers.places
 
 
 @pytest.mark.parametrize(
@@ -73,19 +77,19 @@ def test_one_question_alone_drives_nothing() -> None:
 
 @pytest.mark.parametrize(("people", "ranked"), [(199, False), (200, True), (900, True)])
 def test_an_order_needs_two_hundred_answers(people: int, ranked: bool) -> None:  # noqa: FBT001
-    found = key_drivers(*answered(people, (0.2, 0.9, 0.0)))
-    assert found is not None
-    assert (found.answers, found.ranked, found.places[0]) == (people, ranked, 1)
-    assert len(found.places) == (3 if ranked else 1)
+    drivers = key_drivers(*answered(people, (0.2, 0.9, 0.0)))
+    assert drivers is not None
+    assert (drivers.answers, drivers.ranked, drivers.places[0]) == (people, ranked, 1)
+    assert len(drivers.places) == (3 if ranked else 1)
 
 
 def test_where_several_may_come_first_they_stand_in_the_order_given() -> None:
-    found = key_drivers(*answered(300, (0.0, 0.4, 0.4, 0.4)))
-    assert found is not None
-    assert not found.ranked
-    assert list(found.places) == sorted(found.places)
-    assert {1, 2, 3} >= set(found.places)
-    assert len(found.places) >= 2
+    drivers = key_drivers(*answered(300, (0.0, 0.4, 0.4, 0.4)))
+    assert drivers is not None
+    assert not drivers.ranked
+    assert list(drivers.places) == sorted(drivers.places)
+    assert {1, 2, 3} >= set(drivers.places)
+    assert len(drivers.places) >= 2
 
 
 def test_the_same_answers_always_give_the_same_drivers() -> None:

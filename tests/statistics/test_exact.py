@@ -1,4 +1,6 @@
-"""The exact range of a share against its definition in exact fractions, and its two ways of computing against each other."""
+"""The exact range of a share against its definition in exact fractions, and its two ways of
+computing against each other.
+"""
 
 from fractions import Fraction
 from functools import cache
@@ -29,7 +31,9 @@ def acceptability(satisfied: int, answers: int, people: int) -> list[Fraction]:
 
 
 def by_definition(x: int, answers: int, people: int, alpha: Fraction) -> tuple[int, int]:
-    """The smallest and the largest count of satisfied people that is kept, widened where the definition says so."""
+    """The smallest and the largest count of satisfied people that is kept, widened where the
+    definition says so.
+    """
     if answers == people:
         return x, x
     possible = range(x, x + people - answers + 1)
@@ -48,29 +52,29 @@ def test_every_range_of_a_small_company_is_the_one_of_the_definition(
 ) -> None:
     cells = [(x, answers) for answers in range(1, people + 1) for x in range(answers + 1)]
     x, n = np.array(cells).T
-    found = proportion_intervals(x, n, np.full(len(cells), people), float(1 - alpha))
+    shares = proportion_intervals(x, n, np.full(len(cells), people), float(1 - alpha))
     expected = [by_definition(*cell, people, alpha) for cell in cells]
-    assert np.rint(np.column_stack([found.low, found.high]) * people).astype(int).tolist() == [
+    assert np.rint(np.column_stack([shares.low, shares.high]) * people).astype(int).tolist() == [
         list(ends) for ends in expected
     ]
-    assert set(found.method[n < people]) <= {EXACT}
+    assert set(shares.method[n < people]) <= {EXACT}
 
 
 @pytest.mark.parametrize(("x", "low", "high"), [(1, 1, 2), (38, 38, 39), (0, 0, 1), (39, 39, 40)])
 def test_with_one_silent_person_of_forty_the_range_still_holds_the_estimate_and_is_no_point(
     x: int, low: int, high: int
 ) -> None:
-    found = proportion_interval(x, 39, 40)
-    assert (found.low * 40, found.high * 40) == pytest.approx((low, high))
-    assert found.low <= x / 39 <= found.high
+    share = proportion_interval(x, 39, 40)
+    assert (share.low * 40, share.high * 40) == pytest.approx((low, high))
+    assert share.low <= x / 39 <= share.high
 
 
 @pytest.mark.parametrize(("x", "answers", "people"), [(62, 83, 87), (21, 83, 87), (67, 84, 89)])
 def test_with_little_confidence_a_range_that_is_no_point_is_widened_to_its_estimate_too(
     x: int, answers: int, people: int
 ) -> None:
-    found = proportion_interval(x, answers, people, 0.5)
-    assert (found.low * people, found.high * people) == pytest.approx(
+    share = proportion_interval(x, answers, people, 0.5)
+    assert (share.low * people, share.high * people) == pytest.approx(
         by_definition(x, answers, people, Fraction(1, 2))
     )
 
@@ -85,8 +89,8 @@ def test_a_count_whose_acceptability_equals_alpha_is_dropped_against_rounding() 
     [(9, 30), (18, 60), (57, 60), (60, 200), (199, 200), (120, 400), (400, 401)],
 )
 def test_a_table_and_a_search_find_the_same(answers: int, people: int) -> None:
-    low, high = exact._table(answers, people, 0.05)
-    searched = [exact._searched(x, answers, people, 0.05) for x in range(answers + 1)]
+    low, high = exact._tabulate_ends(answers, people, 0.05)
+    searched = [exact._search_ends(x, answers, people, 0.05) for x in range(answers + 1)]
     assert list(zip(low.tolist(), high.tolist(), strict=True)) == searched
 
 
@@ -111,9 +115,11 @@ def test_every_larger_company_searches_and_agrees_with_a_table(
     ("x", "n", "people"), [(60, 100, 5000), (1500, 2000, 5000), (0, 30, 4000), (30, 30, 4000)]
 )
 def test_a_large_company_lies_inside_the_tail_limits_of_scipy(x: int, n: int, people: int) -> None:
-    """Blaker's range is never wider than the one of two tails of 2.5 %, and its ends are accepted by at least one tail."""
-    found = proportion_interval(x, n, people)
-    low, high = round(found.low * people), round(found.high * people)
+    """Blaker's range is never wider than the one of two tails of 2.5 %, and its ends are accepted
+    by at least one tail.
+    """
+    share = proportion_interval(x, n, people)
+    low, high = round(share.low * people), round(share.high * people)
     assert 0 <= low <= people * x / n <= high <= people
     assert x == 0 or stats.hypergeom.sf(x - 1, people, low, n) > 0.025
     assert x == n or stats.hypergeom.cdf(x, people, high, n) > 0.025
@@ -121,12 +127,12 @@ def test_a_large_company_lies_inside_the_tail_limits_of_scipy(x: int, n: int, pe
 
 def test_above_five_thousand_people_wilson_with_the_correction_takes_over() -> None:
     assert proportion_interval(60, 100, 5000).method == EXACT
-    found = proportion_interval(60, 100, 5001)
-    assert found.method == f"{WILSON}, finite population"
+    share = proportion_interval(60, 100, 5001)
+    assert share.method == f"{WILSON}, finite population"
     z = stats.norm.ppf(0.975)
     r = z * z / (100 * 5000 / 4901)
     half = np.sqrt(r * 0.24 + r * r / 4) / (1 + r)
-    assert (found.low, found.high) == pytest.approx(
+    assert (share.low, share.high) == pytest.approx(
         ((0.6 + r / 2) / (1 + r) - half, (0.6 + r / 2) / (1 + r) + half), abs=1e-12
     )
 

@@ -1,4 +1,6 @@
-"""What holds for any input: every range on any scale, for any answers and any number of silent people."""
+"""What holds for any input: every range on any scale, for any answers and any number of silent
+people.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,13 +104,13 @@ Kind = Callable[[Answers, float], Interval]
 
 
 def _share(population: bool) -> Kind:  # noqa: FBT001
-    def found(a: Answers, confidence: float) -> Interval:
+    def interval_of(a: Answers, confidence: float) -> Interval:
         (counts,), (silent,) = a.groups, a.silent
         return proportion_interval(
             counts[-1], sum(counts), sum(counts) + silent if population else None, confidence
         )
 
-    return found
+    return interval_of
 
 
 KINDS: dict[str, Kind] = {
@@ -156,9 +158,9 @@ def drawn(data: st.DataObject, kind: str) -> Answers:
     return data.draw(answers(kind))
 
 
-def near(found: Interval | Difference, other: Interval | Difference, width: float = 1.0) -> None:
+def near(result: Interval | Difference, other: Interval | Difference, width: float = 1.0) -> None:
     for field in ("estimate", "low", "high"):
-        assert getattr(found, field) == pytest.approx(
+        assert getattr(result, field) == pytest.approx(
             getattr(other, field), abs=1e-11 * width, rel=1e-11
         )
 
@@ -169,14 +171,14 @@ def test_a_range_holds_its_estimate_and_only_what_is_possible(
     kind: str, data: st.DataObject, confidence: float
 ) -> None:
     a = drawn(data, kind)
-    found = KINDS[kind](a, confidence)
+    interval = KINDS[kind](a, confidence)
     weights = np.array([stratum.population for stratum in a.strata]) / sum(
         stratum.population for stratum in a.strata
     )
     means = [np.dot(counts, a.scale) / sum(counts) for counts in a.groups]
-    assert found.estimate == pytest.approx(float(weights @ means), abs=CLOSE)
+    assert interval.estimate == pytest.approx(float(weights @ means), abs=CLOSE)
     lowest, highest = a.reachable() if kind in LEVELS else (a.scale[0], a.scale[-1])
-    assert lowest - CLOSE <= found.low <= found.estimate <= found.high <= highest + CLOSE
+    assert lowest - CLOSE <= interval.low <= interval.estimate <= interval.high <= highest + CLOSE
 
 
 @by_kind
@@ -185,10 +187,10 @@ def test_a_range_has_no_width_exactly_when_it_is_about_people_who_all_answered(
     kind: str, data: st.DataObject
 ) -> None:
     a = drawn(data, kind)
-    found = KINDS[kind](a, 0.95)
+    interval = KINDS[kind](a, 0.95)
     exact = kind in LEVELS and a.everyone
-    assert (found.high == found.low) == exact
-    assert (found.method == EVERYONE) == exact
+    assert (interval.high == interval.low) == exact
+    assert (interval.method == EVERYONE) == exact
 
 
 @by_kind
@@ -242,7 +244,7 @@ def test_also_the_exact_range_of_a_share_is_never_wider_for_more_answers_with_th
 @for_all(data=st.data())
 def test_answers_in_a_mirror_give_the_range_in_a_mirror(kind: str, data: st.DataObject) -> None:
     a = drawn(data, kind)
-    found = KINDS[kind](a, 0.95)
+    interval = KINDS[kind](a, 0.95)
     mirror = (
         a.mirrored()
         if not kind.startswith("share")
@@ -251,15 +253,15 @@ def test_answers_in_a_mirror_give_the_range_in_a_mirror(kind: str, data: st.Data
     shift = 1.0 if kind.startswith("share") else 0.0
     there = KINDS[kind](mirror, 0.95)
     assert (there.low, there.high) == pytest.approx(
-        (shift - found.high, shift - found.low), abs=CLOSE
+        (shift - interval.high, shift - interval.low), abs=CLOSE
     )
 
 
 @for_all(pairs())
 def test_swapped_samples_mirror_their_difference(
-    found: tuple[tuple[float, ...], Counts, Counts],
+    samples: tuple[tuple[float, ...], Counts, Counts],
 ) -> None:
-    scale, first, second = found
+    scale, first, second = samples
     there, back = (
         difference_interval(first, second, scale),
         difference_interval(second, first, scale),
@@ -274,9 +276,9 @@ def test_swapped_samples_mirror_their_difference(
 
 @for_all(pairs(), st.sampled_from([0.9, 0.95, 0.99]))
 def test_p_is_below_alpha_exactly_when_the_range_leaves_out_zero(
-    found: tuple[tuple[float, ...], Counts, Counts], confidence: float
+    samples: tuple[tuple[float, ...], Counts, Counts], confidence: float
 ) -> None:
-    scale, first, second = found
+    scale, first, second = samples
     d = difference_interval(first, second, scale, confidence)
     assert (d.p_value < 1 - confidence) == (not d.low <= 0 <= d.high)
 
@@ -321,12 +323,12 @@ def test_one_group_is_the_company(one: Answers, two: Answers) -> None:
     near(
         stratified_process_interval([only], one.scale), mean_interval(only.counts, one.scale), width
     )
-    found, plain = (
+    stratified, plain = (
         stratified_difference([only], [other], one.scale),
         difference_interval(only.counts, other.counts, one.scale),
     )
-    near(found, plain, width)
-    assert found.p_value == pytest.approx(plain.p_value, abs=1e-7)
+    near(stratified, plain, width)
+    assert stratified.p_value == pytest.approx(plain.p_value, abs=1e-7)
 
 
 @for_all(st.integers(0, 200), st.integers(0, 200).filter(bool), confidences)
@@ -460,9 +462,9 @@ ends = st.lists(st.floats(-100, 100), min_size=3, max_size=3).map(sorted)
 
 @for_all(ends, st.floats(-100, 100), st.floats(0, 10))
 def test_a_verdict_never_contradicts_its_range_and_a_higher_target_never_improves_it(
-    found: list[float], target: float, more: float
+    ends: list[float], target: float, more: float
 ) -> None:
-    low, estimate, high = found
+    low, estimate, high = ends
     interval = Interval(estimate, low, high, 0.95, "")
     said = verdict(interval, target)
     assert (said is Verdict.MEETS) == (low >= target - CLOSE)
@@ -478,9 +480,9 @@ few_or_enough = st.sampled_from([9, 10, 30])
     ends, st.sampled_from([0.0, 0.049, 0.05, 0.051, 1.0]), st.tuples(few_or_enough, few_or_enough)
 )
 def test_a_direction_is_only_said_when_range_family_and_answers_allow_it(
-    found: list[float], q: float, n: tuple[int, int]
+    ends: list[float], q: float, n: tuple[int, int]
 ) -> None:
-    low, estimate, high = found
+    low, estimate, high = ends
     said = direction(Difference(estimate, low, high, q), q, n)
     allowed = q <= 0.05 and min(n) >= 10
     assert (said is Direction.UP) == (allowed and low > 0)
@@ -505,9 +507,9 @@ def test_the_effective_number_of_answers_is_kishs_and_all_of_them_only_when_all_
 
 @for_all(pairs())
 def test_a_year_of_one_wave_is_that_wave_and_of_several_the_mean_of_their_answers(
-    found: tuple[tuple[float, ...], Counts, Counts],
+    samples: tuple[tuple[float, ...], Counts, Counts],
 ) -> None:
-    scale, first, second = found
+    scale, first, second = samples
     near(pooled_interval([first], scale), mean_interval(first, scale), scale[-1] - scale[0])
     near(
         pooled_difference([first], [second], scale),
@@ -535,10 +537,10 @@ def test_the_same_people_asked_again_with_the_same_answers_are_no_more_people(
 
 @for_all(st.integers(1, 2000), st.floats(0.01, 1), st.integers(0, 30))
 def test_planning_promises_less_from_fewer_answers(invited: int, rate: float, fewest: int) -> None:
-    found = outlook(invited, rate)
-    assert found.answers == round(invited * rate) <= invited
-    assert (found.level is None) == (found.answers < 5)
-    assert (found.change is None) == (found.answers < 10)
+    expected = outlook(invited, rate)
+    assert expected.answers == round(invited * rate) <= invited
+    assert (expected.level is None) == (expected.answers < 5)
+    assert (expected.change is None) == (expected.answers < 10)
     assert detectable_change(10 * invited) > detectable_change(20 * invited)
     assert chance_of_answers(invited, fewest, rate) == pytest.approx(
         float(stats.binom.sf(fewest - 1, invited, rate)), abs=1e-12

@@ -1,4 +1,7 @@
-"""The published, tabulated and independently computed values, and the worked examples; each within its own tolerance."""
+"""The published, tabulated and independently computed values, and the worked examples.
+
+Each within its own tolerance.
+"""
 
 import builtins
 import json
@@ -53,7 +56,8 @@ def called(case: dict[str, Any]) -> Any:
     arguments = dict(case["arguments"])
     if "strata" in arguments:
         arguments["strata"] = [
-            Stratum(item["population"], tuple(item["counts"])) for item in arguments["strata"]
+            Stratum(stratum["population"], tuple(stratum["counts"]))
+            for stratum in arguments["strata"]
         ]
     return getattr(statistics, case["function"])(**arguments)
 
@@ -73,16 +77,16 @@ def test_what_must_be_refused_is_refused(case: dict[str, Any]) -> None:
 )
 def test_a_reference_value_is_met_within_its_tolerance(case: dict[str, Any]) -> None:
     result = called(case)
-    found = (
+    results = (
         asdict(result)
         if is_dataclass(result) and not isinstance(result, type)
         else {"result": result}
     )
     for field, value in case["expected"].items():
         if value is None or isinstance(value, str):
-            assert found[field] == value
+            assert results[field] == value
         else:
-            assert found[field] == pytest.approx(
+            assert results[field] == pytest.approx(
                 tuple(value) if isinstance(value, list) else value, abs=case["tolerance"], rel=0
             )
 
@@ -90,9 +94,15 @@ def test_a_reference_value_is_met_within_its_tolerance(case: dict[str, Any]) -> 
 def test_the_file_holds_every_kind_of_case() -> None:
     assert len(CASES) >= 85
     assert {case["function"] for case in CASES} >= {
-        "adjust_p_values", "break_even", "difference_interval", "feasible_range", "mean_interval", "nps_interval", "proportion_interval",
+        "adjust_p_values",
+        "break_even",
+        "difference_interval",
+        "feasible_range",
+        "mean_interval",
+        "nps_interval",
+        "proportion_interval",
         "stratified_interval",
-    }  # fmt: skip
+    }
 
 
 def test_importing_all_of_it_stays_light() -> None:
@@ -110,9 +120,11 @@ def test_importing_all_of_it_stays_light() -> None:
     assert json.loads(done.stdout) == ["numpy"]
 
 
-@pytest.mark.parametrize(("found", "worked"), WORKED)
-def test_a_worked_example_gives_what_was_worked_out(found: Any, worked: tuple[float, ...]) -> None:
-    assert (round(found.estimate, 4), round(found.low, 4), round(found.high, 4)) == worked
+@pytest.mark.parametrize(("interval", "worked"), WORKED)
+def test_a_worked_example_gives_what_was_worked_out(
+    interval: Any, worked: tuple[float, ...]
+) -> None:
+    assert (round(interval.estimate, 4), round(interval.low, 4), round(interval.high, 4)) == worked
 
 
 def test_the_worked_examples_without_a_range() -> None:

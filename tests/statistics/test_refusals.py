@@ -1,4 +1,7 @@
-"""Nonsense is refused by the name of the argument, one cell or many; and nothing that is accepted gives NaN."""
+"""Nonsense is refused by the name of the argument, one cell or many.
+
+And nothing that is accepted gives NaN.
+"""
 
 from collections.abc import Callable
 from dataclasses import astuple
@@ -305,7 +308,7 @@ EXTREME_COUNTS = [(1, 0), (0, 1), (1, 1), (2**53, 0), (0, 2**53), (1, 2**53 - 1)
 )
 def test_nothing_is_ever_not_a_number(confidence: float, counts: tuple[int, int]) -> None:
     n, other = sum(counts), counts[::-1]
-    found: list[Any] = [
+    results: list[Any] = [
         proportion_interval(counts[1], n, None, confidence),
         mean_interval(counts, (-1e300, 1e300 / 2), None, confidence),
         mean_interval(counts, (0, 5e-324), None, confidence),
@@ -317,15 +320,17 @@ def test_nothing_is_ever_not_a_number(confidence: float, counts: tuple[int, int]
         pooled_difference([counts, other], [counts], YES_NO, confidence),
     ]
     if n < 2**53:
-        found += [
+        results += [
             proportion_interval(counts[1], n, n + silent, confidence) for silent in (0, 1, 4000)
         ]
-        found += [mean_interval(counts, YES_NO, n + silent, confidence) for silent in (0, 1, 4000)]
-        found += [
+        results += [
+            mean_interval(counts, YES_NO, n + silent, confidence) for silent in (0, 1, 4000)
+        ]
+        results += [
             stratified_interval([Stratum(n + silent, counts)], YES_NO, confidence)
             for silent in (0, 1, 4000)
         ]
-    for result in found:
+    for result in results:
         numbers = [value for value in astuple(result) if isinstance(value, float)]
         assert np.isfinite(numbers).all(), result
         assert result.low <= result.estimate <= result.high

@@ -1,4 +1,4 @@
-"""The methods keep what they promise, and the published measurements are those that come out now."""
+"""The methods keep what they promise; the published measurements are those that come out now."""
 
 from typing import Any
 
@@ -18,7 +18,10 @@ SLOW = {"stratified-level", TOGETHER[-1]}  # seconds, even when small
 
 
 def simulations(size: Size) -> list[Any]:
-    """The checks that are made together; what takes seconds when small, and everything large, is a proof."""
+    """The checks that are made together.
+
+    What takes seconds when small, and everything large, is a proof.
+    """
     together = [TOGETHER, *([name] for name in CHECKS if name not in TOGETHER)]
     long = [name for name in CHECKS if size == "large" or name in SLOW]
     return [
@@ -32,16 +35,16 @@ def simulations(size: Size) -> list[Any]:
 @pytest.mark.parametrize(("names", "size"), [*simulations("small"), *simulations("large")])
 def test_a_promise_holds_and_is_what_was_published(names: list[str], size: Size) -> None:
     for name in names:
-        found, stored = CHECKS[name](size), STORED[name]
-        assert found.holds, found
+        measured, stored = CHECKS[name](size), STORED[name]
+        assert measured.holds, measured
         assert (stored["what"], stored["at_least"], stored["bound"]) == (
-            found.what,
-            found.at_least,
-            found.bound,
+            measured.what,
+            measured.at_least,
+            measured.bound,
         ), "run: make bench"
-        assert stored[size]["cells"] == found.cells, "run: make bench"
+        assert stored[size]["cells"] == measured.cells, "run: make bench"
         assert (stored[size]["worst"], stored[size]["mean"]) == pytest.approx(
-            (found.worst, found.mean), abs=0.002
+            (measured.worst, measured.mean), abs=0.002
         ), "run: make bench"
 
 

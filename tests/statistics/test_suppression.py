@@ -1,4 +1,6 @@
-"""What is shown: groups grow until they may be shown, and what is hidden cannot be found by subtraction."""
+"""What is shown: groups grow until they may be shown, and what is hidden cannot be found by
+subtraction.
+"""
 
 import pytest
 from hypothesis import given

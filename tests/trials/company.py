@@ -1,4 +1,7 @@
-"""A company whose wave is open now, by the real clock: what workers in processes of their own can send."""
+"""A company whose wave is open now, by the real clock.
+
+What workers in processes of their own can send.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

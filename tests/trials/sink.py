@@ -1,6 +1,9 @@
-"""A real SMTP server as a process, slow and sometimes busy. Usage: python -m tests.trials.sink FOLDER PORT SHARE DELAY; says "ready".
+"""A real SMTP server as a process, slow and sometimes busy.
 
-A share of the letters is answered 451, each takes DELAY seconds; what is taken is kept as a file halfway, before it is acknowledged.
+Usage: python -m tests.trials.sink FOLDER PORT SHARE DELAY; says "ready".
+
+A share of the letters is answered 451, each takes DELAY seconds; what is taken is kept as a file
+halfway, before it is acknowledged.
 """
 
 import asyncio

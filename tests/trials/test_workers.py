@@ -1,4 +1,7 @@
-"""The trial in short: workers killed and restarted while letters leave and people answer; nothing is lost, missed or stuck."""
+"""The trial in short: workers killed and restarted while letters leave and people answer.
+
+Nothing is lost, missed or stuck.
+"""
 
 from pathlib import Path
 

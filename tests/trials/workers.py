@@ -1,7 +1,10 @@
-"""The trial: three workers and two web servers on one PostgreSQL; one is killed, one restarted, again and again, while people answer.
+"""The trial: three workers and two web servers on one PostgreSQL.
 
-`python -m tests.trials.workers --seconds 120` prints a table and exits with 1 when a letter is lost, a copy is one too many, a tick is
-missed or doubled, something is stuck, or a person's answer met an error.
+One is killed, one restarted, again and again, while people answer.
+
+`python -m tests.trials.workers --seconds 120` prints a table and exits with 1 when a letter is
+lost, a copy is one too many, a tick is missed or doubled, something is stuck, or a person's answer
+met an error.
 """
 
 import argparse
