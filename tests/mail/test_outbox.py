@@ -103,8 +103,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def desk(app: Flask) -> Desk:
     """Two kinds of letters: one that is sent again when nobody knows, one that is not; beside them another wave's letter, not due."""
     found = Desk()
-    register_letter_type(app, LetterType("again", 50, again=True, write=found.write))
-    register_letter_type(app, LetterType("once", 60, again=False, write=found.write))
+    register_letter_type(app, LetterType("again", 50, is_sent_again=True, write=found.write))
+    register_letter_type(app, LetterType("once", 60, is_sent_again=False, write=found.write))
     queue_letters("once", "noise-2027-01", ["noise"])
     with transaction() as session:
         session.execute(text("UPDATE outbox SET next_at = '2099-01-01 00:00:00'"))
@@ -190,7 +190,7 @@ def test_a_thousand_letters_are_queued_at_once(desk: Desk) -> None:
 
 
 def test_the_more_urgent_kind_goes_first(app: Flask, desk: Desk, box: Postbox) -> None:
-    register_letter_type(app, LetterType("code", 1, again=False, write=desk.write))
+    register_letter_type(app, LetterType("code", 1, is_sent_again=False, write=desk.write))
     queue_letters("again", WAVE, [f"p{number}" for number in range(25)])
     queue_letters("code", WAVE, ["urgent"])
     deliver(box.url)
@@ -584,7 +584,8 @@ def test_administrators_hear_of_a_paused_wave_once(
     add_user("dana@northwind.example", "admin")
     add_user("mira@northwind.example", "manager")
     register_letter_type(
-        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+        app,
+        LetterType("brief", 50, is_sent_again=True, write=desk.write, lasts_for=timedelta(days=3)),
     )
     pause_wave(WAVE, "a test")
     queue_letters("brief", WAVE, ["otto"])
@@ -615,7 +616,8 @@ def test_administrators_hear_of_letters_that_were_given_up_and_how_to_send_them_
 ) -> None:
     add_user("dana@northwind.example", "admin")
     register_letter_type(
-        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+        app,
+        LetterType("brief", 50, is_sent_again=True, write=desk.write, lasts_for=timedelta(days=3)),
     )
     queue_letters("brief", WAVE, ["otto"])
     clock.move(days=3, seconds=1)
@@ -1009,7 +1011,8 @@ def test_recipients_are_blanked_a_month_after_the_close_and_not_before(
     app: Flask, desk: Desk, box: Postbox, clock: Clock
 ) -> None:
     register_letter_type(
-        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+        app,
+        LetterType("brief", 50, is_sent_again=True, write=desk.write, lasts_for=timedelta(days=3)),
     )
     queue_letters("again", WAVE, ["olga", "rolf"])
     deliver(box.url)
@@ -1047,7 +1050,9 @@ def test_status_counts_by_kind_and_state_and_names_nobody(desk: Desk, box: Postb
 def test_of_a_kind_that_is_not_told_only_whether_it_is_done_is_ever_said(
     app: Flask, desk: Desk, box: Postbox
 ) -> None:
-    register_letter_type(app, LetterType("quiet", 70, again=False, write=desk.write, told=False))
+    register_letter_type(
+        app, LetterType("quiet", 70, is_sent_again=False, write=desk.write, has_public_counts=False)
+    )
     desk.storing = {"bob": lambda: False}
     box.answers = {"RCPT": ["250 OK", "250 OK", "550 5.1.1 unknown"]}
     queue_letters("again", WAVE, ["ada"])

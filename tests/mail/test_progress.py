@@ -52,7 +52,15 @@ def written(app: Flask) -> None:
         ("quiet", False, False),
     ):
         register_letter_type(
-            app, LetterType(name, 50, again=True, write=lambda _: None, told=told, summed=summed)
+            app,
+            LetterType(
+                name,
+                50,
+                is_sent_again=True,
+                write=lambda _: None,
+                has_public_counts=told,
+                keeps_totals=summed,
+            ),
         )
     for wave in (WAVE, OTHER):
         for kind in ("loud", "quiet"):
@@ -89,7 +97,7 @@ def test_the_letters_of_a_wave_are_summed_in_one_statement(app: Flask) -> None:
         "loud": StateCounts(waiting=2, sent=1, bounced=1, cancelled=1),
         "sum": StateCounts(sent=7, failed=2),
     }
-    assert found.quiet == {"quiet": "going out"}
+    assert found.confidential == {"quiet": "going out"}
     assert (found.unknown_kinds, found.later) == ((), 0)
 
 

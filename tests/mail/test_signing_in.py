@@ -40,7 +40,7 @@ def box(app: Flask, issuer: TokenServer) -> Iterator[TokenBox]:
         )
 
     register_letter_type(
-        app, LetterType("again", 50, again=True, write=lambda item: letter(item.recipient))
+        app, LetterType("again", 50, is_sent_again=True, write=lambda item: letter(item.recipient))
     )
     found = TokenBox(user=MAILBOX, accepts=lambda: "".join(issuer.issued[-1:]))
     with open_postbox(sign_in=True, box=found) as server:
