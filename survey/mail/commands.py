@@ -30,9 +30,9 @@ def mail_group() -> None:
 @click.argument("address")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def test(address: str, *, as_json: bool) -> None:
-    """Send a test mail and say step by step what the server answered. Works while sending is paused.
+    """Send a test mail and say step by step what the server answered.
 
-    Exits with 1 when the mail was not accepted. What signs us in is never printed.
+    Works while sending is paused. Exits with 1 when the mail was not accepted. What signs us in is never printed.
 
     Example: candour mail test you@northwind.example
     """
