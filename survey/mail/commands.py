@@ -32,7 +32,9 @@ def mail_group() -> None:
 def test(address: str, *, as_json: bool) -> None:
     """Send a test mail and say step by step what the server answered.
 
-    Works while sending is paused. Exits with 1 when the mail was not accepted. What signs us in is never printed.
+    Works while sending is paused.
+
+    Exits with 1 when the mail was not accepted. What signs us in is never printed.
 
     Example: candour mail test you@northwind.example
     """

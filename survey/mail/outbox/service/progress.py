@@ -188,12 +188,12 @@ def not_arrived(wave: str, letter_type: str) -> tuple[NotArrived, ...]:
     )
     return tuple(
         NotArrived(
-            row.id,
-            row.kind,
-            row.recipient,
-            row.state,
-            wording.reason_in_words(row.last_reason, row.last_code),
-            wording.advice(row.state, row.last_code),
+            id=row.id,
+            kind=row.kind,
+            recipient=row.recipient,
+            state=row.state,
+            why=wording.reason_in_words(row.last_reason, row.last_code),
+            advice=wording.advice(row.state, row.last_code),
         )
         for row in db.session.scalars(query)
     )

@@ -84,14 +84,16 @@ class Catcher:
 def _read_letter(path: Path) -> CaughtLetter:
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert isinstance(message, EmailMessage)
-    parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
-    contents = {kind: str(part.get_content()) if part else "" for kind, part in parts.items()}
+    contents = {}
+    for subtype in ("plain", "html"):
+        part = message.get_body((subtype,))
+        contents[subtype] = str(part.get_content()) if part else ""
     return CaughtLetter(
-        path.stem,
-        parsedate_to_datetime(str(message["Date"])),
-        str(message["To"]),
-        str(message["From"]),
-        str(message["Subject"]),
-        contents["plain"],
-        contents["html"],
+        id=path.stem,
+        at=parsedate_to_datetime(str(message["Date"])),
+        to=str(message["To"]),
+        sender=str(message["From"]),
+        subject=str(message["Subject"]),
+        text=contents["plain"],
+        html=contents["html"],
     )
