@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, Float, Index, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base, UtcDateTime
+from survey.mail.rules.letter import LetterId, Recipient
 from survey.mail.rules.states import LetterState
 
 _HAS_A_LAST_DAY = text("give_up_at IS NOT NULL")
@@ -32,11 +33,11 @@ class OutboxRow(Base):
             postgresql_where=_HAS_A_LAST_DAY,
         ),
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[LetterId] = mapped_column(Text, primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(Text, unique=True)
     kind: Mapped[str] = mapped_column(Text)
     wave: Mapped[str] = mapped_column(Text, index=True)
-    recipient: Mapped[str] = mapped_column(Text)
+    recipient: Mapped[Recipient] = mapped_column(Text)
     letter_version: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(Integer)

@@ -112,7 +112,7 @@ class Mailbox:
         self._timer.start()
         try:
             with self._away_on_errors():
-                self._client = self._signed_in(fresh=False)
+                self._client = self._sign_in(fresh=False)
                 folder = self._client.select_folder(self._folder)
         except MailboxAway:
             self._end()
@@ -155,7 +155,7 @@ class Mailbox:
         answers = self._client.fetch(uids, ["RFC822.SIZE", _CONTENT_TYPE])
         messages = []
         for uid in uids:
-            raw = self._raw(uid) if _may_be_bounce(answers.get(uid, {})) else None
+            raw = self._fetch_raw(uid) if _may_be_bounce(answers.get(uid, {})) else None
             messages.append(ArrivedMessage(uid, raw))
         return messages
 
@@ -180,7 +180,7 @@ class Mailbox:
                 return False
         return True
 
-    def _raw(self, uid: int) -> bytes | None:
+    def _fetch_raw(self, uid: int) -> bytes | None:
         """The octets of a message, up to just beyond the largest that is read."""
         try:
             answers = self._client.fetch([uid], [f"BODY.PEEK[]<0.{LARGEST + 1}>"])
@@ -191,9 +191,9 @@ class Mailbox:
             return None
         return _value_of(answers.get(uid, {}), b"BODY[]")
 
-    def _signed_in(self, *, fresh: bool) -> IMAPClient:
+    def _sign_in(self, *, fresh: bool) -> IMAPClient:
         """A connection that is open, encrypted and signed in; with a `fresh` token, if by token."""
-        client = self._connected()
+        client = self._connect()
         if self._password:
             client.login(self._user, self._password)
         elif self._tokens is None:
@@ -207,10 +207,10 @@ class Mailbox:
                 if fresh:
                     raise
                 client.shutdown()
-                return self._signed_in(fresh=True)
+                return self._sign_in(fresh=True)
         return client
 
-    def _connected(self) -> IMAPClient:
+    def _connect(self) -> IMAPClient:
         """A connection that is open and encrypted; in clear to this machine only."""
         is_encrypted = self._scheme in {"imaps", "imap+starttls"}
         if not is_encrypted and not is_loopback(self._server):
@@ -229,7 +229,7 @@ class Mailbox:
         try:
             yield
         except Exception as error:
-            raise self._away(error) from error
+            raise self._explain(error) from error
 
     def _opened(self, connection: socket.socket) -> None:
         """Keeps a way to shut this new connection down, from the timer's thread too."""
@@ -258,7 +258,7 @@ class Mailbox:
                 cutter.shutdown(socket.SHUT_RDWR)
             cutter.close()
 
-    def _away(self, error: BaseException) -> MailboxAway:
+    def _explain(self, error: BaseException) -> MailboxAway:
         """An error as the reason why the mailbox is away, in our own words."""
         if isinstance(error, MailboxAway):
             return error

@@ -19,6 +19,7 @@ from survey.mail.bounces.service.mailbox import ArrivedMessage, Mailbox, Mailbox
 from survey.mail.bounces.tables import BounceBoxRow
 from survey.mail.outbox.service.letter_types import has_public_counts
 from survey.mail.outbox.tables import OutboxRow
+from survey.mail.rules.letter import LetterId
 from survey.mail.rules.states import LetterState
 from survey.mail.smtp.rules.grants import NoToken
 from survey.mail.smtp.service.tokens import token_source
@@ -189,7 +190,7 @@ def _record_all(
     return outcomes
 
 
-def _store_bounce(letter_id: str, notice: BounceNotice) -> bool:
+def _store_bounce(letter_id: LetterId, notice: BounceNotice) -> bool:
     """Marks a sent letter as bounced; False when it is not `sent`."""
     query = update(OutboxRow).where(
         OutboxRow.id == letter_id, OutboxRow.state == LetterState.SENT.value

@@ -41,7 +41,7 @@ def alarm_letter_type(config: Config) -> LetterType:
 
     def write(letter: QueuedLetter) -> PreparedLetter | None:
         address = _admin_addresses().get(letter.recipient)
-        reason = _reason(letter.wave)
+        reason = _find_reason(letter.wave)
         if address is None or reason is None:
             return None
         context = {
@@ -71,7 +71,7 @@ def _admin_addresses() -> dict[str, str]:
     return {account.id: account.email for account in list_users() if account.role == "admin"}
 
 
-def _reason(wave: str) -> str | None:
+def _find_reason(wave: str) -> str | None:
     """What is the matter with this wave's mail, as long as it is."""
     pause = paused_waves().get(wave)
     if pause:

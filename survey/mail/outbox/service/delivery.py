@@ -180,7 +180,7 @@ def _deliver_batch(run: _Pass, batch: Sequence[ClaimedLetter]) -> None:
             _store_outcome(run, previous)
             leases.release_claims([claim, *rest], run.limits)
             return
-        previous = _attempt(run, previous, claim, batch)
+        previous = _attempt_delivery(run, previous, claim, batch)
         if previous and previous.attempt.outcome in {DeliveryOutcome.AWAY, DeliveryOutcome.PAUSED}:
             _store_outcome(run, previous)
             _stop_for_server(run, previous.attempt, rest)
@@ -217,7 +217,7 @@ def _is_punctual(run: _Pass, claim: ClaimedLetter, now: datetime) -> bool:
     return is_punctual
 
 
-def _attempt(
+def _attempt_delivery(
     run: _Pass,
     previous: _FinishedAttempt | None,
     claim: ClaimedLetter,
@@ -225,7 +225,7 @@ def _attempt(
 ) -> _FinishedAttempt | None:
     """Writes a letter and hands it over; the outcome is stored with the next commit."""
     try:
-        writer = _writer(run, claim.letter.kind, batch)
+        writer = _find_writer(run, claim.letter.kind, batch)
         message = _begin(run, previous, claim, writer)
     except SQLAlchemyError:
         _store_outcome(run, previous)
@@ -247,7 +247,7 @@ def _attempt(
     return _FinishedAttempt(claim, attempt)
 
 
-def _writer(run: _Pass, letter_type: str, batch: Sequence[ClaimedLetter]) -> Writer:
+def _find_writer(run: _Pass, letter_type: str, batch: Sequence[ClaimedLetter]) -> Writer:
     """Who writes the letters of one type in this batch; reads at once what they need."""
     if letter_type not in run.writers:
         letters = [claim.letter for claim in batch if claim.letter.kind == letter_type]
@@ -264,7 +264,7 @@ def _begin(
     """
     prepared = write(claim.letter)
     date = claim.date or clock.now().replace(microsecond=0)
-    message = _message(run, prepared.letter, claim, date) if prepared else None
+    message = _build_message(run, prepared.letter, claim, date) if prepared else None
     if previous and not letter_types()[claim.letter.kind].has_public_counts:
         # Counting holds the wave, then these rows: wait for it without one of them.
         _store_outcome(run, previous)
@@ -283,13 +283,13 @@ def _begin(
             is_ours = leases.update_claimed(claim, statement, {})
             leases.refund_budget(int(is_ours), run.limits)
     if previous and is_stored:
-        _count(run.report, previous)
+        _count_outcome(run.report, previous)
     if is_ours and is_in_time and not is_due:
         _count_cancelled(run.report, claim)
     return message if is_ours and is_due else None
 
 
-def _message(run: _Pass, letter: Letter, claim: ClaimedLetter, date: datetime) -> Message:
+def _build_message(run: _Pass, letter: Letter, claim: ClaimedLetter, date: datetime) -> Message:
     config = run.config
     sender = envelope_sender(config.mail_from, config.bounce_address, claim.message_id)
     return Message(letter, config.mail_from, claim.message_id, date, sender)
@@ -338,7 +338,7 @@ def _store_outcome(run: _Pass, finished: _FinishedAttempt | None) -> None:
         with transaction():
             is_stored = _update_outcome(finished)
         if is_stored:
-            _count(run.report, finished)
+            _count_outcome(run.report, finished)
 
 
 def _update_outcome(finished: _FinishedAttempt) -> bool:
@@ -386,7 +386,7 @@ def _is_tried_again(finished: _FinishedAttempt) -> bool:
     return finished.letter_type.is_sent_again and tries < MOST_UNANSWERED
 
 
-def _count(report: DeliveryReport, finished: _FinishedAttempt) -> None:
+def _count_outcome(report: DeliveryReport, finished: _FinishedAttempt) -> None:
     """Counts an outcome in the report; of a letter with confidential counts nothing at all.
 
     Not even that one went: letters that only those get who have not answered would say by it that

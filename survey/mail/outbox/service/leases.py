@@ -1,7 +1,7 @@
 """Leasing letters: which letters this process may hand over, and when.
 
 Every change of a leased letter names its lease, so a process that lost the lease changes nothing.
-Leases and turns are told by the database's clock, which all machines share.
+Leases and turns are measured by the database's clock, which all machines share.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class ClaimedBatch:
 def database_clock_offset() -> timedelta:
     """How far the database's clock is ahead of ours; zero on SQLite, which has our clock.
 
-    Leases of several machines must be told by one clock. A difference that the time of the
+    Leases of several machines must be measured by one clock. A difference that the time of the
     question alone explains counts as none.
     """
     if db.session.get_bind().dialect.name == "sqlite":
@@ -90,8 +90,8 @@ def claim_letters(
             turn = max(database_now + slack, possible_turn)
         if turn is not None and turn - database_now > LEASE / 2:
             return _claim_nothing_until(turn, database_now)
-        most = min(BATCH if turn is None else 1, _left_today(limits.per_day))
-        claims = _lease(lease, database_now, turn, most) if most > 0 else []
+        most = min(BATCH if turn is None else 1, _count_left_today(limits.per_day))
+        claims = _lease_letters(lease, database_now, turn, most) if most > 0 else []
         if claims:
             next_turn = turn + space if turn and space else None
             _charge_budget(channel, len(claims), limits, next_turn)
@@ -115,7 +115,9 @@ def _claim_nothing_until(turn: datetime, now: datetime) -> ClaimedBatch:
     return ClaimedBatch((), (turn - now).total_seconds() - LEASE.total_seconds() / 2)
 
 
-def _lease(lease: str, now: datetime, turn: datetime | None, most: int) -> list[ClaimedLetter]:
+def _lease_letters(
+    lease: str, now: datetime, turn: datetime | None, most: int
+) -> list[ClaimedLetter]:
     """Leases at most so many due letters, the most urgent first."""
     query = (
         select(*_CLAIMED_COLUMNS)
@@ -155,7 +157,7 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _left_today(per_day: int | None) -> int:
+def _count_left_today(per_day: int | None) -> int:
     """How many letters may still be claimed today, where there is a limit a day."""
     if per_day is None:
         return BATCH

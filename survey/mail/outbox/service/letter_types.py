@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import Flask, current_app
 
-from survey.mail.rules.letter import Letter
+from survey.mail.rules.letter import Letter, LetterId
 
 ALARM = "alarm"  # the one letter type that a pause of its wave does not hold up
 _EXTENSION = "candour_mail"
@@ -16,7 +16,7 @@ _EXTENSION = "candour_mail"
 class QueuedLetter:
     """A letter that is about to be written."""
 
-    id: str
+    id: LetterId
     kind: str
     wave: str
     recipient: str

@@ -37,6 +37,7 @@ from survey.mail.outbox.service.letter_types import (
 from survey.mail.outbox.service.pausing import paused_waves
 from survey.mail.outbox.tables import LetterTotalRow, MailChannelRow, OutboxRow
 from survey.mail.rules import wording
+from survey.mail.rules.letter import LetterId, Recipient
 from survey.mail.rules.states import LetterState
 from survey.mail.rules.wording import TAKEN_BACK, MailPause, StateCounts, StatedPace
 from survey.mail.smtp.rules.presets import pace_for
@@ -80,9 +81,9 @@ class ChannelState:
 class NotArrived:
     """One letter that did not arrive; whom it was for is a reference."""
 
-    id: str
+    id: LetterId
     kind: str
-    recipient: str
+    recipient: Recipient
     state: str
     why: str
     advice: str
@@ -98,9 +99,8 @@ def letter_counts(wave: str | None = None) -> LetterCounts:
     is_moving: dict[str, bool] = {}  # by letter type with confidential counts
     unknown_types: set[str] = set()
     put_off = 0
-    for name, state, is_taken_back, is_put_off, is_total, number in db.session.execute(
-        _numbers_by_type(wave)
-    ):
+    rows = db.session.execute(_numbers_by_type(wave))
+    for name, state, is_taken_back, is_put_off, is_total, number in rows:
         letter_type = known_types.get(name)
         if letter_type is None:
             if state in _MOVING and not is_total:
@@ -108,8 +108,9 @@ def letter_counts(wave: str | None = None) -> LetterCounts:
         elif is_total:
             numbers.setdefault(name, {})[state] = number
         elif letter_type.has_public_counts:
-            is_said_as_it_is = is_taken_back or not letter_type.goes_to_staff
-            public_state = wording.public_state(state, TAKEN_BACK if is_said_as_it_is else None)
+            # A letter to staff that was cancelled counts as sent, unless it was taken back.
+            may_be_cancelled = is_taken_back or not letter_type.goes_to_staff
+            public_state = wording.public_state(state, TAKEN_BACK if may_be_cancelled else None)
             by_state = numbers.setdefault(name, {})
             by_state[public_state] = by_state.get(public_state, 0) + number
             if is_put_off:

@@ -82,7 +82,7 @@ class Channel(Protocol):
 class Connection(flask_mail.Connection):
     """One reused SMTP connection: closed after 100 letters or half a minute without a letter.
 
-    `tell` is called with each step in the server's own words. The outbox must not give it: the
+    `on_step` is called with each step in the server's own words. The outbox must not give it: the
     words may quote an address.
     """
 
@@ -93,7 +93,7 @@ class Connection(flask_mail.Connection):
         limits: Limits | None = None,
         *,
         tokens: TokenSource | None = None,
-        tell: Callable[[Step], None] | None = None,
+        on_step: Callable[[Step], None] | None = None,
     ) -> None:
         parts = urlsplit(mail_url)
         self.scheme = parts.scheme
@@ -104,7 +104,7 @@ class Connection(flask_mail.Connection):
         self.limits = limits or Limits()
         self.ca_file = ca_file
         self.tokens = tokens
-        self.tell = tell
+        self.on_step = on_step
         self.certificate: Certificate | None = None
         self.host: _Server | _TlsServer | None = None
         self.num_emails = 0
@@ -340,15 +340,15 @@ class Connection(flask_mail.Connection):
     def _say(
         self, step: str, words: str, code: int = 0, text: bytes | str = b"", *, is_good: bool = True
     ) -> None:
-        """Tells a step to `tell`, with the server's words.
+        """Tells a step to `on_step`, with the server's words.
 
         Not with them while signing in: they may repeat what signs us in.
         """
-        if self.tell is None:
+        if self.on_step is None:
             return
         reply = b"" if self.phase is Phase.SIGN_IN else text
         quote = quoted_reply(code, reply, self.password, self._token)
-        self.tell(Step(step, " ".join(filter(None, (words, quote))), is_good))
+        self.on_step(Step(step, " ".join(filter(None, (words, quote))), is_good))
 
     def _broken(self, reason: str) -> DeliveryAttempt:
         """What a broken connection means.
@@ -381,19 +381,19 @@ class Connection(flask_mail.Connection):
             host.close()
 
 
-def channel_for(config: Config, tell: Callable[[Step], None] | None = None) -> Channel:
+def channel_for(config: Config, on_step: Callable[[Step], None] | None = None) -> Channel:
     """The channel that the settings name: an SMTP connection, or the demo's catcher."""
     if config.is_demo:
         return Catcher(config.folder / "mail")
-    return connection_for(config, tell)
+    return connection_for(config, on_step)
 
 
 def connection_for(
-    config: Config, tell: Callable[[Step], None] | None = None, limits: Limits | None = None
+    config: Config, on_step: Callable[[Step], None] | None = None, limits: Limits | None = None
 ) -> Connection:
     """The SMTP connection that the settings describe."""
     return Connection(
-        config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), tell=tell
+        config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), on_step=on_step
     )
 
 
