@@ -79,7 +79,7 @@ def mail_status(wave: str | None, *, as_json: bool) -> None:
     )
     if not as_json:
         _say_letters(item, letters)
-        if not letters.counts and not letters.quiet:
+        if not letters.counts and not letters.confidential:
             click.echo(
                 "No letters." if not is_void else "A void wave tells nothing about its letters."
             )

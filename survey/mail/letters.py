@@ -1,4 +1,4 @@
-"""The mail that only tests the way."""
+"""The test mail."""
 
 from flask import render_template
 
@@ -7,12 +7,12 @@ from survey.mail.rules.letter import Letter, inline_styles
 
 
 def trial_letter(address: str, config: Config) -> Letter:
-    """A mail that asks nothing: whoever gets it sees how staff would."""
-    facts = {"base_url": config.base_url, "sender": config.mail_from}
+    """A test mail, which asks nothing: whoever gets it sees how mails to staff arrive."""
+    context = {"base_url": config.base_url, "sender": config.mail_from}
     return Letter(
         to_name="",
         to_address=address,
-        subject=render_template("mail/letters/test.subject.txt", **facts).strip(),
-        text=render_template("mail/letters/test.txt", **facts),
-        html=inline_styles(render_template("mail/letters/test.html", **facts)),
+        subject=render_template("mail/letters/test.subject.txt", **context).strip(),
+        text=render_template("mail/letters/test.txt", **context),
+        html=inline_styles(render_template("mail/letters/test.html", **context)),
     )

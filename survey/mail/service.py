@@ -1,4 +1,4 @@
-"""The face of this room: everything that other rooms may ask of mail."""
+"""Everything that other rooms may use of mail."""
 
 from survey.mail.bounces.service.returned import mailbox_state, read_bounces_if_due
 from survey.mail.outbox.service.alarms import alarm_letter_type

@@ -23,9 +23,12 @@ def inbox() -> str:
 @blueprint.get("/mail/<letter_id>")
 @open_to("everyone")
 def letter(letter_id: str) -> Response:
-    """One letter: headers, text part with working links, and the HTML part in a frame that runs nothing."""
-    found = _letter(letter_id)
-    response = make_response(render_template("mail/letter.html", letter=found))
+    """One letter: headers, text part with working links, and the HTML part in a frame.
+
+    The frame runs nothing.
+    """
+    caught = _letter(letter_id)
+    response = make_response(render_template("mail/letter.html", letter=caught))
     response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
@@ -35,14 +38,16 @@ def letter(letter_id: str) -> Response:
 @open_to("everyone")
 def html(letter_id: str) -> Response:
     """The HTML part alone, for the frame."""
-    found = _letter(letter_id)
-    response = make_response(found.html.replace("<head>", '<head><base target="_blank">', 1))
+    caught = _letter(letter_id)
+    in_new_tabs = caught.html.replace("<head>", '<head><base target="_blank">', 1)
+    response = make_response(in_new_tabs)
     response.headers["Content-Security-Policy"] = FRAMED
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
 def _catcher() -> Catcher:
+    """The demo's mail catcher; 404 outside the demo."""
     config = current_app.config["CANDOUR"]
     if not config.is_demo:
         abort(404)

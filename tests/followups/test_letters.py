@@ -255,7 +255,7 @@ def test_few_answers_are_said_to_be_few(wave: Wave) -> None:
 def test_the_letters_of_a_large_company_are_news_until_the_slowest_server_has_taken_them(
     app: Flask,
 ) -> None:
-    lasts = follow_up_letter_type(app.config["CANDOUR"]).lasts
+    lasts = follow_up_letter_type(app.config["CANDOUR"]).lasts_for
     assert lasts
     assert lasts > timedelta(days=3) + time_needed(
         20_000, SendingPace(per_minute=None, per_day=2_000)

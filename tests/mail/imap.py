@@ -1,4 +1,4 @@
-"""IMAP servers on loopback: Twisted's as a process, and before it, where wanted, one that speaks TLS."""
+"""IMAP servers on loopback: Twisted's as a process; before it, where wanted, one with TLS."""
 
 import json
 import select
@@ -120,7 +120,10 @@ def _clear(connection: socket.socket, front: Front, offers: bytes) -> bool:
 
 
 def _pass_on(secure: ssl.SSLSocket, back: socket.socket) -> None:
-    """Both ways from one thread: two threads on one encrypted socket spoil its records (before Python 3.13)."""
+    """Copies both ways, from one thread.
+
+    Two threads on one encrypted socket spoil its records (before Python 3.13).
+    """
     while True:
         ready = [secure] if secure.pending() else select.select([secure, back], [], [], 10)[0]
         for source, sink in ((secure, back), (back, secure)):

@@ -1,7 +1,10 @@
-"""A real IMAP server as a process; a folder of files is its mailbox. Usage: python imap_server.py FOLDER SETTINGS; says its port.
+"""A real IMAP server as a process; a folder of files is its mailbox.
 
-A message is a file `0007.eml`, its number is its UID; beside it, `0007.flags` holds its flags. SETTINGS is JSON: user, password
-or token, and `uidplus` for a server that can take single messages away (RFC 4315).
+Usage: python imap_server.py FOLDER SETTINGS; says its port.
+
+A message is a file `0007.eml`, its number is its UID; beside it, `0007.flags` holds its flags.
+SETTINGS is JSON: user, password or token, and `uidplus` for a server that can take single messages
+away (RFC 4315).
 """
 
 import json
@@ -105,11 +108,11 @@ class Mailbox:
         """Nobody was told."""
 
     def fetch(self, wanted: Any, uid: bool) -> list[tuple[int, Message]]:  # noqa: FBT001
-        found = self.messages
-        wanted.last = max([one.getUID() for one in found], default=0) if uid else len(found)
+        messages = self.messages
+        wanted.last = max([one.getUID() for one in messages], default=0) if uid else len(messages)
         return [
             (at, one)
-            for at, one in enumerate(found, start=1)
+            for at, one in enumerate(messages, start=1)
             if (one.getUID() if uid else at) in wanted
         ]
 
@@ -180,8 +183,8 @@ class Server(imap4.IMAP4Server):
     uidplus = False
 
     def capabilities(self) -> dict[bytes, Any]:
-        found: dict[bytes, Any] = super().capabilities()
-        return {**found, b"UIDPLUS": None} if self.uidplus else found
+        capabilities: dict[bytes, Any] = super().capabilities()
+        return {**capabilities, b"UIDPLUS": None} if self.uidplus else capabilities
 
     def do_UID(self, tag: bytes, command: bytes, line: bytes) -> None:  # noqa: N802
         if not (self.uidplus and command.upper() == b"EXPUNGE"):

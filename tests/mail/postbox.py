@@ -47,8 +47,8 @@ class Postbox:
         return [address for addresses, _ in self.kept for address in addresses]
 
     def letters(self) -> list[EmailMessage]:
-        found = [message_from_bytes(octets, policy=policy.default) for _, octets in self.kept]
-        return [letter for letter in found if isinstance(letter, EmailMessage)]
+        letters = [message_from_bytes(octets, policy=policy.default) for _, octets in self.kept]
+        return [letter for letter in letters if isinstance(letter, EmailMessage)]
 
     async def handle_EHLO(  # noqa: N802
         self,
@@ -107,7 +107,10 @@ class Postbox:
 
 @dataclass
 class TokenBox(Postbox):
-    """A server that takes tokens (XOAUTH2), and tells why it does not as large providers do: in JSON, before the refusal."""
+    """A server that takes tokens (XOAUTH2).
+
+    It tells why it refuses one as large providers do: in JSON, before the refusal.
+    """
 
     user: str = ""
     accepts: Callable[[], str] = str
@@ -203,7 +206,10 @@ class Script:
 
 @contextmanager
 def open_script(*lines: bytes) -> Iterator[Script]:
-    """A bare server that says the next line to whatever it hears, the first one at once, then goes on octet by octet."""
+    """A bare server that says the next line to whatever it hears, the first one at once.
+
+    Then it goes on octet by octet.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(LONGEST_HANG)
     script = Script(int(listener.getsockname()[1]))
@@ -235,7 +241,10 @@ def open_script(*lines: bytes) -> Iterator[Script]:
 def open_impostor(
     context: ssl.SSLContext | None, *, smtps: bool = False
 ) -> Iterator[tuple[int, bytearray]]:
-    """A server that offers every sign-in, under any certificate or none, and keeps each octet that it hears, deciphered."""
+    """A server that offers every sign-in, under any certificate or none.
+
+    It keeps each octet that it hears, deciphered.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(LONGEST_HANG)
     heard = bytearray()

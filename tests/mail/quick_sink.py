@@ -1,8 +1,13 @@
-"""A plain SMTP server as a process, quick enough to measure against, that can refuse, wait, and kill who sends to it.
+"""A plain SMTP server as a process, quick enough to measure against.
 
-Usage: python quick_sink.py PORT LOG [--delay SECONDS] [--later SHARE] [--octets] [--kill PIDFILE N N ...]; says "ready".
-It writes one line of JSON per accepted letter to LOG: when, to whom, Message-ID, Date, size, with --octets all of it. With
---kill the processes whose numbers stand in PIDFILE are killed right after letter N was accepted, before they hear so.
+It can refuse, wait, and kill who sends to it.
+
+Usage: python quick_sink.py PORT LOG [--delay SECONDS] [--later SHARE] [--octets]
+       [--kill PIDFILE N N ...]
+
+It says "ready". It writes one line of JSON per accepted letter to LOG: when, to whom, Message-ID,
+Date, size, with --octets all of it. With --kill the processes whose numbers stand in PIDFILE are
+killed right after letter N was accepted, before they hear so.
 """
 
 import argparse

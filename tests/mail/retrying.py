@@ -5,5 +5,5 @@ from survey.mail.outbox.service.letter_types import letter_types
 
 
 def retry(wave: str) -> int:
-    """What a manager does who presses Retry for each kind of letter; says how many letters that were."""
+    """Presses Retry for each letter type, as a manager does; gives how many letters that were."""
     return sum(progress.retry_letters(wave, kind, actor="test") for kind in letter_types())

@@ -72,7 +72,10 @@ def multipart(
 
 
 def exchange(message_id: str) -> bytes:
-    """As Microsoft 365 writes it: odd boundary, HTML, the whole letter's headers with Microsoft's own, our id kept in another."""
+    """As Microsoft 365 writes it: odd boundary, HTML, the whole letter's headers.
+
+    Among them Microsoft's own; our id is kept in another.
+    """
     returned = (
         "Received: from DB9PR01.eurprd01.prod.outlook.com (2603:10a6::1) by AM0.example with"
         " SMTPS\nX-MS-Exchange-Authentication-Results: spf=pass\nX-MS-PublicTrafficType: Email\n"

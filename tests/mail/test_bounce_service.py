@@ -1,5 +1,6 @@
-"""Letters that come back, end to end: sent to a real server, bounced into a real mailbox, read, noted; on both databases.
+"""Letters that come back, end to end, on both databases.
 
+They are sent to a real server, bounced into a real mailbox, read and noted.
 Of reminders and fresh invitations nothing is ever seen to come back: who gets one has not answered.
 """
 
@@ -53,7 +54,7 @@ UNKNOWN = "<ffffffffffffffffffffffffffffffff@northwind.example>"
 
 @dataclass
 class Post:
-    """A company whose letters have gone out to a real server, and the mailbox into which some come back."""
+    """A company whose letters have gone out to a real server, and its bounce mailbox."""
 
     company: Company
     config: Config
@@ -89,9 +90,9 @@ class Post:
             "SELECT state, last_code, last_reason, bounced_at IS NOT NULL, sent_at IS NOT NULL FROM"
             " outbox WHERE message_id = :id"
         )
-        found = tuple(db.session.execute(query, {"id": self.ids[kind, address]}).one())
+        row = tuple(db.session.execute(query, {"id": self.ids[kind, address]}).one())
         db.session.rollback()
-        return (*found[:3], *map(bool, found[3:]))
+        return (*row[:3], *map(bool, row[3:]))
 
     def left(self) -> list[int]:
         return [int(path.stem) for path in sorted(self.folder.glob("*.eml"))]
@@ -103,9 +104,9 @@ def post(app: Flask, tmp_path: Path) -> Iterator[Post]:
     folder = tmp_path / "box"
     folder.mkdir()
     with open_postbox() as box, open_imap(folder, uidplus=True) as port:
-        found = Post(company, replace(company.config, bounce_url=url(port)), folder, box)
-        found.deliver()
-        yield found
+        post = Post(company, replace(company.config, bounce_url=url(port)), folder, box)
+        post.deliver()
+        yield post
 
 
 SENT = ("sent", "250", None, False, True)
@@ -146,7 +147,10 @@ def test_a_letter_that_comes_back_is_noted_and_its_notice_deleted_and_foreign_ma
 
 
 def told(post: Post, candour: Candour, manager: Browser) -> list[object]:
-    """Everything that anybody is told about letters, the wave's page included, but for what differs with every look."""
+    """Everything that anybody can read about letters, the wave's page included.
+
+    Without what differs with every look.
+    """
     wave = post.company.wave.slug
     people = [
         export_personal_data(address)

@@ -1,4 +1,7 @@
-"""What a returned mail says: real shapes are understood, everything else changes nothing, nothing makes the reader fall over."""
+"""What a returned mail says: real shapes are understood, everything else changes nothing.
+
+Nothing makes the reader fall over.
+"""
 
 import re
 import tracemalloc
@@ -56,9 +59,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 def test_a_notice_in_the_shape_of_a_real_server_names_the_letter_and_the_code(
     config: Config, shape: Callable[[str], bytes], code: str
 ) -> None:
-    found = read(shape(OURS), config)
-    assert found == BounceNotice(frozenset({MARK}), is_ours=True, code=code)
-    assert read(shape(OURS).replace(b"\r\n", b"\n"), config) == found
+    notice = read(shape(OURS), config)
+    assert notice == BounceNotice(frozenset({MARK}), is_ours=True, code=code)
+    assert read(shape(OURS).replace(b"\r\n", b"\n"), config) == notice
 
 
 @pytest.mark.parametrize(
@@ -94,8 +97,8 @@ def test_what_is_no_delivery_status_notification_is_none(
 def test_only_a_failure_with_a_code_is_final(
     config: Config, action: str, status: str, code: str
 ) -> None:
-    found = read(report(OURS, action=action, status=status), config)
-    assert found == replace(FAILED, code=code)
+    notice = read(report(OURS, action=action, status=status), config)
+    assert notice == replace(FAILED, code=code)
 
 
 def test_a_letter_that_reached_one_of_two_mailboxes_has_not_failed(config: Config) -> None:
@@ -110,7 +113,7 @@ def test_a_letter_that_reached_one_of_two_mailboxes_has_not_failed(config: Confi
         action: read(multipart([part.replace("{}", action) for part in parts]), config)
         for action in ("relayed", "delayed")
     }
-    assert {action: found.code for action, found in coded.items() if found} == {
+    assert {action: notice.code for action, notice in coded.items() if notice} == {
         "relayed": "",
         "delayed": "5.1.1",
     }
@@ -169,8 +172,8 @@ def test_an_address_of_its_own_for_each_letter_names_it_without_any_returned_hea
         f"bounces+{MARK}0@northwind.example",
         f"bounces+{MARK}@northwind.example.evil.example",
     ):
-        found = read(report("", returned="Subject: x\n", to=stranger), one_each)
-        assert found == BounceNotice(frozenset(), is_ours=False, code="5.1.1"), stranger
+        notice = read(report("", returned="Subject: x\n", to=stranger), one_each)
+        assert notice == BounceNotice(frozenset(), is_ours=False, code="5.1.1"), stranger
 
 
 def test_the_envelope_sender_is_the_senders_own_address_or_one_for_bounces_or_one_for_each_letter(
@@ -260,28 +263,30 @@ HOSTILE = {
 def test_what_is_hostile_is_read_within_bounds(config: Config, name: str) -> None:
     tracemalloc.start()
     try:
-        found = read(HOSTILE[name][:LARGEST], config)
+        notice = read(HOSTILE[name][:LARGEST], config)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert found is None or not (found.marks or found.code)
+    assert notice is None or not (notice.marks or notice.code)
     assert most < 24 * LARGEST
 
 
 def test_a_notice_that_is_cut_off_says_what_it_still_holds(config: Config) -> None:
     raw = report(OURS)
-    found = [read(raw[:length], config) for length in range(0, len(raw), 7)]
-    assert {one for one in found if one and one.code and one.marks} == {FAILED}
-    assert found[0] is None
+    notices = [read(raw[:length], config) for length in range(0, len(raw), 7)]
+    assert {one for one in notices if one and one.code and one.marks} == {FAILED}
+    assert notices[0] is None
 
 
 LINES = st.sampled_from(
     [
-        "--b", "--b--", "", " ", "\0", "Content-Type: message/delivery-status", "Content-Type: text/rfc822-headers",
+        "--b", "--b--", "", " ", "\0",
+        "Content-Type: message/delivery-status", "Content-Type: text/rfc822-headers",
         "Content-Type: message/rfc822",
-        "Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: quoted-printable", "Action: failed",
-        "Status: 5.1.1", "Status: 9.9.9",
-        f"Message-ID: {OURS}", "Message-ID: <", f"To: bounces+{MARK}@northwind.example", "x" * 1000, "=?utf-8?q?=00?=", ": :", "é\udcff",
+        "Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: quoted-printable",
+        "Action: failed", "Status: 5.1.1", "Status: 9.9.9",
+        f"Message-ID: {OURS}", "Message-ID: <", f"To: bounces+{MARK}@northwind.example",
+        "x" * 1000, "=?utf-8?q?=00?=", ": :", "é\udcff",
     ]
 )  # fmt: skip
 
@@ -294,9 +299,9 @@ def test_whatever_is_put_together_is_read_without_falling_over(
     config = CONFIG
     body = "\n".join(lines).encode("utf-8", "surrogateescape")
     raw = b"Content-Type: multipart/report; boundary=b\n\n" + body[:at] + noise + body[at:]
-    found = read(raw, config)
-    assert found is None or re.fullmatch(r"([45]\.\d{1,3}\.\d{1,3})?", found.code)
-    assert found is None or all(re.fullmatch("[0-9a-f]{32}", mark) for mark in found.marks)
+    notice = read(raw, config)
+    assert notice is None or re.fullmatch(r"([45]\.\d{1,3}\.\d{1,3})?", notice.code)
+    assert notice is None or all(re.fullmatch("[0-9a-f]{32}", mark) for mark in notice.marks)
 
 
 @settings(max_examples=examples(200))

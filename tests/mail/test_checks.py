@@ -28,15 +28,15 @@ def config(folder: Path, mail_url: str, **more: str) -> Config:
     return settings(f"sqlite:///{folder / 'candour.db'}", folder, CANDOUR_MAIL_URL=mail_url, **more)
 
 
-def told(found: Config) -> dict[str, tuple[bool | None, str]]:
+def findings_by_name(config: Config) -> dict[str, tuple[bool | None, str]]:
     return {
         one.name: (one.is_wrong, f"{one.says} {one.remedy}".strip())
-        for one in examine_mail(found, now())
+        for one in examine_mail(config, now())
     }
 
 
-def notes(found: Config, letters: int = 60, paused: str | None = None) -> tuple[str, ...]:
-    return notes_before_launch(found, letters, FORTNIGHT, paused, now())
+def notes(config: Config, letters: int = 60, paused: str | None = None) -> tuple[str, ...]:
+    return notes_before_launch(config, letters, FORTNIGHT, paused, now())
 
 
 @pytest.fixture(scope="module")
@@ -63,18 +63,18 @@ def test_a_good_server_is_looked_at_and_gets_no_mail(
 ) -> None:
     with open_postbox(sign_in=True, starttls=certified(authority, 90)) as server:
         url = f"smtp+starttls://dana%40northwind.example:open%20sesame@127.0.0.1:{server.port}"
-        found = told(config(tmp_path, url, CANDOUR_MAIL_CA_FILE=ca_file))
+        findings = findings_by_name(config(tmp_path, url, CANDOUR_MAIL_CA_FILE=ca_file))
         assert server.options == server.kept == []
-    assert found["mail server"] == (
+    assert findings["mail server"] == (
         False,
         (
             f"127.0.0.1:{server.port} answers; signed in: accepted for dana@northwind.example by"
             " password."
         ),
     )
-    assert found["mail server's certificate"][0] is False
-    assert "certificate of 127.0.0.1, valid until" in found["mail server's certificate"][1]
-    assert set(found) == {"mail server", "mail server's certificate"}
+    assert findings["mail server's certificate"][0] is False
+    assert "certificate of 127.0.0.1, valid until" in findings["mail server's certificate"][1]
+    assert set(findings) == {"mail server", "mail server's certificate"}
 
 
 def test_a_certificate_that_ends_within_a_fortnight_is_a_note_everywhere(
@@ -82,9 +82,9 @@ def test_a_certificate_that_ends_within_a_fortnight_is_a_note_everywhere(
 ) -> None:
     with open_postbox(smtps=certified(authority, 13)) as server:
         here = config(tmp_path, f"smtps://127.0.0.1:{server.port}", CANDOUR_MAIL_CA_FILE=ca_file)
-        found, before = told(here), notes(here)
-    assert found["mail server's certificate"][0] is None
-    assert "Have it renewed" in found["mail server's certificate"][1]
+        findings, before = findings_by_name(here), notes(here)
+    assert findings["mail server's certificate"][0] is None
+    assert "Have it renewed" in findings["mail server's certificate"][1]
     assert any("valid until" in note and note.endswith("look into this.") for note in before)
 
 
@@ -92,7 +92,7 @@ def test_what_is_wrong_with_the_server_is_wrong_with_its_remedy(
     authority: trustme.CA, ca_file: str, tmp_path: Path
 ) -> None:
     with open_postbox(sign_in=True, starttls=certified(authority, -1)) as server:
-        expired = told(
+        expired = findings_by_name(
             config(
                 tmp_path,
                 f"smtp+starttls://dana:open%20sesame@127.0.0.1:{server.port}",
@@ -102,16 +102,16 @@ def test_what_is_wrong_with_the_server_is_wrong_with_its_remedy(
         assert server.passwords == []
     with open_postbox(sign_in=True) as server:
         here = config(tmp_path, f"smtp://dana:wrong@127.0.0.1:{server.port}")
-        refused, before = told(here), notes(here)
-    gone = told(config(tmp_path, f"smtp://127.0.0.1:{free_port()}"))
-    for found, says in (
+        refused, before = findings_by_name(here), notes(here)
+    gone = findings_by_name(config(tmp_path, f"smtp://127.0.0.1:{free_port()}"))
+    for findings, says in (
         (expired, "has expired; nothing that signs us in was sent. Have it renewed."),
         (refused, "refused our sign-in (535 5.7.8). Check user and password in CANDOUR_MAIL_URL."),
         (gone, "Check host and port in CANDOUR_MAIL_URL."),
     ):
-        assert found["mail server"][0] is True
-        assert says in found["mail server"][1]
-        assert "wrong" not in str(found)
+        assert findings["mail server"][0] is True
+        assert says in findings["mail server"][1]
+        assert "wrong" not in str(findings)
     (note,) = (note for note in before if "refused our sign-in" in note)
     assert note.endswith("refused our sign-in (535 5.7.8). Your administrator can look into this.")
     assert "CANDOUR_" not in str(before)
@@ -127,8 +127,8 @@ def test_a_token_is_tried_and_a_refused_application_is_named(tmp_path: Path) -> 
                 "CANDOUR_MAIL_OAUTH_CLIENT_SECRET": SECRET,
                 "CANDOUR_MAIL_OAUTH_TOKEN_URL": tokens.url,
             }
-            good = told(config(tmp_path, url, **oauth))
-            bad = told(
+            good = findings_by_name(config(tmp_path, url, **oauth))
+            bad = findings_by_name(
                 config(
                     tmp_path, url, **oauth | {"CANDOUR_MAIL_OAUTH_CLIENT_SECRET": "expired~secret"}
                 )
@@ -162,30 +162,31 @@ def test_the_key_file_is_its_owners_alone_and_its_certificate_lasts(
             CANDOUR_MAIL_OAUTH_KEY_FILE=str(path),
             CANDOUR_MAIL_OAUTH_TOKEN_URL=tokens.url,
         )
-        found = told(keyed).get("key file for mail")
+        finding = findings_by_name(keyed).get("key file for mail")
         path.chmod(0o644)
         open_to_all = [one for one in examine_mail(keyed, now()) if "chmod 600" in one.remedy]
-    assert (found and found[0]) == {400: None, 10: None, -1: True}[days]
-    assert bool(found) == (days != 400)
+    assert (finding and finding[0]) == {400: None, 10: None, -1: True}[days]
+    assert bool(finding) == (days != 400)
     assert [one.is_wrong for one in open_to_all] == [True]
 
 
 def test_a_sender_of_another_domain_than_the_sign_in_is_a_note(tmp_path: Path) -> None:
     with open_postbox(sign_in=True) as server:
-        found = told(
+        findings = findings_by_name(
             config(tmp_path, f"smtp://dana%40other.example:open%20sesame@127.0.0.1:{server.port}")
         )
-    assert found["sender"][0] is None
+    assert findings["sender"][0] is None
     assert (
-        "Mails come from northwind.example, but dana@other.example signs in" in found["sender"][1]
+        "Mails come from northwind.example, but dana@other.example signs in"
+        in findings["sender"][1]
     )
 
 
 def test_the_demo_and_a_trials_sender_are_notes(tmp_path: Path) -> None:
-    assert told(config(tmp_path, "catcher://"))["mail server"][0] is None
+    assert findings_by_name(config(tmp_path, "catcher://"))["mail server"][0] is None
     with open_postbox() as server:
         trial = config(tmp_path, server.url, CANDOUR_MAIL_FROM="")
-        assert told(trial)["sender"][0] is None
+        assert findings_by_name(trial)["sender"][0] is None
         before = notes(trial)
     assert any("which nobody can answer" in note for note in before)
     assert any("opens on this machine only" in note for note in before)
@@ -295,7 +296,7 @@ def test_the_address_in_mails_is_opened_and_a_fault_is_a_note(
     with served(certified(authority, 1), b"hello" if case == "another" else Answering.says) as url:
         more = {"CANDOUR_BASE_URL": f"https://127.0.0.1:{free_port()}" if case == "away" else url}
         more |= {} if case == "unknown authority" else {"CANDOUR_MAIL_CA_FILE": ca_file}
-        found = told(
+        findings = findings_by_name(
             config(
                 tmp_path / "data",
                 "smtp://127.0.0.1:1",
@@ -303,5 +304,5 @@ def test_the_address_in_mails_is_opened_and_a_fault_is_a_note(
                 **more,
             )
         )
-    assert found["links in mails"][0] is verdict
-    assert says in found["links in mails"][1]
+    assert findings["links in mails"][0] is verdict
+    assert says in findings["links in mails"][1]

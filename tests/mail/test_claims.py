@@ -13,7 +13,7 @@ from survey.mail.smtp.rules.presets import SendingPace
 
 
 def test_the_next_letters_are_found_without_sorting_all_that_wait(app: Flask) -> None:
-    register_letter_type(app, LetterType("hello", 50, again=True, write=lambda _: None))
+    register_letter_type(app, LetterType("hello", 50, is_sent_again=True, write=lambda _: None))
     queue_letters("hello", "it-support-2027-q1", [f"p{number}" for number in range(500)])
     asked: list[tuple[str, object]] = []
 
@@ -24,9 +24,9 @@ def test_the_next_letters_are_found_without_sorting_all_that_wait(app: Flask) ->
             asked.append((statement, parameters))
 
     event.listen(db.engine, "before_cursor_execute", heard)
-    found = leases.claim_letters(SendingPace(None, None), timedelta(0)).claims
+    claims = leases.claim_letters(SendingPace(None, None), timedelta(0)).claims
     event.remove(db.engine, "before_cursor_execute", heard)
-    assert len(found) == leases.BATCH
+    assert len(claims) == leases.BATCH
     ((statement, parameters),) = asked
     with transaction():
         if (

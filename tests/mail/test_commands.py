@@ -95,15 +95,15 @@ def test_each_step_of_a_token_over_an_own_authority_is_told_without_the_token(
             secret in done.stdout + refused.stdout + refused.stderr
             for secret in (TOKEN_SECRET, *tokens.issued)
         )
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["accepted"], found["problem"], found["remedy"]) == (
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["accepted"], document["problem"], document["remedy"]) == (
         0,
         True,
         None,
         None,
     )
-    assert found["message_id"] == server.letters()[0]["Message-ID"]
-    says = {step["name"]: step["says"] for step in found["steps"] if step["is_good"]}
+    assert document["message_id"] == server.letters()[0]["Message-ID"]
+    says = {step["name"]: step["says"] for step in document["steps"] if step["is_good"]}
     assert list(says) == [
         "token",
         "connect",
@@ -148,13 +148,13 @@ def test_a_refused_test_letter_tells_the_servers_answer_and_the_remedy(candour: 
         == "recipient: refused (550 5.1.1 <you@northwind.example> unknown [2J (secret))"
     )
     assert done.stderr.endswith("this mailbox does not exist (550 5.1.1). Check the address.\n")
-    found = json.loads(sender.stdout)
-    assert (found["accepted"], found["problem"]) == (
+    document = json.loads(sender.stdout)
+    assert (document["accepted"], document["problem"]) == (
         False,
         "the mail server refuses our sender (550 5.7.60)",
     )
-    assert found["remedy"].startswith("Check CANDOUR_MAIL_FROM")
-    assert found["steps"][-1] == {
+    assert document["remedy"].startswith("Check CANDOUR_MAIL_FROM")
+    assert document["steps"][-1] == {
         "name": "sender",
         "says": "refused (550 5.7.60 may not send as this sender)",
         "is_good": False,

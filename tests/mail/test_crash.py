@@ -1,4 +1,7 @@
-"""Invitations while the sender is killed right after the server took a letter: none lost, few twice, copies alike."""
+"""Invitations while the sender is killed right after the server took a letter.
+
+None is lost, few are sent twice, copies are alike.
+"""
 
 import json
 import os
@@ -124,9 +127,9 @@ def time_passes() -> None:
 
 
 def waiting() -> int:
-    found = mail.delivery_status().counts("invitation")
+    counts = mail.delivery_status().counts("invitation")
     db.session.rollback()
-    return sum(found.get(state, 0) for state in ("ready", "leased", "sending"))
+    return sum(counts.get(state, 0) for state in ("ready", "leased", "sending"))
 
 
 def alike(one: str, other: str) -> bool:

@@ -51,24 +51,24 @@ def letter(
 
 
 def read(wire: bytes) -> EmailMessage:
-    found = message_from_string(
+    message = message_from_string(
         wire.decode(), policy=policy.default
     )  # an address may be in UTF-8 (RFC 6532)
-    assert isinstance(found, EmailMessage)
-    return found
+    assert isinstance(message, EmailMessage)
+    return message
 
 
 def raw_header(wire: bytes, name: str) -> str:
     """A header as mail programs decode it."""
     lines = wire.decode("ascii").partition("\r\n\r\n")[0].replace("\r\n ", " ").split("\r\n")
-    (found,) = [line.removeprefix(f"{name}: ") for line in lines if line.startswith(f"{name}: ")]
-    return str(make_header(decode_header(found)))
+    (value,) = [line.removeprefix(f"{name}: ") for line in lines if line.startswith(f"{name}: ")]
+    return str(make_header(decode_header(value)))
 
 
 def part(wire: bytes, kind: str) -> str:
-    found = read(wire).get_body((kind,))
-    assert found
-    return str(found.get_content())
+    body = read(wire).get_body((kind,))
+    assert body
+    return str(body.get_content())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,10 +85,10 @@ def test_every_name_reads_back_equal_and_stays_one_recipient(name: str) -> None:
 
 @given(name=st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=200))
 def test_no_name_becomes_a_second_recipient_or_header(name: str) -> None:
-    found = read(octets(letter(name=name)))
-    assert [to.addr_spec for to in found["To"].addresses] == ["ada@northwind.example"]
-    assert [key for key in found if found.get_all(key) != [found[key]]] == []
-    assert not found.defects
+    message = read(octets(letter(name=name)))
+    assert [to.addr_spec for to in message["To"].addresses] == ["ada@northwind.example"]
+    assert [key for key in message if message.get_all(key) != [message[key]]] == []
+    assert not message.defects
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_a_text_folds_to_76_ascii_octets_and_reads_back_equal(text: str) -> None
 
 def test_a_letter_has_its_headers_once_and_two_quoted_printable_parts() -> None:
     wire = octets(letter(reply_to="dana@müller.example", headers=(("List-Unsubscribe", STOP),)))
-    found = read(wire)
-    assert dict(found.items()) | {"Content-Type": ""} == {
+    message = read(wire)
+    assert dict(message.items()) | {"Content-Type": ""} == {
         "From": SENDER,
         "To": "Ada <ada@northwind.example>",
         "Subject": "Hello",
@@ -145,9 +145,11 @@ def test_a_letter_has_its_headers_once_and_two_quoted_printable_parts() -> None:
         "MIME-Version": "1.0",
         "Content-Type": "",
     }
-    assert len(found.keys()) == len(set(found.keys()))
+    assert len(message.keys()) == len(set(message.keys()))
     assert f"List-Unsubscribe: {STOP}\r\n".encode() in wire
-    assert [(p.get_content_type(), p["Content-Transfer-Encoding"]) for p in found.iter_parts()] == [
+    assert [
+        (p.get_content_type(), p["Content-Transfer-Encoding"]) for p in message.iter_parts()
+    ] == [
         ("text/plain", "quoted-printable"),
         ("text/html", "quoted-printable"),
     ]
@@ -162,10 +164,10 @@ def test_copies_of_a_letter_agree_but_for_the_boundary() -> None:
 
 def test_an_attachment_arrives_whole() -> None:
     content = bytes(range(256)) * 9
-    (found,) = read(
+    (attachment,) = read(
         octets(letter(attachments=(Attachment("Übersicht.pdf", "application/pdf", content),)))
     ).iter_attachments()
-    assert (found.get_filename(), found.get_content_type(), found.get_content()) == (
+    assert (attachment.get_filename(), attachment.get_content_type(), attachment.get_content()) == (
         "Übersicht.pdf",
         "application/pdf",
         content,
@@ -266,8 +268,8 @@ def test_an_address_without_fault_can_be_written(local: str, domain: str) -> Non
     if address_fault(address) is None:
         for name in ("", "Ü", "ü" * 60):
             wire = octets(letter(name=name, address=address))
-            (found,) = read(wire)["To"].addresses
-            assert found.addr_spec == wire_address(address)
+            (mailbox,) = read(wire)["To"].addresses
+            assert mailbox.addr_spec == wire_address(address)
             assert wire.isascii() is not needs_utf8(address)
 
 
@@ -298,9 +300,9 @@ def test_an_address_that_stands_in_everybodys_letter_has_no_accents() -> None:
 def test_what_an_answer_means_depends_on_the_phase(
     phase: Phase, code: int, enhanced: str, outcome: DeliveryOutcome
 ) -> None:
-    found = judge_reply(phase, code, enhanced)
-    assert (found.outcome, found.code) == (outcome, f"{code} {enhanced}".strip())
-    assert found.reason
+    attempt = judge_reply(phase, code, enhanced)
+    assert (attempt.outcome, attempt.code) == (outcome, f"{code} {enhanced}".strip())
+    assert attempt.reason
 
 
 def test_delays_grow_threefold_to_an_hour_and_spread_by_a_fifth() -> None:

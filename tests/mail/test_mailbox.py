@@ -1,4 +1,4 @@
-"""Reading the bounce mailbox of a real server: safely, within bounds, and without touching what is nobody's business here."""
+"""Reading the bounce mailbox of a real server: safely, within bounds, touching no other mail."""
 
 import socket
 import ssl
@@ -32,9 +32,9 @@ def why_away(address: str, ca_file: Path | None = None, seconds: float = 10.0) -
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    found = tmp_path / "box"
-    found.mkdir()
-    return found
+    path = tmp_path / "box"
+    path.mkdir()
+    return path
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def test_only_what_may_be_a_bounce_is_fetched_and_nothing_is_marked(folder: Path
     put(folder, 9, report(OURS) + b" " * LARGEST)
     put(folder, 12, b"\0\0\0")
     with open_imap(folder) as port, Mailbox(url(port)) as box:
-        found = [(one.uid, one.raw) for some in box.new_from(1) for one in some]
-        assert found == [(3, report(OURS)), (5, None), (9, None), (12, None)]
+        messages = [(one.uid, one.raw) for some in box.new_from(1) for one in some]
+        assert messages == [(3, report(OURS)), (5, None), (9, None), (12, None)]
         assert [one.uid for some in box.new_from(6) for one in some] == [9, 12]
         assert list(box.new_from(13)) == []
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -232,7 +232,7 @@ def test_a_token_that_cannot_be_had_is_told(folder: Path) -> None:
 
 @contextmanager
 def saying(*lines: bytes, slowly: bool = False) -> Iterator[int]:
-    """A bare server that says the next line to whatever it hears; `T` stands for the tag it heard."""
+    """A bare server that says the next line to whatever it hears; `T` is the tag it heard."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)
     over = threading.Event()

@@ -1,4 +1,4 @@
-"""Tokens from a real endpoint over TLS that checks the secret, or the signature of what we assert."""
+"""Tokens from a real endpoint over TLS that checks the secret, or our assertion's signature."""
 
 import base64
 import json
@@ -49,8 +49,8 @@ def certified(
 
 @pytest.fixture
 def server(authority: trustme.CA) -> Iterator[TokenServer]:
-    with open_token_server(certified(authority)) as found:
-        yield found
+    with open_token_server(certified(authority)) as token_server:
+        yield token_server
 
 
 @pytest.fixture
@@ -186,23 +186,25 @@ def test_odd_lifetimes_are_lived_with(server: TokenServer, grant: Grant, lifetim
 
 def test_many_connections_share_one_token(server: TokenServer, grant: Grant) -> None:
     source = TokenSource(grant)
-    found: list[str] = []
-    threads = [threading.Thread(target=lambda: found.append(source.token())) for _ in range(8)]
+    tokens_given: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: tokens_given.append(source.token())) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(found) == {server.issued[0]}
+    assert set(tokens_given) == {server.issued[0]}
     assert len(server.seen) == 1
 
 
 def test_a_wrong_secret_is_told_clearly_and_without_the_secret(
     server: TokenServer, grant: Grant
 ) -> None:
-    found = fault(replace(grant, client_secret="wrong~secret"))
-    assert found.must_look
+    no_token = fault(replace(grant, client_secret="wrong~secret"))
+    assert no_token.must_look
     assert (
-        found.reason
+        no_token.reason
         == "the sign-in server 127.0.0.1 refuses us: it does not accept the client id with this"
         " secret or key (invalid_client, AADSTS7000215)"
     )
@@ -247,9 +249,9 @@ def test_an_answer_that_is_no_token_has_one_clear_sentence(
     server: TokenServer, grant: Grant, status: int, body: bytes, *, must_look: bool
 ) -> None:
     server.answers = [(status, body, {"Location": server.url} if status == 302 else {})]
-    found = fault(grant)
-    assert found.must_look is must_look
-    assert "sign-in server 127.0.0.1" in found.reason
+    no_token = fault(grant)
+    assert no_token.must_look is must_look
+    assert "sign-in server 127.0.0.1" in no_token.reason
     assert len(server.seen) == 1, "nobody is sent elsewhere with a secret in hand"
 
 
@@ -260,12 +262,12 @@ def test_an_impostor_gets_nothing(authority: trustme.CA, ca_file: Path, problem:
         certified(authority, name, valid_days=-1 if problem == "expired" else 1)
     ) as impostor:
         trusted = None if problem == "unknown authority" else ca_file
-        found = fault(
+        no_token = fault(
             Grant(impostor.url, impostor.scope, MAILBOX, APPLICATION, SECRET, None, trusted)
         )
         assert impostor.seen == []
-    assert found.must_look
-    assert "nothing that signs us in was sent" in found.reason
+    assert no_token.must_look
+    assert "nothing that signs us in was sent" in no_token.reason
 
 
 def test_a_server_that_is_away_or_never_ends_is_left(server: TokenServer, grant: Grant) -> None:

@@ -1,4 +1,4 @@
-"""The outbox on both databases, with a real SMTP server behind it: nothing lost, nothing twice, nothing told."""
+"""The outbox on both databases, with a real SMTP server: nothing lost, sent twice or told."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -69,21 +69,24 @@ class Clock:
 
 
 @dataclass
-class Desk:
-    """Writes letters as told: what happens while one is written and inside commit A, by recipient; what was stored."""
+class LetterWriter:
+    """Writes letters: by recipient, what happens while one is written and inside commit A.
+
+    Keeps what was stored.
+    """
 
     writing: dict[str, Callable[[], object]] = field(default_factory=dict)
     storing: dict[str, Callable[[], bool]] = field(default_factory=dict)
     stored: list[str] = field(default_factory=list)
 
-    def write(self, item: QueuedLetter) -> PreparedLetter | None:
-        if item.recipient in self.writing and self.writing[item.recipient]() is None:
+    def write(self, queued: QueuedLetter) -> PreparedLetter | None:
+        if queued.recipient in self.writing and self.writing[queued.recipient]() is None:
             return None
-        body = f"{CANARY}-{item.recipient}-{item.attempts}\n"
+        body = f"{CANARY}-{queued.recipient}-{queued.attempts}\n"
         letter = Letter(
-            "Ada Berg", f"{item.recipient}@northwind.example", "Hello", body, f"<p>{body}</p>"
+            "Ada Berg", f"{queued.recipient}@northwind.example", "Hello", body, f"<p>{body}</p>"
         )
-        return PreparedLetter(letter, lambda: self.store(item.recipient))
+        return PreparedLetter(letter, lambda: self.store(queued.recipient))
 
     def store(self, recipient: str) -> bool:
         due = self.storing.get(recipient, lambda: True)()
@@ -94,27 +97,30 @@ class Desk:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr("survey.kernel.clock.now", found)
-    return found
+    moved_clock = Clock()
+    monkeypatch.setattr("survey.kernel.clock.now", moved_clock)
+    return moved_clock
 
 
 @pytest.fixture
-def desk(app: Flask) -> Desk:
-    """Two kinds of letters: one that is sent again when nobody knows, one that is not; beside them another wave's letter, not due."""
-    found = Desk()
-    register_letter_type(app, LetterType("again", 50, again=True, write=found.write))
-    register_letter_type(app, LetterType("once", 60, again=False, write=found.write))
+def writer(app: Flask) -> LetterWriter:
+    """Two letter types: one that is sent again when nobody knows, one that is not.
+
+    Beside them another wave's letter, which is not due.
+    """
+    writer = LetterWriter()
+    register_letter_type(app, LetterType("again", 50, is_sent_again=True, write=writer.write))
+    register_letter_type(app, LetterType("once", 60, is_sent_again=False, write=writer.write))
     queue_letters("once", "noise-2027-01", ["noise"])
     with transaction() as session:
         session.execute(text("UPDATE outbox SET next_at = '2099-01-01 00:00:00'"))
-    return found
+    return writer
 
 
 @pytest.fixture
 def box() -> Iterator[Postbox]:
-    with open_postbox() as found:
-        yield found
+    with open_postbox() as postbox:
+        yield postbox
 
 
 def deliver(url: str | int, seconds: float = 60.0) -> DeliveryReport:
@@ -126,12 +132,12 @@ def deliver(url: str | int, seconds: float = 60.0) -> DeliveryReport:
 
 def rows(columns: str = "state", wave: str = WAVE) -> dict[str, object]:
     """The rows of a wave by recipient."""
-    found = db.session.execute(
+    results = db.session.execute(
         text(f"SELECT recipient, {columns} FROM outbox WHERE wave = :wave ORDER BY recipient"),
         {"wave": wave},
     ).all()
     db.session.rollback()
-    return {row[0]: row[1] if len(row) == 2 else tuple(row[1:]) for row in found}
+    return {row[0]: row[1] if len(row) == 2 else tuple(row[1:]) for row in results}
 
 
 def change(assignment: str, recipient: str = "%", **values: object) -> None:
@@ -149,7 +155,9 @@ def ids(letters: Postbox) -> list[tuple[str, str]]:
 # The queue
 
 
-def test_queueing_again_changes_nothing_and_sends_nothing_twice(desk: Desk, box: Postbox) -> None:
+def test_queueing_again_changes_nothing_and_sends_nothing_twice(
+    writer: LetterWriter, box: Postbox
+) -> None:
     queue_letters("again", WAVE, ["ada", "bob"])
     before = rows("id, message_id, state, next_at")
     queue_letters("again", WAVE, ["bob", "cleo", "ada"])
@@ -164,7 +172,9 @@ def test_queueing_again_changes_nothing_and_sends_nothing_twice(desk: Desk, box:
     ]
 
 
-def test_another_number_or_kind_or_wave_is_another_letter(desk: Desk, box: Postbox) -> None:
+def test_another_number_or_kind_or_wave_is_another_letter(
+    writer: LetterWriter, box: Postbox
+) -> None:
     queue_letters("again", WAVE, ["ada"])
     queue_letters("again", WAVE, ["ada"], number=2)
     queue_letters("once", WAVE, ["ada"])
@@ -173,7 +183,7 @@ def test_another_number_or_kind_or_wave_is_another_letter(desk: Desk, box: Postb
     assert len(set(ids(box))) == 4
 
 
-def test_a_queue_that_rolls_back_leaves_no_letter(desk: Desk) -> None:
+def test_a_queue_that_rolls_back_leaves_no_letter(writer: LetterWriter) -> None:
     def opens_after_all() -> None:
         with transaction():
             queue_letters("again", WAVE, ["ada"])
@@ -184,41 +194,41 @@ def test_a_queue_that_rolls_back_leaves_no_letter(desk: Desk) -> None:
     assert rows() == {}
 
 
-def test_a_thousand_letters_are_queued_at_once(desk: Desk) -> None:
+def test_a_thousand_letters_are_queued_at_once(writer: LetterWriter) -> None:
     queue_letters("again", WAVE, [f"p{number}" for number in range(1001)])
     assert delivery_status(WAVE).numbers == {"again": {"ready": 1001}}
 
 
-def test_the_more_urgent_kind_goes_first(app: Flask, desk: Desk, box: Postbox) -> None:
-    register_letter_type(app, LetterType("code", 1, again=False, write=desk.write))
+def test_the_more_urgent_kind_goes_first(app: Flask, writer: LetterWriter, box: Postbox) -> None:
+    register_letter_type(app, LetterType("code", 1, is_sent_again=False, write=writer.write))
     queue_letters("again", WAVE, [f"p{number}" for number in range(25)])
     queue_letters("code", WAVE, ["urgent"])
     deliver(box.url)
     assert box.recipients[0] == "urgent@northwind.example"
 
 
-def test_a_kind_that_this_version_does_not_know_waits(desk: Desk, box: Postbox) -> None:
+def test_a_kind_that_this_version_does_not_know_waits(writer: LetterWriter, box: Postbox) -> None:
     queue_letters("again", WAVE, ["ada"])
     change("kind = 'from the future'")
     assert deliver(box.url) == DeliveryReport()
     assert rows() == {"ada": "ready"}
 
 
-def test_the_table_holds_no_code_body_name_or_address(desk: Desk, box: Postbox) -> None:
+def test_the_table_holds_no_code_body_name_or_address(writer: LetterWriter, box: Postbox) -> None:
     box.answers = {
         "RCPT": ["550 5.1.1 <ada@northwind.example> unknown"],
         "DATA": [f"451 4.3.0 {CANARY}"],
     }
     queue_letters("again", WAVE, ["ada", "bob", "cleo"])
     deliver(box.url)
-    found = "".join(
+    dump = "".join(
         str(row)
         for table in ("outbox", "mail_channel")
         for row in db.session.execute(text(f"SELECT * FROM {table}"))
     )
-    assert found.count(WAVE) >= 3
+    assert dump.count(WAVE) >= 3
     assert [
-        mark for mark in (CANARY, "ada@", "bob@", "cleo@", "Ada Berg", "Hello") if mark in found
+        mark for mark in (CANARY, "ada@", "bob@", "cleo@", "Ada Berg", "Hello") if mark in dump
     ] == []
 
 
@@ -226,7 +236,7 @@ def test_the_table_holds_no_code_body_name_or_address(desk: Desk, box: Postbox) 
 
 
 def test_550_fails_one_person_and_451_waits_and_the_others_arrive(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     box.answers = {"RCPT": ["550 5.1.1 unknown", "451 4.3.0 later"]}
     queue_letters("again", WAVE, ["p1", "p2", "p3", "p4"])
@@ -250,7 +260,7 @@ def test_550_fails_one_person_and_451_waits_and_the_others_arrive(
 
 
 def test_each_451_doubles_the_wait_and_copies_keep_message_id_and_date(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     queue_letters("again", WAVE, ["ada"])
     (before,) = rows("message_id").values()
@@ -279,7 +289,7 @@ def test_each_451_doubles_the_wait_and_copies_keep_message_id_and_date(
     ("kind", "state", "copies"), [("again", "sent", 2), ("once", "unknown", 1)]
 )
 def test_a_connection_lost_after_data_is_tried_again_or_unknown_by_kind(
-    desk: Desk, box: Postbox, clock: Clock, kind: str, state: str, copies: int
+    writer: LetterWriter, box: Postbox, clock: Clock, kind: str, state: str, copies: int
 ) -> None:
     queue_letters(kind, WAVE, ["ada"])
     arrived = KeepsThenDrops(box)
@@ -322,7 +332,7 @@ class NeverAnswers(Connection):
 
 @on_postgresql("databases")
 def test_a_server_that_never_answers_gets_three_copies_at_most_and_is_left_for_a_while(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     queue_letters("again", WAVE, [f"p{number}" for number in range(8)])
     reports = []
@@ -340,7 +350,7 @@ def deliver_by(line: Connection) -> DeliveryReport:
 
 
 def test_a_letter_that_cannot_be_decided_now_waits_and_counts_as_nothing(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     asked: list[int] = []
 
@@ -350,7 +360,7 @@ def test_a_letter_that_cannot_be_decided_now_waits_and_counts_as_nothing(
             raise NotNow
         return True
 
-    desk.storing["p1"] = not_now
+    writer.storing["p1"] = not_now
     queue_letters("again", WAVE, [f"p{number}" for number in range(3)])
     assert deliver(box.url) == DeliveryReport(sent=2)
     assert rows("state, attempts")["p1"] == ("ready", 0)
@@ -360,7 +370,7 @@ def test_a_letter_that_cannot_be_decided_now_waits_and_counts_as_nothing(
 
 
 def test_a_clock_that_went_back_holds_no_turn_up(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock, turns: list[datetime]
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=60)
     queue_letters("again", WAVE, ["p1"])
@@ -373,18 +383,18 @@ def test_a_clock_that_went_back_holds_no_turn_up(
 
 
 def test_where_a_commit_takes_longer_than_a_turn_letters_leave_all_the_same(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock, turns: list[datetime]
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=300)
-    desk.writing = dict.fromkeys(
+    writer.writing = dict.fromkeys(
         [f"p{number}" for number in range(6)], lambda: clock.move(seconds=3) or True
     )
-    queue_letters("again", WAVE, list(desk.writing))
+    queue_letters("again", WAVE, list(writer.writing))
     deliver(box.url, seconds=20)
     assert sorted(box.recipients) == [f"p{number}@northwind.example" for number in range(6)]
 
 
-def test_dropped_between_250_and_quit_is_sent(desk: Desk, box: Postbox) -> None:
+def test_dropped_between_250_and_quit_is_sent(writer: LetterWriter, box: Postbox) -> None:
     box.answers = {"QUIT": [DROP]}
     queue_letters("once", WAVE, ["ada"])
     assert deliver(box.url).sent == 1
@@ -392,7 +402,7 @@ def test_dropped_between_250_and_quit_is_sent(desk: Desk, box: Postbox) -> None:
 
 
 def test_a_server_that_closes_after_every_second_letter_gets_them_all_in_one_pass(
-    desk: Desk, box: Postbox
+    writer: LetterWriter, box: Postbox
 ) -> None:
     box.answers = {"MAIL": ["250 OK", "250 OK", DROP] * 3}
     queue_letters("once", WAVE, [f"p{number}" for number in range(7)])
@@ -402,7 +412,7 @@ def test_a_server_that_closes_after_every_second_letter_gets_them_all_in_one_pas
 
 
 def test_a_server_that_is_away_costs_no_attempt_and_the_next_tries_come_later_and_later(
-    desk: Desk, clock: Clock
+    writer: LetterWriter, clock: Clock
 ) -> None:
     queue_letters("once", WAVE, ["ada", "bob"])
     port = free_port()
@@ -425,7 +435,7 @@ def test_a_server_that_is_away_costs_no_attempt_and_the_next_tries_come_later_an
 
 
 def test_an_outage_after_a_letter_that_left_is_a_first_outage(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     queue_letters("once", WAVE, ["ada", "bob"])
     for _ in range(3):
@@ -448,7 +458,7 @@ class Watched(Connection):
 
 
 def test_what_was_sent_is_written_down_before_a_new_connection_is_waited_for(
-    desk: Desk, box: Postbox, monkeypatch: pytest.MonkeyPatch
+    writer: LetterWriter, box: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "LETTERS_PER_CONNECTION", 1)
     queue_letters("again", WAVE, ["ada", "bob"])
@@ -457,7 +467,9 @@ def test_what_was_sent_is_written_down_before_a_new_connection_is_waited_for(
     assert line.seen == [["leased", "leased"], ["leased", "sent"]]
 
 
-def test_a_refused_sign_in_pauses_everything_loses_nothing_and_resume_goes_on(desk: Desk) -> None:
+def test_a_refused_sign_in_pauses_everything_loses_nothing_and_resume_goes_on(
+    writer: LetterWriter,
+) -> None:
     queue_letters("once", WAVE, [f"p{number}" for number in range(3)])
     with open_postbox(sign_in=True) as server:
         url = f"smtp://dana:wrong@127.0.0.1:{server.port}"
@@ -480,7 +492,7 @@ def test_a_refused_sign_in_pauses_everything_loses_nothing_and_resume_goes_on(de
 
 
 def test_a_sender_that_is_refused_in_the_middle_pauses_with_the_rest_waiting(
-    desk: Desk, box: Postbox
+    writer: LetterWriter, box: Postbox
 ) -> None:
     box.answers = {"MAIL": ["250 OK", "550 5.7.60 not yours"]}
     queue_letters("once", WAVE, ["p1", "p2", "p3"])
@@ -493,9 +505,9 @@ def test_a_sender_that_is_refused_in_the_middle_pauses_with_the_rest_waiting(
     ]
 
 
-def test_pausing_by_hand_stops_a_pass_that_is_under_way(desk: Desk, box: Postbox) -> None:
+def test_pausing_by_hand_stops_a_pass_that_is_under_way(writer: LetterWriter, box: Postbox) -> None:
     paused: list[bool] = []
-    desk.writing["p0"] = lambda: (
+    writer.writing["p0"] = lambda: (
         paused or (pause_sending("paused by hand"), paused.append(True), True)
     )
     queue_letters("once", WAVE, ["p0"])
@@ -515,41 +527,41 @@ def fault() -> object:
     raise KeyError("codecanary")
 
 
-def test_one_letter_that_cannot_be_written_fails_alone(desk: Desk, box: Postbox) -> None:
-    desk.writing["p1"] = fault
+def test_one_letter_that_cannot_be_written_fails_alone(writer: LetterWriter, box: Postbox) -> None:
+    writer.writing["p1"] = fault
     queue_letters("again", WAVE, [f"p{number}" for number in range(4)] + ["two@at"])
     assert (report := deliver(box.url)).sent == 3
     assert (report.failed, report.problem) == (2, "")
-    found = rows("state, attempts, last_reason")
-    assert found["p1"] == ("failed", 0, "the letter could not be written (KeyError)")
+    stored = rows("state, attempts, last_reason")
+    assert stored["p1"] == ("failed", 0, "the letter could not be written (KeyError)")
     says = "The letter was not written: More than one address. Keep one."
-    assert found["two@at"] == ("failed", 0, says)
+    assert stored["two@at"] == ("failed", 0, says)
     assert sorted(reason for _, reason in delivery_status(WAVE).failures) == sorted(
-        row[2] for row in found.values() if row[0] == "failed"
+        row[2] for row in stored.values() if row[0] == "failed"
     )  # type: ignore[index]
 
 
 def test_a_fault_while_storing_fails_that_letter_and_forgets_no_other(
-    desk: Desk, box: Postbox
+    writer: LetterWriter, box: Postbox
 ) -> None:
     queue_letters("again", WAVE, [f"p{number}" for number in range(4)])
-    desk.storing["p2"] = lambda: bool(fault())
+    writer.storing["p2"] = lambda: bool(fault())
     report = deliver(box.url)
     assert (report.sent, report.failed) == (3, 1)
     assert rows() == {"p0": "sent", "p1": "sent", "p2": "failed", "p3": "sent"}
 
 
 def test_a_database_fault_while_storing_does_not_send_the_letter_before_it_twice(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     def locked() -> bool:
-        desk.storing.clear()
+        writer.storing.clear()
         raise OperationalError("", {}, Exception("database is locked"))
 
     queue_letters("again", WAVE, [f"p{number}" for number in range(4)])
     change("priority = 51", "p2")
     change("priority = 52", "p3")
-    desk.storing["p2"] = locked
+    writer.storing["p2"] = locked
     with pytest.raises(OperationalError):
         deliver(box.url)
     clock.move(minutes=2)
@@ -559,32 +571,35 @@ def test_a_database_fault_while_storing_does_not_send_the_letter_before_it_twice
 
 @on_postgresql("databases")
 def test_five_letters_in_a_row_that_cannot_be_written_pause_their_wave_and_no_other(
-    desk: Desk, box: Postbox
+    writer: LetterWriter, box: Postbox
 ) -> None:
     good, bad = [f"a{number}" for number in range(BATCH - 2)], [f"p{number}" for number in range(8)]
     queue_letters("again", WAVE, good)
     queue_letters("once", WAVE, bad)
     queue_letters("once", "other-2027-q1", ["elsewhere"])
-    desk.writing = dict.fromkeys(bad, fault)
+    writer.writing = dict.fromkeys(bad, fault)
     report = deliver(box.url)
     assert (report.sent, report.failed, report.problem) == (len(good) + 1, 5, "")
     assert f"The mail of {WAVE} is paused: five letters in a row" in report.lines()[-1]
     assert list(paused_waves()) == [WAVE]
     assert delivery_status().paused_because is None
     assert delivery_status(WAVE).counts("once") == {"failed": 5, "ready": 3}
-    desk.writing.clear()
+    writer.writing.clear()
     assert deliver(box.url) == DeliveryReport()
     resume_wave(WAVE)
     assert (retry(WAVE), deliver(box.url).sent) == (5, 8)
 
 
 def test_administrators_hear_of_a_paused_wave_once(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     add_user("dana@northwind.example", "admin")
     add_user("mira@northwind.example", "manager")
     register_letter_type(
-        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+        app,
+        LetterType(
+            "brief", 50, is_sent_again=True, write=writer.write, lasts_for=timedelta(days=3)
+        ),
     )
     pause_wave(WAVE, "a test")
     queue_letters("brief", WAVE, ["otto"])
@@ -611,11 +626,14 @@ def test_administrators_hear_of_a_paused_wave_once(
 
 
 def test_administrators_hear_of_letters_that_were_given_up_and_how_to_send_them_all_the_same(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     add_user("dana@northwind.example", "admin")
     register_letter_type(
-        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+        app,
+        LetterType(
+            "brief", 50, is_sent_again=True, write=writer.write, lasts_for=timedelta(days=3)
+        ),
     )
     queue_letters("brief", WAVE, ["otto"])
     clock.move(days=3, seconds=1)
@@ -625,10 +643,12 @@ def test_administrators_hear_of_letters_that_were_given_up_and_how_to_send_them_
     assert (f"/waves/{WAVE}/mail" in said, "candour mail" in said) == (True, False)
 
 
-def test_what_was_mended_meanwhile_alarms_nobody(app: Flask, desk: Desk, box: Postbox) -> None:
+def test_what_was_mended_meanwhile_alarms_nobody(
+    app: Flask, writer: LetterWriter, box: Postbox
+) -> None:
     add_user("dana@northwind.example", "admin")
-    desk.writing = {f"p{number}": fault for number in range(5)}
-    queue_letters("once", WAVE, list(desk.writing))
+    writer.writing = {f"p{number}": fault for number in range(5)}
+    queue_letters("once", WAVE, list(writer.writing))
     with open_postbox() as away:
         away.answers = {"RCPT": ["451 4.3.0 later"]}
         deliver(away.url)
@@ -639,10 +659,10 @@ def test_what_was_mended_meanwhile_alarms_nobody(app: Flask, desk: Desk, box: Po
 
 
 def test_a_paused_wave_keeps_its_letters_and_a_batch_under_way_stops(
-    desk: Desk, box: Postbox
+    writer: LetterWriter, box: Postbox
 ) -> None:
     paused = []
-    desk.writing["p3"] = lambda: (
+    writer.writing["p3"] = lambda: (
         paused or (pause_wave(WAVE, "paused by hand"), paused.append(1), True)
     )
     queue_letters("again", WAVE, [f"p{number}" for number in range(10)])
@@ -656,7 +676,7 @@ def test_a_paused_wave_keeps_its_letters_and_a_batch_under_way_stops(
 
 
 def test_five_letters_in_a_row_that_the_server_will_not_have_pause_everything(
-    desk: Desk, box: Postbox
+    writer: LetterWriter, box: Postbox
 ) -> None:
     box.answers = {"DATA": ["554 5.7.1 spam"] * 5}
     queue_letters("again", WAVE, [f"p{number}" for number in range(8)])
@@ -666,7 +686,9 @@ def test_five_letters_in_a_row_that_the_server_will_not_have_pause_everything(
     assert delivery_status(WAVE).numbers == {"again": {"failed": 5, "ready": 3}}
 
 
-def test_five_people_unknown_to_the_server_pause_nothing(desk: Desk, box: Postbox) -> None:
+def test_five_people_unknown_to_the_server_pause_nothing(
+    writer: LetterWriter, box: Postbox
+) -> None:
     box.answers = {"RCPT": ["550 5.1.1 unknown"] * 6}
     queue_letters("again", WAVE, [f"p{number}" for number in range(8)])
     assert (report := deliver(box.url)).sent == 2
@@ -675,13 +697,13 @@ def test_five_people_unknown_to_the_server_pause_nothing(desk: Desk, box: Postbo
 
 @pytest.mark.parametrize("when", ["writing", "storing"])
 def test_a_letter_that_is_not_due_any_more_is_cancelled_without_a_reason(
-    desk: Desk, box: Postbox, when: str
+    writer: LetterWriter, box: Postbox, when: str
 ) -> None:
     queue_letters("again", WAVE, ["ada", "bob"])
     if when == "writing":
-        desk.writing["ada"] = lambda: None
+        writer.writing["ada"] = lambda: None
     else:
-        desk.storing["ada"] = lambda: False
+        writer.storing["ada"] = lambda: False
     assert deliver(box.url) == DeliveryReport(sent=1, cancelled=1)
     assert box.recipients == ["bob@northwind.example"]
     assert rows("state, last_code, last_reason, attempts, date_header")["ada"] == (
@@ -694,7 +716,7 @@ def test_a_letter_that_is_not_due_any_more_is_cancelled_without_a_reason(
 
 
 def test_cancelling_takes_back_what_waits_in_that_wave_and_kind_only(
-    desk: Desk, box: Postbox
+    writer: LetterWriter, box: Postbox
 ) -> None:
     queue_letters("again", WAVE, ["ada"])
     queue_letters("once", WAVE, ["bob"])
@@ -705,15 +727,17 @@ def test_cancelling_takes_back_what_waits_in_that_wave_and_kind_only(
     assert rows() == {"ada": "cancelled", "bob": "sent"}
 
 
-def test_cancelled_between_claim_and_hand_over_is_not_sent(desk: Desk, box: Postbox) -> None:
+def test_cancelled_between_claim_and_hand_over_is_not_sent(
+    writer: LetterWriter, box: Postbox
+) -> None:
     queue_letters("again", WAVE, ["ada"])
-    desk.writing["ada"] = lambda: cancel_letters(WAVE) or True
+    writer.writing["ada"] = lambda: cancel_letters(WAVE) or True
     assert deliver(box.url) == DeliveryReport()
     assert (box.kept, rows()) == ([], {"ada": "cancelled"})
 
 
 def test_a_retried_letter_keeps_its_message_id_and_date_and_is_retried_once(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     box.answers = {"DATA": ["550 5.2.2 full"]}
     queue_letters("again", WAVE, ["ada"])
@@ -729,16 +753,16 @@ def test_a_retried_letter_keeps_its_message_id_and_date_and_is_retried_once(
 
 
 def test_a_letter_taken_over_while_it_is_written_is_not_sent_by_the_old_holder(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     def slept() -> bool:
-        desk.writing.clear()
+        writer.writing.clear()
         clock.move(minutes=2)
         assert deliver(box.url).sent == 2
         return True
 
     queue_letters("again", WAVE, ["ada", "bob"])
-    desk.writing = {"ada": slept, "bob": slept}
+    writer.writing = {"ada": slept, "bob": slept}
     assert deliver(box.url) == DeliveryReport()
     assert sorted(box.recipients) == ["ada@northwind.example", "bob@northwind.example"]
     assert rows("state, attempts, lease_token") == {
@@ -761,7 +785,7 @@ class SleepsAfterwards(Connection):
 
 
 def test_what_the_old_holder_heard_changes_nothing_after_a_takeover(
-    desk: Desk, box: Postbox, clock: Clock
+    writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     def taken_over() -> None:
         clock.move(minutes=2)
@@ -784,7 +808,7 @@ def test_what_the_old_holder_heard_changes_nothing_after_a_takeover(
     ],
 )
 def test_letters_of_a_process_that_died_are_taken_back_when_their_lease_is_over(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock, kind: str, was: str, becomes: str
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock, kind: str, was: str, becomes: str
 ) -> None:
     queue_letters(kind, WAVE, ["ada"])
     change(
@@ -806,7 +830,7 @@ def test_letters_of_a_process_that_died_are_taken_back_when_their_lease_is_over(
     [("again", "leased", "sent"), ("again", "sending", "sent"), ("once", "sending", "unknown")],
 )
 def test_on_sqlite_a_sender_that_is_alone_waits_for_no_lease(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock, kind: str, was: str, becomes: str
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock, kind: str, was: str, becomes: str
 ) -> None:
     queue_letters(kind, WAVE, ["ada"])
     change(
@@ -820,24 +844,24 @@ def test_on_sqlite_a_sender_that_is_alone_waits_for_no_lease(
 
 def at_once(app: Flask, number: int, work: Callable[[], DeliveryReport]) -> list[DeliveryReport]:
     """What several processes' passes come to when they start together."""
-    start, found = threading.Barrier(number), []
+    start, results = threading.Barrier(number), []
 
     def run() -> None:
         with app.app_context():
             start.wait(timeout=30)
-            found.append(work())
+            results.append(work())
 
     threads = [threading.Thread(target=run) for _ in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=60)
-    assert len(found) == number
-    return found
+    assert len(results) == number
+    return results
 
 
 def test_four_senders_at_once_hand_every_letter_over_once(
-    app: Flask, desk: Desk, box: Postbox
+    app: Flask, writer: LetterWriter, box: Postbox
 ) -> None:
     queue_letters("again", WAVE, [f"p{number}" for number in range(90)])
     reports = at_once(app, 4, lambda: deliver(box.url))
@@ -849,9 +873,9 @@ def test_four_senders_at_once_hand_every_letter_over_once(
 
 
 @pytest.fixture
-def turns(clock: Clock, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+def turns(clock: Clock, writer: LetterWriter, monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """When each letter left; whoever waits for a turn moves the clock there."""
-    lock, found = threading.Lock(), []
+    lock, seen = threading.Lock(), []
 
     def wait(seconds: float) -> bool:
         until = clock.at + timedelta(seconds=seconds)
@@ -863,14 +887,14 @@ def turns(clock: Clock, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[dat
 
     def punctual(run: object, claim: object, moment: datetime) -> bool:
         if is_good := real(run, claim, moment):  # type: ignore[arg-type]
-            found.append(
+            seen.append(
                 moment
             )  # now, for another thread may move the clock before the server hears of it
         return is_good
 
     monkeypatch.setattr("survey.mail.outbox.service.delivery._wait", wait)
     monkeypatch.setattr("survey.mail.outbox.service.delivery._is_punctual", punctual)
-    return found
+    return seen
 
 
 def most_in_a_minute(moments: list[datetime]) -> int:
@@ -883,7 +907,7 @@ def most_in_a_minute(moments: list[datetime]) -> int:
 @on_postgresql("databases")
 @pytest.mark.parametrize("per_minute", [1, 7, 40])
 def test_no_minute_sees_more_than_the_pace_whoever_sends(
-    app: Flask, desk: Desk, box: Postbox, turns: list[datetime], per_minute: int
+    app: Flask, writer: LetterWriter, box: Postbox, turns: list[datetime], per_minute: int
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=per_minute)
     number = min(90, 3 * per_minute + 1)
@@ -895,7 +919,7 @@ def test_no_minute_sees_more_than_the_pace_whoever_sends(
 
 @on_postgresql("databases")
 def test_one_sender_uses_nearly_all_of_its_pace(
-    app: Flask, desk: Desk, box: Postbox, turns: list[datetime]
+    app: Flask, writer: LetterWriter, box: Postbox, turns: list[datetime]
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=60)
     queue_letters("again", WAVE, [f"p{one}" for one in range(120)])
@@ -904,11 +928,11 @@ def test_one_sender_uses_nearly_all_of_its_pace(
 
 
 def test_a_letter_that_missed_its_turn_gets_another(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock, turns: list[datetime]
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=5)
     slept = []
-    desk.writing["p2"] = lambda: slept or (clock.move(seconds=200), slept.append(True), True)
+    writer.writing["p2"] = lambda: slept or (clock.move(seconds=200), slept.append(True), True)
     queue_letters("again", WAVE, [f"p{number}" for number in range(12)])
     deliver(box.url)
     assert len(set(box.recipients)) == len(box.recipients) == 12
@@ -917,7 +941,7 @@ def test_a_letter_that_missed_its_turn_gets_another(
 
 @on_postgresql("databases")
 def test_no_24_hours_see_more_than_the_day_allows(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime]
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock, turns: list[datetime]
 ) -> None:
     clock.at = AT.replace(hour=23, minute=40)
     app.config["CANDOUR"] = replace(
@@ -955,7 +979,7 @@ def hour(moment: datetime) -> int:
     ],
 )
 def test_a_server_that_asks_to_slow_down_gets_fewer_then_more_and_loses_none(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock, turns: list[datetime], said: str
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock, turns: list[datetime], said: str
 ) -> None:
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_per_minute=60)
     queue_letters("again", WAVE, [f"p{number}" for number in range(40)])
@@ -977,7 +1001,7 @@ def test_a_server_that_asks_to_slow_down_gets_fewer_then_more_and_loses_none(
 @on_postgresql("databases")
 @pytest.mark.parametrize("share", [0.05, 0.30])
 def test_with_many_451_the_waits_grow_and_all_arrive(
-    desk: Desk, box: Postbox, clock: Clock, share: float
+    writer: LetterWriter, box: Postbox, clock: Clock, share: float
 ) -> None:
     source = Random(3)
     people = [f"p{number}" for number in range(100)]
@@ -997,7 +1021,7 @@ def test_with_many_451_the_waits_grow_and_all_arrive(
 
 
 def test_another_451_is_about_one_letter_and_slows_nothing(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     box.answers = {"RCPT": ["451 4.3.0 greylisted"]}
     queue_letters("again", WAVE, ["p1", "p2"])
@@ -1006,10 +1030,13 @@ def test_another_451_is_about_one_letter_and_slows_nothing(
 
 
 def test_recipients_are_blanked_a_month_after_the_close_and_not_before(
-    app: Flask, desk: Desk, box: Postbox, clock: Clock
+    app: Flask, writer: LetterWriter, box: Postbox, clock: Clock
 ) -> None:
     register_letter_type(
-        app, LetterType("brief", 50, again=True, write=desk.write, lasts=timedelta(days=3))
+        app,
+        LetterType(
+            "brief", 50, is_sent_again=True, write=writer.write, lasts_for=timedelta(days=3)
+        ),
     )
     queue_letters("again", WAVE, ["olga", "rolf"])
     deliver(box.url)
@@ -1028,15 +1055,17 @@ def test_recipients_are_blanked_a_month_after_the_close_and_not_before(
     )
 
 
-def test_status_counts_by_kind_and_state_and_names_nobody(desk: Desk, box: Postbox) -> None:
+def test_status_counts_by_kind_and_state_and_names_nobody(
+    writer: LetterWriter, box: Postbox
+) -> None:
     box.answers = {"RCPT": ["550 5.1.1 <x@northwind.example>"]}
     queue_letters("again", WAVE, ["ada", "bob"])
     deliver(box.url)
     queue_letters("once", WAVE, ["cleo"])
-    found = delivery_status(WAVE)
-    assert found.numbers == {"again": {"failed": 1, "sent": 1}, "once": {"ready": 1}}
-    assert [reason for _, reason in found.failures] == ["this mailbox does not exist (550 5.1.1)"]
-    assert (found.counts("again")["sent"], found.counts("unheard-of")) == (1, {})
+    status = delivery_status(WAVE)
+    assert status.numbers == {"again": {"failed": 1, "sent": 1}, "once": {"ready": 1}}
+    assert [reason for _, reason in status.failures] == ["this mailbox does not exist (550 5.1.1)"]
+    assert (status.counts("again")["sent"], status.counts("unheard-of")) == (1, {})
     assert delivery_status("noise-2027-01").numbers == {"once": {"ready": 1}}
     assert delivery_status().numbers["once"] == {"ready": 2}
 
@@ -1045,10 +1074,13 @@ def test_status_counts_by_kind_and_state_and_names_nobody(desk: Desk, box: Postb
 
 
 def test_of_a_kind_that_is_not_told_only_whether_it_is_done_is_ever_said(
-    app: Flask, desk: Desk, box: Postbox
+    app: Flask, writer: LetterWriter, box: Postbox
 ) -> None:
-    register_letter_type(app, LetterType("quiet", 70, again=False, write=desk.write, told=False))
-    desk.storing = {"bob": lambda: False}
+    register_letter_type(
+        app,
+        LetterType("quiet", 70, is_sent_again=False, write=writer.write, has_public_counts=False),
+    )
+    writer.storing = {"bob": lambda: False}
     box.answers = {"RCPT": ["250 OK", "250 OK", "550 5.1.1 unknown"]}
     queue_letters("again", WAVE, ["ada"])
     queue_letters("quiet", WAVE, ["ada", "bob", "cleo", "dora"])
@@ -1078,7 +1110,7 @@ def test_of_a_kind_that_is_not_told_only_whether_it_is_done_is_ever_said(
     assert [tuple(one) for one in kinds] == [(WAVE, "again"), ("another", "quiet")]
 
 
-def test_another_letter_is_queued_unless_one_waits(desk: Desk, box: Postbox) -> None:
+def test_another_letter_is_queued_unless_one_waits(writer: LetterWriter, box: Postbox) -> None:
     queue_letters("once", WAVE, ["ada"])
     for _ in range(2):
         queue_another_letter("again", WAVE, "ada", unless_waiting=("once", "again"))
@@ -1090,11 +1122,13 @@ def test_another_letter_is_queued_unless_one_waits(desk: Desk, box: Postbox) -> 
     assert len(box.kept) == 3
 
 
-def test_blanked_rows_name_nobody_and_a_waiting_letter_keeps_its_place(desk: Desk) -> None:
+def test_blanked_rows_name_nobody_and_a_waiting_letter_keeps_its_place(
+    writer: LetterWriter,
+) -> None:
     queue_letters("again", WAVE, ["olga", "rolf"])
     queue_letters("once", WAVE, ["olga"])
     erase_recipients(["olga"])
-    found = db.session.execute(text("SELECT * FROM outbox WHERE wave = :w"), {"w": WAVE}).all()
-    assert len(found) == 3
-    assert "olga" not in str(found)
-    assert sum("rolf" in str(row) for row in found) == 1
+    stored = db.session.execute(text("SELECT * FROM outbox WHERE wave = :w"), {"w": WAVE}).all()
+    assert len(stored) == 3
+    assert "olga" not in str(stored)
+    assert sum("rolf" in str(row) for row in stored) == 1

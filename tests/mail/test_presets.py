@@ -77,8 +77,8 @@ def test_each_server_has_a_pace_by_its_name(url: str, pace: SendingPace) -> None
 def test_a_slow_opening_is_said(
     letters: int, pace: SendingPace, stays_open: timedelta, says: str | None
 ) -> None:
-    found = slow_opening(letters, pace, stays_open)
-    assert (found and found.removesuffix(" Let it stay open longer.")) == says
+    sentence = slow_opening(letters, pace, stays_open)
+    assert (sentence and sentence.removesuffix(" Let it stay open longer.")) == says
 
 
 @given(

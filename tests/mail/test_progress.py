@@ -45,14 +45,25 @@ def statements() -> Iterator[list[str]]:
 
 
 def written(app: Flask) -> None:
-    """Letters of two waves: told, told once counted, not told, and of a kind that nobody here can write."""
-    for name, told, summed in (
+    """Letters of two waves: with public counts, with totals once counted, with confidential ones.
+
+    And letters of a type that nobody here can write.
+    """
+    for name, is_public, has_totals in (
         ("loud", True, False),
         ("sum", False, True),
         ("quiet", False, False),
     ):
         register_letter_type(
-            app, LetterType(name, 50, again=True, write=lambda _: None, told=told, summed=summed)
+            app,
+            LetterType(
+                name,
+                50,
+                is_sent_again=True,
+                write=lambda _: None,
+                has_public_counts=is_public,
+                keeps_totals=has_totals,
+            ),
         )
     for wave in (WAVE, OTHER):
         for kind in ("loud", "quiet"):
@@ -83,14 +94,14 @@ def written(app: Flask) -> None:
 def test_the_letters_of_a_wave_are_summed_in_one_statement(app: Flask) -> None:
     written(app)
     with statements() as asked:
-        found = progress.letter_counts(WAVE)
+        letters = progress.letter_counts(WAVE)
     assert len(asked) == 1
-    assert found.counts == {
+    assert letters.counts == {
         "loud": StateCounts(waiting=2, sent=1, bounced=1, cancelled=1),
         "sum": StateCounts(sent=7, failed=2),
     }
-    assert found.quiet == {"quiet": "going out"}
-    assert (found.unknown_kinds, found.later) == ((), 0)
+    assert letters.confidential == {"quiet": "going out"}
+    assert (letters.unknown_kinds, letters.later) == ((), 0)
 
 
 def test_all_letters_are_summed_in_one_statement_and_no_sum_of_a_quiet_kind_is_told(
@@ -98,9 +109,9 @@ def test_all_letters_are_summed_in_one_statement_and_no_sum_of_a_quiet_kind_is_t
 ) -> None:
     written(app)
     with statements() as asked:
-        found = progress.letter_counts()
+        letters = progress.letter_counts()
     assert len(asked) == 1
-    assert found.counts == {"loud": StateCounts(waiting=7, sent=1, bounced=1, cancelled=1)}
+    assert letters.counts == {"loud": StateCounts(waiting=7, sent=1, bounced=1, cancelled=1)}
 
 
 def test_a_kind_that_nobody_can_write_is_named_while_it_waits(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""Why mail stands still: one code for a reason, whichever version wrote it, and no setting on a page."""
+"""Why mail stands still: one code a reason, whichever version wrote it; no setting on a page."""
 
 import pytest
 

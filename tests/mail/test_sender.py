@@ -52,9 +52,9 @@ def message(number: int = 1, text: str = "Hello.\n", address: str = "") -> Messa
 
 def hand_over(line: Connection, *messages: Message) -> list[DeliveryAttempt]:
     """What came of each, and a goodbye."""
-    found = [line.connect() or line.deliver(one) for one in messages or (message(),)]
+    attempts = [line.connect() or line.deliver(one) for one in messages or (message(),)]
     line.close()
-    return found
+    return attempts
 
 
 def outcomes(line: Connection, number: int) -> list[DeliveryOutcome]:
@@ -63,8 +63,8 @@ def outcomes(line: Connection, number: int) -> list[DeliveryOutcome]:
 
 @pytest.fixture
 def box() -> Iterator[Postbox]:
-    with open_postbox() as found:
-        yield found
+    with open_postbox() as postbox:
+        yield postbox
 
 
 def test_a_letter_arrives_octet_for_octet_at_one_recipient(box: Postbox) -> None:
@@ -72,9 +72,9 @@ def test_a_letter_arrives_octet_for_octet_at_one_recipient(box: Postbox) -> None
     sent = message(text=text, address="ada@müller.example")
     assert hand_over(Connection(box.url), sent) == [DeliveryAttempt(DeliveryOutcome.SENT, "250")]
     assert box.kept == [(["ada@xn--mller-kva.example"], sent.as_bytes())]
-    found = message_from_bytes(box.kept[0][1], policy=policy.default)
-    assert isinstance(found, EmailMessage)
-    body = found.get_body(("plain",))
+    received = message_from_bytes(box.kept[0][1], policy=policy.default)
+    assert isinstance(received, EmailMessage)
+    body = received.get_body(("plain",))
     assert body
     assert body.get_content().replace("\r\n", "\n") == text
 
@@ -105,7 +105,7 @@ def test_an_idle_connection_is_renewed(box: Postbox, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("answers", "found"),
+    ("answers", "expected"),
     [
         (
             {"RCPT": ["550 5.1.1 <p1@northwind.example> unknown"]},
@@ -160,11 +160,11 @@ def test_an_idle_connection_is_renewed(box: Postbox, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_refusal_is_told_in_our_words_and_the_next_letter_goes_over_the_same_connection(
-    box: Postbox, answers: dict[str, list[str]], found: list[DeliveryAttempt]
+    box: Postbox, answers: dict[str, list[str]], expected: list[DeliveryAttempt]
 ) -> None:
     box.answers = answers
     assert hand_over(Connection(box.url), message(1), message(2)) == [
-        *found,
+        *expected,
         DeliveryAttempt(DeliveryOutcome.SENT, "250"),
     ]
     assert box.recipients == ["p2@northwind.example"]
@@ -240,15 +240,15 @@ def test_a_server_that_answers_octet_by_octet_is_cut_off_by_the_limit_of_a_lette
 )
 def test_a_server_that_greets_with_a_refusal_is_away(greeting: bytes, says: str) -> None:
     with open_script(greeting) as script:
-        (found,) = hand_over(Connection(f"smtp://127.0.0.1:{script.port}"))
-    assert found.outcome is DeliveryOutcome.AWAY
-    assert says in found.reason
+        (attempt,) = hand_over(Connection(f"smtp://127.0.0.1:{script.port}"))
+    assert attempt.outcome is DeliveryOutcome.AWAY
+    assert says in attempt.reason
 
 
 def test_a_server_that_is_not_there_is_away_and_the_settings_are_named() -> None:
-    (found,) = hand_over(Connection(f"smtp://127.0.0.1:{free_port()}"))
-    assert found.outcome is DeliveryOutcome.AWAY
-    assert found.reason == "the mail server does not take connections"
+    (attempt,) = hand_over(Connection(f"smtp://127.0.0.1:{free_port()}"))
+    assert attempt.outcome is DeliveryOutcome.AWAY
+    assert attempt.reason == "the mail server does not take connections"
 
 
 # Sign-in and encryption
@@ -262,9 +262,9 @@ def test_a_password_signs_in_and_a_wrong_one_pauses(box: Postbox) -> None:
         )
         assert server.passwords == [SECRET]
         server.password = b"another"
-        (found,) = hand_over(Connection(f"smtp://{SIGN_IN}127.0.0.1:{server.port}"))
-        assert (found.outcome, found.code) == (DeliveryOutcome.PAUSED, "535 5.7.8")
-        assert found.reason == "the mail server refused our sign-in"
+        (attempt,) = hand_over(Connection(f"smtp://{SIGN_IN}127.0.0.1:{server.port}"))
+        assert (attempt.outcome, attempt.code) == (DeliveryOutcome.PAUSED, "535 5.7.8")
+        assert attempt.reason == "the mail server refused our sign-in"
         assert len(server.kept) == 2
 
 
@@ -334,20 +334,20 @@ def test_a_certificate_that_proves_nothing_gets_no_password(
 ) -> None:
     with open_postbox(sign_in=True, **secured(scheme, untrustworthy(authority, fault))) as server:
         url = f"{scheme}://{SIGN_IN}127.0.0.1:{server.port}"
-        (found,) = hand_over(Connection(url, None if fault == "unknown authority" else ca_file))
+        (attempt,) = hand_over(Connection(url, None if fault == "unknown authority" else ca_file))
         assert (server.passwords, server.kept) == ([], [])
-    assert found.outcome is DeliveryOutcome.PAUSED
-    assert FAULTS[fault] in found.reason
-    assert "nothing that signs us in was sent" in found.reason
+    assert attempt.outcome is DeliveryOutcome.PAUSED
+    assert FAULTS[fault] in attempt.reason
+    assert "nothing that signs us in was sent" in attempt.reason
 
 
 def test_a_certificate_of_another_host_says_so(authority: trustme.CA, ca_file: Path) -> None:
     with open_postbox(sign_in=True, smtps=certified(authority, "mail.other.example")) as server:
-        (found,) = hand_over(Connection(f"smtps://{SIGN_IN}localhost:{server.port}", ca_file))
+        (attempt,) = hand_over(Connection(f"smtps://{SIGN_IN}localhost:{server.port}", ca_file))
         assert server.passwords == []
-    assert found.outcome is DeliveryOutcome.PAUSED
-    assert "is not valid for its name" in found.reason
-    assert cause_of(found.reason) is Cause.NAME_NOT_CERTIFIED
+    assert attempt.outcome is DeliveryOutcome.PAUSED
+    assert "is not valid for its name" in attempt.reason
+    assert cause_of(attempt.reason) is Cause.NAME_NOT_CERTIFIED
 
 
 @pytest.mark.parametrize("by", ["password", "token"])
@@ -374,9 +374,9 @@ def test_an_impostor_hears_no_user_no_password_and_no_token(
             SHORT,
             tokens=source,
         )
-        (found,) = hand_over(line)
+        (attempt,) = hand_over(line)
         assert len(tokens.issued) == (by == "token")
-    assert found.outcome in (
+    assert attempt.outcome in (
         {DeliveryOutcome.AWAY} if stripped and scheme == "smtps" else {DeliveryOutcome.PAUSED}
     )
     words = (
@@ -406,25 +406,25 @@ def test_the_impostor_of_these_tests_would_hear_a_password(
 
 def test_without_starttls_nothing_is_sent_in_clear() -> None:
     with open_postbox(sign_in=True) as server:
-        (found,) = hand_over(Connection(f"smtp+starttls://{SIGN_IN}127.0.0.1:{server.port}"))
+        (attempt,) = hand_over(Connection(f"smtp+starttls://{SIGN_IN}127.0.0.1:{server.port}"))
         assert (server.passwords, server.kept) == ([], [])
-    assert found.outcome is DeliveryOutcome.PAUSED
-    assert "STARTTLS" in found.reason
+    assert attempt.outcome is DeliveryOutcome.PAUSED
+    assert "STARTTLS" in attempt.reason
 
 
 def test_plain_smtp_goes_to_this_machine_only() -> None:
-    (found,) = hand_over(Connection("smtp://dana:secret@mail.northwind.example:25"))
-    assert found == DeliveryAttempt(
+    (attempt,) = hand_over(Connection("smtp://dana:secret@mail.northwind.example:25"))
+    assert attempt == DeliveryAttempt(
         DeliveryOutcome.PAUSED, "", "plain smtp:// is for a server on this machine only"
     )
 
 
 def test_a_ca_file_without_certificates_pauses_and_is_named(box: Postbox, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing here")
-    (found,) = hand_over(Connection(f"smtp+starttls://127.0.0.1:{box.port}", tmp_path / "ca.pem"))
-    assert found.outcome is DeliveryOutcome.PAUSED
-    assert "the file of trusted authorities holds no certificate" in found.reason
-    assert "CANDOUR_MAIL_CA_FILE" in remedy(found, by_token=False)
+    (attempt,) = hand_over(Connection(f"smtp+starttls://127.0.0.1:{box.port}", tmp_path / "ca.pem"))
+    assert attempt.outcome is DeliveryOutcome.PAUSED
+    assert "the file of trusted authorities holds no certificate" in attempt.reason
+    assert "CANDOUR_MAIL_CA_FILE" in remedy(attempt, by_token=False)
     assert box.greeted == []
 
 
@@ -433,8 +433,8 @@ def test_a_ca_file_without_certificates_pauses_and_is_named(box: Postbox, tmp_pa
 
 @pytest.fixture
 def issuer() -> Iterator[TokenServer]:
-    with open_token_server(None) as found:
-        yield found
+    with open_token_server(None) as token_server:
+        yield token_server
 
 
 def source(issuer: TokenServer) -> TokenSource:
@@ -475,8 +475,8 @@ def test_two_refused_tokens_pause(issuer: TokenServer, *, explains: bool) -> Non
     box = TokenBox(user=MAILBOX, accepts=lambda: "none", explains=explains)
     with open_postbox(sign_in=True, box=box) as server:
         line = Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer))
-        found = line.connect()
-    assert found == DeliveryAttempt(
+        attempt = line.connect()
+    assert attempt == DeliveryAttempt(
         DeliveryOutcome.PAUSED, "535 5.7.8", "the mail server refused our sign-in"
     )
     assert len(issuer.issued) == len(box.heard) == 2
@@ -502,10 +502,10 @@ def test_a_sender_that_is_refused_with_every_token_pauses(issuer: TokenServer) -
     box = TokenBox(user=MAILBOX, accepts=lambda: issuer.issued[-1])
     box.answers = {"MAIL": ["550 5.7.60 not you"] * 3}
     with open_postbox(sign_in=True, box=box) as server:
-        (found,) = hand_over(
+        (attempt,) = hand_over(
             Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer))
         )
-    assert found == DeliveryAttempt(
+    assert attempt == DeliveryAttempt(
         DeliveryOutcome.PAUSED, "550 5.7.60", "the mail server refuses our sender"
     )
     assert len(issuer.issued) == 2
@@ -516,23 +516,23 @@ def test_no_token_is_away_or_pauses_before_the_mail_server_hears_of_us(issuer: T
     with open_postbox(sign_in=True, box=TokenBox()) as server:
         line = Connection(f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer))
         issuer.answers = [(503, b"", {}), (401, b'{"error": "invalid_client"}', {})]
-        found = [line.connect(), line.connect()]
+        attempts = [line.connect(), line.connect()]
         assert server.greeted == []
-    assert [attempt and attempt.outcome for attempt in found] == [
+    assert [attempt and attempt.outcome for attempt in attempts] == [
         DeliveryOutcome.AWAY,
         DeliveryOutcome.PAUSED,
     ]
     assert all(
-        attempt and "sign-in server" in attempt.reason and not attempt.code for attempt in found
+        attempt and "sign-in server" in attempt.reason and not attempt.code for attempt in attempts
     )
 
 
 def test_a_server_that_takes_no_tokens_gets_none(issuer: TokenServer) -> None:
     with open_postbox(sign_in=True) as server:
-        found = Connection(
+        attempt = Connection(
             f"smtp://{MAILBOX_IN_URL}127.0.0.1:{server.port}", tokens=source(issuer)
         ).connect()
-    assert found == DeliveryAttempt(
+    assert attempt == DeliveryAttempt(
         DeliveryOutcome.PAUSED,
         "",
         "the mail server takes no sign-in by token (XOAUTH2); no token was sent",
@@ -555,8 +555,8 @@ def test_an_address_with_accents_goes_where_the_server_takes_it() -> None:
 
 
 def test_an_address_with_accents_fails_alone_where_the_server_does_not(box: Postbox) -> None:
-    found = hand_over(Connection(box.url), message(address="ünal@northwind.example"), message(2))
-    assert found == [
+    attempts = hand_over(Connection(box.url), message(address="ünal@northwind.example"), message(2))
+    assert attempts == [
         DeliveryAttempt(DeliveryOutcome.FAILED, "", "the mail server cannot handle this address"),
         DeliveryAttempt(DeliveryOutcome.SENT, "250"),
     ]

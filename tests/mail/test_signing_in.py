@@ -1,4 +1,4 @@
-"""The outbox behind a mail server that wants tokens: nothing lost, no attempt spent, no token told."""
+"""The outbox with a mail server that wants tokens: nothing lost, no attempt spent, none told."""
 
 import logging
 from collections.abc import Iterator
@@ -25,13 +25,16 @@ WAVE = "it-support-2027-q1"
 
 @pytest.fixture
 def issuer() -> Iterator[TokenServer]:
-    with open_token_server(None) as found:
-        yield found
+    with open_token_server(None) as token_server:
+        yield token_server
 
 
 @pytest.fixture
 def box(app: Flask, issuer: TokenServer) -> Iterator[TokenBox]:
-    """A server that takes the newest token, the settings for it, and a kind of letter whose recipients stand before the @."""
+    """A server that takes the newest token, and the settings for it.
+
+    Beside them a letter type whose recipients stand before the @.
+    """
 
     def letter(recipient: str) -> PreparedLetter:
         return PreparedLetter(
@@ -40,10 +43,11 @@ def box(app: Flask, issuer: TokenServer) -> Iterator[TokenBox]:
         )
 
     register_letter_type(
-        app, LetterType("again", 50, again=True, write=lambda item: letter(item.recipient))
+        app,
+        LetterType("again", 50, is_sent_again=True, write=lambda queued: letter(queued.recipient)),
     )
-    found = TokenBox(user=MAILBOX, accepts=lambda: "".join(issuer.issued[-1:]))
-    with open_postbox(sign_in=True, box=found) as server:
+    token_box = TokenBox(user=MAILBOX, accepts=lambda: "".join(issuer.issued[-1:]))
+    with open_postbox(sign_in=True, box=token_box) as server:
         app.config["CANDOUR"] = replace(
             app.config["CANDOUR"],
             mail_url=f"smtp://dana%40northwind.example@127.0.0.1:{server.port}",
@@ -52,16 +56,16 @@ def box(app: Flask, issuer: TokenServer) -> Iterator[TokenBox]:
             mail_oauth_token_url=issuer.url,
             mail_oauth_scope=issuer.scope,
         )
-        yield found
+        yield token_box
 
 
 def rows() -> dict[str, tuple[str, int, str | None]]:
-    found = db.session.execute(
+    results = db.session.execute(
         text("SELECT recipient, state, attempts, last_reason FROM outbox WHERE wave = :w"),
         {"w": WAVE},
     ).all()
     db.session.rollback()
-    return {row[0]: (row[1], row[2], row[3]) for row in found}
+    return {row[0]: (row[1], row[2], row[3]) for row in results}
 
 
 def test_letters_leave_with_one_token_for_several_passes(
@@ -142,9 +146,9 @@ def test_no_token_and_no_secret_is_stored_or_logged(
     app.config["CANDOUR"] = replace(app.config["CANDOUR"], mail_oauth_scope="another")
     queue_letters("again", WAVE, ["bo"])
     deliver_letters()
-    written = (
-        f"{everything_stored()}"
-        f" {[record.getMessage() for record in caplog.records if not record.name.startswith('mail.')]}"
-    )
+    logged = [
+        record.getMessage() for record in caplog.records if not record.name.startswith("mail.")
+    ]
+    written = f"{everything_stored()} {logged}"
     assert delivery_status().paused_because
     assert not any(secret in written for secret in (SECRET, *issuer.issued))

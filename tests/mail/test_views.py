@@ -33,8 +33,8 @@ def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def catcher(app: Flask) -> Catcher:
     """With two letters: an older one, and one for a name that would be markup."""
-    found = Catcher(app.config["CANDOUR"].folder / "mail")
-    assert found.connect() is None
+    kept = Catcher(app.config["CANDOUR"].folder / "mail")
+    assert kept.connect() is None
     for day, name in ((11, "Bob"), (12, "<i>Ada</i> Müller")):
         letter = Letter(name, "ada@northwind.example", f"Hello <u>{name[:3]}", TEXT, HTML)
         message = Message(
@@ -43,8 +43,8 @@ def catcher(app: Flask) -> Catcher:
             f"<{day}@northwind.example>",
             datetime(2027, 1, day, 9, tzinfo=UTC),
         )
-        assert found.deliver(message) == DeliveryAttempt(DeliveryOutcome.SENT, "250")
-    return found
+        assert kept.deliver(message) == DeliveryAttempt(DeliveryOutcome.SENT, "250")
+    return kept
 
 
 def test_caught_letters_are_files_that_their_owner_alone_can_read(catcher: Catcher) -> None:

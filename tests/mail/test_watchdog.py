@@ -1,4 +1,4 @@
-"""What takes too long is ended once, what is over in time is not, over many rounds and after a rest."""
+"""What takes too long is ended once, what is over in time is not: over rounds, after a rest."""
 
 import threading
 

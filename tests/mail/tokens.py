@@ -71,20 +71,20 @@ class TokenServer:
         return None if good else "invalid_client"
 
     def claims(self, assertion: str) -> dict[str, object] | None:
-        """What a signed assertion says, if the signature is good, it is for us, and it is of now."""
+        """What a signed assertion says, if its signature is good, and it is for us and of now."""
         try:
             assert self.public_key
-            found = jwt.decode(assertion, self.public_key, algorithms=["RS256", "PS256"])
+            token = jwt.decode(assertion, self.public_key, algorithms=["RS256", "PS256"])
             jwt.JWTClaimsRegistry(
                 aud={"essential": True, "value": self.url}, exp={"essential": True}
-            ).validate(found.claims)
+            ).validate(token.claims)
         except (JoseError, ValueError):
             return None
-        if found.header.get("x5t#S256") != self.thumbprint or found.header["alg"] != (
+        if token.header.get("x5t#S256") != self.thumbprint or token.header["alg"] != (
             "PS256" if self.thumbprint else "RS256"
         ):
             return None
-        return dict(found.claims)
+        return dict(token.claims)
 
     def answer(self, given: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
         """A token, a refusal, or what was ordered."""
@@ -115,7 +115,7 @@ class TokenServer:
 @contextmanager
 def open_token_server(context: ssl.SSLContext | None) -> Iterator[TokenServer]:
     """A token endpoint on loopback until the block ends; over plain HTTP without a context."""
-    found = TokenServer(scheme="https" if context else "http")
+    token_server = TokenServer(scheme="https" if context else "http")
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 20
@@ -123,7 +123,7 @@ def open_token_server(context: ssl.SSLContext | None) -> Iterator[TokenServer]:
         def do_POST(self) -> None:
             assert "Authorization" not in self.headers
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            status, octets, headers = found.answer(
+            status, octets, headers = token_server.answer(
                 {name: values[0] for name, values in parse_qs(body).items()}
             )
             with suppress(OSError):
@@ -134,10 +134,10 @@ def open_token_server(context: ssl.SSLContext | None) -> Iterator[TokenServer]:
                 ).items():
                     self.send_header(name, value)
                 self.end_headers()
-                for at in range(len(octets)) if found.seconds else ():  # octet by octet
-                    time.sleep(found.seconds)
+                for at in range(len(octets)) if token_server.seconds else ():  # octet by octet
+                    time.sleep(token_server.seconds)
                     self.wfile.write(octets[at : at + 1])
-                if not found.seconds:
+                if not token_server.seconds:
                     self.wfile.write(octets)
 
         def log_message(self, *_words: object) -> None:
@@ -157,13 +157,13 @@ def open_token_server(context: ssl.SSLContext | None) -> Iterator[TokenServer]:
                 super().finish_request(secured, client_address)  # type: ignore[arg-type]
 
     server = Server(("127.0.0.1", 0), Handler)
-    found.port = server.server_port
+    token_server.port = server.server_port
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
     )
     thread.start()
     try:
-        yield found
+        yield token_server
     finally:
         server.shutdown()
         thread.join(timeout=10)

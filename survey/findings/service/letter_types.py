@@ -26,5 +26,10 @@ def findings_letter_type(config: Config) -> LetterType:
         )
 
     return LetterType(
-        FINDINGS, PRIORITY, again=True, write=write, lasts=NO_LONGER_NEWS, to_staff=False
+        FINDINGS,
+        PRIORITY,
+        is_sent_again=True,
+        write=write,
+        lasts_for=NO_LONGER_NEWS,
+        goes_to_staff=False,
     )

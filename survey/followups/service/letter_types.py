@@ -35,4 +35,6 @@ def follow_up_letter_type(config: Config) -> LetterType:
             lambda: store_stop_secrets_if_due(item.recipient, reader.email, ways_out),
         )
 
-    return LetterType(FOLLOW_UP, PRIORITY, again=True, write=write, lasts=NO_LONGER_NEWS)
+    return LetterType(
+        FOLLOW_UP, PRIORITY, is_sent_again=True, write=write, lasts_for=NO_LONGER_NEWS
+    )

@@ -37,14 +37,18 @@ PRIORITY, AFTER_INVITATIONS = 50, 60
 def invitation_letter_type(config: Config) -> LetterType:
     """How the sender writes an invitation: a fresh code for each letter, its hash stored just before the server hears of it."""
     return LetterType(
-        INVITATION, PRIORITY, again=True, read=_reader(config, INVITES, Wave.takes_answers)
+        INVITATION, PRIORITY, is_sent_again=True, read=_reader(config, INVITES, Wave.takes_answers)
     )
 
 
 def fresh_invitation_letter_type(config: Config) -> LetterType:
     """An invitation once more, to a corrected address: it leaves only for whom has not answered, so its numbers are not told."""
     return LetterType(
-        FRESH, PRIORITY, again=True, read=_reader(config, INVITES, Wave.takes_answers), told=False
+        FRESH,
+        PRIORITY,
+        is_sent_again=True,
+        read=_reader(config, INVITES, Wave.takes_answers),
+        has_public_counts=False,
     )
 
 
@@ -53,10 +57,10 @@ def reminder_letter_type(config: Config) -> LetterType:
     return LetterType(
         REMINDER,
         AFTER_INVITATIONS,
-        again=False,
+        is_sent_again=False,
         read=_reader(config, REMINDS, _may_still_remind),
-        told=False,
-        summed=True,
+        has_public_counts=False,
+        keeps_totals=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from flask import current_app
@@ -44,7 +45,7 @@ def bounces(files: tuple[Path, ...], *, piped: bool) -> None:
     if piped and files:
         raise click.UsageError("Name files or use --stdin, not both.")
     if piped:
-        _take_piped(config)
+        _read_piped(config)
         return
     if not files and not config.bounce_url:
         raise Refused("no-bounce-mailbox", "There is no bounce mailbox.")
@@ -56,12 +57,15 @@ def bounces(files: tuple[Path, ...], *, piped: bool) -> None:
 
 
 def _read_files(files: tuple[Path, ...], config: Config) -> MailboxReading:
-    reading, early = MailboxReading(), []
+    """Reads one message from each file."""
+    reading = MailboxReading()
+    early: list[str] = []
     for path in files:
         with path.open("rb") as file:
-            taken = record_bounce(file.read(LARGEST + 1), config)
-        reading.add(taken)
-        early += [str(path)] if taken is NoticeOutcome.EARLY else []
+            outcome = record_bounce(file.read(LARGEST + 1), config)
+        reading.add(outcome)
+        if outcome is NoticeOutcome.EARLY:
+            early.append(str(path))
     if early:
         reading.problem = (
             f"Still being handed over is the letter that came back in {', '.join(early)}. Give it"
@@ -70,20 +74,24 @@ def _read_files(files: tuple[Path, ...], config: Config) -> MailboxReading:
     return reading
 
 
-def _take_piped(config: Config) -> None:
-    """Says nothing when all is well: a mail server would mail it to the sender."""
+def _read_piped(config: Config) -> None:
+    """Reads one message from standard input.
+
+    Says nothing when all is well: a mail server would mail it to the sender.
+    """
     try:
-        taken = record_bounce(sys.stdin.buffer.read(LARGEST + 1), config)
+        outcome = record_bounce(sys.stdin.buffer.read(LARGEST + 1), config)
     except SQLAlchemyError as error:
-        click.echo(
+        _exit_to_try_again(
             f"The database did not do what was asked ({type(error).__name__}). Hand the message"
-            " over again later.",
-            err=True,
+            " over again later."
         )
-        sys.exit(TRY_AGAIN)
-    if taken is NoticeOutcome.EARLY:
-        click.echo(
-            "The letter is still being handed over. Hand the message over again in a minute.",
-            err=True,
+    if outcome is NoticeOutcome.EARLY:
+        _exit_to_try_again(
+            "The letter is still being handed over. Hand the message over again in a minute."
         )
-        sys.exit(TRY_AGAIN)
+
+
+def _exit_to_try_again(reason: str) -> NoReturn:
+    click.echo(reason, err=True)
+    sys.exit(TRY_AGAIN)

@@ -1,8 +1,9 @@
-"""Returned mail: what a delivery status notification (RFC 3464) says of a letter of ours. Pure: octets in, a value out.
+"""Returned mail: what a delivery status notification (RFC 3464) says of a letter of ours.
 
-Anybody can write to the bounce address, so nothing here trusts what it reads: at most a mebibyte, only the outermost
-parts, every header up to a limit, no recursion, no step that costs more than the octets it walks over. Read are the
-addresses it came to, its `message/delivery-status` and the headers it returns; never a text, never a body.
+Anybody can write to the bounce address, so nothing here trusts what it reads: at most a mebibyte,
+only the outermost parts, every header up to a limit, no recursion, no step that costs more than the
+octets it walks over. Read are the addresses a notification came to, its `message/delivery-status`
+and the headers it returns; never a text, never a body.
 """
 
 import binascii
@@ -15,14 +16,12 @@ from email.utils import parseaddr
 from survey.kernel.addresses import wire_domain
 
 LARGEST = 1024 * 1024
-_LARGEST_HEAD, _LONGEST_FIELD, _LONGEST_BOUNDARY, _MOST_PARTS, _MOST_RECIPIENTS = (
-    256 * 1024,
-    2000,
-    200,
-    20,
-    50,
-)
-_ADDRESSED = (
+_LARGEST_HEAD = 256 * 1024
+_LONGEST_FIELD = 2000
+_LONGEST_BOUNDARY = 200
+_MOST_PARTS = 20
+_MOST_RECIPIENTS = 50
+_ADDRESS_FIELDS = (
     "to",
     "delivered-to",
     "x-original-to",
@@ -31,16 +30,16 @@ _ADDRESSED = (
     "x-delivered-to",
     "x-rcpt-to",
 )
-_NAMED = (
+# The letter's own Message-ID, and where relays keep it.
+_MESSAGE_ID_FIELDS = (
     "message-id",
     "original-message-id",
     "x-original-message-id",
     "x-microsoft-original-message-id",
-)  # as relays keep it
-_STATUS = frozenset(
-    {"message/delivery-status", "message/global-delivery-status"}
-)  # the latter: RFC 6533
-_RETURNED = frozenset(
+)
+# The latter: RFC 6533.
+_STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_RETURNED_TYPES = frozenset(
     {
         "message/rfc822",
         "text/rfc822-headers",
@@ -49,8 +48,8 @@ _RETURNED = frozenset(
         "message/global-headers",
     }
 )
-_ARRIVED = frozenset({"delivered", "relayed", "expanded"})
-_BLANK = re.compile(rb"\r?\n[ \t]*\r?\n|\A\r?\n")
+_ARRIVED_ACTIONS = frozenset({"delivered", "relayed", "expanded"})
+_BLANK_LINE = re.compile(rb"\r?\n[ \t]*\r?\n|\A\r?\n")
 _PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s;"]+))', re.ASCII)
 _CODE = re.compile(r"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 _MARK = r"([0-9a-f]{32})"
@@ -69,7 +68,7 @@ _REASONS = {
     "5.3.4": "the letter is too large for this mailbox",
     "5.4.4": "this domain does not exist",
 }
-_GENERAL = {
+_GENERAL_REASONS = {
     "5.4": "the letter found no way to this mailbox",
     "5.7": "the recipient's mail server does not accept our letters",
 }
@@ -79,8 +78,9 @@ _GENERAL = {
 class BounceNotice:
     """What a delivery status notification says.
 
-    `marks` are the random parts of the Message-IDs (or of the address it came to) that it names; `is_ours` says that one of
-    them stands beside our own domain or bounce address; `code` is the status of a final failure, empty for anything else.
+    marks: the random parts of the Message-IDs that it names, or of the address that it came to.
+    is_ours: whether one of them stands beside our own domain or bounce address.
+    code: the status of a final failure, empty for anything else.
     """
 
     marks: frozenset[str]
@@ -96,120 +96,148 @@ class BounceNotice:
 def bounce_reason(code: str) -> str:
     """Our own words for an enhanced status code (RFC 3463).
 
-    >>> bounce_reason("5.1.1"), bounce_reason("5.7.26"), bounce_reason("4.4.7")
-    ('this mailbox does not exist', "the recipient's mail server does not accept our letters", 'the mail servers gave up after days')
+    >>> bounce_reason("5.1.1"), bounce_reason("4.4.7")
+    ('this mailbox does not exist', 'the mail servers gave up after days')
+    >>> bounce_reason("5.7.26")
+    "the recipient's mail server does not accept our letters"
     """
     if code.startswith("4."):
         return "the mail servers gave up after days"
-    return _REASONS.get(code) or _GENERAL.get(code.rpartition(".")[0], "the letter came back")
+    if code in _REASONS:
+        return _REASONS[code]
+    class_and_subject = code.rpartition(".")[0]
+    return _GENERAL_REASONS.get(class_and_subject, "the letter came back")
 
 
 def read_bounce_notice(
     raw: bytes, mail_from: str, bounce_address: str | None
 ) -> BounceNotice | None:
-    """What this message says, if it is a delivery status notification; None for anything else, and for what is broken or too large."""
+    """What this message says, if it is a delivery status notification.
+
+    None for anything else, and for what is broken or too large.
+    """
     if len(raw) > LARGEST:
         return None
     head, body = _split(raw)
     fields = _fields(head)
-    kind, parameters = _content_type(fields)
-    boundary = parameters.get("boundary", "")
-    if (
-        kind != "multipart/report"
-        or parameters.get("report-type", "delivery-status").lower() != "delivery-status"
-        or not boundary
-    ):
+    boundary = _report_boundary(fields)
+    if not boundary:
         return None
     code: str | None = None
-    domain = wire_domain(parseaddr(mail_from)[1])
-    marks = _came_to(fields, bounce_address or "")
-    ours = bool(marks)
-    for part_kind, content in _parts(body, boundary):
-        if part_kind in _STATUS and code is None:
+    our_domain = wire_domain(parseaddr(mail_from)[1])
+    marks = _marks_in_addresses(fields, bounce_address or "")
+    is_ours = bool(marks)
+    for content_type, content in _parts(body, boundary):
+        if content_type in _STATUS_TYPES and code is None:
             code = _final_code(content)
-        elif part_kind in _RETURNED:
-            named = _named(_fields(_split(content)[0]))
-            marks |= {mark for mark, _ in named}
-            ours = ours or any(there == domain for _, there in named)
-    return BounceNotice(frozenset(marks), ours, code) if code is not None else None
+        elif content_type in _RETURNED_TYPES:
+            returned_fields = _fields(_split(content)[0])
+            for mark, domain in _marks_and_domains(returned_fields):
+                marks.add(mark)
+                is_ours = is_ours or domain == our_domain
+    return BounceNotice(frozenset(marks), is_ours, code) if code is not None else None
+
+
+def _report_boundary(fields: dict[str, list[str]]) -> str | None:
+    """What stands between the parts of a delivery status notification; None for anything else."""
+    content_type, parameters = _content_type(fields)
+    report_type = parameters.get("report-type", "delivery-status").lower()
+    if content_type != "multipart/report" or report_type != "delivery-status":
+        return None
+    return parameters.get("boundary")
 
 
 def is_report(content_type: str) -> bool:
-    """Whether a message with this header may be a delivery status notification; others are not even fetched."""
+    """Whether a message with this header may be a delivery status notification.
+
+    Others are not even fetched.
+    """
     return content_type.strip().lower().startswith("multipart/report")
 
 
-def _came_to(fields: dict[str, list[str]], address: str) -> set[str]:
-    if "*" not in address:
+def _marks_in_addresses(fields: dict[str, list[str]], bounce_address: str) -> set[str]:
+    """The marks in the addresses that a message came to, where our bounce address has a `*`."""
+    if "*" not in bounce_address:
         return set()
-    before, _, after = address.partition("*")
+    before, _, after = bounce_address.partition("*")
     pattern = re.compile(
         rf"(?<![\w.+=-]){re.escape(before)}{_MARK}{re.escape(after)}(?![\w.-])",
         re.IGNORECASE | re.ASCII,
     )
-    return {
-        found.lower()
-        for name in _ADDRESSED
-        for value in fields.get(name, [])
-        for found in pattern.findall(value)
-    }
+    marks = set()
+    for name in _ADDRESS_FIELDS:
+        for value in fields.get(name, []):
+            marks |= {mark.lower() for mark in pattern.findall(value)}
+    return marks
 
 
-def _named(fields: dict[str, list[str]]) -> set[tuple[str, str]]:
-    found = (_MESSAGE_ID.search(value) for name in _NAMED for value in fields.get(name, []))
-    return {(one[1].lower(), one[2].lower()) for one in found if one}
+def _marks_and_domains(fields: dict[str, list[str]]) -> set[tuple[str, str]]:
+    """The mark and the domain of each Message-ID that looks like ours."""
+    values = [value for name in _MESSAGE_ID_FIELDS for value in fields.get(name, [])]
+    matches = filter(None, map(_MESSAGE_ID.search, values))
+    return {(match[1].lower(), match[2].lower()) for match in matches}
 
 
 def _final_code(content: bytes) -> str:
     """The status of the recipient that was given up, unless another one got the letter.
 
-    "failed" is final whatever the status' first digit (RFC 3464, 2.3.3): Postfix and Exchange give up after days with 4.4.x.
+    "failed" is final whatever the status' first digit (RFC 3464, 2.3.3): Postfix and Exchange give
+    up after days with 4.4.x.
     """
-    groups = list(_groups(content))
-    if any(_action(group) in _ARRIVED for group in groups):
+    recipients = list(_recipients(content))
+    if any(_action(recipient) in _ARRIVED_ACTIONS for recipient in recipients):
         return ""
-    failed = (
-        _CODE.match(_first(group, "status")) for group in groups if _action(group) == "failed"
-    )
-    return next((one[1] for one in failed if one and one[1][0] in "45"), "")
+    for recipient in recipients:
+        if _action(recipient) == "failed":
+            code = _CODE.match(_first(recipient, "status"))
+            if code and code[1][0] in "45":
+                return code[1]
+    return ""
 
 
-def _action(group: dict[str, list[str]]) -> str:
-    return (
-        _first(group, "action").partition("(")[0].strip().lower()
-    )  # behind it there may be a comment
+def _action(recipient: dict[str, list[str]]) -> str:
+    """What the mail server did about a recipient; behind it there may be a comment."""
+    return _first(recipient, "action").partition("(")[0].strip().lower()
 
 
-def _groups(content: bytes) -> Iterator[dict[str, list[str]]]:
-    """The fields of each recipient; those of the whole message, which come first, have no action and do no harm."""
-    start, blanks = 0, 0
-    for blank in _BLANK.finditer(content):
-        yield _fields(content[start : blank.start()])
-        start, blanks = blank.end(), blanks + 1
-        if blanks == _MOST_RECIPIENTS:
+def _recipients(content: bytes) -> Iterator[dict[str, list[str]]]:
+    """The fields of each recipient.
+
+    Those of the whole message, which come first, have no action and do no harm.
+    """
+    start = 0
+    for number, blank_line in enumerate(_BLANK_LINE.finditer(content), start=1):
+        yield _fields(content[start : blank_line.start()])
+        start = blank_line.end()
+        if number == _MOST_RECIPIENTS:
             return
     yield _fields(content[start:])
 
 
 def _parts(body: bytes, boundary: str) -> Iterator[tuple[str, bytes]]:
-    """Kind and content of each outermost part; one that is cut off ends with the message."""
+    """Content type and content of each outermost part.
+
+    A part that is cut off ends with the message.
+    """
     if len(boundary) > _LONGEST_BOUNDARY:
         return
-    line = re.compile(
+    boundary_line = re.compile(
         rb"(?:\A|\r?\n)--" + re.escape(boundary.encode("latin-1")) + rb"(--)?[ \t]*(?=\r?\n|\Z)"
     )
     start: int | None = None
-    for number, found in enumerate(line.finditer(body)):
+    for number, line in enumerate(boundary_line.finditer(body)):
         if start is not None:
-            yield _part(body[start : found.start()])
-        start = found.end()
-        if found[1] or number == _MOST_PARTS:
+            yield _part(body[start : line.start()])
+        start = line.end()
+        is_last = line[1] is not None
+        if is_last or number == _MOST_PARTS:
             return
     if start is not None:
         yield _part(body[start:])
 
 
 def _part(octets: bytes) -> tuple[str, bytes]:
+    """Content type and decoded content of one part."""
     head, content = _split(octets.removeprefix(b"\r").removeprefix(b"\n"))
     fields = _fields(head)
     encoding = _first(fields, "content-transfer-encoding").strip().lower()
@@ -225,25 +253,31 @@ def _part(octets: bytes) -> tuple[str, bytes]:
 
 def _split(octets: bytes) -> tuple[bytes, bytes]:
     """Headers and what follows the first blank line."""
-    blank = _BLANK.search(octets)
-    return (octets[: blank.start()], octets[blank.end() :]) if blank else (octets, b"")
+    blank_line = _BLANK_LINE.search(octets)
+    if blank_line is None:
+        return octets, b""
+    return octets[: blank_line.start()], octets[blank_line.end() :]
 
 
 def _fields(block: bytes) -> dict[str, list[str]]:
-    """The header fields by name in small letters, folded lines joined; what is no field is passed over."""
-    found: dict[str, list[str]] = {}
-    values: list[str] | None = None
-    for line in block[:_LARGEST_HEAD].split(b"\n"):
-        said = line[:_LONGEST_FIELD].decode("latin-1").rstrip("\r")
-        if said[:1] in {" ", "\t"}:
+    """The header fields by name in small letters, folded lines joined.
+
+    What is no field is passed over.
+    """
+    fields: dict[str, list[str]] = {}
+    values: list[str] | None = None  # of the field under way
+    for octets in block[:_LARGEST_HEAD].split(b"\n"):
+        line = octets[:_LONGEST_FIELD].decode("latin-1").rstrip("\r")
+        is_folded = line[:1] in {" ", "\t"}
+        if is_folded:
             if values and len(values[-1]) < _LONGEST_FIELD:
-                values[-1] += " " + said.strip()
+                values[-1] += " " + line.strip()
             continue
-        name, colon, value = said.partition(":")
-        values = found.setdefault(name.strip().lower(), []) if colon else None
+        name, colon, value = line.partition(":")
+        values = fields.setdefault(name.strip().lower(), []) if colon else None
         if values is not None:
             values.append(value.strip())
-    return found
+    return fields
 
 
 def _first(fields: dict[str, list[str]], name: str) -> str:
@@ -251,6 +285,7 @@ def _first(fields: dict[str, list[str]], name: str) -> str:
 
 
 def _content_type(fields: dict[str, list[str]]) -> tuple[str, dict[str, str]]:
+    """The content type in small letters, and its parameters."""
     value = _first(fields, "content-type")[:_LONGEST_FIELD]
     parameters = {
         name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(value)

@@ -1,4 +1,7 @@
-"""The outbox: the only truth about mail. No code, no link, no body, no address is ever stored here."""
+"""The outbox, the only truth about mail.
+
+No code, no link, no body and no address is ever stored here.
+"""
 
 from datetime import datetime
 
@@ -6,6 +9,7 @@ from sqlalchemy import CheckConstraint, Float, Index, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base, UtcDateTime
+from survey.mail.rules.letter import LetterId, Recipient
 from survey.mail.rules.states import LetterState
 
 _HAS_A_LAST_DAY = text("give_up_at IS NOT NULL")
@@ -19,9 +23,8 @@ class OutboxRow(Base):
     __table_args__ = (
         CheckConstraint(f"state IN ({_STATES})", name="state"),
         CheckConstraint("attempts >= 0", name="attempts"),
-        Index(
-            "ix_outbox_state_priority_next_at_id", "state", "priority", "next_at", "id"
-        ),  # in which letters leave
+        # The order in which letters leave.
+        Index("ix_outbox_state_priority_next_at_id", "state", "priority", "next_at", "id"),
         Index("ix_outbox_state_lease_until", "state", "lease_until"),
         Index(
             "ix_outbox_give_up_at",
@@ -30,11 +33,11 @@ class OutboxRow(Base):
             postgresql_where=_HAS_A_LAST_DAY,
         ),
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[LetterId] = mapped_column(Text, primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(Text, unique=True)
     kind: Mapped[str] = mapped_column(Text)
     wave: Mapped[str] = mapped_column(Text, index=True)
-    recipient: Mapped[str] = mapped_column(Text)
+    recipient: Mapped[Recipient] = mapped_column(Text)
     letter_version: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(Integer)
@@ -52,7 +55,10 @@ class OutboxRow(Base):
 
 
 class LetterTotalRow(Base):
-    """How many letters of a quiet kind came to what, kept from a counted wave when their rows are forgotten."""
+    """How many confidential letters of a counted wave ended in which state.
+
+    Kept when the rows of these letters are deleted.
+    """
 
     __tablename__ = "letter_total"
     __table_args__ = (
@@ -75,12 +81,10 @@ class MailChannelRow(Base):
     paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     away_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     away_times: Mapped[int] = mapped_column(Integer)
-    next_turn: Mapped[datetime | None] = mapped_column(
-        UtcDateTime
-    )  # pace: when the next letter may leave, on whichever machine
-    share: Mapped[float] = mapped_column(
-        Float
-    )  # of the pace: less than 1 after the server asked to slow down
+    # Pace: when the next letter may leave, on whichever machine.
+    next_turn: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The share of the full pace: less than 1 after the server asked to slow down.
+    share: Mapped[float] = mapped_column(Float)
     slowed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

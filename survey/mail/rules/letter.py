@@ -8,9 +8,8 @@ from survey.kernel.addresses import address_fault, plain_address_fault
 from survey.kernel.errors import Refused
 
 LetterId = NewType("LetterId", str)
-Recipient = NewType(
-    "Recipient", str
-)  # a reference; the address is looked up when a letter is written
+# A reference; the address is looked up when a letter is written.
+Recipient = NewType("Recipient", str)
 
 LONGEST_SUBJECT = 200
 LARGEST_HTML = 40_000  # octets; some mail programs cut longer mails off
@@ -28,7 +27,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail to one person; refuses control characters in any header, malformed addresses and subjects over 200 characters."""
+    """One mail to one person.
+
+    Refuses control characters in any header, malformed addresses, and subjects over 200 characters.
+    """
 
     to_name: str
     to_address: str
@@ -41,16 +43,17 @@ class Letter:
 
     def __post_init__(self) -> None:
         """Checks everything that becomes a header."""
-        if fault := address_fault(self.to_address) or (
-            plain_address_fault(self.reply_to) if self.reply_to else None
-        ):
+        fault = address_fault(self.to_address)
+        if fault is None and self.reply_to:
+            fault = plain_address_fault(self.reply_to)
+        if fault:
             raise Refused("letter-address-unfit", f"The letter was not written: {fault}")
-        named = {"name": self.to_name, "subject": self.subject}
-        named |= {f"header {name!r}": name + value for name, value in self.headers}
-        named |= {
-            f"attachment {file.name!r}": file.name + file.media_type for file in self.attachments
-        }
-        for name, value in named.items():
+        values = {"name": self.to_name, "subject": self.subject}
+        for header, value in self.headers:
+            values[f"header {header!r}"] = header + value
+        for file in self.attachments:
+            values[f"attachment {file.name!r}"] = file.name + file.media_type
+        for name, value in values.items():
             if _UNFIT.search(value):
                 raise Refused(
                     "letter-header-unfit",
@@ -66,25 +69,29 @@ class Letter:
 
 
 def inline_styles(html: str) -> str:
-    """HTML with its styles written into each element, for mail programs read no style sheets."""
+    """HTML with its styles written into each element: mail programs read no style sheets."""
     import css_inline
 
     return str(css_inline.inline(html))
 
 
 def length_fault(letter: Letter, remedy: str) -> str | None:
-    """What is wrong with a letter that some mail programs would cut off, and the remedy; or None."""
+    """What is wrong with a letter that some mail programs would cut off; None where they do not.
+
+    `remedy` is a sentence of the caller's, and follows.
+    """
     size = len(letter.html.encode())
     if size <= LARGEST_HTML:
         return None
+    kilobytes = -(-size // 1000)  # rounded up
     most = LARGEST_HTML // 1000
-    says = (
-        f"The mail would have {-(-size // 1000)} kB; {most} kB are the most that every mail program"
+    return (
+        f"The mail would have {kilobytes} kB; {most} kB are the most that every mail program shows"
+        f" whole. {remedy}"
     )
-    return f"{says} shows whole. {remedy}"
 
 
 def check_length(letter: Letter, remedy: str) -> None:
-    """Refuses a letter that would be cut off on its way, for nothing of it may be lost silently."""
+    """Refuses a letter that some mail programs would cut off: nothing may be lost silently."""
     if fault := length_fault(letter, remedy):
         raise Refused("mail-too-long", f"{fault} Nothing was sent.")

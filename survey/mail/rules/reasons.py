@@ -1,7 +1,7 @@
-"""Why mail stands still, as a code: read from the reason that is stored and shown, and what mends it.
+"""Why mail stands still, as a code that is read from the stored reason, and what mends it.
 
 A pause and a letter keep their reason as words. Rows that an older version wrote may name settings
-in them; they are recognised all the same, and told without.
+in them; they are recognised all the same, and shown without.
 """
 
 import re
@@ -39,7 +39,7 @@ class Cause(StrEnum):
 
 
 # Words by which a reason is known, this version's and those of older ones; the first that fits.
-_WORDS = (
+_CAUSES_BY_WORDS = (
     ("in a row", Cause.REFUSED_IN_A_ROW),
     ("by hand", Cause.BY_HAND),
     ("letters that SMTP cannot carry", Cause.CREDENTIALS_UNFIT),
@@ -115,22 +115,24 @@ def cause_of(reason: str) -> Cause:
     >>> cause_of("the mail server's name is not known; check CANDOUR_MAIL_URL").value
     'host-unknown'
     """
-    return next((cause for words, cause in _WORDS if words in reason), Cause.OTHER)
+    return next((cause for words, cause in _CAUSES_BY_WORDS if words in reason), Cause.OTHER)
 
 
 def without_settings(reason: str) -> str:
-    """A reason as a page may tell it, though an older version named settings in it.
+    """A reason as a page may show it, though an older version named settings in it.
 
     >>> without_settings("the mail server's name is not known; check CANDOUR_MAIL_URL")
     "the mail server's name is not known"
     """
     if not _SETTING.search(reason):
         return reason
-    first, *more = reason.split("; ")
+    first, *others = reason.split("; ")
     first = first.replace("CANDOUR_MAIL_OAUTH_KEY_FILE:", "the key file for mail:")
     first = first.replace("CANDOUR_MAIL_CA_FILE", "the file of trusted authorities")
-    first = _SETTING.sub("a setting", re.sub(rf" in {_SETTING.pattern}", "", first))
-    return "; ".join([first, *(clause for clause in more if not _SETTING.search(clause))])
+    first = re.sub(rf" in {_SETTING.pattern}", "", first)
+    first = _SETTING.sub("a setting", first)
+    clauses = [clause for clause in others if not _SETTING.search(clause)]
+    return "; ".join([first, *clauses])
 
 
 def remedy_for_managers(reason: str) -> str:
@@ -139,5 +141,5 @@ def remedy_for_managers(reason: str) -> str:
 
 
 def remedy_at_a_shell(reason: str) -> str:
-    """The same for whoever runs the server: the setting to look at; empty where there is none."""
+    """What whoever runs the server can do: the setting to look at; empty where there is none."""
     return _AT_A_SHELL.get(cause_of(reason), "")

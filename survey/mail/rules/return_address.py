@@ -12,9 +12,11 @@ def envelope_sender(mail_from: str, bounce_address: str | None, message_id: str)
     A `*` in the bounce address stands for the random part of the letter's Message-ID (VERP).
     """
     pattern = _pattern(bounce_address or "", mail_from)
-    return pattern.replace("*", message_id.strip("<>").partition("@")[0])
+    random_part = message_id.strip("<>").partition("@")[0]
+    return pattern.replace("*", random_part)
 
 
 @lru_cache(maxsize=8)
 def _pattern(bounce_address: str, mail_from: str) -> str:
+    """The address to return to, maybe with a `*`, as it goes over the wire."""
     return wire_address(bounce_address or parseaddr(mail_from)[1])

@@ -1,4 +1,7 @@
-"""A letter written once for many: what differs from person to person stands in slots, filled for each part as it needs it."""
+"""A letter written once for many people.
+
+What differs from person to person stands in slots, which are filled as each part needs it.
+"""
 
 import re
 import secrets
@@ -13,12 +16,16 @@ _NAME = re.compile(r"[a-z_]+")
 
 
 class Marks:
-    """What stands for each slot while a letter is written: a word that nobody can guess, so that no fact can be taken for one."""
+    """What stands for each slot while a letter is written.
+
+    A word that nobody can guess, so that no value can be taken for a slot.
+    """
 
     def __init__(self, *names: str) -> None:
         if not all(_NAME.fullmatch(name) for name in names):
             raise ValueError("a slot is named in small letters")
-        self._names, self._nonce = frozenset(names), f"slot{secrets.token_hex(8)}"
+        self._names = frozenset(names)
+        self._nonce = f"slot{secrets.token_hex(8)}"
 
     def __getitem__(self, name: str) -> str:
         """The word for one slot; it passes unchanged through templates, HTML and folding."""
@@ -32,7 +39,7 @@ class Marks:
         return self._names
 
     def cut(self, text: str) -> "Part":
-        """A text as what stands between its slots, and which slot comes where."""
+        """A text, cut into what stands between its slots and the slots."""
         pieces = re.split(f"{self._nonce}([a-z_]+)x{self._nonce}", text)
         return Part(tuple(pieces[::2]), tuple(pieces[1::2]))
 
@@ -54,7 +61,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A letter to many: written, styled and cut at its slots once, then only filled. Encoding for the wire comes after filling."""
+    """A letter to many: written, styled and cut at its slots once, then only filled.
+
+    Encoding for the wire comes after filling.
+    """
 
     names: frozenset[str]
     subject: Part
@@ -75,32 +85,33 @@ class Template:
         headers: Iterable[tuple[str, str]] = (),
     ) -> "Template":
         """A template from a letter that was written with marks where its slots are."""
-        parts = (marks.cut(subject), marks.cut(text), marks.cut(html))
         return cls(
-            marks.names,
-            *parts,
-            reply_to,
-            tuple((name, marks.cut(value)) for name, value in headers),
+            names=marks.names,
+            subject=marks.cut(subject),
+            text=marks.cut(text),
+            html=marks.cut(html),
+            reply_to=reply_to,
+            headers=tuple((name, marks.cut(value)) for name, value in headers),
         )
 
     def fill(self, to_name: str, to_address: str, values: Mapping[str, str]) -> Letter:
         """One person's letter: each value escaped for HTML and as it is elsewhere.
 
-        Refuses as `Letter` does; a value that is missing, unknown, or not one printable line is a mistake of the caller's.
+        Refuses as `Letter` does. A value that is missing, unknown, or not one printable line is a
+        mistake of the caller's, and raises ValueError.
         """
         if values.keys() != self.names:
-            raise ValueError(
-                f"the slots are {', '.join(sorted(self.names))}; given were"
-                f" {', '.join(sorted(values))}"
-            )
+            slots, given = ", ".join(sorted(self.names)), ", ".join(sorted(values))
+            raise ValueError(f"the slots are {slots}; given were {given}")
         if not all(map(str.isprintable, values.values())):
             raise ValueError("what fills a slot is one printable line")
+        escaped_values = {name: str(escape(value)) for name, value in values.items()}
         return Letter(
             to_name=to_name,
             to_address=to_address,
             subject=self.subject.fill(values),
             text=self.text.fill(values),
-            html=self.html.fill({name: str(escape(value)) for name, value in values.items()}),
+            html=self.html.fill(escaped_values),
             reply_to=self.reply_to,
             headers=tuple((name, part.fill(values)) for name, part in self.headers),
         )

@@ -1,7 +1,8 @@
-"""What people are told about letters: how many are where, how long it takes, why one failed and what to do about it.
+"""What people read about letters: how many are where, how long it takes, why one failed.
 
-A letter that was not due any more when its turn came (answered, stopped, moved, gone) counts as sent wherever numbers are
-shown: a number of its own, or a letter that fails to turn up, would say who has answered or stopped these mails.
+A letter that was not due any more when its turn came (answered, stopped, moved, gone) counts as
+sent wherever counts are shown: a count of its own, or a letter that fails to turn up, would say who
+has answered or stopped these mails.
 """
 
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ _TRY = f"Try: {TRY_MAIL}."
 
 @dataclass(frozen=True, slots=True)
 class StateCounts:
-    """Letters of one kind, as they may be told."""
+    """How many letters of one type are in which public state."""
 
     waiting: int = 0
     sent: int = 0
@@ -65,20 +66,22 @@ class StateCounts:
 
     @property
     def unreached(self) -> int:
-        """Letters that reached nobody as far as is known, what still waits included."""
+        """Letters that reached nobody as far as is known, including what still waits."""
         return self.total - self.sent - self.unknown
 
     def named(self) -> dict[str, int]:
-        """The numbers by name: those that every wave has, and the rare ones where there are any."""
-        always = {
+        """The numbers by name; rare states only where there are any."""
+        numbers = {
             "waiting": self.waiting,
             "sent": self.sent,
             "failed": self.failed,
             "bounced": self.bounced,
         }
-        return always | {
-            name: number for name in ("unknown", "cancelled") if (number := getattr(self, name))
-        }
+        if self.unknown:
+            numbers["unknown"] = self.unknown
+        if self.cancelled:
+            numbers["cancelled"] = self.cancelled
+        return numbers
 
     def words(self) -> str:
         """The numbers in one line.
@@ -106,7 +109,7 @@ class MailPause:
     since: datetime | None
 
     def __post_init__(self) -> None:
-        """Tells what an older version stored without the settings that it named."""
+        """Takes settings out of the reason, which an older version named in it."""
         object.__setattr__(self, "because", without_settings(self.because))
 
     @property
@@ -124,7 +127,8 @@ class MailPause:
     @property
     def remedy_at_a_shell(self) -> str:
         """What whoever runs the server can do: settings and commands by name."""
-        cause, todo = cause_of(self.because), remedy_at_a_shell(self.because)
+        cause = cause_of(self.because)
+        todo = remedy_at_a_shell(self.because)
         if cause is Cause.BY_HAND:
             return "Resume when it may go on."
         if cause is Cause.REFUSED_IN_A_ROW:
@@ -133,18 +137,21 @@ class MailPause:
 
 
 def public_state(state: str, reason: str | None) -> str:
-    """The state of a letter as it may be told, see above.
+    """The state of a letter as people may read it: what was not due any more counts as sent.
 
-    >>> public_state("cancelled", None), public_state("cancelled", TAKEN_BACK), public_state("ready", None), public_state("bounced", "full")
-    ('sent', 'cancelled', 'waiting', 'bounced')
+    >>> public_state("cancelled", None), public_state("cancelled", TAKEN_BACK)
+    ('sent', 'cancelled')
+    >>> public_state("ready", None), public_state("bounced", "full")
+    ('waiting', 'bounced')
     """
     if state in _WAITING:
         return "waiting"
-    return "sent" if state == LetterState.CANCELLED and reason != TAKEN_BACK else state
+    was_not_due = state == LetterState.CANCELLED and reason != TAKEN_BACK
+    return "sent" if was_not_due else state
 
 
 def counts_by_state(states: Mapping[str, int]) -> StateCounts:
-    """Counts from numbers by state as it is told."""
+    """Counts from numbers by public state."""
     return StateCounts(**dict(states))
 
 
@@ -154,8 +161,9 @@ def reason_in_words(reason: str | None, code: str | None) -> str:
     >>> reason_in_words("this mailbox does not exist", "550 5.1.1"), reason_in_words(None, None)
     ('This mailbox does not exist (550 5.1.1)', 'The reason is not known')
     """
-    text = without_settings(reason or "the reason is not known")
-    return text[0].upper() + text[1:].removesuffix(".") + (f" ({code})" if code else "")
+    words = without_settings(reason or "the reason is not known")
+    sentence = words[0].upper() + words[1:].removesuffix(".")
+    return f"{sentence} ({code})" if code else sentence
 
 
 def advice(state: str, code: str | None) -> str:
@@ -172,10 +180,12 @@ def advice(state: str, code: str | None) -> str:
 
 
 def time_left(waiting: int, pace: StatedPace) -> str:
-    """About how long it takes until nothing waits; nothing where no limit tells.
+    """About how long it takes until nothing waits, in words; empty where there is no limit.
 
-    >>> [time_left(waiting, StatedPace(25, 9_500)) for waiting in (10, 581, 9_000, 12_000)], time_left(9, StatedPace())
-    (['less than a minute', 'about 23 minutes', 'about 6 hours', 'about 2 days'], '')
+    >>> [time_left(waiting, StatedPace(25, 9_500)) for waiting in (10, 581, 9_000, 12_000)]
+    ['less than a minute', 'about 23 minutes', 'about 6 hours', 'about 2 days']
+    >>> time_left(9, StatedPace())
+    ''
     """
     if not waiting:
         return ""
@@ -192,40 +202,48 @@ def time_left(waiting: int, pace: StatedPace) -> str:
 
 
 def pace_in_words(pace: StatedPace) -> str:
-    """The pace in words; nothing where there is none.
+    """The pace in words; empty where there is no limit.
 
-    >>> pace_in_words(StatedPace(25, None, "as your settings say")), pace_in_words(StatedPace(25, 8_000)), pace_in_words(StatedPace())
-    ('25 a minute', '25 a minute and 8,000 a day', '')
+    >>> pace_in_words(StatedPace(25, None, "as your settings say")), pace_in_words(StatedPace())
+    ('25 a minute', '')
+    >>> pace_in_words(StatedPace(25, 8_000))
+    '25 a minute and 8,000 a day'
     """
-    parts = [
-        f"{number:,} a {unit}"
-        for number, unit in ((pace.per_minute, "minute"), (pace.per_day, "day"))
-        if number
-    ]
-    return " and ".join(parts)
+    limits = []
+    if pace.per_minute:
+        limits.append(f"{pace.per_minute:,} a minute")
+    if pace.per_day:
+        limits.append(f"{pace.per_day:,} a day")
+    return " and ".join(limits)
 
 
 def progress_in_words(counts: StateCounts, noun: str, pace: StatedPace, *, is_held: bool) -> str:
-    """How far one kind of letter has come, in one line; without a forecast while it is held.
+    """How far the letters of one type have come, in one line.
 
-    >>> progress_in_words(StateCounts(waiting=588, sent=405, bounced=7), "invitation", StatedPace(25), is_held=False)
+    Without a forecast while they are held.
+
+    >>> counts = StateCounts(waiting=588, sent=405, bounced=7)
+    >>> progress_in_words(counts, "invitation", StatedPace(25), is_held=False)
     '412 of 1,000 invitations handed over, 25 a minute, about 24 minutes left'
     >>> progress_in_words(StateCounts(sent=8), "invitation", StatedPace(25), is_held=False)
     '8 of 8 invitations handed over'
     """
-    told = f"{counts.handed_over:,} of {how_many(counts.total, noun)} handed over"
-    left = time_left(counts.waiting, pace)
+    handed_over = f"{counts.handed_over:,} of {how_many(counts.total, noun)} handed over"
     if is_held or not counts.waiting:
-        return told
-    return ", ".join(
-        part for part in (told, pace_in_words(pace), f"{left} left" if left else "") if part
-    )
+        return handed_over
+    left = time_left(counts.waiting, pace)
+    forecast = f"{left} left" if left else ""
+    return ", ".join(filter(None, (handed_over, pace_in_words(pace), forecast)))
 
 
 def unreached_words(counts: StateCounts) -> str:
-    """After the close: how many nobody knows to have been reached.
+    """How many were not reached as far as is known, for after the close; empty for none.
 
-    >>> unreached_words(StateCounts(sent=80, failed=5, bounced=7, cancelled=28)), unreached_words(StateCounts(sent=3))
-    ('40 of 120 were not reached', '')
+    >>> unreached_words(StateCounts(sent=80, failed=5, bounced=7, cancelled=28))
+    '40 of 120 were not reached'
+    >>> unreached_words(StateCounts(sent=3))
+    ''
     """
-    return f"{counts.unreached:,} of {counts.total:,} were not reached" if counts.unreached else ""
+    if not counts.unreached:
+        return ""
+    return f"{counts.unreached:,} of {counts.total:,} were not reached"

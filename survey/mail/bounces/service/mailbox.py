@@ -1,7 +1,8 @@
-"""The bounce mailbox over IMAP: encrypted, certificates verified, every step with a time limit, nobody else's mail touched.
+"""The bounce mailbox over IMAP: encrypted, with verified certificates and time limits.
 
-What may be a bounce is told by one header field; of other mail neither text nor flags are looked at. A mailbox may say
-whatever it likes: what it sends is bounded, and what takes too long is cut off.
+One header field shows what may be a bounce; of other mail neither text nor flags are looked at, and
+none of it is changed. A mailbox may answer whatever it likes: what it sends is bounded, and what
+takes too long is cut off.
 """
 
 import imaplib
@@ -27,14 +28,13 @@ from survey.kernel.hosts import is_loopback
 from survey.mail.bounces.rules import LARGEST, is_report
 
 COMMAND_SECONDS, READING_SECONDS = 20.0, 60.0
-ENOUGH_SECONDS = (
-    20.0  # then the rest waits for the next reading: letters are not to wait for a full mailbox
-)
-AT_ONCE, MOST = 20, 500
-_KIND = "BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)]"
+# After this time the rest waits for the next reading: letters are not to wait for a full mailbox.
+ENOUGH_SECONDS = 20.0
+AT_ONCE, MOST = 20, 500  # messages in one request, and in one reading
+_CONTENT_TYPE = "BODY.PEEK[HEADER.FIELDS (CONTENT-TYPE)]"
 
 _TOO_SLOW, _BROKEN = "it does not answer in time", "its server broke the connection off"
-_MEANINGS: tuple[tuple[type[BaseException], str], ...] = (
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (TimeoutError, _TOO_SLOW),
     (UnicodeError, "user, password and folder in CANDOUR_BOUNCE_URL must be plain letters (ASCII)"),
     (LoginError, "it refused our sign-in; check user and password in CANDOUR_BOUNCE_URL"),
@@ -54,9 +54,8 @@ _MEANINGS: tuple[tuple[type[BaseException], str], ...] = (
     ),
 )
 
-logging.getLogger("imapclient").setLevel(
-    logging.WARNING
-)  # below, it writes down every line it sends and reads
+# Below this level it writes down every line it sends and reads.
+logging.getLogger("imapclient").setLevel(logging.WARNING)
 
 
 class MailboxTokens(Protocol):
@@ -79,7 +78,10 @@ class ArrivedMessage:
 
 
 class Mailbox:
-    """A folder of an IMAP server, as the address `imaps://user:password@host/FOLDER` names it; without a password, signed in by token."""
+    """A folder of an IMAP server, as the address `imaps://user:password@host/FOLDER` names it.
+
+    Without a password it is signed in by token. After `mark` changed, messages are numbered anew.
+    """
 
     def __init__(
         self,
@@ -89,13 +91,17 @@ class Mailbox:
         seconds: float = READING_SECONDS,
     ) -> None:
         parts = urlsplit(url)
-        self._scheme, self._server = parts.scheme, parts.hostname or ""
+        self._scheme = parts.scheme
+        self._server = parts.hostname or ""
         self._port = parts.port or (993 if parts.scheme == "imaps" else 143)
-        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        self._user = unquote(parts.username or "")
+        self._password = unquote(parts.password or "")
         self._folder = unquote(parts.path.strip("/")) or "INBOX"
-        self._ca_file, self._tokens, self._seconds = ca_file, tokens, seconds
-        self._lines: list[imaplib.IMAP4] = []
-        self._cutter: socket.socket | None = None
+        self._ca_file = ca_file
+        self._tokens = tokens
+        self._seconds = seconds
+        self._connections: list[imaplib.IMAP4] = []
+        self._cutter: socket.socket | None = None  # by it the connection can be shut down
         self._is_over = False
         self.mark = ""
 
@@ -105,21 +111,20 @@ class Mailbox:
         self._timer.daemon = True
         self._timer.start()
         try:
-            with self._speaking():
-                self._client = self._signed_in(fresh=False)
-                opened = self._client.select_folder(self._folder)
+            with self._away_on_errors():
+                self._client = self._sign_in(fresh=False)
+                folder = self._client.select_folder(self._folder)
         except MailboxAway:
             self._end()
             raise
-        place = sha256(
-            f"{self._server}:{self._port}/{self._user}/{self._folder}".encode()
-        ).hexdigest()
-        self.mark = f"{place[:16]}:{opened.get(b'UIDVALIDITY', 0)}"
+        place = f"{self._server}:{self._port}/{self._user}/{self._folder}"
+        place_hash = sha256(place.encode()).hexdigest()[:16]
+        self.mark = f"{place_hash}:{folder.get(b'UIDVALIDITY', 0)}"
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -129,65 +134,66 @@ class Mailbox:
         self._end()
 
     def new_from(self, first: int) -> Iterator[list[ArrivedMessage]]:
-        """What has come from this number on, a few at a time; most of it unread by us, all of it left as it is."""
-        with self._speaking():
-            found = self._client.search(["UID", f"{first}:*", "UNDELETED"])
-        uids = sorted(uid for uid in found if uid >= first)[
-            :MOST
-        ]  # `9:*` gives the last one even when that is 7
+        """The messages from this number on, a few at a time.
+
+        Most of them are not read, and all of them are left as they are.
+        """
+        with self._away_on_errors():
+            listed = self._client.search(["UID", f"{first}:*", "UNDELETED"])
+        # `9:*` gives the last one even when that is 7.
+        uids = sorted(uid for uid in listed if uid >= first)[:MOST]
         end = time.monotonic() + ENOUGH_SECONDS
-        for at in range(0, len(uids), AT_ONCE):
+        for start in range(0, len(uids), AT_ONCE):
             if time.monotonic() > end:
                 return
-            some = uids[at : at + AT_ONCE]
-            with self._speaking():
-                told = self._client.fetch(some, ["RFC822.SIZE", _KIND])
-                arrived = [
-                    ArrivedMessage(
-                        uid, self._raw(uid) if _may_be_bounce(told.get(uid, {})) else None
-                    )
-                    for uid in some
-                ]
-            yield arrived
+            with self._away_on_errors():
+                messages = self._fetch_bounces(uids[start : start + AT_ONCE])
+            yield messages
+
+    def _fetch_bounces(self, uids: list[int]) -> list[ArrivedMessage]:
+        """These messages; with their octets those that may be bounces."""
+        answers = self._client.fetch(uids, ["RFC822.SIZE", _CONTENT_TYPE])
+        messages = []
+        for uid in uids:
+            raw = self._fetch_raw(uid) if _may_be_bounce(answers.get(uid, {})) else None
+            messages.append(ArrivedMessage(uid, raw))
+        return messages
 
     def delete(self, uids: list[int]) -> bool:
-        """Takes these messages away, and no other that somebody has marked as deleted; False when the server will not have it."""
+        """Takes these messages away, and no other that somebody has marked as deleted.
+
+        False when the server does not allow it.
+        """
         if not uids:
             return True
-        with self._speaking():
+        with self._away_on_errors():
             try:
                 self._client.add_flags(uids, [rb"\Deleted"], silent=True)
                 if self._client.has_capability("UIDPLUS"):
                     self._client.uid_expunge(uids)
                 elif set(self._client.search(["DELETED"])) <= set(uids):
-                    self._client.expunge()  # takes away whatever is marked: not while something is that others have marked
+                    # Takes away whatever is marked: not while others have marked something.
+                    self._client.expunge()
             except imaplib.IMAP4.abort:
                 raise
             except imaplib.IMAP4.error:
                 return False
         return True
 
-    def _raw(self, uid: int) -> bytes | None:
+    def _fetch_raw(self, uid: int) -> bytes | None:
+        """The octets of a message, up to just beyond the largest that is read."""
         try:
-            found = self._client.fetch([uid], [f"BODY.PEEK[]<0.{LARGEST + 1}>"]).get(uid, {})
+            answers = self._client.fetch([uid], [f"BODY.PEEK[]<0.{LARGEST + 1}>"])
         except imaplib.IMAP4.abort:
             raise
-        except (
-            imaplib.IMAP4.error
-        ):  # one message that the server cannot give must not keep the others
+        except imaplib.IMAP4.error:
+            # One message that the server cannot give must not keep the others.
             return None
-        return _starting(found, b"BODY[]")
+        return _value_of(answers.get(uid, {}), b"BODY[]")
 
-    def _signed_in(self, *, fresh: bool) -> IMAPClient:
-        secure = self._scheme in {"imaps", "imap+starttls"}
-        if not secure and not is_loopback(self._server):
-            raise MailboxAway("plain imap:// is for a server on this machine only")
-        context = _trusting(self._ca_file) if secure else None
-        client = _Client(self, context if self._scheme == "imaps" else None)
-        if self._scheme == "imap+starttls":
-            if not client.has_capability("STARTTLS"):
-                raise MailboxAway("it offers no encryption (STARTTLS); no password was sent")
-            client.starttls(ssl_context=context)
+    def _sign_in(self, *, fresh: bool) -> IMAPClient:
+        """A connection that is open, encrypted and signed in; with a `fresh` token, if by token."""
+        client = self._connect()
         if self._password:
             client.login(self._user, self._password)
         elif self._tokens is None:
@@ -201,18 +207,32 @@ class Mailbox:
                 if fresh:
                     raise
                 client.shutdown()
-                return self._signed_in(fresh=True)
+                return self._sign_in(fresh=True)
+        return client
+
+    def _connect(self) -> IMAPClient:
+        """A connection that is open and encrypted; in clear to this machine only."""
+        is_encrypted = self._scheme in {"imaps", "imap+starttls"}
+        if not is_encrypted and not is_loopback(self._server):
+            raise MailboxAway("plain imap:// is for a server on this machine only")
+        context = _ssl_context(self._ca_file) if is_encrypted else None
+        client = _Client(self, context if self._scheme == "imaps" else None)
+        if self._scheme == "imap+starttls":
+            if not client.has_capability("STARTTLS"):
+                raise MailboxAway("it offers no encryption (STARTTLS); no password was sent")
+            client.starttls(ssl_context=context)
         return client
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Whatever goes wrong while we speak with the server means that the mailbox is away."""
+    def _away_on_errors(self) -> Iterator[None]:
+        """Whatever goes wrong meanwhile, in the server or on the way, means `MailboxAway`."""
         try:
             yield
         except Exception as error:
-            raise self._away(error) from error
+            raise self._explain(error) from error
 
     def _opened(self, connection: socket.socket) -> None:
+        """Keeps a way to shut this new connection down, from the timer's thread too."""
         if self._cutter:
             self._cutter.close()
         self._cutter = connection.dup()  # shuts the connection down, whatever wraps it by then
@@ -220,48 +240,53 @@ class Mailbox:
             self._cut()
 
     def _cut(self) -> None:
+        """Ends the conversation, for it took too long."""
         self._is_over = True
         if self._cutter:
             with suppress(OSError):
                 self._cutter.shutdown(socket.SHUT_RDWR)
 
     def _end(self) -> None:
+        """Closes everything."""
         self._timer.cancel()
-        for line in self._lines:
+        for connection in self._connections:
             with suppress(Exception):
-                line.shutdown()
+                connection.shutdown()
         cutter, self._cutter = self._cutter, None
         if cutter:
             with suppress(OSError):
                 cutter.shutdown(socket.SHUT_RDWR)
             cutter.close()
 
-    def _away(self, error: BaseException) -> MailboxAway:
+    def _explain(self, error: BaseException) -> MailboxAway:
+        """An error as the reason why the mailbox is away, in our own words."""
         if isinstance(error, MailboxAway):
             return error
         if isinstance(error, Refused):
             return MailboxAway(error.sentence.rstrip("."))
         if self._is_over:
             return MailboxAway(_TOO_SLOW)
-        return MailboxAway(
-            next((words for kind, words in _MEANINGS if isinstance(error, kind)), _BROKEN)
-        )
+        reasons = (reason for error_type, reason in _REASONS if isinstance(error, error_type))
+        return MailboxAway(next(reasons, _BROKEN))
 
 
-class _Line(imaplib.IMAP4):
-    """A connection that can be cut off at any time, and that reads no more at once than a message may hold."""
+class _Connection(imaplib.IMAP4):
+    """A connection that can be cut off at any time.
+
+    It reads no more at once than twice what a message may hold.
+    """
 
     def __init__(self, box: Mailbox, context: ssl.SSLContext | None) -> None:
         self._box, self._context = box, context
-        box._lines.append(self)  # noqa: SLF001 - one thing in two classes
+        box._connections.append(self)  # noqa: SLF001 - one thing in two classes
         super().__init__(box._server, box._port, timeout=COMMAND_SECONDS)  # noqa: SLF001
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
         plain = socket.create_connection((self.host, self.port), timeout)
         self._box._opened(plain)  # noqa: SLF001
-        return (
-            self._context.wrap_socket(plain, server_hostname=self.host) if self._context else plain
-        )
+        if self._context is None:
+            return plain
+        return self._context.wrap_socket(plain, server_hostname=self.host)
 
     def read(self, size: int) -> bytes:
         """A literal of the server's."""
@@ -285,27 +310,27 @@ class _Client(IMAPClient):  # type: ignore[misc]
         )
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - the library's name
-        return _Line(self._box, self.ssl_context)
+        return _Connection(self._box, self.ssl_context)
 
 
-def _may_be_bounce(told: Mapping[bytes, object]) -> bool:
-    size, field = told.get(b"RFC822.SIZE"), _starting(told, b"BODY[HEADER")
-    kind = (field or b"").decode("latin-1").partition(":")[2]
-    return isinstance(size, int) and size <= LARGEST and is_report(kind)
+def _may_be_bounce(answer: Mapping[bytes, object]) -> bool:
+    """Whether a message is a report, by its size and its Content-Type."""
+    size = answer.get(b"RFC822.SIZE")
+    field = _value_of(answer, b"BODY[HEADER") or b""
+    content_type = field.decode("latin-1").partition(":")[2]
+    return isinstance(size, int) and size <= LARGEST and is_report(content_type)
 
 
-def _starting(told: Mapping[bytes, object], start: bytes) -> bytes | None:
-    return next(
-        (
-            value
-            for key, value in told.items()
-            if key.startswith(start) and isinstance(value, bytes)
-        ),
-        None,
-    )
+def _value_of(answer: Mapping[bytes, object], start: bytes) -> bytes | None:
+    """The value of the first key that starts so."""
+    for key, value in answer.items():
+        if key.startswith(start) and isinstance(value, bytes):
+            return value
+    return None
 
 
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    """What verifies certificates: the system's authorities, or those in a file of ours."""
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:

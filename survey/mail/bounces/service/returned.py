@@ -1,4 +1,7 @@
-"""What becomes of a letter that comes back. Of kinds that are not told, nothing is said: neither that one came back nor how many."""
+"""What becomes of a letter that comes back.
+
+Of letters with confidential counts nothing is said: neither that one came back nor how many.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from survey.mail.bounces.service.mailbox import ArrivedMessage, Mailbox, Mailbox
 from survey.mail.bounces.tables import BounceBoxRow
 from survey.mail.outbox.service.letter_types import has_public_counts
 from survey.mail.outbox.tables import OutboxRow
+from survey.mail.rules.letter import LetterId
 from survey.mail.rules.states import LetterState
 from survey.mail.smtp.rules.grants import NoToken
 from survey.mail.smtp.service.tokens import token_source
@@ -31,38 +35,40 @@ class NoticeOutcome(StrEnum):
     """What became of one message."""
 
     NOTED = "noted"  # a letter came back
-    UNCHANGED = "unchanged"  # about a letter of ours, but final it is not, or known already
-    QUIET = "quiet"  # about a letter of a kind that is not told
+    UNCHANGED = "unchanged"  # about a letter of ours, but not final, or known already
+    CONFIDENTIAL = "confidential"  # about a letter with confidential counts
     EARLY = "early"  # its letter is still being handed over: to be read again
     FOREIGN = "foreign"  # no notice, or about no letter of ours
 
 
 @dataclass(slots=True)
 class MailboxReading:
-    """What one reading came to; no number of a kind that is not told, and no sum from which one could be worked out."""
+    """What one reading came to.
+
+    No number of letters with confidential counts, and no sum from which one could be worked out.
+    """
 
     came_back: int = 0
     unchanged: int = 0
     foreign: int = 0
     problem: str = ""
 
-    def add(self, taken: NoticeOutcome) -> None:
+    def add(self, outcome: NoticeOutcome) -> None:
         """Counts one message."""
-        self.came_back += taken is NoticeOutcome.NOTED
-        self.unchanged += taken is NoticeOutcome.UNCHANGED
-        self.foreign += taken is NoticeOutcome.FOREIGN
+        self.came_back += outcome is NoticeOutcome.NOTED
+        self.unchanged += outcome is NoticeOutcome.UNCHANGED
+        self.foreign += outcome is NoticeOutcome.FOREIGN
 
     def lines(self) -> tuple[str, ...]:
         """One line if there is anything worth saying, one for what went wrong."""
-        named = {
+        numbers = {
             "came back": self.came_back,
             "changed nothing": self.unchanged,
             "not ours": self.foreign,
         }
-        parts = [f"{number} {words}" for words, number in named.items() if number]
-        return tuple(
-            line for line in (f"bounces: {', '.join(parts)}" if parts else "", self.problem) if line
-        )
+        parts = [f"{number} {words}" for words, number in numbers.items() if number]
+        bounces = f"bounces: {', '.join(parts)}" if parts else ""
+        return tuple(filter(None, (bounces, self.problem)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,44 +80,47 @@ class MailboxState:
 
 
 def record_bounce(raw: bytes, config: Config) -> NoticeOutcome:
-    """Takes one message: a letter whose final failure it tells becomes `bounced`; everything else changes nothing."""
+    """Reads one message: a letter whose final failure it reports becomes `bounced`.
+
+    Every other message changes nothing.
+    """
     notice = read_bounce_notice(raw, config.mail_from, config.bounce_address)
     if notice is None or not notice.marks:
         return NoticeOutcome.FOREIGN
     with transaction() as session:
-        wanted = or_(*(OutboxRow.message_id.like(f"<{mark}@%") for mark in sorted(notice.marks)))
-        rows = session.execute(
-            select(OutboxRow.id, OutboxRow.kind, OutboxRow.state)
-            .where(wanted)
-            .with_for_update()
-            .limit(2)
-        ).all()
-        if (
-            len(rows) != 1
-        ):  # two: nobody's, for a notice is about one letter; none: it may be forgotten since its wave was counted
-            return NoticeOutcome.FOREIGN if rows or not notice.is_ours else NoticeOutcome.UNCHANGED
-        letter_id, kind, state = rows[0]
+        is_named = [OutboxRow.message_id.like(f"<{mark}@%") for mark in sorted(notice.marks)]
+        query = select(OutboxRow.id, OutboxRow.kind, OutboxRow.state).where(or_(*is_named))
+        rows = session.execute(query.with_for_update().limit(2)).all()
+        if len(rows) > 1:  # nobody's: a notice is about one letter
+            return NoticeOutcome.FOREIGN
+        if not rows:  # of ours, it may be forgotten since its wave was counted
+            return NoticeOutcome.UNCHANGED if notice.is_ours else NoticeOutcome.FOREIGN
+        letter_id, letter_type, state = rows[0]
         if state == LetterState.SENDING.value:
             return NoticeOutcome.EARLY
-        noted = bool(notice.code) and _note(letter_id, notice)
-    if not has_public_counts(kind):
-        return NoticeOutcome.QUIET
-    return NoticeOutcome.NOTED if noted else NoticeOutcome.UNCHANGED
+        is_noted = bool(notice.code) and _store_bounce(letter_id, notice)
+    if not has_public_counts(letter_type):
+        return NoticeOutcome.CONFIDENTIAL
+    return NoticeOutcome.NOTED if is_noted else NoticeOutcome.UNCHANGED
 
 
 def read_bounces(config: Config, tokens: MailboxTokens | None = None) -> MailboxReading:
-    """Reads what is new in the bounce mailbox; notices about letters of ours are deleted there, all other mail stays as it is."""
-    _claim(timedelta(0))
-    return _reading(config, tokens)
+    """Reads what is new in the bounce mailbox.
+
+    Notices about letters of ours are deleted there, all other mail stays as it is.
+    """
+    _claim_reading(timedelta(0))
+    return _read_mailbox(config, tokens)
 
 
 def read_bounces_if_due(config: Config, tokens: MailboxTokens | None = None) -> MailboxReading:
-    """The same every ten minutes by the real clock, whoever asks first; nothing when no mailbox is set."""
-    return (
-        _reading(config, tokens)
-        if config.bounce_url and _claim(BETWEEN_READINGS)
-        else MailboxReading()
-    )
+    """Reads the bounce mailbox every ten minutes by the real clock, whoever asks first.
+
+    Does nothing when no mailbox is set.
+    """
+    if config.bounce_url and _claim_reading(BETWEEN_READINGS):
+        return _read_mailbox(config, tokens)
+    return MailboxReading()
 
 
 def mailbox_state() -> MailboxState:
@@ -120,11 +129,13 @@ def mailbox_state() -> MailboxState:
     return MailboxState(row.looked_at, row.problem) if row else MailboxState(None, None)
 
 
-def _reading(config: Config, tokens: MailboxTokens | None) -> MailboxReading:
+def _read_mailbox(config: Config, tokens: MailboxTokens | None) -> MailboxReading:
+    """Reads what is new in the mailbox, and stores what kept it from being read, if anything."""
     reading, problem = MailboxReading(), None
     try:
-        with Mailbox(config.bounce_url, config.mail_ca_file, tokens or _tokens(config)) as box:
-            _read(box, config, reading)
+        tokens = tokens or _tokens(config)
+        with Mailbox(config.bounce_url, config.mail_ca_file, tokens) as mailbox:
+            _read_new(mailbox, config, reading)
     except (MailboxAway, NoToken) as error:
         problem = error.reason if isinstance(error, NoToken) else str(error)
         reading.problem = (
@@ -132,71 +143,83 @@ def _reading(config: Config, tokens: MailboxTokens | None) -> MailboxReading:
             " again in ten minutes."
         )
     with transaction():
-        _box().problem = problem
+        _locked_row().problem = problem
     return reading
 
 
 def _tokens(config: Config) -> MailboxTokens | None:
-    """The same tokens as for sending, in the name of the bounce mailbox; none where its address holds a password."""
+    """The same tokens as for sending, in the name of the bounce mailbox.
+
+    None where the mailbox's address holds a password.
+    """
     parts = urlsplit(config.bounce_url)
     return None if parts.password else token_source(config, unquote(parts.username or ""))
 
 
-def _read(box: Mailbox, config: Config, reading: MailboxReading) -> None:
+def _read_new(mailbox: Mailbox, config: Config, reading: MailboxReading) -> None:
+    """Reads the messages that have come since the last reading, and adds them to this one."""
     row = db.session.get(BounceBoxRow, 1, populate_existing=True)
-    first = row.next_uid if row and row.mark == box.mark else 1
+    first = row.next_uid if row and row.mark == mailbox.mark else 1
     early: list[int] = []
-    for some in box.new_from(first):
+    for messages in mailbox.new_from(first):
         done = []
-        for arrived, taken in _taken(some, config):
-            reading.add(taken)
-            if taken is NoticeOutcome.EARLY:
-                early.append(arrived.uid)
-            elif taken is not NoticeOutcome.FOREIGN:
-                done.append(arrived.uid)
-        if not box.delete(done):
+        for message, outcome in _record_all(messages, config):
+            reading.add(outcome)
+            if outcome is NoticeOutcome.EARLY:
+                early.append(message.uid)
+            elif outcome is not NoticeOutcome.FOREIGN:
+                done.append(message.uid)
+        if not mailbox.delete(done):
             reading.problem = STAYS
         with transaction():
-            kept = _box()
-            kept.mark, kept.next_uid = box.mark, min([some[-1].uid + 1, *early])
+            row = _locked_row()
+            row.mark = mailbox.mark
+            row.next_uid = min([messages[-1].uid + 1, *early])
 
 
-def _taken(
-    some: Iterable[ArrivedMessage], config: Config
+def _record_all(
+    messages: Iterable[ArrivedMessage], config: Config
 ) -> list[tuple[ArrivedMessage, NoticeOutcome]]:
-    return [
-        (one, NoticeOutcome.FOREIGN if one.raw is None else record_bounce(one.raw, config))
-        for one in some
-    ]
+    """Records each message that may be a bounce; with what became of it."""
+    outcomes = []
+    for message in messages:
+        if message.raw is None:
+            outcomes.append((message, NoticeOutcome.FOREIGN))
+        else:
+            outcomes.append((message, record_bounce(message.raw, config)))
+    return outcomes
 
 
-def _note(letter_id: str, notice: BounceNotice) -> bool:
+def _store_bounce(letter_id: LetterId, notice: BounceNotice) -> bool:
+    """Marks a sent letter as bounced; False when it is not `sent`."""
     query = update(OutboxRow).where(
         OutboxRow.id == letter_id, OutboxRow.state == LetterState.SENT.value
     )
-    facts = {
+    bounced = {
         "state": LetterState.BOUNCED.value,
         "bounced_at": now(),
         "last_code": notice.code,
         "last_reason": notice.reason,
     }
-    return bool(connection().execute(query.values(**facts)).rowcount == 1)
+    return bool(connection().execute(query.values(**bounced)).rowcount == 1)
 
 
-def _claim(pause: timedelta) -> bool:
-    """Whether this process is to read now: nobody has within this time, by clocks that differ a little or were put back."""
+def _claim_reading(pause: timedelta) -> bool:
+    """Whether this process is to read now: nobody has within this time.
+
+    By clocks that differ a little or were put back.
+    """
     with transaction():
-        row, moment = (
-            _box(),
-            now(),
-        )  # in this order: whoever waited for the row must not be earlier than who held it
-        due = row.looked_at is None or abs(moment - row.looked_at) >= pause
-        if due:
-            row.looked_at = moment
-    return due
+        # In this order: whoever waited for the row must not be earlier than who held it.
+        row = _locked_row()
+        claimed_at = now()
+        is_due = row.looked_at is None or abs(claimed_at - row.looked_at) >= pause
+        if is_due:
+            row.looked_at = claimed_at
+    return is_due
 
 
-def _box() -> BounceBoxRow:
+def _locked_row() -> BounceBoxRow:
     """Our one row, locked."""
     row = db.session.get(BounceBoxRow, 1, with_for_update=True, populate_existing=True)
     if row is None:

@@ -1,28 +1,34 @@
-"""How fast letters leave: evenly, slower after the server asked for it, and faster again step by step."""
+"""How fast letters leave: evenly, slower after the server asked for it, then faster step by step.
+
+A share is the part of the full pace that is used: from `SLOWEST` to 1.
+"""
 
 from datetime import datetime, timedelta
 
-ASSUMED = (
-    300  # letters a minute to start from when a server without a limit of its own asks to slow down
-)
+ASSUMED = 300  # letters a minute, where a server without a limit of its own asks to slow down
 SLOWEST = 1 / 64
-PER_STEP, STEP = 0.1, timedelta(minutes=5)
-WINDOW = 62.0
+PER_STEP = 0.1  # of the full pace, given back after each `STEP` without a complaint
+STEP = timedelta(minutes=5)
+WINDOW = 62.0  # seconds
 PUNCTUAL = timedelta(seconds=1)
 
 
 def spacing(per_minute: int | None, share: float) -> timedelta | None:
     """The time from one letter to the next; None where nothing limits them.
 
-    A letter leaves within a second of its turn, or its turn is drawn anew. So no 60 seconds see more than `per_minute`:
-    a minute reaches over at most 61 seconds of turns, and these are 62 / `per_minute` seconds apart.
+    A letter leaves within a second of its turn, or its turn is drawn anew. So no 60 seconds see
+    more than `per_minute` letters: a minute reaches over at most 61 seconds of turns, and turns
+    are 62 / `per_minute` seconds apart.
 
-    >>> spacing(25, 1.0), spacing(None, 1.0), spacing(None, 0.5)
-    (datetime.timedelta(seconds=2, microseconds=480000), None, datetime.timedelta(microseconds=413333))
+    >>> spacing(25, 1.0)
+    datetime.timedelta(seconds=2, microseconds=480000)
+    >>> spacing(None, 1.0), spacing(None, 0.5)
+    (None, datetime.timedelta(microseconds=413333))
     """
     if share >= 1 and per_minute is None:
         return None
-    return timedelta(seconds=WINDOW / ((per_minute or ASSUMED) * min(share, 1.0)))
+    letters_a_minute = (per_minute or ASSUMED) * min(share, 1.0)
+    return timedelta(seconds=WINDOW / letters_a_minute)
 
 
 def slowed_share(share: float) -> float:
@@ -35,7 +41,9 @@ def slowed_share(share: float) -> float:
 
 
 def recovered_share(share: float, since: datetime | None, now: datetime) -> float:
-    """The share of the pace after some quiet time: a tenth of the whole is given back each five minutes.
+    """The share of the pace now, where it was slowed to `share` at `since`.
+
+    A tenth of the full pace is given back each five minutes.
 
     >>> from datetime import UTC
     >>> at = datetime(2027, 1, 11, 9, tzinfo=UTC)
@@ -44,7 +52,8 @@ def recovered_share(share: float, since: datetime | None, now: datetime) -> floa
     """
     if since is None or now <= since:
         return share
-    return min(1.0, share + PER_STEP * ((now - since) // STEP))
+    steps = (now - since) // STEP
+    return min(1.0, share + PER_STEP * steps)
 
 
 def is_punctual(turn: datetime | None, now: datetime) -> bool:

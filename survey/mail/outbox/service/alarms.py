@@ -31,65 +31,57 @@ def raise_alarm(wave: str) -> None:
     if ALARM not in letter_types():
         return
     with transaction() as session:
-        admins = [account.id for account in list_users() if account.role == "admin"]
-        earlier = (
-            session.scalar(
-                select(func.count())
-                .select_from(OutboxRow)
-                .where(OutboxRow.wave == wave, OutboxRow.kind == ALARM)
-            )
-            or 0
-        )
-        queue_letters(ALARM, wave, admins, number=earlier + 1)
+        count = select(func.count()).select_from(OutboxRow)
+        earlier = session.scalar(count.where(OutboxRow.wave == wave, OutboxRow.kind == ALARM)) or 0
+        queue_letters(ALARM, wave, list(_admin_addresses()), number=earlier + 1)
 
 
 def alarm_letter_type(config: Config) -> LetterType:
-    """How the sender writes it; what has been mended meanwhile alarms nobody any more."""
+    """How the sender writes an alarm; one whose cause has been mended meanwhile is not sent."""
 
-    def write(item: QueuedLetter) -> PreparedLetter | None:
-        to = next(
-            (
-                account
-                for account in list_users()
-                if account.id == item.recipient and account.role == "admin"
-            ),
-            None,
-        )
-        reason = _reason(item.wave)
-        if to is None or reason is None:
+    def write(letter: QueuedLetter) -> PreparedLetter | None:
+        address = _admin_addresses().get(letter.recipient)
+        reason = _find_reason(letter.wave)
+        if address is None or reason is None:
             return None
-        facts = {
-            "wave": item.wave,
+        context = {
+            "wave": letter.wave,
             "reason": reason,
-            "is_paused": item.wave in paused_waves(),
+            "is_paused": letter.wave in paused_waves(),
             "base_url": config.base_url,
         }
-        subject, text, html = (
-            render_template(f"mail/letters/alarm.{part}", **facts)
-            for part in ("subject.txt", "txt", "html")
-        )
-        return PreparedLetter(
-            Letter("", to.email, subject.strip(), text, inline_styles(html)), lambda: True
-        )
+        subject = render_template("mail/letters/alarm.subject.txt", **context)
+        text = render_template("mail/letters/alarm.txt", **context)
+        html = render_template("mail/letters/alarm.html", **context)
+        alarm = Letter("", address, subject.strip(), text, inline_styles(html))
+        return PreparedLetter(alarm, lambda: True)
 
     return LetterType(
-        ALARM, PRIORITY, again=True, write=write, lasts=NO_LONGER_OF_USE, to_staff=False
+        ALARM,
+        PRIORITY,
+        is_sent_again=True,
+        write=write,
+        lasts_for=NO_LONGER_OF_USE,
+        goes_to_staff=False,
     )
 
 
-def _reason(wave: str) -> str | None:
+def _admin_addresses() -> dict[str, str]:
+    """The mail addresses of the administrators, by account."""
+    return {account.id: account.email for account in list_users() if account.role == "admin"}
+
+
+def _find_reason(wave: str) -> str | None:
     """What is the matter with this wave's mail, as long as it is."""
-    paused = paused_waves().get(wave)
-    if paused:
-        return f"is paused: {paused[0]}"
-    failed = (
+    pause = paused_waves().get(wave)
+    if pause:
+        return f"is paused: {pause[0]}"
+    given_up = select(OutboxRow.id).where(
         OutboxRow.wave == wave,
         OutboxRow.kind != ALARM,
         OutboxRow.state == LetterState.FAILED.value,
         OutboxRow.last_reason == GIVEN_UP,
     )
-    return (
-        "could not be delivered in time"
-        if db.session.scalar(select(OutboxRow.id).where(*failed).limit(1))
-        else None
-    )
+    if db.session.scalar(given_up.limit(1)):
+        return "could not be delivered in time"
+    return None

@@ -1,8 +1,9 @@
 """Handing over what is due.
 
-A letter is handed over in two commits: A, before the server hears of it (still due? what must be stored is stored, the
-row says `sending`), and B, with what came of it. B of one letter and A of the next are one commit. Every change after
-a claim names the lease, so that a process that slept past its lease changes nothing.
+A letter is handed over in two commits. Commit A comes before the server hears of it: whether it is
+still due is looked at, what must be stored with it is stored, and the row says `sending`. Commit B
+stores the outcome. Commit B of one letter and commit A of the next are one commit. Every change
+after a claim names the lease, so that a process that slept past its lease changes nothing.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from survey.mail.outbox.rules import pace
 from survey.mail.outbox.service import leases, pausing
 from survey.mail.outbox.service.alarms import raise_alarm
 from survey.mail.outbox.service.leases import ClaimedLetter
-from survey.mail.outbox.service.letter_types import ALARM, NotNow, Writer, letter_types
+from survey.mail.outbox.service.letter_types import ALARM, LetterType, NotNow, Writer, letter_types
 from survey.mail.outbox.service.senders import among_senders
 from survey.mail.outbox.tables import MailChannelRow
 from survey.mail.rules import states
@@ -46,7 +47,10 @@ PAUSED = f"Sending is paused: {{reason}}. Nothing is lost. When it is mended: {R
 
 @dataclass(slots=True)
 class DeliveryReport:
-    """What one pass of handing over came to."""
+    """What one pass of handing over came to.
+
+    notes: what somebody should look at, while the other letters go on.
+    """
 
     sent: int = 0
     later: int = 0
@@ -54,86 +58,98 @@ class DeliveryReport:
     cancelled: int = 0
     unknown: int = 0
     problem: str = ""
-    notes: list[str] = field(
-        default_factory=list
-    )  # what somebody should look at, while the other letters go on
+    notes: list[str] = field(default_factory=list)
     reached_server: bool = field(default=False, compare=False)
 
     def lines(self) -> tuple[str, ...]:
-        """One line per thing worth saying; no name, no address, and nothing of a kind that is not told.
+        """One line per thing worth saying; no name, no address, no confidential count.
 
-        A letter to staff that was not due any more is said to be sent: one that fails to turn up would tell who has answered.
+        A letter to staff that was not due any more is said to be sent: one that fails to turn up
+        would tell who has answered.
         """
-        named = {
+        numbers = {
             "sent": self.sent + self.cancelled,
             "to be tried again": self.later,
             "failed": self.failed,
             "unknown": self.unknown,
         }
-        parts = [f"{number} {name}" for name, number in named.items() if number]
-        return tuple(
-            line
-            for line in (f"letters: {', '.join(parts)}" if parts else "", *self.notes, self.problem)
-            if line
-        )
+        parts = [f"{number} {name}" for name, number in numbers.items() if number]
+        letters = f"letters: {', '.join(parts)}" if parts else ""
+        return tuple(line for line in (letters, *self.notes, self.problem) if line)
 
 
 @dataclass(slots=True)
 class _Pass:
-    """One pass: where letters go, how fast, what came of it; letters in a row that nobody could write or the server would not have."""
+    """One pass: where letters go, how fast, and what came of it so far.
 
-    line: Channel
+    clock_offset: how far the database's clock is ahead of ours.
+    unwritten: by wave, letters in a row that could not be written.
+    writers: by letter type, of the batch under way.
+    refused, unanswered: letters in a row that the server refused, or did not answer.
+    slack: how far ahead turns are drawn, once one was missed.
+    """
+
+    channel: Channel
     config: Config
     limits: SendingPace
-    ahead: timedelta
+    clock_offset: timedelta
     report: DeliveryReport
-    unwritten: dict[str, int] = field(default_factory=dict)  # by wave
-    writers: dict[str, Writer] = field(default_factory=dict)  # by kind, of the batch under way
+    unwritten: dict[str, int] = field(default_factory=dict)
+    writers: dict[str, Writer] = field(default_factory=dict)
     refused: int = 0
     unanswered: int = 0
-    slack: timedelta = timedelta(0)  # how far ahead turns are drawn, once one was missed
+    slack: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """An attempt whose outcome waits to be noted."""
+class _FinishedAttempt:
+    """An attempt whose outcome is not stored yet."""
 
     claim: ClaimedLetter
     attempt: DeliveryAttempt
-    begun: bool = True  # whether the attempt was counted when it began
+    has_begun: bool = True  # whether the attempt was counted when it began
+
+    @property
+    def letter_type(self) -> LetterType:
+        """The type of the letter that was handed over."""
+        return letter_types()[self.claim.letter.kind]
 
 
 def deliver_letters(*, seconds: float = 300.0, channel: Channel | None = None) -> DeliveryReport:
-    """Hands over what is due until nothing is, waiting for its turn where there is a pace, for at most so many seconds."""
+    """Hands over what is due until nothing is, for at most so many seconds.
+
+    Where there is a pace, it waits for the turn of each letter.
+    """
     config, report = current_app.config["CANDOUR"], DeliveryReport()
-    _give_up(report)
-    paused = pausing.channel_pause()
-    if paused:
-        report.problem = PAUSED.format(reason=paused[0])
+    _give_up_expired(report)
+    pause = pausing.channel_pause()
+    if pause:
+        report.problem = PAUSED.format(reason=pause[0])
         return report
     if _is_away():
         return report
-    ahead = leases.database_clock_offset()
-    with _among_senders(config, ahead):
-        leases.reclaim_abandoned(ahead)
+    clock_offset = leases.database_clock_offset()
+    with _among_senders(config, clock_offset):
+        leases.reclaim_abandoned(clock_offset)
         limits = pace_for(config.mail_url, config.mail_per_minute)
-        run = _Pass(channel or channel_for(config), config, limits, ahead, report)
+        run = _Pass(channel or channel_for(config), config, limits, clock_offset, report)
         try:
-            _until_nothing_is_due(run, time.monotonic() + seconds)
+            _deliver_until_nothing_is_due(run, time.monotonic() + seconds)
         finally:
-            run.line.close()
+            run.channel.close()
     if report.reached_server and not report.problem and _was_away():
         with transaction():
             pausing.channel_row().away_times = 0
     return report
 
 
-def _until_nothing_is_due(run: _Pass, end: float) -> None:
+def _deliver_until_nothing_is_due(run: _Pass, end: float) -> None:
+    """Claims and hands over batches until `end` (monotonic), a problem or a shutdown."""
     while time.monotonic() < end and not run.report.problem and not shutdown.is_shutting_down():
-        claimed = leases.claim_letters(run.limits, run.ahead, run.slack)
-        if claimed.claims:
-            _drain(run, claimed.claims)
-        elif claimed.wait is None or not _wait(min(claimed.wait, end - time.monotonic())):
+        batch = leases.claim_letters(run.limits, run.clock_offset, run.slack)
+        if batch.claims:
+            _deliver_batch(run, batch.claims)
+        elif batch.wait is None or not _wait(min(batch.wait, end - time.monotonic())):
             return
 
 
@@ -142,159 +158,173 @@ def _wait(seconds: float) -> bool:
     return not shutdown.wait_for_shutdown(max(0.0, seconds))
 
 
-def _drain(run: _Pass, batch: Sequence[ClaimedLetter]) -> None:
-    """Writes and hands over a batch; commit B of one letter is commit A of the next, while nothing waits between them."""
-    done: _Done | None = None
+def _deliver_batch(run: _Pass, batch: Sequence[ClaimedLetter]) -> None:
+    """Writes and hands over a batch.
+
+    Commit B of one letter is commit A of the next, while nothing waits between them: `previous` is
+    the attempt whose outcome is still to be stored.
+    """
+    previous: _FinishedAttempt | None = None
     run.writers.clear()
-    for at, claim in enumerate(batch):
-        if done and not run.line.is_ready:
-            _settle(run, done)
-            done = None
-        refused = run.line.connect()
-        if refused:
-            _settle(run, done)
-            _server_problem(run, refused, batch[at:])
+    for position, claim in enumerate(batch):
+        rest = batch[position + 1 :]
+        if previous and not run.channel.is_ready:
+            _store_outcome(run, previous)
+            previous = None
+        refusal = run.channel.connect()
+        if refusal:
+            _store_outcome(run, previous)
+            _stop_for_server(run, refusal, [claim, *rest])
             return
         if shutdown.is_shutting_down():
-            _settle(run, done)
-            leases.release_claims(batch[at:], run.limits)
+            _store_outcome(run, previous)
+            leases.release_claims([claim, *rest], run.limits)
             return
-        done = _attempt(run, done, claim, batch)
-        if done and done.attempt.outcome in {DeliveryOutcome.AWAY, DeliveryOutcome.PAUSED}:
-            _settle(run, done)
-            _server_problem(run, done.attempt, batch[at + 1 :])
+        previous = _attempt_delivery(run, previous, claim, batch)
+        if previous and previous.attempt.outcome in {DeliveryOutcome.AWAY, DeliveryOutcome.PAUSED}:
+            _store_outcome(run, previous)
+            _stop_for_server(run, previous.attempt, rest)
             return
         if run.refused == FAULTS_IN_A_ROW:
-            _settle(run, done)
-            _too_many_refusals(run, batch[at + 1 :])
+            _store_outcome(run, previous)
+            _pause_after_refusals(run, rest)
             return
         if run.unanswered == UNANSWERED_IN_A_ROW:
-            _settle(run, done)
-            _server_problem(
-                run, DeliveryAttempt(DeliveryOutcome.AWAY, "", UNANSWERED), batch[at + 1 :]
-            )
+            _store_outcome(run, previous)
+            _stop_for_server(run, DeliveryAttempt(DeliveryOutcome.AWAY, "", UNANSWERED), rest)
             return
-    _settle(run, done)
+    _store_outcome(run, previous)
 
 
 def _is_our_turn(run: _Pass, claim: ClaimedLetter) -> bool:
     """Waits for the turn that was drawn; False when it is over, or when we are to stop."""
     if claim.turn is None:
         return True
-    early = (claim.turn - clock.now() - run.ahead).total_seconds()
+    early = (claim.turn - clock.now() - run.clock_offset).total_seconds()
     if early > 0 and not _wait(early):
         return False
-    return _is_punctual(run, claim, clock.now() + run.ahead)
+    return _is_punctual(run, claim, clock.now() + run.clock_offset)
 
 
-def _is_punctual(run: _Pass, claim: ClaimedLetter, moment: datetime) -> bool:
-    """Whether a letter may still leave in its turn; where it may not, because a commit took so long, the next turns are drawn ahead."""
-    punctual = pace.is_punctual(claim.turn, moment)
-    if not punctual and claim.turn is not None:
-        run.slack = min(2 * (moment - claim.turn), leases.LEASE / 3)
-    return punctual
+def _is_punctual(run: _Pass, claim: ClaimedLetter, now: datetime) -> bool:
+    """Whether a letter may still leave in its turn.
+
+    Where it may not, because a commit took so long, the next turns are drawn ahead.
+    """
+    is_punctual = pace.is_punctual(claim.turn, now)
+    if not is_punctual and claim.turn is not None:
+        run.slack = min(2 * (now - claim.turn), leases.LEASE / 3)
+    return is_punctual
 
 
-def _attempt(
-    run: _Pass, done: _Done | None, claim: ClaimedLetter, batch: Sequence[ClaimedLetter]
-) -> _Done | None:
-    """Writes a letter and hands it over; what came of it is noted with the next commit."""
+def _attempt_delivery(
+    run: _Pass,
+    previous: _FinishedAttempt | None,
+    claim: ClaimedLetter,
+    batch: Sequence[ClaimedLetter],
+) -> _FinishedAttempt | None:
+    """Writes a letter and hands it over; the outcome is stored with the next commit."""
     try:
-        message = _begin(run, done, claim, _writer(run, claim.item.kind, batch))
+        writer = _find_writer(run, claim.letter.kind, batch)
+        message = _begin(run, previous, claim, writer)
     except SQLAlchemyError:
-        _settle(run, done)
+        _store_outcome(run, previous)
         raise
     except NotNow:
-        _settle(run, done)
+        _store_outcome(run, previous)
         leases.put_off(claim, run.limits)
         return None
     except Exception as error:  # noqa: BLE001 - one person's letter must not keep the others
-        _settle(run, done)
-        _unwritten(run, claim, error)
+        _store_outcome(run, previous)
+        _fail_unwritten(run, claim, error)
         return None
     if message is None:
         return None
-    run.unwritten.pop(claim.item.wave, None)
-    attempt = run.line.deliver(message)
+    run.unwritten.pop(claim.letter.wave, None)
+    attempt = run.channel.deliver(message)
     run.refused = run.refused + 1 if attempt.reason == states.REFUSES_LETTER else 0
     run.unanswered = run.unanswered + 1 if attempt.outcome is DeliveryOutcome.LOST else 0
-    return _Done(claim, attempt)
+    return _FinishedAttempt(claim, attempt)
 
 
-def _writer(run: _Pass, name: str, batch: Sequence[ClaimedLetter]) -> Writer:
-    """Who writes the letters of one kind in this batch; reads at once what they need."""
-    if name not in run.writers:
-        run.writers[name] = letter_types()[name].writer(
-            [claim.item for claim in batch if claim.item.kind == name]
-        )
-    return run.writers[name]
+def _find_writer(run: _Pass, letter_type: str, batch: Sequence[ClaimedLetter]) -> Writer:
+    """Who writes the letters of one type in this batch; reads at once what they need."""
+    if letter_type not in run.writers:
+        letters = [claim.letter for claim in batch if claim.letter.kind == letter_type]
+        run.writers[letter_type] = letter_types()[letter_type].writer(letters)
+    return run.writers[letter_type]
 
 
-def _begin(run: _Pass, done: _Done | None, claim: ClaimedLetter, write: Writer) -> Message | None:
-    """Writes a letter, then commits B of the one before and A of this one; None when it is not ours or not due any more."""
-    draft = write(claim.item)
+def _begin(
+    run: _Pass, previous: _FinishedAttempt | None, claim: ClaimedLetter, write: Writer
+) -> Message | None:
+    """Writes a letter, then makes commit B of the one before and commit A of this one.
+
+    None when the letter is not ours or not due any more.
+    """
+    prepared = write(claim.letter)
     date = claim.date or clock.now().replace(microsecond=0)
-    message = _message(run, draft.letter, claim, date) if draft else None
-    if (
-        done and not letter_types()[claim.item.kind].told
-    ):  # counting holds the wave, then these rows: wait for it without one of them
-        _settle(run, done)
-        done = None
-    in_time = _is_our_turn(run, claim)  # after writing, which takes its time too
+    message = _build_message(run, prepared.letter, claim, date) if prepared else None
+    if previous and not letter_types()[claim.letter.kind].has_public_counts:
+        # Counting holds the wave, then these rows: wait for it without one of them.
+        _store_outcome(run, previous)
+        previous = None
+    is_in_time = _is_our_turn(run, claim)  # after writing, which takes its time too
     with transaction():
-        noted = done is not None and _note(done)
-        due = in_time and draft is not None and draft.store()
-        if due:
-            ours = leases.update_claimed(
-                claim,
-                leases.BEGIN_SENDING,
-                {"date": date, "until": clock.now() + run.ahead + leases.LEASE},
+        is_stored = previous is not None and _update_outcome(previous)
+        is_due = is_in_time and prepared is not None and prepared.store()
+        if is_due:
+            until = clock.now() + run.clock_offset + leases.LEASE
+            is_ours = leases.update_claimed(
+                claim, leases.BEGIN_SENDING, {"date": date, "until": until}
             )
         else:
-            ours = leases.update_claimed(claim, leases.DROP if in_time else leases.RELEASE, {})
-            leases.refund_budget(int(ours), run.limits)
-    if done and noted:
-        _count(run.report, done)
-    if ours and in_time and not due:
+            statement = leases.DROP if is_in_time else leases.RELEASE
+            is_ours = leases.update_claimed(claim, statement, {})
+            leases.refund_budget(int(is_ours), run.limits)
+    if previous and is_stored:
+        _count_outcome(run.report, previous)
+    if is_ours and is_in_time and not is_due:
         _count_cancelled(run.report, claim)
-    return message if ours and due else None
+    return message if is_ours and is_due else None
 
 
-def _message(run: _Pass, letter: Letter, claim: ClaimedLetter, date: datetime) -> Message:
-    return Message(
-        letter,
-        run.config.mail_from,
-        claim.message_id,
-        date,
-        envelope_sender(run.config.mail_from, run.config.bounce_address, claim.message_id),
-    )
+def _build_message(run: _Pass, letter: Letter, claim: ClaimedLetter, date: datetime) -> Message:
+    config = run.config
+    sender = envelope_sender(config.mail_from, config.bounce_address, claim.message_id)
+    return Message(letter, config.mail_from, claim.message_id, date, sender)
 
 
-def _unwritten(run: _Pass, claim: ClaimedLetter, error: Exception) -> None:
-    """A letter that could not be written has failed; five in a row of one wave pause that wave's mail, and only that."""
-    wave = claim.item.wave
+def _fail_unwritten(run: _Pass, claim: ClaimedLetter, error: Exception) -> None:
+    """Fails a letter that could not be written.
+
+    Five in a row of one wave pause that wave's mail, and only that.
+    """
+    wave = claim.letter.wave
     run.unwritten[wave] = run.unwritten.get(wave, 0) + 1
-    reason = (
-        error.sentence
-        if isinstance(error, Refused)
-        else f"the letter could not be written ({type(error).__name__})"
+    if isinstance(error, Refused):
+        reason = error.sentence
+    else:
+        reason = f"the letter could not be written ({type(error).__name__})"
+    failure = DeliveryAttempt(DeliveryOutcome.FAILED, "", reason)
+    _store_outcome(run, _FinishedAttempt(claim, failure, has_begun=False))
+    if run.unwritten[wave] != FAULTS_IN_A_ROW:
+        return
+    pausing.pause_wave(
+        wave, f"five letters in a row could not be written: {reason}", actor=pausing.OF_ITSELF
     )
-    _settle(run, _Done(claim, DeliveryAttempt(DeliveryOutcome.FAILED, "", reason), begun=False))
-    if run.unwritten[wave] == FAULTS_IN_A_ROW:
-        pausing.pause_wave(
-            wave, f"five letters in a row could not be written: {reason}", actor=pausing.OF_ITSELF
-        )
-        said = (
-            f"The mail of {wave} is paused: five letters in a row could not be written. See:"
-            f" {SEE_MAIL} {wave}"
-        )
-        run.report.notes.append(said)
-        log.error(said)
-        raise_alarm(wave)
+    note = (
+        f"The mail of {wave} is paused: five letters in a row could not be written. See:"
+        f" {SEE_MAIL} {wave}"
+    )
+    run.report.notes.append(note)
+    log.error(note)
+    raise_alarm(wave)
 
 
-def _too_many_refusals(run: _Pass, left: Sequence[ClaimedLetter]) -> None:
-    leases.release_claims(left, run.limits)
+def _pause_after_refusals(run: _Pass, rest: Sequence[ClaimedLetter]) -> None:
+    """Pauses sending after too many refusals in a row; the rest of the batch waits."""
+    leases.release_claims(rest, run.limits)
     pausing.pause_sending("the mail server refused five letters in a row", actor=pausing.OF_ITSELF)
     run.report.problem = (
         f"The mail server refused five letters in a row, so sending is paused. See: {SEE_MAIL}"
@@ -302,114 +332,135 @@ def _too_many_refusals(run: _Pass, left: Sequence[ClaimedLetter]) -> None:
     log.error(run.report.problem)
 
 
-def _settle(run: _Pass, done: _Done | None) -> None:
-    if done:
+def _store_outcome(run: _Pass, finished: _FinishedAttempt | None) -> None:
+    """Stores and counts what came of an attempt, in a commit of its own; nothing for None."""
+    if finished:
         with transaction():
-            noted = _note(done)
-        if noted:
-            _count(run.report, done)
+            is_stored = _update_outcome(finished)
+        if is_stored:
+            _count_outcome(run.report, finished)
 
 
-def _note(done: _Done) -> bool:
-    """Writes down what came of an attempt; False when the lease is not ours any more."""
-    claim, attempt = done.claim, done.attempt
-    moment, tries = clock.now(), claim.item.attempts + done.begun
-    to, following = LetterState.READY, None
+def _update_outcome(finished: _FinishedAttempt) -> bool:
+    """Writes what came of an attempt into its row; False when the lease is not ours any more."""
+    claim, attempt = finished.claim, finished.attempt
+    now, tries = clock.now(), claim.letter.attempts + finished.has_begun
+    to, next_at = LetterState.READY, None
     match attempt.outcome:
         case DeliveryOutcome.SENT:
             to = LetterState.SENT
         case DeliveryOutcome.FAILED:
             to = LetterState.FAILED
         case DeliveryOutcome.LATER:
-            following = moment + timedelta(seconds=states.retry_delay(tries, random.random()))  # noqa: S311 - spreads retries, hides nothing
-        case DeliveryOutcome.LOST if not _is_tried_again(done):
+            next_at = now + _retry_delay(tries)
+        case DeliveryOutcome.LOST if not _is_tried_again(finished):
             to = LetterState.UNKNOWN
         case DeliveryOutcome.LOST:
-            following = moment + timedelta(seconds=states.retry_delay(tries, random.random()))  # noqa: S311
+            next_at = now + _retry_delay(tries)
         case _:  # the server is away, refuses us or dropped the line: the attempt does not count
-            following, tries = moment, claim.item.attempts
+            next_at, tries = now, claim.letter.attempts
     if attempt.slower:
         pausing.slow_down()
-    facts = {
+    values = {
         "to": to.value,
         "code": attempt.code or None,
         "reason": attempt.reason or None,
         "tries": tries,
-        "next": following,
-        "sent": moment if to is LetterState.SENT else None,
+        "next": next_at,
+        "sent": now if to is LetterState.SENT else None,
     }
-    return leases.update_claimed(claim, leases.STORE_OUTCOME, facts)
+    return leases.update_claimed(claim, leases.STORE_OUTCOME, values)
 
 
-def _is_tried_again(done: _Done) -> bool:
-    """Whether a letter of unknown outcome is sent once more: by its kind, but not for ever, for a server that never answers may have it."""
-    return (
-        letter_types()[done.claim.item.kind].again
-        and done.claim.item.attempts + 1 < MOST_UNANSWERED
-    )
+def _retry_delay(tries: int) -> timedelta:
+    seconds = states.retry_delay(tries, random.random())  # noqa: S311 - spreads retries, hides nothing
+    return timedelta(seconds=seconds)
 
 
-def _count(report: DeliveryReport, done: _Done) -> None:
-    kind, outcome = letter_types()[done.claim.item.kind], done.attempt.outcome
+def _is_tried_again(finished: _FinishedAttempt) -> bool:
+    """Whether a letter of unknown outcome is sent once more, as its type says.
+
+    Not for ever: a server that never answers may have it all the same.
+    """
+    tries = finished.claim.letter.attempts + 1
+    return finished.letter_type.is_sent_again and tries < MOST_UNANSWERED
+
+
+def _count_outcome(report: DeliveryReport, finished: _FinishedAttempt) -> None:
+    """Counts an outcome in the report; of a letter with confidential counts nothing at all.
+
+    Not even that one went: letters that only those get who have not answered would say by it that
+    there are such people.
+    """
+    outcome = finished.attempt.outcome
     report.reached_server |= outcome is DeliveryOutcome.SENT
-    if (
-        not kind.told
-    ):  # not even that one went: letters that only the silent get say by it that there are any
+    if not finished.letter_type.has_public_counts:
         return
     match outcome:
         case DeliveryOutcome.SENT:
             report.sent += 1
         case DeliveryOutcome.FAILED:
             report.failed += 1
-        case DeliveryOutcome.LOST if not _is_tried_again(done):
+        case DeliveryOutcome.LOST if not _is_tried_again(finished):
             report.unknown += 1
         case DeliveryOutcome.LATER | DeliveryOutcome.LOST:
             report.later += 1
 
 
 def _count_cancelled(report: DeliveryReport, claim: ClaimedLetter) -> None:
-    kind = letter_types()[claim.item.kind]
-    if kind.told and kind.to_staff:
+    """Counts a letter that was not due any more, if its type goes to staff and is public."""
+    letter_type = letter_types()[claim.letter.kind]
+    if letter_type.has_public_counts and letter_type.goes_to_staff:
         report.cancelled += 1
 
 
-def _server_problem(run: _Pass, attempt: DeliveryAttempt, left: Sequence[ClaimedLetter]) -> None:
-    """The server is away (tried again after a growing while) or refuses us (paused until somebody looks)."""
-    leases.release_claims(left, run.limits)
-    shown = f"{attempt.reason}{f' ({attempt.code})' if attempt.code else ''}"
+def _stop_for_server(run: _Pass, attempt: DeliveryAttempt, rest: Sequence[ClaimedLetter]) -> None:
+    """Ends the pass because the server is away or refuses us; the rest of the batch waits.
+
+    A server that is away is tried again after a growing while; one that refuses us pauses sending
+    until somebody looks.
+    """
+    leases.release_claims(rest, run.limits)
+    reason = f"{attempt.reason} ({attempt.code})" if attempt.code else attempt.reason
     if attempt.outcome is DeliveryOutcome.PAUSED:
-        pausing.pause_sending(shown, actor=pausing.OF_ITSELF)
-        run.report.problem = PAUSED.format(reason=shown)
+        pausing.pause_sending(reason, actor=pausing.OF_ITSELF)
+        run.report.problem = PAUSED.format(reason=reason)
         log.error(run.report.problem)
         return
     with transaction():
         if attempt.slower:
             pausing.slow_down()
         pausing.note_server_away(reached_before=run.report.reached_server)
-    run.report.problem = f"No mail left: {shown}. Nothing is lost; the next try follows by itself."
+    run.report.problem = f"No mail left: {reason}. Nothing is lost; the next try follows by itself."
 
 
-def _give_up(report: DeliveryReport) -> None:
-    for kind, wave in leases.give_up_expired():
-        said = (
-            f"{kind}: letters about {wave} could not be delivered in time and were given up. See:"
-            f" {SEE_MAIL} {wave}"
+def _give_up_expired(report: DeliveryReport) -> None:
+    """Gives up letters that waited too long, and tells administrators of their waves."""
+    for letter_type, wave in leases.give_up_expired():
+        note = (
+            f"{letter_type}: letters about {wave} could not be delivered in time and were given up."
+            f" See: {SEE_MAIL} {wave}"
         )
-        report.notes.append(said)
-        log.error(said)
-        if kind != ALARM:
+        report.notes.append(note)
+        log.error(note)
+        if letter_type != ALARM:
             raise_alarm(wave)
 
 
 @contextlib.contextmanager
-def _among_senders(config: Config, ahead: timedelta) -> Iterator[None]:
-    """On SQLite a sender that finds itself alone need not wait for the leases of those that died."""
+def _among_senders(config: Config, clock_offset: timedelta) -> Iterator[None]:
+    """Counts this process as a sender, on SQLite.
+
+    One that finds itself alone need not wait for the leases of those that died.
+    """
     if config.database_file is None:
         yield
         return
-    with among_senders(
-        config.folder / "senders.lock", lambda: leases.reclaim_abandoned(ahead, all_of_them=True)
-    ):
+
+    def reclaim_all() -> None:
+        leases.reclaim_abandoned(clock_offset, all_of_them=True)
+
+    with among_senders(config.folder / "senders.lock", reclaim_all):
         yield
 
 

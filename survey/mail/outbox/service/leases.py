@@ -1,4 +1,8 @@
-"""Leasing letters: which are ours to hand over, in whose turn, and every change under the lease that was given."""
+"""Leasing letters: which letters this process may hand over, and when.
+
+Every change of a leased letter names its lease, so a process that lost the lease changes nothing.
+Leases and turns are measured by the database's clock, which all machines share.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +32,7 @@ GIVEN_UP = "not delivered in time, so it was given up"
 class ClaimedLetter:
     """A leased letter with what makes its copies agree, and the turn in which it may leave."""
 
-    item: QueuedLetter
+    letter: QueuedLetter
     lease: str
     message_id: str
     date: datetime | None
@@ -37,69 +41,87 @@ class ClaimedLetter:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedBatch:
-    """What is ours now; when nothing is, the seconds until something may be (None: nothing waits for its turn)."""
+    """The letters that are leased to us now.
+
+    wait: when there are none, the seconds until there may be some; None: nothing waits for a turn.
+    """
 
     claims: Sequence[ClaimedLetter]
     wait: float | None = None
 
 
 def database_clock_offset() -> timedelta:
-    """How far the database's clock is ahead of ours: leases of several machines must be told by one clock. SQLite has ours."""
+    """How far the database's clock is ahead of ours; zero on SQLite, which has our clock.
+
+    Leases of several machines must be measured by one clock. A difference that the time of the
+    question alone explains counts as none.
+    """
     if db.session.get_bind().dialect.name == "sqlite":
         return timedelta(0)
-    begun = clock.machine_time()
-    theirs = db.session.scalars(select(func.clock_timestamp())).one()
+    asked_at = clock.machine_time()
+    database_time = db.session.scalars(select(func.clock_timestamp())).one()
     db.session.rollback()
-    ended = clock.machine_time()
-    ahead: timedelta = theirs.astimezone(UTC) - (begun + (ended - begun) / 2)
-    return ahead if abs(ahead) > NOISE + (ended - begun) / 2 else timedelta(0)
+    half_a_trip = (clock.machine_time() - asked_at) / 2
+    offset: timedelta = database_time.astimezone(UTC) - (asked_at + half_a_trip)
+    return offset if abs(offset) > NOISE + half_a_trip else timedelta(0)
 
 
 def claim_letters(
-    limits: SendingPace, ahead: timedelta, slack: timedelta = timedelta(0)
+    limits: SendingPace, clock_offset: timedelta, slack: timedelta = timedelta(0)
 ) -> ClaimedBatch:
-    """Leases the most urgent letters that are due, as many as the pace allows; none while sending is paused.
+    """Leases the most urgent letters that are due, as many as the pace allows.
 
+    Nothing is leased while sending is paused, the server is away, or the next turn is far off.
     `slack`: how far ahead a turn is drawn at least, where a commit takes longer than a turn lasts.
     """
     lease = random_id()
     with transaction():
         channel = channel_row()  # locked: the pace is shared by all machines
-        moment = clock.now() + ahead  # not before: the lock may have been waited for
-        if channel.paused_because or (channel.away_until and channel.away_until > clock.now()):
+        # Not read before: the lock may have been waited for.
+        database_now = clock.now() + clock_offset
+        is_away = channel.away_until and channel.away_until > clock.now()
+        if channel.paused_because or is_away:
             return ClaimedBatch(())
         share = pace.recovered_share(channel.share, channel.slowed_at, clock.now())
         space = pace.spacing(limits.per_minute, share)
-        turn = (
-            None
-            if space is None
-            else max(moment + slack, _honest(channel.next_turn, moment, space))
-        )
-        if turn is not None and turn - moment > LEASE / 2:
-            return ClaimedBatch(
-                (),
-                (
-                    (turn - moment).total_seconds() - LEASE.total_seconds() / 2
-                    if _something_waits(moment)
-                    else None
-                ),
-            )
-        most = min(BATCH if turn is None else 1, _left_today(limits.per_day))
-        found = _lease(lease, moment, turn, most) if most > 0 else []
-        if found:
-            _debit(channel, len(found), limits, turn + space if turn and space else None)
-        return ClaimedBatch(found)
+        turn = None
+        if space is not None:
+            possible_turn = _possible_turn(channel.next_turn, database_now, space)
+            turn = max(database_now + slack, possible_turn)
+        if turn is not None and turn - database_now > LEASE / 2:
+            return _claim_nothing_until(turn, database_now)
+        most = min(BATCH if turn is None else 1, _count_left_today(limits.per_day))
+        claims = _lease_letters(lease, database_now, turn, most) if most > 0 else []
+        if claims:
+            next_turn = turn + space if turn and space else None
+            _charge_budget(channel, len(claims), limits, next_turn)
+        return ClaimedBatch(claims)
 
 
-def _honest(next_turn: datetime | None, moment: datetime, space: timedelta) -> datetime:
-    """The next turn, unless it lies further ahead than any can be drawn: then a clock has gone back since."""
-    return moment if next_turn is None or next_turn - moment > LEASE / 2 + space else next_turn
+def _possible_turn(next_turn: datetime | None, now: datetime, space: timedelta) -> datetime:
+    """The next turn, or now where it lies further ahead than any can be drawn.
+
+    A clock has gone back since such a turn was drawn.
+    """
+    if next_turn is None or next_turn - now > LEASE / 2 + space:
+        return now
+    return next_turn
 
 
-def _lease(lease: str, moment: datetime, turn: datetime | None, most: int) -> list[ClaimedLetter]:
+def _claim_nothing_until(turn: datetime, now: datetime) -> ClaimedBatch:
+    """An empty batch: if a letter is due, wait until its turn is half a lease away."""
+    if not _has_due_letters(now):
+        return ClaimedBatch((), None)
+    return ClaimedBatch((), (turn - now).total_seconds() - LEASE.total_seconds() / 2)
+
+
+def _lease_letters(
+    lease: str, now: datetime, turn: datetime | None, most: int
+) -> list[ClaimedLetter]:
+    """Leases at most so many due letters, the most urgent first."""
     query = (
-        select(*_NEEDED)
-        .where(*_is_due(moment))
+        select(*_CLAIMED_COLUMNS)
+        .where(*_is_due(now))
         .order_by(OutboxRow.priority, OutboxRow.next_at, OutboxRow.id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -108,75 +130,69 @@ def _lease(lease: str, moment: datetime, turn: datetime | None, most: int) -> li
     if rows:
         ours = update(OutboxRow).where(OutboxRow.id.in_([row.id for row in rows]))
         connection().execute(
-            ours.values(
-                state=LetterState.LEASED.value, lease_token=lease, lease_until=moment + LEASE
-            )
+            ours.values(state=LetterState.LEASED.value, lease_token=lease, lease_until=now + LEASE)
         )
-    return [
-        ClaimedLetter(
-            QueuedLetter(
-                row.id, row.kind, row.wave, row.recipient, row.letter_version, row.attempts
-            ),
-            lease,
-            row.message_id,
-            row.date_header,
-            turn,
+    claims = []
+    for row in rows:
+        letter = QueuedLetter(
+            row.id, row.kind, row.wave, row.recipient, row.letter_version, row.attempts
         )
-        for row in rows
-    ]
+        claims.append(ClaimedLetter(letter, lease, row.message_id, row.date_header, turn))
+    return claims
 
 
-def _something_waits(moment: datetime) -> bool:
-    query = select(OutboxRow.id).where(*_is_due(moment)).limit(1)
+def _has_due_letters(now: datetime) -> bool:
+    query = select(OutboxRow.id).where(*_is_due(now)).limit(1)
     return db.session.scalar(query) is not None
 
 
-def _is_due(moment: datetime) -> tuple[ColumnElement[bool], ...]:
-    waits = or_(OutboxRow.wave.not_in(select(MailPauseRow.wave)), OutboxRow.kind == ALARM)
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Letters that may leave now, of the types that this program can write."""
+    is_not_paused = OutboxRow.wave.not_in(select(MailPauseRow.wave))
     return (
         OutboxRow.state == LetterState.READY.value,
-        OutboxRow.next_at <= moment,
+        OutboxRow.next_at <= now,
         OutboxRow.kind.in_(list(letter_types())),
-        waits,
+        or_(is_not_paused, OutboxRow.kind == ALARM),
     )
 
 
-def _left_today(per_day: int | None) -> int:
+def _count_left_today(per_day: int | None) -> int:
+    """How many letters may still be claimed today, where there is a limit a day."""
     if per_day is None:
         return BATCH
-    hour = _hour()
-    used = (
-        db.session.scalar(
-            select(func.sum(MailBudgetRow.used)).where(MailBudgetRow.hour > hour - HOURS_A_DAY)
-        )
-        or 0
-    )
+    is_of_today = MailBudgetRow.hour > _hour() - HOURS_A_DAY
+    used = db.session.scalar(select(func.sum(MailBudgetRow.used)).where(is_of_today)) or 0
     return max(0, per_day - int(used))
 
 
-def _debit(
+def _charge_budget(
     channel: MailChannelRow, number: int, limits: SendingPace, next_turn: datetime | None
 ) -> None:
+    """Notes the next turn, and counts letters for the day where there is a limit a day."""
     channel.next_turn = next_turn
-    if limits.per_day is not None:
-        row = upsert(MailBudgetRow).values(hour=_hour(), used=number)
-        added = row.on_conflict_do_update(
+    if limits.per_day is None:
+        return
+    row = upsert(MailBudgetRow).values(hour=_hour(), used=number)
+    connection().execute(
+        row.on_conflict_do_update(
             index_elements=["hour"], set_={"used": MailBudgetRow.used + number}
         )
-        connection().execute(added)
-        connection().execute(
-            delete(MailBudgetRow).where(MailBudgetRow.hour <= _hour() - HOURS_A_DAY)
-        )
+    )
+    is_past = MailBudgetRow.hour <= _hour() - HOURS_A_DAY
+    connection().execute(delete(MailBudgetRow).where(is_past))
 
 
 def _hour() -> int:
+    """The hour under way, counted from the epoch."""
     return int(clock.now().timestamp() // 3600)
 
 
 def release_claims(claims: Sequence[ClaimedLetter], limits: SendingPace) -> None:
     """Gives back what was claimed and not begun."""
     with transaction():
-        refund_budget(sum(update_claimed(one, RELEASE, {}) for one in claims), limits)
+        released = sum(update_claimed(claim, RELEASE, {}) for claim in claims)
+        refund_budget(released, limits)
 
 
 def put_off(claim: ClaimedLetter, limits: SendingPace) -> None:
@@ -187,7 +203,7 @@ def put_off(claim: ClaimedLetter, limits: SendingPace) -> None:
 
 
 def refund_budget(number: int, limits: SendingPace) -> None:
-    """Inside a transaction: letters that did not leave do not count for the day."""
+    """Takes letters that did not leave off the day's count, inside a transaction."""
     if limits.per_day is not None and number:
         query = update(MailBudgetRow).where(
             MailBudgetRow.hour == _hour(), MailBudgetRow.used >= number
@@ -195,80 +211,69 @@ def refund_budget(number: int, limits: SendingPace) -> None:
         connection().execute(query.values(used=MailBudgetRow.used - number))
 
 
-def reclaim_abandoned(ahead: timedelta, *, all_of_them: bool = False) -> None:
-    """Letters whose process is gone: leased ones wait again; of those being sent, the kind says whether to try again.
+def reclaim_abandoned(clock_offset: timedelta, *, all_of_them: bool = False) -> None:
+    """Takes letters back whose process is gone.
 
+    Leased ones wait again; of those being sent, the letter type says whether to try again.
     `all_of_them`: no other sender is alive, so no lease needs to be waited for.
     """
-    again = [name for name, kind in letter_types().items() if kind.again]
-    over = (
-        OutboxRow.lease_until.is_not(None)
-        if all_of_them
-        else OutboxRow.lease_until < clock.now() + ahead
-    )
+    sent_again = [name for name, letter_type in letter_types().items() if letter_type.is_sent_again]
+    is_abandoned: ColumnElement[bool]
+    if all_of_them:
+        is_abandoned = OutboxRow.lease_until.is_not(None)
+    else:
+        is_abandoned = OutboxRow.lease_until < clock.now() + clock_offset
     with transaction():
 
         def move(state: LetterState, where: ColumnElement[bool], to: LetterState) -> None:
-            query = update(OutboxRow).where(OutboxRow.state == state.value, over, where)
+            query = update(OutboxRow).where(OutboxRow.state == state.value, is_abandoned, where)
             connection().execute(query.values(state=to.value, lease_token=None, lease_until=None))
 
         move(LetterState.LEASED, OutboxRow.id.is_not(None), LetterState.READY)
-        move(LetterState.SENDING, OutboxRow.kind.in_(again), LetterState.READY)
-        move(LetterState.SENDING, OutboxRow.kind.not_in(again), LetterState.UNKNOWN)
+        move(LetterState.SENDING, OutboxRow.kind.in_(sent_again), LetterState.READY)
+        move(LetterState.SENDING, OutboxRow.kind.not_in(sent_again), LetterState.UNKNOWN)
 
 
 def give_up_expired() -> list[tuple[str, str]]:
-    """Letters that have waited longer than their kind lasts have failed; gives kind and wave of each, once."""
-    late = (OutboxRow.state == LetterState.READY.value, OutboxRow.give_up_at <= clock.now())
-    if db.session.scalar(select(OutboxRow.id).where(*late).limit(1)) is None:
+    """Fails letters that waited longer than their type lasts; gives each type and wave once."""
+    is_late = (OutboxRow.state == LetterState.READY.value, OutboxRow.give_up_at <= clock.now())
+    if db.session.scalar(select(OutboxRow.id).where(*is_late).limit(1)) is None:
         return []
     with transaction() as session:
-        found = session.execute(
-            select(OutboxRow.kind, OutboxRow.wave).where(*late).distinct()
-        ).all()
-        connection().execute(
-            update(OutboxRow)
-            .where(*late)
-            .values(state=LetterState.FAILED.value, last_reason=GIVEN_UP)
-        )
-        return [(kind, wave) for kind, wave in found]
+        query = select(OutboxRow.kind, OutboxRow.wave).where(*is_late).distinct()
+        types_and_waves = session.execute(query).all()
+        failed = {"state": LetterState.FAILED.value, "last_reason": GIVEN_UP}
+        connection().execute(update(OutboxRow).where(*is_late).values(**failed))
+        return [(letter_type, wave) for letter_type, wave in types_and_waves]
 
 
-_NEEDED = (
-    *(
-        OutboxRow.id,
-        OutboxRow.kind,
-        OutboxRow.wave,
-        OutboxRow.recipient,
-        OutboxRow.letter_version,
-        OutboxRow.attempts,
-    ),
-    *(OutboxRow.message_id, OutboxRow.date_header),
+_CLAIMED_COLUMNS = (
+    OutboxRow.id,
+    OutboxRow.kind,
+    OutboxRow.wave,
+    OutboxRow.recipient,
+    OutboxRow.letter_version,
+    OutboxRow.attempts,
+    OutboxRow.message_id,
+    OutboxRow.date_header,
 )
-_OURS = (OutboxRow.id == bindparam("row"), OutboxRow.lease_token == bindparam("lease"))
+_IS_OURS = (OutboxRow.id == bindparam("row"), OutboxRow.lease_token == bindparam("lease"))
+_IS_LEASED_TO_US = (*_IS_OURS, OutboxRow.state == LetterState.LEASED.value)
 _FREE = {"lease_token": None, "lease_until": None}
-RELEASE = (
-    update(OutboxRow)
-    .where(*_OURS, OutboxRow.state == LetterState.LEASED.value)
-    .values(state=LetterState.READY.value, **_FREE)
-)
+RELEASE = update(OutboxRow).where(*_IS_LEASED_TO_US).values(state=LetterState.READY.value, **_FREE)
 PUT_OFF = (
     update(OutboxRow)
-    .where(*_OURS, OutboxRow.state == LetterState.LEASED.value)
+    .where(*_IS_LEASED_TO_US)
     .values(
         state=LetterState.READY.value,
         next_at=bindparam("next", type_=OutboxRow.next_at.type),
         **_FREE,
     )
 )
-DROP = (
-    update(OutboxRow)
-    .where(*_OURS, OutboxRow.state == LetterState.LEASED.value)
-    .values(state=LetterState.CANCELLED.value, **_FREE)
-)
+DROP = update(OutboxRow).where(*_IS_LEASED_TO_US).values(state=LetterState.CANCELLED.value, **_FREE)
 BEGIN_SENDING = (
     update(OutboxRow)
-    .where(*_OURS, OutboxRow.state == LetterState.LEASED.value)
+    .where(*_IS_LEASED_TO_US)
     .values(
         state=LetterState.SENDING.value,
         attempts=OutboxRow.attempts + 1,
@@ -278,7 +283,7 @@ BEGIN_SENDING = (
 )
 STORE_OUTCOME = (
     update(OutboxRow)
-    .where(*_OURS)
+    .where(*_IS_OURS)
     .values(
         state=bindparam("to"),
         last_code=bindparam("code"),
@@ -291,7 +296,7 @@ STORE_OUTCOME = (
 )
 
 
-def update_claimed(claim: ClaimedLetter, statement: object, facts: Mapping[str, object]) -> bool:
+def update_claimed(claim: ClaimedLetter, statement: object, values: Mapping[str, object]) -> bool:
     """Changes a row that is still leased to us; False when it is not."""
-    given = {"row": claim.item.id, "lease": claim.lease, **facts}
-    return bool(connection().execute(statement, given).rowcount == 1)  # type: ignore[call-overload]
+    parameters = {"row": claim.letter.id, "lease": claim.lease, **values}
+    return bool(connection().execute(statement, parameters).rowcount == 1)  # type: ignore[call-overload]

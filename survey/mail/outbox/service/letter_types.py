@@ -1,4 +1,4 @@
-"""Kinds of letters: how urgent, what is promised, and who writes them."""
+"""Letter types: how urgent a letter is, whether its counts are public, and who writes it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from flask import Flask, current_app
 
-from survey.mail.rules.letter import Letter
+from survey.mail.rules.letter import Letter, LetterId
 
-ALARM = "alarm"  # the one kind that a pause of its wave does not hold up
+ALARM = "alarm"  # the one letter type that a pause of its wave does not hold up
 _EXTENSION = "candour_mail"
 
 
@@ -16,7 +16,7 @@ _EXTENSION = "candour_mail"
 class QueuedLetter:
     """A letter that is about to be written."""
 
-    id: str
+    id: LetterId
     kind: str
     wave: str
     recipient: str
@@ -30,7 +30,10 @@ class NotNow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PreparedLetter:
-    """A written letter, and what commit A must do: say whether it is still due, and store what must be stored."""
+    """A written letter, and what is called in the commit before it is handed over.
+
+    `store` says whether the letter is still due, and stores what must be stored with it.
+    """
 
     letter: Letter
     store: Callable[[], bool]
@@ -38,57 +41,70 @@ class PreparedLetter:
 
 @dataclass(frozen=True, slots=True)
 class LetterType:
-    """A kind of letter: how urgent, whether an unknown outcome is tried again, and who writes it (who gives None: not due any more).
+    """One letter type; each room registers those that it writes.
 
-    The numbers of a kind that is not `told` would say who has answered: they are shown nowhere, and its rows are forgotten.
-    One to staff that was not due any more is told as if sent, for why it was not is nobody's to know.
-    Of one that is `summed` the totals stay when its wave has been counted.
-    A letter that has not left after `lasts` is given up; without it, its writer says when it is not due any more.
+    priority: letters with a lower number leave first.
+    is_sent_again: whether a letter of which nobody knows whether it arrived is sent once more.
+    write: writes one letter; gives None for one that is not due any more.
+    has_public_counts: whether the counts may be shown. Where they would say who has answered,
+        they are confidential: shown nowhere, and the rows are deleted when the wave is counted.
+    goes_to_staff: a letter to staff that was not due any more is counted as sent in everything
+        that people see, for nobody may know why it was not due.
+    keeps_totals: whether totals of confidential letters stay once their wave has been counted.
+    lasts_for: a letter that has not left after this time is given up; without it, `write` says
+        when a letter is not due any more.
+    read: reads and stores at once what a batch of letters needs, and gives a `write` for them.
     """
 
     name: str
     priority: int
-    again: bool
+    is_sent_again: bool
     write: "Writer | None" = None
-    told: bool = True
-    to_staff: bool = True
-    summed: bool = False
-    lasts: timedelta | None = None
+    has_public_counts: bool = True
+    goes_to_staff: bool = True
+    keeps_totals: bool = False
+    lasts_for: timedelta | None = None
     read: "Reader | None" = None
 
-    def writer(self, items: Sequence[QueuedLetter]) -> "Writer":
-        """Who writes these letters: `write`, or whom `read` gives, after it has read and stored at once what a batch of them needs."""
-        found = self.read(items) if self.read else self.write
-        assert found, f"nobody writes letters of the kind {self.name!r}"
-        return found
+    def writer(self, letters: Sequence[QueuedLetter]) -> "Writer":
+        """The function that writes these letters: what `read` gives for them, or `write`."""
+        write = self.read(letters) if self.read else self.write
+        assert write, f"nobody writes letters of the kind {self.name!r}"
+        return write
 
 
 Writer = Callable[[QueuedLetter], PreparedLetter | None]
 Reader = Callable[[Sequence[QueuedLetter]], Writer]
 
 
-def register_letter_type(app: Flask, kind: LetterType) -> None:
-    """Makes a kind of letter known to the sender."""
-    app.extensions.setdefault(_EXTENSION, {})[kind.name] = kind
+def register_letter_type(app: Flask, letter_type: LetterType) -> None:
+    """Makes a letter type known to the sender."""
+    app.extensions.setdefault(_EXTENSION, {})[letter_type.name] = letter_type
 
 
 def letter_types() -> dict[str, LetterType]:
-    """Every kind that this program can write, by name."""
-    found: dict[str, LetterType] = current_app.extensions.get(_EXTENSION, {})
-    return found
+    """Every letter type that this program can write, by name."""
+    by_name: dict[str, LetterType] = current_app.extensions.get(_EXTENSION, {})
+    return by_name
 
 
-def has_public_counts(kind: str) -> bool:
-    """Whether the numbers of this kind may be shown; not those of a kind that this version does not know."""
-    known = letter_types().get(kind)
-    return known is not None and known.told
+def has_public_counts(letter_type: str) -> bool:
+    """Whether the counts of this letter type may be shown; never those of an unknown one."""
+    known_type = letter_types().get(letter_type)
+    return known_type is not None and known_type.has_public_counts
 
 
 def public_staff_types() -> list[str]:
-    """The names of the kinds that go to staff and whose numbers may be shown."""
-    return [name for name, kind in letter_types().items() if kind.told and kind.to_staff]
+    """The names of the letter types that go to staff and whose counts may be shown."""
+    return [
+        name
+        for name, letter_type in letter_types().items()
+        if letter_type.has_public_counts and letter_type.goes_to_staff
+    ]
 
 
 def confidential_types() -> list[str]:
-    """The names of the kinds whose numbers are told nowhere."""
-    return [name for name, kind in letter_types().items() if not kind.told]
+    """The names of the letter types whose counts are confidential: they are shown nowhere."""
+    return [
+        name for name, letter_type in letter_types().items() if not letter_type.has_public_counts
+    ]

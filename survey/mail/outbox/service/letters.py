@@ -1,4 +1,4 @@
-"""Letters that are queued: taking them back, what became of them, and what is kept of them afterwards."""
+"""Letters in the outbox: taking them back, what became of them, what is kept of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,120 +16,146 @@ from survey.mail.rules.states import LetterState
 from survey.mail.rules.wording import TAKEN_BACK
 
 KEPT = timedelta(days=30)
+_WAITING = (LetterState.READY.value, LetterState.LEASED.value)
+_MOVING = (*_WAITING, LetterState.SENDING.value)
+_NOT_ARRIVED = (LetterState.FAILED.value, LetterState.BOUNCED.value)
+_HANDED_OVER = (
+    LetterState.SENT.value,
+    LetterState.BOUNCED.value,
+    LetterState.FAILED.value,
+    LetterState.UNKNOWN.value,
+    LetterState.SENDING.value,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """Letters by kind and state, and why nothing goes out, if so; of kinds that are not told, only whether they are done."""
+    """Letters by type and state, and why nothing goes out, if so.
+
+    progress: of letter types with confidential counts, only whether they are done.
+    failures: the recipient and our reason, of letters with public counts.
+    """
 
     numbers: dict[str, dict[str, int]]
     progress: dict[str, str]
     paused_because: str | None
     failures: tuple[tuple[str, str], ...]
 
-    def counts(self, kind: str) -> dict[str, int]:
-        """The states of one kind."""
-        return self.numbers.get(kind, {})
+    def counts(self, letter_type: str) -> dict[str, int]:
+        """The numbers of one letter type by state."""
+        return self.numbers.get(letter_type, {})
 
 
-def cancel_letters(wave: str, kind: str | None = None, recipient: str | None = None) -> None:
-    """Takes back what waits for a wave, or of it one kind; what is being handed over runs its course.
+def cancel_letters(wave: str, letter_type: str | None = None, recipient: str | None = None) -> None:
+    """Takes back what waits for a wave, or only one letter type, or only one recipient's letters.
 
-    Of one `recipient`: their letter is not due any more, and looks like every other that was not.
+    What is being handed over runs its course. A letter of one `recipient` is not due any more, and
+    looks like every other that was not.
     """
-    waiting = [LetterState.READY.value, LetterState.LEASED.value]
-    query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_(waiting))
-    if kind:
-        query = query.where(OutboxRow.kind == kind)
+    query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_(_WAITING))
+    if letter_type:
+        query = query.where(OutboxRow.kind == letter_type)
     if recipient:
         query = query.where(OutboxRow.recipient == recipient)
     with transaction():
-        facts = {
+        cancelled = {
             "state": LetterState.CANCELLED.value,
             "last_reason": None if recipient else TAKEN_BACK,
             "last_code": None,
             "lease_token": None,
             "lease_until": None,
         }
-        connection().execute(query.values(**facts))
+        connection().execute(query.values(**cancelled))
 
 
 def delivery_status(wave: str | None = None) -> DeliveryStatus:
-    """Letters by kind and state; failures with our reason, for whoever looks after the mail."""
-    query = select(OutboxRow.kind, OutboxRow.state, func.count()).group_by(
-        OutboxRow.kind, OutboxRow.state
-    )
-    failed = select(OutboxRow.recipient, OutboxRow.last_reason, OutboxRow.last_code)
-    failed = failed.where(
-        OutboxRow.state.in_([LetterState.FAILED.value, LetterState.BOUNCED.value]),
-        OutboxRow.kind.not_in(confidential_types()),
+    """Letters by type and state; failures with our reason, for whoever looks after the mail."""
+    numbers = _numbers_by_state(wave)
+    progress = {}
+    for letter_type in confidential_types():
+        if letter_type in numbers:
+            is_moving = not numbers.pop(letter_type).keys().isdisjoint(_MOVING)
+            progress[letter_type] = GOING_OUT if is_moving else DONE
+    for letter_type, state, number in db.session.execute(_totals(wave)):
+        numbers.setdefault(letter_type, {})[state] = number
+    pause = channel_pause()
+    return DeliveryStatus(numbers, progress, pause[0] if pause else None, _failures(wave))
+
+
+def _numbers_by_state(wave: str | None) -> dict[str, dict[str, int]]:
+    """By letter type and state: how many letters there are, of one wave or all."""
+    columns = (OutboxRow.kind, OutboxRow.state)
+    query = select(*columns, func.count()).group_by(*columns)
+    if wave:
+        query = query.where(OutboxRow.wave == wave)
+    numbers: dict[str, dict[str, int]] = {}
+    for letter_type, state, number in db.session.execute(query):
+        numbers.setdefault(letter_type, {})[state] = number
+    return numbers
+
+
+def _failures(wave: str | None) -> tuple[tuple[str, str], ...]:
+    """Recipient and reason of letters that did not arrive; none with confidential counts."""
+    query = select(OutboxRow.recipient, OutboxRow.last_reason, OutboxRow.last_code)
+    query = query.where(
+        OutboxRow.state.in_(_NOT_ARRIVED), OutboxRow.kind.not_in(confidential_types())
     )
     if wave:
-        query, failed = query.where(OutboxRow.wave == wave), failed.where(OutboxRow.wave == wave)
-    numbers: dict[str, dict[str, int]] = {}
-    for kind, state, number in db.session.execute(query):
-        numbers.setdefault(kind, {})[state] = number
-    moving = {LetterState.READY.value, LetterState.LEASED.value, LetterState.SENDING.value}
-    progress = {
-        kind: GOING_OUT if moving & set(numbers.pop(kind)) else DONE
-        for kind in confidential_types()
-        if kind in numbers
-    }
-    for kind, state, number in db.session.execute(_totals(wave)):
-        numbers.setdefault(kind, {})[state] = number
-    paused = channel_pause()
-    failures = tuple(
+        query = query.where(OutboxRow.wave == wave)
+    return tuple(
         (recipient, f"{reason} ({code})" if code else str(reason))
-        for recipient, reason, code in db.session.execute(failed)
+        for recipient, reason, code in db.session.execute(query)
     )
-    return DeliveryStatus(numbers, progress, paused[0] if paused else None, failures)
 
 
 def oldest_due_at() -> datetime | None:
-    """Since when the oldest letter that could have gone is due; kinds that are not told stay aside, their time would count them."""
+    """Since when the oldest letter that could have gone is due.
+
+    Letters with confidential counts are left out: their time would count them.
+    """
     query = select(func.min(OutboxRow.next_at)).where(
         OutboxRow.state == LetterState.READY.value, OutboxRow.kind.not_in(confidential_types())
     )
-    found: datetime | None = db.session.scalar(query)
-    return found if found and found <= clock.now() else None
+    due_at: datetime | None = db.session.scalar(query)
+    return due_at if due_at and due_at <= clock.now() else None
 
 
-def is_queued(wave: str, kind: str, number: int = 1) -> bool:
-    """Whether a letter of this kind and number was ever queued for this wave."""
-    numbered = OutboxRow.dedupe_key.startswith(f"{wave}:{kind}:{number}:", autoescape=True)
-    return (
-        db.session.scalar(
-            select(OutboxRow.id)
-            .where(OutboxRow.wave == wave, OutboxRow.kind == kind, numbered)
-            .limit(1)
-        )
-        is not None
+def is_queued(wave: str, letter_type: str, number: int = 1) -> bool:
+    """Whether a letter of this type and number was ever queued for this wave."""
+    prefix = f"{wave}:{letter_type}:{number}:"
+    query = select(OutboxRow.id).where(
+        OutboxRow.wave == wave,
+        OutboxRow.kind == letter_type,
+        OutboxRow.dedupe_key.startswith(prefix, autoescape=True),
     )
+    return db.session.scalar(query.limit(1)) is not None
 
 
 def recipients_lately_written_to(wave: str, since: datetime, until: datetime) -> frozenset[str]:
-    """Recipients for whom a letter of this wave still waits or was handed over meanwhile, of whatever kind. For reminding only.
+    """Recipients with a letter of this wave that waits or was handed over in this time.
 
-    Of a letter whose outcome nobody knows, the moment when it was handed over counts.
+    Letters of whatever type; for reminding only. Of a letter whose outcome nobody knows, the moment
+    when it was handed over counts.
     """
-    waits = OutboxRow.state.in_(
-        [LetterState.READY.value, LetterState.LEASED.value, LetterState.SENDING.value]
-    )
-    at = case(
+    handed_over_at = case(
         (OutboxRow.state == LetterState.UNKNOWN.value, OutboxRow.date_header),
         else_=OutboxRow.sent_at,
     )
+    is_recent = (handed_over_at > since) & (handed_over_at <= until)
     query = select(OutboxRow.recipient).where(
-        OutboxRow.wave == wave, waits | ((at > since) & (at <= until))
+        OutboxRow.wave == wave, OutboxRow.state.in_(_MOVING) | is_recent
     )
     return frozenset(db.session.scalars(query))
 
 
 def forget_confidential_letters(wave: str, *, sum_up: bool = False) -> None:
-    """Inside the counting transaction: letters that only those who had not answered got leave no row behind, at most totals."""
+    """Deletes letters with confidential counts, inside the counting transaction.
+
+    Only those got them who had not answered, so no row may stay behind; `sum_up` keeps totals.
+    """
     with transaction():
         if sum_up:
-            _sum_up(wave)
+            _store_totals(wave)
         connection().execute(
             delete(OutboxRow).where(
                 OutboxRow.wave == wave, OutboxRow.kind.in_(confidential_types())
@@ -137,43 +163,46 @@ def forget_confidential_letters(wave: str, *, sum_up: bool = False) -> None:
         )
 
 
-def _sum_up(wave: str) -> None:
-    """Totals of what the server heard of; how many were taken back is not kept, for it would say how many answered meanwhile."""
-    summed = [name for name, kind in letter_types().items() if kind.summed]
-    heard = [
-        state.value
-        for state in (
-            LetterState.SENT,
-            LetterState.BOUNCED,
-            LetterState.FAILED,
-            LetterState.UNKNOWN,
-            LetterState.SENDING,
-        )
+def _store_totals(wave: str) -> None:
+    """Stores totals of what the server heard of, for the letter types that keep them.
+
+    How many were taken back is not kept: it would say how many answered meanwhile. A letter on its
+    way counts as unknown, for nobody will hear of it.
+    """
+    types_with_totals = [
+        name for name, letter_type in letter_types().items() if letter_type.keeps_totals
     ]
-    state = case(
+    final_state = case(
         (OutboxRow.state == LetterState.SENDING.value, LetterState.UNKNOWN.value),
         else_=OutboxRow.state,
-    )  # on its way: nobody will hear
-    query = select(OutboxRow.kind, state, func.count()).group_by(OutboxRow.kind, state)
-    query = query.where(
-        OutboxRow.wave == wave, OutboxRow.kind.in_(summed), OutboxRow.state.in_(heard)
     )
+    query = select(OutboxRow.kind, final_state, func.count()).where(
+        OutboxRow.wave == wave,
+        OutboxRow.kind.in_(types_with_totals),
+        OutboxRow.state.in_(_HANDED_OVER),
+    )
+    query = query.group_by(OutboxRow.kind, final_state)
     rows = [
-        {"wave": wave, "kind": kind, "state": state, "number": number}
-        for kind, state, number in db.session.execute(query)
+        {"wave": wave, "kind": letter_type, "state": state, "number": number}
+        for letter_type, state, number in db.session.execute(query)
     ]
     if rows:
         db.session.execute(insert(LetterTotalRow), rows)
 
 
 def _totals(wave: str | None) -> Select[str, str, int]:
+    """The totals that are kept of confidential letters, of one wave or all."""
     query = select(LetterTotalRow.kind, LetterTotalRow.state, func.sum(LetterTotalRow.number))
-    query = query.where(LetterTotalRow.wave == wave) if wave else query
+    if wave:
+        query = query.where(LetterTotalRow.wave == wave)
     return query.group_by(LetterTotalRow.kind, LetterTotalRow.state)
 
 
 def erase_recipients(recipients: Sequence[str]) -> None:
-    """Takes the recipients out of their letters' rows, for whoever is erased; what waits for them is not due any more."""
+    """Takes erased recipients out of their letters' rows.
+
+    What waits for them is not due any more.
+    """
     with transaction():
         query = update(OutboxRow).where(OutboxRow.recipient.in_(list(recipients)))
         connection().execute(
@@ -181,17 +210,24 @@ def erase_recipients(recipients: Sequence[str]) -> None:
         )
 
 
-def erase_old_recipients(wave: str, closed_at: datetime, moment: datetime) -> None:
-    """Takes the recipients out of a wave's letters 30 days after its close; out of those that came later, 30 days after they left."""
-    if moment - closed_at < KEPT:
+def erase_old_recipients(wave: str, closed_at: datetime, now: datetime) -> None:
+    """Takes the recipients out of a wave's letters 30 days after its close.
+
+    Out of letters that came later (those that last a fixed time), 30 days after they left.
+    """
+    if now - closed_at < KEPT:
         return
-    bound = [name for name, kind in letter_types().items() if kind.lasts is None]
-    last = func.coalesce(OutboxRow.sent_at, OutboxRow.date_header, OutboxRow.next_at)
-    old = or_(OutboxRow.kind.in_(bound), and_(OutboxRow.kind.not_in(bound), last < moment - KEPT))
-    theirs = (OutboxRow.wave == wave, OutboxRow.recipient != "", old)
-    if db.session.scalar(select(OutboxRow.id).where(*theirs).limit(1)) is not None:
-        with transaction():
-            query = update(OutboxRow).where(*theirs)
-            connection().execute(
-                query.values(recipient="", dedupe_key=literal("ended:").concat(OutboxRow.id))
-            )
+    bound_to_wave = [
+        name for name, letter_type in letter_types().items() if letter_type.lasts_for is None
+    ]
+    is_bound = OutboxRow.kind.in_(bound_to_wave)
+    left_at = func.coalesce(OutboxRow.sent_at, OutboxRow.date_header, OutboxRow.next_at)
+    is_old = or_(is_bound, and_(OutboxRow.kind.not_in(bound_to_wave), left_at < now - KEPT))
+    which = (OutboxRow.wave == wave, OutboxRow.recipient != "", is_old)
+    if db.session.scalar(select(OutboxRow.id).where(*which).limit(1)) is None:
+        return
+    with transaction():
+        query = update(OutboxRow).where(*which)
+        connection().execute(
+            query.values(recipient="", dedupe_key=literal("ended:").concat(OutboxRow.id))
+        )

@@ -1,7 +1,8 @@
-"""What people may see of the outbox, and what they may do about it: how far the letters are, which failed, retry, take back, pause.
+"""What people may see of the outbox, and what they may do about it.
 
-Nothing here tells a number or a recipient of a kind that is not told, or of a kind that this version does not know; and a
-letter that was not due any more is told as if sent.
+How far the letters are, which failed; retry, take back, pause. Nothing here shows a number or a
+recipient of a letter type with confidential counts, or of one that this version does not know. A
+letter that was not due any more is shown as if sent.
 """
 
 from collections import Counter
@@ -36,27 +37,36 @@ from survey.mail.outbox.service.letter_types import (
 from survey.mail.outbox.service.pausing import paused_waves
 from survey.mail.outbox.tables import LetterTotalRow, MailChannelRow, OutboxRow
 from survey.mail.rules import wording
+from survey.mail.rules.letter import LetterId, Recipient
 from survey.mail.rules.states import LetterState
 from survey.mail.rules.wording import TAKEN_BACK, MailPause, StateCounts, StatedPace
 from survey.mail.smtp.rules.presets import pace_for
 
 _Numbers = Select[str, str, bool, bool, bool, int] | CompoundSelect[str, str, bool, bool, bool, int]
-_MOVING = (LetterState.READY.value, LetterState.LEASED.value, LetterState.SENDING.value)
+_WAITING = (LetterState.READY.value, LetterState.LEASED.value)
+_MOVING = (*_WAITING, LetterState.SENDING.value)
 _NOT_ARRIVED = (LetterState.FAILED.value, LetterState.BOUNCED.value)
+_RECIPIENTS_A_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
 class LetterCounts:
-    """How far the letters are: counts by kind, words for kinds whose numbers are not told, names of kinds nobody here can write."""
+    """How far the letters are.
+
+    counts: by letter type with public counts.
+    confidential: by letter type with confidential counts, in words: going out or done.
+    unknown_kinds: letter types that this version cannot write.
+    later: of those that wait, how many were put off by the server.
+    """
 
     counts: dict[str, StateCounts]
-    quiet: dict[str, str]
+    confidential: dict[str, str]
     unknown_kinds: tuple[str, ...]
-    later: int = 0  # of those that wait, how many were put off by the server
+    later: int = 0
 
-    def of(self, kind: str) -> StateCounts:
-        """The counts of one kind."""
-        return self.counts.get(kind, StateCounts())
+    def of(self, letter_type: str) -> StateCounts:
+        """The counts of one letter type."""
+        return self.counts.get(letter_type, StateCounts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,57 +81,71 @@ class ChannelState:
 class NotArrived:
     """One letter that did not arrive; whom it was for is a reference."""
 
-    id: str
+    id: LetterId
     kind: str
-    recipient: str
+    recipient: Recipient
     state: str
     why: str
     advice: str
 
 
 def letter_counts(wave: str | None = None) -> LetterCounts:
-    """How far the letters of a wave, or all letters, are; of a wave also what is kept of quiet kinds."""
-    kinds = letter_types()
+    """How far the letters of a wave, or all letters, are.
+
+    Of a wave also the totals that are kept of letters with confidential counts.
+    """
+    known_types = letter_types()
     numbers: dict[str, dict[str, int]] = {}
-    moving: dict[str, bool] = {}
-    unknown: set[str] = set()
+    is_moving: dict[str, bool] = {}  # by letter type with confidential counts
+    unknown_types: set[str] = set()
     put_off = 0
-    for kind, state, is_back, is_later, is_sum, number in db.session.execute(_by_kind(wave)):
-        if kind not in kinds:
-            unknown |= {kind} if state in _MOVING and not is_sum else set()
-        elif is_sum:
-            numbers.setdefault(kind, {})[state] = number
-        elif kinds[kind].told:
-            name = wording.public_state(
-                state, TAKEN_BACK if is_back or not kinds[kind].to_staff else None
-            )
-            numbers.setdefault(kind, {}).setdefault(name, 0)
-            numbers[kind][name] += number
-            put_off += number if is_later else 0
+    rows = db.session.execute(_numbers_by_type(wave))
+    for name, state, is_taken_back, is_put_off, is_total, number in rows:
+        letter_type = known_types.get(name)
+        if letter_type is None:
+            if state in _MOVING and not is_total:
+                unknown_types.add(name)
+        elif is_total:
+            numbers.setdefault(name, {})[state] = number
+        elif letter_type.has_public_counts:
+            # A letter to staff that was cancelled counts as sent, unless it was taken back.
+            may_be_cancelled = is_taken_back or not letter_type.goes_to_staff
+            public_state = wording.public_state(state, TAKEN_BACK if may_be_cancelled else None)
+            by_state = numbers.setdefault(name, {})
+            by_state[public_state] = by_state.get(public_state, 0) + number
+            if is_put_off:
+                put_off += number
         else:
-            moving[kind] = moving.get(kind, False) or state in _MOVING
-    return LetterCounts(
-        {kind: wording.counts_by_state(states) for kind, states in sorted(numbers.items())},
-        {kind: GOING_OUT if is_moving else DONE for kind, is_moving in sorted(moving.items())},
-        tuple(sorted(unknown)),
-        put_off,
-    )
+            is_moving[name] = is_moving.get(name, False) or state in _MOVING
+    counts = {name: wording.counts_by_state(by_state) for name, by_state in sorted(numbers.items())}
+    confidential = {
+        name: GOING_OUT if moving else DONE for name, moving in sorted(is_moving.items())
+    }
+    return LetterCounts(counts, confidential, tuple(sorted(unknown_types)), put_off)
 
 
-def _by_kind(wave: str | None) -> _Numbers:
-    """Numbers of letters by kind and state, whether taken back, put off, or the sum that is kept of a wave."""
-    taken_back = (OutboxRow.state == LetterState.CANCELLED.value) & (
+def _numbers_by_type(wave: str | None) -> _Numbers:
+    """Numbers of letters by type and state.
+
+    Three marks follow type and state: taken back; put off; a total that is kept of a counted wave.
+    """
+    is_taken_back = (OutboxRow.state == LetterState.CANCELLED.value) & (
         func.coalesce(OutboxRow.last_reason, "") == TAKEN_BACK
     )
-    later = (OutboxRow.state == LetterState.READY.value) & (OutboxRow.next_at > now())
-    columns = (OutboxRow.kind, OutboxRow.state, taken_back.label("back"), later.label("later"))
+    is_put_off = (OutboxRow.state == LetterState.READY.value) & (OutboxRow.next_at > now())
+    columns = (
+        OutboxRow.kind,
+        OutboxRow.state,
+        is_taken_back.label("back"),
+        is_put_off.label("later"),
+    )
     query = select(*columns, false().label("sum"), func.count()).group_by(*columns)
     if not wave:
         return query
-    sums = select(
+    totals = select(
         LetterTotalRow.kind, LetterTotalRow.state, false(), false(), true(), LetterTotalRow.number
     )
-    return query.where(OutboxRow.wave == wave).union_all(sums.where(LetterTotalRow.wave == wave))
+    return query.where(OutboxRow.wave == wave).union_all(totals.where(LetterTotalRow.wave == wave))
 
 
 def channel_state() -> ChannelState:
@@ -130,9 +154,8 @@ def channel_state() -> ChannelState:
     if row is None:
         return ChannelState()
     pause = MailPause(row.paused_because, row.paused_at) if row.paused_because else None
-    return ChannelState(
-        pause, row.away_until if row.away_until and row.away_until > now() else None
-    )
+    is_away = row.away_until and row.away_until > now()
+    return ChannelState(pause, row.away_until if is_away else None)
 
 
 def stated_pace() -> StatedPace:
@@ -141,108 +164,120 @@ def stated_pace() -> StatedPace:
     limits = pace_for(config.mail_url, config.mail_per_minute)
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
     share = recovered_share(row.share, row.slowed_at, now()) if row else 1.0
+    per_minute, because = limits.per_minute, ""
     if share < 1:
-        return StatedPace(
-            max(1, round((limits.per_minute or ASSUMED) * share)),
-            limits.per_day,
-            "the mail server asked for fewer",
-        )
-    if config.mail_per_minute:
-        return StatedPace(limits.per_minute, limits.per_day, "as your settings say")
-    return StatedPace(
-        limits.per_minute,
-        limits.per_day,
-        "what this mail server allows" if limits.per_minute else "",
-    )
+        per_minute = max(1, round((limits.per_minute or ASSUMED) * share))
+        because = "the mail server asked for fewer"
+    elif config.mail_per_minute:
+        because = "as your settings say"
+    elif limits.per_minute:
+        because = "what this mail server allows"
+    return StatedPace(per_minute, limits.per_day, because)
 
 
-def not_arrived(wave: str, kind: str) -> tuple[NotArrived, ...]:
-    """The letters of a told kind that failed or came back, in no order that tells a time."""
-    if not has_public_counts(kind):
+def not_arrived(wave: str, letter_type: str) -> tuple[NotArrived, ...]:
+    """The letters of a type that failed or came back, in no order that tells a time.
+
+    None where the counts of this type are confidential.
+    """
+    if not has_public_counts(letter_type):
         return ()
     query = (
         select(OutboxRow)
-        .where(_theirs(wave, kind), OutboxRow.state.in_(_NOT_ARRIVED))
+        .where(_is_of(wave, letter_type), OutboxRow.state.in_(_NOT_ARRIVED))
         .order_by(OutboxRow.id)
     )
     return tuple(
         NotArrived(
-            row.id,
-            row.kind,
-            row.recipient,
-            row.state,
-            wording.reason_in_words(row.last_reason, row.last_code),
-            wording.advice(row.state, row.last_code),
+            id=row.id,
+            kind=row.kind,
+            recipient=row.recipient,
+            state=row.state,
+            why=wording.reason_in_words(row.last_reason, row.last_code),
+            advice=wording.advice(row.state, row.last_code),
         )
         for row in db.session.scalars(query)
     )
 
 
-def public_states(recipients: Sequence[str], kind: str) -> dict[str, str]:
-    """By recipient: the state of their letter of a told kind, as it may be told."""
-    found: dict[str, str] = {}
-    for at in range(0, len(recipients) if has_public_counts(kind) else 0, 500):
-        query = select(OutboxRow.recipient, OutboxRow.state, OutboxRow.last_reason)
-        query = query.where(
-            OutboxRow.recipient.in_(recipients[at : at + 500]), OutboxRow.kind == kind
+def public_states(recipients: Sequence[str], letter_type: str) -> dict[str, str]:
+    """By recipient: the state of their newest letter of a type, as it may be shown.
+
+    Empty where the counts of this type are confidential.
+    """
+    states: dict[str, str] = {}
+    if not has_public_counts(letter_type):
+        return states
+    for start in range(0, len(recipients), _RECIPIENTS_A_QUERY):
+        some_recipients = recipients[start : start + _RECIPIENTS_A_QUERY]
+        query = (
+            select(OutboxRow.recipient, OutboxRow.state, OutboxRow.last_reason)
+            .where(OutboxRow.recipient.in_(some_recipients), OutboxRow.kind == letter_type)
+            .order_by(OutboxRow.letter_version)  # the newest comes last, and stays
         )
-        query = query.order_by(OutboxRow.letter_version)  # of several the newest
-        found |= {
-            recipient: wording.public_state(state, reason)
-            for recipient, state, reason in db.session.execute(query)
-        }
-    return found
+        for recipient, state, reason in db.session.execute(query):
+            states[recipient] = wording.public_state(state, reason)
+    return states
 
 
-def failure_reasons(wave: str, kind: str) -> dict[str, int]:
-    """Why letters of a told kind did not arrive, and how many for each reason; no name, no address."""
-    return dict(Counter(letter.why for letter in not_arrived(wave, kind)).most_common())
+def failure_reasons(wave: str, letter_type: str) -> dict[str, int]:
+    """Why letters of a type did not arrive, and how many for each reason; no name, no address.
+
+    Empty where the counts of this type are confidential.
+    """
+    return dict(Counter(letter.why for letter in not_arrived(wave, letter_type)).most_common())
 
 
 def failed_counts() -> dict[str, dict[str, int]]:
-    """By wave and told kind: how many letters failed or came back."""
+    """By wave and letter type with public counts: how many letters failed or came back."""
     columns = (OutboxRow.wave, OutboxRow.kind)
-    found: dict[str, dict[str, int]] = {}
-    for wave, kind, number in db.session.execute(
+    query = (
         select(*columns, func.count())
         .where(OutboxRow.state.in_(_NOT_ARRIVED))
         .group_by(*columns)
         .order_by(*columns)
-    ):
-        if has_public_counts(kind):
-            found.setdefault(wave, {})[kind] = number
-    return found
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for wave, letter_type, number in db.session.execute(query):
+        if has_public_counts(letter_type):
+            counts.setdefault(wave, {})[letter_type] = number
+    return counts
 
 
-def retry_letters(wave: str, kind: str, letter: str | None = None, *, actor: str) -> int:
-    """Puts what failed or came back in the queue again, one letter or all of a told kind; says how many that were.
+def retry_letters(wave: str, letter_type: str, letter_id: str | None = None, *, actor: str) -> int:
+    """Queues again what failed or came back, one letter or all of a type; says how many.
 
-    Pressed twice, the second finds nothing. Whether a letter is still due is looked at when it leaves, and tells nobody.
+    None where the counts of this type are confidential. Pressed twice, the second finds nothing.
+    Whether a letter is still due is looked at when it leaves, and nobody is told.
     """
-    if not has_public_counts(kind):
+    if not has_public_counts(letter_type):
         return 0
-    which = update(OutboxRow).where(_theirs(wave, kind), OutboxRow.state.in_(_NOT_ARRIVED))
-    if letter is not None:
-        which = which.where(OutboxRow.id == letter)
+    query = update(OutboxRow).where(_is_of(wave, letter_type), OutboxRow.state.in_(_NOT_ARRIVED))
+    if letter_id is not None:
+        query = query.where(OutboxRow.id == letter_id)
     with transaction():
-        again = {
+        queued_again = {
             "state": LetterState.READY.value,
             "next_at": now(),
             "give_up_at": None,
             "bounced_at": None,
         }
-        number = int(connection().execute(which.values(**again)).rowcount)
+        number = int(connection().execute(query.values(**queued_again)).rowcount)
         if number:
-            record("mail queued again", {"wave": wave, "kind": kind, "letters": number}, actor)
+            entry = {"wave": wave, "kind": letter_type, "letters": number}
+            record("mail queued again", entry, actor)
     return number
 
 
-def supersede_letter(kind: str, recipient: str) -> None:
-    """Inside the transaction that sends somebody another letter instead: the one that failed or came back is settled."""
+def supersede_letter(letter_type: str, recipient: str) -> None:
+    """Cancels a letter that failed or came back.
+
+    Inside the transaction that sends its recipient another letter instead.
+    """
     with transaction():
         query = update(OutboxRow).where(
             OutboxRow.recipient == recipient,
-            OutboxRow.kind == kind,
+            OutboxRow.kind == letter_type,
             OutboxRow.state.in_(_NOT_ARRIVED),
         )
         connection().execute(
@@ -250,80 +285,81 @@ def supersede_letter(kind: str, recipient: str) -> None:
         )
 
 
-def withdraw_letters(wave: str, kinds: Sequence[str], *, actor: str) -> int:
-    """Takes back what waits of these kinds, for good; what is being handed over runs its course. Says how many of the told ones."""
-    number = 0
+def withdraw_letters(wave: str, letter_types: Sequence[str], *, actor: str) -> int:
+    """Takes back for good what waits of these letter types; says how many with public counts.
+
+    What is being handed over runs its course.
+    """
+    taken_back = {
+        "state": LetterState.CANCELLED.value,
+        "last_reason": TAKEN_BACK,
+        "last_code": None,
+        "lease_token": None,
+        "lease_until": None,
+    }
+    public_number = 0
     with transaction():
-        for kind in kinds:
+        for letter_type in letter_types:
             query = update(OutboxRow).where(
-                _theirs(wave, kind),
-                OutboxRow.state.in_((LetterState.READY.value, LetterState.LEASED.value)),
+                _is_of(wave, letter_type), OutboxRow.state.in_(_WAITING)
             )
-            facts = {
-                "state": LetterState.CANCELLED.value,
-                "last_reason": TAKEN_BACK,
-                "last_code": None,
-                "lease_token": None,
-                "lease_until": None,
-            }
-            found = int(connection().execute(query.values(**facts)).rowcount)
-            number += found if has_public_counts(kind) else 0
-        record("waiting mail cancelled", {"wave": wave, "letters": number}, actor)
-    return number
+            number = int(connection().execute(query.values(**taken_back)).rowcount)
+            if has_public_counts(letter_type):
+                public_number += number
+        record("waiting mail cancelled", {"wave": wave, "letters": public_number}, actor)
+    return public_number
 
 
 def erase_delivery_traces(wave: str) -> None:
-    """Inside the counting transaction: sent letters keep nothing that one which was not needed any more would lack.
+    """Makes letters that were sent and letters that were not needed alike, inside the counting.
 
-    Else such a letter, which its person's answer may have made needless, could be told by its state for ever.
+    A letter that its person's answer may have made needless could else be told by its row for
+    ever. So all of them are `sent` and keep no time and no reason. The rows are also inserted
+    anew: the order in which they lie would tell which were needless.
     """
-    ours = (OutboxRow.wave == wave, OutboxRow.kind.in_(public_staff_types()))
-    needless = (
+    of_wave = (OutboxRow.wave == wave, OutboxRow.kind.in_(public_staff_types()))
+    is_sent = OutboxRow.state == LetterState.SENT.value
+    is_needless = (
         OutboxRow.state == LetterState.CANCELLED.value,
         func.coalesce(OutboxRow.last_reason, "") != TAKEN_BACK,
     )
-    facts = {
+    without_traces = {
         "sent_at": None,
         "date_header": None,
         "attempts": 1,
         "last_code": None,
         "last_reason": None,
     }
+    needless_as_sent = (
+        update(OutboxRow).where(*of_wave, *is_needless).values(state=LetterState.SENT.value)
+    )
     with transaction():
-        server = connection()
-        server.execute(
-            update(OutboxRow).where(*ours, *needless).values(state=LetterState.SENT.value)
-        )
-        server.execute(
-            update(OutboxRow)
-            .where(*ours, OutboxRow.state == LetterState.SENT.value)
-            .values(**facts)
-        )
-        rows = (
-            server.execute(select(OutboxRow.__table__).where(*ours).order_by(OutboxRow.id))
-            .mappings()
-            .all()
-        )
-        server.execute(
-            delete(OutboxRow).where(*ours)
-        )  # and in anew: the order in which rows lie would tell which were needless
+        execute = connection().execute
+        execute(needless_as_sent)
+        execute(update(OutboxRow).where(*of_wave, is_sent).values(**without_traces))
+        query = select(OutboxRow.__table__).where(*of_wave).order_by(OutboxRow.id)
+        rows = execute(query).mappings().all()
+        execute(delete(OutboxRow).where(*of_wave))
         if rows:
-            server.execute(insert(OutboxRow), [dict(row) for row in rows])
+            execute(insert(OutboxRow), [dict(row) for row in rows])
 
 
-def confidential_totals(wave: str, kind: str) -> dict[str, int]:
-    """What became of letters whose numbers were told nowhere while their wave was open; nothing of a void wave."""
+def confidential_totals(wave: str, letter_type: str) -> dict[str, int]:
+    """By state: letters of a counted wave whose counts were confidential while it was open.
+
+    Empty for a void wave.
+    """
     query = select(LetterTotalRow.state, LetterTotalRow.number).where(
-        LetterTotalRow.wave == wave, LetterTotalRow.kind == kind
+        LetterTotalRow.wave == wave, LetterTotalRow.kind == letter_type
     )
     return dict(sorted((state, number) for state, number in db.session.execute(query)))
 
 
 def pause_of(wave: str) -> MailPause | None:
     """Why and since when the mail of one wave is paused, if it is."""
-    found = paused_waves().get(wave)
-    return MailPause(*found) if found else None
+    pause = paused_waves().get(wave)
+    return MailPause(*pause) if pause else None
 
 
-def _theirs(wave: str, kind: str) -> ColumnElement[bool]:
-    return (OutboxRow.wave == wave) & (OutboxRow.kind == kind)
+def _is_of(wave: str, letter_type: str) -> ColumnElement[bool]:
+    return (OutboxRow.wave == wave) & (OutboxRow.kind == letter_type)

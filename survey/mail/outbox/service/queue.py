@@ -15,55 +15,64 @@ from survey.mail.outbox.service.pausing import upsert
 from survey.mail.outbox.tables import OutboxRow
 from survey.mail.rules.states import LetterState
 
+_ROWS_A_STATEMENT = 500
+
 
 def queue_letters(
-    kind: str, wave: str, recipients: Sequence[str], *, number: int = 1, letter_version: int = 1
+    letter_type: str,
+    wave: str,
+    recipients: Sequence[str],
+    *,
+    number: int = 1,
+    letter_version: int = 1,
 ) -> None:
-    """Queues one letter per recipient inside the caller's transaction; one that is queued already is left as it is."""
-    known = letter_types()[kind]
+    """Queues one letter per recipient inside the caller's transaction.
+
+    A letter that is queued already, by wave, type, number and recipient, is left as it is.
+    """
+    priority = letter_types()[letter_type].priority
+    lasts_for = letter_types()[letter_type].lasts_for
     domain = wire_domain(parseaddr(current_app.config["CANDOUR"].mail_from)[1])
-    moment = clock.now()
+    now = clock.now()
+    give_up_at = now + lasts_for if lasts_for else None
     rows = [
         {
             "id": random_id(),
-            "dedupe_key": f"{wave}:{kind}:{number}:{recipient}",
-            "kind": kind,
+            "dedupe_key": f"{wave}:{letter_type}:{number}:{recipient}",
+            "kind": letter_type,
             "wave": wave,
             "recipient": recipient,
             "letter_version": letter_version,
             "state": LetterState.READY.value,
-            "priority": known.priority,
-            "next_at": moment,
+            "priority": priority,
+            "next_at": now,
             "attempts": 0,
             "message_id": f"<{random_id()}@{domain}>",
-            "give_up_at": moment + known.lasts if known.lasts else None,
+            "give_up_at": give_up_at,
         }
         for recipient in recipients
     ]
     with transaction():
-        for at in range(0, len(rows), 500):
-            statement = (
-                upsert(OutboxRow)
-                .values(rows[at : at + 500])
-                .on_conflict_do_nothing(index_elements=["dedupe_key"])
-            )
-            connection().execute(statement)
+        for start in range(0, len(rows), _ROWS_A_STATEMENT):
+            statement = upsert(OutboxRow).values(rows[start : start + _ROWS_A_STATEMENT])
+            connection().execute(statement.on_conflict_do_nothing(index_elements=["dedupe_key"]))
 
 
 def queue_another_letter(
-    kind: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]
+    letter_type: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]
 ) -> None:
-    """Queues one more letter of this kind for somebody, unless one of these kinds still waits for them (and waits on until the commit)."""
-    ours = (OutboxRow.wave == wave, OutboxRow.recipient == recipient)
+    """Queues one more letter of this type for somebody, unless a letter still waits for them.
+
+    `unless_waiting`: the types of waiting letters that count; such a letter is locked, so that it
+    waits on until the commit.
+    """
+    theirs = (OutboxRow.wave == wave, OutboxRow.recipient == recipient)
     with transaction() as session:
         waiting = select(OutboxRow.id).where(
-            *ours, OutboxRow.kind.in_(unless_waiting), OutboxRow.state == LetterState.READY.value
+            *theirs, OutboxRow.kind.in_(unless_waiting), OutboxRow.state == LetterState.READY.value
         )
-        if not session.scalars(waiting.with_for_update()).all():
-            earlier = (
-                session.scalar(
-                    select(func.count()).select_from(OutboxRow).where(*ours, OutboxRow.kind == kind)
-                )
-                or 0
-            )
-            queue_letters(kind, wave, [recipient], number=earlier + 1)
+        if session.scalars(waiting.with_for_update()).all():
+            return
+        count = select(func.count()).select_from(OutboxRow)
+        earlier = session.scalar(count.where(*theirs, OutboxRow.kind == letter_type)) or 0
+        queue_letters(letter_type, wave, [recipient], number=earlier + 1)

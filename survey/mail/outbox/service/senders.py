@@ -1,4 +1,7 @@
-"""Whether another sender is alive: on SQLite every sender holds a shared lock on a file, which ends with its process."""
+"""Whether another sender is alive, on SQLite.
+
+Every sender holds a shared lock on a file; the lock ends with its process.
+"""
 
 import fcntl
 import os
@@ -9,21 +12,24 @@ from pathlib import Path
 
 @contextmanager
 def among_senders(path: Path, when_alone: Callable[[], None]) -> Iterator[None]:
-    """While this lasts we count as a sender; when no other one was alive at its beginning, `when_alone` is called first."""
+    """Counts this process as a sender while it lasts.
+
+    When no other sender was alive at its beginning, `when_alone` is called first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if _is_alone(file):
             when_alone()
-        fcntl.flock(
-            file, fcntl.LOCK_SH
-        )  # waits while another one, alone until now, looks after what was left behind
+        # Waits while another sender, alone until now, looks after what was left behind.
+        fcntl.flock(file, fcntl.LOCK_SH)
         yield
     finally:
         os.close(file)
 
 
 def _is_alone(file: int) -> bool:
+    """Whether nobody else holds the lock; then we hold it, exclusively."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""A channel that is looked at while it works, for a person at a terminal."""
+"""A channel that reports its progress, for a person at a terminal."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -14,11 +14,17 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class WatchedChannel:
-    """Hands on to another channel and says about once a second how far the letters are whose numbers are told."""
+    """Hands letters on to another channel, and about once a second reports how many have left.
+
+    Only letters with public counts are counted. `say` is called with how many are done, of how
+    many, and the pace and the time left in words.
+    """
 
     def __init__(self, channel: Channel, say: Callable[[int, int, str], None]) -> None:
-        self.channel, self.say = channel, say
-        self.most, self.looked = 0, float("-inf")
+        self.channel = channel
+        self.say = say
+        self.most = 0  # letters that waited, at the most
+        self.looked_at = float("-inf")  # seconds of the monotonic clock
 
     @property
     def name(self) -> str:
@@ -36,27 +42,25 @@ class WatchedChannel:
 
     def deliver(self, message: Message) -> DeliveryAttempt:
         """Hands one letter over."""
-        if monotonic() - self.looked >= SECONDS_BETWEEN_LOOKS:
-            self._look()
+        if monotonic() - self.looked_at >= SECONDS_BETWEEN_LOOKS:
+            self._report()
         return self.channel.deliver(message)
 
     def close(self) -> None:
-        """Says goodbye, after a last look."""
+        """Says goodbye, after a last report."""
         if self.most:
-            self._look()
+            self._report()
         self.channel.close()
 
-    def _look(self) -> None:
-        self.looked = monotonic()
+    def _report(self) -> None:
+        """Says how far the letters are."""
+        self.looked_at = monotonic()
         waiting = sum(counts.waiting for counts in progress.letter_counts().counts.values())
         db.session.rollback()  # no snapshot is held while the server takes its time
         self.most = max(self.most, waiting)
         pace = progress.stated_pace()
+        words = [pace_in_words(pace)]
         left = time_left(waiting, pace)
-        self.say(
-            self.most - waiting,
-            self.most,
-            ", ".join(
-                part for part in (pace_in_words(pace), f"{left} left" if left else "") if part
-            ),
-        )
+        if left:
+            words.append(f"{left} left")
+        self.say(self.most - waiting, self.most, ", ".join(filter(None, words)))

@@ -1,15 +1,20 @@
-"""What asking for a token needs, and how it fails: known to who signs in by token and to who asks for one."""
+"""What asking for a sign-in token needs, and how it fails."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 
 class NoToken(Exception):
-    """There is no token; `reason` says why, `must_look` whether trying again is of no use until somebody looks."""
+    """There is no token.
+
+    reason: why, in our own words.
+    must_look: whether trying again is of no use until somebody has looked.
+    """
 
     def __init__(self, reason: str, *, must_look: bool) -> None:
         super().__init__(reason)
-        self.reason, self.must_look = reason, must_look
+        self.reason = reason
+        self.must_look = must_look
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How fast each mail server takes letters: presets by host name, and how long an opening then takes."""
+"""How fast each mail server takes letters: by host name; how long an opening takes then."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +8,11 @@ from survey.kernel.hosts import is_loopback
 from survey.kernel.plurals import how_many
 
 LONG = timedelta(days=1)
+_UNITS = (
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +23,22 @@ class SendingPace:
     per_day: int | None
 
 
-UNLIMITED, ANY_SERVER = SendingPace(None, None), SendingPace(300, None)
+UNLIMITED = SendingPace(None, None)
+ANY_SERVER = SendingPace(300, None)
 MICROSOFT = SendingPace(25, 8_000)  # its own limits: 30 a minute, 10,000 recipients a day
-GOOGLE, GOOGLE_RELAY = (
-    SendingPace(60, 1_800),
-    SendingPace(60, 9_000),
-)  # its own limits: 2,000 and 10,000 a day
+GOOGLE = SendingPace(60, 1_800)  # its own limit: 2,000 a day
+GOOGLE_RELAY = SendingPace(60, 9_000)  # its own limit: 10,000 a day
 
 
 def pace_for(mail_url: str, per_minute: int | None = None) -> SendingPace:
     """The pace of a mail server; a number that somebody set replaces the one for a minute.
 
-    >>> pace_for("smtp+starttls://smtp.office365.com:587"), pace_for("smtps://mail.northwind.example", 40), pace_for("smtp://localhost")
-    (SendingPace(per_minute=25, per_day=8000), SendingPace(per_minute=40, per_day=None), SendingPace(per_minute=None, per_day=None))
+    >>> pace_for("smtp+starttls://smtp.office365.com:587")
+    SendingPace(per_minute=25, per_day=8000)
+    >>> pace_for("smtps://mail.northwind.example", 40)
+    SendingPace(per_minute=40, per_day=None)
+    >>> pace_for("smtp://localhost")
+    SendingPace(per_minute=None, per_day=None)
     """
     preset = _preset(mail_url)
     return preset if per_minute is None else SendingPace(per_minute, preset.per_day)
@@ -44,13 +52,14 @@ def time_needed(letters: int, pace: SendingPace) -> timedelta:
     """
     daily = _daily(pace)
     days, rest = divmod(max(letters - 1, 0), daily) if daily else (0, letters - 1)
-    return timedelta(
-        days=days, minutes=(rest + 1) / pace.per_minute if pace.per_minute and letters else 0
-    )
+    minutes = (rest + 1) / pace.per_minute if pace.per_minute and letters else 0
+    return timedelta(days=days, minutes=minutes)
 
 
 def slow_opening(letters: int, pace: SendingPace, stays_open: timedelta) -> str | None:
-    """What to say before a launch whose letters take long: over a day, or over a quarter of the time that the wave stays open.
+    """What to say before a launch whose letters take long; None where they do not.
+
+    Long is over a day, or over a quarter of the time that the wave stays open.
 
     >>> slow_opening(12_000, MICROSOFT, timedelta(days=14))
     '12,000 letters at 8,000 a day need 2 days; the last people get theirs that much later.'
@@ -59,17 +68,14 @@ def slow_opening(letters: int, pace: SendingPace, stays_open: timedelta) -> str 
     if needed <= min(LONG, stays_open / 4):
         return None
     daily = _daily(pace)
-    said = (
-        f"{letters:,} letters at"
-        f" {f'{daily:,} a day' if daily and needed >= LONG else f'{pace.per_minute} a minute'} need"
-        f" {_spoken(needed)}"
-    )
+    rate = f"{daily:,} a day" if daily and needed >= LONG else f"{pace.per_minute} a minute"
+    need = f"{letters:,} letters at {rate} need {_in_words(needed)}"
     if needed >= stays_open:
         return (
-            f"{said}, but the wave closes after {_spoken(stays_open)}: some people would never be"
+            f"{need}, but the wave closes after {_in_words(stays_open)}: some people would never be"
             " asked. Let it stay open longer."
         )
-    return f"{said}; the last people get theirs that much later."
+    return f"{need}; the last people get theirs that much later."
 
 
 def _preset(mail_url: str) -> SendingPace:
@@ -84,20 +90,15 @@ def _preset(mail_url: str) -> SendingPace:
 
 def _daily(pace: SendingPace) -> int | None:
     """The most in a day, where it is reached before the day ends."""
-    return (
-        pace.per_day
-        if pace.per_day and (pace.per_minute is None or pace.per_day < pace.per_minute * 24 * 60)
-        else None
-    )
+    if pace.per_minute is not None and (pace.per_day or 0) >= pace.per_minute * 24 * 60:
+        return None
+    return pace.per_day or None
 
 
-def _spoken(needed: timedelta) -> str:
-    for unit, name in (
-        (timedelta(days=1), "day"),
-        (timedelta(hours=1), "hour"),
-        (timedelta(minutes=1), "minute"),
-    ):
-        if needed >= unit:
-            number = -(-needed // unit)  # rounded up
+def _in_words(time: timedelta) -> str:
+    """A length of time in its largest unit, rounded up."""
+    for unit, name in _UNITS:
+        if time >= unit:
+            number = -(-time // unit)
             return how_many(number, name)
     return "less than a minute"

@@ -51,12 +51,14 @@ def seen_certificate(connection: socket.socket | None) -> Certificate | None:
     """The verified certificate of an encrypted connection; None of one in clear."""
     if not isinstance(connection, ssl.SSLSocket):
         return None
-    found = connection.getpeercert() or {}
-    names = [
-        str(pair[1]) for pair in found.get("subjectAltName", ()) if pair[0] in {"DNS", "IP Address"}
-    ]
-    ends_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
-    return Certificate(tuple(names), ends_at, connection.version() or "TLS")
+    certificate = connection.getpeercert() or {}
+    names = tuple(
+        str(pair[1])
+        for pair in certificate.get("subjectAltName", ())
+        if pair[0] in {"DNS", "IP Address"}
+    )
+    end = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    return Certificate(names, datetime.fromtimestamp(end, UTC), connection.version() or "TLS")
 
 
 def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
@@ -65,15 +67,15 @@ def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
     >>> certificate_fault(ssl.SSLCertVerificationError())
     "the mail server's certificate cannot be verified"
     """
-    return _FAULTS.get(
-        getattr(error, "verify_code", 0), "the mail server's certificate cannot be verified"
-    )
+    number = getattr(error, "verify_code", 0)
+    return _FAULTS.get(number, "the mail server's certificate cannot be verified")
 
 
 def remedy(attempt: DeliveryAttempt, *, by_token: bool) -> str:
     """What whoever runs the server can do about an attempt that came to nothing.
 
-    >>> remedy(DeliveryAttempt(DeliveryOutcome.FAILED, "550 5.1.1", "this mailbox does not exist"), by_token=False)
+    >>> attempt = DeliveryAttempt(DeliveryOutcome.FAILED, "550 5.1.1", "no such mailbox")
+    >>> remedy(attempt, by_token=False)
     'Check the address.'
     """
     if attempt.code.endswith("5.7.30"):
@@ -99,11 +101,13 @@ def quoted_reply(code: int, text: bytes | str, *secrets: str) -> str:
     >>> quoted_reply(550, b"5.7.60 no\x1b[2J hush", "hush"), quoted_reply(0, b"")
     ('(550 5.7.60 no [2J (secret))', '')
     """
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    reply = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     for secret in filter(None, secrets):
-        said = said.replace(secret, "(secret)").replace(
-            b64encode(secret.encode()).decode(), "(secret)"
-        )
-    said = " ".join(re.sub(r"[^\w!-~ ]", " ", said).split())
-    shown = f"{said[:LONGEST_QUOTE]}…" if len(said) > LONGEST_QUOTE else said
-    return f"({code} {shown})".replace(" )", ")") if code > 0 else f"({shown})" if shown else ""
+        encoded_secret = b64encode(secret.encode()).decode()
+        reply = reply.replace(secret, "(secret)").replace(encoded_secret, "(secret)")
+    quote = " ".join(re.sub(r"[^\w!-~ ]", " ", reply).split())
+    if len(quote) > LONGEST_QUOTE:
+        quote = f"{quote[:LONGEST_QUOTE]}…"
+    if code > 0:
+        return f"({code} {quote})".replace(" )", ")")
+    return f"({quote})" if quote else ""

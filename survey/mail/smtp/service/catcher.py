@@ -1,8 +1,10 @@
-"""The demo's mail catcher: keeps letters as files on this machine instead of sending them. The only place that keeps bodies."""
+"""The demo's mail catcher: keeps letters as files on this machine instead of sending them.
+
+It is the only place that keeps bodies.
+"""
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -57,40 +59,41 @@ class Catcher:
 
     def deliver(self, message: FinishedLetter) -> DeliveryAttempt:
         """Keeps one letter as a file that its owner alone can read."""
-        begun = self.folder / f"{random_id()}.part"
-        with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        partial = self.folder / f"{random_id()}.part"
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(message.as_bytes())
-        begun.rename(begun.with_suffix(".eml"))  # a page never reads half a letter
+        partial.rename(partial.with_suffix(".eml"))  # a page never reads half a letter
         return DeliveryAttempt(DeliveryOutcome.SENT, "250")
 
     def close(self) -> None:
-        """Nothing to say."""
+        """Does nothing."""
 
     def letters(self) -> list[CaughtLetter]:
         """All letters, newest first."""
-        return sorted(self._read(), key=lambda letter: (letter.at, letter.to), reverse=True)
+        caught = map(_read_letter, self.folder.glob("*.eml"))
+        return sorted(caught, key=lambda letter: (letter.at, letter.to), reverse=True)
 
     def letter(self, letter_id: str) -> CaughtLetter | None:
         """One letter, or None."""
         path = self.folder / f"{letter_id}.eml"
-        return _caught(path) if _NAME.fullmatch(letter_id) and path.is_file() else None
-
-    def _read(self) -> Iterator[CaughtLetter]:
-        for path in self.folder.glob("*.eml"):
-            yield _caught(path)
+        is_known = _NAME.fullmatch(letter_id) and path.is_file()
+        return _read_letter(path) if is_known else None
 
 
-def _caught(path: Path) -> CaughtLetter:
+def _read_letter(path: Path) -> CaughtLetter:
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert isinstance(message, EmailMessage)
-    parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
-    contents = {kind: str(part.get_content()) if part else "" for kind, part in parts.items()}
+    contents = {}
+    for subtype in ("plain", "html"):
+        part = message.get_body((subtype,))
+        contents[subtype] = str(part.get_content()) if part else ""
     return CaughtLetter(
-        path.stem,
-        parsedate_to_datetime(str(message["Date"])),
-        str(message["To"]),
-        str(message["From"]),
-        str(message["Subject"]),
-        contents["plain"],
-        contents["html"],
+        id=path.stem,
+        at=parsedate_to_datetime(str(message["Date"])),
+        to=str(message["To"]),
+        sender=str(message["From"]),
+        subject=str(message["Subject"]),
+        text=contents["plain"],
+        html=contents["html"],
     )

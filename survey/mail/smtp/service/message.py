@@ -1,13 +1,14 @@
-"""A finished letter: the octets on the wire (lines of at most 76, ASCII but for some addresses), with one Message-ID and one Date.
+"""A finished letter as octets on the wire, with one Message-ID and one Date.
 
-Put together by hand, because building it with `email` costs more than everything else that a letter takes. The codings are
-the standard library's: `email.header` for headers (RFC 2047), `binascii` for the parts (quoted-printable, RFC 2045).
+Its lines have at most 76 characters and are ASCII, but for some addresses. It is put together by
+hand, because building it with `email` costs more than everything else that a letter takes. The
+codings are the standard library's: `email.header` for headers (RFC 2047), `binascii` for the parts
+(quoted-printable, RFC 2045).
 """
 
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from email import policy
 from email.header import Header
@@ -22,13 +23,10 @@ from survey.kernel.addresses import wire_address
 from survey.mail.rules.letter import Attachment, Letter
 
 LONGEST_LINE = 76
-_ATOM = (  # RFC 5322, 3.2.3, without = and ?, which may stand for encoded words
-    "[A-Za-z0-9!#$%&'*+/^_`{|}~-]+"
-)
-_PLAIN_NAME, _PLAIN_LOCAL_PART = (
-    re.compile(rf"{_ATOM}(?: {_ATOM})*"),
-    re.compile(rf"{_ATOM}(?:\.{_ATOM})*"),
-)
+# RFC 5322, 3.2.3, without = and ?, which may stand for encoded words.
+_ATOM = "[A-Za-z0-9!#$%&'*+/^_`{|}~-]+"
+_PLAIN_NAME = re.compile(rf"{_ATOM}(?: {_ATOM})*")
+_PLAIN_LOCAL_PART = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _FILE_POLICY = policy.EmailPolicy(linesep="\r\n", max_line_length=LONGEST_LINE, cte_type="7bit")
 _SET_HERE = frozenset(
     {
@@ -49,21 +47,25 @@ _AUTOMATIC = (
 
 
 class Message(flask_mail.Message):
-    """A finished letter: Flask-Mail's message, built once with one Message-ID and one Date that never change."""
+    """A finished letter: Flask-Mail's message, built once.
+
+    Its Message-ID and its Date never change.
+    """
 
     def __init__(
         self, letter: Letter, sender: str, message_id: str, date: datetime, envelope_from: str = ""
     ) -> None:
-        # not super().__init__(): it draws a Message-ID from this machine's host name, which asks the DNS
+        # Not super().__init__(): it draws a Message-ID from this machine's host name, which asks
+        # the DNS.
         name, address = _parsed(sender)
-        self.letter, self.sender, self.envelope_from = (
-            letter,
-            sender,
-            wire_address(envelope_from or address),
-        )
+        self.letter = letter
+        self.sender = sender
+        self.envelope_from = wire_address(envelope_from or address)
         self.recipients = [letter.to_address]
         self.cc, self.bcc = [], []
-        self.subject, self.msgId, self.date = letter.subject, message_id, date.timestamp()
+        self.subject = letter.subject
+        self.msgId = message_id
+        self.date = date.timestamp()
         lines = [
             _known_address_line("From", name, address),
             _address_line("To", letter.to_name, letter.to_address),
@@ -78,10 +80,10 @@ class Message(flask_mail.Message):
             if header.lower() in _SET_HERE:
                 raise ValueError(f"{header} is set once")
             lines.append(f"{header}: {_encoded(header, value)}")
-        head = "\r\n".join(
-            [*lines, "MIME-Version: 1.0\r\n"]
-        ).encode()  # ASCII, unless an address is not (RFC 6532)
-        self._octets = head + _body(letter, hashlib.sha256(message_id.encode()).hexdigest()[:32])
+        lines.append("MIME-Version: 1.0\r\n")
+        head = "\r\n".join(lines).encode()  # ASCII, unless an address is not (RFC 6532)
+        seed = hashlib.sha256(message_id.encode()).hexdigest()[:32]
+        self._octets = head + _body(letter, seed)
 
     def as_bytes(self) -> bytes:
         """The letter as it goes over the wire."""
@@ -89,36 +91,35 @@ class Message(flask_mail.Message):
 
 
 def _body(letter: Letter, seed: str) -> bytes:
-    """The parts, between boundaries that copies of a letter share and that no part can hold: `=_` is not quoted-printable."""
-    texts = _multipart(
-        "alternative", f"=_a{seed}", [_text("plain", letter.text), _text("html", letter.html)]
-    )
+    """The parts, between boundaries that copies of a letter share.
+
+    No part can hold a boundary: `=_` is not quoted-printable.
+    """
+    alternatives = [_text_part("plain", letter.text), _text_part("html", letter.html)]
+    texts = _multipart("alternative", f"=_a{seed}", alternatives)
     if not letter.attachments:
         return texts
-    return _multipart("mixed", f"=_m{seed}", [texts, *map(_file, letter.attachments)])
+    return _multipart("mixed", f"=_m{seed}", [texts, *map(_file_part, letter.attachments)])
 
 
-def _multipart(kind: str, boundary: str, parts: list[bytes]) -> bytes:
-    def pieces() -> Iterator[bytes]:
-        yield f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n'.encode()
-        for part in parts:
-            yield f"\r\n--{boundary}\r\n".encode()
-            yield part
-        yield f"\r\n--{boundary}--\r\n".encode()
-
-    return b"".join(pieces())
+def _multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
+    pieces = [f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'.encode()]
+    for part in parts:
+        pieces += (f"\r\n--{boundary}\r\n".encode(), part)
+    pieces.append(f"\r\n--{boundary}--\r\n".encode())
+    return b"".join(pieces)
 
 
-def _text(kind: str, content: str) -> bytes:
+def _text_part(subtype: str, content: str) -> bytes:
     lines = content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     head = (
-        f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding:'
-        " quoted-printable\r\n\r\n"
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
     return head.encode() + binascii.b2a_qp(lines.encode(), istext=True)
 
 
-def _file(file: Attachment) -> bytes:
+def _file_part(file: Attachment) -> bytes:
     part = EmailMessage(policy=_FILE_POLICY)
     main, _, sub = file.media_type.partition("/")
     part.set_content(
@@ -151,21 +152,26 @@ def _subject_line(subject: str) -> str:
 def _address_line(header: str, name: str, address: str) -> str:
     on_the_wire = wire_address(address)
     local, _, domain = on_the_wire.rpartition("@")
-    short = len(header) + len(name) + len(on_the_wire) + len(":  <>") <= LONGEST_LINE
-    if short and _PLAIN_NAME.fullmatch(name) and _PLAIN_LOCAL_PART.fullmatch(local):
-        return (  # nothing to quote; the library takes its time to find that out
-            f"{header}: {name} <{on_the_wire}>"
-        )
-    found = Address(name, local, domain)
-    whole = f"{header}: {found}"
-    if not name.isascii() or "=?" in whole or (len(whole) > LONGEST_LINE and name):
-        return f"{header}: {_encoded(header, name, always=True)}\r\n <{found.addr_spec}>"
-    return whole
+    is_short = len(header) + len(name) + len(on_the_wire) + len(":  <>") <= LONGEST_LINE
+    if is_short and _PLAIN_NAME.fullmatch(name) and _PLAIN_LOCAL_PART.fullmatch(local):
+        # Nothing to quote; the library takes its time to find that out.
+        return f"{header}: {name} <{on_the_wire}>"
+    mailbox = Address(name, local, domain)
+    line = f"{header}: {mailbox}"
+    is_too_long = len(line) > LONGEST_LINE and name
+    if not name.isascii() or "=?" in line or is_too_long:
+        return f"{header}: {_encoded(header, name, always=True)}\r\n <{mailbox.addr_spec}>"
+    return line
 
 
 def _encoded(name: str, text: str, *, always: bool = False) -> str:
-    """A header's text in encoded words (RFC 2047) where it needs them; a link stays in one piece."""
+    """A header's text, in encoded words (RFC 2047) where it needs them.
+
+    A link stays in one piece.
+    """
+    is_plain = text.isascii() and "=?" not in text
     fits = len(name) + 2 + len(text) <= LONGEST_LINE or name != "Subject"
-    if text.isascii() and "=?" not in text and fits and not always:
+    if is_plain and fits and not always:
         return text
-    return Header(text, "utf-8", maxlinelen=LONGEST_LINE, header_name=name).encode(linesep="\r\n")
+    header = Header(text, "utf-8", maxlinelen=LONGEST_LINE, header_name=name)
+    return header.encode(linesep="\r\n")

@@ -1,7 +1,8 @@
 """Asking for tokens (OAuth 2.0).
 
-An application with a secret or a key asks in its own name (RFC 6749, 4.4; RFC 7523, 2.2: Microsoft); a service account asks in
-the name of the mailbox (RFC 7523, 2.1: Google). Loaded when the first token is needed, because its libraries hold 20 MiB.
+An application with a secret or a key asks in its own name (RFC 6749, 4.4; RFC 7523, 2.2:
+Microsoft); a service account asks in the name of the mailbox (RFC 7523, 2.1: Google). Imported when
+the first token is needed, because its libraries hold 20 MiB.
 """
 
 import re
@@ -22,7 +23,9 @@ from survey.kernel.timeouts import run_within
 from survey.mail.smtp.rules.grants import Grant, NoToken
 from survey.mail.smtp.service.web import Verified, proxies_for
 
-COMMAND_SECONDS, USUAL_SECONDS = 10.0, 3600.0
+COMMAND_SECONDS = 10.0
+USUAL_SECONDS = 3600.0  # a token's lifetime, where the server does not say
+LONGEST_SECONDS = 86_400.0  # a token's lifetime, whatever the server says
 LARGEST_ANSWER = 64 * 1024
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 _MICROSOFT_FAULT = re.compile(r"\bAADSTS\d{4,8}\b")
@@ -37,127 +40,141 @@ _REFUSALS = {  # RFC 6749, 5.2
 
 
 def renew_token(grant: Grant, seconds: float) -> tuple[str, float]:
-    """A new token and its lifetime in seconds, or `NoToken`, after so many seconds at most."""
+    """A new token and its lifetime in seconds, after so many `seconds` at most.
+
+    Raises `NoToken`.
+    """
     host = urlsplit(grant.token_url).hostname
     try:
-        return run_within(seconds, lambda: _asked(grant))
+        return run_within(seconds, lambda: _request_token(grant))
     except (TimeoutError, ConnectTimeout, ReadTimeout):
-        raise NoToken(
-            f"the sign-in server {host} does not answer in time", must_look=False
-        ) from None
+        reason = f"the sign-in server {host} does not answer in time"
+        raise NoToken(reason, must_look=False) from None
     except SSLError as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(
-            error
-        ):  # the certificate's own error is buried in layers of the library
-            says = (
+        # The certificate's own error is buried in layers of the library.
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            reason = (
                 f"the certificate of the sign-in server {host} is not valid for its name; nothing"
                 " that signs us in was sent"
             )
-            raise NoToken(says, must_look=True) from None
-        raise NoToken(
-            f"no encrypted connection to the sign-in server {host}", must_look=False
-        ) from None
+            raise NoToken(reason, must_look=True) from None
+        reason = f"no encrypted connection to the sign-in server {host}"
+        raise NoToken(reason, must_look=False) from None
     except (RequestException, OSError):
-        says = f"the sign-in server {host} cannot be reached"
-        raise NoToken(says, must_look=False) from None
+        reason = f"the sign-in server {host} cannot be reached"
+        raise NoToken(reason, must_look=False) from None
     except (ValueError, TypeError, RecursionError, AuthlibBaseError, JoseError):
-        raise NoToken(_senseless(host), must_look=True) from None
+        raise NoToken(_no_token_from(host), must_look=True) from None
 
 
-def _asked(grant: Grant) -> tuple[str, float]:
-    """Asks the server; in the name of an application, or, with a service account's key, in that of the mailbox."""
-    try:
-        key = read_key_file(grant.key_file) if grant.key_file else None
-    except ValueError as error:
-        fault = str(error).removeprefix(f"{grant.key_file} ").removesuffix(".")
-        raise NoToken(f"the key file for mail {fault}", must_look=True) from None
-    given = {"grant_type": "client_credentials", "scope": grant.scope}
+def _request_token(grant: Grant) -> tuple[str, float]:
+    """Asks the server for a token and its lifetime.
+
+    In the name of an application, or, with a service account's key, in that of the mailbox.
+    """
+    key = _key(grant)
+    parameters = {"grant_type": "client_credentials", "scope": grant.scope}
     method: str | PrivateKeyJWT = "client_secret_post"
     auth = None
     if key and key.account:
-        given, auth = (
-            {"grant_type": JWTBearerGrant.GRANT_TYPE, "assertion": _assertion(grant, key)},
-            _as_it_is,
-        )
+        parameters = {
+            "grant_type": JWTBearerGrant.GRANT_TYPE,
+            "assertion": _assertion(grant, key),
+        }
+        auth = _unchanged
     elif key:
-        headers = {"typ": "JWT"} | (
-            {"x5t#S256": key.thumbprint} if key.thumbprint else {}
-        )  # by it Microsoft finds the certificate
-        method = PrivateKeyJWT(
-            grant.token_url, headers=headers, alg="PS256" if key.thumbprint else "RS256"
-        )
+        method = _key_method(grant, key)
     secret = RSAKey.import_key(key.key) if key else grant.client_secret
     with closing(_Session(grant, secret, method)) as session:
-        found = session.fetch_token(
+        answer = session.fetch_token(
             grant.token_url,
             auth=auth,
             allow_redirects=False,
             timeout=COMMAND_SECONDS,
             stream=True,
-            **given,
+            **parameters,
         )
-    return _token(found, urlsplit(grant.token_url).hostname)
+    return _token_and_lifetime(answer, urlsplit(grant.token_url).hostname)
+
+
+def _key(grant: Grant) -> KeyFile | None:
+    """The key that proves who we are, where there is a file of it."""
+    try:
+        return read_key_file(grant.key_file) if grant.key_file else None
+    except ValueError as error:
+        fault = str(error).removeprefix(f"{grant.key_file} ").removesuffix(".")
+        raise NoToken(f"the key file for mail {fault}", must_look=True) from None
+
+
+def _key_method(grant: Grant, key: KeyFile) -> PrivateKeyJWT:
+    """How an application proves with a key who it is; by the thumbprint Microsoft finds the key."""
+    if key.thumbprint:
+        headers = {"typ": "JWT", "x5t#S256": key.thumbprint}
+        return PrivateKeyJWT(grant.token_url, headers=headers, alg="PS256")
+    return PrivateKeyJWT(grant.token_url, headers={"typ": "JWT"}, alg="RS256")
 
 
 def _assertion(grant: Grant, key: KeyFile) -> str:
-    claims = {"scope": grant.scope}
-    found = JWTBearerGrant.sign(
+    """What a service account signs to ask in the name of the mailbox (RFC 7523, 2.1)."""
+    assertion = JWTBearerGrant.sign(
         RSAKey.import_key(key.key),
         key.account,
         grant.token_url,
         grant.user,
-        claims=claims,
+        claims={"scope": grant.scope},
         header={"alg": "RS256", "typ": "JWT"},
     )
-    return str(found)
+    return str(assertion)
 
 
-def _token(found: dict[str, Any], host: str | None) -> tuple[str, float]:
-    token, kind, lifetime = (
-        found.get("access_token"),
-        found.get("token_type", "Bearer"),
-        found.get("expires_in", USUAL_SECONDS),
-    )
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token) or str(kind).lower() != "bearer":
-        raise NoToken(_senseless(host), must_look=True)
-    return token, min(max(float(lifetime), 1.0), 86_400.0)
+def _token_and_lifetime(answer: dict[str, Any], host: str | None) -> tuple[str, float]:
+    """The token in a server's answer and its lifetime in seconds; refuses what is no token."""
+    token = answer.get("access_token")
+    scheme = str(answer.get("token_type", "Bearer")).lower()
+    lifetime = float(answer.get("expires_in", USUAL_SECONDS))
+    is_token = isinstance(token, str) and _TOKEN.fullmatch(token)
+    if not is_token or scheme != "bearer":
+        raise NoToken(_no_token_from(host), must_look=True)
+    return str(token), min(max(lifetime, 1.0), LONGEST_SECONDS)
 
 
-def _senseless(host: str | None) -> str:
+def _no_token_from(host: str | None) -> str:
     return f"what the sign-in server {host} answers is no token"
 
 
-def _refused(response: Response) -> Response:
-    """Lets a good answer through; the server's own words stay out, for they may quote what we sent."""
-    host = urlsplit(response.url).hostname
-    if response.status_code == 200:
+def _refuse_failure(response: Response) -> Response:
+    """Lets a good answer through; raises `NoToken` for any other.
+
+    The server's own words stay out, for they may quote what we sent.
+    """
+    host, status = urlsplit(response.url).hostname, response.status_code
+    if status == 200:
         return response
-    if response.status_code == 429 or response.status_code >= 500:
-        raise NoToken(
-            f"the sign-in server {host} is busy ({response.status_code})", must_look=False
-        )
+    if status == 429 or status >= 500:
+        raise NoToken(f"the sign-in server {host} is busy ({status})", must_look=False)
     try:
-        found = response.json()
-        error, words = str(found["error"]), str(found.get("error_description", ""))
+        answer = response.json()
+        error, words = str(answer["error"]), str(answer.get("error_description", ""))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise NoToken(f"{_senseless(host)} ({response.status_code})", must_look=True) from None
+        raise NoToken(f"{_no_token_from(host)} ({status})", must_look=True) from None
     if error not in _REFUSALS:
-        raise NoToken(
-            f"the sign-in server {host} refuses us ({response.status_code})", must_look=True
-        )
-    number = _MICROSOFT_FAULT.search(words)
-    shown = f"{error}, {number[0]}" if number else error
-    raise NoToken(
-        f"the sign-in server {host} refuses us: {_REFUSALS[error]} ({shown})", must_look=True
-    )
+        raise NoToken(f"the sign-in server {host} refuses us ({status})", must_look=True)
+    microsoft_fault = _MICROSOFT_FAULT.search(words)
+    code = f"{error}, {microsoft_fault[0]}" if microsoft_fault else error
+    reason = f"the sign-in server {host} refuses us: {_REFUSALS[error]} ({code})"
+    raise NoToken(reason, must_look=True)
 
 
-def _as_it_is(request: PreparedRequest) -> PreparedRequest:
-    return request  # given, so that no password file of the system's user is looked into
+def _unchanged(request: PreparedRequest) -> PreparedRequest:
+    """The request as it is; given so that no password file of the system's user is read."""
+    return request
 
 
 class _Session(OAuth2Session):  # type: ignore[misc] # the library has no types
-    """One request: no redirect, no password file, the authorities that mail trusts, and an answer of bounded size."""
+    """One request, without redirects and without a password file.
+
+    Certificates are checked as for mail, and the answer is of bounded size.
+    """
 
     def __init__(self, grant: Grant, secret: object, method: object) -> None:
         super().__init__(
@@ -165,7 +182,7 @@ class _Session(OAuth2Session):  # type: ignore[misc] # the library has no types
         )
         self.proxies = proxies_for(grant.token_url)
         self.mount("https://", Verified(grant.ca_file))
-        self.register_compliance_hook("access_token_response", _refused)
+        self.register_compliance_hook("access_token_response", _refuse_failure)
 
     def request(self, method: str, url: str, **more: Any) -> Response:  # noqa: ANN401 - what the library passes through
         """Reads the answer up to a limit."""

@@ -1,9 +1,14 @@
 """Handing letters over: Flask-Mail's connection and message, made safe.
 
-What differs from Flask-Mail 0.10 as shipped: certificates are verified and plain text goes to this machine only; every
-command has a time limit and every letter one in all; no reply may be endless; the message is built by `email` (ASCII, lines of
-at most 76); MAIL, RCPT and DATA are given one by one, so that the phase of a failure is known; nothing after the server's 250
-undoes it. Sign-in is by password or by token (XOAUTH2).
+What differs from Flask-Mail 0.10 as shipped:
+
+- certificates are verified, and plain text goes to this machine only;
+- every command has a time limit, and every letter has one in all; no reply may be endless;
+- the message is built by `message.py` (ASCII, lines of at most 76);
+- MAIL, RCPT and DATA are given one by one, so that the phase of a failure is known;
+- nothing that happens after the server's 250 undoes it.
+
+Sign-in is by password or by token (XOAUTH2).
 """
 
 import contextlib
@@ -75,9 +80,10 @@ class Channel(Protocol):
 
 
 class Connection(flask_mail.Connection):
-    """One reused SMTP connection: closed after 100 letters or half a minute without work.
+    """One reused SMTP connection: closed after 100 letters or half a minute without a letter.
 
-    Whoever gives `tell` hears of each step with the server's own words; the outbox must not, for they may quote an address.
+    `on_step` is called with each step in the server's own words. The outbox must not give it: the
+    words may quote an address.
     """
 
     def __init__(
@@ -87,60 +93,70 @@ class Connection(flask_mail.Connection):
         limits: Limits | None = None,
         *,
         tokens: TokenSource | None = None,
-        tell: Callable[[Step], None] | None = None,
+        on_step: Callable[[Step], None] | None = None,
     ) -> None:
         parts = urlsplit(mail_url)
-        self.scheme, self.server = parts.scheme, parts.hostname or ""
+        self.scheme = parts.scheme
+        self.server = parts.hostname or ""
         self.port = parts.port or {"smtps": 465, "smtp+starttls": 587}.get(parts.scheme, 25)
         self.user = unquote(parts.username or "")
         self.password = unquote(parts.password or "")
         self.limits = limits or Limits()
-        self.ca_file, self.tokens, self.tell = ca_file, tokens, tell
+        self.ca_file = ca_file
+        self.tokens = tokens
+        self.on_step = on_step
         self.certificate: Certificate | None = None
         self.host: _Server | _TlsServer | None = None
-        self.num_emails, self.last_used = 0, 0.0
+        self.num_emails = 0
+        self.last_used = 0.0  # of the monotonic clock
         self.phase = Phase.CONNECT
-        self._token, self._is_fresh = "", False
-        self._watchdog = Watchdog(
-            self._end
-        )  # a server may answer each command in time and still never end
+        self._token = ""
+        self._is_fresh = False  # whether the token was just replaced
+        # A server may answer each command in time and still never end.
+        self._watchdog = Watchdog(self._end)
 
     def configure_host(self) -> smtplib.SMTP:
-        """An open, encrypted, signed-in connection; what signs us in is sent over a verified one only."""
-        host: _Server | _TlsServer
-        if self.scheme == "smtps":
-            host = _TlsServer(
-                local_hostname="localhost",
-                timeout=self.limits.command,
-                context=_trusting(self.ca_file),
-            )
-        elif self.scheme == "smtp+starttls" or is_loopback(self.server):
-            host = _Server(local_hostname="localhost", timeout=self.limits.command)
-        else:
-            raise _NotSafe("plain smtp:// is for a server on this machine only")
-        host._host = self.server  # type: ignore[union-attr]  # noqa: SLF001 - the name that the certificate must hold; set only by a constructor that connects
+        """An open, encrypted, signed-in connection.
+
+        What signs us in is sent over a verified connection only.
+        """
+        host = self._new_host()
         self.host = host  # from here on the watchdog can cut it
         code, text = host.connect(self.server, self.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
         self._say(Phase.CONNECT.value, f"{self.name} answered", code, text)
         if self.scheme == "smtp+starttls":
-            host.starttls(
-                context=_trusting(self.ca_file)
-            )  # raises when the server does not offer it: never in clear
+            # Raises when the server does not offer it: never in clear.
+            host.starttls(context=_ssl_context(self.ca_file))
         self.certificate = seen_certificate(host.sock)
-        self._say(
-            "encryption",
-            (
-                self.certificate.says()
-                if self.certificate
-                else "none; the server is this very machine"
-            ),
-        )
+        if self.certificate:
+            encryption = self.certificate.says()
+        else:
+            encryption = "none; the server is this very machine"
+        self._say("encryption", encryption)
         host.ehlo_or_helo_if_needed()
         if self.user:
             self.phase = Phase.SIGN_IN
-            self._say(Phase.SIGN_IN.value, f"accepted for {self.user} by {self._sign_in(host)}")
+            mechanism = self._sign_in(host)
+            self._say(Phase.SIGN_IN.value, f"accepted for {self.user} by {mechanism}")
+        return host
+
+    def _new_host(self) -> "_Server | _TlsServer":
+        """A connection that is not open yet; refused where it would be in clear to elsewhere."""
+        host: _Server | _TlsServer
+        if self.scheme == "smtps":
+            host = _TlsServer(
+                local_hostname="localhost",
+                timeout=self.limits.command,
+                context=_ssl_context(self.ca_file),
+            )
+        elif self.scheme == "smtp+starttls" or is_loopback(self.server):
+            host = _Server(local_hostname="localhost", timeout=self.limits.command)
+        else:
+            raise _NotSafe("plain smtp:// is for a server on this machine only")
+        # The name that the certificate must hold; set only by a constructor that connects.
+        host._host = self.server  # type: ignore[union-attr]  # noqa: SLF001
         return host
 
     @property
@@ -151,40 +167,44 @@ class Connection(flask_mail.Connection):
     @property
     def is_ready(self) -> bool:
         """Whether the next letter can go at once."""
-        stale = (
-            time.monotonic() - self.last_used > IDLE_SECONDS
-            or self.num_emails >= LETTERS_PER_CONNECTION
-        )
-        return self.host is not None and not stale
+        is_idle = time.monotonic() - self.last_used > IDLE_SECONDS
+        is_used_up = self.num_emails >= LETTERS_PER_CONNECTION
+        return self.host is not None and not is_idle and not is_used_up
 
     def connect(self) -> DeliveryAttempt | None:
-        """Opens the connection unless a fresh one is open; None when ready, else why not. A refused token is replaced once."""
+        """Opens the connection unless a fresh one is open; None when ready, else why not.
+
+        A refused token is replaced once.
+        """
         if self.is_ready:
             return None
         end = time.monotonic() + self.limits.letter
         fault = self._open(end, fresh=False)
-        if (
-            fault
-            and fault.outcome is DeliveryOutcome.PAUSED
-            and fault.code
-            and self.phase is Phase.SIGN_IN
-            and self._token
-        ):
+        if fault and self._is_token_refused(fault):
             fault = self._open(end, fresh=True)
         return fault
 
+    def _is_token_refused(self, fault: DeliveryAttempt) -> bool:
+        """Whether it was the server that refused our token, at the sign-in."""
+        is_reply = fault.outcome is DeliveryOutcome.PAUSED and bool(fault.code)
+        return is_reply and self.phase is Phase.SIGN_IN and bool(self._token)
+
     def deliver(self, message: Message) -> DeliveryAttempt:
-        """Hands one letter to one recipient over, command by command; what is not known is said to be lost."""
+        """Hands one letter to one recipient over, command by command.
+
+        An outcome that is not known is `LOST`. Where the server refuses us, the token may have
+        ended meanwhile: it is replaced once.
+        """
         end = time.monotonic() + self.limits.letter  # for all of it: the lease must outlast it
         attempt = self._hand_over(message, end)
-        if (
-            attempt.outcome is DeliveryOutcome.PAUSED and self._token and not self._is_fresh
-        ):  # it may have ended meanwhile
+        is_refused = attempt.outcome is DeliveryOutcome.PAUSED
+        if is_refused and self._token and not self._is_fresh:
             self.close()
             attempt = self._open(end, fresh=True) or self._hand_over(message, end)
         return attempt
 
     def _open(self, end: float, *, fresh: bool) -> DeliveryAttempt | None:
+        """Opens a new connection, until `end` at most (monotonic); None when it is open."""
         self.close()
         self.phase, self.certificate, self._is_fresh = Phase.CONNECT, None, fresh
         try:
@@ -198,14 +218,18 @@ class Connection(flask_mail.Connection):
         return None
 
     def _take_token(self, *, fresh: bool) -> None:
-        """Before the connection is open: a server that waits for us may close it."""
+        """Gets a token where we sign in by one.
+
+        Before the connection is open: a server that waits for us may close it.
+        """
         self._token = ""
         if self.tokens and self.user and not self.password:
             self._token = self.tokens.token(fresh=fresh)
-            self._say("token", f"{'a new one' if fresh else 'given'} by {self.tokens.server}")
+            how = "a new one" if fresh else "given"
+            self._say("token", f"{how} by {self.tokens.server}")
 
     def _sign_in(self, host: smtplib.SMTP) -> str:
-        """Signs in; says by which mechanism."""
+        """Signs in; gives the mechanism."""
         secret = "token" if self._token else "password"
         if not (self.user + self.password).isascii():
             raise _NotSafe(
@@ -220,9 +244,8 @@ class Connection(flask_mail.Connection):
                     "the mail server takes no sign-in by token (XOAUTH2); no token was sent"
                 )
             answer = xoauth2(self.user, self._token)
-            host.auth(
-                "XOAUTH2", lambda refusal=None: answer if refusal is None else ""
-            )  # an empty line ends a refusal
+            # An empty line ends a refusal.
+            host.auth("XOAUTH2", lambda refusal=None: answer if refusal is None else "")
             return "XOAUTH2"
         if not {"CRAM-MD5", "PLAIN", "LOGIN"} & set(offered):
             raise _NotSafe("the mail server takes no sign-in by password; no password was sent")
@@ -230,6 +253,7 @@ class Connection(flask_mail.Connection):
         return "password"
 
     def _hand_over(self, message: Message, end: float) -> DeliveryAttempt:
+        """Hands one letter over an open connection, until `end` at most (monotonic)."""
         if self.host is None:
             return DeliveryAttempt(DeliveryOutcome.AWAY, "", "no connection")
         self.phase = Phase.SENDER
@@ -255,19 +279,11 @@ class Connection(flask_mail.Connection):
         self._watchdog.rest()
 
     def _converse(self, host: smtplib.SMTP, message: Message) -> DeliveryAttempt:
+        """Gives the server the sender, the recipient and the letter, and hears its answers."""
         recipient = wire_address(message.letter.to_address)
-        options = (
-            ["RET=HDRS"] if host.has_extn("dsn") else []
-        )  # RFC 3461: a bounce brings no living link back
-        if needs_utf8(recipient):  # RFC 6531
-            if not host.has_extn("smtputf8"):
-                return DeliveryAttempt(DeliveryOutcome.FAILED, "", CANNOT_TAKE)
-            code, text = host.mail(
-                message.envelope_from,
-                ["SMTPUTF8", *(["BODY=8BITMIME"] if host.has_extn("8bitmime") else []), *options],
-            )
-        else:  # smtplib's own mail() and rcpt() read each address anew; ours have been checked, and hold neither > nor a line break
-            code, text = host.docmd("MAIL", " ".join([f"FROM:<{message.envelope_from}>", *options]))
+        if needs_utf8(recipient) and not host.has_extn("smtputf8"):
+            return DeliveryAttempt(DeliveryOutcome.FAILED, "", CANNOT_TAKE)
+        code, text = _give_sender(host, message.envelope_from, is_utf8=needs_utf8(recipient))
         if code != 250:
             return self._refused(host, code, text)
         self._say(Phase.SENDER.value, message.envelope_from, code, text)
@@ -282,19 +298,17 @@ class Connection(flask_mail.Connection):
             return self._refused(host, code, text)
         self.phase = Phase.DATA
         host.send(_dotted(message.as_bytes()))
-        if host.sock is not None:
-            host.sock.settimeout(
-                self.limits.letter
-            )  # a server may look at a letter for long; the watchdog ends it all the same
+        # A server may look at a letter for long; the watchdog ends it all the same.
+        _set_timeout(host, self.limits.letter)
         code, text = host.getreply()
-        if host.sock is not None:
-            host.sock.settimeout(self.limits.command)
+        _set_timeout(host, self.limits.command)
         if code == 250:
             self._say(Phase.DATA.value, "accepted", code, text)
             return DeliveryAttempt(DeliveryOutcome.SENT, "250")
         return self._refused(host, code, text)
 
     def _refused(self, host: smtplib.SMTP, code: int, text: bytes) -> DeliveryAttempt:
+        """What a refusal means; makes the connection ready for the next letter, or ends it."""
         self._say(self.phase.value, "refused", code, text, is_good=False)
         if not 400 <= code < 600:
             self._cut()
@@ -308,64 +322,46 @@ class Connection(flask_mail.Connection):
         return attempt
 
     def _not_connected(self, error: Exception) -> DeliveryAttempt:
+        """What it means that the connection could not be opened."""
         if isinstance(error, NoToken):
-            return DeliveryAttempt(
-                DeliveryOutcome.PAUSED if error.must_look else DeliveryOutcome.AWAY,
-                "",
-                error.reason,
-            )
+            outcome = DeliveryOutcome.PAUSED if error.must_look else DeliveryOutcome.AWAY
+            return DeliveryAttempt(outcome, "", error.reason)
         if isinstance(error, smtplib.SMTPResponseException):
-            self._say(self.phase.value, "refused", error.smtp_code, error.smtp_error, is_good=False)
-            makes_sense = 400 <= error.smtp_code < 600
-            return (
-                judge_reply(self.phase, error.smtp_code, _enhanced(error.smtp_error))
-                if makes_sense
-                else DeliveryAttempt(DeliveryOutcome.AWAY, "", SENSELESS)
-            )
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return DeliveryAttempt(
-                DeliveryOutcome.PAUSED, "", f"{certificate_fault(error)}; {NOTHING_SENT}"
-            )
-        if isinstance(error, smtplib.SMTPNotSupportedError):
-            return DeliveryAttempt(
-                DeliveryOutcome.PAUSED,
-                "",
-                f"the mail server offers no encryption (STARTTLS); {NOTHING_SENT}",
-            )
-        return (
-            DeliveryAttempt(DeliveryOutcome.PAUSED, "", str(error))
-            if isinstance(error, _NotSafe)
-            else DeliveryAttempt(DeliveryOutcome.AWAY, "", _away(error))
-        )
+            code, text = error.smtp_code, error.smtp_error
+            self._say(self.phase.value, "refused", code, text, is_good=False)
+            if not 400 <= code < 600:
+                return DeliveryAttempt(DeliveryOutcome.AWAY, "", SENSELESS)
+            return judge_reply(self.phase, code, _enhanced(text))
+        fault = _standing_fault(error)
+        if fault:
+            return DeliveryAttempt(DeliveryOutcome.PAUSED, "", fault)
+        return DeliveryAttempt(DeliveryOutcome.AWAY, "", _away(error))
 
     def _say(
         self, step: str, words: str, code: int = 0, text: bytes | str = b"", *, is_good: bool = True
     ) -> None:
-        """Tells a step to whoever listens; while signing in, without the server's words, which may repeat what signs us in."""
-        if self.tell:
-            heard = b"" if self.phase is Phase.SIGN_IN else text
-            self.tell(
-                Step(
-                    step,
-                    " ".join(
-                        part
-                        for part in (words, quoted_reply(code, heard, self.password, self._token))
-                        if part
-                    ),
-                    is_good,
-                )
-            )
+        """Tells a step to `on_step`, with the server's words.
 
-    def _broken(self, why: str) -> DeliveryAttempt:
-        """What a broken connection means: a used one is replaced, one that breaks at its first letter means that the server is away."""
+        Not with them while signing in: they may repeat what signs us in.
+        """
+        if self.on_step is None:
+            return
+        reply = b"" if self.phase is Phase.SIGN_IN else text
+        quote = quoted_reply(code, reply, self.password, self._token)
+        self.on_step(Step(step, " ".join(filter(None, (words, quote))), is_good))
+
+    def _broken(self, reason: str) -> DeliveryAttempt:
+        """What a broken connection means.
+
+        A used one is replaced; one that breaks at its first letter means that the server is away.
+        """
         if self.phase is Phase.DATA:
             return DeliveryAttempt(DeliveryOutcome.LOST, "", "the connection broke")
-        return DeliveryAttempt(
-            DeliveryOutcome.DROPPED if self.num_emails else DeliveryOutcome.AWAY, "", why
-        )
+        outcome = DeliveryOutcome.DROPPED if self.num_emails else DeliveryOutcome.AWAY
+        return DeliveryAttempt(outcome, "", reason)
 
     def _end(self) -> None:
-        """From the watchdog's thread: ends the conversation and leaves the closing to whoever reads.
+        """Ends the conversation, from the watchdog's thread; whoever reads closes the connection.
 
         Not by the encrypted socket's own method, which would take the encryption off first.
         """
@@ -377,6 +373,7 @@ class Connection(flask_mail.Connection):
                     socket.socket.shutdown(host.sock, socket.SHUT_RDWR)
 
     def _cut(self) -> None:
+        """Closes the connection without a goodbye."""
         host, self.host = self.host, None
         if host is not None and host.sock is not None:
             with contextlib.suppress(OSError):
@@ -384,30 +381,33 @@ class Connection(flask_mail.Connection):
             host.close()
 
 
-def channel_for(config: Config, tell: Callable[[Step], None] | None = None) -> Channel:
+def channel_for(config: Config, on_step: Callable[[Step], None] | None = None) -> Channel:
     """The channel that the settings name: an SMTP connection, or the demo's catcher."""
-    return Catcher(config.folder / "mail") if config.is_demo else connection_for(config, tell)
+    if config.is_demo:
+        return Catcher(config.folder / "mail")
+    return connection_for(config, on_step)
 
 
 def connection_for(
-    config: Config, tell: Callable[[Step], None] | None = None, limits: Limits | None = None
+    config: Config, on_step: Callable[[Step], None] | None = None, limits: Limits | None = None
 ) -> Connection:
     """The SMTP connection that the settings describe."""
     return Connection(
-        config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), tell=tell
+        config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), on_step=on_step
     )
 
 
-class _Measured:
-    """A server's replies as a file, of which one reply may be so long and no longer."""
+class _MeasuredReplies:
+    """A server's replies as a file; one reply has at most `LARGEST_REPLY` octets."""
 
     def __init__(self, file: io.BufferedIOBase) -> None:
-        self.file, self.left = file, LARGEST_REPLY
+        self.file = file
+        self.octets_left = LARGEST_REPLY
 
     def readline(self, size: int) -> bytes:
         line = self.file.readline(size)
-        self.left -= len(line)
-        if self.left < 0 or len(line) > LONGEST_LINE:
+        self.octets_left -= len(line)
+        if self.octets_left < 0 or len(line) > LONGEST_LINE:
             raise OSError("an endless reply")
         return line
 
@@ -415,8 +415,8 @@ class _Measured:
         self.file.close()
 
 
-class _Bounded:
-    """Ends a conversation whose replies do not end; each reply has a measure of its own."""
+class _BoundedReplies:
+    """Ends a conversation whose replies do not end; each reply is measured anew."""
 
     sock: socket.socket | None
     file: object
@@ -425,19 +425,19 @@ class _Bounded:
     def getreply(self) -> tuple[int, bytes]:
         if self.is_over:
             raise smtplib.SMTPServerDisconnected("out of time")
-        if isinstance(self.file, _Measured):
-            self.file.left = LARGEST_REPLY
+        if isinstance(self.file, _MeasuredReplies):
+            self.file.octets_left = LARGEST_REPLY
         elif self.sock is not None:
-            self.file = _Measured(self.sock.makefile("rb"))
-        found: tuple[int, bytes] = super().getreply()  # type: ignore[misc] # of smtplib.SMTP
-        return found
+            self.file = _MeasuredReplies(self.sock.makefile("rb"))
+        reply: tuple[int, bytes] = super().getreply()  # type: ignore[misc] # of smtplib.SMTP
+        return reply
 
 
-class _Server(_Bounded, smtplib.SMTP):
+class _Server(_BoundedReplies, smtplib.SMTP):
     """A server whose replies are measured."""
 
 
-class _TlsServer(_Bounded, smtplib.SMTP_SSL):
+class _TlsServer(_BoundedReplies, smtplib.SMTP_SSL):
     """The same, encrypted from the first octet."""
 
 
@@ -445,7 +445,8 @@ class _NotSafe(Exception):
     """Going on could give a password away or cannot work: somebody has to look."""
 
 
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    """What verifies certificates: the system's authorities, or those in a file of ours."""
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:
@@ -454,23 +455,58 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         ) from error
 
 
+def _give_sender(host: smtplib.SMTP, envelope_from: str, *, is_utf8: bool) -> tuple[int, bytes]:
+    """Gives MAIL; gives the reply.
+
+    RET=HDRS (RFC 3461): a bounce brings no living link back. SMTPUTF8: RFC 6531.
+    """
+    options = ["RET=HDRS"] if host.has_extn("dsn") else []
+    if is_utf8:
+        body = ["BODY=8BITMIME"] if host.has_extn("8bitmime") else []
+        return host.mail(envelope_from, ["SMTPUTF8", *body, *options])
+    # smtplib's own mail() and rcpt() read each address anew; ours have been checked, and hold
+    # neither > nor a line break.
+    return host.docmd("MAIL", " ".join([f"FROM:<{envelope_from}>", *options]))
+
+
+def _set_timeout(host: smtplib.SMTP, seconds: float) -> None:
+    if host.sock is not None:
+        host.sock.settimeout(seconds)
+
+
 def _dotted(octets: bytes) -> bytes:
-    """The octets of DATA: a dot doubled at the start of a line, and the end mark (RFC 5321, 4.5.2)."""
+    """The octets of DATA (RFC 5321, 4.5.2).
+
+    A dot at the start of a line is doubled, and the end mark follows.
+    """
     body = octets.replace(b"\r\n.", b"\r\n..")
-    body = b"." + body if body.startswith(b".") else body
-    return body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+    if body.startswith(b"."):
+        body = b"." + body
+    if not body.endswith(b"\r\n"):
+        body += b"\r\n"
+    return body + b".\r\n"
 
 
 def _enhanced(text: bytes | str) -> str:
     """The enhanced status code at the start of a reply, such as 5.1.1 (RFC 3463), or nothing."""
-    first = (text.decode("ascii", "replace") if isinstance(text, bytes) else text)[:20].split(" ")[
-        0
-    ]
-    parts = first.split(".")
-    return first if len(parts) == 3 and all(part.isdigit() for part in parts) else ""
+    reply = text.decode("ascii", "replace") if isinstance(text, bytes) else text
+    first_word = reply[:20].split(" ")[0]
+    parts = first_word.split(".")
+    is_code = len(parts) == 3 and all(part.isdigit() for part in parts)
+    return first_word if is_code else ""
+
+
+def _standing_fault(error: Exception) -> str | None:
+    """What is wrong, if trying again is of no use until somebody has looked."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{certificate_fault(error)}; {NOTHING_SENT}"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return f"the mail server offers no encryption (STARTTLS); {NOTHING_SENT}"
+    return str(error) if isinstance(error, _NotSafe) else None
 
 
 def _away(error: Exception) -> str:
+    """Why the server cannot be reached, in our own words."""
     if isinstance(error, socket.gaierror):
         return "the mail server's name is not known"
     if isinstance(error, ConnectionRefusedError):

@@ -1,4 +1,7 @@
-"""Signing in by token (OAuth 2.0), for sending and for reading bounces. Tokens are kept in memory only, and renewed before they end."""
+"""Signing in by token (OAuth 2.0), for sending and for reading bounces.
+
+Tokens are kept in memory only, and renewed before they end.
+"""
 
 import threading
 import time
@@ -11,14 +14,18 @@ EARLY_SECONDS, REQUEST_SECONDS = 300.0, 20.0
 
 
 class TokenSource:
-    """Access tokens for one mailbox: the one in memory until five minutes before its end, then another."""
+    """Access tokens for one mailbox.
+
+    The one in memory is given until five minutes before its end, then another.
+    """
 
     def __init__(self, grant: Grant, seconds: float = REQUEST_SECONDS) -> None:
-        self.grant, self.seconds = grant, seconds
+        self.grant = grant
+        self.seconds = seconds
         self._lock = threading.Lock()
         self._token, self._until = "", 0.0
 
-    def token(self, fresh: bool = False) -> str:  # noqa: FBT001, FBT002 - source.token(fresh=True) reads well
+    def token(self, fresh: bool = False) -> str:  # noqa: FBT001, FBT002 - token(fresh=True) reads well
         """An access token; a `fresh` one when the last was refused. Raises `NoToken`."""
         with self._lock:
             if fresh or time.monotonic() >= self._until:
@@ -34,14 +41,16 @@ class TokenSource:
         """Whom we ask, and through which proxy, as a person may read it."""
         from survey.mail.smtp.service.web import proxies_for
 
-        asked = urlsplit(self.grant.token_url)
-        host, proxy = asked.hostname or "", proxies_for(self.grant.token_url).get(asked.scheme)
+        token_url = urlsplit(self.grant.token_url)
+        host = token_url.hostname or ""
+        proxy = proxies_for(self.grant.token_url).get(token_url.scheme)
         return f"{host} through the proxy {urlsplit(proxy).hostname}" if proxy else host
 
 
 def token_source(config: Config, user: str = "") -> TokenSource | None:
-    """The tokens for a mailbox, the one in `CANDOUR_MAIL_URL` unless another is named; None when nothing is set for them.
+    """The tokens for a mailbox; None when nothing is set for them.
 
+    It is the mailbox in `CANDOUR_MAIL_URL` unless another `user` is named.
     One source per mailbox and process, so that all connections share its token.
     """
     if not config.mail_oauth_token_url:

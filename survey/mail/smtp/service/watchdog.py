@@ -1,4 +1,7 @@
-"""Ends what takes too long: one thread for a whole connection, because one for each letter costs more than the letter."""
+"""Ends what takes too long.
+
+One thread for a whole connection, because one for each letter costs more than the letter.
+"""
 
 import threading
 import time
@@ -7,10 +10,10 @@ from contextlib import contextmanager
 
 
 class Watchdog:
-    """Calls `bite` from a thread of its own when what is being watched is not over in time; sleeps in between."""
+    """Calls a function, from a thread of its own, when what is watched is not over in time."""
 
-    def __init__(self, bite: Callable[[], None]) -> None:
-        self._bite = bite
+    def __init__(self, when_late: Callable[[], None]) -> None:
+        self._when_late = when_late
         self._changed = threading.Condition()
         self._until: float | None = None  # when what is being watched must be over
         self._wakes_at: float | None = None  # when the thread looks again by itself
@@ -18,8 +21,8 @@ class Watchdog:
 
     @contextmanager
     def watch(self, seconds: float) -> Iterator[None]:
-        """While this lasts, at most so many seconds."""
-        self._set(time.monotonic() + seconds)
+        """Watches what is done while this lasts: at most so many seconds."""
+        self._watch_until(time.monotonic() + seconds)
         try:
             yield
         finally:
@@ -32,7 +35,8 @@ class Watchdog:
             self._thread = None
             self._changed.notify_all()
 
-    def _set(self, until: float) -> None:
+    def _watch_until(self, until: float) -> None:
+        """Sets the end; starts the thread, or wakes it where it would wake too late."""
         with self._changed:
             self._until = until
             if self._thread is None:
@@ -44,6 +48,7 @@ class Watchdog:
                 self._changed.notify_all()
 
     def _look(self) -> None:
+        """What the thread does: sleeps until the end that is set, then looks whether it is over."""
         while True:
             with self._changed:
                 if self._thread is not threading.current_thread():
@@ -54,4 +59,4 @@ class Watchdog:
                     self._changed.wait(None if self._until is None else self._until - now)
                     continue
                 self._until = None
-            self._bite()
+            self._when_late()

@@ -1,4 +1,7 @@
-"""Asking web servers. Loaded when somebody asks, because its library holds some MiB that sending does without."""
+"""Asking web servers.
+
+Imported by the functions that need it: its library holds some MiB that sending does without.
+"""
 
 import ssl
 from pathlib import Path
@@ -20,15 +23,17 @@ class Untrusted(Exception):
 
 
 def base_url_leads_here(config: Config) -> bool:
-    """Whether the address in mails leads to this program; raises `Untrusted`, or OSError where it cannot be reached."""
+    """Whether the address in mails leads to this program.
+
+    Raises `Untrusted`, or OSError where it cannot be reached.
+    """
+    url = f"{config.base_url}/healthz"
     try:
         with Session() as session:
             session.trust_env = False
             session.mount("https://", Verified(config.mail_ca_file))
-            with session.get(
-                f"{config.base_url}/healthz", timeout=5.0, allow_redirects=False, stream=True
-            ) as answer:
-                return answer.status_code == 200 and b'"alive"' in answer.raw.read(1000)
+            with session.get(url, timeout=5.0, allow_redirects=False, stream=True) as response:
+                return response.status_code == 200 and b'"alive"' in response.raw.read(1000)
     except SSLError:
         raise Untrusted from None
     except (RequestException, NoToken) as error:
@@ -37,11 +42,16 @@ def base_url_leads_here(config: Config) -> bool:
 
 def proxies_for(url: str) -> dict[str, str]:
     """The proxy that the system names for this address; none for this very machine."""
-    return {} if is_loopback(urlsplit(url).hostname or "") else dict(get_environ_proxies(url))
+    if is_loopback(urlsplit(url).hostname or ""):
+        return {}
+    return dict(get_environ_proxies(url))
 
 
 class Verified(HTTPAdapter):
-    """Certificates are checked against the system's authorities and an own one, as for mail, not against a list of the library's."""
+    """Checks certificates as mail does, not by the library's own list.
+
+    They are checked by the system's authorities, and by those in a file of ours.
+    """
 
     def __init__(self, ca_file: Path | None) -> None:
         self.context = ssl.create_default_context()
@@ -49,8 +59,8 @@ class Verified(HTTPAdapter):
             if ca_file:
                 self.context.load_verify_locations(ca_file)
         except OSError:
-            says = "the file of trusted authorities holds no certificate that can be read"
-            raise NoToken(says, must_look=True) from None
+            reason = "the file of trusted authorities holds no certificate that can be read"
+            raise NoToken(reason, must_look=True) from None
         super().__init__()
 
     def build_connection_pool_key_attributes(
