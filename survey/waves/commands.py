@@ -270,7 +270,7 @@ def skip(wave: str, reason: str) -> None:
         for one in waves.list_waves(waves.find_survey(item.survey).slug)
         if one.state is WaveState.PLANNED
     ]
-    click.echo(f"{item.slug} is {item.void_reason}.{f' Next: {following[0]}' if following else ''}")
+    click.echo(f"{item.slug} is {item.void_words}.{f' Next: {following[0]}' if following else ''}")
 
 
 @waves_group.command("extend")

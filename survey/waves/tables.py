@@ -17,6 +17,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from survey.database import Base, UtcDateTime
+from survey.waves.rules.waves import VoidReason
+
+_VOID_REASONS = ", ".join(f"'{reason.value}'" for reason in VoidReason)
 
 
 class SurveyRow(Base):
@@ -57,8 +60,9 @@ class WaveRow(Base):
             "state IN ('planned', 'open', 'closed', 'counted', 'shared', 'void')", name="state"
         ),
         CheckConstraint("closes > opens", name="closes_after_opens"),
-        CheckConstraint("k_group >= 5", name="k_group"),
-        CheckConstraint("k_comment >= k_group", name="k_comment"),
+        CheckConstraint("minimum_group >= 5", name="minimum_group"),
+        CheckConstraint("minimum_detail >= minimum_group", name="minimum_detail"),
+        CheckConstraint(f"void_reason IN ({_VOID_REASONS})", name="void_reason"),
         CheckConstraint("extended_days BETWEEN 0 AND 7", name="extended_days"),
         CheckConstraint("reminders BETWEEN 0 AND 2", name="reminders"),
         CheckConstraint("third BETWEEN 1 AND 3", name="third"),
@@ -73,8 +77,8 @@ class WaveRow(Base):
     timezone: Mapped[str] = mapped_column(Text)
     audience: Mapped[str] = mapped_column(Text)
     questionnaire_version: Mapped[str | None] = mapped_column(Text)
-    k_group: Mapped[int] = mapped_column(Integer)
-    k_comment: Mapped[int] = mapped_column(Integer)
+    minimum_group: Mapped[int] = mapped_column(Integer)
+    minimum_detail: Mapped[int] = mapped_column(Integer)
     targets: Mapped[dict[str, Any]] = mapped_column(JSON)
     public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     probe: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -84,6 +88,7 @@ class WaveRow(Base):
     extended_days: Mapped[int] = mapped_column(Integer)
     closed_early: Mapped[str | None] = mapped_column(Text)
     void_reason: Mapped[str | None] = mapped_column(Text)
+    void_words: Mapped[str | None] = mapped_column(Text)
     co_keys: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     key_missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reminders: Mapped[int] = mapped_column(Integer, server_default="1")

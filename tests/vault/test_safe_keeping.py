@@ -320,7 +320,7 @@ def test_a_wave_whose_key_is_gone_for_good_is_given_up_and_leaves_nothing_behind
     with pytest.raises(Refused, match="Nothing was changed"):
         close_wave(company.wave.slug, company.wave.closes_at, company.config.key_dir, actor="test")
     said = candour("waves", "void", company.wave.slug, "--reason", "the key is gone")
-    assert (said.code, waves.find_wave(company.wave.slug).void_reason) == (0, "the key is gone")
+    assert (said.code, waves.find_wave(company.wave.slug).void_words) == (0, "the key is gone")
     if database_url.startswith("sqlite"):
         assert not any(
             mark[:32] in file.read_bytes()

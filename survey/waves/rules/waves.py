@@ -18,7 +18,7 @@ LONGEST_EXTENSION = 7
 REMINDERS, MOST_REMINDERS = 1, 2
 WAITS = "{wave} is closed and waits for its representative"
 NOT_OPENED = "not opened in time"
-ENDED = "the survey was ended"
+SURVEY_WAS_ENDED = "the survey was ended"
 
 
 class WaveState(StrEnum):
@@ -30,6 +30,16 @@ class WaveState(StrEnum):
     COUNTED = "counted"
     SHARED = "shared"
     VOID = "void"
+
+
+class VoidReason(StrEnum):
+    """Why a wave is void; the words that people read about it stand beside it, in `Wave.void_words`."""
+
+    TOO_FEW_ANSWERS = "too-few-answers"  # fewer than its minimum group, when it was counted
+    NOT_OPENED = "not-opened"  # more than half its period had passed when it could have opened
+    SKIPPED = "skipped"  # left out while it was planned, for a reason that somebody typed
+    SURVEY_ENDED = "survey-ended"
+    GIVEN_UP = "given-up"  # by hand, unread, for a reason that somebody typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,8 @@ class Wave:
     baseline: bool
     one_off: bool
     closed_early: str | None
-    void_reason: str | None
+    void_reason: VoidReason | None
+    void_words: str | None
     extended_days: int
     co_keys: tuple[CoKey, ...] = ()
     key_missing_since: datetime | None = None

@@ -36,6 +36,7 @@ from survey.waves.service.states import (
     hold_for_letter,
     hold_for_opening,
     make_up_for_outages,
+    mark_wave_void,
     note_missing_key,
     set_wave_state,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "list_waves",
     "listed_holidays",
     "make_up_for_outages",
+    "mark_wave_void",
     "missed_openings",
     "move_planned",
     "note_missing_key",

@@ -13,7 +13,7 @@ from survey.kernel.ids import random_id
 from survey.waves.rules import checks, surveys, thirds, waves
 from survey.waves.rules.recurrence import Rule
 from survey.waves.rules.surveys import Cadence
-from survey.waves.rules.waves import Wave, WaveState
+from survey.waves.rules.waves import VoidReason, Wave, WaveState
 from survey.waves.service.reading import find_wave
 from survey.waves.service.rows import (
     listed_holidays,
@@ -155,7 +155,7 @@ def skip_wave(name: str, reason: str, *, actor: str | None = None) -> Wave:
     with transaction():
         row = row_held_with_survey(find_wave(name))
         checks.check_skips(wave_of(row))
-        _drop(row, f"skipped: {said}"[:300])
+        _drop(row, VoidReason.SKIPPED, f"skipped: {said}"[:300])
         record("wave skipped", {"wave": row.slug, "reason": said[:300]}, actor)
         return wave_of(row)
 
@@ -168,13 +168,15 @@ def give_up_wave(item: Wave, now: datetime, *, actor: str) -> bool:
             wave_of(row), survey_of(row.survey), now
         ):
             return False
-        _drop(row, waves.NOT_OPENED)
-        record("wave void", {"wave": row.slug, "reason": waves.NOT_OPENED}, actor)
+        words = waves.NOT_OPENED
+        _drop(row, VoidReason.NOT_OPENED, words)
+        record("wave void", {"wave": row.slug, "reason": words}, actor)
         return True
 
 
-def _drop(row: WaveRow, reason: str) -> None:
-    row.state, row.void_reason = WaveState.VOID.value, reason
+def _drop(row: WaveRow, reason: VoidReason, words: str) -> None:
+    row.state = WaveState.VOID.value
+    row.void_reason, row.void_words = reason.value, words
     db.session.flush()
     if not row.one_off:
         plan_following(row.survey_id, row.opens)
@@ -204,8 +206,8 @@ def plan_row(
         closes=closes,
         timezone=row.timezone,
         audience=row.audience,
-        k_group=waves.MINIMUM_GROUP,
-        k_comment=waves.MINIMUM_DETAIL,
+        minimum_group=waves.MINIMUM_GROUP,
+        minimum_detail=waves.MINIMUM_DETAIL,
         targets={},
         imported=imported,
         baseline=False,

@@ -9,7 +9,7 @@ from survey.database import db
 from survey.kernel.errors import NotFound
 from survey.waves.rules import surveys
 from survey.waves.rules.surveys import Survey
-from survey.waves.rules.waves import CoKey, ReportingGroup, Target, Wave, WaveState
+from survey.waves.rules.waves import CoKey, ReportingGroup, Target, VoidReason, Wave, WaveState
 from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
 
 
@@ -116,8 +116,8 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
         audience=row.audience,
         invited=sum(g.invited for g in groups),
         questionnaire_version=row.questionnaire_version,
-        minimum_group=row.k_group,
-        minimum_detail=row.k_comment,
+        minimum_group=row.minimum_group,
+        minimum_detail=row.minimum_detail,
         targets=targets_of(row.targets),
         groups=groups,
         public_key=row.public_key,
@@ -125,7 +125,8 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
         baseline=row.baseline,
         one_off=row.one_off,
         closed_early=row.closed_early,
-        void_reason=row.void_reason,
+        void_reason=VoidReason(row.void_reason) if row.void_reason else None,
+        void_words=row.void_words,
         extended_days=row.extended_days,
         co_keys=tuple(CoKey(key["name"], bytes.fromhex(key["public"])) for key in row.co_keys),
         key_missing_since=row.key_missing_since,

@@ -11,7 +11,7 @@ from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.waves.rules import checks, waves
-from survey.waves.rules.waves import CoKey, ReportingGroup, Wave, WaveState
+from survey.waves.rules.waves import CoKey, ReportingGroup, VoidReason, Wave, WaveState
 from survey.waves.service.planning import plan_following
 from survey.waves.service.reading import find_wave, number_of_earlier_waves
 from survey.waves.service.rows import locked_row, row_held_with_survey, store_groups, wave_of
@@ -161,14 +161,17 @@ def make_up_for_outages(
         return wave_of(row)
 
 
-def set_wave_state(item: Wave, state: WaveState, *, reason: str | None = None) -> None:
-    """Moves a wave on to counted, shared or void."""
+def set_wave_state(wave: Wave, state: WaveState) -> None:
+    """Moves a wave on to counted or shared."""
     with transaction() as session:
-        session.execute(
-            update(WaveRow)
-            .where(WaveRow.id == item.id)
-            .values(state=state.value, void_reason=reason)
-        )
+        session.execute(update(WaveRow).where(WaveRow.id == wave.id).values(state=state.value))
+
+
+def mark_wave_void(wave: Wave, reason: VoidReason, words: str) -> None:
+    """Makes a wave void; `words` say why wherever the wave would be shown."""
+    values = {"state": WaveState.VOID.value, "void_reason": reason.value, "void_words": words}
+    with transaction() as session:
+        session.execute(update(WaveRow).where(WaveRow.id == wave.id).values(values))
 
 
 def note_missing_key(wave: Wave, missing_since: datetime | None) -> bool:

@@ -15,7 +15,7 @@ from survey.questionnaires.service import find_questionnaire
 from survey.waves.rules import checks, surveys, waves
 from survey.waves.rules.recurrence import Rule
 from survey.waves.rules.surveys import Survey
-from survey.waves.rules.waves import Target, Wave, WaveState
+from survey.waves.rules.waves import Target, VoidReason, Wave, WaveState
 from survey.waves.service.planning import plan_row
 from survey.waves.service.rows import locked_survey_row, survey_of, survey_row, targets_of, wave_of
 from survey.waves.tables import SurveyRow, WaveRow
@@ -109,11 +109,12 @@ def _change_survey(name: str, to: str, deed: str, actor: str | None) -> Survey:
         record(deed, {"survey": row.slug}, actor)
         if to == "ended":
             ours = (WaveRow.survey_id == row.id, WaveRow.state == WaveState.PLANNED.value)
-            session.execute(
-                update(WaveRow)
-                .where(*ours)
-                .values(state=WaveState.VOID.value, void_reason=waves.ENDED)
-            )
+            given_up = {
+                "state": WaveState.VOID.value,
+                "void_reason": VoidReason.SURVEY_ENDED.value,
+                "void_words": waves.SURVEY_WAS_ENDED,
+            }
+            session.execute(update(WaveRow).where(*ours).values(given_up))
         session.flush()
         return survey_of(row)
 

@@ -82,7 +82,7 @@ def add_pool(thirds: Sequence[Wave]) -> Wave | None:
         pool.one_off, pool.quarter, pool.state = False, first.quarter, WaveState.COUNTED.value
         pool.timezone, pool.audience = terms.timezone, terms.audience
         pool.questionnaire_version, pool.targets = terms.questionnaire_version, terms.targets
-        pool.k_group, pool.k_comment = terms.k_group, terms.k_comment
+        pool.minimum_group, pool.minimum_detail = terms.minimum_group, terms.minimum_detail
         pool.baseline = all(item.baseline for item in counted)
         pool.closed_early = (
             "; ".join(item.closed_early for item in counted if item.closed_early) or None
