@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
+from importlib import resources
 from itertools import pairwise
 from typing import Any, NewType, TypeVar
 
@@ -42,6 +43,17 @@ _TOP = {"ordinal": "top2", "bracket": "over_two_hours", "choice": "yes"}
 _Faults = list[str]
 T = TypeVar("T")
 SECONDS_A_SCALE, SECONDS_A_TEXT = 12, 35
+OVERALL_DIMENSION = (
+    "overall"  # of the bank's questions, and of a client's own about the service as a whole
+)
+
+
+class QuestionRole(StrEnum):
+    """What a question of the bank is to the program, beside being asked; `role_of_question` says which have one."""
+
+    OVERALL = "overall"  # satisfaction with the service as a whole: the headline
+    LOOP = "loop"  # whether something changes when staff point out a problem
+    LOST_TIME = "lost-time"
 
 
 class ScaleKind(StrEnum):
@@ -83,6 +95,11 @@ class Question:
     text: str
     scale: Scale
 
+    @property
+    def role(self) -> QuestionRole | None:
+        """Its role in the bank; None for a question that has none there, and for one of a client's own."""
+        return role_of_question(self.id)
+
     @classmethod
     def numeric(cls, name: str, scale: Scale) -> "Question":
         """A question of an imported history, of which only the column's name and the number of points are known."""
@@ -122,6 +139,10 @@ class Questionnaire:
         texts = len(self.questions) - self.scale_questions
         return max(1, round((self.scale_questions * SECONDS_A_SCALE + texts * SECONDS_A_TEXT) / 60))
 
+    def with_role(self, role: QuestionRole) -> Question | None:
+        """The question that has this role; None where none has it."""
+        return next((question for question in self.questions if question.role is role), None)
+
     def without_texts(self) -> "Questionnaire":
         """The same without open questions, for waves in which a comment would give its writer away."""
         return self.with_only(q for q in self.questions if q.scale.kind is not ScaleKind.TEXT)
@@ -135,6 +156,43 @@ class Questionnaire:
             preamble=self.preamble,
             questions=tuple(questions),
         )
+
+
+@cache
+def read_bank() -> dict[str, Any]:
+    """The content of the bank that ships with the product: scales, questions, and sets of questions."""
+    text = resources.files("survey.questionnaires").joinpath("bank.json").read_text("utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def read_roles(questions: Iterable[Mapping[str, Any]]) -> dict[QuestionRole, str]:
+    """The ids of the bank's questions by their role; ValueError for an unknown role, and for one that two questions have."""
+    ids_by_role: dict[QuestionRole, str] = {}
+    for question in questions:
+        if "role" not in question:
+            continue
+        role = QuestionRole(question["role"])
+        if role in ids_by_role:
+            raise ValueError(f"{ids_by_role[role]} and {question['id']} have the role {role}")
+        ids_by_role[role] = question["id"]
+    return ids_by_role
+
+
+@cache
+def roles_in_bank() -> dict[QuestionRole, str]:
+    """The ids of the bank's questions by their role."""
+    return read_roles(read_bank()["questions"])
+
+
+def role_of_question(question_id: str) -> QuestionRole | None:
+    """The role that the bank gives a question of this id, None where it gives none.
+
+    Neither a frozen questionnaire nor its digest holds roles: they follow from the ids, so that waves frozen before
+    there were roles have them too.
+    """
+    roles = (role for role, its_id in roles_in_bank().items() if its_id == question_id)
+    return next(roles, None)
 
 
 def numeric_scale(points: int) -> Scale:

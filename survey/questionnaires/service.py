@@ -4,8 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from importlib import resources
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -14,7 +12,7 @@ from survey.database import db, transaction
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 from survey.questionnaires import rules
-from survey.questionnaires.rules import Question, Questionnaire
+from survey.questionnaires.rules import Question, Questionnaire, QuestionRole
 from survey.questionnaires.tables import QuestionnaireRow
 
 COMMAND_LINE = "command line"
@@ -33,7 +31,7 @@ _TITLES = {
 
 def question_bank() -> dict[str, Question]:
     """Every question that ships with the product, by id."""
-    found = _bank()
+    found = rules.read_bank()
     scales = {name: rules.read_scale(name, scale) for name, scale in found["scales"].items()}
     return {
         q["id"]: Question(
@@ -41,6 +39,11 @@ def question_bank() -> dict[str, Question]:
         )
         for q in found["questions"]
     }
+
+
+def bank_question_with_role(role: QuestionRole) -> Question:
+    """The question of the bank that has this role."""
+    return question_bank()[rules.roles_in_bank()[role]]
 
 
 def find_questionnaire(slug: str) -> Questionnaire:
@@ -51,7 +54,7 @@ def find_questionnaire(slug: str) -> Questionnaire:
     stored = db.session.execute(query.order_by(QuestionnaireRow.number.desc()).limit(1)).first()
     if stored is not None:
         return replace(rules.read_document(stored.document), version=stored.number)
-    if slug in _bank()["sets"]:
+    if slug in rules.read_bank()["sets"]:
         return _from_set(slug)
     raise NotFound(
         "questionnaire",
@@ -65,7 +68,7 @@ def list_questionnaires() -> tuple[Questionnaire, ...]:
     saved = db.session.scalars(
         select(QuestionnaireRow.slug).where(QuestionnaireRow.saved.is_(True)).distinct()
     ).all()
-    return tuple(find_questionnaire(slug) for slug in sorted({*saved, *_bank()["sets"]}))
+    return tuple(find_questionnaire(slug) for slug in sorted({*saved, *rules.read_bank()["sets"]}))
 
 
 def select_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
@@ -205,7 +208,7 @@ def _store(asked: Questionnaire, *, saved: bool) -> str:
 
 
 def _from_set(slug: str) -> Questionnaire:
-    found, known = _bank(), question_bank()
+    found, known = rules.read_bank(), question_bank()
     return Questionnaire.of(
         slug=slug,
         title=_TITLES.get(slug, slug),
@@ -221,11 +224,3 @@ def _known_questions() -> list[Question]:
         *question_bank().values(),
         *(question for document in stored for question in rules.read_document(document).questions),
     ]
-
-
-@lru_cache(maxsize=1)
-def _bank() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        resources.files("survey.questionnaires").joinpath("bank.json").read_text("utf-8")
-    )
-    return content

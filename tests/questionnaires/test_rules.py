@@ -18,6 +18,7 @@ from survey.questionnaires.rules import (
     numeric_scale,
     questionnaire_document,
     read_document,
+    read_roles,
     reuse_faults,
 )
 
@@ -362,3 +363,15 @@ def test_any_document_is_a_questionnaire_or_a_refusal(
             said = ()
             assert read_document(json.loads(json.dumps(questionnaire_document(read)))) == read
         assert all(line.isprintable() for line in said)
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [(["headline"], "'headline' is not a valid QuestionRole"), (["loop", "loop"], "Q0 and Q1")],
+)
+def test_an_unknown_role_of_the_bank_and_one_given_twice_are_refused(
+    roles: list[str], message: str
+) -> None:
+    questions = [{"id": f"Q{place}", "role": role} for place, role in enumerate(roles)]
+    with pytest.raises(ValueError, match=message):
+        read_roles([{"id": "Q9"}, *questions])

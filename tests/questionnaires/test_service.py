@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from survey.access.service import audit
 from survey.kernel.errors import Refused
 from survey.questionnaires import rules, service
-from survey.questionnaires.rules import ScaleKind
+from survey.questionnaires.rules import QuestionRole, ScaleKind
 from survey.questionnaires.service import (
     find_questionnaire,
     question_bank,
@@ -50,10 +50,11 @@ def test_the_bank_has_33_questions_in_14_themes_on_9_scales() -> None:
 
 
 def test_no_word_of_the_bank_changes_by_accident() -> None:
-    """Other words raise a question's revision; then this digest may follow. Names are the product's own."""
+    """Other words raise a question's revision; then this digest may follow. Names and roles are the product's own."""
     found = json.loads(Path(service.__file__).with_name("bank.json").read_text("utf-8"))
     for question in found["questions"]:
         assert 0 < len(question.pop("name")) <= 80
+        question.pop("role", None)
     digest = hashlib.sha256(
         json.dumps(found, sort_keys=True, ensure_ascii=False).encode()
     ).hexdigest()
@@ -126,6 +127,31 @@ def test_an_export_is_imported_as_the_same_questionnaire(app: Flask, slug: str, 
     assert (saved.digest, saved.version) == (asked.digest, 1)
     assert find_questionnaire(slug) == asked
     assert audit.list_entries()[0].facts == {"questionnaire": slug, "digest": asked.digest}
+
+
+DIGEST = (
+    "0d3db1874fa6b2028751706049d8d9fcdf37aad7ec6c2404e6b4ad814d8da558"  # before there were roles
+)
+
+
+def test_a_frozen_questionnaire_has_roles_and_neither_document_nor_digest_holds_them(
+    app: Flask,
+) -> None:
+    asked = find_questionnaire("quarterly_8")
+    assert asked.digest == DIGEST
+    frozen = service.frozen_questionnaire(service.freeze_questionnaire(asked))
+    assert frozen.digest == DIGEST
+    assert '"role"' not in json.dumps(rules.questionnaire_document(frozen))
+    overall = frozen.with_role(QuestionRole.OVERALL)
+    assert overall is not None
+    assert overall.id == "OVR1"
+    assert frozen.with_role(QuestionRole.LOOP) is None
+
+
+@pytest.mark.parametrize("role", QuestionRole)
+def test_the_bank_has_one_question_of_each_role(role: QuestionRole) -> None:
+    assert service.bank_question_with_role(role).role is role
+    assert [q.role for q in question_bank().values()].count(role) == 1
 
 
 def edited(slug: str, **changes: object) -> rules.Questionnaire:
