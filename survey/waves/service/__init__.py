@@ -1,4 +1,7 @@
-"""Surveys and waves: plan them, freeze them, move them from state to state. The face of this room for all others."""
+"""Surveys and waves: plan them, freeze them, move them from state to state.
+
+Other rooms use the functions of this room from here.
+"""
 
 from survey.waves.service.planning import (
     give_up_wave,
