@@ -37,26 +37,37 @@ OPEN = {"OPN1", "OPN2", "OPN3"}
 
 
 def test_the_bank_has_33_questions_in_14_themes_on_9_scales() -> None:
-    found = question_bank()
-    assert len(found) == 33
-    assert len({question.dimension for question in found.values()}) == 14
-    assert Counter(question.scale.name for question in found.values()) == {
-        "sat5": 9, "freq5": 10, "agree5": 5, "ease5": 2, "text": 3, "nps11": 1, "lost6": 1, "contact4": 1, "yesno": 1,
-    }  # fmt: skip
-    assert all(question.revision == 1 for question in found.values())
+    bank = question_bank()
+    assert len(bank) == 33
+    assert len({question.dimension for question in bank.values()}) == 14
+    assert Counter(question.scale.name for question in bank.values()) == {
+        "sat5": 9,
+        "freq5": 10,
+        "agree5": 5,
+        "ease5": 2,
+        "text": 3,
+        "nps11": 1,
+        "lost6": 1,
+        "contact4": 1,
+        "yesno": 1,
+    }
+    assert all(question.revision == 1 for question in bank.values())
     assert {
-        name for name, question in found.items() if question.scale.kind is ScaleKind.TEXT
+        name for name, question in bank.items() if question.scale.kind is ScaleKind.TEXT
     } == OPEN
 
 
 def test_no_word_of_the_bank_changes_by_accident() -> None:
-    """Other words raise a question's revision; then this digest may follow. Names and roles are the product's own."""
-    found = json.loads(Path(service.__file__).with_name("bank.json").read_text("utf-8"))
-    for question in found["questions"]:
+    """Other words raise a question's revision; then this digest may follow.
+
+    Names and roles are the product's own.
+    """
+    bank = json.loads(Path(service.__file__).with_name("bank.json").read_text("utf-8"))
+    for question in bank["questions"]:
         assert 0 < len(question.pop("name")) <= 80
         question.pop("role", None)
     digest = hashlib.sha256(
-        json.dumps(found, sort_keys=True, ensure_ascii=False).encode()
+        json.dumps(bank, sort_keys=True, ensure_ascii=False).encode()
     ).hexdigest()
     assert digest == "daa40d7b3246af7f5a397f4a24ffe0d0e03e7f0e2e8c60414ab7784ec73482fa"
 
@@ -94,7 +105,7 @@ def test_every_shipped_set_passes_its_own_checks(app: Flask, slug: str) -> None:
         asked.minutes,
     ) == SETS[slug]
     assert asked.version == 0
-    assert [found.slug for found in service.list_questionnaires()] == sorted(SETS)
+    assert [questionnaire.slug for questionnaire in service.list_questionnaires()] == sorted(SETS)
 
 
 def test_the_default_wave_asks_no_more_than_eight_scale_questions_with_acc1(app: Flask) -> None:

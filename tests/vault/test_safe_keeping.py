@@ -1,4 +1,4 @@
-"""The wave key's spare copy: out under a passphrase, back only where it belongs, and destroyed when nothing needs it."""
+"""Spare copies of wave keys: under a passphrase, back only where they belong, destroyed in time."""
 
 import io
 import json
@@ -111,7 +111,7 @@ def test_a_copy_that_does_not_fit_is_refused_and_changes_nothing(
 ) -> None:
     first, copy = found_company(), tmp_path / "spare.key"
     config = app.config["CANDOUR"]
-    other = next(item for item in waves.list_waves() if item.survey == "Noise")
+    other = next(wave for wave in waves.list_waves() if wave.survey == "Noise")
     export_key(
         (other if spoil == "another wave's" else first).slug,
         copy,
