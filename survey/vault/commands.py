@@ -43,12 +43,15 @@ class Offline(click.Command):
     offline = True
 
 
-@click.group("cokey")
+@click.group(
+    "cokey",
+    help=(
+        "Strict tier: a second key, held by an employee representative, without which nobody"
+        " opens a wave."
+    ),
+)
 def cokey_group() -> None:
-    """Strict tier: a second key, without which nobody opens a wave.
-
-    It is held by an employee representative.
-    """
+    """The commands about the keys of employee representatives."""
 
 
 @cokey_group.command("make", cls=Offline)

@@ -18,12 +18,15 @@ from survey.waves.rules.waves import Target, Wave, WaveState
 from survey.waves.service import holidays
 
 
-@organisation_group.group("holidays")
+@organisation_group.group(
+    "holidays",
+    help=(
+        "Days on which nobody works: no wave of a cadence opens on them, and they are no working"
+        " days."
+    ),
+)
 def holidays_group() -> None:
-    """Days on which nobody works.
-
-    No wave of a cadence opens on them, and they are no working days.
-    """
+    """The commands about the listed holidays."""
 
 
 @holidays_group.command("add")
