@@ -27,7 +27,7 @@ from survey.mail.smtp.service.catcher import Catcher
 from survey.schedule import tick
 from survey.waves import service as waves
 from survey.waves.rules.holidays import Holiday
-from survey.waves.rules.waves import WaveState
+from survey.waves.rules.waves import VoidReason, WaveState
 from survey.waves.service import holidays
 from tests import forking
 from tests.answering.today import everything_stored
@@ -313,7 +313,9 @@ def test_an_ended_survey_gives_up_what_is_planned_and_is_never_taken_up_again(
     waves.plan_wave("IT support", OPENS + 60 * DAY, OPENS + 63 * DAY)
     waves.end_survey("IT support", actor="Mira")
     assert states() == {"2027-q1": "open", "2027-03-12": "void", "2027-q2": "void"}
-    assert waves.find_wave("it-support-2027-q2").void_reason == "the survey was ended"
+    given_up = waves.find_wave("it-support-2027-q2")
+    assert given_up.void_reason is VoidReason.SURVEY_ENDED
+    assert given_up.void_words == "the survey was ended"
     tick(company.config, company.wave.closes_at)
     tick(company.config, at("2027-07-20T09:00"))
     assert states() == {"2027-q1": "void", "2027-03-12": "void", "2027-q2": "void"}
@@ -348,7 +350,8 @@ def test_a_planned_wave_is_skipped_and_the_next_one_planned(company: Company) ->
     with pytest.raises(Refused, match="is open already"):
         waves.skip_wave(company.wave.slug, "the office moves")
     skipped = waves.skip_wave("it-support-2027-q2", "the office  moves", actor="Mira")
-    assert (skipped.state, skipped.void_reason) == (WaveState.VOID, "skipped: the office moves")
+    assert (skipped.state, skipped.void_words) == (WaveState.VOID, "skipped: the office moves")
+    assert skipped.void_reason is VoidReason.SKIPPED
     assert states() == {"2027-q1": "open", "2027-q2": "void", "2027-q3": "planned"}
     with pytest.raises(Refused, match="void already"):
         waves.skip_wave("it-support-2027-q2", "again")
@@ -488,7 +491,7 @@ def test_a_survey_with_a_rule_goes_from_wave_to_wave_until_the_rule_ends(app: Fl
         "2027-07-12 Mon",
         "2028-01-11 Tue",
     ]
-    assert {item.void_reason for item in waves.list_waves("Desk")} == {
+    assert {item.void_words for item in waves.list_waves("Desk")} == {
         "fewer than 5 people answered"
     }
 
@@ -511,7 +514,7 @@ def test_half_a_period_is_what_the_rule_says(app: Flask, rule: str, late: int, s
     ruled(rule)
     tick(app.config["CANDOUR"], OPENS.replace(tzinfo=UTC) + late * DAY)
     assert states("Desk")["2027-01-11"] == state
-    assert waves.find_wave("desk-2027-01-11").void_reason == (
+    assert waves.find_wave("desk-2027-01-11").void_words == (
         None if state == "open" else "not opened in time"
     )
 

@@ -22,7 +22,7 @@ from survey.mail.smtp.service.catcher import Catcher
 from survey.mail.smtp.service.sender import channel_for
 from survey.schedule import is_usual, tick
 from survey.waves import service as waves
-from survey.waves.rules.waves import WaveState
+from survey.waves.rules.waves import VoidReason, WaveState
 from tests import forking
 from tests.answering.today import everything_stored
 from tests.cast import OPENS, Company, answer_all, found_company, open_company
@@ -44,7 +44,7 @@ def its_own_folder_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def stored() -> dict[str, list[str]]:
     """Everything but when the timetable was last gone through."""
-    return {table: rows for table, rows in everything_stored().items() if table != "pulse"}
+    return {table: rows for table, rows in everything_stored().items() if table != "heartbeat"}
 
 
 def states(survey: str = "IT support") -> dict[str, str]:
@@ -126,14 +126,16 @@ def test_what_one_wave_cannot_do_keeps_no_other_from_its_turn(app: Flask) -> Non
     assert waves.find_wave(company.wave.slug).state is WaveState.OPEN
     (config.key_dir / "elsewhere").rename(config.key_dir / f"{company.wave.id}.key")
     assert "it-support-2027-q1 closed and counted" in tick(config, moment)
-    assert waves.find_wave(company.wave.slug).void_reason == "fewer than 5 people answered"
+    void = waves.find_wave(company.wave.slug)
+    assert void.void_reason is VoidReason.TOO_FEW_ANSWERS
+    assert void.void_words == "fewer than 5 people answered"
 
 
 def test_a_key_that_cannot_be_destroyed_stops_neither_waves_nor_letters(app: Flask) -> None:
     config = app.config["CANDOUR"]
     first = found_company()
     past = next(w for w in waves.list_waves() if w.survey == "Noise")
-    waves.set_wave_state(past, WaveState.VOID, reason="a test")
+    waves.mark_wave_void(past, VoidReason.GIVEN_UP, "a test")
     (config.key_dir / f"{past.id}.key").mkdir()
     said = tick(config, first.opens_at)
     assert "could not be destroyed" in said[0]
@@ -216,7 +218,9 @@ def test_an_opening_late_by_more_than_half_its_period_is_not_held(
     tick(config, first.opens_at + timedelta(days=days))
     assert states() == {first.slug: state, "it-support-2027-q2": "planned"}
     if state == "void":
-        assert waves.find_wave(first.slug).void_reason == "not opened in time"
+        void = waves.find_wave(first.slug)
+        assert void.void_reason is VoidReason.NOT_OPENED
+        assert void.void_words == "not opened in time"
         assert letters(app) == 0
 
 

@@ -192,7 +192,7 @@ def test_two_years_with_outages_and_restarts_hold_every_wave_once_and_at_its_ful
             " ".join(map(str, one)) for one in ours
         ], name
     assert [len(ours) for ours in wanted.values()] == [8, 24] * 3
-    assert {item.void_reason for item in held} == {"fewer than 5 people answered"}
+    assert {item.void_words for item in held} == {"fewer than 5 people answered"}
     assert processes > 100
     for item in held:
         first, last = seen_open[item.slug][0], seen_open[item.slug][-1]

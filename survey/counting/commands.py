@@ -45,7 +45,7 @@ def close(wave: str, early: str | None) -> None:
 def _say_counted(item: Wave) -> None:
     if item.state is WaveState.VOID:
         click.echo(
-            f"{item.slug} is void: {item.void_reason}. Nothing was read and nothing was kept."
+            f"{item.slug} is void: {item.void_words}. Nothing was read and nothing was kept."
         )
         _say_pooled(item)
         return
@@ -75,7 +75,7 @@ def void(wave: str, reason: str) -> None:
     Example: candour waves void it-support-2027-q1 --reason "wrong staff list"
     """
     item = void_wave(wave, current_app.config["CANDOUR"].key_dir, reason=reason, actor=ACTOR)
-    click.echo(f"{item.slug} is void: {item.void_reason}.")
+    click.echo(f"{item.slug} is void: {item.void_words}.")
 
 
 @click.group("ceremony")

@@ -18,7 +18,7 @@ from survey.vault.keys.service import key_files
 from survey.vault.rules import ceremony_files, sealing
 from survey.waves import service as waves
 from survey.waves.rules.checks import check_ceremony, check_closes
-from survey.waves.rules.waves import Wave, WaveState
+from survey.waves.rules.waves import VoidReason, Wave, WaveState
 
 COUNT = "count"  # the kind of work
 COUNTED_AT_ONCE = (
@@ -27,7 +27,7 @@ COUNTED_AT_ONCE = (
 LEFT = "{wave} is closed. Its {ballots:,} ballots are opened and counted by the timed work"
 _ENDED = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
 _MOVED = ("comment",)
-_SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code", "work")
+_SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code", "long_job")
 
 
 def close_wave(
@@ -228,7 +228,7 @@ def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wa
             f"{item.slug} is {item.state}; only a wave that has not been counted can be made void.",
         )
     with transaction():
-        _void(item, " ".join(reason.split())[:300], actor)
+        _void(item, VoidReason.GIVEN_UP, " ".join(reason.split())[:300], actor)
     if not key_files.has_key(
         key_dir, item.id
     ):  # whose presence tells finish() that there is something to clean
@@ -281,7 +281,8 @@ def _count(
                 "Keep the database as it is and ask for help.",
             )
         if len(opened.answers) < item.minimum_group:
-            _void(item, f"fewer than {item.minimum_group} people answered", actor)
+            words = f"fewer than {item.minimum_group} people answered"
+            _void(item, VoidReason.TOO_FEW_ANSWERS, words, actor)
             return
         tally = responses.store_counted(item, waves.questions_of(item), opened)
         invitations.forget_answering(item, sum_up=True)
@@ -297,11 +298,11 @@ def _count(
         record("wave counted", facts | ({"co-key": co_key} if co_key else {}), actor)
 
 
-def _void(item: Wave, reason: str, actor: str) -> None:
+def _void(item: Wave, reason: VoidReason, words: str, actor: str) -> None:
     long_jobs.forget_job(COUNT, item.slug)
     responses.forget_ballots(item.id)
     invitations.forget_answering(item)
-    waves.set_wave_state(item, WaveState.VOID, reason=reason)
+    waves.mark_wave_void(item, reason, words)
     if item.state is WaveState.PLANNED and not item.one_off:
         waves.plan_following(item.survey_id, item.opens)
-    record("wave void", {"wave": item.slug, "reason": reason}, actor)
+    record("wave void", {"wave": item.slug, "reason": words}, actor)

@@ -33,7 +33,7 @@ class InvitationRow(Base):
 class AssignedThirdRow(Base):
     """Which third of a survey's people somebody was dealt into; without a date, and known to no page."""
 
-    __tablename__ = "dealt"
+    __tablename__ = "assigned_third"
     __table_args__ = (
         CheckConstraint("third BETWEEN 1 AND 3", name="third"),
         {"sqlite_strict": True, "sqlite_with_rowid": False},

@@ -14,7 +14,7 @@ _STATES = ", ".join(f"'{state.value}'" for state in LongJobState)
 class HeartbeatRow(Base):
     """The only row: when the last pass was seen, and the latest time that any pass has read."""
 
-    __tablename__ = "pulse"
+    __tablename__ = "heartbeat"
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -38,7 +38,7 @@ class LongJobRow(Base):
     nobody.
     """
 
-    __tablename__ = "work"
+    __tablename__ = "long_job"
     __table_args__ = (
         CheckConstraint(f"state IN ({_STATES})", name="state"),
         CheckConstraint("done BETWEEN 0 AND total", name="done"),

@@ -21,48 +21,53 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour questionnaires list
     """
-    found = service.list_questionnaires()
+    questionnaires = service.list_questionnaires()
     if as_json:
         rows = [
-            {"slug": q.slug, "title": q.title, "questions": len(q.questions), "minutes": q.minutes}
-            for q in found
+            {
+                "slug": questionnaire.slug,
+                "title": questionnaire.title,
+                "questions": len(questionnaire.questions),
+                "minutes": questionnaire.minutes,
+            }
+            for questionnaire in questionnaires
         ]
         click.echo(json.dumps({"questionnaires": rows}, ensure_ascii=False))
         return
-    for asked in found:
+    for questionnaire in questionnaires:
+        number = len(questionnaire.questions)
         click.echo(
-            f"{asked.slug}: {asked.title}, {len(asked.questions)} questions, about"
-            f" {asked.minutes} min"
+            f"{questionnaire.slug}: {questionnaire.title}, {number} questions, about"
+            f" {questionnaire.minutes} min"
         )
 
 
 @questionnaires_group.command("show")
-@click.argument("questionnaire")
-def show(questionnaire: str) -> None:
+@click.argument("slug", metavar="QUESTIONNAIRE")
+def show(slug: str) -> None:
     """Show the questions of one questionnaire.
 
     Example: candour questionnaires show quarterly_8
     """
-    for question in service.find_questionnaire(questionnaire).questions:
+    for question in service.find_questionnaire(slug).questions:
         click.echo(f"{question.id} (revision {question.revision}) {question.text}")
-        click.echo(
-            f"    {' / '.join(question.scale.labels) or 'text'}{f' / {question.scale.opt_out}' if question.scale.opt_out else ''}"
-        )
+        labels = " / ".join(question.scale.labels) or "text"
+        opt_out = f" / {question.scale.opt_out}" if question.scale.opt_out else ""
+        click.echo(f"    {labels}{opt_out}")
 
 
 @questionnaires_group.command("export")
-@click.argument("questionnaire")
+@click.argument("slug", metavar="QUESTIONNAIRE")
 @click.option(
     "--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True
 )
-def export(questionnaire: str, form: str) -> None:
+def export(slug: str, form: str) -> None:
     """Print one questionnaire as JSON or YAML.
 
     Example: candour questionnaires export quarterly_8 --format yaml > ours.yaml
     """
-    click.echo(
-        service.write_questionnaire(service.find_questionnaire(questionnaire), form).rstrip()
-    )
+    questionnaire = service.find_questionnaire(slug)
+    click.echo(service.write_questionnaire(questionnaire, form).rstrip())
 
 
 @questionnaires_group.command("import")

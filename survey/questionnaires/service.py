@@ -4,8 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from importlib import resources
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -14,7 +12,14 @@ from survey.database import db, transaction
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 from survey.questionnaires import rules
-from survey.questionnaires.rules import Question, Questionnaire
+from survey.questionnaires.rules import (
+    Question,
+    QuestionId,
+    Questionnaire,
+    QuestionRole,
+    ScaleKind,
+    VersionId,
+)
 from survey.questionnaires.tables import QuestionnaireRow
 
 COMMAND_LINE = "command line"
@@ -31,86 +36,102 @@ _TITLES = {
 }
 
 
-def question_bank() -> dict[str, Question]:
+def question_bank() -> dict[QuestionId, Question]:
     """Every question that ships with the product, by id."""
-    found = _bank()
-    scales = {name: rules.read_scale(name, scale) for name, scale in found["scales"].items()}
-    return {
-        q["id"]: Question(
-            q["id"], q["revision"], q["name"], q["dimension"], q["text"], scales[q["scale"]]
+    bank = rules.read_bank()
+    scales = {name: rules.read_scale(name, scale) for name, scale in bank["scales"].items()}
+    questions = (
+        Question(
+            QuestionId(form["id"]),
+            form["revision"],
+            form["name"],
+            form["dimension"],
+            form["text"],
+            scales[form["scale"]],
         )
-        for q in found["questions"]
-    }
+        for form in bank["questions"]
+    )
+    return {question.id: question for question in questions}
+
+
+def bank_question_with_role(role: QuestionRole) -> Question:
+    """The question of the bank that has this role."""
+    return question_bank()[rules.roles_in_bank()[role]]
 
 
 def find_questionnaire(slug: str) -> Questionnaire:
-    """The newest version of a questionnaire: the one a manager saved, else the bank's set of that name."""
+    """The newest version of a questionnaire: the one that was saved, else the bank's set.
+
+    Refuses an unknown slug by naming those there are.
+    """
     query = select(QuestionnaireRow.number, QuestionnaireRow.document).where(
         QuestionnaireRow.slug == slug, QuestionnaireRow.saved.is_(True)
     )
     stored = db.session.execute(query.order_by(QuestionnaireRow.number.desc()).limit(1)).first()
     if stored is not None:
         return replace(rules.read_document(stored.document), version=stored.number)
-    if slug in _bank()["sets"]:
+    if slug in rules.read_bank()["sets"]:
         return _from_set(slug)
-    raise NotFound(
-        "questionnaire",
-        f"There is no questionnaire {slug[:64]!r}. Known:"
-        f" {', '.join(q.slug for q in list_questionnaires())}",
-    )
+    known = ", ".join(questionnaire.slug for questionnaire in list_questionnaires())
+    raise NotFound("questionnaire", f"There is no questionnaire {slug[:64]!r}. Known: {known}")
 
 
 def list_questionnaires() -> tuple[Questionnaire, ...]:
     """Every questionnaire in its newest version, by name."""
-    saved = db.session.scalars(
-        select(QuestionnaireRow.slug).where(QuestionnaireRow.saved.is_(True)).distinct()
-    ).all()
-    return tuple(find_questionnaire(slug) for slug in sorted({*saved, *_bank()["sets"]}))
+    query = select(QuestionnaireRow.slug).where(QuestionnaireRow.saved.is_(True)).distinct()
+    saved = db.session.scalars(query).all()
+    slugs = sorted({*saved, *rules.read_bank()["sets"]})
+    return tuple(find_questionnaire(slug) for slug in slugs)
 
 
 def select_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
-    """A questionnaire with further questions of the bank, before its open questions."""
-    known = question_bank()
-    missing = [name for name in ids if name not in known]
+    """A questionnaire with further questions of the bank, placed before its open questions."""
+    bank = {str(question_id): question for question_id, question in question_bank().items()}
+    missing = [question_id for question_id in ids if question_id not in bank]
     if missing:
         raise NotFound("question", f"The bank has no question {', '.join(missing)}.")
-    scored = [q for q in base.questions if q.scale.kind is not rules.ScaleKind.TEXT]
-    texts = [q for q in base.questions if q.scale.kind is rules.ScaleKind.TEXT]
-    return base.with_only([*scored, *(known[name] for name in ids), *texts])
+    added = [bank[question_id] for question_id in ids]
+    scored = [q for q in base.questions if q.scale.kind is not ScaleKind.TEXT]
+    texts = [q for q in base.questions if q.scale.kind is ScaleKind.TEXT]
+    return base.with_only([*scored, *added, *texts])
 
 
-def freeze_questionnaire(asked: Questionnaire) -> str:
-    """Keeps the exact questionnaire of a wave; the same content is kept once. Returns the version's id."""
-    return _store(asked, saved=False)
+def freeze_questionnaire(questionnaire: Questionnaire) -> VersionId:
+    """Stores the exact questionnaire of a wave, the same content once; returns the version's id."""
+    return _store(questionnaire, saved=False)
 
 
 @lru_cache(maxsize=64)  # it never changes, and reading it takes longer than ten letters
-def frozen_questionnaire(version_id: str) -> Questionnaire:
+def frozen_questionnaire(version_id: VersionId) -> Questionnaire:
     """The questionnaire that a wave froze."""
-    return rules.read_document(
-        db.session.scalars(
-            select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)
-        ).one()
-    )
+    query = select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)
+    return rules.read_document(db.session.scalars(query).one())
 
 
-def save_questionnaire(asked: Questionnaire, *, actor: str = COMMAND_LINE) -> Questionnaire:
-    """Makes this the newest version; refuses an id that carried other words under this revision, or other points, before."""
+def save_questionnaire(questionnaire: Questionnaire, *, actor: str = COMMAND_LINE) -> Questionnaire:
+    """Makes this the newest version of its name.
+
+    Refuses an id that carried other words under this revision, or other points, before.
+    """
     with transaction():
-        faults = rules.reuse_faults(_known_questions(), asked.questions)
+        faults = rules.reuse_faults(_known_questions(), questionnaire.questions)
         if faults:
             raise Refused(
                 "questionnaire-breaks-trends",
                 "The questionnaire would break its trends without showing it. Nothing was saved.",
                 details=faults,
             )
-        _store(asked, saved=True)
-        record("questionnaire saved", {"questionnaire": asked.slug, "digest": asked.digest}, actor)
-        return find_questionnaire(asked.slug)
+        _store(questionnaire, saved=True)
+        facts = {"questionnaire": questionnaire.slug, "digest": questionnaire.digest}
+        record("questionnaire saved", facts, actor)
+        return find_questionnaire(questionnaire.slug)
 
 
 def read_questionnaire(text: str) -> Questionnaire:
-    """A questionnaire from JSON or YAML text; refuses what is neither, and YAML's anchors, which can blow up a small file."""
+    """A questionnaire from JSON or YAML text; refuses what is neither.
+
+    YAML's anchors are refused too, because they can blow up a small file.
+    """
     if len(text) > LARGEST_IMPORT:
         raise Refused("questionnaire-too-large", "The questionnaire file is larger than 1 MiB.")
     if text.lstrip().startswith("{"):
@@ -134,18 +155,21 @@ def read_questionnaire(text: str) -> Questionnaire:
     return rules.read_document(content)
 
 
-def write_questionnaire(asked: Questionnaire, form: str) -> str:
-    """A questionnaire as JSON or YAML, as `read_questionnaire` takes it."""
-    content = rules.questionnaire_document(asked)
+def write_questionnaire(questionnaire: Questionnaire, form: str) -> str:
+    """A questionnaire as text that `read_questionnaire` takes; `form` is json or yaml."""
+    document = rules.questionnaire_document(questionnaire)
     if form == "yaml":
         import yaml
 
-        return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
-    return json.dumps(content, ensure_ascii=False, indent=1)
+        return str(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
+    return json.dumps(document, ensure_ascii=False, indent=1)
 
 
 def _check_yaml(text: str) -> None:
-    """Refuses what could blow up a small file: anchors, and nesting so deep that reading it would take minutes."""
+    """Refuses what could blow up a small file.
+
+    That is anchors, and nesting so deep that reading it would take minutes.
+    """
     import yaml
 
     depth = 0
@@ -155,9 +179,10 @@ def _check_yaml(text: str) -> None:
                 "yaml-with-anchors",
                 "The file uses YAML anchors (&, *). Write the parts out.",
             )
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
-            event, yaml.CollectionEndEvent
-        )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
         if depth > _DEEPEST:
             raise Refused(
                 "questionnaire-too-deep",
@@ -176,26 +201,24 @@ def _json(text: str) -> object:
         ) from error
 
 
-def _store(asked: Questionnaire, *, saved: bool) -> str:
+def _store(questionnaire: Questionnaire, *, saved: bool) -> VersionId:
+    """Stores a version, the same content once; `saved` makes it the newest. Returns its id."""
+    slug, digest = questionnaire.slug, questionnaire.digest
     with transaction() as session:
-        query = select(QuestionnaireRow).where(
-            QuestionnaireRow.slug == asked.slug, QuestionnaireRow.digest == asked.digest
+        query = select(QuestionnaireRow)
+        row = session.scalar(
+            query.where(QuestionnaireRow.slug == slug, QuestionnaireRow.digest == digest)
         )
-        row = session.scalar(query)
-        newest = (
-            session.scalar(
-                select(func.max(QuestionnaireRow.number)).where(QuestionnaireRow.slug == asked.slug)
-            )
-            or 0
-        )
+        numbers = select(func.max(QuestionnaireRow.number)).where(QuestionnaireRow.slug == slug)
+        newest = session.scalar(numbers) or 0
         if row is None:
             row = QuestionnaireRow(
-                id=random_id(),
-                slug=asked.slug,
-                digest=asked.digest,
+                id=VersionId(random_id()),
+                slug=slug,
+                digest=digest,
                 number=newest + 1,
                 saved=saved,
-                document=rules.questionnaire_document(asked),
+                document=rules.questionnaire_document(questionnaire),
             )
             session.add(row)
         elif saved:
@@ -205,27 +228,20 @@ def _store(asked: Questionnaire, *, saved: bool) -> str:
 
 
 def _from_set(slug: str) -> Questionnaire:
-    found, known = _bank(), question_bank()
+    """The questionnaire that a set of the bank makes."""
+    bank, questions = rules.read_bank(), question_bank()
     return Questionnaire.of(
         slug=slug,
         title=_TITLES.get(slug, slug),
-        language=found["language"],
-        preamble=found["preamble"],
-        questions=[known[name] for name in found["sets"][slug]],
+        language=bank["language"],
+        preamble=bank["preamble"],
+        questions=[questions[question_id] for question_id in bank["sets"][slug]],
     )
 
 
 def _known_questions() -> list[Question]:
-    stored = db.session.scalars(select(QuestionnaireRow.document))
-    return [
-        *question_bank().values(),
-        *(question for document in stored for question in rules.read_document(document).questions),
-    ]
-
-
-@lru_cache(maxsize=1)
-def _bank() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        resources.files("survey.questionnaires").joinpath("bank.json").read_text("utf-8")
-    )
-    return content
+    """The questions of the bank and of every stored version."""
+    known = list(question_bank().values())
+    for document in db.session.scalars(select(QuestionnaireRow.document)):
+        known += rules.read_document(document).questions
+    return known

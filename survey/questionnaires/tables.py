@@ -6,15 +6,20 @@ from sqlalchemy import JSON, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
+from survey.questionnaires.rules import QuestionnaireSlug, VersionId
 
 
 class QuestionnaireRow(Base):
-    """One version of a questionnaire, never changed; `draft` versions are those a manager saved, others a wave froze."""
+    """One version of a questionnaire; its content never changes.
+
+    A manager saved those that are `saved`, a wave froze the others. The newest has the highest
+    number.
+    """
 
     __tablename__ = "questionnaire_version"
     __table_args__ = (UniqueConstraint("slug", "digest"),)
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    slug: Mapped[str] = mapped_column(Text, index=True)
+    id: Mapped[VersionId] = mapped_column(Text, primary_key=True)
+    slug: Mapped[QuestionnaireSlug] = mapped_column(Text, index=True)
     digest: Mapped[str] = mapped_column(Text)
     number: Mapped[int] = mapped_column(Integer)
     saved: Mapped[bool]

@@ -22,5 +22,6 @@ def list_questionnaires() -> str:
 def show_questionnaire(slug: str) -> str:
     """One questionnaire, question by question."""
     return render_template(
-        "questionnaires/show_questionnaire.html", asked=service.find_questionnaire(slug)
+        "questionnaires/show_questionnaire.html",
+        questionnaire=service.find_questionnaire(slug),
     )

@@ -1,1 +1,4 @@
-"""Wave keys, sealing, spare copies and the representatives' keys: the only room that holds a private key."""
+"""Wave keys, sealing, spare copies and the representatives' keys.
+
+No other room holds a private key.
+"""

@@ -1,5 +1,6 @@
-"""Spare copies of the waves' keys, and the representative's key: made and used offline, registered on the server.
+"""Spare copies of the waves' keys, and the representative's key, on the command line.
 
+The representative's key is made and used offline, and registered on the server.
 What only the server needs is imported by the commands that run there.
 """
 
@@ -37,23 +38,30 @@ PASSPHRASE_STDIN = click.option(
 
 
 class Offline(click.Command):
-    """A command that needs neither settings nor a database: it runs on the representative's own machine."""
+    """A command without settings and database: it runs on the representative's own machine."""
 
     offline = True
 
 
-@click.group("cokey")
+@click.group(
+    "cokey",
+    help=(
+        "Strict tier: a second key, held by an employee representative, without which nobody"
+        " opens a wave."
+    ),
+)
 def cokey_group() -> None:
-    """Strict tier: a second key, held by an employee representative, without which nobody opens a wave."""
+    """The commands about the keys of employee representatives."""
 
 
 @cokey_group.command("make", cls=Offline)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @PASSPHRASE
 def make(file: Path, passphrase_file: BinaryIO | None) -> None:
-    """Make a key, on the representative's own machine: the secret half under a passphrase in FILE, the public half printed.
+    """Make a key, on the representative's own machine.
 
-    Needs no settings, no database and no network. A key is good for one wave.
+    The secret half goes under a passphrase into FILE, the public half is printed. Needs no
+    settings, no database and no network. A key is good for one wave.
 
     Example: candour cokey make rosa-2027-q1.key
     """
@@ -68,11 +76,8 @@ def make(file: Path, passphrase_file: BinaryIO | None) -> None:
         err=True,
     )
     private = X25519PrivateKey.generate().private_bytes_raw()
-    write_new(
-        file,
-        lock_with_passphrase(private, _passphrase(passphrase_file, fresh=True), PURPOSE),
-        advice=ELSEWHERE,
-    )
+    passphrase = _passphrase(passphrase_file, fresh=True)
+    write_new(file, lock_with_passphrase(private, passphrase, PURPOSE), advice=ELSEWHERE)
     public = sealing.public_key_of(private)
     click.echo(
         f"The key is in {file}. Keep it with you, and a copy in another safe place; never on the"
@@ -99,9 +104,11 @@ def make(file: Path, passphrase_file: BinaryIO | None) -> None:
 def open_(
     file: Path, keyfile: Path, out: Path, passphrase_file: BinaryIO | None, *, destroy: bool | None
 ) -> None:
-    """Open the outer layer of a closed wave's ballots, shuffle them, and write them to OUT for the server. Offline.
+    """Open the outer layer of a closed wave's ballots, shuffle them, and write them to OUT.
 
-    What comes out is still sealed to the wave's own key: neither this command nor whoever runs it can read an answer.
+    Offline. OUT is for the server.
+    What comes out is still sealed to the wave's own key: neither this command nor whoever runs it
+    can read an answer.
 
     Example: candour cokey open ceremony.bin rosa-2027-q1.key opened.bin
     """
@@ -111,18 +118,19 @@ def open_(
             f"{out} is there already. Nothing was opened; choose another name.",
         )
     content = file.read_bytes()
-    found = ceremony_files.read_outgoing(content)
-    head = found.header
+    outgoing = ceremony_files.read_outgoing(content)
+    header = outgoing.header
     click.echo(
-        f"{head.name}: {head.count} sealed ballots of {head.invited} invited, closed"
-        f" {found.closes_at:%Y-%m-%d %H:%M} UTC."
+        f"{header.name}: {header.count} sealed ballots of {header.invited} invited, closed"
+        f" {outgoing.closes_at:%Y-%m-%d %H:%M} UTC."
     )
     click.echo(
         f"Hash of the file: {ceremony_files.file_hash(content)}. The page or command that wrote it"
         " recorded the same one."
     )
-    private = unlock_with_passphrase(keyfile.read_bytes(), _passphrase(passphrase_file), PURPOSE)
-    returned = ceremony_files.open_layer(found, private, now())
+    passphrase = _passphrase(passphrase_file)
+    private = unlock_with_passphrase(keyfile.read_bytes(), passphrase, PURPOSE)
+    returned = ceremony_files.open_layer(outgoing, private, now())
     write_new(out, ceremony_files.write_returned(returned), advice=ELSEWHERE)
     click.echo(
         f"Opened and shuffled: {out}. Give this file back; whoever runs the server counts it with"
@@ -133,11 +141,13 @@ def open_(
             f"{returned.header.unreadable} of them could not be opened and will be reported as"
             " unreadable."
         )
-    question = (
-        "Destroy the key file now? Without it, these ballots can never be opened again from any"
-        " copy. Keep it until the wave is counted"
-    )
-    if destroy if destroy is not None else click.confirm(question, default=False):
+    if destroy is None:
+        question = (
+            "Destroy the key file now? Without it, these ballots can never be opened again from any"
+            " copy. Keep it until the wave is counted"
+        )
+        destroy = click.confirm(question, default=False)
+    if destroy:
         _destroy(keyfile)
         click.echo(f"{keyfile} is destroyed. Destroy its copies too.")
     else:
@@ -152,15 +162,18 @@ def open_(
 def register(name: str, public: str) -> None:
     """Register a representative's public key: the next wave to open is sealed to it as well.
 
-    Compare the fingerprint with the representative, by voice. At most two keys; either of the two can open.
+    Compare the fingerprint with the representative, by voice. At most two keys; either of the two
+    can open.
 
-    Example: candour cokey register "Rosa Marin" aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaagm2d2
+    Example: candour cokey register "Rosa Marin"
+    aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaagm2d2
     """
     from survey.vault.service import co_keys
 
-    found = co_keys.register_co_key(name, public, actor=ACTOR)
+    registered = co_keys.register_co_key(name, public, actor=ACTOR)
     click.echo(
-        f"The next wave is sealed to the key of {found.key.name} as well: {found.fingerprint}"
+        f"The next wave is sealed to the key of {registered.key.name} as well:"
+        f" {registered.fingerprint}"
     )
     click.echo(
         "Losing that key loses the wave; a second representative can be registered, and then either"
@@ -177,48 +190,48 @@ def list_(*, as_json: bool) -> None:
     """
     from survey.vault.service import co_keys
 
-    found = co_keys.list_co_keys()
+    registered = co_keys.list_co_keys()
     if as_json:
-        click.echo(json.dumps({"cokeys": [_facts(one) for one in found]}, ensure_ascii=False))
+        rows = [_co_key_as_json(co_key) for co_key in registered]
+        click.echo(json.dumps({"cokeys": rows}, ensure_ascii=False))
         return
-    for one in found:
-        use = (
-            f"seals {one.seals}"
-            if one.seals
-            else "ended unused"
-            if one.ended_at
-            else "for the next wave"
-        )
-        click.echo(f"{one.key.name}  {one.fingerprint}  {use}")
+    for co_key in registered:
+        if co_key.seals:
+            use = f"seals {co_key.seals}"
+        elif co_key.ended_at:
+            use = "ended unused"
+        else:
+            use = "for the next wave"
+        click.echo(f"{co_key.key.name}  {co_key.fingerprint}  {use}")
 
 
 @cokey_group.command("end")
 @click.argument("name")
 def end(name: str) -> None:
-    """End a representative's key: waves that open from now on are not sealed to it. Waves sealed to it still need it.
+    """End a representative's key: waves that open from now on are not sealed to it.
+
+    Waves sealed to it still need it.
 
     Example: candour cokey end "Rosa Marin"
     """
     from survey.vault.service import co_keys
 
-    found = co_keys.end_co_key(name, actor=ACTOR)
-    click.echo(
-        f"The key of {found.key.name} is"
-        f" ended.{f' {found.seals} still needs it.' if found.seals else ''}"
-    )
+    ended = co_keys.end_co_key(name, actor=ACTOR)
+    still_needed = f" {ended.seals} still needs it." if ended.seals else ""
+    click.echo(f"The key of {ended.key.name} is ended.{still_needed}")
 
 
-def _facts(one: "co_keys.RegisteredCoKey") -> dict[str, object]:
-    ended = one.ended_at.isoformat() if one.ended_at else None
+def _co_key_as_json(co_key: "co_keys.RegisteredCoKey") -> dict[str, object]:
     return {
-        "name": one.key.name,
-        "fingerprint": one.fingerprint,
-        "seals": one.seals,
-        "ended": ended,
+        "name": co_key.key.name,
+        "fingerprint": co_key.fingerprint,
+        "seals": co_key.seals,
+        "ended": co_key.ended_at.isoformat() if co_key.ended_at else None,
     }
 
 
 def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
+    """The first line of a file, else what is typed; a `fresh` one is asked twice."""
     if file is None:
         return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=fresh, err=True))
     try:
@@ -244,13 +257,16 @@ def keys_group() -> None:
 
 
 @keys_group.command("export")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @PASSPHRASE_STDIN
-def export_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
-    """Write a spare copy of a wave's key to FILE, under a passphrase that is asked twice. Best before the wave opens.
+def export_key(slug: str, file: Path, *, passphrase_stdin: bool) -> None:
+    """Write a spare copy of a wave's key to FILE, under a passphrase that is asked twice.
 
-    Take FILE to a place that neither the server nor a backup of its database reaches, and the passphrase to another.
+    Best before the wave opens.
+
+    Take FILE to a place that neither the server nor a backup of its database reaches, and the
+    passphrase to another.
 
     Example: candour keys export it-support-2027-q1 /media/stick/it-support-2027-q1.key
     """
@@ -259,9 +275,10 @@ def export_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
     from survey.vault.keys.service import safe_keeping
     from survey.waves import service as waves
 
-    config, item = current_app.config["CANDOUR"], waves.find_wave(wave)
+    config = current_app.config["CANDOUR"]
+    wave = waves.find_wave(slug)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None, fresh=True)
-    safe_keeping.export_key(wave, file, passphrase, config.key_dir, actor=ACTOR)
+    safe_keeping.export_key(slug, file, passphrase, config.key_dir, actor=ACTOR)
     if config.database_file and file.resolve().is_relative_to(config.database_file.parent):
         click.echo(
             "Note: this file lies in the database's folder, so a backup of one would hold both."
@@ -269,20 +286,20 @@ def export_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
             err=True,
         )
     click.echo(
-        f"A spare copy of the key of {item.slug} is in {file}. Without the passphrase nobody can"
+        f"A spare copy of the key of {wave.slug} is in {file}. Without the passphrase nobody can"
         " use it."
     )
     click.echo(
         "When the wave has been counted, destroy it and say so: candour keys confirm-destroyed"
-        f" {item.slug}"
+        f" {wave.slug}"
     )
 
 
 @keys_group.command("import")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @PASSPHRASE_STDIN
-def import_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
+def import_key(slug: str, file: Path, *, passphrase_stdin: bool) -> None:
     """Put a wave's key back from a spare copy. Answers are taken again at once.
 
     Example: candour keys import it-support-2027-q1 /media/stick/it-support-2027-q1.key
@@ -292,18 +309,19 @@ def import_key(wave: str, file: Path, *, passphrase_stdin: bool) -> None:
     from survey.vault.keys.service import safe_keeping
     from survey.waves import service as waves
 
-    key_dir, item = current_app.config["CANDOUR"].key_dir, waves.find_wave(wave)
+    key_dir = current_app.config["CANDOUR"].key_dir
+    wave = waves.find_wave(slug)
     passphrase = _passphrase(sys.stdin.buffer if passphrase_stdin else None)
-    safe_keeping.import_key(wave, file, passphrase, key_dir, actor=ACTOR)
+    safe_keeping.import_key(slug, file, passphrase, key_dir, actor=ACTOR)
     click.echo(
-        f"The key of {item.slug} is back in {key_dir}, and it opens what was sealed. The wave"
+        f"The key of {wave.slug} is back in {key_dir}, and it opens what was sealed. The wave"
         " goes on."
     )
 
 
 @keys_group.command("confirm-destroyed")
-@click.argument("wave")
-def confirm_destroyed(wave: str) -> None:
+@click.argument("slug", metavar="WAVE")
+def confirm_destroyed(slug: str) -> None:
     """Say that every exported copy of a counted or void wave's key is destroyed. Safe to repeat.
 
     A copy of the key and an old backup of the database together open all ballots of that wave.
@@ -313,12 +331,12 @@ def confirm_destroyed(wave: str) -> None:
     from survey.vault.service import spare_copies
     from survey.waves import service as waves
 
-    item = waves.find_wave(wave)
-    confirmed = spare_copies.confirm_copies_destroyed(item, actor=ACTOR)
+    wave = waves.find_wave(slug)
+    confirmed = spare_copies.confirm_copies_destroyed(wave, actor=ACTOR)
     for copy in confirmed:
         click.echo(
             f"Confirmed as destroyed: {copy.file} (exported {copy.at:%Y-%m-%d %H:%M} UTC by"
             f" {copy.by})"
         )
     if not confirmed:
-        click.echo(f"No exported copy of the key of {item.slug} waits to be confirmed.")
+        click.echo(f"No exported copy of the key of {wave.slug} waits to be confirmed.")

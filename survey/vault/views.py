@@ -19,7 +19,7 @@ def cokey() -> str | Response | tuple[str, int]:
     problem = None
     if request.method == "POST":
         try:
-            found = co_keys.register_co_key(
+            registered = co_keys.register_co_key(
                 request.form.get("name", ""), request.form.get("public", ""), actor=current_actor()
             )
         except Refused as refused:
@@ -27,8 +27,8 @@ def cokey() -> str | Response | tuple[str, int]:
             problem = refused
         else:
             flash(
-                f"The next wave is sealed to the key of {found.key.name} as well. Compare the"
-                f" fingerprint by voice: {found.fingerprint}"
+                f"The next wave is sealed to the key of {registered.key.name} as well. Compare the"
+                f" fingerprint by voice: {registered.fingerprint}"
             )
             return redirect(url_for("vault.cokey"), 303)
     page = render_template(
@@ -41,9 +41,7 @@ def cokey() -> str | Response | tuple[str, int]:
 @open_to("admin")
 def end_cokey() -> Response:
     """Ends a key for the waves to come."""
-    found = co_keys.end_co_key(request.form.get("name", ""), actor=current_actor())
-    flash(
-        f"The key of {found.key.name} is"
-        f" ended.{f' {found.seals} still needs it.' if found.seals else ''}"
-    )
+    ended = co_keys.end_co_key(request.form.get("name", ""), actor=current_actor())
+    still_needed = f" {ended.seals} still needs it." if ended.seals else ""
+    flash(f"The key of {ended.key.name} is ended.{still_needed}")
     return redirect(url_for("vault.cokey"), 303)

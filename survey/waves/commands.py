@@ -1,7 +1,8 @@
-"""Surveys, targets, waves and holidays from the command line, as far as they need no list of people."""
+"""Surveys, targets, waves and holidays on the command line, as far as they need no staff list."""
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -17,20 +18,30 @@ from survey.waves.rules.waves import Target, Wave, WaveState
 from survey.waves.service import holidays
 
 
-@organisation_group.group("holidays")
+@organisation_group.group(
+    "holidays",
+    help=(
+        "Days on which nobody works: no wave of a cadence opens on them, and they are no working"
+        " days."
+    ),
+)
 def holidays_group() -> None:
-    """Days on which nobody works: no wave of a cadence opens on them, and they are no working days."""
+    """The commands about the listed holidays."""
 
 
 @holidays_group.command("add")
 @click.argument("day", metavar="DATE")
 @click.argument("name", default="")
 def add_holiday(day: str, name: str) -> None:
-    """List a holiday. A planned wave that the cadence puts on it moves to the next working day; dates that somebody typed stay.
+    """List a holiday.
+
+    A planned wave that the cadence puts on it moves to the next working day; dates that somebody
+    typed stay.
 
     Example: candour organisation holidays add 2027-04-12 "Works outing"
     """
-    _say_changed(holidays.add_holidays([read_holiday(day, name)], now(), actor=ACTOR), "listed")
+    change = holidays.add_holidays([read_holiday(day, name)], now(), actor=ACTOR)
+    _say_changed(change, "listed")
 
 
 @holidays_group.command("list")
@@ -40,17 +51,13 @@ def list_holidays(*, as_json: bool) -> None:
 
     Example: candour organisation holidays list --json
     """
-    found = holidays.list_holidays()
+    listed = holidays.list_holidays()
     if as_json:
-        click.echo(
-            json.dumps(
-                {"holidays": [{"date": str(one.day), "name": one.name} for one in found]},
-                ensure_ascii=False,
-            )
-        )
+        rows = [{"date": str(holiday.day), "name": holiday.name} for holiday in listed]
+        click.echo(json.dumps({"holidays": rows}, ensure_ascii=False))
         return
-    for one in found:
-        click.echo(f"{one.day}  {one.name}".rstrip())
+    for holiday in listed:
+        click.echo(f"{holiday.day}  {holiday.name}".rstrip())
 
 
 @holidays_group.command("remove")
@@ -60,28 +67,31 @@ def remove_holiday(day: str) -> None:
 
     Example: candour organisation holidays remove 2027-04-12
     """
-    _say_changed(holidays.remove_holidays([read_holiday(day).day], now(), actor=ACTOR), "removed")
+    change = holidays.remove_holidays([read_holiday(day).day], now(), actor=ACTOR)
+    _say_changed(change, "removed")
 
 
 @holidays_group.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_holidays(file: Path) -> None:
-    """List all holidays of FILE: lines of `date,name`, or a calendar (.ics) such as governments publish. Safe to repeat.
+    """List all holidays of FILE. Safe to repeat.
+
+    FILE holds lines of `date,name`, or is a calendar (.ics) such as governments publish.
 
     Example: candour organisation holidays import england-and-wales.ics
     """
-    _say_changed(
-        holidays.add_holidays(read_holiday_file(file.read_bytes()), now(), actor=ACTOR), "listed"
-    )
+    in_file = read_holiday_file(file.read_bytes())
+    _say_changed(holidays.add_holidays(in_file, now(), actor=ACTOR), "listed")
 
 
-def _say_changed(change: holidays.HolidayChange, done: str) -> None:
+def _say_changed(change: holidays.HolidayChange, verb: str) -> None:
+    """Says what a change of the list did; `verb` says it of the days: listed, removed."""
     number = len(change.holidays)
-    click.echo(f"{how_many(number, 'holiday')} {done}.")
-    for item in change.moved:
+    click.echo(f"{how_many(number, 'holiday')} {verb}.")
+    for wave in change.moved:
         click.echo(
-            f"{item.slug} now opens on {item.opens:%Y-%m-%d %H:%M} and closes on"
-            f" {item.closes:%Y-%m-%d %H:%M} ({item.timezone})."
+            f"{wave.slug} now opens on {wave.opens:%Y-%m-%d %H:%M} and closes on"
+            f" {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone})."
         )
 
 
@@ -101,22 +111,22 @@ def list_surveys(*, as_json: bool) -> None:
 
     Example: candour surveys list --json
     """
-    found = waves.list_surveys()
+    surveys = waves.list_surveys()
     if as_json:
         rows = [
             {
-                "slug": s.slug,
-                "name": s.name,
-                "cadence": s.cadence.value,
-                "audience": s.audience,
-                "state": s.state,
-                "reminders": s.reminders,
+                "slug": survey.slug,
+                "name": survey.name,
+                "cadence": survey.cadence.value,
+                "audience": survey.audience,
+                "state": survey.state,
+                "reminders": survey.reminders,
             }
-            for s in found
+            for survey in surveys
         ]
         click.echo(json.dumps({"surveys": rows}, ensure_ascii=False))
         return
-    for survey in found:
+    for survey in surveys:
         click.echo(
             f"{survey.name}: {survey.cadence}, {survey.questionnaire}, {survey.audience},"
             f" {survey.state}"
@@ -124,63 +134,68 @@ def list_surveys(*, as_json: bool) -> None:
 
 
 @surveys_group.command("pause")
-@click.argument("survey")
-def pause(survey: str) -> None:
+@click.argument("name", metavar="SURVEY")
+def pause(name: str) -> None:
     """Let no further wave of a survey open. One that is open runs to its close.
 
     Example: candour surveys pause "IT support"
     """
-    found = waves.pause_survey(survey, actor=ACTOR)
+    survey = waves.pause_survey(name, actor=ACTOR)
     click.echo(
-        f"{found.name} is paused.{_still_open(found)} To take it up again: candour surveys resume"
-        f" {found.slug}"
+        f"{survey.name} is paused.{_still_open(survey)} To take it up again: candour surveys resume"
+        f" {survey.slug}"
     )
 
 
 @surveys_group.command("resume")
-@click.argument("survey")
-def resume(survey: str) -> None:
-    """Take a paused survey up again. A wave that was missed by no more than half its period opens late; an earlier one is void.
+@click.argument("name", metavar="SURVEY")
+def resume(name: str) -> None:
+    """Take a paused survey up again.
+
+    A wave that was missed by no more than half its period opens late; an earlier one is void.
 
     Example: candour surveys resume "IT support"
     """
-    found = waves.resume_survey(survey, actor=ACTOR)
-    planned = [
-        _line(item) for item in waves.list_waves(found.slug) if item.state is WaveState.PLANNED
-    ]
-    click.echo(
-        f"{found.name} is taken up again. Next:"
-        f" {planned[0] if planned else 'nothing is planned; its rule has ended'}"
-    )
+    survey = waves.resume_survey(name, actor=ACTOR)
+    planned = _planned_wave(survey)
+    following = _line(planned) if planned else "nothing is planned; its rule has ended"
+    click.echo(f"{survey.name} is taken up again. Next: {following}")
 
 
 @surveys_group.command("end")
-@click.argument("survey")
+@click.argument("name", metavar="SURVEY")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def end(survey: str, *, yes: bool) -> None:
-    """End a survey for good: no further wave opens, one that is open runs to its close, its record stays.
+def end(name: str, *, yes: bool) -> None:
+    """End a survey for good.
+
+    No further wave opens, one that is open runs to its close, its record stays.
 
     Example: candour surveys end "IT support"
     """
-    name = waves.find_survey(survey).name
-    if (
-        not yes
-        and sys.stdin.isatty()
-        and not click.confirm(f"End {name} for good? It cannot be taken up again")
-    ):
-        raise Refused("not-confirmed", f"{name} goes on; nothing was changed.")
-    found = waves.end_survey(survey, actor=ACTOR)
-    click.echo(f"{found.name} is ended.{_still_open(found)} Its record stays.")
+    survey = waves.find_survey(name)
+    if not yes and sys.stdin.isatty():
+        question = f"End {survey.name} for good? It cannot be taken up again"
+        if not click.confirm(question):
+            raise Refused("not-confirmed", f"{survey.name} goes on; nothing was changed.")
+    survey = waves.end_survey(name, actor=ACTOR)
+    click.echo(f"{survey.name} is ended.{_still_open(survey)} Its record stays.")
 
 
-def _still_open(found: Survey) -> str:
-    open_ = [item for item in waves.list_waves(found.slug) if item.state is WaveState.OPEN]
-    return (
-        f" {open_[0].slug} is open and runs to its close, {open_[0].closes:%Y-%m-%d %H:%M}"
-        f" ({open_[0].timezone})."
-        if open_
-        else ""
-    )
+def _still_open(survey: Survey) -> str:
+    """The sentence about a wave of the survey that is open; nothing where none is."""
+    for wave in waves.list_waves(survey.slug):
+        if wave.state is WaveState.OPEN:
+            return (
+                f" {wave.slug} is open and runs to its close, {wave.closes:%Y-%m-%d %H:%M}"
+                f" ({wave.timezone})."
+            )
+    return ""
+
+
+def _planned_wave(survey: Survey) -> Wave | None:
+    """The first planned wave of the survey."""
+    its_waves = waves.list_waves(survey.slug)
+    return next((wave for wave in its_waves if wave.state is WaveState.PLANNED), None)
 
 
 @click.group("targets")
@@ -213,15 +228,12 @@ def list_targets(survey: str, *, as_json: bool) -> None:
 
     Example: candour targets list "IT support"
     """
-    found = waves.list_targets(survey)
+    targets = waves.list_targets(survey)
     if as_json:
-        rows = {
-            q: {"target": t.target, "minimum": t.minimum, "stretch": t.stretch}
-            for q, t in found.items()
-        }
+        rows = {question: asdict(target) for question, target in targets.items()}
         click.echo(json.dumps({"targets": rows}))
         return
-    for question, target in sorted(found.items()):
+    for question, target in sorted(targets.items()):
         click.echo(f"{question}: {target.target:.0%}")
 
 
@@ -237,56 +249,52 @@ def list_waves(*, as_json: bool) -> None:
 
     Example: candour waves list --json
     """
-    found = waves.list_waves()
+    all_waves = waves.list_waves()
     if as_json:
         rows = [
             {
-                "slug": w.slug,
-                "survey": w.survey,
-                "state": w.state.value,
-                "opens": w.opens_at.isoformat(),
-                "closes": w.closes_at.isoformat(),
-                "invited": w.invited,
+                "slug": wave.slug,
+                "survey": wave.survey,
+                "state": wave.state.value,
+                "opens": wave.opens_at.isoformat(),
+                "closes": wave.closes_at.isoformat(),
+                "invited": wave.invited,
             }
-            for w in found
+            for wave in all_waves
         ]
         click.echo(json.dumps({"waves": rows}, ensure_ascii=False))
         return
-    for item in found:
-        click.echo(_line(item))
+    for wave in all_waves:
+        click.echo(_line(wave))
 
 
 @waves_group.command("skip")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.option("--reason", required=True, help="Shown wherever the wave would be.")
-def skip(wave: str, reason: str) -> None:
+def skip(slug: str, reason: str) -> None:
     """Leave a planned wave out. The next one of its cadence is planned instead.
 
     Example: candour waves skip it-support-2027-q2 --reason "the office moves"
     """
-    item = waves.skip_wave(wave, reason, actor=ACTOR)
-    following = [
-        _line(one)
-        for one in waves.list_waves(waves.find_survey(item.survey).slug)
-        if one.state is WaveState.PLANNED
-    ]
-    click.echo(f"{item.slug} is {item.void_reason}.{f' Next: {following[0]}' if following else ''}")
+    wave = waves.skip_wave(slug, reason, actor=ACTOR)
+    planned = _planned_wave(waves.find_survey(wave.survey))
+    following = f" Next: {_line(planned)}" if planned else ""
+    click.echo(f"{wave.slug} is {wave.void_words}.{following}")
 
 
 @waves_group.command("extend")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.option("--days", type=int, required=True, help="1 to 7.")
-def extend(wave: str, days: int) -> None:
+def extend(slug: str, days: int) -> None:
     """Extend an open wave, once.
 
     Example: candour waves extend it-support-2027-q1 --days 3
     """
-    item = waves.extend_wave(wave, days, now())
-    click.echo(f"{item.slug} now closes on {item.closes:%Y-%m-%d %H:%M} ({item.timezone}).")
+    wave = waves.extend_wave(slug, days, now())
+    click.echo(f"{wave.slug} now closes on {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone}).")
 
 
-def _line(item: Wave) -> str:
-    return (
-        f"{item.slug}  {item.state}  {item.opens:%Y-%m-%d %H:%M} to {item.closes:%Y-%m-%d %H:%M} "
-        f" {item.invited} invited"
-    )
+def _line(wave: Wave) -> str:
+    """A wave as one line of a list."""
+    dates = f"{wave.opens:%Y-%m-%d %H:%M} to {wave.closes:%Y-%m-%d %H:%M}"
+    return f"{wave.slug}  {wave.state}  {dates}  {wave.invited} invited"

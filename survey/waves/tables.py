@@ -17,6 +17,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from survey.database import Base, UtcDateTime
+from survey.providers.rules import ProviderId
+from survey.questionnaires.rules import QuestionnaireSlug, VersionId
+from survey.waves.rules.ids import SurveyId, SurveySlug, WaveId, WaveSlug
+from survey.waves.rules.waves import VoidReason
+
+_VOID_REASONS = ", ".join(f"'{reason.value}'" for reason in VoidReason)
 
 
 class SurveyRow(Base):
@@ -29,15 +35,13 @@ class SurveyRow(Base):
         CheckConstraint("baseline_waves BETWEEN 0 AND 2", name="baseline_waves"),
         CheckConstraint("reminders BETWEEN 0 AND 2", name="reminders"),
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    slug: Mapped[str] = mapped_column(Text, unique=True)
+    id: Mapped[SurveyId] = mapped_column(Text, primary_key=True)
+    slug: Mapped[SurveySlug] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
-    provider_id: Mapped[str] = mapped_column(Text, index=True)
-    questionnaire: Mapped[str] = mapped_column(Text)
+    provider_id: Mapped[ProviderId] = mapped_column(Text, index=True)
+    questionnaire: Mapped[QuestionnaireSlug] = mapped_column(Text)
     cadence: Mapped[str] = mapped_column(Text)
-    opens: Mapped[datetime] = mapped_column(
-        DateTime
-    )  # wall clock: turned into an instant when asked
+    opens: Mapped[datetime] = mapped_column(DateTime)  # on the wall clock of `timezone`
     days: Mapped[int] = mapped_column(Integer)
     timezone: Mapped[str] = mapped_column(Text)
     audience: Mapped[str] = mapped_column(Text)
@@ -57,24 +61,25 @@ class WaveRow(Base):
             "state IN ('planned', 'open', 'closed', 'counted', 'shared', 'void')", name="state"
         ),
         CheckConstraint("closes > opens", name="closes_after_opens"),
-        CheckConstraint("k_group >= 5", name="k_group"),
-        CheckConstraint("k_comment >= k_group", name="k_comment"),
+        CheckConstraint("minimum_group >= 5", name="minimum_group"),
+        CheckConstraint("minimum_detail >= minimum_group", name="minimum_detail"),
+        CheckConstraint(f"void_reason IN ({_VOID_REASONS})", name="void_reason"),
         CheckConstraint("extended_days BETWEEN 0 AND 7", name="extended_days"),
         CheckConstraint("reminders BETWEEN 0 AND 2", name="reminders"),
         CheckConstraint("third BETWEEN 1 AND 3", name="third"),
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    slug: Mapped[str] = mapped_column(Text, unique=True)
-    survey_id: Mapped[str] = mapped_column(ForeignKey("survey.id"), index=True)
+    id: Mapped[WaveId] = mapped_column(Text, primary_key=True)
+    slug: Mapped[WaveSlug] = mapped_column(Text, unique=True)
+    survey_id: Mapped[SurveyId] = mapped_column(ForeignKey("survey.id"), index=True)
     period: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, index=True)
     opens: Mapped[datetime] = mapped_column(DateTime)
     closes: Mapped[datetime] = mapped_column(DateTime)
     timezone: Mapped[str] = mapped_column(Text)
     audience: Mapped[str] = mapped_column(Text)
-    questionnaire_version: Mapped[str | None] = mapped_column(Text)
-    k_group: Mapped[int] = mapped_column(Integer)
-    k_comment: Mapped[int] = mapped_column(Integer)
+    questionnaire_version: Mapped[VersionId | None] = mapped_column(Text)
+    minimum_group: Mapped[int] = mapped_column(Integer)
+    minimum_detail: Mapped[int] = mapped_column(Integer)
     targets: Mapped[dict[str, Any]] = mapped_column(JSON)
     public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     probe: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -84,15 +89,14 @@ class WaveRow(Base):
     extended_days: Mapped[int] = mapped_column(Integer)
     closed_early: Mapped[str | None] = mapped_column(Text)
     void_reason: Mapped[str | None] = mapped_column(Text)
+    void_words: Mapped[str | None] = mapped_column(Text)
     co_keys: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     key_missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reminders: Mapped[int] = mapped_column(Integer, server_default="1")
-    quarter: Mapped[str | None] = mapped_column(
-        Text
-    )  # of a third, and of what three of them come to
-    third: Mapped[int | None] = mapped_column(
-        Integer
-    )  # 1 to 3; empty for a pool and for a wave that asks everybody
+    # The quarter of a third, and of the pool that three of them come to.
+    quarter: Mapped[str | None] = mapped_column(Text)
+    # 1 to 3; empty for a pool and for a wave that asks everybody.
+    third: Mapped[int | None] = mapped_column(Integer)
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(
         order_by="WaveGroupRow.name", lazy="selectin"
@@ -104,7 +108,7 @@ class WaveGroupRow(Base):
 
     __tablename__ = "wave_group"
     __table_args__ = (CheckConstraint("invited >= 8", name="invited"),)
-    wave_id: Mapped[str] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    wave_id: Mapped[WaveId] = mapped_column(ForeignKey("wave.id"), primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     invited: Mapped[int] = mapped_column(Integer)
     members: Mapped[list[str]] = mapped_column(JSON)

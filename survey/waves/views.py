@@ -27,12 +27,12 @@ def list_holidays() -> str | tuple[str, int] | Response:
     problem = None
     if request.method == "POST":
         try:
-            change = holidays.add_holidays(_given(), now(), actor=current_actor())
+            change = holidays.add_holidays(_holidays_of_form(), now(), actor=current_actor())
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
-            flash(" ".join(_changes(change, "listed")))
+            flash(" ".join(_sentences_about(change, "listed")))
             return redirect(url_for("waves.list_holidays"), 303)
     page = render_template(
         "waves/holidays.html", holidays=holidays.list_holidays(), problem=problem
@@ -45,28 +45,28 @@ def list_holidays() -> str | tuple[str, int] | Response:
 def remove_holiday() -> Response:
     """Takes a day off the list."""
     day = read_holiday(request.form.get("day", "")).day
-    flash(
-        " ".join(_changes(holidays.remove_holidays([day], now(), actor=current_actor()), "removed"))
-    )
+    change = holidays.remove_holidays([day], now(), actor=current_actor())
+    flash(" ".join(_sentences_about(change, "removed")))
     return redirect(url_for("waves.list_holidays"), 303)
 
 
-def _given() -> Sequence[Holiday]:
+def _holidays_of_form() -> Sequence[Holiday]:
+    """The holidays of the file that was sent, else the one that was typed; refuses what is none."""
     file = request.files.get("file")
     if file and file.filename:
         return read_holiday_file(file.read())
     return [read_holiday(request.form.get("day", ""), request.form.get("name", ""))]
 
 
-def _changes(change: holidays.HolidayChange, done: str) -> Iterator[str]:
+def _sentences_about(change: holidays.HolidayChange, verb: str) -> Iterator[str]:
+    """What a change of the list did; `verb` says it of the days: listed, removed."""
     number = len(change.holidays)
-    yield (
-        f"{how_many(number, 'day')} {done}."
-        if number
-        else "Nothing changed: that is listed already."
-    )
-    for item in change.moved:
-        yield f"{item.slug} now opens on {printed_time(item.opens, item.timezone)}."
+    if number:
+        yield f"{how_many(number, 'day')} {verb}."
+    else:
+        yield "Nothing changed: that is listed already."
+    for wave in change.moved:
+        yield f"{wave.slug} now opens on {printed_time(wave.opens, wave.timezone)}."
 
 
 CHANGES = {
@@ -79,50 +79,54 @@ CHANGES = {
 @blueprint.route("/surveys/<survey>/<change>", methods=["GET", "POST"])
 @open_to("manager")
 def change_survey(survey: str, change: str) -> str | Response:
-    """A page of its own that says what pausing, resuming or ending a survey does; the button does it."""
-    to, make_it = CHANGES.get(change) or abort(404)
-    found = waves.find_survey(survey)
+    """Says on a page of its own what pausing, resuming or ending does; its button does it.
+
+    `survey` is the slug of one, `change` one of pause, resume and end.
+    """
+    new_state, make_change = CHANGES.get(change) or abort(404)
+    chosen = waves.find_survey(survey)
     if request.method == "POST":
-        changed = make_it(survey, actor=current_actor())
-        flash(f"{changed.name} is {'taken up again' if to == 'active' else changed.state}.")
+        changed = make_change(survey, actor=current_actor())
+        done = "taken up again" if new_state == "active" else changed.state
+        flash(f"{changed.name} is {done}.")
         return redirect(url_for("launching.surveys"), 303)
-    check_state_change(found, to)
-    ours = waves.list_waves(found.slug)
-    running = next((item for item in ours if item.state is WaveState.OPEN), None)
-    planned = [item for item in ours if item.state is WaveState.PLANNED]
-    facts = {
-        "survey": found,
-        "change": change,
-        "running": running,
-        "planned": planned,
-        "printed": printed_time,
-    }
-    return render_template("waves/change_survey.html", **facts)
+    check_state_change(chosen, new_state)
+    its_waves = waves.list_waves(chosen.slug)
+    return render_template(
+        "waves/change_survey.html",
+        survey=chosen,
+        change=change,
+        running=next((wave for wave in its_waves if wave.state is WaveState.OPEN), None),
+        planned=[wave for wave in its_waves if wave.state is WaveState.PLANNED],
+        printed=printed_time,
+    )
 
 
 @blueprint.route("/waves/<wave>/skip", methods=["GET", "POST"])
 @open_to("manager")
 def skip_wave(wave: str) -> str | Response | tuple[str, int]:
-    """A page of its own that says what skipping a planned wave does; the button does it."""
-    item = waves.find_wave(wave)
-    check_skips(item)
+    """Says on a page of its own what skipping a planned wave does; its button does it.
+
+    `wave` is the slug of one.
+    """
+    planned = waves.find_wave(wave)
+    check_skips(planned)
+    reason = request.form.get("reason", "")
     problem = None
     if request.method == "POST":
         try:
-            skipped = waves.skip_wave(
-                item.slug, request.form.get("reason", ""), actor=current_actor()
-            )
+            skipped = waves.skip_wave(planned.slug, reason, actor=current_actor())
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
             flash(f"{skipped.slug} is skipped.")
             return redirect(url_for("launching.surveys"), 303)
-    facts = {
-        "wave": item,
-        "opens": printed_time(item.opens, item.timezone),
-        "problem": problem,
-        "reason": request.form.get("reason", ""),
-    }
-    page = render_template("waves/skip_wave.html", **facts)
+    page = render_template(
+        "waves/skip_wave.html",
+        wave=planned,
+        opens=printed_time(planned.opens, planned.timezone),
+        problem=problem,
+        reason=reason,
+    )
     return (page, 400) if problem else page

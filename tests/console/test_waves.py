@@ -133,6 +133,18 @@ def test_a_wave_in_every_state_has_a_page(app: Flask, client: FlaskClient, state
     assert first.named in said(client.get("/"))
 
 
+def test_a_reason_that_somebody_typed_is_never_taken_for_the_programs_own(
+    app: Flask, client: FlaskClient
+) -> None:
+    first = found_company()
+    words = "fewer than we hoped for were on the list"
+    void_wave(first.slug, app.config["CANDOUR"].key_dir, reason=words, actor="test")
+    signed_in(client, "viewer")
+    page = client.get(f"/waves/{first.slug}/progress")
+    assert f"This wave is void: {words}." in said(page)
+    assert f"Void: {words}" in said(client.get("/"))
+
+
 def test_a_viewer_may_look_and_neither_open_nor_close(app: Flask, client: FlaskClient) -> None:
     first = found_company()
     signed_in(client, "viewer")

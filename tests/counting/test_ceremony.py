@@ -220,7 +220,7 @@ def test_fewer_than_five_ballots_void_a_strict_wave_without_a_ceremony(
     app: Flask, rosa: Representative
 ) -> None:
     company = strict_company(app, rosa, answers=4)
-    assert (company.wave.state, company.wave.void_reason) == (
+    assert (company.wave.state, company.wave.void_words) == (
         WaveState.VOID,
         "fewer than 5 people answered",
     )

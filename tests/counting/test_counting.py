@@ -15,7 +15,7 @@ from survey.kernel.errors import Refused
 from survey.responses.service.responses import comment_texts, number_of_ballots
 from survey.vault.keys.service import key_files
 from survey.waves import service as waves
-from survey.waves.rules.waves import WaveState
+from survey.waves.rules.waves import VoidReason, WaveState
 from tests.cast import answer, answer_all, close_company, open_company
 from tests.proofs import on_postgresql
 
@@ -153,4 +153,5 @@ def test_a_wave_can_be_given_up_and_its_answers_are_never_read(app: Flask) -> No
     answer(company, company.codes[0], {"OVR1": "4"})
     void_wave(company.wave.slug, company.config.key_dir, reason="wrong staff list", actor="test")
     assert (count("ballot"), count("response"), count("token")) == (0, 0, 0)
-    assert waves.find_wave(company.wave.slug).void_reason == "wrong staff list"
+    wave = waves.find_wave(company.wave.slug)
+    assert (wave.void_reason, wave.void_words) == (VoidReason.GIVEN_UP, "wrong staff list")

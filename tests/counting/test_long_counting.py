@@ -59,7 +59,7 @@ def let_the_lease_end() -> None:
     """As if its minute had passed."""
     with db.engine.begin() as connection:
         connection.execute(
-            text("UPDATE work SET lease_until = :past"), {"past": "2020-01-01 00:00:00.000000"}
+            text("UPDATE long_job SET lease_until = :past"), {"past": "2020-01-01 00:00:00.000000"}
         )
     db.session.remove()
 
@@ -72,7 +72,7 @@ def check_counted_once(company: Company) -> None:
         number("ballot"),
         number("comment"),
         number("findings"),
-        number("work"),
+        number("long_job"),
     ) == (ANSWERS, 0, ANSWERS, 1, 0)
     assert [entry.what for entry in audit.list_entries()].count("wave counted") == 1
 
@@ -221,7 +221,7 @@ def test_nothing_is_kept_of_a_count_whose_wave_is_given_up(app: Flask, many: Non
         actor="test",
         leave_large=True,
     )
-    assert number("work") == 1
+    assert number("long_job") == 1
     void_wave(company.wave.slug, company.config.key_dir, reason="wrong list", actor="test")
-    assert number("work") == 0
+    assert number("long_job") == 0
     assert continue_count(company.wave.slug, company.config.key_dir, actor="test") is None

@@ -82,7 +82,7 @@ def wave(opened: str = "2027-01-11", **more: Any) -> Wave:
         "id": "w", "slug": f"it-{opened}", "survey_id": "s", "survey": "IT support", "provider_id": "p", "period": "2027-q1",
         "state": WaveState.COUNTED, "opens": opens, "closes": opens + timedelta(days=14), "timezone": "Europe/London", "audience": "all",
         "invited": 58, "questionnaire_version": "v", "minimum_group": 5, "minimum_detail": 10, "targets": TARGETS, "groups": (),
-        "public_key": None, "imported": False, "baseline": False, "one_off": False, "closed_early": None, "void_reason": None,
+        "public_key": None, "imported": False, "baseline": False, "one_off": False, "closed_early": None, "void_reason": None, "void_words": None,
         "extended_days": 0,
     }  # fmt: skip
     return Wave(**(facts | more))

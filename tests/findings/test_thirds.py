@@ -135,7 +135,7 @@ def test_a_void_third_stays_out_of_the_answers_and_its_people_in_the_number(app:
     planned_thirds()
     quarter = counted_quarter(app, WITH_A_VOID_THIRD)
     (void,) = [third for third in quarter.thirds if third.state is WaveState.VOID]
-    assert (void.invited, void.void_reason) == (21, "fewer than 5 people answered")
+    assert (void.invited, void.void_words) == (21, "fewer than 5 people answered")
     document = find_findings(quarter.pool.slug).document
     assert (satisfied(document), overall(document)["population"], document["invited"]) == (
         (20, 27),

@@ -25,7 +25,7 @@ from tests.findings.quarter import DEPARTMENTS, answered, next_planned, opened, 
 from tests.proofs import on_postgresql
 
 ADA = "ada@northwind.example"
-DEALT = "SELECT person_id, third FROM dealt"
+DEALT = "SELECT person_id, third FROM assigned_third"
 
 
 def dealt() -> dict[str, int]:
@@ -170,7 +170,7 @@ def test_the_dealing_goes_by_survey(app: Flask) -> None:
     opened(app, next_planned())
     opened(app, waves.list_waves("Other desk")[0])
     counts = db.session.execute(
-        text("SELECT survey_id, count(*) AS n FROM dealt GROUP BY survey_id")
+        text("SELECT survey_id, count(*) AS n FROM assigned_third GROUP BY survey_id")
     ).all()
     assert sorted(row.n for row in counts) == [42, 61]
 

@@ -124,7 +124,7 @@ def test_of_three_that_come_back_at_once_one_records_the_outage(app: Flask) -> N
         thread.join(timeout=60)
     assert sorted(bool(line) for line in said) == [False, False, True]
     assert heartbeat.list_outages(LONG_AGO) == (Outage(START, START + 2 * DAY),)
-    assert db.session.execute(text("SELECT count(*) FROM pulse")).scalar() == 1
+    assert db.session.execute(text("SELECT count(*) FROM heartbeat")).scalar() == 1
 
 
 def test_the_first_beat_of_three_at_once_is_one(app: Flask) -> None:

@@ -193,5 +193,5 @@ def test_a_one_off_wave_of_such_a_survey_asks_everybody(app: Flask) -> None:
     assert (one_off.quarter, one_off.third) == (None, None)
     company = opened(app, one_off)
     assert (company.wave.invited, len(company.wave.groups)) == (61, 3)
-    assert db.session.execute(text("SELECT count(*) FROM dealt")).scalar_one() == 0
+    assert db.session.execute(text("SELECT count(*) FROM assigned_third")).scalar_one() == 0
     assert len(invitations_of(company.wave.id)) == 61

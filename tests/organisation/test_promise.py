@@ -62,7 +62,7 @@ def company(app: Flask) -> Company:
     set_organisation("Nordwind & Co", *CONTACT, several_zones=True)
     with transaction() as session:
         session.execute(
-            text("UPDATE wave SET k_group = 7, k_comment = 13 WHERE id = :id"),
+            text("UPDATE wave SET minimum_group = 7, minimum_detail = 13 WHERE id = :id"),
             {"id": found.wave.id},
         )
     return replace(found, wave=waves.find_wave(found.wave.slug))

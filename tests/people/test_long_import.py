@@ -90,7 +90,7 @@ def let_the_lease_end() -> None:
     """As if its minute had passed."""
     with db.engine.begin() as connection:
         connection.execute(
-            text("UPDATE work SET lease_until = :past"), {"past": "2020-01-01 00:00:00.000000"}
+            text("UPDATE long_job SET lease_until = :past"), {"past": "2020-01-01 00:00:00.000000"}
         )
     db.session.remove()
 
@@ -173,7 +173,7 @@ def test_a_long_import_is_seen_by_others_step_by_step_and_none_is_larger_than_th
                 ).scalar()
                 or 0
             )
-            progress = other.execute(text("SELECT done FROM work")).scalar()
+            progress = other.execute(text("SELECT done FROM long_job")).scalar()
         seen.append((done, total, there, changed, progress))
 
     assert numbers(import_people(AFTER, remove_missing=True, progress=heard)) == PLANNED

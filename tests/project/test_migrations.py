@@ -4,6 +4,7 @@ Up, down, with data, and its head is what the models say.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,8 +15,11 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import MetaData, Table, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from survey.database import MIGRATIONS, Base, db, revision_of, revisions
-from tests.cast import answer_all, close_company, open_company
+from survey.database import MIGRATIONS, Base, db, revision_of, revisions, transaction
+from survey.invitations.tables import AssignedThirdRow
+from survey.jobs.tables import HeartbeatRow, LongJobRow
+from survey.waves.rules.waves import VoidReason
+from tests.cast import Company, answer_all, close_company, open_company
 from tests.proofs import on_postgresql
 
 HISTORY = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
@@ -123,6 +127,95 @@ def test_new_columns_of_old_rows_hold_what_the_models_take(app: Flask, logged_of
                     assert row[column.name] is not None or column.nullable, (name, column.name)
 
 
+REASONS_BY_WORDS = {
+    "fewer than 5 people answered": VoidReason.TOO_FEW_ANSWERS,
+    "not opened in time": VoidReason.NOT_OPENED,
+    "skipped: the office moves": VoidReason.SKIPPED,
+    "the survey was ended": VoidReason.SURVEY_ENDED,
+    "wrong staff list": VoidReason.GIVEN_UP,
+    "fewer than we hoped for answered": VoidReason.GIVEN_UP,
+    "fewer than 6 people answered": VoidReason.GIVEN_UP,  # the minimum of these waves is 5
+}
+
+
+def add_void_waves(company: Company) -> None:
+    """At the revision before the reasons: a void wave for each of the words."""
+    metadata = MetaData()
+    wave = Table("wave", metadata, autoload_with=db.engine)
+    with db.engine.begin() as connection:
+        query = select(wave).where(wave.c.id == company.wave.id)
+        stored = dict(connection.execute(query).mappings().one())
+        for number, words in enumerate(REASONS_BY_WORDS):
+            key = f"void-{number}"
+            changed = {"id": key, "slug": key, "period": key, "state": "void"}
+            connection.execute(wave.insert().values(stored | changed | {"void_reason": words}))
+
+
+def void_reasons() -> dict[str, str]:
+    query = text("SELECT void_words, void_reason FROM wave WHERE state = 'void'")
+    with db.engine.connect() as connection:
+        return {row.void_words: row.void_reason for row in connection.execute(query)}
+
+
+@on_postgresql("databases")
+def test_the_reason_of_a_void_wave_follows_from_its_words_and_they_survive(
+    app: Flask, logged_off: None
+) -> None:
+    company = open_company(app)
+    db.session.remove()
+    downgrade(revision="0010")
+    add_void_waves(company)
+    upgrade()
+    assert void_reasons() == REASONS_BY_WORDS
+    downgrade(revision="0010")
+    with db.engine.connect() as connection:
+        query = text("SELECT void_reason FROM wave WHERE state = 'void'")
+        assert set(connection.execute(query).scalars()) == set(REASONS_BY_WORDS)
+        query = text("SELECT count(*) FROM wave WHERE state <> 'void' AND void_reason IS NOT NULL")
+        assert connection.execute(query).scalar() == 0
+    upgrade()
+    assert void_reasons() == REASONS_BY_WORDS
+
+
+@on_postgresql("databases")
+def test_renamed_tables_keep_their_rows_down_and_up(app: Flask, logged_off: None) -> None:
+    company = open_company(app)
+    survey_id = company.wave.survey_id
+    day = datetime(2027, 1, 11, 9, 30, tzinfo=UTC)
+    stored: tuple[Base, ...] = (
+        HeartbeatRow(number=1, seen_at=day, highest_at=day),
+        LongJobRow(
+            kind="count",
+            subject="a-wave",
+            state="running",
+            done=3,
+            total=7,
+            says="",
+            actor="test",
+            lease_token="token",
+            lease_until=day,
+            begun_at=day,
+            changed_at=day,
+        ),
+        AssignedThirdRow(survey_id=survey_id, person_id="a-person", third=2),
+    )
+    with transaction() as session:
+        session.add_all(stored)
+    tables = [Base.metadata.tables[name] for name in ("heartbeat", "long_job", "assigned_third")]
+    before = [all_rows(table) for table in tables]
+    assert [len(kept) for kept in before] == [1, 1, 1]
+    db.session.remove()
+    downgrade(revision="0010")
+    assert {"pulse", "work", "dealt"} <= set(inspect(db.engine).get_table_names())
+    upgrade()
+    assert [all_rows(table) for table in tables] == before
+
+
+def all_rows(table: Table) -> list[tuple[object, ...]]:
+    with db.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(table))]
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_tables_of_answers_stay_strict_and_without_serial_numbers(app: Flask) -> None:
     with db.engine.connect() as connection:
@@ -131,7 +224,7 @@ def test_the_tables_of_answers_stay_strict_and_without_serial_numbers(app: Flask
                 text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
             ).all()
         )
-    for name in ("ballot", "token", "response", "comment", "invitation"):
+    for name in ("ballot", "token", "response", "comment", "invitation", "assigned_third"):
         assert "STRICT" in made[name].upper(), name
         assert "WITHOUT ROWID" in made[name].upper(), name
 

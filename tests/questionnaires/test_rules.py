@@ -18,6 +18,7 @@ from survey.questionnaires.rules import (
     numeric_scale,
     questionnaire_document,
     read_document,
+    read_roles,
     reuse_faults,
 )
 
@@ -105,9 +106,9 @@ def changed(*changes: Change) -> dict[str, Any]:
     return made
 
 
-def refusal(found: object) -> Refused:
+def refusal(document: object) -> Refused:
     with pytest.raises(Refused) as refused:
-        read_document(found)
+        read_document(document)
     assert all(
         line.isprintable() and len(line) < 350
         for line in (refused.value.sentence, *refused.value.details)
@@ -116,11 +117,11 @@ def refusal(found: object) -> Refused:
 
 
 def in_question(**parts: object) -> Change:
-    return lambda found: found["questions"][0].update(parts)
+    return lambda document: document["questions"][0].update(parts)
 
 
 def in_scale(name: str, **parts: object) -> Change:
-    return lambda found: found["scales"][name].update(parts)
+    return lambda document: document["scales"][name].update(parts)
 
 
 def test_a_document_is_read_and_written_back_the_same() -> None:
@@ -155,17 +156,20 @@ def test_a_document_is_read_and_written_back_the_same() -> None:
         (in_question(scale="other"), "there is no scale other"),
         (in_question(scale=["freq5"]), "a list must be text"),
         (
-            lambda found: found["questions"].__setitem__(0, "A1"),
+            lambda document: document["questions"].__setitem__(0, "A1"),
             "question 1: 'A1' must be an object",
         ),
-        (lambda found: found["questions"][0].pop("text"), "question 1: 'text' is missing"),
-        (lambda found: found["questions"].clear(), "It has no question"),
-        (lambda found: found.update(slug="a b"), "slug: letters, digits"),
-        (lambda found: found.update(language="English"), "language: write a code"),
-        (lambda found: found.update(title=None), "title: 'None' must be text"),
-        (lambda found: found.update(preamble="Bell\x07"), "preamble: remove the control character"),
-        (lambda found: found["scales"].update(other=3), "scale other: '3' must be an object"),
-        (lambda found: found["scales"].update({"a\nb": {}}), "'kind' is missing"),
+        (lambda document: document["questions"][0].pop("text"), "question 1: 'text' is missing"),
+        (lambda document: document["questions"].clear(), "It has no question"),
+        (lambda document: document.update(slug="a b"), "slug: letters, digits"),
+        (lambda document: document.update(language="English"), "language: write a code"),
+        (lambda document: document.update(title=None), "title: 'None' must be text"),
+        (
+            lambda document: document.update(preamble="Bell\x07"),
+            "preamble: remove the control character",
+        ),
+        (lambda document: document["scales"].update(other=3), "scale other: '3' must be an object"),
+        (lambda document: document["scales"].update({"a\nb": {}}), "'kind' is missing"),
         (in_scale("freq5", kind="stars"), "'stars' is no kind of scale; use ordinal"),
         (in_scale("freq5", labels=["Only"]), "a scale has 2 to 11 points, not 1"),
         (
@@ -204,7 +208,7 @@ def test_all_faults_come_at_once() -> None:
         changed(
             in_question(text="", revision=0),
             in_scale("nps", anchors=3),
-            lambda found: found.update(title=7),
+            lambda document: document.update(title=7),
         )
     )
     assert refused.sentence == "The questionnaire has 4 faults."
@@ -217,17 +221,17 @@ def test_all_faults_come_at_once() -> None:
 
 
 def test_endless_faults_are_counted_and_not_listed() -> None:
-    refused = refusal(changed(lambda found: found["questions"].extend([None] * 5000)))
+    refused = refusal(changed(lambda document: document["questions"].extend([None] * 5000)))
     assert refused.sentence == "The questionnaire has 5,000 faults."
     assert refused.details[-1] == "and 4,800 more"
     assert len(refused.details) == 201
 
 
 @pytest.mark.parametrize(
-    "found", [None, [], "text", 3, {}, {"scales": {}}, {"scales": [], "questions": {}}]
+    "document", [None, [], "text", 3, {}, {"scales": {}}, {"scales": [], "questions": {}}]
 )
-def test_what_is_no_questionnaire_is_pointed_to_an_export(found: object) -> None:
-    assert "Export one to see the form" in refusal(found).sentence
+def test_what_is_no_questionnaire_is_pointed_to_an_export(document: object) -> None:
+    assert "Export one to see the form" in refusal(document).sentence
 
 
 def known(**parts: object) -> Question:
@@ -266,8 +270,8 @@ def test_an_id_carries_other_words_only_under_a_raised_revision(
     new: Question, told: str | None
 ) -> None:
     stored = [known(revision=2), known(revision=3, text="Has {provider} been quick?")]
-    found = reuse_faults(stored, [new])
-    assert told in found[0] if told else found == ()
+    faults = reuse_faults(stored, [new])
+    assert told in faults[0] if told else faults == ()
 
 
 def test_other_words_at_the_ends_of_a_scale_are_other_words() -> None:
@@ -353,12 +357,24 @@ def test_any_document_is_a_questionnaire_or_a_refusal(
         for step in path[:-1]:
             place = place[step]
         place[path[-1]] = value
-    for found in (made, other):
+    for document in (made, other):
         try:
-            read = read_document(found)
+            read = read_document(document)
         except Refused as refused:
             said = (refused.sentence, *refused.details)
         else:
             said = ()
             assert read_document(json.loads(json.dumps(questionnaire_document(read)))) == read
         assert all(line.isprintable() for line in said)
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [(["headline"], "'headline' is not a valid QuestionRole"), (["loop", "loop"], "Q0 and Q1")],
+)
+def test_an_unknown_role_of_the_bank_and_one_given_twice_are_refused(
+    roles: list[str], message: str
+) -> None:
+    questions = [{"id": f"Q{place}", "role": role} for place, role in enumerate(roles)]
+    with pytest.raises(ValueError, match=message):
+        read_roles([{"id": "Q9"}, *questions])

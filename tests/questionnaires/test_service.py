@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from survey.access.service import audit
 from survey.kernel.errors import Refused
 from survey.questionnaires import rules, service
-from survey.questionnaires.rules import ScaleKind
+from survey.questionnaires.rules import QuestionRole, ScaleKind
 from survey.questionnaires.service import (
     find_questionnaire,
     question_bank,
@@ -37,25 +37,37 @@ OPEN = {"OPN1", "OPN2", "OPN3"}
 
 
 def test_the_bank_has_33_questions_in_14_themes_on_9_scales() -> None:
-    found = question_bank()
-    assert len(found) == 33
-    assert len({question.dimension for question in found.values()}) == 14
-    assert Counter(question.scale.name for question in found.values()) == {
-        "sat5": 9, "freq5": 10, "agree5": 5, "ease5": 2, "text": 3, "nps11": 1, "lost6": 1, "contact4": 1, "yesno": 1,
-    }  # fmt: skip
-    assert all(question.revision == 1 for question in found.values())
+    bank = question_bank()
+    assert len(bank) == 33
+    assert len({question.dimension for question in bank.values()}) == 14
+    assert Counter(question.scale.name for question in bank.values()) == {
+        "sat5": 9,
+        "freq5": 10,
+        "agree5": 5,
+        "ease5": 2,
+        "text": 3,
+        "nps11": 1,
+        "lost6": 1,
+        "contact4": 1,
+        "yesno": 1,
+    }
+    assert all(question.revision == 1 for question in bank.values())
     assert {
-        name for name, question in found.items() if question.scale.kind is ScaleKind.TEXT
+        name for name, question in bank.items() if question.scale.kind is ScaleKind.TEXT
     } == OPEN
 
 
 def test_no_word_of_the_bank_changes_by_accident() -> None:
-    """Other words raise a question's revision; then this digest may follow. Names are the product's own."""
-    found = json.loads(Path(service.__file__).with_name("bank.json").read_text("utf-8"))
-    for question in found["questions"]:
+    """Other words raise a question's revision; then this digest may follow.
+
+    Names and roles are the product's own.
+    """
+    bank = json.loads(Path(service.__file__).with_name("bank.json").read_text("utf-8"))
+    for question in bank["questions"]:
         assert 0 < len(question.pop("name")) <= 80
+        question.pop("role", None)
     digest = hashlib.sha256(
-        json.dumps(found, sort_keys=True, ensure_ascii=False).encode()
+        json.dumps(bank, sort_keys=True, ensure_ascii=False).encode()
     ).hexdigest()
     assert digest == "daa40d7b3246af7f5a397f4a24ffe0d0e03e7f0e2e8c60414ab7784ec73482fa"
 
@@ -93,7 +105,7 @@ def test_every_shipped_set_passes_its_own_checks(app: Flask, slug: str) -> None:
         asked.minutes,
     ) == SETS[slug]
     assert asked.version == 0
-    assert [found.slug for found in service.list_questionnaires()] == sorted(SETS)
+    assert [questionnaire.slug for questionnaire in service.list_questionnaires()] == sorted(SETS)
 
 
 def test_the_default_wave_asks_no_more_than_eight_scale_questions_with_acc1(app: Flask) -> None:
@@ -126,6 +138,31 @@ def test_an_export_is_imported_as_the_same_questionnaire(app: Flask, slug: str, 
     assert (saved.digest, saved.version) == (asked.digest, 1)
     assert find_questionnaire(slug) == asked
     assert audit.list_entries()[0].facts == {"questionnaire": slug, "digest": asked.digest}
+
+
+DIGEST = (
+    "0d3db1874fa6b2028751706049d8d9fcdf37aad7ec6c2404e6b4ad814d8da558"  # before there were roles
+)
+
+
+def test_a_frozen_questionnaire_has_roles_and_neither_document_nor_digest_holds_them(
+    app: Flask,
+) -> None:
+    asked = find_questionnaire("quarterly_8")
+    assert asked.digest == DIGEST
+    frozen = service.frozen_questionnaire(service.freeze_questionnaire(asked))
+    assert frozen.digest == DIGEST
+    assert '"role"' not in json.dumps(rules.questionnaire_document(frozen))
+    overall = frozen.with_role(QuestionRole.OVERALL)
+    assert overall is not None
+    assert overall.id == "OVR1"
+    assert frozen.with_role(QuestionRole.LOOP) is None
+
+
+@pytest.mark.parametrize("role", QuestionRole)
+def test_the_bank_has_one_question_of_each_role(role: QuestionRole) -> None:
+    assert service.bank_question_with_role(role).role is role
+    assert [q.role for q in question_bank().values()].count(role) == 1
 
 
 def edited(slug: str, **changes: object) -> rules.Questionnaire:

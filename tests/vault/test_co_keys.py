@@ -166,8 +166,8 @@ def test_a_key_under_a_passphrase_comes_back_with_it_alone() -> None:
 
 
 def test_the_representative_takes_off_one_layer_and_shuffles() -> None:
-    found = outgoing(12)
-    returned = [open_layer(found, ROSA.private, CLOSED) for _ in range(2)]
+    outgoing_file = outgoing(12)
+    returned = [open_layer(outgoing_file, ROSA.private, CLOSED) for _ in range(2)]
     contents = [read_all(one.ballots) for one in returned]
     assert [sorted(one) for one in contents] == [
         sorted(b"answer %d" % number for number in range(12))
@@ -188,8 +188,8 @@ def test_either_of_two_representatives_opens_every_ballot() -> None:
 
 
 def test_a_ballot_that_does_not_open_goes_on_as_one_that_cannot_be_read() -> None:
-    found = outgoing(6)
-    spoilt = replace(found, layers=((*found.layers[0][:5], bytes(SEALED_TWICE)),))
+    outgoing_file = outgoing(6)
+    spoilt = replace(outgoing_file, layers=((*outgoing_file.layers[0][:5], bytes(SEALED_TWICE)),))
     returned = open_layer(spoilt, ROSA.private, CLOSED)
     assert (
         len(returned.ballots),
@@ -199,7 +199,7 @@ def test_a_ballot_that_does_not_open_goes_on_as_one_that_cannot_be_read() -> Non
 
 
 @pytest.mark.parametrize(
-    ("found", "key", "now", "message"),
+    ("outgoing_file", "key", "now", "message"),
     [
         (outgoing(), ROSA, CLOSED - timedelta(seconds=1), "is open until 2026-01-25 17:00 UTC"),
         (outgoing(4), ROSA, CLOSED, "Only 4 ballots"),
@@ -240,10 +240,10 @@ def test_a_ballot_that_does_not_open_goes_on_as_one_that_cannot_be_read() -> Non
     ],
 )
 def test_a_representative_opens_neither_too_early_nor_too_few(
-    found: OutgoingFile, key: Representative, now: datetime, message: str
+    outgoing_file: OutgoingFile, key: Representative, now: datetime, message: str
 ) -> None:
     with pytest.raises(Refused, match=message):
-        open_layer(found, key.private, now)
+        open_layer(outgoing_file, key.private, now)
 
 
 def rehashed(content: bytes) -> bytes:
@@ -294,13 +294,15 @@ def test_a_damaged_file_is_refused_on_either_way(spoil: Spoil) -> None:
 
 
 def test_a_file_that_goes_the_wrong_way_or_holds_a_ballot_twice_is_refused() -> None:
-    found = outgoing()
-    out = write_outgoing(found)
+    outgoing_file = outgoing()
+    out = write_outgoing(outgoing_file)
     back = ROSA.opens(out, CLOSED)
     for content, read in ((out, read_returned), (back, read_outgoing)):
         with pytest.raises(Refused, match="not the right file"):
             read(content)
-    doubled = replace(found, layers=((*found.layers[0][:11], found.layers[0][0]),))
+    doubled = replace(
+        outgoing_file, layers=((*outgoing_file.layers[0][:11], outgoing_file.layers[0][0]),)
+    )
     with pytest.raises(Refused, match="twice"):
         read_outgoing(write_outgoing(doubled))
     one = read_returned(back)
@@ -311,7 +313,7 @@ def test_a_file_that_goes_the_wrong_way_or_holds_a_ballot_twice_is_refused() -> 
 
 
 def offline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`candour` on the representative's machine: no setting, no database, nothing but this folder."""
+    """`candour` on the representative's machine: no setting, no database, only this folder."""
     return forking.run(
         "candour",
         *arguments,
@@ -394,12 +396,15 @@ def test_a_key_is_made_and_used_without_settings_and_leaves_nothing_when_destroy
 def test_a_refused_opening_writes_nothing_and_keeps_the_key(
     tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = outgoing()
+    outgoing_file = outgoing()
     if fault == "early":
-        found = replace(
-            found, header=replace(found.header, closes=datetime(2999, 1, 1, tzinfo=UTC).isoformat())
+        outgoing_file = replace(
+            outgoing_file,
+            header=replace(
+                outgoing_file.header, closes=datetime(2999, 1, 1, tzinfo=UTC).isoformat()
+            ),
         )
-    content = write_outgoing(found)
+    content = write_outgoing(outgoing_file)
     (tmp_path / "wave.sealed").write_bytes(content[:-1] if fault == "damaged" else content)
     key = (PIET if fault == "foreign" else ROSA).private
     (tmp_path / "key").write_bytes(

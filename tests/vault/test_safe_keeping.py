@@ -1,4 +1,4 @@
-"""The wave key's spare copy: out under a passphrase, back only where it belongs, and destroyed when nothing needs it."""
+"""Spare copies of wave keys: under a passphrase, back only where they belong, destroyed in time."""
 
 import io
 import json
@@ -111,7 +111,7 @@ def test_a_copy_that_does_not_fit_is_refused_and_changes_nothing(
 ) -> None:
     first, copy = found_company(), tmp_path / "spare.key"
     config = app.config["CANDOUR"]
-    other = next(item for item in waves.list_waves() if item.survey == "Noise")
+    other = next(wave for wave in waves.list_waves() if wave.survey == "Noise")
     export_key(
         (other if spoil == "another wave's" else first).slug,
         copy,
@@ -320,7 +320,7 @@ def test_a_wave_whose_key_is_gone_for_good_is_given_up_and_leaves_nothing_behind
     with pytest.raises(Refused, match="Nothing was changed"):
         close_wave(company.wave.slug, company.wave.closes_at, company.config.key_dir, actor="test")
     said = candour("waves", "void", company.wave.slug, "--reason", "the key is gone")
-    assert (said.code, waves.find_wave(company.wave.slug).void_reason) == (0, "the key is gone")
+    assert (said.code, waves.find_wave(company.wave.slug).void_words) == (0, "the key is gone")
     if database_url.startswith("sqlite"):
         assert not any(
             mark[:32] in file.read_bytes()

@@ -1,4 +1,4 @@
-"""Holidays handed in as a table or as a calendar: taken whole, or refused with every line that is wrong."""
+"""Holidays in a table or a calendar: taken whole, or refused with every line that is wrong."""
 
 from datetime import date
 
@@ -51,8 +51,8 @@ def test_a_table_of_days_is_read(content: bytes) -> None:
 
 
 def test_a_name_may_hold_another_separator_and_letters_of_windows() -> None:
-    found = read_holiday_file("2027-12-27,Noël; à la maison\n".encode("cp1252"))
-    assert found == (Holiday(date(2027, 12, 27), "Noël; à la maison"),)
+    holidays = read_holiday_file("2027-12-27,Noël; à la maison\n".encode("cp1252"))
+    assert holidays == (Holiday(date(2027, 12, 27), "Noël; à la maison"),)
 
 
 def test_a_quotation_mark_that_never_ends_swallows_no_day() -> None:

@@ -1,4 +1,4 @@
-"""Rules of RFC 5545: what they may hold, what to write instead, and the dates they name on the clock of the wall."""
+"""Rules of RFC 5545: what they may hold, what to write instead, and the dates they name."""
 
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -212,12 +212,15 @@ def test_openings_fall_on_working_days_in_order_and_each_period_is_its_own(
     rule: str, interval: int, listed: set[date]
 ) -> None:
     survey = plan(f"RRULE:{rule};INTERVAL={interval}")
-    found = list(islice(planned_openings(survey, listed), 20))
-    assert found[0].opens == ANCHOR
-    assert all(one.opens.weekday() < 5 and one.opens.date() not in listed for one in found[1:])
-    assert [one.opens for one in found] == sorted(one.opens for one in found)
-    assert len({one.period for one in found}) == len(found)
-    assert all(opening_of_period(survey, one.period, listed) == one for one in found)
+    openings = list(islice(planned_openings(survey, listed), 20))
+    assert openings[0].opens == ANCHOR
+    assert all(
+        opening.opens.weekday() < 5 and opening.opens.date() not in listed
+        for opening in openings[1:]
+    )
+    assert [opening.opens for opening in openings] == sorted(opening.opens for opening in openings)
+    assert len({opening.period for opening in openings}) == len(openings)
+    assert all(opening_of_period(survey, opening.period, listed) == opening for opening in openings)
     after, reached = ANCHOR, []
     while (upcoming := next_planned_opening(survey, after, listed)) and len(reached) < 8:
         reached.append(upcoming.opens)

@@ -1,4 +1,4 @@
-"""When a wave opens and closes: the wall clock is kept, nothing drifts, a late opening costs nobody a day."""
+"""When a wave opens and closes: by the wall clock; a late opening costs nobody a day."""
 
 from datetime import UTC, datetime, timedelta
 

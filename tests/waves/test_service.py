@@ -1,4 +1,4 @@
-"""Planning, freezing, extending: what a wave's terms are, and that nobody changes them once it is open."""
+"""Planning, freezing, extending: a wave's terms, which nobody changes once it is open."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -146,10 +146,10 @@ def test_an_extension_is_decided_before_the_close_and_not_before_the_opening(app
 
 
 def test_answers_are_refused_by_the_clock_however_late_the_tick_is(app: Flask) -> None:
-    item = open_company(app).wave
-    assert item.takes_answers(item.closes_at - timedelta(seconds=1))
-    assert not item.takes_answers(item.closes_at)
-    assert waves.find_wave(item.slug).state is WaveState.OPEN
+    wave = open_company(app).wave
+    assert wave.takes_answers(wave.closes_at - timedelta(seconds=1))
+    assert not wave.takes_answers(wave.closes_at)
+    assert waves.find_wave(wave.slug).state is WaveState.OPEN
 
 
 def test_giving_up_a_planned_wave_plans_the_next_of_its_cadence(app: Flask) -> None:

@@ -54,11 +54,13 @@ def test_a_month_has_its_quarter_and_its_third_from_the_first_opening_on(
 def test_quarters_have_names_of_their_own_whenever_the_first_begins(month: int) -> None:
     anchor = datetime(2027, month, 5)  # noqa: DTZ001 - a wall-clock time
     months = [divmod(12 * 2027 + month - 1 + number, 12) for number in range(36)]
-    found = [third_of_quarter(anchor, f"{year}-{at + 1:02}") for year, at in months]
-    assert [third for _, third in found] == [1, 2, 3] * 12
-    names = [quarter for quarter, third in found if third == 1]
+    quarters_and_thirds = [third_of_quarter(anchor, f"{year}-{at + 1:02}") for year, at in months]
+    assert [third for _, third in quarters_and_thirds] == [1, 2, 3] * 12
+    names = [quarter for quarter, third in quarters_and_thirds if third == 1]
     assert len(set(names)) == 12
-    assert [quarter for quarter, _ in found] == [name for name in names for _ in range(3)]
+    assert [quarter for quarter, _ in quarters_and_thirds] == [
+        name for name in names for _ in range(3)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_quarters_have_names_of_their_own_whenever_the_first_begins(month: int) 
 def test_a_quarter_is_complete_when_its_three_thirds_have_ended(
     states: tuple[str, ...], *, is_complete: bool
 ) -> None:
-    assert [len(found) for found in completed_quarters(thirds(*states), is_ended=False)] == (
+    assert [len(quarter) for quarter in completed_quarters(thirds(*states), is_ended=False)] == (
         [3] if is_complete else []
     )
 
@@ -102,8 +104,8 @@ def test_everybody_of_a_quarter_is_one_group_with_the_people_of_void_thirds() ->
         (),
     ]
     held = [
-        replace(item, groups=own)
-        for item, own in zip(thirds("counted", "void", "void"), groups, strict=True)
+        replace(third, groups=own)
+        for third, own in zip(thirds("counted", "void", "void"), groups, strict=True)
     ]
     assert group_of_everybody(held) == ReportingGroup(
         "all three thirds", 41, ("Legal", "Sales", "Service")

@@ -38,7 +38,7 @@ from survey.vault.service.spare_copies import (
     spare_copies,
 )
 from survey.waves import service as waves
-from survey.waves.rules.waves import Wave, WaveState, printed_time
+from survey.waves.rules.waves import VoidReason, Wave, WaveState, printed_time
 
 blueprint = Blueprint("console", __name__)
 
@@ -166,8 +166,8 @@ def _says(item: Wave) -> str:
             return f"Closed on {item.closes.day} {item.closes:%B %Y}, {doing}"
     return (
         "Too few answers to show anything"
-        if (item.void_reason or "").startswith("fewer than")
-        else f"Void: {item.void_reason}"
+        if item.void_reason is VoidReason.TOO_FEW_ANSWERS
+        else f"Void: {item.void_words}"
     )
 
 

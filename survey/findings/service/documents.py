@@ -70,7 +70,7 @@ def find_findings(name: str) -> Findings:
     if item.state is WaveState.VOID:
         raise Refused(
             "wave-void",
-            f"{item.slug} is void: {item.void_reason}. Nothing is shown and nothing was kept.",
+            f"{item.slug} is void: {item.void_words}. Nothing is shown and nothing was kept.",
         )
     if not item.is_published:
         raise Refused(
@@ -201,7 +201,7 @@ def _added_up(pool: Wave, asked: Questionnaire, comments: int = 0) -> Tally:
 def _third(item: Wave) -> Third:
     answered = find_findings(item.slug).document["answered"] if item.is_published else None
     return Third(
-        item.slug, item.period, item.opens.date(), item.invited, answered, item.void_reason
+        item.slug, item.period, item.opens.date(), item.invited, answered, item.void_words
     )
 
 

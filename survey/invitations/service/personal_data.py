@@ -17,7 +17,7 @@ from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 
 COMMAND_LINE = "command line"
-_SCRUBBED = ("person", "stop", "stop_code", "invitation", "token", "dealt", "outbox")
+_SCRUBBED = ("person", "stop", "stop_code", "invitation", "token", "assigned_third", "outbox")
 
 
 def correct_invited_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:

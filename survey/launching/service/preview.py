@@ -15,11 +15,11 @@ from survey.mail.service import notes_before_launch
 from survey.people.rules.staff_list import Person
 from survey.people.service.directory import people_in
 from survey.providers.service import provider_by_id
-from survey.questionnaires.rules import Questionnaire
+from survey.questionnaires.rules import Questionnaire, QuestionRole
 from survey.questionnaires.service import (
+    bank_question_with_role,
     find_questionnaire,
     frozen_questionnaire,
-    question_bank,
     select_questions,
 )
 from survey.statistics.planning import chance_of_answers
@@ -30,7 +30,6 @@ from survey.waves.rules.checks import MINIMUM_INVITED, check_audience, check_ope
 from survey.waves.rules.thirds import OFFERED_FROM, ONE_THIRD
 from survey.waves.rules.waves import CoKey, ReportingGroup, Wave
 
-LOOP_CHECK = "ACC1"
 SMALLEST_FOR_TEXT = 10
 FEW = 20
 
@@ -119,13 +118,9 @@ def _questions(item: Wave, invited: int) -> Questionnaire:
         )  # the thirds of a quarter are added up, so they ask the same
     asked = find_questionnaire(waves.find_survey(item.survey).questionnaire)
     follows = waves.number_of_earlier_waves(item) > 0
-    if (
-        follows
-        and asked.slug == "quarterly_8"
-        and LOOP_CHECK in question_bank()
-        and LOOP_CHECK not in {q.id for q in asked.questions}
-    ):
-        asked = select_questions(asked, [LOOP_CHECK])
+    asks_loop = asked.with_role(QuestionRole.LOOP) is not None
+    if follows and asked.slug == "quarterly_8" and not asks_loop:
+        asked = select_questions(asked, [bank_question_with_role(QuestionRole.LOOP).id])
     return asked if invited >= SMALLEST_FOR_TEXT else asked.without_texts()
 
 

@@ -1,6 +1,8 @@
-"""The two files of the ceremony: sealed ballots out to the representative, once opened ballots back; and a co-key's public half as text.
+"""The two files of the ceremony, and the public half of a representative's key as text.
 
-A file is one line that names its kind, one line of JSON, the ballots one after the other, and the SHA-256 of all before it.
+One file takes sealed ballots out to the representative, the other brings once opened ballots back.
+A file is one line that names its kind, one line of JSON, the ballots one after the other, and the
+SHA-256 of all before it.
 """
 
 import hashlib
@@ -30,11 +32,15 @@ _LONGEST_HEAD = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CeremonyHeader:
-    """What both files say about the wave; `keys` are the fingerprints of the co-keys, in the order of the layers that follow."""
+    """What both files say about the wave.
 
-    wave: str
+    `keys` are the fingerprints of the representatives' keys, in the order of the layers that
+    follow. `closes` is an instant, ISO 8601.
+    """
+
+    wave: str  # its id
     name: str
-    closes: str  # an instant, ISO 8601
+    closes: str
     minimum: int
     invited: int
     count: int
@@ -44,62 +50,65 @@ class CeremonyHeader:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFile:
-    """The outer layers of every ballot: one list per co-key, each in an order of its own."""
+    """The outer layers of all ballots: one list a representative's key, each in its own order."""
 
     header: CeremonyHeader
     layers: tuple[tuple[bytes, ...], ...]
 
     @property
     def closes_at(self) -> datetime:
-        """The moment before which nobody may open anything."""
+        """The instant before which nobody may open anything."""
         return datetime.fromisoformat(self.header.closes)
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedFile:
-    """The inner layers, still sealed to the wave's key, in the order that the representative drew."""
+    """The inner layers, still sealed to the wave's key, in the order that the shuffling gave."""
 
     header: CeremonyHeader
     ballots: tuple[bytes, ...]
 
 
-def open_layer(found: OutgoingFile, private: bytes, now: datetime) -> ReturnedFile:
-    """The representative's part: opens the outer layers and shuffles what was inside; refuses too early and for too few.
+def open_layer(outgoing: OutgoingFile, private: bytes, now: datetime) -> ReturnedFile:
+    """Opens the outer layers with the representative's private key, and shuffles what was inside.
 
-    A ballot that does not open goes on as random octets, so that the numbers on both sides still agree; it is counted as unreadable.
+    Refuses before the wave has closed, for fewer ballots than the minimum, and with a key to which
+    the wave is not sealed. A ballot that does not open goes on as random octets, so that the
+    numbers on both sides still agree; it is counted as unreadable.
     """
-    header = found.header
-    minimum = max(header.minimum, MINIMUM_GROUP)
-    if now < found.closes_at:
+    header = outgoing.header
+    if now < outgoing.closes_at:
         raise Refused(
             "ballots-not-due",
-            f"{header.name} is open until {found.closes_at:%Y-%m-%d %H:%M} UTC. Before that nobody"
-            " opens anything.",
+            f"{header.name} is open until {outgoing.closes_at:%Y-%m-%d %H:%M} UTC. Before that"
+            " nobody opens anything.",
         )
-    mine = fingerprint(public_key_of(private))
-    if mine not in header.keys:
+    own_key = fingerprint(public_key_of(private))
+    if own_key not in header.keys:
         raise Refused(
             "sealed-to-other-key",
-            f"{header.name} was not sealed to this key ({mine}) but to {', '.join(header.keys)}."
-            " Take the right key file.",
+            f"{header.name} was not sealed to this key ({own_key}) but to"
+            f" {', '.join(header.keys)}. Take the right key file.",
         )
-    opened = [
-        _inside(header.wave, private, ballot) for ballot in found.layers[header.keys.index(mine)]
-    ]
-    good = [ballot for ballot in opened if ballot is not None]
-    if len(good) < minimum:
+    layer = outgoing.layers[header.keys.index(own_key)]
+    opened = [_open_ballot(header.wave, private, ballot) for ballot in layer]
+    readable = [ballot for ballot in opened if ballot is not None]
+    minimum = max(header.minimum, MINIMUM_GROUP)
+    if len(readable) < minimum:
         raise Refused(
             "too-few-ballots",
-            f"Only {how_many(len(good), 'ballot')} of this file can be opened, and fewer than"
+            f"Only {how_many(len(readable), 'ballot')} of this file can be opened, and fewer than"
             f" {minimum} are never opened, because they could be traced.",
         )
-    unreadable = len(opened) - len(good)
-    ballots = [*good, *(secrets.token_bytes(SEALED) for _ in range(unreadable))]
+    unreadable = len(opened) - len(readable)
+    ballots = readable + [secrets.token_bytes(SEALED) for _ in range(unreadable)]
     secrets.SystemRandom().shuffle(ballots)
-    return ReturnedFile(replace(header, keys=(mine,), unreadable=unreadable), tuple(ballots))
+    returned = replace(header, keys=(own_key,), unreadable=unreadable)
+    return ReturnedFile(returned, tuple(ballots))
 
 
-def _inside(wave_id: str, private: bytes, ballot: bytes) -> bytes | None:
+def _open_ballot(wave_id: str, private: bytes, ballot: bytes) -> bytes | None:
+    """What is inside the outer layer of a ballot; None where it does not open."""
     try:
         inner = open_outer_layer(private, wave_id, ballot)
     except Unreadable:
@@ -107,24 +116,26 @@ def _inside(wave_id: str, private: bytes, ballot: bytes) -> bytes | None:
     return inner if len(inner) == SEALED else None
 
 
-def write_outgoing(found: OutgoingFile) -> bytes:
-    """The file for the representative."""
-    return _write(_OUT, found.header, [ballot for layer in found.layers for ballot in layer])
+def write_outgoing(outgoing: OutgoingFile) -> bytes:
+    """The content of the file for the representative."""
+    ballots = [ballot for layer in outgoing.layers for ballot in layer]
+    return _write(_OUT, outgoing.header, ballots)
 
 
-def write_returned(found: ReturnedFile) -> bytes:
-    """The file for the server."""
-    return _write(_BACK, found.header, found.ballots)
+def write_returned(returned: ReturnedFile) -> bytes:
+    """The content of the file for the server."""
+    return _write(_BACK, returned.header, returned.ballots)
 
 
 def read_outgoing(content: bytes) -> OutgoingFile:
-    """The file from the server; refuses a damaged, cut or foreign one, and one in which a ballot stands twice."""
+    """Reads the file from the server.
+
+    Refuses a damaged, cut or foreign one, and one in which a ballot stands twice.
+    """
     header, body = _read(_OUT, content, "the server wrote for the representative")
-    ballots = _split(body, SEALED_TWICE, header.count * len(header.keys))
-    layers = tuple(
-        ballots[place * header.count : (place + 1) * header.count]
-        for place in range(len(header.keys))
-    )
+    ballots = _split_ballots(body, SEALED_TWICE, header.count * len(header.keys))
+    starts = [place * header.count for place in range(len(header.keys))]
+    layers = tuple(ballots[start : start + header.count] for start in starts)
     if not layers:
         raise Refused(
             "ceremony-file-without-key",
@@ -134,9 +145,12 @@ def read_outgoing(content: bytes) -> OutgoingFile:
 
 
 def read_returned(content: bytes) -> ReturnedFile:
-    """The file from the representative; refuses a damaged, cut or foreign one, and one in which a ballot stands twice."""
+    """Reads the file from the representative.
+
+    Refuses a damaged, cut or foreign one, and one in which a ballot stands twice.
+    """
     header, body = _read(_BACK, content, "the representative wrote with their key")
-    return ReturnedFile(header, _split(body, SEALED, header.count))
+    return ReturnedFile(header, _split_ballots(body, SEALED, header.count))
 
 
 def file_hash(content: bytes) -> str:
@@ -154,23 +168,26 @@ def fingerprint(public: bytes) -> str:
 
 
 def public_key_as_text(public: bytes) -> str:
-    """A public half to hand over or read out: seven groups of eight letters and digits, with a check against slips.
+    """A public half to hand over or read out: seven groups of eight letters and digits.
+
+    They hold a check against slips: the first 3 octets of its SHA-256.
 
     >>> public_key_as_text(bytes(32))
     'aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaagm2d2'
     """
-    text = b32encode(public + hashlib.sha256(public).digest()[:_CHECK]).decode().lower()
+    check = hashlib.sha256(public).digest()[:_CHECK]
+    text = b32encode(public + check).decode().lower()
     return "-".join(text[place : place + 8] for place in range(0, len(text), 8))
 
 
 def public_key_from_text(text: str) -> bytes:
     """The public half again; capitals, spaces and hyphens do not matter, a slip is refused."""
     try:
-        found = b32decode("".join(text.split()).replace("-", "").upper())
+        octets = b32decode("".join(text.split()).replace("-", "").upper())
     except ValueError:
-        found = b""
-    public, check = found[:_HASH], found[_HASH:]
-    if len(found) != _HASH + _CHECK or hashlib.sha256(public).digest()[:_CHECK] != check:
+        octets = b""
+    public, check = octets[:_HASH], octets[_HASH:]
+    if len(octets) != _HASH + _CHECK or hashlib.sha256(public).digest()[:_CHECK] != check:
         raise Refused(
             "public-key-unreadable",
             "This is not the public half of a key, or a letter of it is wrong. It is the line of "
@@ -185,6 +202,7 @@ def _write(kind: bytes, header: CeremonyHeader, ballots: Sequence[bytes]) -> byt
 
 
 def _read(kind: bytes, content: bytes, origin: str) -> tuple[CeremonyHeader, bytes]:
+    """The header and the ballots of a file of this kind; `origin` says in refusals which it is."""
     if not content.startswith(kind):
         raise Refused(
             "ceremony-file-foreign", f"This is not the right file. Take the one that {origin}."
@@ -197,7 +215,7 @@ def _read(kind: bytes, content: bytes, origin: str) -> tuple[CeremonyHeader, byt
         )
     line, _, body = covered[len(kind) :].partition(b"\n")
     try:
-        return _header(line), body
+        return _read_header(line), body
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Refused(
             "ceremony-file-of-other-version",
@@ -206,21 +224,25 @@ def _read(kind: bytes, content: bytes, origin: str) -> tuple[CeremonyHeader, byt
         ) from error
 
 
-def _header(line: bytes) -> CeremonyHeader:
-    facts = json.loads(line[:_LONGEST_HEAD])
-    header = CeremonyHeader(**{**facts, "keys": tuple(facts["keys"])})
+def _read_header(line: bytes) -> CeremonyHeader:
+    """The header in a file's second line; ValueError, TypeError or KeyError where it is none."""
+    document = json.loads(line[:_LONGEST_HEAD])
+    header = CeremonyHeader(**{**document, "keys": tuple(document["keys"])})
     numbers = (header.minimum, header.invited, header.count, header.unreadable)
     texts = (header.wave, header.name, header.closes, *header.keys)
-    if not all(type(number) is int and number >= 0 for number in numbers) or not all(
-        isinstance(text, str) for text in texts
-    ):
+    if not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError(line)
-    if datetime.fromisoformat(header.closes).tzinfo is None or not header.name.isprintable():
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(line)
+    if datetime.fromisoformat(header.closes).tzinfo is None:
+        raise ValueError(line)
+    if not header.name.isprintable():
         raise ValueError(line)
     return header
 
 
-def _split(body: bytes, length: int, count: int) -> tuple[bytes, ...]:
+def _split_ballots(body: bytes, length: int, count: int) -> tuple[bytes, ...]:
+    """The ballots in a file: `count` of them, each of `length` octets; refuses what is not so."""
     if len(body) != count * length:
         raise Refused(
             "ceremony-file-incomplete",

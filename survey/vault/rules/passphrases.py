@@ -1,4 +1,7 @@
-"""A secret of 32 octets under a passphrase: scrypt and ChaCha20-Poly1305, as one JSON document that says how it was made."""
+"""A secret of 32 octets under a passphrase: scrypt (RFC 7914) and ChaCha20-Poly1305 (RFC 8439).
+
+It is one JSON document that says how it was made.
+"""
 
 import json
 import os
@@ -17,7 +20,10 @@ _DAMAGED = "This is not a key file made by Candour, or it is damaged. Take your 
 
 
 def lock_with_passphrase(secret: bytes, passphrase: str, purpose: str) -> bytes:
-    """The secret under this passphrase, which must be long enough that nobody guesses it."""
+    """The secret (32 octets) under this passphrase, as the content of a file.
+
+    Refuses a passphrase so short that somebody could guess it. `purpose` says what the file is.
+    """
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise Refused(
             "passphrase-too-short",
@@ -25,38 +31,33 @@ def lock_with_passphrase(secret: bytes, passphrase: str, purpose: str) -> bytes:
             " words that nobody would join.",
         )
     salt, nonce = os.urandom(16), os.urandom(12)
-    box = ChaCha20Poly1305(_derived(passphrase, salt)).encrypt(nonce, secret, purpose.encode())
-    facts = {"salt": salt, "nonce": nonce, "box": box}
-    return (
-        json.dumps(
-            {
-                "candour": purpose,
-                **{name: b64encode(value).decode() for name, value in facts.items()},
-            },
-            indent=1,
-        ).encode()
-        + b"\n"
-    )
+    box = ChaCha20Poly1305(_derive_key(passphrase, salt)).encrypt(nonce, secret, purpose.encode())
+    parts = {"salt": salt, "nonce": nonce, "box": box}
+    document = {"candour": purpose}
+    document |= {name: b64encode(octets).decode() for name, octets in parts.items()}
+    return json.dumps(document, indent=1).encode() + b"\n"
 
 
 def unlock_with_passphrase(content: bytes, passphrase: str, purpose: str) -> bytes:
-    """The secret again; refuses a file of another kind and a wrong passphrase."""
+    """The secret again; refuses a damaged file, one of another purpose, and a wrong passphrase."""
     try:
         document = json.loads(content)
-        kind, (salt, nonce, box) = (
-            document["candour"],
-            (b64decode(document[name], validate=True) for name in ("salt", "nonce", "box")),
+        its_purpose = document["candour"]
+        salt, nonce, box = (
+            b64decode(document[name], validate=True) for name in ("salt", "nonce", "box")
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("key-file-damaged", _DAMAGED) from error
-    if kind != purpose:
+    if its_purpose != purpose:
         raise Refused(
             "key-file-of-other-kind",
-            f"This file holds something else ({str(kind)[:40]!r}), not a {purpose}. Take the right"
-            " file.",
+            f"This file holds something else ({str(its_purpose)[:40]!r}), not a {purpose}. Take"
+            " the right file.",
         )
     try:
-        secret = ChaCha20Poly1305(_derived(passphrase, salt)).decrypt(nonce, box, purpose.encode())
+        secret = ChaCha20Poly1305(_derive_key(passphrase, salt)).decrypt(
+            nonce, box, purpose.encode()
+        )
     except (InvalidTag, ValueError) as error:
         raise Refused(
             "passphrase-wrong",
@@ -68,5 +69,6 @@ def unlock_with_passphrase(content: bytes, passphrase: str, purpose: str) -> byt
     return secret
 
 
-def _derived(passphrase: str, salt: bytes) -> bytes:
+def _derive_key(passphrase: str, salt: bytes) -> bytes:
+    """The key that a passphrase and a salt make (32 octets)."""
     return Scrypt(salt=salt, length=_SECRET, **_COST).derive(passphrase.encode())

@@ -1,6 +1,7 @@
 """Sealing: HPKE (RFC 9180) with one key pair per wave, and one length for every ballot.
 
-Suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, base mode, `info` = the layer and the wave.
+Suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, base mode, `info` = the layer and
+the wave.
 """
 
 from cryptography.exceptions import InvalidTag
@@ -15,7 +16,7 @@ _PROBE = b"probe"
 
 
 class TooLong(Exception):
-    """More text than one ballot can hold; `octets` says by how much."""
+    """More text than one ballot can hold; `octets` says by how many."""
 
     def __init__(self, octets: int) -> None:
         super().__init__(octets)
@@ -36,22 +37,32 @@ def seal_ballot(public_key: bytes, wave_id: str, content: bytes) -> bytes:
 
 
 def open_ballot(private_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """What `seal_ballot` was given; `Unreadable` for anything that was not sealed to this key for this wave."""
-    return _decrypt(private_key, _info(wave_id), sealed).rstrip(b"\x00")[:-1]
+    """What `seal_ballot` was given.
+
+    Raises `Unreadable` for anything that was not sealed to this key for this wave.
+    """
+    padded = _decrypt(private_key, _info(wave_id), sealed)
+    return padded.rstrip(b"\x00")[:-1]
 
 
 def seal_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """The outer layer of the strict tier: a sealed ballot of 8,240 octets, sealed once more to a representative's key: 8,288."""
-    return _encrypt(co_key, _outer(wave_id), sealed)
+    """A sealed ballot of 8,240 octets, sealed once more to a representative's public key: 8,288.
+
+    This is the outer layer of the strict tier.
+    """
+    return _encrypt(co_key, _outer_info(wave_id), sealed)
 
 
 def open_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """The sealed ballot that `seal_outer_layer` was given; `Unreadable` for anything else."""
-    return _decrypt(co_key, _outer(wave_id), sealed)
+    """The sealed ballot that `seal_outer_layer` was given; raises `Unreadable` for anything else.
+
+    `co_key` is the private half of the representative's key.
+    """
+    return _decrypt(co_key, _outer_info(wave_id), sealed)
 
 
 def public_key_of(private_key: bytes) -> bytes:
-    """The half that seals (32 octets)."""
+    """The public half (32 octets) of a key."""
     return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
 
 
@@ -61,7 +72,7 @@ def make_probe(public_key: bytes, wave_id: str) -> bytes:
 
 
 def opens_probe(private_key: bytes, wave_id: str, sealed: bytes) -> bool:
-    """Whether this is the wave's key."""
+    """Whether this is the wave's key: it opens the probe `sealed`."""
     try:
         return open_ballot(private_key, wave_id, sealed) == _PROBE
     except Unreadable:
@@ -83,5 +94,5 @@ def _info(wave_id: str) -> bytes:
     return b"wave:" + wave_id.encode()
 
 
-def _outer(wave_id: str) -> bytes:
+def _outer_info(wave_id: str) -> bytes:
     return b"cokey:" + wave_id.encode()

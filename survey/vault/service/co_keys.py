@@ -1,5 +1,6 @@
 """The registered keys of employee representatives: one or two at a time, each good for one wave."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint, public_key_from_text
 from survey.vault.tables import CoKeyRow
 from survey.waves import service as waves
+from survey.waves.rules.ids import WaveSlug
 from survey.waves.rules.waves import CoKey
 
 MOST = 2
@@ -22,13 +24,16 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class RegisteredCoKey:
-    """One registered key, the wave that it seals already (its slug), and when it was ended."""
+    """One registered key of a representative.
+
+    `seals` is the slug of the wave that is sealed to it already, `ended_at` when it was ended.
+    """
 
     id: str
     key: CoKey
     registered_at: datetime
     ended_at: datetime | None
-    seals: str | None
+    seals: WaveSlug | None
 
     @property
     def fingerprint(self) -> str:
@@ -37,7 +42,11 @@ class RegisteredCoKey:
 
 
 def register_co_key(name: str, public_text: str, *, actor: str) -> RegisteredCoKey:
-    """Registers a representative's key for the next wave; a fresh key of the same person takes the place of the old one."""
+    """Registers a representative's key for the next wave.
+
+    `public_text` is the public half as it was handed over. A fresh key of the same person takes the
+    place of the old one.
+    """
     name, public = " ".join(name.split()), public_key_from_text(public_text)
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
         raise Refused(
@@ -45,25 +54,25 @@ def register_co_key(name: str, public_text: str, *, actor: str) -> RegisteredCoK
             f"Say who holds the key, in at most {LONGEST_NAME} characters: employees read this"
             " name.",
         )
-    _check_seals(public)
+    _check_can_seal(public)
     with transaction() as session:
-        known = session.scalars(
-            select(CoKeyRow).order_by(CoKeyRow.registered_at).with_for_update()
-        ).all()
-        if any(row.public_key == public for row in known):
+        query = select(CoKeyRow).order_by(CoKeyRow.registered_at).with_for_update()
+        rows = session.scalars(query).all()
+        if any(row.public_key == public for row in rows):
             raise Refused(
                 "co-key-known",
                 "This key was registered before. A key is good for one wave: ask for a fresh one.",
             )
-        others = [row for row in known if row.ended_at is None and row.name != name]
-        if len(others) >= MOST:
-            names = " and ".join(row.name for row in others)
+        active = [row for row in rows if row.ended_at is None]
+        holders = [row.name for row in active if row.name != name]
+        if len(holders) >= MOST:
+            names = " and ".join(holders)
             raise Refused(
                 "too-many-co-keys",
                 f"{names} hold keys already, and two are the most. End one first.",
             )
-        for row in known:
-            if row.ended_at is None and row.name == name:
+        for row in active:
+            if row.name == name:
                 row.ended_at = now()
         fresh = CoKeyRow(
             id=random_id(), name=name, public_key=public, registered_at=now(), ended_at=None
@@ -75,62 +84,63 @@ def register_co_key(name: str, public_text: str, *, actor: str) -> RegisteredCoK
 
 
 def end_co_key(name: str, *, actor: str) -> RegisteredCoKey:
-    """Ends a registered key, named by its holder: no later wave is sealed to it. Waves that are sealed to it stay so."""
+    """Ends a registered key, named by its holder: no later wave is sealed to it.
+
+    Waves that are sealed to it stay so.
+    """
     with transaction():
-        row = db.session.scalar(
-            select(CoKeyRow)
-            .where(CoKeyRow.name == name, CoKeyRow.ended_at.is_(None))
-            .with_for_update()
-        )
+        query = select(CoKeyRow).where(CoKeyRow.name == name, CoKeyRow.ended_at.is_(None))
+        row = db.session.scalar(query.with_for_update())
         if row is None:
             raise NotFound("co-key", f"{name[:LONGEST_NAME]!r} holds no registered key.")
         row.ended_at = now()
-        record(
-            "co-key ended", {"name": row.name, "fingerprint": fingerprint(row.public_key)}, actor
-        )
+        facts = {"name": row.name, "fingerprint": fingerprint(row.public_key)}
+        record("co-key ended", facts, actor)
         return _registered(row, waves.waves_by_co_key())
 
 
 def list_co_keys() -> tuple[RegisteredCoKey, ...]:
     """Every key that was ever registered, oldest first; those without an end seal the next wave."""
-    sealed = waves.waves_by_co_key()
-    return tuple(
-        _registered(row, sealed)
-        for row in db.session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at))
-    )
+    slugs_by_key = waves.waves_by_co_key()
+    rows = db.session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at))
+    return tuple(_registered(row, slugs_by_key) for row in rows)
 
 
 def co_keys_for_launch() -> tuple[CoKey, ...]:
-    """The keys that a wave opening now is sealed to; refuses one that seals another wave, because it is destroyed with that one.
+    """The keys that a wave opening now is sealed to.
 
-    A key never drops out silently: it is replaced by a fresh one, or somebody ends it and the wave opens without.
+    Refuses a key to which another wave is sealed, because it is destroyed with that wave. A key
+    never drops out silently: it is replaced by a fresh one, or somebody ends it and the wave opens
+    without.
     """
-    active = [one for one in list_co_keys() if one.ended_at is None]
-    for one in active:
-        if one.seals:
+    active = [registered for registered in list_co_keys() if registered.ended_at is None]
+    for registered in active:
+        if registered.seals:
+            holder = registered.key.name
             raise Refused(
                 "co-key-used",
-                f"The key of {one.key.name} seals {one.seals} already; a key is good for one. "
+                f"The key of {holder} seals {registered.seals} already; a key is good for one. "
                 "Register a fresh one, or end it: then the wave opens without.",
-                holder=one.key.name,
+                holder=holder,
             )
-    return tuple(one.key for one in active)
+    return tuple(registered.key for registered in active)
 
 
 def announced_co_keys() -> tuple[CoKey, ...]:
     """The keys that wait for the next wave; refuses nothing."""
-    return tuple(one.key for one in list_co_keys() if one.ended_at is None and one.seals is None)
+    active = [registered for registered in list_co_keys() if registered.ended_at is None]
+    return tuple(registered.key for registered in active if registered.seals is None)
 
 
 def hold_co_keys_for_launch() -> tuple[CoKey, ...]:
-    """The same inside the opening transaction: no other wave takes these keys meanwhile."""
-    db.session.scalars(
-        select(CoKeyRow).where(CoKeyRow.ended_at.is_(None)).order_by(CoKeyRow.id).with_for_update()
-    ).all()
+    """Inside the opening transaction: the same keys, which no other wave takes until its end."""
+    active = select(CoKeyRow).where(CoKeyRow.ended_at.is_(None))
+    db.session.scalars(active.order_by(CoKeyRow.id).with_for_update()).all()
     return co_keys_for_launch()
 
 
-def _check_seals(public: bytes) -> None:
+def _check_can_seal(public: bytes) -> None:
+    """Refuses a public half to which nothing can be sealed."""
     try:
         sealing.seal_outer_layer(public, "probe", b"probe")
     except ValueError as error:
@@ -140,11 +150,12 @@ def _check_seals(public: bytes) -> None:
         ) from error
 
 
-def _registered(row: CoKeyRow, sealed: dict[bytes, str]) -> RegisteredCoKey:
+def _registered(row: CoKeyRow, slugs_by_key: Mapping[bytes, WaveSlug]) -> RegisteredCoKey:
+    """A row as a value; `slugs_by_key` names the wave that is sealed to each public key."""
     return RegisteredCoKey(
         row.id,
         CoKey(row.name, row.public_key),
         row.registered_at,
         row.ended_at,
-        sealed.get(row.public_key),
+        slugs_by_key.get(row.public_key),
     )

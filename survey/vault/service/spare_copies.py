@@ -1,4 +1,7 @@
-"""Spare copies of wave keys outside the key folder. What the audit log says of them is the only record there is."""
+"""Spare copies of wave keys outside the key folder.
+
+What the audit log says of them is the only record there is.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +17,7 @@ ENDED = frozenset({WaveState.COUNTED, WaveState.SHARED, WaveState.VOID})
 
 @dataclass(frozen=True, slots=True)
 class SpareCopy:
-    """One exported copy: the file it was written to, when, by whom, and the fingerprint of the key it holds."""
+    """One exported copy: the file it was written to, when, by whom, and its key's fingerprint."""
 
     file: str
     at: datetime
@@ -22,42 +25,50 @@ class SpareCopy:
     key: str
 
 
-def spare_copies(item: Wave) -> tuple[SpareCopy, ...]:
-    """The exported copies of this wave's key that nobody has confirmed as destroyed, oldest first; of a key made anew, no older ones."""
-    confirmed = max(
-        (
-            one.number
-            for one in audit.list_entries(what=DESTROYED, limit=None)
-            if one.facts["wave"] == item.slug
-        ),
-        default=0,
-    )
-    found = [
-        one
-        for one in audit.list_entries(what=EXPORTED, limit=None)
-        if one.facts["wave"] == item.slug and one.number > confirmed
+def spare_copies(wave: Wave) -> tuple[SpareCopy, ...]:
+    """The exported copies of this wave's key that nobody has confirmed as destroyed, oldest first.
+
+    Once the wave has opened with a key that was made anew, no copies of an older one.
+    """
+    destroyed = [
+        entry.number
+        for entry in audit.list_entries(what=DESTROYED, limit=None)
+        if entry.facts["wave"] == wave.slug
     ]
-    copies = (
-        SpareCopy(one.facts["file"], one.at, one.who, one.facts["key"]) for one in reversed(found)
-    )
-    ours = fingerprint(item.public_key) if item.public_key and item.state not in ENDED else None
-    return tuple(copy for copy in copies if ours in {None, copy.key})
+    confirmed = max(destroyed, default=0)
+    copies = [
+        SpareCopy(entry.facts["file"], entry.at, entry.who, entry.facts["key"])
+        for entry in audit.list_entries(what=EXPORTED, limit=None)
+        if entry.facts["wave"] == wave.slug and entry.number > confirmed
+    ]
+    copies.reverse()
+    if wave.public_key and wave.state not in ENDED:
+        its_key = fingerprint(wave.public_key)
+        copies = [copy for copy in copies if copy.key == its_key]
+    return tuple(copies)
 
 
-def copies_to_destroy(item: Wave) -> tuple[SpareCopy, ...]:
-    """The exported copies that nothing needs any more: each opens all ballots of its wave in an old backup of the database."""
-    return spare_copies(item) if item.state in ENDED else ()
+def copies_to_destroy(wave: Wave) -> tuple[SpareCopy, ...]:
+    """The exported copies that nothing needs any more.
+
+    Each opens all ballots of its wave in an old backup of the database.
+    """
+    return spare_copies(wave) if wave.state in ENDED else ()
 
 
-def confirm_copies_destroyed(item: Wave, *, actor: str) -> tuple[SpareCopy, ...]:
-    """Records that every exported copy of an ended wave's key is destroyed; harmless when repeated. Gives the copies it was about."""
-    if item.state not in ENDED:
+def confirm_copies_destroyed(wave: Wave, *, actor: str) -> tuple[SpareCopy, ...]:
+    """Records that every exported copy of an ended wave's key is destroyed; gives those copies.
+
+    Harmless when repeated.
+    """
+    if wave.state not in ENDED:
         raise Refused(
             "spare-key-needed",
-            f"{item.slug} is {item.state}: its spare key may still be needed. Destroy the copies"
+            f"{wave.slug} is {wave.state}: its spare key may still be needed. Destroy the copies"
             " when it has been counted.",
         )
-    copies = copies_to_destroy(item)
+    copies = copies_to_destroy(wave)
     if copies:
-        audit.record(DESTROYED, {"wave": item.slug, "files": [copy.file for copy in copies]}, actor)
+        files = [copy.file for copy in copies]
+        audit.record(DESTROYED, {"wave": wave.slug, "files": files}, actor)
     return copies

@@ -56,7 +56,7 @@ def check_wave_length(opens: datetime, closes: datetime) -> None:
 
 
 def check_state_change(survey: Survey, to: str) -> None:
-    """Refuses to pause, resume or end a survey that is there already, or that was ended for good."""
+    """Refuses to bring a survey into a state that it is in, and to change one that was ended."""
     if survey.state == "ended":
         raise Refused(
             "survey-ended",

@@ -1,4 +1,7 @@
-"""The days by which each side has to act after a wave has closed: what employees are promised and what the provider is held to."""
+"""The days by which each side has to act after a wave has closed.
+
+They are what employees are promised and what the provider is held to.
+"""
 
 from collections.abc import Set as AbstractSet
 from datetime import date

@@ -1,4 +1,7 @@
-"""Holidays as somebody hands them in: one date, or a file of them (a table `date,name`, or a calendar of RFC 5545)."""
+"""Holidays as somebody hands them in: one date, or a file of them.
+
+A file is a table of lines `date,name`, or a calendar of RFC 5545.
+"""
 
 import re
 from collections.abc import Iterator
@@ -29,39 +32,46 @@ class Holiday:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
+    """One event of a calendar: the number of its first line, and its properties by name."""
+
     line: int
     properties: dict[str, str]
 
 
 def read_holiday(day: str, name: str = "") -> Holiday:
-    """A holiday as typed; refuses what is no date and a name that could not be printed.
+    """A holiday as typed; refuses what is no date, and a name that could not be printed.
 
     >>> read_holiday("2027-12-27", " Christmas  Day (substitute) ")
     Holiday(day=datetime.date(2027, 12, 27), name='Christmas Day (substitute)')
     """
     text = day.strip()
     try:
-        found = date.fromisoformat(text) if re.fullmatch(_DAY, text, re.ASCII) else None
+        holiday = date.fromisoformat(text) if re.fullmatch(_DAY, text, re.ASCII) else None
     except ValueError:
-        found = None
-    if found is None or not EARLIEST <= found <= LATEST:
+        holiday = None
+    if holiday is None or not EARLIEST <= holiday <= LATEST:
         raise Refused("day-unreadable", f"{text[:40]!r} is not a date. Write it like 2027-04-26.")
-    called = " ".join(name.split())
-    if not called.isprintable() or len(called) > LONGEST_NAME:
+    name = " ".join(name.split())
+    if not name.isprintable() or len(name) > LONGEST_NAME:
         raise Refused(
             "holiday-name-unprintable",
-            f"The name of {found} is too long or holds what cannot be printed. Write at most"
+            f"The name of {holiday} is too long or holds what cannot be printed. Write at most"
             f" {LONGEST_NAME} characters.",
         )
-    return Holiday(found, called)
+    return Holiday(holiday, name)
 
 
 def read_holiday_file(content: bytes) -> tuple[Holiday, ...]:
-    """The holidays in a file, by day; refuses a file with any fault, naming each line and what is wrong with it."""
+    """The holidays in a file, by day.
+
+    Refuses a file with any fault, naming each line and what is wrong with it.
+    """
     text = decode_text(content, largest=LARGEST, advice="Leave out what is long past or far away.")
-    is_calendar = text.content.lstrip().upper().startswith("BEGIN:VCALENDAR")
-    rows = _of_calendar(text.content) if is_calendar else _of_table(as_table(text, _is_expected))
-    found: dict[date, Holiday] = {}
+    if text.content.lstrip().upper().startswith("BEGIN:VCALENDAR"):
+        rows = _rows_of_calendar(text.content)
+    else:
+        rows = _rows_of_table(as_table(text, _is_expected))
+    by_day: dict[date, Holiday] = {}
     faults: list[str] = []
     for line, day, name in rows:
         try:
@@ -69,7 +79,7 @@ def read_holiday_file(content: bytes) -> tuple[Holiday, ...]:
         except Refused as refused:
             faults.append(f"line {line}: {refused.sentence}")
         else:
-            found[holiday.day] = holiday
+            by_day[holiday.day] = holiday
     if faults:
         more = [f"and {len(faults) - MOST_SHOWN} more"] if len(faults) > MOST_SHOWN else []
         raise Refused(
@@ -77,25 +87,27 @@ def read_holiday_file(content: bytes) -> tuple[Holiday, ...]:
             "The file was not taken; nothing was changed.",
             details=(*faults[:MOST_SHOWN], *more),
         )
-    if not found:
+    if not by_day:
         raise Refused(
             "holidays-file-empty",
             f"The file holds no holiday. Write one day a line, for example: {EXAMPLE}",
         )
-    if len(found) > MOST:
+    if len(by_day) > MOST:
         raise Refused(
             "holidays-file-too-long",
-            f"The file holds {how_many(len(found), 'day')}; {MOST} are the most. Leave out what is"
+            f"The file holds {how_many(len(by_day), 'day')}; {MOST} are the most. Leave out what is"
             " long past or far away.",
         )
-    return tuple(sorted(found.values()))
+    return tuple(sorted(by_day.values()))
 
 
 def _is_expected(cell: str) -> bool:
+    """Whether a cell of the first line belongs to a table of holidays."""
     return cell in {*_HEADINGS, "name"} or re.fullmatch(_DAY, cell, re.ASCII) is not None
 
 
-def _of_table(table: Table) -> Iterator[tuple[int, str, str]]:
+def _rows_of_table(table: Table) -> Iterator[tuple[int, str, str]]:
+    """Number of the line, day and name of each line, as they were written."""
     is_first = True
     for record in table.records():
         if record.fault:
@@ -111,31 +123,42 @@ def _of_table(table: Table) -> Iterator[tuple[int, str, str]]:
             yield record.line, cells[0], cells[1] if len(cells) > 1 else ""
 
 
-def _of_calendar(text: str) -> Iterator[tuple[int, str, str]]:
-    """Whole days only; an event of several days is each of them (its end is not part of it), one that recurs is a fault to be named."""
+def _rows_of_calendar(text: str) -> Iterator[tuple[int, str, str]]:
+    """Number of the line, day and name of each whole day of a calendar's events.
+
+    An event of several days is each of them (its end is not part of it). In the place of the day of
+    an event that recurs, or that cannot be read, stands what is wrong with it.
+    """
     for event in _events(text):
         begins, ends = event.properties.get("DTSTART", ""), event.properties.get("DTEND", "")
-        first, last = _day(begins), _day(ends)
+        first, end = _read_day(begins), _read_day(ends)
         if "RRULE" in event.properties or "RDATE" in event.properties:
             yield event.line, "an event that recurs", ""
             continue
-        if first is None or (ends and last is None):
+        if first is None or (ends and end is None):
             yield event.line, begins or "an event without DTSTART", ""
             continue
         name = re.sub(r"\\([,;\\])", r"\1", event.properties.get("SUMMARY", ""))
-        for number in range(min(max((last - first).days, 1) if last else 1, MOST)):
+        days = max((end - first).days, 1) if end else 1
+        for number in range(min(days, MOST)):
             yield event.line, f"{first + timedelta(days=number)}", name
+
+
+def _unfolded_lines(text: str) -> list[tuple[int, str]]:
+    """The lines of a calendar, numbered; one that begins with a blank continues the one before."""
+    lines: list[tuple[int, str]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line[:1] in {" ", "\t"} and lines:
+            first_number, begun = lines[-1]
+            lines[-1] = (first_number, begun + line[1:])
+        else:
+            lines.append((number, line))
+    return lines
 
 
 def _events(text: str) -> Iterator[_Event]:
     event: _Event | None = None
-    unfolded: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line[:1] in {" ", "\t"} and unfolded:
-            unfolded[-1] = (unfolded[-1][0], unfolded[-1][1] + line[1:])
-        else:
-            unfolded.append((number, line))
-    for number, line in unfolded:
+    for number, line in _unfolded_lines(text):
         name, _, value = line.partition(":")
         name, value = name.partition(";")[0].strip().upper(), value.strip()
         if (name, value.upper()) == ("BEGIN", "VEVENT"):
@@ -147,7 +170,8 @@ def _events(text: str) -> Iterator[_Event]:
             event.properties.setdefault(name, value)
 
 
-def _day(value: str) -> date | None:
+def _read_day(value: str) -> date | None:
+    """The day of a date or a time as a calendar writes it; None for anything else."""
     if not re.fullmatch(r"\d{8}(T\d{6}Z?)?", value, re.ASCII):
         return None
     try:

@@ -1,7 +1,7 @@
-"""A survey's own rule of recurrence: RFC 5545, section 3.3.10, from daily on, without times of the day.
+"""A survey's own rule of recurrence: RFC 5545, section 3.3.10, without times of the day.
 
-The hour is that of the first opening, and every occurrence is a date on the wall in the survey's zone, so that a change of
-the clocks moves none of them.
+A rule is daily or rarer. The hour is that of the first opening, and every occurrence is a date on
+the wall in the survey's zone, so that a change of the clocks moves none of them.
 """
 
 import re
@@ -41,7 +41,9 @@ class Rule:
         return self.value
 
     def occurrences(self, anchor: datetime, zone: str) -> Iterator[datetime]:
-        """The anchor, which counts as the first, and then every later date that the rule names, on the clock of the wall.
+        """The anchor, which counts as the first, and every later date that the rule names.
+
+        All are wall-clock times in this time zone.
 
         >>> rule = Rule("RRULE:FREQ=MONTHLY;INTERVAL=6;COUNT=3")
         >>> [str(day.date()) for day in rule.occurrences(datetime(2027, 1, 11, 9), "Europe/London")]
@@ -49,42 +51,52 @@ class Rule:
         """
         parts = dict(_parts(self.value))
         until, count = parts.pop("UNTIL", None), parts.pop("COUNT", None)
-        later = (day for day in rrulestr(_written(parts), dtstart=anchor) if day > anchor)
+        endless = rrulestr(_join_parts(parts), dtstart=anchor)
+        later = (day for day in endless if day > anchor)
         if until:
-            last = _last(until, zone)
+            last = _last_time(until, zone)
             later = takewhile(lambda day: day <= last, later)  # type: ignore[assignment]
         yield anchor
         yield from islice(later, int(count) - 1 if count else None)
 
     def check(self, anchor: datetime, zone: str, days: int) -> None:
-        """Refuses a rule that leaves nothing after this first opening, or opens a wave before the one before it has closed."""
+        """Refuses a rule that does not fit its first opening `anchor` and the days of a wave.
+
+        Such a rule leaves nothing after the first opening, or opens a wave before the one before it
+        has closed.
+        """
         until = dict(_parts(self.value)).get("UNTIL")
-        if until and _last(until, zone) < anchor:
+        if until and _last_time(until, zone) < anchor:
             fault = (
                 f"UNTIL={until} lies before the first opening ({anchor:%Y-%m-%d}), so nothing is"
                 " left. Write a later date, or leave it out."
             )
             raise Refused("rule-unusable", REFUSED, details=(fault,))
-        near = takewhile(lambda day: day <= anchor + LOOKED_AHEAD, self.occurrences(anchor, zone))
-        named = list(islice(near, _COMPARED))
-        if len(named) == 1 and not re.search("COUNT|UNTIL", self.value):
+        horizon = anchor + LOOKED_AHEAD
+        near = takewhile(lambda day: day <= horizon, self.occurrences(anchor, zone))
+        openings = list(islice(near, _COMPARED))
+        has_an_end = re.search("COUNT|UNTIL", self.value)
+        if len(openings) == 1 and not has_an_end:
             fault = (
                 f"It names no day within ten years of {anchor:%Y-%m-%d}. Write one that comes"
                 f" round, {EXAMPLE}."
             )
             raise Refused("rule-unusable", REFUSED, details=(fault,))
-        shortest = min(((later - earlier).days for earlier, later in pairwise(named)), default=None)
+        gaps = [(later - earlier).days for earlier, later in pairwise(openings)]
+        shortest = min(gaps, default=None)
         if shortest is not None and shortest <= days:
+            or_shorter = f", or give at most {shortest - 1} days" if shortest > 1 else ""
             fault = (
                 f"It opens the next wave {how_many(shortest, 'day')} after one that stays open for"
-                f" {days}, and two are never open together. Let it ask more"
-                f" rarely{f', or give at most {shortest - 1} days' if shortest > 1 else ''}."
+                f" {days}, and two are never open together. Let it ask more rarely{or_shorter}."
             )
             raise Refused("rule-unusable", REFUSED, details=(fault,))
 
 
 def read_rule(text: str) -> Rule:
-    """A rule as somebody typed it, in capitals and without blanks; refuses all its faults at once, each with what to write instead.
+    """A rule as somebody typed it, in capitals and without blanks.
+
+    Refuses all its faults at once, each with what to write instead.
 
     >>> read_rule("rrule: freq=yearly; bymonth=3").value
     'RRULE:FREQ=YEARLY;BYMONTH=3'
@@ -102,53 +114,56 @@ def read_rule(text: str) -> Rule:
 
 
 def _parts(value: str) -> list[tuple[str, str]]:
-    written = (
-        part.partition("=") for part in value.removeprefix(PREFIX).removesuffix(";").split(";")
-    )
-    return [(name, given) for name, _, given in written]
+    """The names of a rule's parts and what is written behind their equals signs, in order."""
+    parts = value.removeprefix(PREFIX).removesuffix(";").split(";")
+    split = (part.partition("=") for part in parts)
+    return [(name, values) for name, _, values in split]
 
 
-def _written(parts: dict[str, str]) -> str:
-    return ";".join(f"{name}={given}" for name, given in parts.items())
+def _join_parts(parts: dict[str, str]) -> str:
+    return ";".join(f"{name}={values}" for name, values in parts.items())
 
 
-def _last(until: str, zone: str) -> datetime:
-    """The last moment that UNTIL lets through, on the wall: a date means its whole day, a time with Z is one of UTC."""
+def _last_time(until: str, zone: str) -> datetime:
+    """The last time that UNTIL lets through, on the wall clock of this time zone.
+
+    A date means its whole day; a time with Z is one of UTC.
+    """
     day = datetime.strptime(until[:8], "%Y%m%d")  # noqa: DTZ007 - a wall-clock time
     if len(until) == 8:
         return datetime.combine(day, time.max)
-    moment = datetime.strptime(until[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007
-    return (
-        moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        if until.endswith("Z")
-        else moment
-    )
+    last = datetime.strptime(until[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007
+    if until.endswith("Z"):
+        local = last.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone))
+        return local.replace(tzinfo=None)
+    return last
 
 
 def _faults(parts: list[tuple[str, str]]) -> Iterator[str]:
-    given, often = dict(parts), Counter(name for name, _ in parts)
-    frequency = given.get("FREQ", "")
+    """What is wrong with a rule, one sentence a fault, each with what to write instead."""
+    values_by_name = dict(parts)
+    frequency = values_by_name.get("FREQ", "")
     if fault := _frequency_fault(frequency):
         yield fault
-    for name, number in often.items():
+    times_by_name = Counter(name for name, _ in parts)
+    for name, number in times_by_name.items():
         if number > 1:
             yield (
-                f"{_short(name)} stands there {number} times. Write it once, with its values"
+                f"{_repeatable(name)} stands there {number} times. Write it once, with its values"
                 " separated by commas."
             )
-    for name, values in given.items():
-        if name != "FREQ" and (fault := _fault(name, values, frequency)):
+    for name, values in values_by_name.items():
+        if name != "FREQ" and (fault := _part_fault(name, values, frequency)):
             yield fault
-    if "COUNT" in given and "UNTIL" in given:
+    if "COUNT" in values_by_name and "UNTIL" in values_by_name:
         yield "COUNT and UNTIL exclude each other. Keep one of them."
-    if "BYSETPOS" in given and not any(
-        name.startswith("BY") and name != "BYSETPOS" for name in given
-    ):
+    chooses_days = [name for name in values_by_name if name.startswith("BY")]
+    if chooses_days == ["BYSETPOS"]:
         yield (
             "BYSETPOS chooses among the days of another part, and there is none. Add BYDAY, for"
             " example BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1."
         )
-    if "BYWEEKNO" in given and re.search(r"\d", given.get("BYDAY", "")):
+    if "BYWEEKNO" in values_by_name and re.search(r"\d", values_by_name.get("BYDAY", "")):
         yield (
             "BYDAY may not have numbers beside BYWEEKNO. Write the day alone, for example BYDAY=MO."
         )
@@ -160,14 +175,12 @@ def _frequency_fault(frequency: str) -> str | None:
         return f"FREQ is missing. Start with it: one of {instead}."
     if frequency in _FINER:
         return f"FREQ={frequency} is finer than daily. Write one of {instead}."
-    return (
-        None
-        if frequency in FREQUENCIES
-        else f"FREQ={_short(frequency)} is not known. Write one of {instead}."
-    )
+    if frequency not in FREQUENCIES:
+        return f"FREQ={_repeatable(frequency)} is not known. Write one of {instead}."
+    return None
 
 
-def _fault(name: str, values: str, frequency: str) -> str | None:
+def _part_fault(name: str, values: str, frequency: str) -> str | None:
     """What is wrong with one part and what to write instead, if anything is."""
     if name in {"BYHOUR", "BYMINUTE", "BYSECOND"}:
         return (
@@ -176,8 +189,8 @@ def _fault(name: str, values: str, frequency: str) -> str | None:
         )
     if name not in _PARTS:
         return (
-            f"{_short(name) or 'An empty part'} is not a part of a rule. Leave it out; RFC 5545 has"
-            f" FREQ, {', '.join(_PARTS)}."
+            f"{_repeatable(name) or 'An empty part'} is not a part of a rule. Leave it out;"
+            f" RFC 5545 has FREQ, {', '.join(_PARTS)}."
         )
     is_good, instead, only_with = _PARTS[name]
     if only_with and frequency in FREQUENCIES and frequency not in only_with:
@@ -185,39 +198,46 @@ def _fault(name: str, values: str, frequency: str) -> str | None:
             f"{name} does not go with FREQ={frequency}. Leave it out, or write"
             f" FREQ={' or FREQ='.join(only_with)}."
         )
-    if not all(is_good(value, frequency) for value in values.split(",")) or (
-        "," in values and not name.startswith("BY")
-    ):
-        return f"{name}={_short(values)} is not possible. Write {instead}."
+    all_good = all(is_good(value, frequency) for value in values.split(","))
+    takes_several = name.startswith("BY")
+    if not all_good or ("," in values and not takes_several):
+        return f"{name}={_repeatable(values)} is not possible. Write {instead}."
     return None
 
 
-def _short(text: str) -> str:
+def _repeatable(text: str) -> str:
+    """What somebody typed, as a message may repeat it."""
     return text[:40] if text.isprintable() else "…"
 
 
 def _between(low: int, high: int, *, signed: bool = False) -> Callable[[str, str], bool]:
+    """A check for whole numbers from `low` to `high`; with `signed`, + or - may lead."""
     form = re.compile(r"[+-]?\d{1,4}" if signed else r"\d{1,4}", re.ASCII)
     return lambda value, _: bool(form.fullmatch(value)) and low <= abs(int(value)) <= high
 
 
 def _is_day(value: str, frequency: str) -> bool:
-    found = _NUMBERED_DAY.fullmatch(value)
-    if not found or found[1] is None:
-        return found is not None
-    return 1 <= abs(int(found[1])) <= {"MONTHLY": 5, "YEARLY": 53}.get(frequency, 0)
+    """Whether BYDAY may hold this value: a day, with a number where the frequency allows."""
+    day = _NUMBERED_DAY.fullmatch(value)
+    if not day:
+        return False
+    if day[1] is None:
+        return True
+    highest = {"MONTHLY": 5, "YEARLY": 53}.get(frequency, 0)
+    return 1 <= abs(int(day[1])) <= highest
 
 
 def _is_until(value: str, _frequency: str) -> bool:
     if not _UNTIL.fullmatch(value):
         return False
     try:
-        return _last(value, "UTC").year >= 1
+        return _last_time(value, "UTC").year >= 1
     except (ValueError, OverflowError):
         return False
 
 
-# What each part may hold, what to write when it does not, and the frequencies it goes with (RFC 5545; none named: all).
+# Of each part: what it may hold, what to write when it does not, and the frequencies it goes with
+# (RFC 5545; none named: all).
 _PARTS: dict[str, tuple[Callable[[str, str], bool], str, tuple[str, ...]]] = {
     "INTERVAL": (_between(1, 1000), "a whole number from 1 on, for example INTERVAL=6", ()),
     "COUNT": (

@@ -10,12 +10,15 @@ from itertools import count, islice, pairwise
 
 from survey.kernel.errors import Refused
 from survey.kernel.workdays import NONE_LISTED, next_working_day
+from survey.providers.rules import ProviderId
+from survey.questionnaires.rules import QuestionnaireSlug
+from survey.waves.rules.ids import SurveyId, SurveySlug
 from survey.waves.rules.recurrence import PREFIX, Rule, read_rule
 from survey.waves.rules.waves import REMINDERS, Wave
 
 BASELINE_WAVES = 2
 NEAR = timedelta(days=30)
-FURTHEST = 10_000  # openings of a survey: more than anybody will hold
+MOST_OPENINGS = 10_000  # of a survey: more than anybody will hold
 
 
 class Cadence(StrEnum):
@@ -35,11 +38,11 @@ class Cadence(StrEnum):
 class Survey:
     """A standing programme: provider, questionnaire, audience, cadence."""
 
-    id: str
-    slug: str
+    id: SurveyId
+    slug: SurveySlug
     name: str
-    provider_id: str
-    questionnaire: str
+    provider_id: ProviderId
+    questionnaire: QuestionnaireSlug
     cadence: Cadence | Rule
     opens: datetime  # wall clock, no zone: the anchor of all later openings
     days: int
@@ -52,7 +55,10 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOpening:
-    """One planned opening of a survey: its number, the key of its period, the date that the cadence names, and when it really opens."""
+    """One planned opening of a survey, its number counted from 0.
+
+    `nominal` is the date that the cadence names, `opens` is when the wave really opens.
+    """
 
     number: int
     period: str
@@ -68,7 +74,7 @@ def read_cadence(text: str) -> Cadence | Rule:
     """
     if text.strip().upper().startswith(PREFIX):
         return read_rule(text)
-    if text not in {one.value for one in Cadence}:
+    if text not in {cadence.value for cadence in Cadence}:
         known = f"{', '.join(Cadence)}, or a rule such as {PREFIX}FREQ=MONTHLY;INTERVAL=6"
         raise Refused(
             "cadence-not-offered", f"The cadence {text[:80]!r} is not offered. Use {known}"
@@ -77,92 +83,100 @@ def read_cadence(text: str) -> Cadence | Rule:
 
 
 def half_period(survey: Survey, period: str | None) -> timedelta:
-    """Half of the time from the opening of this period to the next, or, where a rule ends, from the one before to it.
+    """Half of the time from the opening of this period to the next opening.
 
-    A wave outside the cadence (no period) takes the survey's first; a survey of a single wave, a quarter.
+    Where a rule ends, it is half of the time from the opening before. A wave outside the cadence
+    (`period` is None) takes the survey's first period; a survey of a single wave, half a quarter.
 
     >>> rule = read_rule("RRULE:FREQ=WEEKLY;INTERVAL=4")
-    >>> half_period(Survey("", "", "", "", "", rule, datetime(2027, 1, 11, 9), 14, "UTC", "all", 2, "active"), "2027-02-08").days
+    >>> opens = datetime(2027, 1, 11, 9)
+    >>> survey = Survey("", "", "", "", "", rule, opens, 14, "UTC", "all", 2, "active")
+    >>> half_period(survey, "2027-02-08").days
     14
     """
     if isinstance(survey.cadence, Cadence):
         return timedelta(days=15 * survey.cadence.months)
     dates: list[datetime] = []
-    found = False
-    for one in islice(planned_openings(survey), FURTHEST if period else 2):
-        dates.append(one.nominal)
-        if found:
+    is_following = False
+    for opening in islice(planned_openings(survey), MOST_OPENINGS if period else 2):
+        dates.append(opening.nominal)
+        if is_following:
             break
-        found = one.period == period
+        is_following = opening.period == period
     gaps = [later - earlier for earlier, later in pairwise(dates)] or [timedelta(days=90)]
     return gaps[-1] / 2
 
 
 def is_missed(wave: Wave, survey: Survey, now: datetime) -> bool:
-    """Whether an opening is late by more than half its period, so that the wave is not held any more."""
+    """Whether a wave's opening is late by more than half its period, so that it is not held."""
     late = now - wave.opens_at
-    return late > timedelta(0) and late > half_period(survey, None if wave.one_off else wave.period)
+    if late <= timedelta(0):
+        return False
+    return late > half_period(survey, None if wave.one_off else wave.period)
 
 
 def planned_openings(
     survey: Survey, holidays: AbstractSet[date] = NONE_LISTED
 ) -> Iterator[PlannedOpening]:
-    """All planned openings in order, computed from the anchor, never from the last wave, so nothing drifts.
+    """All planned openings of a survey in order.
 
-    A missing day means the month's last; a weekend or a listed holiday moves to the next working day. The anchor itself is kept as
-    typed. A rule may end; without one there is always a next opening.
+    They are computed from the first one, never from the last wave, so that nothing drifts. A
+    missing day means the month's last; a weekend or a listed holiday moves to the next working day.
+    The first opening is kept as typed. A rule may end; without one there is always a next opening.
     """
-    for number, nominal in enumerate(_nominal(survey)):
-        day = next_working_day(nominal.date(), holidays) if number else nominal.date()
-        yield PlannedOpening(
-            number,
-            _period(survey.cadence, nominal),
-            nominal,
-            datetime.combine(day, survey.opens.time()),
-        )
+    for number, nominal in enumerate(_nominal_openings(survey)):
+        day = nominal.date()
+        if number > 0:
+            day = next_working_day(day, holidays)
+        period = _period_of(survey.cadence, nominal)
+        yield PlannedOpening(number, period, nominal, datetime.combine(day, survey.opens.time()))
 
 
-def _nominal(survey: Survey) -> Iterator[datetime]:
+def _nominal_openings(survey: Survey) -> Iterator[datetime]:
+    """The openings that the cadence names, on working days or not."""
     if isinstance(survey.cadence, Rule):
         yield from survey.cadence.occurrences(survey.opens, survey.timezone)
         return
     for number in count():
         months = survey.opens.month - 1 + number * survey.cadence.months
         year, month = survey.opens.year + months // 12, months % 12 + 1
-        day = date(year, month, min(survey.opens.day, calendar.monthrange(year, month)[1]))
+        _, last_of_month = calendar.monthrange(year, month)
+        day = date(year, month, min(survey.opens.day, last_of_month))
         yield datetime.combine(day, survey.opens.time())
 
 
-def _period(cadence: Cadence | Rule, nominal: datetime) -> str:
+def _period_of(cadence: Cadence | Rule, nominal: datetime) -> str:
     if isinstance(cadence, Rule):
         return f"{nominal:%Y-%m-%d}"
-    return (
-        f"{nominal.year}-q{(nominal.month + 2) // 3}"
-        if cadence is Cadence.QUARTERLY
-        else f"{nominal:%Y-%m}"
-    )
+    if cadence is Cadence.QUARTERLY:
+        return f"{nominal.year}-q{(nominal.month + 2) // 3}"
+    return f"{nominal:%Y-%m}"
 
 
 def planned_opening(
     survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED
 ) -> datetime:
-    """The planned opening number 0, 1, 2 ... of a survey.
+    """When a survey's planned opening number 0, 1, 2 ... is, on the wall clock.
 
     >>> from survey.waves.rules.surveys import Cadence, Survey
-    >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2026, 1, 31, 9), 14, "UTC", "all", 2, "active")
-    >>> [str(planned_opening(plan, n).date()) for n in range(4)]
+    >>> cadence, opens = Cadence.QUARTERLY, datetime(2026, 1, 31, 9)
+    >>> survey = Survey("", "", "", "", "", cadence, opens, 14, "UTC", "all", 2, "active")
+    >>> [str(planned_opening(survey, number).date()) for number in range(4)]
     ['2026-01-31', '2026-04-30', '2026-07-31', '2026-11-02']
-    >>> str(planned_opening(plan, 1, {date(2026, 4, 30), date(2026, 5, 1)}).date())
+    >>> str(planned_opening(survey, 1, {date(2026, 4, 30), date(2026, 5, 1)}).date())
     '2026-05-04'
     """
     return next(islice(planned_openings(survey, holidays), number, None)).opens
 
 
 def period_key(survey: Survey, number: int) -> str:
-    """The name of the period that opening number `number` belongs to: `2027-q1`, `2027-01` for a monthly survey, a date for a rule.
+    """The name of the period that opening number `number` belongs to.
 
-    >>> plan = Survey("", "", "", "", "", Cadence.QUARTERLY, datetime(2027, 1, 11, 9), 14, "UTC", "all", 2, "active")
-    >>> period_key(plan, 0), period_key(plan, 5)
+    It is like `2027-q1`, for a monthly survey `2027-01`, for a rule a date.
+
+    >>> cadence, opens = Cadence.QUARTERLY, datetime(2027, 1, 11, 9)
+    >>> survey = Survey("", "", "", "", "", cadence, opens, 14, "UTC", "all", 2, "active")
+    >>> period_key(survey, 0), period_key(survey, 5)
     ('2027-q1', '2028-q2')
     """
     return next(islice(planned_openings(survey), number, None)).period
@@ -171,22 +185,14 @@ def period_key(survey: Survey, number: int) -> str:
 def next_planned_opening(
     survey: Survey, after: datetime, holidays: AbstractSet[date] = NONE_LISTED
 ) -> PlannedOpening | None:
-    """The first planned opening later than this wall-clock time; None when the survey's rule has ended."""
-    return next(
-        (one for one in islice(planned_openings(survey, holidays), FURTHEST) if one.opens > after),
-        None,
-    )
+    """The first planned opening after this wall-clock time; None when the rule has ended."""
+    openings = islice(planned_openings(survey, holidays), MOST_OPENINGS)
+    return next((opening for opening in openings if opening.opens > after), None)
 
 
 def opening_of_period(
     survey: Survey, period: str, holidays: AbstractSet[date] = NONE_LISTED
 ) -> PlannedOpening | None:
     """The planned opening of this period; None for a wave outside the cadence."""
-    return next(
-        (
-            one
-            for one in islice(planned_openings(survey, holidays), FURTHEST)
-            if one.period == period
-        ),
-        None,
-    )
+    openings = islice(planned_openings(survey, holidays), MOST_OPENINGS)
+    return next((opening for opening in openings if opening.period == period), None)

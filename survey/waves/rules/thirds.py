@@ -1,4 +1,4 @@
-"""Monthly thirds: which month asks which third, when a quarter is complete, and whom its result is about."""
+"""Monthly thirds: which month asks which third, and when a quarter is complete."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -16,25 +16,35 @@ _PENDING = {WaveState.OPEN, WaveState.CLOSED}
 
 
 def usual_questionnaire(cadence: str) -> str:
-    """What a survey of this cadence asks where nobody chose: three questions where somebody is asked every month."""
+    """The slug of what a survey of this cadence asks where nobody chose a questionnaire.
+
+    It has three questions where some people are asked every month.
+    """
     return "monthly_3" if cadence == Cadence.MONTHLY_THIRDS.value else "quarterly_8"
 
 
 def third_of_quarter(anchor: datetime, period: str) -> tuple[str, int]:
-    """The quarter and the third that a month belongs to, counted from the survey's first opening.
+    """The quarter and the third (1 to 3) that a month belongs to.
 
-    >>> third_of_quarter(datetime(2027, 1, 11, 9), "2027-03"), third_of_quarter(datetime(2026, 11, 2, 9), "2027-02")
-    (('2027-q1', 3), ('2027-q1', 1))
+    They are counted from `anchor`, the survey's first opening; `period` is the month, like
+    `2027-03`.
+
+    >>> third_of_quarter(datetime(2027, 1, 11, 9), "2027-03")
+    ('2027-q1', 3)
+    >>> third_of_quarter(datetime(2026, 11, 2, 9), "2027-02")
+    ('2027-q1', 1)
     """
     year, month = map(int, period.split("-"))
-    begun = 12 * anchor.year + anchor.month - 1
-    rounds, third = divmod(12 * year + month - 1 - begun, THIRDS)
-    first = begun + THIRDS * rounds
-    return f"{first // 12}-q{first % 12 // 3 + 1}", third + 1
+    first_month = 12 * anchor.year + anchor.month - 1  # months since the year 0
+    quarters, third = divmod(12 * year + month - 1 - first_month, THIRDS)
+    month_of_quarter = first_month + THIRDS * quarters
+    return f"{month_of_quarter // 12}-q{month_of_quarter % 12 // 3 + 1}", third + 1
 
 
 def last_closing(closes: date, third: int) -> date:
-    """About when the last third of a quarter closes, given when this one does: to a few days, for weekends move openings.
+    """About when the last third of a quarter closes, given that this third closes on `closes`.
+
+    It is right to a few days, because weekends move openings.
 
     >>> str(last_closing(date(2027, 1, 31), 2)), str(last_closing(date(2027, 3, 25), 3))
     ('2027-02-28', '2027-03-25')
@@ -43,32 +53,35 @@ def last_closing(closes: date, third: int) -> date:
 
 
 def completed_quarters(thirds: Sequence[Wave], *, is_ended: bool) -> tuple[tuple[Wave, ...], ...]:
-    """The quarters, each by its thirds, of which no more will come and some were counted, among all thirds of one survey.
+    """The quarters of which no third is still to come and some were counted, each as its thirds.
 
-    No more will come when all three have ended, or when a later quarter has begun, for then the missing one was never planned; and
-    when the survey was ended while nobody could answer.
+    `thirds` are all thirds of one survey, `is_ended` says whether that survey was ended. None is
+    still to come when all three have ended, or when a later quarter has begun, for then the missing
+    one was never planned; and when the survey was ended while nobody could answer.
     """
-    listed = sorted(thirds, key=lambda item: item.opens)
-    by_quarter = [tuple(found) for _, found in groupby(listed, key=lambda item: item.quarter)]
-    return tuple(
-        held
-        for at, held in enumerate(by_quarter)
-        if any(item.is_published for item in held)
-        and _is_over(held, is_last=at == len(by_quarter) - 1, is_ended=is_ended)
-    )
+    in_order = sorted(thirds, key=lambda wave: wave.opens)
+    by_quarter = [tuple(waves) for _, waves in groupby(in_order, key=lambda wave: wave.quarter)]
+    completed = []
+    for place, waves in enumerate(by_quarter, start=1):
+        is_last = place == len(by_quarter)
+        some_counted = any(wave.is_published for wave in waves)
+        if some_counted and _is_over(waves, is_last=is_last, is_ended=is_ended):
+            completed.append(waves)
+    return tuple(completed)
 
 
 def group_of_everybody(thirds: Sequence[Wave]) -> ReportingGroup:
     """All who were invited in a quarter, those of a void third too, as one group."""
-    groups = [group for item in thirds for group in item.groups]
+    groups = [group for third in thirds for group in third.groups]
     departments = sorted({name for group in groups for name in group.members})
     return ReportingGroup(ALL_THIRDS, sum(group.invited for group in groups), tuple(departments))
 
 
-def _is_over(held: Sequence[Wave], *, is_last: bool, is_ended: bool) -> bool:
-    states = {item.state for item in held}
+def _is_over(thirds: Sequence[Wave], *, is_last: bool, is_ended: bool) -> bool:
+    """Whether no third of this quarter is to come; `is_last`: no later quarter has begun."""
+    states = {third.state for third in thirds}
     if states & _PENDING:
         return False
     if WaveState.PLANNED in states:
         return is_ended
-    return len(held) == THIRDS or not is_last or is_ended
+    return len(thirds) == THIRDS or not is_last or is_ended

@@ -9,16 +9,19 @@ from zoneinfo import ZoneInfo
 
 from survey.kernel.errors import Refused
 from survey.kernel.workdays import NONE_LISTED
+from survey.providers.rules import ProviderId
+from survey.questionnaires.rules import QuestionId, VersionId
+from survey.waves.rules.ids import SurveyId, WaveId, WaveSlug
 
-MINIMUM_GROUP = 5
-MINIMUM_DETAIL = 10
+MINIMUM_GROUP = 5  # answers for a share
+MINIMUM_DETAIL = 10  # answers for a mean, a distribution or comments
 CONFIDENCE = 0.95
 CLOSING_TIME = time(17, 0)
-LONGEST_EXTENSION = 7
+LONGEST_EXTENSION = 7  # days
 REMINDERS, MOST_REMINDERS = 1, 2
 WAITS = "{wave} is closed and waits for its representative"
 NOT_OPENED = "not opened in time"
-ENDED = "the survey was ended"
+SURVEY_WAS_ENDED = "the survey was ended"
 
 
 class WaveState(StrEnum):
@@ -32,9 +35,22 @@ class WaveState(StrEnum):
     VOID = "void"
 
 
+class VoidReason(StrEnum):
+    """Why a wave is void; what people read about it stands in `Wave.void_words`."""
+
+    TOO_FEW_ANSWERS = "too-few-answers"  # fewer than its minimum group, when it was counted
+    NOT_OPENED = "not-opened"  # more than half its period had passed when it could have opened
+    SKIPPED = "skipped"  # left out while it was planned, for a reason that somebody typed
+    SURVEY_ENDED = "survey-ended"
+    GIVEN_UP = "given-up"  # by hand, unread, for a reason that somebody typed
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a measure is held to, as shares from 0 to 1: aimed for, inadequate below, excellent above."""
+    """What a measure is held to, as shares from 0 to 1.
+
+    `target` is aimed for, below `minimum` is inadequate, from `stretch` on is excellent.
+    """
 
     target: float
     minimum: float | None = None
@@ -64,7 +80,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ReportingGroup:
-    """One reporting group of the frozen partition: the departments it holds and how many people were invited."""
+    """One reporting group of the frozen partition.
+
+    `members` are the departments it holds, `invited` is how many people were invited.
+    """
 
     name: str
     invited: int
@@ -83,11 +102,11 @@ class CoKey:
 class Wave:
     """One dated run of a survey; what launching froze is empty while it is planned."""
 
-    id: str
-    slug: str
-    survey_id: str
-    survey: str
-    provider_id: str
+    id: WaveId
+    slug: WaveSlug
+    survey_id: SurveyId
+    survey: str  # its name
+    provider_id: ProviderId
     period: str
     state: WaveState
     opens: datetime  # wall clock in `timezone`
@@ -95,25 +114,26 @@ class Wave:
     timezone: str
     audience: str
     invited: int
-    questionnaire_version: str | None
+    questionnaire_version: VersionId | None
     minimum_group: int
     minimum_detail: int
-    targets: dict[str, Target]
+    targets: dict[QuestionId, Target]
     groups: tuple[ReportingGroup, ...]
     public_key: bytes | None
     imported: bool
     baseline: bool
     one_off: bool
     closed_early: str | None
-    void_reason: str | None
+    void_reason: VoidReason | None
+    void_words: str | None
     extended_days: int
     co_keys: tuple[CoKey, ...] = ()
     key_missing_since: datetime | None = None
     reminders: int = REMINDERS
-    quarter: str | None = (
-        None  # of monthly thirds: the period that the third belongs to, or that the pool is the result of
-    )
+    # Of monthly thirds: the period that a third belongs to, or whose result a pool is.
+    quarter: str | None = None
     third: int | None = None
+    holidays: frozenset[date] = NONE_LISTED  # as listed now, near its dates
 
     @property
     def is_third(self) -> bool:
@@ -122,15 +142,16 @@ class Wave:
 
     @property
     def is_pool(self) -> bool:
-        """Whether nobody was asked by it: it is what the three thirds of a quarter come to."""
+        """Whether it asked nobody and holds what the three thirds of a quarter come to."""
         return self.quarter is not None and self.third is None
 
     @property
     def stands_at(self) -> datetime:
-        """Its place among the waves of its survey: the opening, but of a pool the closing, so that it follows its thirds."""
-        return self.closes if self.is_pool else self.opens
+        """Its place among the waves of its survey, as a wall-clock time.
 
-    holidays: frozenset[date] = NONE_LISTED  # as listed now, near its dates
+        It is the opening, but of a pool the closing, so that it follows its thirds.
+        """
+        return self.closes if self.is_pool else self.opens
 
     @property
     def named(self) -> str:
@@ -148,7 +169,11 @@ class Wave:
         return to_utc(self.closes, self.timezone)
 
     def takes_answers(self, now: datetime) -> bool:
-        """Whether an answer sent now counts: by the clock, not by the state alone, so that a late tick lengthens nothing."""
+        """Whether an answer sent now counts.
+
+        The clock says so and not the state alone, so that a late pass of the timetable lengthens
+        nothing.
+        """
         return self.state is WaveState.OPEN and now < self.closes_at
 
     @property
@@ -163,24 +188,28 @@ class Wave:
 
 
 def to_utc(wall: datetime, zone: str) -> datetime:
-    """A wall-clock time as an instant; one that does not exist takes the offset before the gap, one that comes twice
-    means the first (RFC 5545; `zoneinfo` with fold=0).
+    """A wall-clock time in this time zone as an instant in UTC.
+
+    A time that does not exist takes the offset before the gap, one that comes twice means the first
+    (RFC 5545; `zoneinfo` with fold=0).
 
     >>> to_utc(datetime(2027, 4, 12, 9, 0), "Europe/London").isoformat()
     '2027-04-12T08:00:00+00:00'
     >>> to_utc(datetime(2027, 3, 28, 1, 30), "Europe/London").isoformat()
     '2027-03-28T01:30:00+00:00'
-    """  # noqa: D205
+    """
     return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(ZoneInfo("UTC"))
 
 
-def to_wall_clock(moment: datetime, zone: str) -> datetime:
-    """An instant as the clock on the wall shows it, to the minute."""
-    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
+def to_wall_clock(instant: datetime, zone: str) -> datetime:
+    """An instant as the clock on the wall of this time zone shows it, to the minute."""
+    return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
 
 
 def printed_time(wall: datetime, zone: str, *, several_zones: bool = False) -> str:
-    """A moment as an employee reads it: weekday, date and hour, and the zone where staff sit in several.
+    """A wall-clock time as an employee reads it: weekday, date and hour.
+
+    With the zone where staff sit in several.
 
     >>> printed_time(datetime(2027, 1, 25, 17, 0), "Europe/London", several_zones=True)
     'Monday 25 January, 17:00 GMT'
@@ -190,58 +219,73 @@ def printed_time(wall: datetime, zone: str, *, several_zones: bool = False) -> s
 
 
 def closing_time(opens: datetime, days: int) -> datetime:
-    """17:00 on the last day, which is the opening day plus the length; a day later when it opened after 17:00.
+    """When a wave of this length closes: 17:00 on its last day, on the wall clock.
+
+    The last day is the opening day plus the length, and a day later when the wave opened after
+    17:00.
 
     >>> closing_time(datetime(2027, 1, 11, 9, 0), 14)
     datetime.datetime(2027, 1, 25, 17, 0)
     """
-    late = opens.time() > CLOSING_TIME
-    return datetime.combine(opens.date() + timedelta(days=days + late), CLOSING_TIME)
+    if opens.time() > CLOSING_TIME:
+        days += 1
+    return datetime.combine(opens.date() + timedelta(days=days), CLOSING_TIME)
 
 
 def times_when_opened(
     opens: datetime, closes: datetime, wall: datetime
 ) -> tuple[datetime, datetime]:
-    """Opening and closing of a wave planned for these times that really opens at `wall`: its length in days is kept.
+    """Opening and closing of a wave planned for these times that really opens at `wall`.
 
-    Some late hours of the planned day move nothing.
+    All are wall-clock times. The length in days is kept. Some late hours of the planned day move
+    nothing.
 
-    >>> [str(time) for time in times_when_opened(datetime(2027, 1, 11, 9), datetime(2027, 1, 25, 17), datetime(2027, 1, 14, 8))]
+    >>> opens, closes = datetime(2027, 1, 11, 9), datetime(2027, 1, 25, 17)
+    >>> [str(time) for time in times_when_opened(opens, closes, datetime(2027, 1, 14, 8))]
     ['2027-01-14 08:00:00', '2027-01-28 17:00:00']
     """
+    length = closes - opens
     days = (closes.date() - opens.date()).days - (opens.time() > CLOSING_TIME)
-    usual = closes == closing_time(opens, days)
-    moved = closing_time(wall, days) if usual else wall + (closes - opens)
-    if opens <= wall < closes and (moved == closes if usual else wall.date() == opens.date()):
+    closes_as_usual = closes == closing_time(opens, days)
+    if closes_as_usual:
+        moved = closing_time(wall, days)
+        moves_nothing = moved == closes
+    else:
+        moved = wall + length
+        moves_nothing = wall.date() == opens.date()
+    if opens <= wall < closes and moves_nothing:
         return opens, closes
-    return wall, moved if moved > wall else wall + (closes - opens)
+    return wall, moved if moved > wall else wall + length
 
 
 def days_lost(wave: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime) -> int:
-    """By how many days an open wave is to be extended because the service was down: the whole days of outages that began while it
-    was open, or were under way when it opened; at most 7, and none when that would be too late or it was extended before.
+    """By how many days an open wave is to be extended because the service was down.
 
-    What lies behind the closing time counts as well, else whoever meant to answer on the last day could not.
-    """  # noqa: D205
+    These are the whole days of `outages`, pairs of begin and end, that began while it was open, or
+    were under way when it opened; at most 7, and none when that would be too late or it was
+    extended before. What lies behind the closing time counts as well, else whoever meant to answer
+    on the last day could not.
+    """
     if wave.state is not WaveState.OPEN or wave.extended_days:
         return 0
-    during = [
-        (begun, ended)
-        for begun, ended in outages
-        if begun < wave.closes_at and ended > wave.opens_at
-    ]
-    lost = sum((ended - max(begun, wave.opens_at)) // timedelta(days=1) for begun, ended in during)
+    lost = 0
+    for begun, ended in outages:
+        if begun < wave.closes_at and ended > wave.opens_at:
+            lost += (ended - max(begun, wave.opens_at)) // timedelta(days=1)
     days = min(lost, LONGEST_EXTENSION)
-    return days if to_utc(wave.closes + timedelta(days=days), wave.timezone) > now else 0
+    new_closing = to_utc(wave.closes + timedelta(days=days), wave.timezone)
+    return days if new_closing > now else 0
 
 
 def named_period(key: str, opened: date) -> str:
-    """A wave's period as a person names it; one of a rule, or planned beside the cadence, by its day; any other by its month.
+    """A wave's period as a person names it; `key` is the period as it is stored.
 
-    >>> named_period("2027-q1", date(2027, 1, 11)), named_period("2027-02", date(2027, 2, 1)), named_period("x", date(2026, 11, 30))
-    ('Q1 2027', 'February 2027', 'November 2026')
-    >>> named_period("2027-03-01", date(2027, 3, 2))
-    '1 March 2027'
+    One of a rule, or planned beside the cadence, is named by its day; any other by its month.
+
+    >>> named_period("2027-q1", date(2027, 1, 11)), named_period("2027-02", date(2027, 2, 1))
+    ('Q1 2027', 'February 2027')
+    >>> named_period("2027-03-01", date(2027, 3, 2)), named_period("x", date(2026, 11, 30))
+    ('1 March 2027', 'November 2026')
     """
     quarter = re.fullmatch(r"(\d{4})-q([1-4])", key)
     if quarter:
@@ -250,4 +294,5 @@ def named_period(key: str, opened: date) -> str:
         day = date.fromisoformat(key)
         return f"{day.day} {day:%B %Y}"
     month = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", key)
-    return f"{date(int(month[1]), int(month[2]), 1) if month else opened:%B %Y}"
+    first_day = date(int(month[1]), int(month[2]), 1) if month else opened
+    return f"{first_day:%B %Y}"

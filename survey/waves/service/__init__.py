@@ -1,4 +1,7 @@
-"""Surveys and waves: plan them, freeze them, move them from state to state. The face of this room for all others."""
+"""Surveys and waves: plan them, freeze them, move them from state to state.
+
+Other rooms use the functions of this room from here.
+"""
 
 from survey.waves.service.planning import (
     give_up_wave,
@@ -36,6 +39,7 @@ from survey.waves.service.states import (
     hold_for_letter,
     hold_for_opening,
     make_up_for_outages,
+    mark_wave_void,
     note_missing_key,
     set_wave_state,
 )
@@ -75,6 +79,7 @@ __all__ = [
     "list_waves",
     "listed_holidays",
     "make_up_for_outages",
+    "mark_wave_void",
     "missed_openings",
     "move_planned",
     "note_missing_key",

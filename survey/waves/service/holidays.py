@@ -17,7 +17,7 @@ from survey.waves.tables import HolidayRow
 
 @dataclass(frozen=True, slots=True)
 class HolidayChange:
-    """What came of a change to the list: the days it was about, and the planned waves that moved."""
+    """What a change of the list did: the days it was about, and the planned waves that moved."""
 
     holidays: tuple[Holiday, ...]
     moved: tuple[Wave, ...]
@@ -25,44 +25,48 @@ class HolidayChange:
 
 def list_holidays() -> tuple[Holiday, ...]:
     """All listed holidays by day."""
-    return tuple(
-        Holiday(row.day, row.name)
-        for row in db.session.scalars(select(HolidayRow).order_by(HolidayRow.day))
-    )
+    rows = db.session.scalars(select(HolidayRow).order_by(HolidayRow.day))
+    return tuple(Holiday(row.day, row.name) for row in rows)
 
 
 def add_holidays(
     holidays: Sequence[Holiday], now: datetime, *, actor: str | None = None
 ) -> HolidayChange:
-    """Lists these days (one listed already takes the new name) and moves the planned waves of a cadence that fell on them."""
+    """Lists these days and moves the planned waves of a cadence that fell on them.
+
+    A day that is listed already takes the new name.
+    """
     with transaction() as session:
-        known = {one.day: one for one in list_holidays()}
-        fresh = tuple(
-            sorted({one.day: one for one in holidays if known.get(one.day) != one}.values())
-        )
-        if len({*known, *(one.day for one in fresh)}) > MOST:
+        listed = {holiday.day: holiday for holiday in list_holidays()}
+        new = {holiday.day: holiday for holiday in holidays if listed.get(holiday.day) != holiday}
+        if len(listed | new) > MOST:
             raise Refused(
                 "too-many-holidays",
                 f"More than {MOST} days would be listed. Remove what is long past.",
             )
-        for one in fresh:
-            session.merge(HolidayRow(day=one.day, name=one.name))
+        changed = tuple(sorted(new.values()))
+        for holiday in changed:
+            session.merge(HolidayRow(day=holiday.day, name=holiday.name))
         session.flush()
-        if fresh:
-            record("holidays listed", {"days": {str(one.day): one.name for one in fresh}}, actor)
-        return HolidayChange(fresh, waves.move_planned(now, actor=actor))
+        if changed:
+            names_by_day = {str(holiday.day): holiday.name for holiday in changed}
+            record("holidays listed", {"days": names_by_day}, actor)
+        return HolidayChange(changed, waves.move_planned(now, actor=actor))
 
 
 def remove_holidays(
     days: Sequence[date], now: datetime, *, actor: str | None = None
 ) -> HolidayChange:
-    """Takes days off the list; planned waves that had moved because of them go back. Refuses a day that is not listed."""
+    """Takes days off the list; planned waves that had moved because of them go back.
+
+    Refuses a day that is not listed.
+    """
     with transaction() as session:
-        known = {one.day: one for one in list_holidays()}
-        if missing := sorted(set(days) - set(known)):
+        listed = {holiday.day: holiday for holiday in list_holidays()}
+        in_order = sorted(set(days))
+        if missing := [day for day in in_order if day not in listed]:
             raise NotFound("holiday", f"{missing[0]} is not a listed holiday.")
         session.execute(delete(HolidayRow).where(HolidayRow.day.in_(days)))
-        record("holidays removed", {"days": [str(day) for day in sorted(set(days))]}, actor)
-        return HolidayChange(
-            tuple(known[day] for day in sorted(set(days))), waves.move_planned(now, actor=actor)
-        )
+        record("holidays removed", {"days": [str(day) for day in in_order]}, actor)
+        removed = tuple(listed[day] for day in in_order)
+        return HolidayChange(removed, waves.move_planned(now, actor=actor))

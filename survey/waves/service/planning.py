@@ -11,9 +11,10 @@ from survey.database import db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 from survey.waves.rules import checks, surveys, thirds, waves
+from survey.waves.rules.ids import SurveyId, WaveId, WaveSlug
 from survey.waves.rules.recurrence import Rule
 from survey.waves.rules.surveys import Cadence
-from survey.waves.rules.waves import Wave, WaveState
+from survey.waves.rules.waves import VoidReason, Wave, WaveState
 from survey.waves.service.reading import find_wave
 from survey.waves.service.rows import (
     listed_holidays,
@@ -28,13 +29,13 @@ from survey.waves.tables import SurveyRow, WaveRow
 
 
 def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
-    """A one-off wave beside the cadence."""
+    """Plans a one-off wave beside the cadence of a survey, which is found by name or slug."""
     checks.check_wave_length(opens, closes)
     with transaction():
         row = locked_survey_row(survey_name)
-        plan, period = survey_of(row), f"{opens:%Y-%m-%d}"
-        checks.check_not_ended(plan)
-        if isinstance(plan.cadence, Rule) and surveys.opening_of_period(plan, period):
+        survey, period = survey_of(row), f"{opens:%Y-%m-%d}"
+        checks.check_not_ended(survey)
+        if isinstance(survey.cadence, Rule) and surveys.opening_of_period(survey, period):
             raise Refused(
                 "day-of-cadence",
                 f"The cadence of {row.name} has a wave of its own on {period}. Choose another day"
@@ -46,76 +47,68 @@ def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
 
 
 def warn_of_overlapping_waves(
-    item: Wave, people: Callable[[str], AbstractSet[str]]
+    wave: Wave, people: Callable[[str], AbstractSet[str]]
 ) -> tuple[str, ...]:
-    """A warning for each wave about another provider that asks some of the same people within 30 days; planning it is not refused.
+    """A warning for each wave about another provider that asks the same people within 30 days.
 
-    The planned waves of a survey that is paused or ended ask nobody. `people` gives whom an audience means; none while that is not known.
+    Some of the same people are enough; planning such a wave is not refused. The planned waves of a
+    survey that is paused or ended ask nobody. `people` gives whom an audience means; none while
+    that is not known.
     """
-    near = [
-        other
-        for other in waves_in_state(WaveState.PLANNED, WaveState.OPEN)
-        if other.provider_id != item.provider_id
-        and abs(other.opens_at - item.opens_at) < surveys.NEAR
-        and _may_meet(people(other.audience), people(item.audience))
-    ]
-    return tuple(
-        f"{one.slug}, about another provider, opens on {one.opens:%Y-%m-%d}: staff are asked twice"
-        " within 30 days."
-        for one in near
-    )
+    warnings = []
+    for other in waves_in_state(WaveState.PLANNED, WaveState.OPEN):
+        if other.provider_id == wave.provider_id:
+            continue
+        is_near = abs(other.opens_at - wave.opens_at) < surveys.NEAR
+        if is_near and _may_overlap(people(other.audience), people(wave.audience)):
+            warnings.append(
+                f"{other.slug}, about another provider, opens on {other.opens:%Y-%m-%d}: staff are"
+                " asked twice within 30 days."
+            )
+    return tuple(warnings)
 
 
-def _may_meet(one: AbstractSet[str], other: AbstractSet[str]) -> bool:
-    return not (one and other and one.isdisjoint(other))
+def _may_overlap(audience: AbstractSet[str], other: AbstractSet[str]) -> bool:
+    """Whether somebody may be in both; an empty audience is not known yet and may hold anybody."""
+    if not audience or not other:
+        return True
+    return not audience.isdisjoint(other)
 
 
 def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date) -> Wave:
-    """The wave that an imported history belongs to: another tool asked, on these days."""
+    """Adds the wave that an imported history belongs to: another tool asked, on these days."""
     opens = datetime.combine(opened, datetime.min.time())
     closes = datetime.combine(closed, waves.CLOSING_TIME)
     checks.check_wave_length(opens, closes)
     with transaction():
-        return wave_of(
-            plan_row(
-                survey_row(survey_name),
-                wave_slug,
-                opens,
-                closes,
-                wave_slug=wave_slug,
-                imported=True,
-            )
-        )
+        row = survey_row(survey_name)
+        slug = WaveSlug(wave_slug)
+        return wave_of(plan_row(row, wave_slug, opens, closes, wave_slug=slug, imported=True))
 
 
-def plan_following(survey_id: str, after: datetime) -> None:
-    """Plans the next wave of the cadence after this wall-clock time, once per period; none for an ended survey or rule."""
+def plan_following(survey_id: SurveyId, after: datetime) -> None:
+    """Plans the next wave of a survey's cadence after this wall-clock time, once per period.
+
+    None for an ended survey or rule.
+    """
     with transaction() as session:
         row = session.scalars(select(SurveyRow).where(SurveyRow.id == survey_id)).one()
-        upcoming = (
-            surveys.next_planned_opening(survey_of(row), after, listed_holidays())
-            if row.state != "ended"
-            else None
-        )
+        if row.state == "ended":
+            return
+        upcoming = surveys.next_planned_opening(survey_of(row), after, listed_holidays())
         if upcoming is None:
             return
-        if (
-            session.scalar(
-                select(WaveRow.id).where(
-                    WaveRow.survey_id == survey_id, WaveRow.period == upcoming.period
-                )
-            )
-            is None
-        ):
-            plan_row(
-                row, upcoming.period, upcoming.opens, waves.closing_time(upcoming.opens, row.days)
-            )
+        query = select(WaveRow.id).where(has_period(survey_id, upcoming.period))
+        if session.scalar(query) is None:
+            closes = waves.closing_time(upcoming.opens, row.days)
+            plan_row(row, upcoming.period, upcoming.opens, closes)
 
 
 def move_planned(now: datetime, *, actor: str | None = None) -> tuple[Wave, ...]:
-    """Puts the planned waves of each cadence where the holidays listed now let them open; gives those that moved.
+    """Moves the planned waves of each cadence to where the holidays listed now let them open.
 
-    Dates that a person typed stay, and so does a wave whose time has come: it opens today or not at all.
+    Gives those that moved. Dates that a person typed stay, and so does a wave whose time has come:
+    it opens today or not at all.
     """
     moved: list[Wave] = []
     with transaction() as session:
@@ -126,55 +119,63 @@ def move_planned(now: datetime, *, actor: str | None = None) -> tuple[Wave, ...]
             WaveRow.imported.is_(False),
         )
         for row in session.scalars(query.order_by(WaveRow.id).with_for_update(of=WaveRow)).all():
-            named = surveys.opening_of_period(survey_of(row.survey), row.period, holidays)
-            times = (
-                [waves.to_utc(wall, row.timezone) for wall in (row.opens, named.opens)]
-                if named and named.number
-                else [now]
-            )
-            if named is None or min(times) <= now or named.opens == row.opens:
+            opening = surveys.opening_of_period(survey_of(row.survey), row.period, holidays)
+            if opening is None or opening.number == 0 or opening.opens == row.opens:
                 continue
-            record(
-                "wave moved",
-                {"wave": row.slug, "from": row.opens.isoformat(), "to": named.opens.isoformat()},
-                actor,
-            )
-            row.opens, row.closes = named.opens, waves.closing_time(named.opens, row.survey.days)
+            instants = [waves.to_utc(wall, row.timezone) for wall in (row.opens, opening.opens)]
+            if min(instants) <= now:
+                continue
+            facts = {
+                "wave": row.slug,
+                "from": row.opens.isoformat(),
+                "to": opening.opens.isoformat(),
+            }
+            record("wave moved", facts, actor)
+            row.opens = opening.opens
+            row.closes = waves.closing_time(opening.opens, row.survey.days)
             moved.append(wave_of(row))
     return tuple(moved)
 
 
-def skip_wave(name: str, reason: str, *, actor: str | None = None) -> Wave:
-    """Leaves a planned wave out, for a reason that is shown wherever it would be, and plans the next of its cadence."""
-    said = " ".join(reason.split())
-    if not said or not said.isprintable():
+def skip_wave(typed: str, reason: str, *, actor: str | None = None) -> Wave:
+    """Leaves a planned wave out and plans the next of its cadence.
+
+    `typed` is as `find_wave` takes it; the reason is shown wherever the wave would be.
+    """
+    reason = " ".join(reason.split())
+    if not reason or not reason.isprintable():
         raise Refused(
             "reason-missing",
             "Say why, in a line. It is shown wherever the wave would be.",
         )
     with transaction():
-        row = row_held_with_survey(find_wave(name))
+        row = row_held_with_survey(find_wave(typed))
         checks.check_skips(wave_of(row))
-        _drop(row, f"skipped: {said}"[:300])
-        record("wave skipped", {"wave": row.slug, "reason": said[:300]}, actor)
+        _make_void(row, VoidReason.SKIPPED, f"skipped: {reason}"[:300])
+        record("wave skipped", {"wave": row.slug, "reason": reason[:300]}, actor)
         return wave_of(row)
 
 
-def give_up_wave(item: Wave, now: datetime, *, actor: str) -> bool:
-    """Does not hold a wave whose opening was missed by more than half its period, and plans the next; False when it is not so any more."""
+def give_up_wave(wave: Wave, now: datetime, *, actor: str) -> bool:
+    """Makes a wave void whose opening was missed by more than half its period, and plans the next.
+
+    False, and nothing is changed, when this does not hold for it any more.
+    """
     with transaction():
-        row = row_held_with_survey(item)
-        if row.state != WaveState.PLANNED.value or not surveys.is_missed(
-            wave_of(row), survey_of(row.survey), now
-        ):
+        row = row_held_with_survey(wave)
+        if row.state != WaveState.PLANNED.value:
             return False
-        _drop(row, waves.NOT_OPENED)
-        record("wave void", {"wave": row.slug, "reason": waves.NOT_OPENED}, actor)
+        if not surveys.is_missed(wave_of(row), survey_of(row.survey), now):
+            return False
+        words = waves.NOT_OPENED
+        _make_void(row, VoidReason.NOT_OPENED, words)
+        record("wave void", {"wave": row.slug, "reason": words}, actor)
         return True
 
 
-def _drop(row: WaveRow, reason: str) -> None:
-    row.state, row.void_reason = WaveState.VOID.value, reason
+def _make_void(row: WaveRow, reason: VoidReason, words: str) -> None:
+    row.state = WaveState.VOID.value
+    row.void_reason, row.void_words = reason.value, words
     db.session.flush()
     if not row.one_off:
         plan_following(row.survey_id, row.opens)
@@ -186,16 +187,19 @@ def plan_row(
     opens: datetime,
     closes: datetime,
     *,
-    wave_slug: str | None = None,
+    wave_slug: WaveSlug | None = None,
     imported: bool = False,
     one_off: bool = False,
 ) -> WaveRow:
-    """Adds a planned wave of this survey; refuses a slug that is taken."""
-    wave_slug = wave_slug or f"{row.slug}-{period}"
+    """Adds a planned wave of this survey; refuses a slug that is taken.
+
+    `row` is the survey's. Where no `wave_slug` is given, it follows from the survey and the period.
+    """
+    wave_slug = wave_slug or WaveSlug(f"{row.slug}-{period}")
     if db.session.scalar(select(WaveRow.id).where(WaveRow.slug == wave_slug)):
         raise Refused("wave-exists", f"There is a wave {wave_slug} already.")
     planned = WaveRow(
-        id=random_id(),
+        id=WaveId(random_id()),
         slug=wave_slug,
         survey_id=row.id,
         period=period,
@@ -204,8 +208,8 @@ def plan_row(
         closes=closes,
         timezone=row.timezone,
         audience=row.audience,
-        k_group=waves.MINIMUM_GROUP,
-        k_comment=waves.MINIMUM_DETAIL,
+        minimum_group=waves.MINIMUM_GROUP,
+        minimum_detail=waves.MINIMUM_DETAIL,
         targets={},
         imported=imported,
         baseline=False,
@@ -215,13 +219,14 @@ def plan_row(
         survey=row,
         groups=[],
     )
-    if row.cadence == Cadence.MONTHLY_THIRDS.value and not (one_off or imported):
+    is_of_cadence = not one_off and not imported
+    if row.cadence == Cadence.MONTHLY_THIRDS.value and is_of_cadence:
         planned.quarter, planned.third = thirds.third_of_quarter(row.opens, period)
     db.session.add(planned)
     db.session.flush()
     return planned
 
 
-def has_period(survey_id: str, period: str) -> ColumnElement[bool]:
+def has_period(survey_id: SurveyId, period: str) -> ColumnElement[bool]:
     """The condition that a wave is that of one period of one survey."""
     return (WaveRow.survey_id == survey_id) & (WaveRow.period == period)

@@ -9,6 +9,7 @@ from survey.kernel.errors import NotFound, Refused
 from survey.questionnaires.rules import Questionnaire
 from survey.questionnaires.service import frozen_questionnaire
 from survey.waves.rules import surveys
+from survey.waves.rules.ids import WaveId, WaveSlug
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import Wave, WaveState
 from survey.waves.service.rows import survey_of, survey_row, wave_of, waves_in_state, waves_of
@@ -22,21 +23,17 @@ def find_survey(name: str) -> Survey:
 
 def list_surveys() -> tuple[Survey, ...]:
     """All surveys by name."""
-    return tuple(
-        survey_of(row) for row in db.session.scalars(select(SurveyRow).order_by(SurveyRow.name))
-    )
+    rows = db.session.scalars(select(SurveyRow).order_by(SurveyRow.name))
+    return tuple(survey_of(row) for row in rows)
 
 
 def list_waves(survey_slug: str | None = None) -> tuple[Wave, ...]:
-    """All waves, or those of one survey, oldest first."""
+    """All waves, or those of one survey (found by slug or name), oldest first."""
     query = select(WaveRow)
     if survey_slug:
         query = query.where(WaveRow.survey_id == survey_row(survey_slug).id)
-    return tuple(
-        sorted(
-            waves_of(db.session.scalars(query).all()), key=lambda item: (item.stands_at, item.slug)
-        )
-    )
+    waves = waves_of(db.session.scalars(query).all())
+    return tuple(sorted(waves, key=lambda wave: (wave.stands_at, wave.slug)))
 
 
 def open_waves() -> tuple[Wave, ...]:
@@ -44,90 +41,99 @@ def open_waves() -> tuple[Wave, ...]:
     return waves_in_state(WaveState.OPEN)
 
 
-def find_wave(name: str) -> Wave:
-    """The wave of this slug; `latest` is the newest counted wave of the only survey."""
-    if name == "latest":
-        return _latest()
-    row = (
-        db.session.scalar(select(WaveRow).where(WaveRow.slug == name))
-        if name.isprintable()
-        else None
-    )
+def find_wave(typed: str) -> Wave:
+    """The wave that somebody named by its slug, or by `latest`; refuses what names none.
+
+    `latest` is the newest counted wave of the only survey; refused where there are several surveys.
+    """
+    if typed == "latest":
+        return _latest_wave()
+    row = None
+    if typed.isprintable():
+        row = db.session.scalar(select(WaveRow).where(WaveRow.slug == typed))
     if row is None:
-        raise NotFound("wave", f"There is no wave {name[:80]!r}.")
+        raise NotFound("wave", f"There is no wave {typed[:80]!r}.")
     return wave_of(row)
 
 
-def find_wave_by_id(wave_id: str) -> Wave:
+def find_wave_by_id(wave_id: WaveId) -> Wave:
     """The wave with this id, which must exist."""
     return wave_of(db.session.scalars(select(WaveRow).where(WaveRow.id == wave_id)).one())
 
 
-def waves_by_co_key() -> dict[bytes, str]:
-    """The slug of the wave that each representative's public key seals."""
-    pairs = db.session.execute(select(WaveRow.slug, WaveRow.co_keys))
-    return {bytes.fromhex(key["public"]): slug for slug, keys in pairs for key in keys}
+def waves_by_co_key() -> dict[bytes, WaveSlug]:
+    """The slug of the wave that is sealed to each representative's key, by the public key."""
+    slugs: dict[bytes, WaveSlug] = {}
+    for slug, keys in db.session.execute(select(WaveRow.slug, WaveRow.co_keys)):
+        for key in keys:
+            slugs[bytes.fromhex(key["public"])] = slug
+    return slugs
 
 
-def questions_of(item: Wave) -> Questionnaire:
-    """The questionnaire that the wave froze."""
-    if item.questionnaire_version is None:
+def questions_of(wave: Wave) -> Questionnaire:
+    """The questionnaire that a wave froze; refuses a wave that has not been opened."""
+    if wave.questionnaire_version is None:
         raise Refused(
-            "wave-not-opened", f"{item.slug} has not been opened, so it has no questionnaire yet."
+            "wave-not-opened", f"{wave.slug} has not been opened, so it has no questionnaire yet."
         )
-    return frozen_questionnaire(item.questionnaire_version)
+    return frozen_questionnaire(wave.questionnaire_version)
 
 
-def probe_of(wave_id: str) -> bytes | None:
+def probe_of(wave_id: WaveId) -> bytes | None:
     """The sealed probe that shows whether the wave's key is still there."""
     return db.session.scalar(select(WaveRow.probe).where(WaveRow.id == wave_id))
 
 
-def number_of_earlier_waves(item: Wave) -> int:
-    """How many waves of the same survey came before and were really opened; imported ones do not count, three thirds are one."""
+def number_of_earlier_waves(wave: Wave) -> int:
+    """How many waves of the same survey came before and were really opened.
+
+    Imported ones do not count, and the three thirds of a quarter are one.
+    """
     query = select(WaveRow).where(
-        WaveRow.survey_id == item.survey_id,
-        WaveRow.opens < item.opens,
+        WaveRow.survey_id == wave.survey_id,
+        WaveRow.opens < wave.opens,
         WaveRow.imported.is_(False),
         WaveRow.state.notin_([WaveState.PLANNED.value, WaveState.VOID.value]),
     )
     earlier = {row.quarter or row.id for row in db.session.scalars(query)}
-    return len(earlier - {item.quarter})
+    return len(earlier - {wave.quarter})
 
 
 def due_to_open(now: datetime) -> tuple[Wave, ...]:
     """Planned waves of active surveys whose time has come and is not long past."""
-    plans = {plan.id: plan for plan in list_surveys()}
-    return tuple(
-        w
-        for w in waves_in_state(WaveState.PLANNED)
-        if w.opens_at <= now and not surveys.is_missed(w, plans[w.survey_id], now)
-    )
+    surveys_by_id = {survey.id: survey for survey in list_surveys()}
+    due = []
+    for wave in waves_in_state(WaveState.PLANNED):
+        is_missed = surveys.is_missed(wave, surveys_by_id[wave.survey_id], now)
+        if wave.opens_at <= now and not is_missed:
+            due.append(wave)
+    return tuple(due)
 
 
 def missed_openings(now: datetime) -> tuple[Wave, ...]:
     """Planned waves of active surveys whose opening was missed by more than half a period."""
-    plans = {plan.id: plan for plan in list_surveys()}
+    surveys_by_id = {survey.id: survey for survey in list_surveys()}
     return tuple(
-        w
-        for w in waves_in_state(WaveState.PLANNED)
-        if surveys.is_missed(w, plans[w.survey_id], now)
+        wave
+        for wave in waves_in_state(WaveState.PLANNED)
+        if surveys.is_missed(wave, surveys_by_id[wave.survey_id], now)
     )
 
 
 def due_to_close(now: datetime) -> tuple[Wave, ...]:
     """Open waves past their closing time, and closed ones that wait to be counted."""
     return tuple(
-        w
-        for w in waves_in_state(WaveState.OPEN, WaveState.CLOSED)
-        if w.closes_at <= now or w.state is WaveState.CLOSED
+        wave
+        for wave in waves_in_state(WaveState.OPEN, WaveState.CLOSED)
+        if wave.closes_at <= now or wave.state is WaveState.CLOSED
     )
 
 
-def _latest() -> Wave:
-    published = [w for w in list_waves() if w.is_published]
-    published = [w for w in published if not w.is_third] or published
-    if len({w.survey_id for w in published}) > 1:
+def _latest_wave() -> Wave:
+    """The newest counted wave of the only survey; a third only where no quarter is counted."""
+    published = [wave for wave in list_waves() if wave.is_published]
+    published = [wave for wave in published if not wave.is_third] or published
+    if len({wave.survey_id for wave in published}) > 1:
         raise Refused("several-surveys", "There are several surveys; name the wave.")
     if not published:
         raise Refused("no-wave-counted", "No wave has been counted yet.")

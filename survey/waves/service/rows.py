@@ -7,9 +7,11 @@ from sqlalchemy import select
 
 from survey.database import db
 from survey.kernel.errors import NotFound
+from survey.questionnaires.rules import QuestionId
 from survey.waves.rules import surveys
+from survey.waves.rules.ids import SurveyId, WaveId
 from survey.waves.rules.surveys import Survey
-from survey.waves.rules.waves import CoKey, ReportingGroup, Target, Wave, WaveState
+from survey.waves.rules.waves import CoKey, ReportingGroup, Target, VoidReason, Wave, WaveState
 from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
 
 
@@ -19,32 +21,34 @@ def listed_holidays() -> frozenset[date]:
 
 
 def waves_in_state(*states: WaveState) -> tuple[Wave, ...]:
-    """Waves in one of these states by opening; planned ones of active surveys only."""
-    query = (
-        select(WaveRow).where(WaveRow.state.in_([s.value for s in states])).order_by(WaveRow.opens)
-    )
+    """The waves in one of these states, by opening; planned ones of active surveys only."""
+    values = [state.value for state in states]
+    query = select(WaveRow).where(WaveRow.state.in_(values)).order_by(WaveRow.opens)
     rows = db.session.scalars(query).all()
-    return waves_of(
-        row for row in rows if row.survey.state == "active" or row.state != WaveState.PLANNED.value
-    )
+    planned = WaveState.PLANNED.value
+    return waves_of(row for row in rows if row.state != planned or row.survey.state == "active")
 
 
 def locked_survey_row(name: str) -> SurveyRow:
-    """The survey's row, locked until the end of the transaction."""
-    query = (
-        select(SurveyRow).where(SurveyRow.id == survey_row(name).id).with_for_update(of=SurveyRow)
-    )
+    """The row of the survey of this name or slug, locked until the end of the transaction."""
+    return _locked_survey(survey_row(name).id)
+
+
+def _locked_survey(survey_id: SurveyId) -> SurveyRow:
+    query = select(SurveyRow).where(SurveyRow.id == survey_id).with_for_update(of=SurveyRow)
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def row_held_with_survey(item: Wave) -> WaveRow:
-    """The wave's row, with its survey's locked before it: whatever plans, opens or drops waves of one survey does so one at a time."""
-    query = select(SurveyRow).where(SurveyRow.id == item.survey_id).with_for_update(of=SurveyRow)
-    db.session.scalars(query.execution_options(populate_existing=True)).one()
-    return locked_row(item.id)
+def row_held_with_survey(wave: Wave) -> WaveRow:
+    """The wave's row, locked until the end of the transaction, and its survey's before it.
+
+    So whatever plans, opens or drops waves of one survey does so one at a time.
+    """
+    _locked_survey(wave.survey_id)
+    return locked_row(wave.id)
 
 
-def locked_row(wave_id: str) -> WaveRow:
+def locked_row(wave_id: WaveId) -> WaveRow:
     """The wave's row, locked until the end of the transaction."""
     query = (
         select(WaveRow)
@@ -57,21 +61,18 @@ def locked_row(wave_id: str) -> WaveRow:
 
 def survey_row(name: str) -> SurveyRow:
     """The survey's row by name or slug; refuses an unknown one by naming those there are."""
-    row: SurveyRow | None = db.session.scalar(
-        select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name))
-    )
+    query = select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name))
+    row: SurveyRow | None = db.session.scalar(query)
     if row is None:
-        known = (
-            ", ".join(db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name)))
-            or "none yet"
-        )
+        names = db.session.scalars(select(SurveyRow.name).order_by(SurveyRow.name))
+        known = ", ".join(names) or "none yet"
         raise NotFound("survey", f"There is no survey {name[:80]!r}. Known: {known}")
     return row
 
 
-def targets_of(stored: Mapping[str, Mapping[str, float]]) -> dict[str, Target]:
+def targets_of(stored: Mapping[str, Mapping[str, float]]) -> dict[QuestionId, Target]:
     """Targets by question, as they are stored."""
-    return {question: Target(**values) for question, values in stored.items()}
+    return {QuestionId(question): Target(**values) for question, values in stored.items()}
 
 
 def survey_of(row: SurveyRow) -> Survey:
@@ -94,14 +95,16 @@ def survey_of(row: SurveyRow) -> Survey:
 
 
 def waves_of(rows: Iterable[WaveRow]) -> tuple[Wave, ...]:
-    """Waves as values."""
+    """Rows of waves as values."""
     holidays = listed_holidays()
     return tuple(wave_of(row, holidays) for row in rows)
 
 
 def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
-    """A wave as a value; `holidays` as listed now unless they are given."""
-    groups = tuple(ReportingGroup(g.name, g.invited, tuple(g.members)) for g in row.groups)
+    """A row of a wave as a value; `holidays` are those listed now unless they are given."""
+    groups = tuple(
+        ReportingGroup(group.name, group.invited, tuple(group.members)) for group in row.groups
+    )
     return Wave(
         id=row.id,
         slug=row.slug,
@@ -114,10 +117,10 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
         closes=row.closes,
         timezone=row.timezone,
         audience=row.audience,
-        invited=sum(g.invited for g in groups),
+        invited=sum(group.invited for group in groups),
         questionnaire_version=row.questionnaire_version,
-        minimum_group=row.k_group,
-        minimum_detail=row.k_comment,
+        minimum_group=row.minimum_group,
+        minimum_detail=row.minimum_detail,
         targets=targets_of(row.targets),
         groups=groups,
         public_key=row.public_key,
@@ -125,7 +128,8 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
         baseline=row.baseline,
         one_off=row.one_off,
         closed_early=row.closed_early,
-        void_reason=row.void_reason,
+        void_reason=VoidReason(row.void_reason) if row.void_reason else None,
+        void_words=row.void_words,
         extended_days=row.extended_days,
         co_keys=tuple(CoKey(key["name"], bytes.fromhex(key["public"])) for key in row.co_keys),
         key_missing_since=row.key_missing_since,
@@ -136,11 +140,13 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
     )
 
 
-def store_groups(wave_id: str, groups: Sequence[ReportingGroup]) -> None:
-    """Keeps the frozen partition of a wave."""
+def store_groups(wave_id: WaveId, groups: Sequence[ReportingGroup]) -> None:
+    """Inside the caller's transaction: stores the frozen partition of a wave."""
     for group in groups:
-        db.session.add(
-            WaveGroupRow(
-                wave_id=wave_id, name=group.name, invited=group.invited, members=list(group.members)
-            )
+        row = WaveGroupRow(
+            wave_id=wave_id,
+            name=group.name,
+            invited=group.invited,
+            members=list(group.members),
         )
+        db.session.add(row)

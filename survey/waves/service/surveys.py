@@ -11,11 +11,13 @@ from survey.database import transaction
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id, slug
 from survey.providers.service import find_provider
+from survey.questionnaires.rules import QuestionId, QuestionnaireSlug
 from survey.questionnaires.service import find_questionnaire
 from survey.waves.rules import checks, surveys, waves
+from survey.waves.rules.ids import SurveyId, SurveySlug
 from survey.waves.rules.recurrence import Rule
 from survey.waves.rules.surveys import Survey
-from survey.waves.rules.waves import Target, Wave, WaveState
+from survey.waves.rules.waves import Target, VoidReason, Wave, WaveState
 from survey.waves.service.planning import plan_row
 from survey.waves.service.rows import locked_survey_row, survey_of, survey_row, targets_of, wave_of
 from survey.waves.tables import SurveyRow, WaveRow
@@ -39,7 +41,7 @@ class SurveyPlan:
 
 
 def store_survey(plan: SurveyPlan) -> tuple[Survey, Wave]:
-    """Records a survey and plans its first wave; refuses what could never run, all faults at once."""
+    """Adds a survey and plans its first wave; refuses what could never run, all faults at once."""
     name = " ".join(plan.name.split())
     _check_all(
         lambda: _check_name(name),
@@ -51,21 +53,21 @@ def store_survey(plan: SurveyPlan) -> tuple[Survey, Wave]:
         lambda: _check_questions(plan.questionnaire),
         lambda: find_provider(plan.provider),
     )
-    owner = find_provider(plan.provider)
+    provider = find_provider(plan.provider)
+    own_slug = SurveySlug(slug(name))
+    query = select(SurveyRow.id).where((SurveyRow.slug == own_slug) | (SurveyRow.name == name))
     with transaction() as session:
-        if session.scalar(
-            select(SurveyRow.id).where((SurveyRow.slug == slug(name)) | (SurveyRow.name == name))
-        ):
+        if session.scalar(query):
             raise Refused(
                 "survey-name-taken",
                 f"There is a survey named {name} already. Give this one another name.",
             )
         row = SurveyRow(
-            id=random_id(),
-            slug=slug(name),
+            id=SurveyId(random_id()),
+            slug=own_slug,
             name=name,
-            provider_id=owner.id,
-            questionnaire=plan.questionnaire,
+            provider_id=provider.id,
+            questionnaire=QuestionnaireSlug(plan.questionnaire),
             cadence=str(surveys.read_cadence(plan.cadence)),
             opens=plan.opens,
             days=plan.days,
@@ -80,40 +82,47 @@ def store_survey(plan: SurveyPlan) -> tuple[Survey, Wave]:
         session.flush()
         closes = plan.closes or waves.closing_time(plan.opens, plan.days)
         first = plan_row(row, surveys.period_key(survey_of(row), 0), plan.opens, closes)
-        record(
-            "survey planned", {"survey": row.slug, "provider": owner.name, "first wave": first.slug}
-        )
+        facts = {"survey": row.slug, "provider": provider.name, "first wave": first.slug}
+        record("survey planned", facts)
         return survey_of(row), wave_of(first)
 
 
 def pause_survey(name: str, *, actor: str | None = None) -> Survey:
-    """Lets no further wave open until the survey is taken up again; an open one runs to its close."""
+    """Lets no further wave open until the survey is resumed; an open one runs to its close."""
     return _change_survey(name, "paused", "survey paused", actor)
 
 
 def resume_survey(name: str, *, actor: str | None = None) -> Survey:
-    """Takes a paused survey up again; what it missed meanwhile is caught up with as after any time away."""
+    """Takes a paused survey up again; what it missed is caught up with as after any outage."""
     return _change_survey(name, "active", "survey resumed", actor)
 
 
 def end_survey(name: str, *, actor: str | None = None) -> Survey:
-    """The same as pausing, for good: planned waves are given up, an open one runs to its close, the record stays."""
+    """Ends a survey for good.
+
+    Planned waves are given up, an open one runs to its close, the record stays.
+    """
     return _change_survey(name, "ended", "survey ended", actor)
 
 
-def _change_survey(name: str, to: str, deed: str, actor: str | None) -> Survey:
+def _change_survey(name: str, to: str, action: str, actor: str | None) -> Survey:
+    """Brings a survey into the state `to`; `action` is the audit log's word for it."""
     with transaction() as session:
         row = locked_survey_row(name)
         checks.check_state_change(survey_of(row), to)
         row.state = to
-        record(deed, {"survey": row.slug}, actor)
+        record(action, {"survey": row.slug}, actor)
         if to == "ended":
-            ours = (WaveRow.survey_id == row.id, WaveRow.state == WaveState.PLANNED.value)
-            session.execute(
-                update(WaveRow)
-                .where(*ours)
-                .values(state=WaveState.VOID.value, void_reason=waves.ENDED)
+            planned = update(WaveRow).where(
+                WaveRow.survey_id == row.id,
+                WaveRow.state == WaveState.PLANNED.value,
             )
+            given_up = {
+                "state": WaveState.VOID.value,
+                "void_reason": VoidReason.SURVEY_ENDED.value,
+                "void_words": waves.SURVEY_WAS_ENDED,
+            }
+            session.execute(planned.values(given_up))
         session.flush()
         return survey_of(row)
 
@@ -122,34 +131,35 @@ def set_target(survey_name: str, question: str, target: Target) -> None:
     """Sets what a question is held to, for the waves not yet opened."""
     with transaction():
         row = survey_row(survey_name)
-        known = [q.id for q in find_questionnaire(row.questionnaire).questions if q.scale.top]
-        if question not in known:
+        questionnaire = find_questionnaire(row.questionnaire)
+        may_have_target = [asked.id for asked in questionnaire.questions if asked.scale.top]
+        if question not in may_have_target:
             raise NotFound(
                 "question",
                 f"{question} is not a question of this survey that can have a target. It has:"
-                f" {', '.join(known)}",
+                f" {', '.join(may_have_target)}",
             )
         row.targets = {**row.targets, question: asdict(target)}
         record("target set", {"survey": row.slug, "question": question, **asdict(target)})
 
 
-def list_targets(survey_name: str) -> dict[str, Target]:
+def list_targets(survey_name: str) -> dict[QuestionId, Target]:
     """The targets that the next wave will freeze."""
     return targets_of(survey_row(survey_name).targets)
 
 
 def _check_all(*checks: Callable[[], object]) -> None:
-    """Refuses everything that is wrong at once, in the words of each check."""
+    """Runs all checks; refuses everything that is wrong at once, in the words of each check."""
     refused: list[Refused] = []
     for check in checks:
         try:
             check()
-        except Refused as fault:
-            refused.append(fault)
+        except Refused as refusal:
+            refused.append(refusal)
     if len(refused) == 1:
         raise refused[0]
     if refused:
-        lines = tuple(line for one in refused for line in one.details or (one.sentence,))
+        lines = tuple(line for fault in refused for line in fault.details or (fault.sentence,))
         raise Refused("survey-not-planned", "The survey was not planned.", details=lines)
 
 
@@ -185,17 +195,17 @@ def _check_dates(plan: SurveyPlan) -> None:
 
 def _check_cadence(plan: SurveyPlan) -> None:
     cadence = surveys.read_cadence(plan.cadence)
-    if (
-        isinstance(cadence, Rule)
-        and checks.is_zone(plan.timezone)
-        and checks.FIRST_YEAR <= plan.opens.year <= checks.LAST_YEAR
-    ):
+    if not isinstance(cadence, Rule):
+        return
+    # A rule is looked at only where its zone and its year are possible; other checks refuse those.
+    year_is_possible = checks.FIRST_YEAR <= plan.opens.year <= checks.LAST_YEAR
+    if checks.is_zone(plan.timezone) and year_is_possible:
         cadence.check(plan.opens, plan.timezone, plan.days)
 
 
-def _check_questions(name: str) -> None:
-    if find_questionnaire(name).scale_questions < 1:
+def _check_questions(slug: str) -> None:
+    if find_questionnaire(slug).scale_questions < 1:
         raise Refused(
             "questionnaire-without-scores",
-            f"The questionnaire {name} has no question that can be scored. Choose another.",
+            f"The questionnaire {slug} has no question that can be scored. Choose another.",
         )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from survey.database import db, transaction
-from survey.waves.rules import thirds as rounds
+from survey.waves.rules import thirds as rules
+from survey.waves.rules.ids import SurveyId, SurveySlug
 from survey.waves.rules.waves import Wave, WaveState
 from survey.waves.service.planning import has_period, plan_row
 from survey.waves.service.reading import list_surveys, list_waves
@@ -13,81 +14,88 @@ from survey.waves.service.rows import store_groups, wave_of
 from survey.waves.tables import SurveyRow, WaveRow
 
 
-def thirds_of(item: Wave) -> tuple[Wave, ...]:
-    """The thirds of the quarter that a third or a pool belongs to, in order; none for a wave that asks everybody."""
-    if item.quarter is None:
+def thirds_of(wave: Wave) -> tuple[Wave, ...]:
+    """The thirds of the quarter that a third or a pool belongs to, in order.
+
+    None for a wave that asks everybody.
+    """
+    if wave.quarter is None:
         return ()
     query = select(WaveRow).where(
-        WaveRow.survey_id == item.survey_id,
-        WaveRow.quarter == item.quarter,
+        WaveRow.survey_id == wave.survey_id,
+        WaveRow.quarter == wave.quarter,
         WaveRow.third.is_not(None),
     )
     return tuple(wave_of(row) for row in db.session.scalars(query.order_by(WaveRow.third)))
 
 
-def pool_of(item: Wave) -> Wave | None:
+def pool_of(wave: Wave) -> Wave | None:
     """The result of the quarter that a third belongs to, once there is one."""
+    if wave.quarter is None:
+        return None
     query = select(WaveRow).where(
-        WaveRow.survey_id == item.survey_id,
-        WaveRow.quarter == item.quarter,
+        WaveRow.survey_id == wave.survey_id,
+        WaveRow.quarter == wave.quarter,
         WaveRow.third.is_(None),
     )
-    row = db.session.scalar(query) if item.quarter else None
+    row = db.session.scalar(query)
     return wave_of(row) if row else None
 
 
 def due_to_pool() -> tuple[tuple[Wave, ...], ...]:
-    """The thirds of each quarter of which no more will come and some were counted, where they have not been added up yet."""
-    found = []
-    for plan in list_surveys():
-        ours = list_waves(plan.slug)
-        pooled = {item.quarter for item in ours if item.is_pool}
-        due = rounds.completed_quarters(
-            [item for item in ours if item.is_third], is_ended=plan.state == "ended"
-        )
-        found += [thirds for thirds in due if thirds[0].quarter not in pooled]
-    return tuple(found)
+    """The quarters that are complete and have not been added up yet, each as its thirds.
+
+    No third of them is still to come, and some were counted.
+    """
+    due: list[tuple[Wave, ...]] = []
+    for survey in list_surveys():
+        waves = list_waves(survey.slug)
+        pooled_quarters = {wave.quarter for wave in waves if wave.is_pool}
+        thirds = [wave for wave in waves if wave.is_third]
+        completed = rules.completed_quarters(thirds, is_ended=survey.state == "ended")
+        due += [quarter for quarter in completed if quarter[0].quarter not in pooled_quarters]
+    return tuple(due)
 
 
 def add_pool(thirds: Sequence[Wave]) -> Wave | None:
-    """Inside the transaction that adds up a quarter: the wave that its result belongs to; None when somebody was faster."""
-    first, counted = thirds[0], [item for item in thirds if item.is_published]
+    """Inside the transaction that adds up a quarter: adds the wave that its result belongs to.
+
+    None when another process was faster.
+    """
+    first = thirds[0]
+    opened = [third for third in thirds if third.questionnaire_version]
+    counted = [third for third in thirds if third.is_published]
     with transaction() as session:
         session.execute(
             select(SurveyRow.id).where(SurveyRow.id == first.survey_id).with_for_update()
         )
         if pool_of(first):
             return None
-        row, terms = (
-            session.get_one(SurveyRow, first.survey_id),
-            session.get_one(WaveRow, counted[0].id),
-        )
-        period, closes = (
-            str(first.quarter),
-            max(item.closes for item in thirds if item.questionnaire_version),
-        )
-        while session.scalar(
-            select(WaveRow.id).where(
-                (WaveRow.slug == f"{row.slug}-{period}") | has_period(row.id, period)
-            )
-        ):
-            period += "-thirds"  # an imported wave holds the name
-        pool = plan_row(
-            row,
-            period,
-            min(item.opens for item in thirds if item.questionnaire_version),
-            closes,
-            one_off=True,
-        )
-        pool.one_off, pool.quarter, pool.state = False, first.quarter, WaveState.COUNTED.value
+        survey = session.get_one(SurveyRow, first.survey_id)
+        period = _free_period(survey.id, survey.slug, str(first.quarter))
+        opens = min(third.opens for third in opened)
+        closes = max(third.closes for third in opened)
+        pool = plan_row(survey, period, opens, closes, one_off=True)
+        pool.one_off, pool.quarter = False, first.quarter
+        pool.state = WaveState.COUNTED.value
+        terms = session.get_one(WaveRow, counted[0].id)
         pool.timezone, pool.audience = terms.timezone, terms.audience
         pool.questionnaire_version, pool.targets = terms.questionnaire_version, terms.targets
-        pool.k_group, pool.k_comment = terms.k_group, terms.k_comment
-        pool.baseline = all(item.baseline for item in counted)
-        pool.closed_early = (
-            "; ".join(item.closed_early for item in counted if item.closed_early) or None
-        )
-        store_groups(pool.id, [rounds.group_of_everybody(thirds)])
+        pool.minimum_group, pool.minimum_detail = terms.minimum_group, terms.minimum_detail
+        pool.baseline = all(third.baseline for third in counted)
+        reasons = [third.closed_early for third in counted if third.closed_early]
+        pool.closed_early = "; ".join(reasons) or None
+        store_groups(pool.id, [rules.group_of_everybody(thirds)])
         session.flush()
         session.refresh(pool)
         return wave_of(pool)
+
+
+def _free_period(survey_id: SurveyId, survey_slug: SurveySlug, quarter: str) -> str:
+    """The period of a quarter's result: the quarter, or more where an imported wave holds that."""
+    period = quarter
+    while True:
+        is_taken = (WaveRow.slug == f"{survey_slug}-{period}") | has_period(survey_id, period)
+        if db.session.scalar(select(WaveRow.id).where(is_taken)) is None:
+            return period
+        period += "-thirds"

@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survey.findings.words.rules import wording
-from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
+from survey.questionnaires.rules import OVERALL_DIMENSION, Question, Questionnaire, ScaleKind
 from survey.responses.rules import score_table
 from survey.statistics.drivers import key_drivers
 from survey.statistics.suppression import DRIVERS_FROM
-
-OVERALL = "overall"
 
 Table = NDArray[np.int64]
 
@@ -23,10 +21,9 @@ def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> dict[s
     Whole answers are needed: while fewer than 100 people have answered all questions, the one that most left out is left out too.
     """
     asked = [question for question in questionnaire.questions if question.scale.codes]
-    outcome = next(
-        (q for q in asked if q.dimension == OVERALL and q.scale.kind is ScaleKind.ORDINAL), None
-    )
-    predictors = [q for q in asked if q.dimension != OVERALL and q.scale.kind is ScaleKind.ORDINAL]
+    ordinal = [question for question in asked if question.scale.kind is ScaleKind.ORDINAL]
+    outcome = next((q for q in ordinal if q.dimension == OVERALL_DIMENSION), None)
+    predictors = [q for q in ordinal if q.dimension != OVERALL_DIMENSION]
     if outcome is None or len(predictors) < 2:
         return None
     whole, kept = (

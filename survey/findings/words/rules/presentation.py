@@ -22,6 +22,7 @@ from survey.findings.words.rules.view_model import (
 )
 from survey.findings.words.rules.wording import named_date
 from survey.kernel.plurals import how_many
+from survey.questionnaires.rules import QuestionRole, role_of_question
 from survey.waves.rules.waves import named_period
 
 __all__ = ["Presentation", "named_date", "present_document"]
@@ -40,7 +41,12 @@ def present_document(
     judged = [m for m in shares if m.get("verdict")]
     verdicts = [m["verdict"] for m in judged]
     overall = next(
-        (m for m in company if m["question"] == "OVR1" and m["statistic"] in SHARES), None
+        (
+            m
+            for m in company
+            if role_of_question(m["question"]) is QuestionRole.OVERALL and m["statistic"] in SHARES
+        ),
+        None,
     )
     followed = overall or next((m for m in company if m["statistic"] in SHARES), None)
     distributions = tuple(

@@ -1,4 +1,4 @@
-"""The wave key's private half: one file per wave, outside the database, destroyed after counting."""
+"""The private halves of wave keys: one file a wave, outside the database, gone after counting."""
 
 from pathlib import Path
 
@@ -6,12 +6,16 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from survey.kernel import files
 from survey.kernel.errors import Refused
+from survey.waves.rules.ids import WaveId
 
 _LENGTH = 32
 
 
-def make_key(folder: Path | None, wave_id: str) -> bytes:
-    """Makes the wave's key, or takes the one that an interrupted launch left; returns the private half (32 octets)."""
+def make_key(folder: Path | None, wave_id: WaveId) -> bytes:
+    """Makes the wave's key, or takes the one that an interrupted launch left.
+
+    Returns the private half (32 octets).
+    """
     path = _path(folder, wave_id)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -26,12 +30,12 @@ def make_key(folder: Path | None, wave_id: str) -> bytes:
 
 
 def wave_public_key(private: bytes) -> bytes:
-    """The half that seals (32 octets)."""
+    """The public half (32 octets), to which ballots are sealed."""
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
-def load_key(folder: Path | None, wave_id: str) -> bytes:
-    """The private half; refuses with what to do when the file is gone or damaged."""
+def load_key(folder: Path | None, wave_id: WaveId) -> bytes:
+    """The private half (32 octets); refuses with what to do when the file is gone or damaged."""
     path = _path(folder, wave_id)
     try:
         private = path.read_bytes()
@@ -53,12 +57,12 @@ def load_key(folder: Path | None, wave_id: str) -> bytes:
     return private
 
 
-def has_key(folder: Path | None, wave_id: str) -> bool:
+def has_key(folder: Path | None, wave_id: WaveId) -> bool:
     """Whether the key file is there."""
     return folder is not None and _path(folder, wave_id).exists()
 
 
-def restore_key(folder: Path | None, wave_id: str, private: bytes) -> None:
+def restore_key(folder: Path | None, wave_id: WaveId, private: bytes) -> None:
     """Puts a key that was lost, damaged or mixed up back in its place, whole or not at all."""
     path = _path(folder, wave_id)
     try:
@@ -72,7 +76,7 @@ def restore_key(folder: Path | None, wave_id: str, private: bytes) -> None:
         ) from error
 
 
-def destroy_key(folder: Path | None, wave_id: str) -> None:
+def destroy_key(folder: Path | None, wave_id: WaveId) -> None:
     """Overwrites, syncs and removes the key file; harmless when it is gone already."""
     path = _path(folder, wave_id)
     try:
@@ -87,7 +91,7 @@ def destroy_key(folder: Path | None, wave_id: str) -> None:
         ) from error
 
 
-def _path(folder: Path | None, wave_id: str) -> Path:
+def _path(folder: Path | None, wave_id: WaveId) -> Path:
     if folder is None:
         raise Refused(
             "no-key-folder",

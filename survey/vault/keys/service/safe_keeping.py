@@ -1,4 +1,4 @@
-"""Looking after wave keys: a spare copy out and back, and the question whether each open wave's key is still there."""
+"""Looking after wave keys: spare copies out and back, and whether each open wave's key is there."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,109 +18,126 @@ from survey.waves.rules.waves import Wave, WaveState
 _LARGEST_COPY = 10_000
 
 
-def export_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str) -> Wave:
-    """Writes a spare copy of a wave's key under a passphrase, for its owner alone, and lists it in the audit log.
+def export_key(
+    typed: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str
+) -> Wave:
+    """Writes a spare copy of a wave's key under a passphrase, and lists it in the audit log.
 
-    For a planned wave the key is made now and used when the wave opens, so that the copy can be in safety before any mail goes out.
+    `typed` names the wave as `find_wave` takes it; its owner alone may read `file`. For a planned
+    wave the key is made now and used when the wave opens, so that the copy can be in safety before
+    any mail goes out.
     """
-    item = waves.find_wave(name)
-    if item.state in ENDED:
+    wave = waves.find_wave(typed)
+    if wave.state in ENDED:
         raise Refused(
             "key-destroyed",
-            f"{item.slug} is {item.state}: its key is destroyed, and nothing needs it any more.",
+            f"{wave.slug} is {wave.state}: its key is destroyed, and nothing needs it any more.",
         )
-    if item.state is not WaveState.PLANNED and (fault := key_fault(item, key_dir)):
-        raise Refused(
-            "key-not-copied",
-            f"The key of {item.slug} cannot be copied. {fault}",
-            wave=item.slug,
-        )
-    private = (key_files.make_key if item.state is WaveState.PLANNED else key_files.load_key)(
-        key_dir, item.id
-    )
+    if wave.state is WaveState.PLANNED:
+        private = key_files.make_key(key_dir, wave.id)
+    else:
+        private = _usable_key(wave, key_dir)
     if key_dir is not None and file.resolve().is_relative_to(key_dir.resolve()):
         raise Refused(
             "copy-in-key-folder",
             f"{file} lies in the key folder, so one accident would take both. Nothing was written."
             " Choose a place on another disk.",
         )
-    content = lock_with_passphrase(private, passphrase, _purpose(item))
+    content = lock_with_passphrase(private, passphrase, _purpose(wave))
+    facts = {"wave": wave.slug, "file": str(file.resolve()), "key": _fingerprint_of(private)}
     with transaction():
-        record(
-            EXPORTED,
-            {
-                "wave": item.slug,
-                "file": str(file.resolve()),
-                "key": fingerprint(key_files.wave_public_key(private)),
-            },
-            actor,
-        )
+        record(EXPORTED, facts, actor)
         write_new(file, content, advice="Nothing was exported. Choose another name or place.")
-    return item
+    return wave
 
 
-def import_key(name: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str) -> Wave:
-    """Puts a wave's key back from its spare copy; its probe is opened with it before anything is written. Answers are taken at once."""
-    item = waves.find_wave(name)
-    if item.state is WaveState.PLANNED:
+def import_key(
+    typed: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str
+) -> Wave:
+    """Puts a wave's key back from its spare copy, so that answers are taken again at once.
+
+    The wave's probe is opened with the key before anything is written.
+    """
+    wave = waves.find_wave(typed)
+    if wave.state is WaveState.PLANNED:
         raise Refused(
             "key-not-used-yet",
-            f"{item.slug} is not open yet, so nothing is sealed to its key. Opening makes a key by"
+            f"{wave.slug} is not open yet, so nothing is sealed to its key. Opening makes a key by"
             " itself.",
         )
-    if item.state in ENDED:
+    if wave.state in ENDED:
         raise Refused(
             "key-not-needed",
-            f"{item.slug} is {item.state}: nothing needs its key any more. Destroy this copy.",
+            f"{wave.slug} is {wave.state}: nothing needs its key any more. Destroy this copy.",
         )
-    private = unlock_with_passphrase(_content(file), passphrase, _purpose(item))
-    if not sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b""):
+    private = unlock_with_passphrase(_content(file), passphrase, _purpose(wave))
+    if not _opens_probe(private, wave):
         raise Refused(
             "copy-of-other-key",
-            f"The key in {file} does not open what was sealed for {item.slug}. Nothing was changed."
+            f"The key in {file} does not open what was sealed for {wave.slug}. Nothing was changed."
             " Take another copy.",
         )
-    key_files.restore_key(key_dir, item.id, private)
+    key_files.restore_key(key_dir, wave.id, private)
     with transaction():
-        waves.note_missing_key(item, None)
-        record(
-            "key imported",
-            {"wave": item.slug, "key": fingerprint(key_files.wave_public_key(private))},
-            actor,
-        )
-    return waves.find_wave(name)
+        waves.note_missing_key(wave, None)
+        record("key imported", {"wave": wave.slug, "key": _fingerprint_of(private)}, actor)
+    return waves.find_wave(typed)
 
 
-def key_fault(item: Wave, key_dir: Path | None) -> str | None:
+def key_fault(wave: Wave, key_dir: Path | None) -> str | None:
     """Why this wave's answers could not be opened now; None when its key opens its probe."""
     try:
-        private = key_files.load_key(key_dir, item.id)
+        private = key_files.load_key(key_dir, wave.id)
     except Refused:
         if key_dir is None:
             raise
         return f"It is not in {key_dir}, cannot be read, or is damaged."
-    return (
-        None
-        if sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b"")
-        else f"The file in {key_dir} is another key."
-    )
+    if not _opens_probe(private, wave):
+        return f"The file in {key_dir} is another key."
+    return None
 
 
-def probe_key(item: Wave, key_dir: Path | None, moment: datetime, *, actor: str) -> str | None:
-    """Opens an open wave's probe; without its key no answer is taken from now on, with it they are again. Gives the alarm, if any."""
-    fault = key_fault(item, key_dir)
-    said = f"ALARM: the key of {item.slug} cannot be read, so no answer is taken. {fault}"
-    alarm = said if fault else None
-    if (fault is None) is (item.key_missing_since is None):
+def probe_key(wave: Wave, key_dir: Path | None, now: datetime, *, actor: str) -> str | None:
+    """Looks whether an open wave's key is there and opens its probe; gives the alarm, if any.
+
+    Without the key no answer is taken from now on, with it they are taken again.
+    """
+    fault = key_fault(wave, key_dir)
+    alarm = None
+    if fault:
+        alarm = f"ALARM: the key of {wave.slug} cannot be read, so no answer is taken. {fault}"
+    was_missing = wave.key_missing_since is not None
+    if was_missing == (fault is not None):
         return alarm
     with transaction():
-        if waves.note_missing_key(item, moment if fault else None):
-            record("key missing" if fault else "key found", {"wave": item.slug}, actor)
+        if waves.note_missing_key(wave, now if fault else None):
+            record("key missing" if fault else "key found", {"wave": wave.slug}, actor)
     return alarm
 
 
-def _purpose(item: Wave) -> str:
-    return f"key of the wave {item.slug}"
+def _usable_key(wave: Wave, key_dir: Path | None) -> bytes:
+    """The private half of a wave's key; refuses one that is missing or opens nothing."""
+    if fault := key_fault(wave, key_dir):
+        raise Refused(
+            "key-not-copied",
+            f"The key of {wave.slug} cannot be copied. {fault}",
+            wave=wave.slug,
+        )
+    return key_files.load_key(key_dir, wave.id)
+
+
+def _opens_probe(private: bytes, wave: Wave) -> bool:
+    return sealing.opens_probe(private, wave.id, waves.probe_of(wave.id) or b"")
+
+
+def _fingerprint_of(private: bytes) -> str:
+    """The fingerprint of the public half."""
+    return fingerprint(key_files.wave_public_key(private))
+
+
+def _purpose(wave: Wave) -> str:
+    """What a spare copy says that it is; one of another wave is refused."""
+    return f"key of the wave {wave.slug}"
 
 
 def _content(file: Path) -> bytes:
