@@ -17,7 +17,7 @@ from scipy.stats import false_discovery_control, norm
 
 from survey.findings.document.rules.comparisons import changes_in_words, mix_changed
 from survey.findings.document.rules.compute import compute_document
-from survey.findings.rules import EarlierWave, Evidence
+from survey.findings.document.rules.evidence import EarlierWave, Evidence
 from survey.findings.service.documents import find_findings
 from survey.providers.service import add_provider
 from survey.questionnaires.rules import Questionnaire, numeric_scale

@@ -11,8 +11,8 @@ from flask import Flask
 
 from survey.findings.document.rules import cells
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.evidence import EarlierWave, Evidence, Withholding
 from survey.findings.document.rules.publication import find_leaks, hide_further, publication_faults
-from survey.findings.rules import EarlierWave, Evidence, Withholding
 from survey.findings.service import sharing
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import check_publication, share_findings, sharing_recipients

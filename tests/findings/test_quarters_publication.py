@@ -11,9 +11,9 @@ import pytest
 
 from survey.findings.document.rules import pooling
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.evidence import Evidence, Third
 from survey.findings.document.rules.pooling import pool_thirds_cells
 from survey.findings.document.rules.publication import find_leaks, publication_faults
-from survey.findings.rules import Evidence, Third
 from survey.findings.words.rules.wording import HIDDEN, TOO_WIDE
 from survey.questionnaires.rules import Question
 from survey.responses.rules import CellCounts, PublishedGroup, Tally

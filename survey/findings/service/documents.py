@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import select
 
@@ -10,9 +9,11 @@ from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.findings.document.rules.comparisons import YEAR
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.document import FindingsDocument
+from survey.findings.document.rules.evidence import EarlierWave, Evidence, Third, Withholding
 from survey.findings.document.rules.pooling import pool_thirds_cells
 from survey.findings.document.rules.publication import find_leaks, hide_further
-from survey.findings.rules import EarlierWave, Evidence, Findings, Third, Withholding
+from survey.findings.rules import Findings
 from survey.findings.tables import FindingsRow
 from survey.kernel.errors import Refused
 from survey.providers.service import provider_by_id
@@ -87,7 +88,7 @@ def find_findings(name: str) -> Findings:
     return _findings(item, db.session.scalars(query.limit(1)).one())
 
 
-def earlier_findings(item: Wave) -> tuple[dict[str, Any], ...]:
+def earlier_findings(item: Wave) -> tuple[FindingsDocument, ...]:
     """The documents of the same survey's earlier published waves, oldest first."""
     return tuple(find_findings(w.slug).document for w in _before(item))
 
@@ -107,7 +108,7 @@ def comments_of(found: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _audited(
     item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence
-) -> dict[str, Any]:
+) -> FindingsDocument:
     """The document of a wave, with as much hidden on top of the rules as it takes to give nothing away."""
     provider, earlier, withheld = (
         provider_by_id(item.provider_id).name,
@@ -177,7 +178,7 @@ def _before(item: Wave) -> list[Wave]:
     ]
 
 
-def _counted_again(item: Wave, document: dict[str, Any]) -> Tally:
+def _counted_again(item: Wave, document: FindingsDocument) -> Tally:
     groups = [
         PublishedGroup(
             g["name"], tuple(g["members"]), g["invited"], g["answered"], tuple(g["departments"])
@@ -206,6 +207,6 @@ def _third(item: Wave) -> Third:
 
 
 def _findings(item: Wave, row: FindingsRow) -> Findings:
-    document = json.loads(row.document)
+    document: FindingsDocument = json.loads(row.document)
     document["wave"]["state"] = item.state.value
     return Findings(item, row.version, row.digest, document)

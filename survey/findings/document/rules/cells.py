@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from survey import statistics as st
+from survey.findings.document.rules.document import StatisticName
 from survey.findings.words.rules.wording import MOST_OR_ALL, ONE_OR_NONE
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.responses.rules import CellCounts, PublishedGroup
 from survey.statistics.suppression import hidden_cells, neighbouring_band
 
-LOST_TIME = "share_over_two_hours"
+LOST_TIME: Final = "share_over_two_hours"
 BANDED_BELOW = 10
 
 
@@ -18,7 +20,7 @@ BANDED_BELOW = 10
 class Statistic:
     """One figure of a question: how its scale's points are valued, and from how many answers it may be shown."""
 
-    name: str
+    name: StatisticName
     points: tuple[float, ...]
     minimum: int
 

@@ -1,11 +1,11 @@
 """Key drivers of a wave: which questions go together with the overall one, as an order without figures."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from survey.findings.document.rules.document import DriversBlock
 from survey.findings.words.rules import wording
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import score_table
@@ -17,7 +17,7 @@ OVERALL = "overall"
 Table = NDArray[np.int64]
 
 
-def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> dict[str, Any] | None:
+def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> DriversBlock | None:
     """The block of a findings document; None where the questionnaire asks nothing overall or nothing beside it.
 
     Whole answers are needed: while fewer than 100 people have answered all questions, the one that most left out is left out too.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from survey import statistics as st
-from survey.findings.rules import Withholding
+from survey.findings.document.rules.evidence import Withholding
 from survey.findings.words.rules.wording import TOO_WIDE
 from survey.statistics.differencing import Fact, Space
 from survey.waves.rules.waves import CONFIDENCE

@@ -7,10 +7,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
 
 from babel import Locale, UnknownLocaleError
 
+from survey.findings.document.rules.document import ThemesBlock
 from survey.findings.words.rules import wording
 from survey.statistics.suppression import shared_by_enough
 
@@ -38,7 +38,7 @@ _DULL = {
 _SAME = 0.8  # of a word's comments: then the pair it stands in says more
 
 
-def themes_block(comments: Iterable[str], language: str, names: frozenset[str]) -> dict[str, Any]:
+def themes_block(comments: Iterable[str], language: str, names: frozenset[str]) -> ThemesBlock:
     """The block of a findings document: up to eight themes, each a word or pair in its commonest form, with its number of comments.
 
     >>> themes_block(["The VPN drops", "vpn again", "Slow VPN", "VPN!", "my vpn"], "en", frozenset())["themes"]
