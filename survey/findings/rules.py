@@ -30,7 +30,7 @@ class Sharing:
     in random order, if they go along.
     """
 
-    id: str
+    id: SharingId
     findings: Findings
     contact_id: str
     shared_on: date

@@ -6,6 +6,7 @@ from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, ForeignKeyConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
+from survey.findings.rules import SharingId
 
 
 class FindingsRow(Base):
@@ -26,7 +27,7 @@ class SharingRow(Base):
     __table_args__ = (
         ForeignKeyConstraint(["wave_id", "version"], ["findings.wave_id", "findings.version"]),
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[SharingId] = mapped_column(Text, primary_key=True)
     wave_id: Mapped[str] = mapped_column(Text, index=True)
     version: Mapped[int] = mapped_column(Integer)
     contact_id: Mapped[str] = mapped_column(Text)
