@@ -23,6 +23,8 @@ from werkzeug.routing import Rule
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db
+from survey.findings.document.rules.compute import canonical_json
+from survey.findings.service import documents
 from tests.servers import postgres_server
 
 pytest_plugins = ["tests.speeds"]
@@ -184,6 +186,23 @@ def _built_once(
 
 
 Rule._compile_builder = _built_once(Rule._compile_builder)  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def published_form() -> Iterator[None]:
+    """Holds every findings document that a test freezes to docs/findings.schema.json."""
+
+    def checked(document: Mapping[str, Any]) -> str:
+        from tests.findings.schema import check_stored
+
+        check_stored(made := canonical_json(document))
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "canonical_json", checked)
+        yield
+
+
 QUICK = {
     "argon2__time_cost": 1,
     "argon2__memory_cost": 64,

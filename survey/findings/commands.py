@@ -1,6 +1,7 @@
 """Findings on the command line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def share(wave: str, audience: str, *, dry_run: bool, **extra: bool) -> None:  #
     )
 
 
-def _line(measure: dict[str, Any]) -> str:
+def _line(measure: Mapping[str, Any]) -> str:
     head = f"{measure['question']:<12} {measure['statistic']:<6}"
     if not measure["shown"]:
         return f"{head} {measure['words']}"

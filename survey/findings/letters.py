@@ -15,40 +15,44 @@ from survey.providers.rules import Contact, Provider
 SHORTER = "Leave out the groups, or hold back some comments."
 
 
-def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Config) -> Letter:
-    """One page for the provider: the frozen document, a date to answer by, and groups and comments only as the sharing holds them."""
-    document = shared.findings.document
+def findings_letter(
+    sharing: Sharing, provider: Provider, contact: Contact, config: Config
+) -> Letter:
+    """The findings mail to one contact: the frozen document on a page, and a date to answer by.
+
+    Groups and comments stand in it only as the sharing holds them.
+    """
+    document = sharing.findings.document
     client = find_organisation(config.mail_from)
-    shown = present_document(document)
-    facts = {
-        "shown": shown,
+    presentation = present_document(document)
+    content = {
+        "shown": presentation,
         "client": client.name,
         "response": wording.response_rate(document),
         "opened": named_date(document["wave"]["opened"]),
         "closed": named_date(document["wave"]["closed"]),
         "how": f"{config.base_url}/how-we-count",
-        "reply_by": named_date(shared.reply_by.isoformat()),
-        "asks": [measure for measure in shown.measures if measure.look == "misses"],
+        "reply_by": named_date(sharing.reply_by.isoformat()),
+        "asks": [measure for measure in presentation.measures if measure.look == "misses"],
         "contact": client.contact_name,
         "provider": provider,
-        "version": shared.findings.version,
-        "digest": shared.findings.digest.removeprefix("sha256:")[:16],
+        "version": sharing.findings.version,
+        "digest": sharing.findings.digest.removeprefix("sha256:")[:16],
         "cells": range_cells,
-        "groups": shared.groups,
-        "comments": shared.comments,
+        "groups": sharing.groups,
+        "comments": sharing.comments,
     }
     return Letter(
-        to_name=to.name,
-        to_address=to.address,
-        subject=render_template("findings/letters/findings.subject.txt", **facts).strip()[:200],
-        text=render_template("findings/letters/findings.txt", **facts),
-        html=inline_styles(render_template("findings/letters/findings.html", **facts)),
+        to_name=contact.name,
+        to_address=contact.address,
+        subject=render_template("findings/letters/findings.subject.txt", **content).strip()[:200],
+        text=render_template("findings/letters/findings.txt", **content),
+        html=inline_styles(render_template("findings/letters/findings.html", **content)),
         reply_to=client.contact_email,
     )
 
 
-def check_findings_length(shared: Sharing, provider: Provider, to: Contact) -> None:
+def check_findings_length(sharing: Sharing, provider: Provider, contact: Contact) -> None:
     """Refuses a mail that would be cut off on its way."""
-    letter.check_length(
-        findings_letter(shared, provider, to, current_app.config["CANDOUR"]), SHORTER
-    )
+    config = current_app.config["CANDOUR"]
+    letter.check_length(findings_letter(sharing, provider, contact, config), SHORTER)

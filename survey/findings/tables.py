@@ -6,6 +6,8 @@ from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, ForeignKeyConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
+from survey.findings.rules import SharingId
+from survey.waves.rules.ids import WaveId
 
 
 class FindingsRow(Base):
@@ -13,7 +15,7 @@ class FindingsRow(Base):
 
     __tablename__ = "findings"
     __table_args__ = (CheckConstraint("version >= 1", name="version"),)
-    wave_id: Mapped[str] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    wave_id: Mapped[WaveId] = mapped_column(ForeignKey("wave.id"), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     digest: Mapped[str] = mapped_column(Text, unique=True)
     document: Mapped[str] = mapped_column(Text)
@@ -26,8 +28,8 @@ class SharingRow(Base):
     __table_args__ = (
         ForeignKeyConstraint(["wave_id", "version"], ["findings.wave_id", "findings.version"]),
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    wave_id: Mapped[str] = mapped_column(Text, index=True)
+    id: Mapped[SharingId] = mapped_column(Text, primary_key=True)
+    wave_id: Mapped[WaveId] = mapped_column(Text, index=True)
     version: Mapped[int] = mapped_column(Integer)
     contact_id: Mapped[str] = mapped_column(Text)
     shared_on: Mapped[date] = mapped_column(Date)
@@ -40,5 +42,5 @@ class ImportRow(Base):
     """The digest of an imported file, so that the same history is not taken twice."""
 
     __tablename__ = "history_import"
-    wave_id: Mapped[str] = mapped_column(ForeignKey("wave.id"), primary_key=True)
+    wave_id: Mapped[WaveId] = mapped_column(ForeignKey("wave.id"), primary_key=True)
     digest: Mapped[str] = mapped_column(Text, unique=True)

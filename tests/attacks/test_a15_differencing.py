@@ -18,8 +18,8 @@ from survey.findings.document.rules import cells as product_cells
 from survey.findings.document.rules import compute as product_compute
 from survey.findings.document.rules.cells import GroupCells, Statistic, statistics_of
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.evidence import EarlierWave, Evidence
 from survey.findings.document.rules.publication import publication_faults, published_tables
-from survey.findings.rules import EarlierWave, Evidence
 from survey.findings.words.rules.wording import FROM_TEN, HIDDEN, MOST_OR_ALL, ONE_OR_NONE
 from survey.questionnaires.rules import Question, Questionnaire, Scale, ScaleKind
 from survey.responses.rules import CellCounts, PublishedGroup, Tally

@@ -1,4 +1,7 @@
-"""A counted company with everything that must be hidden: a small cell, a merged group, unanimous answers, a silent question."""
+"""A counted company with everything that must be hidden.
+
+That is a small cell, a merged group, unanimous answers and a question that nobody answered.
+"""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -56,7 +59,10 @@ SWAPPED = {"RES1": ANSWERS["RES1"] | {"Finance": "4433xxx", "Legal": "51221x"}}
 
 
 def small_company(app: Flask, *, swapped: bool = False) -> Company:
-    """51 invited, 38 answered: Board's two answers are counted with Legal's; three answers of Finance to RES1 are hidden."""
+    """51 invited, 38 answered; Board's two answers are counted with Legal's.
+
+    Three answers of Finance to RES1 are hidden.
+    """
     if swapped:
         return new_small_company(app, swapped=True)
     return replace(kept(app, "small", lambda: new_small_company(app)), config=app.config["CANDOUR"])

@@ -1,4 +1,4 @@
-"""The worked example of monthly thirds: 61 people dealt into 20, 20 and 21, counted by the product."""
+"""The worked example of monthly thirds: 61 people, assigned as 20, 20 and 21, and counted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from tests.cast import OPENS, Company, answer, close_company, found_company
 
 DEPARTMENTS = {"Sales": 22, "Service": 20, "Warehouse": 12, "Legal": 7}
 THIRDS = "Desk"
-# Satisfied and answers of each third; 21 people are in the one that comes last here, whichever month that is.
+# Satisfied and answers of each third; the one that comes last here has 21 people, whichever month
+# that is.
 EXAMPLE = ((9, 13), (11, 14), (8, 12))
 WITH_A_VOID_THIRD = ((9, 13), (11, 14), (2, 4))
 
@@ -28,9 +29,9 @@ class Quarter:
 
     @property
     def pool(self) -> Wave:
-        found = waves.pool_of(self.thirds[0])
-        assert found
-        return found
+        pool = waves.pool_of(self.thirds[0])
+        assert pool
+        return pool
 
 
 def planned_thirds(
@@ -56,10 +57,10 @@ def planned_thirds(
     return first
 
 
-def opened(app: Flask, item: Wave) -> Company:
+def opened(app: Flask, planned: Wave) -> Company:
     """A wave, open, with a code for everybody in it."""
     config = app.config["CANDOUR"]
-    wave = open_wave(item.slug, item.opens_at, config.key_dir, actor="test")
+    wave = open_wave(planned.slug, planned.opens_at, config.key_dir, actor="test")
     codes = []
     for invitation, _ in invitations_of(wave.id):
         codes.append(draw_code())
@@ -70,36 +71,37 @@ def opened(app: Flask, item: Wave) -> Company:
 def answered(company: Company, satisfied: int, answers: int, comment: str = "") -> None:
     """So many answer, the first of them satisfied; all but one say how much time they lost."""
     for number, code in enumerate(company.codes[:answers]):
-        said = {
+        answers_given = {
             "OVR1": "4" if number < satisfied else str(1 + number % 3),
             "EFF2": str(1 + number % 6) if number else "",
         }
-        assert (
-            answer(
-                company, code, said | ({"OPN1": f"{comment}{number}"} if comment else {})
-            ).outcome.value
-            == "sent"
-        )
+        if comment:
+            answers_given["OPN1"] = f"{comment}{number}"
+        assert answer(company, code, answers_given).outcome.value == "sent"
 
 
 def next_planned() -> Wave:
     return next(
-        item for item in waves.list_waves(THIRDS) if item.state == "planned" and item.is_third
+        wave for wave in waves.list_waves(THIRDS) if wave.state == "planned" and wave.is_third
     )
 
 
 def counted_quarter(
     app: Flask, script: tuple[tuple[int, int], ...] = EXAMPLE, comment: str = ""
 ) -> Quarter:
-    """A whole quarter, each third opened, answered and counted in its month; the third of 21 people gets the script's last line."""
-    left, thirds = list(script[:-1]), []
+    """A whole quarter, each third opened, answered and counted in its month.
+
+    The third of 21 people gets the script's last line.
+    """
+    of_others, thirds = list(script[:-1]), []
     for month in range(3):
         company = opened(app, next_planned())
-        satisfied, answers = script[-1] if company.wave.invited == 21 else left.pop(0)
+        is_largest = company.wave.invited == 21
+        satisfied, answers = script[-1] if is_largest else of_others.pop(0)
         answered(company, satisfied, answers, f"{comment}{month}-" if comment else "")
         thirds.append(close_company(company))
     return Quarter(tuple(thirds))
 
 
-def a_day_later(item: Wave) -> datetime:
-    return item.closes_at + timedelta(days=1)
+def a_day_later(wave: Wave) -> datetime:
+    return wave.closes_at + timedelta(days=1)

@@ -1,4 +1,7 @@
-"""Changes and groups against the rest: equal to a computation written apart from the product, judged as one family."""
+"""Changes and groups against the rest, judged as one family.
+
+They equal a computation that is written apart from the product.
+"""
 
 import csv
 import io
@@ -17,7 +20,7 @@ from scipy.stats import false_discovery_control, norm
 
 from survey.findings.document.rules.comparisons import changes_in_words, mix_changed
 from survey.findings.document.rules.compute import compute_document
-from survey.findings.rules import EarlierWave, Evidence
+from survey.findings.document.rules.evidence import EarlierWave, Evidence
 from survey.findings.service.documents import find_findings
 from survey.providers.service import add_provider
 from survey.questionnaires.rules import Questionnaire, numeric_scale
@@ -34,8 +37,12 @@ Z = norm.ppf(0.975)
 
 
 def altered(rows: Rows) -> Rows:
-    """Half of Faculty 3 find better hours, a third of Faculty 6 are less content, and two in five of Faculty 5 do not answer."""
-    found = []
+    """The same answers, with three faculties changed.
+
+    Half of Faculty 3 find better hours, a third of Faculty 6 are less content, and two in five of
+    Faculty 5 do not answer.
+    """
+    rows_after = []
     for number, row in enumerate(rows):
         new = dict(row)
         if row["group"] == "Faculty 3" and number % 2:
@@ -43,14 +50,14 @@ def altered(rows: Rows) -> Rows:
         if row["group"] == "Faculty 6" and number % 3 == 0:
             new["overall"] = str(max(1, int(row["overall"]) - 2))
         if row["group"] != "Faculty 5" or number % 5 > 1:
-            found.append(new)
-    return found
+            rows_after.append(new)
+    return rows_after
 
 
-def shares(rows: Rows, item: str) -> dict[str, tuple[int, int]]:
+def shares(rows: Rows, question: str) -> dict[str, tuple[int, int]]:
     """(in the two best of seven, answers) by group."""
     by_group = {
-        group: [int(row[item]) for row in rows if row["group"] == group] for group in INVITED
+        group: [int(row[question]) for row in rows if row["group"] == group] for group in INVITED
     }
     return {group: (sum(v >= 6 for v in values), len(values)) for group, values in by_group.items()}
 
@@ -145,25 +152,25 @@ def test_real_answers_and_an_altered_wave_agree_with_a_computation_apart(
     q_values = dict(
         zip(
             right,
-            false_discovery_control([found["p_value"] for found in right.values()]),
+            false_discovery_control([differences["p_value"] for differences in right.values()]),
             strict=True,
         )
     )
-    found = dict(compared(find_findings("second").document))
-    assert set(found) == set(right)
+    differences = dict(compared(find_findings("second").document))
+    assert set(differences) == set(right)
     for place, numbers in right.items():
         expected = numbers | {"q_value": q_values[place]}
-        assert {key: found[place][key] for key in expected} == pytest.approx(
+        assert {key: differences[place][key] for key in expected} == pytest.approx(
             expected, rel=1e-6, abs=1e-9
         ), place
         clear = q_values[place] <= 0.05
-        assert found[place]["direction"] == (
+        assert differences[place]["direction"] == (
             "unclear" if not clear else "up" if numbers["estimate"] > 0 else "down"
         )
-        assert found[place]["verdict"].startswith("clear" if clear else "no clear")
-    assert {found[item, None]["since"] for item in ITEMS} == {"first"}
-    assert found["hours", None]["direction"] == "up"
-    assert found["overall", None]["direction"] == "down"
+        assert differences[place]["verdict"].startswith("clear" if clear else "no clear")
+    assert {differences[item, None]["since"] for item in ITEMS} == {"first"}
+    assert differences["hours", None]["direction"] == "up"
+    assert differences["overall", None]["direction"] == "down"
     assert (
         find_findings("second").document["changed"]
         == "Clearly up since the wave of March 2002: Hours. Clearly down since the wave of March"
@@ -174,9 +181,9 @@ def test_real_answers_and_an_altered_wave_agree_with_a_computation_apart(
 
 def asked(**changes: Any) -> Questionnaire:
     """The example's questionnaire; `changes` replace facts of OVR1."""
-    found = tuple(replace(q, **changes) if q.id == "OVR1" else q for q in questions())
+    changed = tuple(replace(q, **changes) if q.id == "OVR1" else q for q in questions())
     return Questionnaire.of(
-        slug="example", title="Example", language="en", preamble="", questions=found
+        slug="example", title="Example", language="en", preamble="", questions=changed
     )
 
 
@@ -205,20 +212,20 @@ def document(*before: EarlierWave, opened: str = "2027-01-11") -> dict[str, Any]
     )
 
 
-def company(found: Mapping[str, Any], question: str) -> dict[str, Any]:
+def company(computed: Mapping[str, Any], question: str) -> dict[str, Any]:
     return next(
         m
-        for m in found["measures"]
+        for m in computed["measures"]
         if m["question"] == question and m["group"] is None and m["statistic"] == "top2"
     )
 
 
 def test_each_question_is_compared_with_the_newest_wave_that_asked_the_same() -> None:
     newest, oldest = earlier("2026-10-12", questionnaire=asked(revision=2)), earlier("2026-07-13")
-    found = document(newest, oldest)
-    assert company(found, "OVR1")["change"]["since"] == "it-2026-07-13"
-    assert company(found, "REL1")["change"]["since"] == "it-2026-10-12"
-    assert company(found, "REL1")["change"]["opened"] == "2026-10-12"
+    computed = document(newest, oldest)
+    assert company(computed, "OVR1")["change"]["since"] == "it-2026-07-13"
+    assert company(computed, "REL1")["change"]["since"] == "it-2026-10-12"
+    assert company(computed, "REL1")["change"]["opened"] == "2026-10-12"
 
 
 @pytest.mark.parametrize("change", [{"revision": 2}, {"id": "OVR9"}], ids=str)
@@ -261,14 +268,14 @@ def test_who_answers_cannot_fake_a_change() -> None:
         **same.cells,
         "OVR1": {name: CellCounts(five(x, n), 0) for name, (x, n) in shifted["OVR1"].items()},
     }
-    found = compute_document(
+    computed = compute_document(
         wave(),
         "Brightline IT",
         asked(),
         replace(same, cells=cells),
         Evidence(earlier=[earlier("2026-10-12", fewer)]),
     )
-    change = company(found, "OVR1")["change"]
+    change = company(computed, "OVR1")["change"]
     pooled = 26 / 42 - 22 / 29
     assert abs(change["estimate"]) < abs(pooled) / 2
     assert change["direction"] == "unclear"
@@ -281,12 +288,12 @@ def test_another_mix_of_departments_lets_no_change_be_called_clear() -> None:
         replace(group, invited=40 if group.name == "Sales" else group.invited)
         for group in crowd.tally.groups
     )
-    found = document(replace(crowd, tally=replace(crowd.tally, groups=groups)))
+    computed = document(replace(crowd, tally=replace(crowd.tally, groups=groups)))
     assert (
-        company(found, "SEC1")["change"]["direction"],
-        company(found, "SEC1")["change"]["mix_changed"],
+        company(computed, "SEC1")["change"]["direction"],
+        company(computed, "SEC1")["change"]["mix_changed"],
     ) == ("unclear", True)
-    assert found["changed"] == ""
+    assert computed["changed"] == ""
 
 
 @pytest.mark.parametrize(
@@ -329,9 +336,9 @@ def test_the_year_is_four_waves_that_count_as_one() -> None:
         "2025-04-14",
     )
     worse = {"SEC1": [five(1, 10), five(1, 12), five(1, 11), five(0, 9)]}
-    found = document(*(earlier(day, worse if day < "2026-02" else None) for day in days))["year"]
-    assert found["waves"] == ["it-2026-04-13", "it-2026-07-13", "it-2026-10-12", "it-2027-01-11"]
-    security = next(m for m in found["measures"] if m["question"] == "SEC1")
+    year = document(*(earlier(day, worse if day < "2026-02" else None) for day in days))["year"]
+    assert year["waves"] == ["it-2026-04-13", "it-2026-07-13", "it-2026-10-12", "it-2027-01-11"]
+    security = next(m for m in year["measures"] if m["question"] == "SEC1")
     assert (security["waves"], security["answers"], security["estimate"]) == (
         4,
         42,
@@ -352,13 +359,15 @@ def test_all_comparisons_of_a_document_are_one_family() -> None:
         "2025-07-14",
         "2025-04-14",
     )
-    found = document(*(earlier(day) for day in days))
-    pairs = [part for _, part in compared(found)] + [m["change"] for m in found["year"]["measures"]]
+    computed = document(*(earlier(day) for day in days))
+    pairs = [part for _, part in compared(computed)] + [
+        m["change"] for m in computed["year"]["measures"]
+    ]
     assert len(pairs) > 12
     assert [part["q_value"] for part in pairs] == pytest.approx(
         list(false_discovery_control([part["p_value"] for part in pairs]))
     )
-    assert "pending" not in json.dumps(found)
+    assert "pending" not in json.dumps(computed)
 
 
 def test_the_second_sentence_names_each_wave_it_speaks_of() -> None:
@@ -366,7 +375,7 @@ def test_the_second_sentence_names_each_wave_it_speaks_of() -> None:
         return {"question": question, "change": {"direction": way, "opened": opened}}
 
     names = {"A": "Alpha", "B": "Beta", "C": "Gamma"}
-    found = changes_in_words(
+    sentences = changes_in_words(
         [
             clear("A", "2026-10-12", "up"),
             clear("B", "2026-07-13", "down"),
@@ -375,7 +384,7 @@ def test_the_second_sentence_names_each_wave_it_speaks_of() -> None:
         names,
     )
     assert (
-        found
+        sentences
         == "Clearly up since the wave of October 2026: Alpha. Clearly down since the wave of July"
         " 2026: Beta."
     )
@@ -443,8 +452,8 @@ def test_every_wave_of_the_last_two_years_is_compared_with_and_the_third_newest_
         ("2026-03-02", "competence,willingness", 27),
         ("2026-12-07", "hours,overall", 28),
     )
-    found = compared_with("wave-2026-12-07")
-    assert found == {
+    slugs = compared_with("wave-2026-12-07")
+    assert slugs == {
         "hours": "wave-2025-03-03",
         "overall": None,
     }, "2024 is the fourth newest and over 700 days ago"

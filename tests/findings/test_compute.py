@@ -18,18 +18,18 @@ Document = dict[str, Any]
 
 def measure(document: Document, question: str, statistic: str, group: str | None) -> dict[str, Any]:
     key = (question, statistic, group)
-    (found,) = [
+    (matching,) = [
         m for m in document["measures"] if (m["question"], m["statistic"], m["group"]) == key
     ]
-    return dict(found)
+    return dict(matching)
 
 
 def all_alike(cells: list[dict[str, Any]]) -> dict[str, Any]:
     """What several groups' cells hold, byte for byte the same but for the group's name."""
-    (found,) = {
+    (rest,) = {
         json.dumps({key: value for key, value in cell.items() if key != "group"}) for cell in cells
     }
-    return dict(json.loads(found))
+    return dict(json.loads(rest))
 
 
 @pytest.fixture
@@ -77,15 +77,15 @@ def test_what_is_not_shown_holds_words_and_no_number_of_any_kind(document: Docum
         assert cell.get("answered") is None
 
 
-def _is_hidden(found: object) -> bool:
-    return isinstance(found, dict) and found["shown"] is False
+def _is_hidden(part: object) -> bool:
+    return isinstance(part, dict) and part["shown"] is False
 
 
 def test_a_share_needs_five_answers_and_a_mean_ten(document: Document) -> None:
     assert measure(document, "OVR1", "top2", "Finance")["answers"] == 7
-    assert [measure(document, "OVR1", "mean", group).get("words") for group in (None, "Sales", "Finance", MERGED)] == [
-        None, None, FROM_TEN, FROM_TEN,
-    ]  # fmt: skip
+    groups = (None, "Sales", "Finance", MERGED)
+    words = [measure(document, "OVR1", "mean", group).get("words") for group in groups]
+    assert words == [None, None, FROM_TEN, FROM_TEN]
     assert {
         measure(document, "RSP1", "top2", group)["words"] for group in (None, "Sales", "Finance")
     } == {HIDDEN}

@@ -1,4 +1,4 @@
-"""Key drivers of a document: an order without figures, and only where enough people answered everything."""
+"""Key drivers of a document: an order without figures, where enough people answered everything."""
 
 import re
 from random import Random
@@ -20,17 +20,17 @@ ASKED = Questionnaire.of(
 
 def answers(people: int, leading: int = 2, blank: float = 0.0) -> list[str]:
     """Score strings in which one question goes with the overall one and the others hardly do."""
-    source, found = Random(5), []
+    source, strings = Random(5), []
     for _ in range(people):
         others = [source.randint(1, 5) for _ in range(4)]
         overall = min(5, max(1, others[leading - 1] + source.choice([-1, 0, 0, 1])))
         scores = [str(overall), *map(str, others)]
-        found.append(
+        strings.append(
             "".join(
                 "x" if source.random() < blank and at else score for at, score in enumerate(scores)
             )
         )
-    return found
+    return strings
 
 
 def test_from_two_hundred_people_the_order_is_ranked() -> None:

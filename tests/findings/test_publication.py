@@ -1,4 +1,4 @@
-"""What may not be published: the audit sees each kind of leak, and counting hides more until it finds none."""
+"""The audit sees each kind of leak, and counting hides more until it finds none."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from flask import Flask
 
 from survey.findings.document.rules import cells
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.evidence import EarlierWave, Evidence, Withholding
 from survey.findings.document.rules.publication import find_leaks, hide_further, publication_faults
-from survey.findings.rules import EarlierWave, Evidence, Withholding
 from survey.findings.service import sharing
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import check_publication, share_findings, sharing_recipients
@@ -63,12 +63,12 @@ def past(
     )
 
 
-def published(found: EarlierWave) -> Document:
+def published(past: EarlierWave) -> Document:
     return compute_document(
-        wave(found.opened.isoformat(), minimum_group=found.minimum_group),
+        wave(past.opened.isoformat(), minimum_group=past.minimum_group),
         "Brightline IT",
         ASKED,
-        found.tally,
+        past.tally,
     )
 
 
@@ -200,7 +200,7 @@ def test_the_year_leaves_out_a_wave_that_was_said_in_a_band_of_words() -> None:
     nearly_all = [(0, 2), (1, 2), (0, 2), (0, 2)]
     banded, plain = past("2026-10-12", nearly_all), [past("2026-07-13"), past("2026-04-13")]
     document = told(YES, banded, *plain)
-    earlier = [published(found) for found in (*plain, banded)]
+    earlier = [published(wave) for wave in (*plain, banded)]
     repaired = next(m for m in document["year"]["measures"] if m["question"] == "FIX1")
     assert (repaired["waves"], repaired["estimate"]) == (3, pytest.approx(26 / 41))
     assert publication_faults(document, earlier) == ()
@@ -218,19 +218,20 @@ def test_what_would_leak_is_hidden_further_on_that_question_until_nothing_does(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "hidden_cells", only_below)
-    found = find_findings(new_small_company(app).wave.slug)
-    assert found.document["hidden_further"]["RES1"] == 1
+    findings = find_findings(new_small_company(app).wave.slug)
+    assert findings.document["hidden_further"]["RES1"] == 1
     assert {
-        measure(found.document, "RES1", "top2", group).get("words") for group in ("Finance", MERGED)
+        measure(findings.document, "RES1", "top2", group).get("words")
+        for group in ("Finance", MERGED)
     } == {HIDDEN}
-    assert measure(found.document, "RES1", "top2", "Service")["shown"]
-    assert publication_faults(found.document) == ()
+    assert measure(findings.document, "RES1", "top2", "Service")["shown"]
+    assert publication_faults(findings.document) == ()
 
 
 def test_the_rules_alone_hide_enough(app: Flask) -> None:
-    found = find_findings(small_company(app).wave.slug)
-    assert "hidden_further" not in found.document
-    check_publication(found, with_groups=True)
+    findings = find_findings(small_company(app).wave.slug)
+    assert "hidden_further" not in findings.document
+    check_publication(findings, with_groups=True)
 
 
 def test_a_leak_across_waves_ends_the_comparison_and_hides_no_group() -> None:

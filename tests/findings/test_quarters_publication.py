@@ -1,4 +1,7 @@
-"""What thirds and their quarter tell together: subtracted by an attacker, audited by the product, over random quarters."""
+"""What thirds and their quarter tell together, over random quarters.
+
+An attacker subtracts them, and the product audits them.
+"""
 
 import copy
 from collections.abc import Callable
@@ -11,9 +14,9 @@ import pytest
 
 from survey.findings.document.rules import pooling
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.evidence import Evidence, Third
 from survey.findings.document.rules.pooling import pool_thirds_cells
 from survey.findings.document.rules.publication import find_leaks, publication_faults
-from survey.findings.rules import Evidence, Third
 from survey.findings.words.rules.wording import HIDDEN, TOO_WIDE
 from survey.questionnaires.rules import Question
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
@@ -91,19 +94,21 @@ def invented(seed: int) -> Told:
 
 
 def shares(document: Document) -> dict[str, Document]:
-    found = {m["question"]: m for m in document["measures"] if m["statistic"] in {"top2", "share"}}
-    return found | {"EFF2": document["lost_time"]["share_over_2h"]}
+    measures = {
+        m["question"]: m for m in document["measures"] if m["statistic"] in {"top2", "share"}
+    }
+    return measures | {"EFF2": document["lost_time"]["share_over_2h"]}
 
 
-def subtracted(found: Told) -> int:
-    """Hidden answers of single thirds, or of two, that follow from everything said and are fewer than a share needs.
+def subtracted(quarter: Told) -> int:
+    """How many hidden numbers of answers of one third or two follow, fewer than a share needs.
 
     The worst case: the attacker knows which thirds the quarter's figure is made of.
     """
     solved = 0
-    for question, whole in shares(found.quarter).items():
-        parts = [shares(document)[question] for document in found.thirds]
-        counted = [tally.cells[question][ONE_THIRD].answers for tally in found.tallies]
+    for question, whole in shares(quarter.quarter).items():
+        parts = [shares(document)[question] for document in quarter.thirds]
+        counted = [tally.cells[question][ONE_THIRD].answers for tally in quarter.tallies]
         facts = [
             Fact.total([str(at)], part["answers"]) for at, part in enumerate(parts) if part["shown"]
         ]
@@ -129,25 +134,25 @@ def test_nothing_that_a_third_hides_follows_from_its_quarter() -> None:
     quarters = [invented(seed) for seed in range(QUARTERS)]
     words = {
         part.get("words")
-        for found in quarters
-        for document in found.thirds
+        for quarter in quarters
+        for document in quarter.thirds
         for part in shares(document).values()
     }
     assert words >= {HIDDEN, TOO_WIDE, "all or all but one"}
-    assert [find_leaks(found.quarter, found.thirds) for found in quarters] == [[]] * QUARTERS
-    assert [find_leaks(document) for found in quarters for document in found.thirds] == [[]] * (
+    assert [find_leaks(quarter.quarter, quarter.thirds) for quarter in quarters] == [[]] * QUARTERS
+    assert [find_leaks(document) for quarter in quarters for document in quarter.thirds] == [[]] * (
         3 * QUARTERS
     )
     assert sum(map(subtracted, quarters)) == 0
 
 
 def test_answers_that_a_third_hides_could_be_others_and_nothing_would_differ() -> None:
-    """The answers of a hidden or banded third are turned round; every document must stay the same, byte for byte."""
+    """Turning the answers of a hidden or banded third round changes no byte of any document."""
     turned = 0
     for seed in range(QUARTERS):
-        found = invented(seed)
+        quarter = invented(seed)
         tallies = []
-        for tally, document in zip(found.tallies, found.thirds, strict=True):
+        for tally, document in zip(quarter.tallies, quarter.thirds, strict=True):
             cells = {question: dict(own) for question, own in tally.cells.items()}
             for question, part in shares(document).items():
                 own = cells[question][ONE_THIRD]
@@ -157,7 +162,7 @@ def test_answers_that_a_third_hides_could_be_others_and_nothing_would_differ() -
             tallies.append(Tally(tally.groups, cells, 0, 0))
         again = told(tuple(tallies))
         assert [canonical_json(one) for one in (*again.thirds, again.quarter)] == [
-            canonical_json(one) for one in (*found.thirds, found.quarter)
+            canonical_json(one) for one in (*quarter.thirds, quarter.quarter)
         ]
     assert turned > 20
 
@@ -168,7 +173,7 @@ def test_a_sum_of_everything_is_caught_by_the_attack_and_by_the_audit(
     monkeypatch.setattr(pooling, "_together", everything_together)
     quarters = [invented(seed) for seed in range(QUARTERS)]
     assert sum(map(subtracted, quarters)) > 0
-    caught = [publication_faults(found.quarter, found.thirds) for found in quarters]
+    caught = [publication_faults(quarter.quarter, quarter.thirds) for quarter in quarters]
     assert any(
         "the quarter tells what one of its thirds did not say" in reason
         for reasons in caught
@@ -209,21 +214,21 @@ def test_a_third_that_says_more_than_its_shares_is_not_published(
     document = copy.deepcopy(invented(1).thirds[0])
     assert publication_faults(document) == ()
     spoil(document)
-    assert any(reason in found for found in publication_faults(document))
+    assert any(reason in fault for fault in publication_faults(document))
 
 
 @pytest.mark.parametrize("more", [{"answers": 3}, {"estimate": 0.05}])
 def test_a_quarter_that_differs_from_the_sum_of_its_thirds_is_not_published(
     more: dict[str, float],
 ) -> None:
-    found = invented(1)
-    spoilt = copy.deepcopy(found.quarter)
+    quarter = invented(1)
+    spoilt = copy.deepcopy(quarter.quarter)
     (overall,) = [
         m for m in spoilt["measures"] if (m["question"], m["statistic"]) == ("OVR1", "top2")
     ]
     overall["answers"] += more.get("answers", 0)
     overall["process"]["estimate"] += more.get("estimate", 0)
-    assert publication_faults(found.quarter, found.thirds) == ()
-    assert publication_faults(spoilt, found.thirds) == (
+    assert publication_faults(quarter.quarter, quarter.thirds) == ()
+    assert publication_faults(spoilt, quarter.thirds) == (
         "OVR1: the quarter tells what one of its thirds did not say.",
     )

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from survey.charts import drawings
 from survey.database import transaction
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.evidence import Evidence
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import findings_letter
-from survey.findings.rules import Evidence
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import preview_sharing, sharing_recipients
 from survey.findings.tables import FindingsRow

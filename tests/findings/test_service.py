@@ -218,9 +218,13 @@ def test_a_reply_is_due_ten_working_days_after_the_sharing(app: Flask) -> None:
 @on_postgresql("databases")
 def test_a_preview_stores_nothing(app: Flask) -> None:
     company = counted_company(app)
-    found = find_findings(company.wave.slug)
-    preview_sharing(found, otto(company.wave).id, company.wave.closes_at)
-    assert (number_of_sharings(), shared_with(found), waves.find_wave(company.wave.slug).state) == (
+    findings = find_findings(company.wave.slug)
+    preview_sharing(findings, otto(company.wave).id, company.wave.closes_at)
+    assert (
+        number_of_sharings(),
+        shared_with(findings),
+        waves.find_wave(company.wave.slug).state,
+    ) == (
         0,
         frozenset(),
         WaveState.COUNTED,

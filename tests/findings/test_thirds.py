@@ -1,4 +1,4 @@
-"""Monthly thirds that add up to a quarter: the worked example on both databases, through the real counting."""
+"""Monthly thirds that add up to a quarter: the worked example, counted on both databases."""
 
 import json
 import threading
@@ -65,10 +65,10 @@ Document = dict[str, Any]
 
 
 def overall(document: Document) -> Document:
-    (found,) = [
+    (measure,) = [
         m for m in document["measures"] if (m["question"], m["statistic"]) == ("OVR1", "top2")
     ]
-    return dict(found)
+    return dict(measure)
 
 
 def documents(quarter: Quarter) -> list[Document]:
@@ -80,8 +80,8 @@ def documents(quarter: Quarter) -> list[Document]:
 
 
 def satisfied(document: Document) -> tuple[int, int]:
-    found = overall(document)
-    return round(found["estimate"] * found["answers"]), found["answers"]
+    measure = overall(document)
+    return round(measure["estimate"] * measure["answers"]), measure["answers"]
 
 
 def run(*words: str) -> str:
@@ -104,14 +104,14 @@ def test_the_quarter_is_the_plain_sum_of_its_thirds_with_range_and_verdict(app: 
     assert sorted(third.invited for third in quarter.thirds) == [20, 20, 21]
     assert sorted(map(satisfied, documents(quarter))) == sorted(EXAMPLE)
     document = find_findings("desk-2027-q1").document
-    found, level = overall(document), proportion_interval(28, 39, 61)
+    measure, level = overall(document), proportion_interval(28, 39, 61)
     assert (
         satisfied(document),
-        found["population"],
+        measure["population"],
         document["invited"],
         document["answered"],
     ) == ((28, 39), 61, 61, 39)
-    assert (found["low"], found["high"], found["verdict"]) == (level.low, level.high, "meets")
+    assert (measure["low"], measure["high"], measure["verdict"]) == (level.low, level.high, "meets")
     assert round(100 * document["response_rate"]) == 64
     assert (document["wave"]["opened"], document["wave"]["closed"]) == ("2027-01-11", "2027-03-25")
     assert quarter.pool.named == "Desk, Q1 2027"
@@ -158,9 +158,9 @@ def test_no_page_mail_file_or_command_judges_a_single_third(app: Flask) -> None:
     quarter, reader = counted_quarter(app), browser(app, "manager")
     assert "Meets" in reader.get(f"/waves/{quarter.pool.slug}").text
     for third in quarter.thirds:
-        found = find_findings(third.slug)
+        findings = find_findings(third.slug)
         page = reader.get(f"/waves/{third.slug}")
-        said = [page.text, as_csv(found), run("show", third.slug), json.dumps(found.document)]
+        said = [page.text, as_csv(findings), run("show", third.slug), json.dumps(findings.document)]
         assert page.status_code == 200
         assert (
             "13 of 20 people answered" in said[0] or "14 of 20" in said[0] or "12 of 21" in said[0]
@@ -168,7 +168,7 @@ def test_no_page_mail_file_or_command_judges_a_single_third(app: Flask) -> None:
         assert [word for word in JUDGED for text_ in said if word in text_] == []
         assert (
             not {"target", "verdict", "break_even", "change", "status"}
-            & overall(found.document).keys()
+            & overall(findings.document).keys()
         )
         row = next(
             line for line in reader.get("/").text.splitlines() if f"/waves/{third.slug}" in line
@@ -372,12 +372,12 @@ def test_a_quarter_of_which_one_third_could_be_counted_is_not_judged_either(app:
     planned_thirds()
     quarter = counted_quarter(app, ((1, 3), (9, 13), (1, 3)))
     assert [third.state.value for third in quarter.thirds].count("void") == 2
-    found = find_findings(quarter.pool.slug)
-    assert (satisfied(found.document), found.document["invited"]) == ((9, 13), 61)
-    assert not {"target", "verdict", "break_even"} & overall(found.document).keys()
+    findings = find_findings(quarter.pool.slug)
+    assert (satisfied(findings.document), findings.document["invited"]) == ((9, 13), 61)
+    assert not {"target", "verdict", "break_even"} & overall(findings.document).keys()
     assert (
         "A single third could be counted, so nothing is held to its target."
-        in present_document(found.document).notes
+        in present_document(findings.document).notes
     )
 
 
@@ -452,8 +452,8 @@ def test_a_quarter_is_compared_with_the_one_before_and_a_third_with_nothing(app:
 def test_the_trend_joins_quarters_and_shows_thirds_beside_the_line(app: Flask) -> None:
     planned_thirds()
     quarters = [counted_quarter(app), counted_quarter(app)]
-    item = quarters[1].pool
-    shown = present_document(find_findings(item.slug).document, earlier_findings(item))
+    pool = quarters[1].pool
+    shown = present_document(find_findings(pool.slug).document, earlier_findings(pool))
     assert shown.trend
     assert [(point.label, point.part) for point in shown.trend.points] == [
         *[(month, True) for month in ("Jan 27", "Feb 27", "Mar 27")],
@@ -513,7 +513,10 @@ def test_an_imported_wave_that_holds_the_quarters_name_is_in_nobodys_way(app: Fl
 
 
 def hide_in_one_third(app: Flask) -> Callable[[], object]:
-    """Two whole thirds, and one in which only three say how much time they lost; the count of the last is left to do."""
+    """Two whole thirds, and one in which only three say how much time they lost.
+
+    The last is yet to be counted.
+    """
     for month, (satisfied_, answers) in enumerate(EXAMPLE):
         company = opened(app, next_planned())
         if month < 2:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -20,6 +19,7 @@ from survey.console.service.wave_mail import (
     why_no_reminder,
 )
 from survey.counting.service import counting_progress
+from survey.findings.document.rules.document import FindingsDocument
 from survey.findings.rules import Findings
 from survey.findings.service.documents import comments_of, earlier_findings, find_findings
 from survey.findings.words.rules.presentation import present_document
@@ -171,7 +171,7 @@ def _says(item: Wave) -> str:
     )
 
 
-def _third(found: Findings, before: Sequence[dict[str, Any]]) -> str:
+def _third(found: Findings, before: Sequence[FindingsDocument]) -> str:
     """One third of a quarter: a score, its range, its place in the trend, and no verdict."""
     return render_template(
         "console/third.html",

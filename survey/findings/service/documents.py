@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import select
 
@@ -10,9 +9,11 @@ from survey.access.service.audit import record
 from survey.database import db, transaction
 from survey.findings.document.rules.comparisons import YEAR
 from survey.findings.document.rules.compute import canonical_json, compute_document
+from survey.findings.document.rules.document import FindingsDocument, ShownGroup
+from survey.findings.document.rules.evidence import EarlierWave, Evidence, Third, Withholding
 from survey.findings.document.rules.pooling import pool_thirds_cells
 from survey.findings.document.rules.publication import find_leaks, hide_further
-from survey.findings.rules import EarlierWave, Evidence, Findings, Third, Withholding
+from survey.findings.rules import Findings
 from survey.findings.tables import FindingsRow
 from survey.kernel.errors import Refused
 from survey.providers.service import provider_by_id
@@ -26,186 +27,198 @@ from survey.waves.rules.waves import Wave, WaveState
 ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
 
 
-def freeze_findings(item: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
-    """Computes and keeps the document of a wave, inside the transaction that counts it; `names` are words that no theme may hold."""
-    questionnaire = waves.questions_of(item)
-    document = _audited(item, questionnaire, tally, _evidence(item, questionnaire, names))
+def freeze_findings(wave: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
+    """Computes and stores the document of a wave, inside the transaction that counts it.
+
+    `names` are words in small letters that no theme may hold.
+    """
+    questionnaire = waves.questions_of(wave)
+    evidence = _evidence_for(wave, questionnaire, names)
+    document = _compute_without_leaks(wave, questionnaire, tally, evidence)
     with transaction() as session:
         session.add(
             FindingsRow(
-                wave_id=item.id,
+                wave_id=wave.id,
                 version=1,
                 digest=document["digest"],
                 document=canonical_json(document),
             )
         )
         session.flush()
-    return Findings(item, 1, document["digest"], document)
+    return Findings(wave, 1, document["digest"], document)
 
 
 def freeze_pool(
     thirds: Sequence[Wave], names: frozenset[str] = frozenset(), *, actor: str
 ) -> Findings | None:
-    """Adds up the thirds of a quarter and keeps the document; what people wrote moves there, shuffled. None when somebody was faster."""
+    """Adds up the thirds of a quarter and stores the document; None when somebody was faster.
+
+    What people wrote moves to the quarter, shuffled. `names` are words that no theme may hold.
+    """
     with transaction():
         pool = waves.add_pool(thirds)
         if pool is None:
             return None
-        written = responses.move_comments(thirds, pool)
-        found = freeze_findings(pool, _added_up(pool, waves.questions_of(pool), written), names)
-        document = found.document
-        facts = {
+        comments = responses.move_comments(thirds, pool)
+        tally = _tally_of_pool(pool, waves.questions_of(pool), comments)
+        findings = freeze_findings(pool, tally, names)
+        details = {
             "wave": pool.slug,
-            "answered": document["answered"],
-            "invited": document["invited"],
-            "digest": found.digest,
+            "answered": findings.document["answered"],
+            "invited": findings.document["invited"],
+            "digest": findings.digest,
+            "thirds": [third.slug for third in thirds],
         }
-        record("thirds added up", facts | {"thirds": [third.slug for third in thirds]}, actor)
-        return found
+        record("thirds added up", details, actor)
+        return findings
 
 
-def find_findings(name: str) -> Findings:
-    """The newest findings of a wave; refuses a wave that has none, saying when they come."""
-    item = waves.find_wave(name)
-    if item.state is WaveState.VOID:
+def find_findings(slug: str) -> Findings:
+    """The newest findings of a wave (`latest` is the newest counted wave of the only survey).
+
+    Refuses a wave that is void, and one that has none yet, saying when they come.
+    """
+    wave = waves.find_wave(slug)
+    if wave.state is WaveState.VOID:
         raise Refused(
             "wave-void",
-            f"{item.slug} is void: {item.void_words}. Nothing is shown and nothing was kept.",
+            f"{wave.slug} is void: {wave.void_words}. Nothing is shown and nothing was kept.",
         )
-    if not item.is_published:
+    if not wave.is_published:
         raise Refused(
             "wave-not-counted",
-            f"Scores of {item.slug} appear once it has closed ({item.closes:%Y-%m-%d %H:%M}"
-            f" {item.timezone}) and been counted.",
-            wave=item.slug,
+            f"Scores of {wave.slug} appear once it has closed ({wave.closes:%Y-%m-%d %H:%M}"
+            f" {wave.timezone}) and been counted.",
+            wave=wave.slug,
         )
-    query = (
-        select(FindingsRow)
-        .where(FindingsRow.wave_id == item.id)
-        .order_by(FindingsRow.version.desc())
-    )
-    return _findings(item, db.session.scalars(query.limit(1)).one())
+    versions = select(FindingsRow).where(FindingsRow.wave_id == wave.id)
+    newest = versions.order_by(FindingsRow.version.desc()).limit(1)
+    return findings_of_row(wave, db.session.scalars(newest).one())
 
 
-def earlier_findings(item: Wave) -> tuple[dict[str, Any], ...]:
+def earlier_findings(wave: Wave) -> tuple[FindingsDocument, ...]:
     """The documents of the same survey's earlier published waves, oldest first."""
-    return tuple(find_findings(w.slug).document for w in _before(item))
+    return tuple(find_findings(earlier.slug).document for earlier in _earlier_waves(wave))
 
 
-def comments_of(found: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What people wrote, by question, in random order; nothing where fewer than ten answered."""
-    texts = [q for q in found.document["questions"] if q["kind"] == "text"]
-    pairs = [
-        (
-            q["text"].replace("{provider}", found.document["provider"]),
-            comment_texts(found.wave, q["id"]),
-        )
-        for q in texts
-    ]
-    return tuple(pair for pair in pairs if pair[1])
+def comments_of(findings: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What people wrote, as (question, comments in random order).
+
+    Nothing where fewer than ten answered.
+    """
+    provider = findings.document["provider"]
+    comments = []
+    for question in findings.document["questions"]:
+        if question["kind"] == "text":
+            texts = comment_texts(findings.wave, question["id"])
+            if texts:
+                comments.append((question["text"].replace("{provider}", provider), texts))
+    return tuple(comments)
 
 
-def _audited(
-    item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence
-) -> dict[str, Any]:
-    """The document of a wave, with as much hidden on top of the rules as it takes to give nothing away."""
-    provider, earlier, withheld = (
-        provider_by_id(item.provider_id).name,
-        earlier_findings(item),
-        Withholding(),
-    )
+def findings_of_row(wave: Wave, row: FindingsRow) -> Findings:
+    """A stored version, with the state that its wave has today."""
+    document: FindingsDocument = json.loads(row.document)
+    document["wave"]["state"] = wave.state.value
+    return Findings(wave, row.version, row.digest, document)
+
+
+def _compute_without_leaks(
+    wave: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence
+) -> FindingsDocument:
+    """The document of a wave, with as much hidden beyond the rules as gives nothing away.
+
+    Refuses to make any where that is not enough.
+    """
+    provider = provider_by_id(wave.provider_id).name
+    earlier = earlier_findings(wave)
+    withheld = Withholding()
     for _ in range(len(tally.groups) + 2):
-        document = compute_document(item, provider, questionnaire, tally, evidence, withheld)
-        found = find_leaks(document, earlier)
-        if not found:
+        document = compute_document(wave, provider, questionnaire, tally, evidence, withheld)
+        leaks = find_leaks(document, earlier)
+        if not leaks:
             return document
-        withheld = hide_further(withheld, found)
+        withheld = hide_further(withheld, leaks)
     raise Refused(
         "count-would-reveal",
-        f"Hidden answers of {item.slug} could be worked out, so nothing was counted. Keep the"
+        f"Hidden answers of {wave.slug} could be worked out, so nothing was counted. Keep the"
         " database and ask for help.",
     )
 
 
-def _evidence(item: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
-    """What the findings of a wave are made of beside its own cells; a third is compared with nothing."""
-    if item.is_third:
+def _evidence_for(wave: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
+    """What the findings of a wave are made of beside its own cells; nothing for a third."""
+    if wave.is_third:
         return Evidence()
-    before, thirds = [w for w in _before(item) if not w.is_third], waves.thirds_of(item)
+    newest_first = [earlier for earlier in _earlier_waves(wave) if not earlier.is_third][::-1]
     remembered = [
-        w
-        for at, w in enumerate(reversed(before))
-        if at < ALWAYS_REMEMBERED or item.opens - w.opens <= 2 * YEAR
+        earlier
+        for at, earlier in enumerate(newest_first)
+        if at < ALWAYS_REMEMBERED or wave.opens - earlier.opens <= 2 * YEAR
     ]
-    texts = {
-        q.id: comment_texts(item, q.id)
-        for q in questionnaire.questions
-        if q.scale.kind is ScaleKind.TEXT
-    }
+    texts = [q for q in questionnaire.questions if q.scale.kind is ScaleKind.TEXT]
     return Evidence(
-        tuple(map(_earlier, remembered)),
-        responses.score_strings(item),
-        texts,
-        names,
-        tuple(map(_third, thirds)),
+        earlier=tuple(_earlier_wave(earlier) for earlier in remembered),
+        scores=responses.score_strings(wave),
+        comments={question.id: comment_texts(wave, question.id) for question in texts},
+        names=names,
+        thirds=tuple(_third(third) for third in waves.thirds_of(wave)),
     )
 
 
-def _earlier(item: Wave) -> EarlierWave:
-    """An earlier wave with its cells, counted again from its responses in the groups that were published."""
-    document, asked = find_findings(item.slug).document, waves.questions_of(item)
-    tally = _added_up(item, asked) if item.is_pool else _counted_again(item, document)
-    minimums = document["minimum_group"], document["minimum_detail"]
+def _earlier_wave(wave: Wave) -> EarlierWave:
+    """An earlier wave with its cells, counted again in the groups that were published."""
+    document = find_findings(wave.slug).document
+    questionnaire = waves.questions_of(wave)
+    tally = _tally_of_pool(wave, questionnaire) if wave.is_pool else _tally_again(wave, document)
     return EarlierWave(
-        item.slug,
-        item.opens.date(),
-        item.imported,
-        asked,
+        wave.slug,
+        wave.opens.date(),
+        wave.imported,
+        questionnaire,
         tally,
-        *minimums,
+        document["minimum_group"],
+        document["minimum_detail"],
         document.get("hidden_further", {}),
-        item.quarter,
+        wave.quarter,
     )
 
 
-def _before(item: Wave) -> list[Wave]:
+def _earlier_waves(wave: Wave) -> list[Wave]:
     """The same survey's earlier published waves, oldest first."""
-    return [
-        w
-        for w in waves.list_waves()
-        if w.survey_id == item.survey_id and w.stands_at < item.stands_at and w.is_published
-    ]
+    of_survey = [other for other in waves.list_waves() if other.survey_id == wave.survey_id]
+    return [other for other in of_survey if other.stands_at < wave.stands_at and other.is_published]
 
 
-def _counted_again(item: Wave, document: dict[str, Any]) -> Tally:
-    groups = [
-        PublishedGroup(
-            g["name"], tuple(g["members"]), g["invited"], g["answered"], tuple(g["departments"])
-        )
-        for g in document["groups"]
-        if g["shown"]
-    ]
-    return responses.tally_responses(item, waves.questions_of(item), groups, document["unreadable"])
+def _tally_again(wave: Wave, document: FindingsDocument) -> Tally:
+    """The cells of a counted wave from its responses, in the groups that its document shows."""
+    groups = [_published_group(group) for group in document["groups"] if group["shown"]]
+    questionnaire = waves.questions_of(wave)
+    return responses.tally_responses(wave, questionnaire, groups, document["unreadable"])
 
 
-def _added_up(pool: Wave, asked: Questionnaire, comments: int = 0) -> Tally:
-    counted = [third for third in waves.thirds_of(pool) if third.is_published]
-    return pool_thirds_cells(
-        pool,
-        asked,
-        [_counted_again(third, find_findings(third.slug).document) for third in counted],
-        comments,
+def _published_group(group: ShownGroup) -> PublishedGroup:
+    return PublishedGroup(
+        group["name"],
+        tuple(group["members"]),
+        group["invited"],
+        group["answered"],
+        tuple(group["departments"]),
     )
 
 
-def _third(item: Wave) -> Third:
-    answered = find_findings(item.slug).document["answered"] if item.is_published else None
+def _tally_of_pool(pool: Wave, questionnaire: Questionnaire, comments: int = 0) -> Tally:
+    """The cells of a quarter: the sum of its counted thirds."""
+    tallies = [
+        _tally_again(third, find_findings(third.slug).document)
+        for third in waves.thirds_of(pool)
+        if third.is_published
+    ]
+    return pool_thirds_cells(pool, questionnaire, tallies, comments)
+
+
+def _third(wave: Wave) -> Third:
+    answered = find_findings(wave.slug).document["answered"] if wave.is_published else None
     return Third(
-        item.slug, item.period, item.opens.date(), item.invited, answered, item.void_words
+        wave.slug, wave.period, wave.opens.date(), wave.invited, answered, wave.void_reason
     )
-
-
-def _findings(item: Wave, row: FindingsRow) -> Findings:
-    document = json.loads(row.document)
-    document["wave"]["state"] = item.state.value
-    return Findings(item, row.version, row.digest, document)

@@ -1,24 +1,33 @@
-"""One question's cells: its counts in each group, which may be shown, and the strata that its company value is made of."""
+"""One question's cells: its counts by group, and which groups may be shown.
+
+From them come the strata that the company's value is made of.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from survey import statistics as st
+from survey.findings.document.rules.document import StatisticName
 from survey.findings.words.rules.wording import MOST_OR_ALL, ONE_OR_NONE
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.responses.rules import CellCounts, PublishedGroup
 from survey.statistics.suppression import hidden_cells, neighbouring_band
 
-LOST_TIME = "share_over_two_hours"
+LOST_TIME: Final = "share_over_two_hours"
 BANDED_BELOW = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """One figure of a question: how its scale's points are valued, and from how many answers it may be shown."""
+    """One figure of a question.
 
-    name: str
+    `points` are the values of its scale's points in order, `minimum` is from how many answers it
+    may be shown.
+    """
+
+    name: StatisticName
     points: tuple[float, ...]
     minimum: int
 
@@ -38,9 +47,13 @@ class Statistic:
         return self.values[-1] - self.values[0]
 
     def valued(self, counts: Sequence[int]) -> tuple[int, ...]:
-        """Counts per value: (others, top) for a share, (detractors, passives, promoters) for NPS, unchanged for a mean."""
+        """Counts per value, the values ascending, from counts per point of the scale.
+
+        That is (others, top) for a share, (detractors, passives, promoters) for NPS, and the same
+        for a mean.
+        """
         return tuple(
-            sum(c for c, v in zip(counts, self.points, strict=True) if v == value)
+            sum(count for count, point in zip(counts, self.points, strict=True) if point == value)
             for value in self.values
         )
 
@@ -50,20 +63,28 @@ class Statistic:
             return neighbouring_band(counts, int(self.points[0]))
         if self.name == "share" and sum(counts) < BANDED_BELOW:
             others, yes = self.valued(counts)
-            return ONE_OR_NONE if yes <= 1 else MOST_OR_ALL if others <= 1 else None
+            if yes <= 1:
+                return ONE_OR_NONE
+            if others <= 1:
+                return MOST_OR_ALL
         return None
 
 
 def statistics_of(
     question: Question, minimum_share: int, minimum_detail: int
 ) -> tuple[Statistic, ...]:
-    """The figures of a question, its own first: the one that is compared over waves and groups."""
+    """The figures of a question, first the one that is compared over waves and groups.
+
+    A share is shown from `minimum_share` answers, any other figure from `minimum_detail`.
+    """
     scale = question.scale
     top = tuple(float(code in scale.top) for code in scale.codes)
     match scale.kind:
         case ScaleKind.ORDINAL:
-            return Statistic("top2", top, minimum_share), Statistic(
-                "mean", tuple(map(float, scale.codes)), minimum_detail
+            codes = tuple(map(float, scale.codes))
+            return (
+                Statistic("top2", top, minimum_share),
+                Statistic("mean", codes, minimum_detail),
             )
         case ScaleKind.NPS:
             points = tuple(
@@ -79,7 +100,7 @@ def statistics_of(
 
 
 class GroupCells:
-    """One question's cells by group; `further` groups are hidden on top of what the rules hide."""
+    """One question's cells by group; `further` groups are hidden beyond those of the rules."""
 
     def __init__(
         self, groups: Sequence[PublishedGroup], cells: Mapping[str, CellCounts], further: int = 0
@@ -99,42 +120,42 @@ class GroupCells:
         return sum(self.invited.values()) - self.company.opted_out
 
     def hidden(self, statistic: Statistic) -> frozenset[str]:
-        """The groups that have no number for this figure, all entering the company's value together.
+        """The groups without a number for this figure; they enter the company's value together.
 
-        Those with too few answers and those hidden for their sake; those that are said in a band of words, which a subtraction would
-        undo if they were alone, and then the smallest other group.
-        """
-        few, banded = (
-            self._few(statistic),
-            {name for name, cell in self.cells.items() if statistic.band(cell.counts)},
-        )
-        companions = self.further + (1 if banded and not few else 0)
-        rest = sorted(
-            self.cells.keys() - few - banded, key=lambda name: (self.cells[name].answers, name)
-        )
-        return few | banded | frozenset(rest[:companions])
-
-    def banded(self, statistic: Statistic) -> dict[str, str]:
-        """The groups that are said in a band of words, with the words; not those with too few answers.
-
-        None where all groups would be: two bands and their sum tell both numbers. (Nothing is summed where the company is in a band.)
+        They are those with too few answers and those hidden for their sake, and those that are said
+        in a band of words. A band alone would be undone by a subtraction, so the smallest other
+        group is hidden with it.
         """
         few = self._few(statistic)
-        found = {
-            name: words
+        banded = {name for name, cell in self.cells.items() if statistic.band(cell.counts)}
+        companions = self.further
+        if banded and not few:
+            companions += 1
+        others = self.cells.keys() - few - banded
+        smallest_first = sorted(others, key=lambda name: (self.cells[name].answers, name))
+        return few | banded | frozenset(smallest_first[:companions])
+
+    def banded(self, statistic: Statistic) -> dict[str, str]:
+        """The words by group of those that are said in a band; none of those with too few answers.
+
+        No group is where all would be: two bands and their sum tell both numbers. That does not
+        matter where the company is in a band itself, for then nothing is summed.
+        """
+        few = self._few(statistic)
+        words = {
+            name: band
             for name, cell in self.cells.items()
-            if name not in few and (words := statistic.band(cell.counts))
+            if name not in few and (band := statistic.band(cell.counts))
         }
-        return (
-            {}
-            if len(found) == len(self.cells) and not statistic.band(self.company.counts)
-            else found
-        )
+        are_all_banded = len(words) == len(self.cells)
+        if are_all_banded and not statistic.band(self.company.counts):
+            return {}
+        return words
 
     def _few(self, statistic: Statistic) -> frozenset[str]:
-        return hidden_cells(
-            [(name, cell.answers) for name, cell in self.cells.items()], statistic.minimum
-        )
+        """The groups with too few answers, and those hidden for their sake."""
+        answers = [(name, cell.answers) for name, cell in self.cells.items()]
+        return hidden_cells(answers, statistic.minimum)
 
     def together(self, names: Sequence[str]) -> CellCounts:
         """These groups as one."""
@@ -148,14 +169,18 @@ class GroupCells:
     def stratum(self, names: Sequence[str], statistic: Statistic) -> st.Stratum:
         """These groups as one stratum."""
         cell = self.together(names)
-        return st.Stratum(
-            sum(self.invited[name] for name in names) - cell.opted_out,
-            statistic.valued(cell.counts),
-        )
+        population = sum(self.invited[name] for name in names) - cell.opted_out
+        return st.Stratum(population, statistic.valued(cell.counts))
 
     def strata(self, statistic: Statistic) -> list[st.Stratum]:
-        """The shown groups, and all hidden ones together as one, so that none of them can be worked out of the company's value."""
+        """The strata of the company's value: each shown group, and all hidden ones as one.
+
+        So no hidden group can be worked out of the company's value. Strata without answers are
+        left out.
+        """
         hidden = self.hidden(statistic)
-        shown = [[name] for name in self.cells if name not in hidden]
-        together = [self.stratum(names, statistic) for names in [*shown, sorted(hidden)] if names]
-        return [stratum for stratum in together if sum(stratum.counts)]
+        parts = [[name] for name in self.cells if name not in hidden]
+        if hidden:
+            parts.append(sorted(hidden))
+        strata = [self.stratum(names, statistic) for names in parts]
+        return [stratum for stratum in strata if sum(stratum.counts)]

@@ -1,14 +1,25 @@
-"""Changes since earlier waves, groups against the rest, a year against the one before: one family, judged together."""
+"""Changes since earlier waves, groups against the rest, a year against the one before.
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+All comparisons of a document are one family and are judged together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from survey import statistics as st
 from survey.findings.document.rules.cells import GroupCells, Statistic, statistics_of
-from survey.findings.rules import EarlierWave
+from survey.findings.document.rules.document import (
+    ChangeBlock,
+    DifferenceBlock,
+    HiddenChange,
+    ShownChange,
+    YearBlock,
+    YearMeasure,
+)
+from survey.findings.document.rules.evidence import EarlierWave
 from survey.findings.words.rules import wording
 from survey.questionnaires.rules import Question, Questionnaire
 from survey.responses.rules import CellCounts, PublishedGroup
@@ -18,189 +29,298 @@ from survey.statistics.suppression import may_compare
 from survey.statistics.verdicts import Direction, direction
 from survey.waves.rules.waves import CONFIDENCE
 
-YEAR = timedelta(
-    days=350
-)  # four quarterly openings, moved by weekends, lie within it; a fifth does not
+# Four quarterly openings, moved by weekends, lie within it; a fifth does not.
+YEAR = timedelta(days=350)
 FEWEST_IN_A_YEAR = 3
-MIX_SHIFT = (
-    0.10  # of the invited: enough to move a value by 3 points where departments differ by 30
-)
-
-Json = dict[str, Any]
+# Of the invited: enough to move a value by 3 points where departments differ by 30.
+MIX_SHIFT = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class PendingComparison:
-    """One difference that waits for its verdict: how many answered on each side, and the words for clear and not."""
+    """One difference that waits for its verdict.
 
-    found: st.Difference
-    answers: tuple[int, int]
+    `block` is its place in the document, `words` those for a clear difference and for none. Where
+    the mix of departments changed, nothing is called clear.
+    """
+
+    block: DifferenceBlock
+    difference: st.Difference
     words: tuple[str, str]
+    is_mix_changed: bool = False
+
+    @property
+    def answers(self) -> tuple[int, int]:
+        """How many answered on each side."""
+        first, second = self.block["answers"]
+        return first, second
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonFamily:
+    """All comparisons of one document: collected while it is made, then judged together."""
+
+    pending: list[PendingComparison] = field(default_factory=list)
+
+    def add(
+        self,
+        block: DifferenceBlock,
+        difference: st.Difference,
+        words: tuple[str, str],
+        *,
+        is_mix_changed: bool = False,
+    ) -> None:
+        """Adds a difference, whose block `judge` completes in its place."""
+        self.pending.append(PendingComparison(block, difference, words, is_mix_changed))
+
+    def judge(self) -> None:
+        """Writes q-value, size of the family, direction and verdict into every block."""
+        p_values = [comparison.difference.p_value for comparison in self.pending]
+        q_values = st.adjust_p_values(p_values)
+        for comparison, q_value in zip(self.pending, q_values, strict=True):
+            way = Direction.UNCLEAR
+            if not comparison.is_mix_changed:
+                way = direction(comparison.difference, q_value, comparison.answers)
+            clear, unclear = comparison.words
+            comparison.block["q_value"] = q_value
+            comparison.block["family"] = len(self.pending)
+            comparison.block["direction"] = way.value
+            comparison.block["verdict"] = unclear if way is Direction.UNCLEAR else clear
+
+
+def unjudged_difference(difference: st.Difference, answers: tuple[int, int]) -> DifferenceBlock:
+    """The block of a difference before its family is judged: nothing is clear yet."""
+    return {
+        "shown": True,
+        "estimate": difference.estimate,
+        "low": difference.low,
+        "high": difference.high,
+        "p_value": difference.p_value,
+        "q_value": difference.p_value,
+        "family": 1,
+        "answers": list(answers),
+        "direction": Direction.UNCLEAR.value,
+        "verdict": "",
+        "detectable": FOUND_FACTOR * (difference.high - difference.low) / 2,
+    }
 
 
 def compare_with_earlier(
     question: Question,
     statistic: Statistic,
     cells: GroupCells,
-    mine: Sequence[PublishedGroup],
+    groups: Sequence[PublishedGroup],
     earlier: Sequence[EarlierWave],
-) -> Json:
-    """The change since the last comparable wave, without its verdict; empty where there is none."""
+    family: ComparisonFamily,
+) -> ChangeBlock | None:
+    """The change since the last comparable wave, judged with its family; None if there is none."""
     base = last_comparable(question, earlier)
     if base is None:
-        return {}
-    then = cells_of_wave(base, question)
-    facts: Json = {"since": base.slug, "opened": base.opened.isoformat(), "imported": base.imported}
-    facts |= {"quarter": base.quarter} if base.quarter else {}
-    answers = cells.company.answers, then.company.answers
-    figure = primary_statistic(question, base)
-    if not (may_compare(*answers) and then.company.answers >= figure.minimum):
-        return {"change": facts | {"shown": False, "words": wording.NOT_COMPARED}}
-    if mix_changed(mine, base.tally.groups):
-        facts["mix_changed"] = True
-    found = st.stratified_difference(
-        cells.strata(statistic), then.strata(figure), statistic.values, CONFIDENCE
+        return None
+    earlier_cells = cells_of_wave(base, question)
+    earlier_statistic = primary_statistic(question, base)
+    answers = cells.company.answers, earlier_cells.company.answers
+    is_published = earlier_cells.company.answers >= earlier_statistic.minimum
+    if not (may_compare(*answers) and is_published):
+        return _hidden_change(base)
+    difference = st.stratified_difference(
+        cells.strata(statistic),
+        earlier_cells.strata(earlier_statistic),
+        statistic.values,
+        CONFIDENCE,
     )
-    return {"change": facts | {"pending": PendingComparison(found, answers, wording.CHANGES)}}
+    earlier_facts = {
+        "since": base.slug,
+        "opened": base.opened.isoformat(),
+        "imported": base.imported,
+    }
+    change = cast("ShownChange", earlier_facts | unjudged_difference(difference, answers))
+    if base.quarter:
+        change["quarter"] = base.quarter
+    is_mix_changed = mix_changed(groups, base.tally.groups)
+    if is_mix_changed:
+        change["mix_changed"] = True
+    family.add(change, difference, wording.CHANGES, is_mix_changed=is_mix_changed)
+    return change
 
 
 def compare_with_rest(
-    statistic: Statistic, cells: GroupCells, names: Sequence[str]
-) -> dict[str, Json]:
-    """Each of these groups against all others together, without its verdict; those with too few answers on a side are left out."""
-    pairs = {name: (cells.cells[name], cells.rest(name)) for name in names if len(cells.cells) > 1}
+    statistic: Statistic, cells: GroupCells, names: Sequence[str], family: ComparisonFamily
+) -> dict[str, DifferenceBlock]:
+    """Each of these groups against all others together, judged with its family.
+
+    Groups with too few answers on either side are left out.
+    """
+    if len(cells.cells) < 2:
+        return {}
     pairs = {
-        name: (one, rest)
-        for name, (one, rest) in pairs.items()
-        if may_compare(one.answers, rest.answers)
+        name: (cells.cells[name], cells.rest(name))
+        for name in names
+        if may_compare(cells.cells[name].answers, cells.rest(name).answers)
     }
     if not pairs:
         return {}
-    first, second = (
-        [statistic.valued(pair[side].counts) for pair in pairs.values()] for side in (0, 1)
+    differences = st.difference_intervals(
+        [statistic.valued(group.counts) for group, _ in pairs.values()],
+        [statistic.valued(rest.counts) for _, rest in pairs.values()],
+        statistic.values,
+        CONFIDENCE,
     )
-    found = st.difference_intervals(first, second, statistic.values, CONFIDENCE)
-    return {
-        name: {
-            "pending": PendingComparison(
-                found[at], (one.answers, rest.answers), wording.DIFFERENCES
-            )
-        }
-        for at, (name, (one, rest)) in enumerate(pairs.items())
-    }
+    blocks = {}
+    for at, (name, (group, rest)) in enumerate(pairs.items()):
+        blocks[name] = unjudged_difference(differences[at], (group.answers, rest.answers))
+        family.add(blocks[name], differences[at], wording.DIFFERENCES)
+    return blocks
 
 
 def compare_years(
     opened: date,
     asked: Sequence[tuple[Question, Statistic, GroupCells]],
-    now: str,
+    slug: str,
     earlier: Sequence[EarlierWave],
-) -> Json | None:
-    """The waves of the year up to this one as one wave, and against the year before where it was asked too; None with too few waves."""
-    mine = [wave for wave in earlier if wave.opened > opened - YEAR]
-    before = [wave for wave in earlier if opened - 2 * YEAR < wave.opened <= opened - YEAR]
-    if len(mine) + 1 < FEWEST_IN_A_YEAR:
+    family: ComparisonFamily,
+) -> YearBlock | None:
+    """The waves of the year up to this one as one wave, and against the year before.
+
+    `opened` and `slug` are this wave's. The year before counts for questions that it asked too;
+    None where this year has too few waves.
+    """
+    this_year = [wave for wave in earlier if wave.opened > opened - YEAR]
+    year_before = [wave for wave in earlier if opened - 2 * YEAR < wave.opened <= opened - YEAR]
+    if len(this_year) + 1 < FEWEST_IN_A_YEAR:
         return None
     measures = []
     for question, statistic, cells in asked:
-        pool = [*_said(statistic, cells), *_asked_in(question, mine)]
-        measures += _year_measure(question, statistic, pool, _asked_in(question, before))
-    return (
-        {"waves": [*(wave.slug for wave in reversed(mine)), now], "measures": measures}
-        if measures
-        else None
-    )
-
-
-def judge_comparisons(document: Json) -> None:
-    """Judges all pending comparisons of a document as one family and writes each result in its place."""
-    places = list(_pending(document))
-    adjusted = st.adjust_p_values([place["pending"].found.p_value for place in places])
-    for place, q_value in zip(places, adjusted, strict=True):
-        pending: PendingComparison = place.pop("pending")
-        found, (clear, unclear) = pending.found, pending.words
-        way = (
-            Direction.UNCLEAR
-            if place.get("mix_changed")
-            else direction(found, q_value, pending.answers)
-        )
-        place |= {
-            "shown": True,
-            "estimate": found.estimate,
-            "low": found.low,
-            "high": found.high,
-            "p_value": found.p_value,
-            "q_value": q_value,
-            "family": len(places),
-            "answers": list(pending.answers),
-            "direction": way.value,
-            "verdict": unclear if way is Direction.UNCLEAR else clear,
-            "detectable": FOUND_FACTOR * (found.high - found.low) / 2,
-        }
+        pool = [*_published_company(statistic, cells), *_published_in(question, this_year)]
+        past = _published_in(question, year_before)
+        measures += _year_measure(question, statistic, pool, past, family)
+    if not measures:
+        return None
+    return {"waves": [*(wave.slug for wave in reversed(this_year)), slug], "measures": measures}
 
 
 def last_comparable(question: Question, earlier: Sequence[EarlierWave]) -> EarlierWave | None:
     """The newest earlier wave that asked the same question: same id, same wording, same scale."""
-    return next((wave for wave in earlier if _asked(question, wave.questionnaire)), None)
+    return next((wave for wave in earlier if _is_asked_in(question, wave.questionnaire)), None)
 
 
 def cells_of_wave(wave: EarlierWave, question: Question) -> GroupCells:
     """A question's cells in an earlier wave."""
-    return GroupCells(
-        wave.tally.groups, wave.tally.cells[question.id], wave.further.get(question.id, 0)
-    )
+    further = wave.further.get(question.id, 0)
+    return GroupCells(wave.tally.groups, wave.tally.cells[question.id], further)
 
 
 def primary_statistic(question: Question, wave: EarlierWave) -> Statistic:
-    """A question's own figure under the minimum that the wave froze: what that wave hid stays hidden in every later one."""
+    """A question's first figure under the minimum that an earlier wave froze.
+
+    What that wave hid stays hidden in every later one.
+    """
     return statistics_of(question, wave.minimum_group, wave.minimum_detail)[0]
 
 
 def mix_changed(first: Sequence[PublishedGroup], second: Sequence[PublishedGroup]) -> bool:
-    """Whether the departments' shares of the invited differ by more than a tenth in all, over the coarsest partition that both share."""
+    """Whether the departments' shares of the invited differ by more than a tenth in all.
+
+    They are compared over the coarsest partition that both waves share.
+    """
     blocks: list[set[str]] = []
-    for members in (_departments(group) for group in (*first, *second)):
-        touched = [block for block in blocks if block & members]
-        blocks = [block for block in blocks if block not in touched] + [members.union(*touched)]
-    mixes = []
-    for groups in (first, second):
-        invited = [
-            sum(group.invited for group in groups if block >= _departments(group))
-            for block in blocks
-        ]
-        mixes.append([number / sum(invited) for number in invited])
-    distance: float = sum(abs(a - b) for a, b in zip(*mixes, strict=True)) / 2
+    for departments in (_departments(group) for group in (*first, *second)):
+        touched = [block for block in blocks if block & departments]
+        untouched = [block for block in blocks if block not in touched]
+        blocks = [*untouched, departments.union(*touched)]
+    first_mix, second_mix = _mix(first, blocks), _mix(second, blocks)
+    distance: float = sum(abs(a - b) for a, b in zip(first_mix, second_mix, strict=True)) / 2
     return distance > MIX_SHIFT
+
+
+def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
+    """The headline's second sentence: what clearly changed since which wave; empty for nothing.
+
+    `measures` are those of the company, `names` the questions' by id.
+    """
+    clear = [measure for measure in measures if _is_clearly_changed(measure)]
+    clear.sort(key=lambda measure: measure["change"]["opened"], reverse=True)
+    sentences = []
+    for (opened, quarter), changed in groupby(clear, key=_compared_wave):
+        names_by_direction: dict[str, list[str]] = {"up": [], "down": []}
+        for measure in changed:
+            way = measure["change"]["direction"]
+            names_by_direction[way].append(names[measure["question"]])
+        sentences.append(
+            wording.clear_changes(
+                names_by_direction["up"],
+                names_by_direction["down"],
+                wording.named_wave(opened, quarter),
+            )
+        )
+    return " ".join(sentences)
+
+
+def _hidden_change(base: EarlierWave) -> HiddenChange:
+    change: HiddenChange = {
+        "shown": False,
+        "words": wording.NOT_COMPARED,
+        "since": base.slug,
+        "opened": base.opened.isoformat(),
+        "imported": base.imported,
+    }
+    if base.quarter:
+        change["quarter"] = base.quarter
+    return change
+
+
+def _is_clearly_changed(measure: Mapping[str, Any]) -> bool:
+    change = measure.get("change", {})
+    return bool(change.get("direction", Direction.UNCLEAR.value) != Direction.UNCLEAR.value)
+
+
+def _compared_wave(measure: Mapping[str, Any]) -> tuple[str, str | None]:
+    """When the wave that a measure is compared with opened, and its quarter if it is one."""
+    change = measure["change"]
+    return str(change["opened"]), change.get("quarter")
 
 
 def _departments(group: PublishedGroup) -> set[str]:
     return set(group.departments or group.members)
 
 
-def _asked(question: Question, questionnaire: Questionnaire) -> bool:
-    known = next((other for other in questionnaire.questions if other.id == question.id), None)
-    if known is None or known.revision != question.revision:
-        return False
-    return (known.scale.kind, known.scale.codes, known.scale.top) == (
-        question.scale.kind,
-        question.scale.codes,
-        question.scale.top,
-    )
-
-
-def _asked_in(question: Question, earlier: Sequence[EarlierWave]) -> list[CellCounts]:
-    waves = [wave for wave in earlier if _asked(question, wave.questionnaire)]
-    return [
-        cell
-        for wave in waves
-        for cell in _said(primary_statistic(question, wave), cells_of_wave(wave, question))
+def _mix(groups: Sequence[PublishedGroup], blocks: Sequence[set[str]]) -> list[float]:
+    """Each block's share of the invited; a block holds whole groups."""
+    invited = [
+        sum(group.invited for group in groups if block >= _departments(group)) for block in blocks
     ]
+    return [number / sum(invited) for number in invited]
 
 
-def _said(statistic: Statistic, cells: GroupCells) -> list[CellCounts]:
-    """A wave's company cell where the wave itself said its number: what it hid, or said in a band of words, stays out of every pool."""
-    said = cells.company.answers >= statistic.minimum and not statistic.band(cells.company.counts)
-    return [cells.company] if said else []
+def _is_asked_in(question: Question, questionnaire: Questionnaire) -> bool:
+    """Whether a questionnaire asks the same question: same id, same wording, same scale."""
+    same_id = (other for other in questionnaire.questions if other.id == question.id)
+    other = next(same_id, None)
+    if other is None or other.revision != question.revision:
+        return False
+    mine, theirs = question.scale, other.scale
+    return (mine.kind, mine.codes, mine.top) == (theirs.kind, theirs.codes, theirs.top)
+
+
+def _published_in(question: Question, earlier: Sequence[EarlierWave]) -> list[CellCounts]:
+    """The company cells of those waves that asked the question and published its number."""
+    published = []
+    for wave in earlier:
+        if _is_asked_in(question, wave.questionnaire):
+            cells = cells_of_wave(wave, question)
+            published += _published_company(primary_statistic(question, wave), cells)
+    return published
+
+
+def _published_company(statistic: Statistic, cells: GroupCells) -> list[CellCounts]:
+    """A wave's company cell where the wave published its number, else nothing.
+
+    What it hid, or said in a band of words, stays out of every pool.
+    """
+    company = cells.company
+    if company.answers < statistic.minimum or statistic.band(company.counts):
+        return []
+    return [company]
 
 
 def _year_measure(
@@ -208,13 +328,16 @@ def _year_measure(
     statistic: Statistic,
     waves: Sequence[CellCounts],
     past: Sequence[CellCounts],
-) -> list[Json]:
+    family: ComparisonFamily,
+) -> list[YearMeasure]:
+    """The figure over these waves, against those of the year before; nothing of too few waves."""
     if len(waves) < FEWEST_IN_A_YEAR:
         return []
-    counts, then = ([statistic.valued(cell.counts) for cell in found] for found in (waves, past))
+    counts = [statistic.valued(cell.counts) for cell in waves]
+    past_counts = [statistic.valued(cell.counts) for cell in past]
+    answers = _mean_answers(waves), _mean_answers(past)
     interval = pooled_interval(counts, statistic.values, CONFIDENCE)
-    answers = [sum(cell.answers for cell in found) // max(len(found), 1) for found in (waves, past)]
-    measure: Json = {
+    measure: YearMeasure = {
         "question": question.id,
         "statistic": statistic.name,
         "waves": len(waves),
@@ -227,41 +350,12 @@ def _year_measure(
         "answers": answers[0],
     }
     if len(past) >= FEWEST_IN_A_YEAR and may_compare(*answers):
-        found = pooled_difference(counts, then, statistic.values, CONFIDENCE)
-        measure["change"] = {
-            "pending": PendingComparison(found, (answers[0], answers[1]), wording.CHANGES)
-        }
+        difference = pooled_difference(counts, past_counts, statistic.values, CONFIDENCE)
+        measure["change"] = unjudged_difference(difference, answers)
+        family.add(measure["change"], difference, wording.CHANGES)
     return [measure]
 
 
-def _pending(part: object) -> Iterator[Json]:
-    if isinstance(part, Mapping):
-        if "pending" in part:
-            yield part  # type: ignore[misc]
-        else:
-            for inner in part.values():
-                yield from _pending(inner)
-    elif isinstance(part, list):
-        for inner in part:
-            yield from _pending(inner)
-
-
-def changes_in_words(measures: Sequence[Json], names: Mapping[str, str]) -> str:
-    """The headline's second sentence: what clearly changed since which wave; empty where nothing did."""
-    clear = [
-        m
-        for m in measures
-        if m.get("change", {}).get("direction", Direction.UNCLEAR.value) != Direction.UNCLEAR.value
-    ]
-    clear.sort(key=lambda m: m["change"]["opened"], reverse=True)
-    said = []
-    for (opened, quarter), found in groupby(
-        clear, key=lambda m: (str(m["change"]["opened"]), m["change"].get("quarter"))
-    ):
-        ways: dict[str, list[str]] = {"up": [], "down": []}
-        for measure in found:
-            ways[measure["change"]["direction"]].append(names[measure["question"]])
-        said.append(
-            wording.clear_changes(ways["up"], ways["down"], wording.named_wave(opened, quarter))
-        )
-    return " ".join(said)
+def _mean_answers(waves: Sequence[CellCounts]) -> int:
+    """Answers of a wave on average, rounded down."""
+    return sum(cell.answers for cell in waves) // max(len(waves), 1)

@@ -1,22 +1,43 @@
-"""The findings document: everything that a wave publishes, computed once from its table of publishable cells.
+"""The findings document: all that a wave publishes, computed once from its publishable cells.
 
-Its form is a promise to programs. Each number here is a function of cells that may be shown: what is hidden enters the
-company's value as one stratum, so that it cannot be worked out from what is shown.
+Its form is a promise to programs: see `document.py`. Each number here is a function of cells that
+may be shown: what is hidden enters the company's value as one stratum, so that it cannot be worked
+out from what is shown.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from survey import statistics as st
 from survey.findings.document.rules import comparisons
 from survey.findings.document.rules.cells import LOST_TIME, GroupCells, Statistic, statistics_of
+from survey.findings.document.rules.comparisons import ComparisonFamily
+from survey.findings.document.rules.document import (
+    CommentsPart,
+    CompanyFigure,
+    DistributionBlock,
+    FindingsDocument,
+    GroupMeasure,
+    GroupPart,
+    HiddenBlock,
+    HiddenMeasure,
+    HoursRange,
+    LostTimeBlock,
+    MeasureBlock,
+    MergedGroup,
+    ProcessRange,
+    QuestionPart,
+    ShownGroup,
+    ThirdPart,
+    WavePart,
+)
 from survey.findings.document.rules.drivers import drivers_block
+from survey.findings.document.rules.evidence import Evidence, Third, Withholding
 from survey.findings.document.rules.themes import themes_block
-from survey.findings.rules import Evidence, Withholding
 from survey.findings.words.rules import wording
 from survey.findings.words.rules.wording import FROM_TEN, HIDDEN, TOO_WIDE, WITH_THE_QUARTER
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
@@ -25,113 +46,88 @@ from survey.statistics.suppression import neighbouring_band, too_wide
 from survey.statistics.verdicts import verdict
 from survey.waves.rules.waves import CONFIDENCE, Target, Wave
 
-SCHEMA = 1
 _ALONE, _NOTHING = Evidence(), Withholding()
 
-Json = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class _QuestionCells:
+    """A question with a scale, its figures (the one that is compared first) and its cells."""
+
+    question: Question
+    statistics: tuple[Statistic, ...]
+    cells: GroupCells
+    target: Target | None
+    is_compared_with_earlier: bool
 
 
 def compute_document(
-    item: Wave,
+    wave: Wave,
     provider: str,
     questionnaire: Questionnaire,
     tally: Tally,
     evidence: Evidence = _ALONE,
     withheld: Withholding = _NOTHING,
-) -> Json:
-    """The whole document of a counted wave, with its digest; `withheld` is what stays out of it beside what the rules hide.
+) -> FindingsDocument:
+    """The whole document of a counted wave, with its digest.
 
-    A third of a quarter has its shares and nothing beside them: no verdict, no comparison, no distribution, nothing about comments.
+    `withheld` is what stays out of it beside what the rules hide. A third of a quarter has its
+    shares and nothing beside them: no verdict, no comparison, no distribution, no comments.
     """
-    cells = {
-        question.id: GroupCells(
-            tally.groups, tally.cells[question.id], withheld.further.get(question.id, 0)
-        )
-        for question in questionnaire.questions
-        if question.scale.codes
-    }
-    figures = {
-        question.id: _figures(item, question)
-        for question in questionnaire.questions
-        if question.id in cells
-    }
-    targets = {} if item.is_third or evidence.is_of_one_third else item.targets
-    document: Json = {
-        "schema": SCHEMA,
-        "wave": _wave(item),
+    family = ComparisonFamily()
+    asked = _question_cells(wave, questionnaire, tally, evidence, withheld)
+    measures: list[MeasureBlock] = []
+    lost_time: LostTimeBlock | None = None
+    for each in asked:
+        for statistic in each.statistics:
+            company = _company_figure(each, statistic, tally.groups, evidence, family)
+            if statistic.name == LOST_TIME:
+                lost_time = _lost_time(each, company, wave)
+            else:
+                measures.append(_company_measure(each.question, statistic, company))
+                measures += _group_measures(each, statistic, family)
+    compared = [
+        (each.question, each.statistics[0], each.cells)
+        for each in asked
+        if each.statistics and each.is_compared_with_earlier
+    ]
+    opened = wave.opens.date()
+    year = comparisons.compare_years(opened, compared, wave.slug, evidence.earlier, family)
+    family.judge()
+    document: FindingsDocument = {
+        "schema": 1,
+        "wave": _wave(wave),
         "provider": provider,
         "invited": tally.invited,
         "answered": tally.answered,
         "unreadable": tally.unreadable,
         "response_rate": tally.answered / tally.invited,
-        "minimum_group": item.minimum_group,
-        "minimum_detail": item.minimum_detail,
+        "minimum_group": wave.minimum_group,
+        "minimum_detail": wave.minimum_detail,
         "groups": _groups(tally.groups),
         "questions": [_question(question) for question in questionnaire.questions],
-        "measures": [],
-        "distributions": [],
-        "lost_time": None,
-        "drivers": None if item.is_third else drivers_block(questionnaire, evidence.scores),
-        "comments": _comments(item, questionnaire, tally, evidence),
+        "measures": measures,
+        "distributions": [] if wave.is_third else [_distribution(each, wave) for each in asked],
+        "lost_time": lost_time,
+        "drivers": None if wave.is_third else drivers_block(questionnaire, evidence.scores),
+        "comments": _comments(wave, questionnaire, tally, evidence),
+        "year": year,
+        "headline": wording.headline(_verdicts(measures), tally.answered, tally.invited),
+        "changed": _changed(measures, lost_time, questionnaire),
+        "digest": "",
     }
-    for question in questionnaire.questions:
-        if question.id not in cells:
-            continue
-        for statistic in figures[question.id]:
-            measure = _company(statistic, cells[question.id], targets.get(question.id))
-            if (
-                statistic is figures[question.id][0]
-                and measure["shown"]
-                and question.id not in withheld.apart
-            ):
-                measure |= comparisons.compare_with_earlier(
-                    question, statistic, cells[question.id], tally.groups, evidence.earlier
-                )
-            if statistic.name == LOST_TIME:
-                document["lost_time"] = _lost_time(question, measure, cells[question.id], item)
-                continue
-            head = {"question": question.id, "statistic": statistic.name}
-            document["measures"].append(head | {"group": None} | measure)
-            own = statistic is figures[question.id][0]
-            document["measures"] += [
-                head | found for found in _by_group(statistic, cells[question.id], compare=own)
-            ]
-        if not item.is_third:
-            document["distributions"].append(
-                _distribution(question, cells[question.id].company, item.minimum_detail)
-            )
-    compared = [
-        (q, figures[q.id][0], cells[q.id])
-        for q in questionnaire.questions
-        if q.id in cells and figures[q.id] and q.id not in withheld.apart
-    ]
-    document["year"] = comparisons.compare_years(
-        item.opens.date(), compared, item.slug, evidence.earlier
-    )
-    if item.is_pool:
-        document["thirds"] = [
-            asdict(third) | {"opened": third.opened.isoformat()} for third in evidence.thirds
-        ]
+    if wave.is_pool:
+        document["thirds"] = [_third(third) for third in evidence.thirds]
     if withheld.further:
         document["hidden_further"] = dict(withheld.further)
-    comparisons.judge_comparisons(document)
-    company = [measure for measure in document["measures"] if measure["group"] is None]
-    verdicts = [measure["verdict"] for measure in company if measure.get("verdict")]
-    document["headline"] = wording.headline(verdicts, tally.answered, tally.invited)
-    lost = (
-        [document["lost_time"]["share_over_2h"] | {"question": document["lost_time"]["question"]}]
-        if document["lost_time"]
-        else []
-    )
-    document["changed"] = comparisons.changes_in_words(
-        [*company, *lost], {q.id: q.name for q in questionnaire.questions}
-    )
     document["digest"] = document_digest(document)
     return document
 
 
 def document_digest(document: Mapping[str, Any]) -> str:
-    """The SHA-256 of a document without its digest and its wave's state, as JSON in UTF-8, sorted keys, no spaces."""
+    """The SHA-256 of a document without its digest and its wave's state.
+
+    It is taken of the document as JSON in UTF-8 with sorted keys and no spaces.
+    """
     wave = {key: value for key, value in document["wave"].items() if key != "state"}
     plain = {key: value for key, value in document.items() if key != "digest"} | {"wave": wave}
     return "sha256:" + hashlib.sha256(canonical_json(plain).encode()).hexdigest()
@@ -144,153 +140,262 @@ def canonical_json(document: Mapping[str, Any]) -> str:
     )
 
 
-def _wave(item: Wave) -> Json:
-    return {
-        "slug": item.slug,
-        "survey": item.survey,
-        "period": item.period,
-        "opened": item.opens.date().isoformat(),
-        "closed": item.closes.date().isoformat(),
+def _question_cells(
+    wave: Wave,
+    questionnaire: Questionnaire,
+    tally: Tally,
+    evidence: Evidence,
+    withheld: Withholding,
+) -> list[_QuestionCells]:
+    """The questions with a scale, in their order.
+
+    A third has no targets, nor has a quarter of which a single third was counted.
+    """
+    has_targets = not (wave.is_third or evidence.is_of_one_third)
+    asked = []
+    for question in questionnaire.questions:
+        if question.scale.codes:
+            further = withheld.further.get(question.id, 0)
+            cells = GroupCells(tally.groups, tally.cells[question.id], further)
+            asked.append(
+                _QuestionCells(
+                    question,
+                    _statistics(wave, question),
+                    cells,
+                    wave.targets.get(question.id) if has_targets else None,
+                    is_compared_with_earlier=question.id not in withheld.apart,
+                )
+            )
+    return asked
+
+
+def _statistics(wave: Wave, question: Question) -> tuple[Statistic, ...]:
+    """A question's figures; of a third only shares."""
+    statistics = statistics_of(question, wave.minimum_group, wave.minimum_detail)
+    if wave.is_third:
+        return tuple(statistic for statistic in statistics if statistic.is_share)
+    return statistics
+
+
+def _wave(wave: Wave) -> WavePart:
+    part: WavePart = {
+        "slug": wave.slug,
+        "survey": wave.survey,
+        "period": wave.period,
+        "opened": wave.opens.date().isoformat(),
+        "closed": wave.closes.date().isoformat(),
         "state": "counted",
-        "imported": item.imported,
-        "baseline": item.baseline,
-        "closed_early": item.closed_early,
-        **({"quarter": item.quarter, "third": item.third} if item.quarter else {}),
+        "imported": wave.imported,
+        "baseline": wave.baseline,
+        "closed_early": wave.closed_early,
     }
+    if wave.quarter:
+        part["quarter"] = wave.quarter
+        part["third"] = wave.third
+    return part
 
 
-def _figures(item: Wave, question: Question) -> tuple[Statistic, ...]:
-    figures = statistics_of(question, item.minimum_group, item.minimum_detail)
-    return tuple(figure for figure in figures if figure.is_share) if item.is_third else figures
+def _company_figure(
+    asked: _QuestionCells,
+    statistic: Statistic,
+    groups: Sequence[PublishedGroup],
+    evidence: Evidence,
+    family: ComparisonFamily,
+) -> CompanyFigure | HiddenBlock:
+    """A question's figure for the whole company; its first figure with the change since then."""
+    figure = _company_level(statistic, asked.cells, asked.target)
+    is_first = statistic is asked.statistics[0]
+    if figure["shown"] and is_first and asked.is_compared_with_earlier:
+        change = comparisons.compare_with_earlier(
+            asked.question, statistic, asked.cells, groups, evidence.earlier, family
+        )
+        if change is not None:
+            figure["change"] = change
+    return figure
 
 
-def _company(statistic: Statistic, cells: GroupCells, target: Target | None) -> Json:
+def _company_level(
+    statistic: Statistic, cells: GroupCells, target: Target | None
+) -> CompanyFigure | HiddenBlock:
+    """A figure of the whole company, or the words that stand for it."""
     company = cells.company
-    words = (
-        _few(statistic) if company.answers < statistic.minimum else statistic.band(company.counts)
-    )
-    if words:
-        return _not_shown(words)
+    if company.answers < statistic.minimum:
+        return _hidden(_words_for_too_few(statistic))
+    band = statistic.band(company.counts)
+    if band:
+        return _hidden(band)
     strata, plain = cells.strata(statistic), statistic.valued(company.counts)
     if len(strata) > 1:
         interval = st.stratified_interval(strata, statistic.values, CONFIDENCE)
     else:
         interval = _levels(statistic, [plain], [cells.population])[0]
     if too_wide(interval, statistic.width):
-        return _not_shown(TOO_WIDE)
-    shown = _shown(interval, company.answers, cells.population)
+        return _hidden(TOO_WIDE)
     comparison = st.stratified_process_interval(strata, statistic.values, CONFIDENCE)
-    shown["comparison"] = {
-        "low": comparison.low,
-        "high": comparison.high,
-        "method": comparison.method,
-    }
-    shown["effective_answers"] = st.effective_answers(strata)
-    shown["process"] = _process(statistic, plain)
-    if statistic.is_share:
-        feasible = st.feasible_range(plain[1], company.answers, cells.population)
-        shown["feasible"] = [feasible.low, feasible.high]
-        if target:
-            shown |= {"target": target.target, "minimum": target.minimum, "stretch": target.stretch}
-            shown["verdict"] = verdict(interval, target.target).value
-            shown["break_even"] = st.break_even(
-                plain[1], company.answers, cells.population, target.target
-            )
-    return shown
-
-
-def _by_group(statistic: Statistic, cells: GroupCells, *, compare: bool) -> list[Json]:
-    """One measure per reporting group; nothing where there is only one group."""
-    if len(cells.cells) < 2:
-        return []
-    words = dict.fromkeys(cells.hidden(statistic), _few(statistic)) | cells.banded(statistic)
-    strata = {name: cells.stratum([name], statistic) for name in cells.cells if name not in words}
-    found: dict[str, Json] = {name: _not_shown(said) for name, said in words.items()}
-    if strata:
-        levels = _levels(
-            statistic, [s.counts for s in strata.values()], [s.population for s in strata.values()]
-        )
-        for at, (name, stratum) in enumerate(strata.items()):
-            wide = too_wide(levels[at], statistic.width)
-            found[name] = (
-                _not_shown(TOO_WIDE)
-                if wide
-                else _shown(levels[at], sum(stratum.counts), stratum.population)
-            )
-    if compare:
-        shown = [name for name, measure in found.items() if measure["shown"]]
-        for name, against in comparisons.compare_with_rest(statistic, cells, shown).items():
-            found[name]["against_rest"] = against
-    return [{"group": name} | found[name] for name in cells.cells]
-
-
-def _few(statistic: Statistic) -> str:
-    return HIDDEN if statistic.is_share else FROM_TEN
-
-
-def _levels(
-    statistic: Statistic, counts: Sequence[Sequence[int]], population: Sequence[int]
-) -> st.Intervals:
-    if statistic.is_share:
-        return st.proportion_intervals(
-            [top for _, top in counts], [sum(both) for both in counts], population, CONFIDENCE
-        )
-    return st.mean_intervals(counts, statistic.values, population, CONFIDENCE)
-
-
-def _process(statistic: Statistic, counts: Sequence[int]) -> Json:
-    """The plain counts' range about the process, which anyone can compute again from two whole numbers: for contracts."""
-    interval = (
-        st.proportion_interval(counts[1], sum(counts), None, CONFIDENCE)
-        if statistic.is_share
-        else st.mean_interval(counts, statistic.values, None, CONFIDENCE)
-    )
-    return {
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "method": interval.method,
-    }
-
-
-def _shown(interval: st.Interval, answers: int, population: int) -> Json:
-    return {
+    figure: CompanyFigure = {
         "shown": True,
         "estimate": interval.estimate,
         "low": interval.low,
         "high": interval.high,
         "confidence": interval.confidence,
         "method": interval.method,
-        "answers": answers,
-        "population": population,
+        "answers": company.answers,
+        "population": cells.population,
+        "comparison": {
+            "low": comparison.low,
+            "high": comparison.high,
+            "method": comparison.method,
+        },
+        "effective_answers": st.effective_answers(strata),
+        "process": _range_of_process(statistic, plain),
+    }
+    if statistic.is_share:
+        _add_feasible_range(figure, plain[1], target, interval)
+    return figure
+
+
+def _add_feasible_range(
+    figure: CompanyFigure, satisfied: int, target: Target | None, interval: st.Interval
+) -> None:
+    """Adds to a share what the silent could make of it, and the verdict where it has a target."""
+    answers, population = figure["answers"], figure["population"]
+    feasible = st.feasible_range(satisfied, answers, population)
+    figure["feasible"] = [feasible.low, feasible.high]
+    if target:
+        figure["target"] = target.target
+        figure["minimum"] = target.minimum
+        figure["stretch"] = target.stretch
+        figure["verdict"] = verdict(interval, target.target).value
+        figure["break_even"] = st.break_even(satisfied, answers, population, target.target)
+
+
+def _company_measure(
+    question: Question, statistic: Statistic, figure: CompanyFigure | HiddenBlock
+) -> MeasureBlock:
+    if not figure["shown"]:
+        return _hidden_measure(question, statistic, None, figure["words"])
+    return {"question": question.id, "statistic": statistic.name, "group": None, **figure}
+
+
+def _group_measures(
+    asked: _QuestionCells, statistic: Statistic, family: ComparisonFamily
+) -> list[MeasureBlock]:
+    """One measure for each reporting group; nothing where there is only one group.
+
+    The question's first figure of a group is compared with all other groups together.
+    """
+    question, cells = asked.question, asked.cells
+    if len(cells.cells) < 2:
+        return []
+    words = dict.fromkeys(cells.hidden(statistic), _words_for_too_few(statistic))
+    words |= cells.banded(statistic)
+    shown = _shown_measures(question, statistic, cells, [n for n in cells.cells if n not in words])
+    if statistic is asked.statistics[0]:
+        differences = comparisons.compare_with_rest(statistic, cells, list(shown), family)
+        for name, against_rest in differences.items():
+            shown[name]["against_rest"] = against_rest
+    return [
+        shown.get(name) or _hidden_measure(question, statistic, name, words.get(name, TOO_WIDE))
+        for name in cells.cells
+    ]
+
+
+def _shown_measures(
+    question: Question, statistic: Statistic, cells: GroupCells, names: Sequence[str]
+) -> dict[str, GroupMeasure]:
+    """The measures of those of these groups whose range is not too wide to be printed."""
+    if not names:
+        return {}
+    strata = [cells.stratum([name], statistic) for name in names]
+    counts = [stratum.counts for stratum in strata]
+    levels = _levels(statistic, counts, [stratum.population for stratum in strata])
+    measures: dict[str, GroupMeasure] = {}
+    for at, (name, stratum) in enumerate(zip(names, strata, strict=True)):
+        level = levels[at]
+        if not too_wide(level, statistic.width):
+            measures[name] = {
+                "question": question.id,
+                "statistic": statistic.name,
+                "group": name,
+                "shown": True,
+                "estimate": level.estimate,
+                "low": level.low,
+                "high": level.high,
+                "confidence": level.confidence,
+                "method": level.method,
+                "answers": sum(stratum.counts),
+                "population": stratum.population,
+            }
+    return measures
+
+
+def _hidden_measure(
+    question: Question, statistic: Statistic, group: str | None, words: str
+) -> HiddenMeasure:
+    return {
+        "question": question.id,
+        "statistic": statistic.name,
+        "group": group,
+        "shown": False,
+        "words": words,
     }
 
 
-def _not_shown(words: str) -> Json:
+def _words_for_too_few(statistic: Statistic) -> str:
+    return HIDDEN if statistic.is_share else FROM_TEN
+
+
+def _levels(
+    statistic: Statistic, counts: Sequence[Sequence[int]], populations: Sequence[int]
+) -> st.Intervals:
+    """The figure with its range for several cells at once; counts are per value."""
+    if not statistic.is_share:
+        return st.mean_intervals(counts, statistic.values, populations, CONFIDENCE)
+    satisfied = [top for _, top in counts]
+    answers = [sum(both) for both in counts]
+    return st.proportion_intervals(satisfied, answers, populations, CONFIDENCE)
+
+
+def _range_of_process(statistic: Statistic, counts: Sequence[int]) -> ProcessRange:
+    """The plain counts' range about the process, for contracts."""
+    if statistic.is_share:
+        interval = st.proportion_interval(counts[1], sum(counts), None, CONFIDENCE)
+    else:
+        interval = st.mean_interval(counts, statistic.values, None, CONFIDENCE)
+    return {
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "method": interval.method,
+    }
+
+
+def _hidden(words: str) -> HiddenBlock:
     return {"shown": False, "words": words}
 
 
-def _groups(groups: Sequence[PublishedGroup]) -> list[Json]:
-    """The published groups, then those that were counted within another and have no number of their own."""
-    shown = [
-        {
-            "name": g.name,
-            "invited": g.invited,
-            "answered": g.answered,
-            "shown": True,
-            "members": list(g.members),
-            "departments": list(g.departments),
-        }
-        for g in groups
-    ]
+def _groups(groups: Sequence[PublishedGroup]) -> list[GroupPart]:
+    """The published groups, then those counted within another, which have no number."""
     merged = sorted(name for group in groups if len(group.members) > 1 for name in group.members)
-    return [
-        *shown,
-        *({"name": name, "answered": None, "shown": False, "words": HIDDEN} for name in merged),
-    ]
+    return [*map(_shown_group, groups), *map(_merged_group, merged)]
 
 
-def _question(question: Question) -> Json:
+def _merged_group(name: str) -> MergedGroup:
+    return {"name": name, "answered": None, "shown": False, "words": HIDDEN}
+
+
+def _shown_group(group: PublishedGroup) -> ShownGroup:
+    return {
+        "name": group.name,
+        "invited": group.invited,
+        "answered": group.answered,
+        "shown": True,
+        "members": list(group.members),
+        "departments": list(group.departments),
+    }
+
+
+def _question(question: Question) -> QuestionPart:
     scale = question.scale
     return {
         "id": question.id,
@@ -304,43 +409,102 @@ def _question(question: Question) -> Json:
     }
 
 
-def _distribution(question: Question, company: CellCounts, minimum: int) -> Json:
-    head = {"question": question.id, "group": None}
+def _distribution(asked: _QuestionCells, wave: Wave) -> DistributionBlock:
+    """How many of the company chose each point, or the words that stand for it."""
+    question, company = asked.question, asked.cells.company
+    words = _words_for_distribution(question, company, wave.minimum_detail)
+    if words:
+        return {"question": question.id, "group": None, "shown": False, "words": words}
+    return {
+        "question": question.id,
+        "group": None,
+        "shown": True,
+        "counts": list(company.counts),
+    }
+
+
+def _words_for_distribution(question: Question, company: CellCounts, minimum: int) -> str | None:
+    """What stands instead of a distribution that may not be shown; None where it may."""
     if company.answers < minimum:
-        return head | _not_shown(FROM_TEN)
-    band = (
-        neighbouring_band(company.counts, question.scale.codes[0])
-        if question.scale.kind is ScaleKind.ORDINAL
-        else None
-    )
-    return head | (_not_shown(band) if band else {"shown": True, "counts": list(company.counts)})
+        return FROM_TEN
+    if question.scale.kind is ScaleKind.ORDINAL:
+        return neighbouring_band(company.counts, question.scale.codes[0])
+    return None
 
 
-def _lost_time(question: Question, share: Json, cells: GroupCells, item: Wave) -> Json:
-    """The share who lost over two hours, and the lowest and highest mean that the brackets allow, in hours a week."""
-    counts, answers = cells.company.counts, cells.company.answers
-    found: Json = {"question": question.id, "share_over_2h": share}
-    if item.is_third:
-        return found | {"hours_per_week": _not_shown(WITH_THE_QUARTER)}
-    if answers < item.minimum_detail:
-        return found | {"hours_per_week": _not_shown(FROM_TEN)}
+def _lost_time(
+    asked: _QuestionCells, share: CompanyFigure | HiddenBlock, wave: Wave
+) -> LostTimeBlock:
+    """The share who lost over two hours, and what the brackets allow in hours a week."""
+    return {
+        "question": asked.question.id,
+        "share_over_2h": share,
+        "hours_per_week": _hours_per_week(asked.question, asked.cells.company, wave),
+    }
+
+
+def _hours_per_week(
+    question: Question, company: CellCounts, wave: Wave
+) -> HoursRange | HiddenBlock:
+    """The lowest and highest mean that the brackets allow."""
+    if wave.is_third:
+        return _hidden(WITH_THE_QUARTER)
+    if company.answers < wave.minimum_detail:
+        return _hidden(FROM_TEN)
     low, high = (
-        sum(c * bounds[end] for c, bounds in zip(counts, question.scale.hours, strict=True))
-        / answers
+        sum(c * bounds[end] for c, bounds in zip(company.counts, question.scale.hours, strict=True))
+        / company.answers
         for end in (0, 1)
     )
-    return found | {"hours_per_week": {"shown": True, "low": low, "high": high}}
+    return {"shown": True, "low": low, "high": high}
 
 
-def _comments(item: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence) -> Json:
-    """How many are held back, and what several of them share; nothing at all below ten responses, and of a third."""
-    if item.is_third:
-        return {"shown": 0, "held_back": 0, "themes": _not_shown(WITH_THE_QUARTER)}
-    if tally.answered < item.minimum_detail:
-        return {"shown": 0, "held_back": 0, "themes": _not_shown(FROM_TEN)}
-    said = chain.from_iterable(evidence.comments.values())
+def _comments(
+    wave: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence
+) -> CommentsPart:
+    """How many comments are held back, and what several of them share.
+
+    Nothing at all below ten responses, and of a third.
+    """
+    if wave.is_third:
+        return {"shown": 0, "held_back": 0, "themes": _hidden(WITH_THE_QUARTER)}
+    if tally.answered < wave.minimum_detail:
+        return {"shown": 0, "held_back": 0, "themes": _hidden(FROM_TEN)}
+    comments = chain.from_iterable(evidence.comments.values())
     return {
         "shown": 0,
         "held_back": tally.comments,
-        "themes": themes_block(said, questionnaire.language, evidence.names),
+        "themes": themes_block(comments, questionnaire.language, evidence.names),
     }
+
+
+def _third(third: Third) -> ThirdPart:
+    return {
+        "wave": third.wave,
+        "period": third.period,
+        "opened": third.opened.isoformat(),
+        "invited": third.invited,
+        "answered": third.answered,
+        "void": third.void,
+    }
+
+
+def _verdicts(measures: Sequence[MeasureBlock]) -> list[str]:
+    """The verdicts on the company's measures."""
+    return [
+        measure["verdict"]
+        for measure in measures
+        if measure["group"] is None and measure["shown"] and "verdict" in measure
+    ]
+
+
+def _changed(
+    measures: Sequence[MeasureBlock], lost_time: LostTimeBlock | None, questionnaire: Questionnaire
+) -> str:
+    """The headline's second sentence: what clearly changed, lost time included."""
+    company: list[Mapping[str, Any]]
+    company = [measure for measure in measures if measure["group"] is None]
+    if lost_time:
+        company.append({**lost_time["share_over_2h"], "question": lost_time["question"]})
+    names = {question.id: question.name for question in questionnaire.questions}
+    return comparisons.changes_in_words(company, names)

@@ -1,11 +1,11 @@
-"""Key drivers of a wave: which questions go together with the overall one, as an order without figures."""
+"""Key drivers of a wave: which questions go together with the overall one, without figures."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from survey.findings.document.rules.document import DriversBlock, HiddenBlock
 from survey.findings.words.rules import wording
 from survey.questionnaires.rules import OVERALL_DIMENSION, Question, Questionnaire, ScaleKind
 from survey.responses.rules import score_table
@@ -15,44 +15,49 @@ from survey.statistics.suppression import DRIVERS_FROM
 Table = NDArray[np.int64]
 
 
-def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> dict[str, Any] | None:
-    """The block of a findings document; None where the questionnaire asks nothing overall or nothing beside it.
+def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> DriversBlock | None:
+    """The block of a findings document; None with nothing asked overall, or little beside it.
 
-    Whole answers are needed: while fewer than 100 people have answered all questions, the one that most left out is left out too.
+    `scores` holds one string per response, one character a question. Whole answers are needed:
+    while fewer than 100 people have answered all questions, the one that most left out is left out
+    too.
     """
     asked = [question for question in questionnaire.questions if question.scale.codes]
     ordinal = [question for question in asked if question.scale.kind is ScaleKind.ORDINAL]
-    outcome = next((q for q in ordinal if q.dimension == OVERALL_DIMENSION), None)
-    predictors = [q for q in ordinal if q.dimension != OVERALL_DIMENSION]
+    outcome = next((question for question in ordinal if question.dimension == OVERALL_DIMENSION), None)
+    predictors = [question for question in ordinal if question.dimension != OVERALL_DIMENSION]
     if outcome is None or len(predictors) < 2:
         return None
-    whole, kept = (
-        _whole(score_table(scores), asked, outcome, predictors)
-        if len(scores) >= DRIVERS_FROM
-        else (None, [])
-    )
-    found = (
-        key_drivers(whole[:, :-1], whole[:, -1]) if whole is not None and len(kept) > 1 else None
-    )
-    if found is None:
-        return {"shown": False, "words": wording.FROM_A_HUNDRED}
+    hidden: HiddenBlock = {"shown": False, "words": wording.FROM_A_HUNDRED}
+    if len(scores) < DRIVERS_FROM:
+        return hidden
+    answers, kept = _whole_answers(score_table(scores), asked, outcome, predictors)
+    if len(kept) < 2:
+        return hidden
+    drivers = key_drivers(answers[:, :-1], answers[:, -1])
+    if drivers is None:
+        return hidden
     return {
         "shown": True,
-        "ranked": found.ranked,
-        "questions": [kept[place].id for place in found.places],
+        "ranked": drivers.ranked,
+        "questions": [kept[place].id for place in drivers.places],
     }
 
 
-def _whole(
+def _whole_answers(
     table: Table, asked: Sequence[Question], outcome: Question, predictors: Sequence[Question]
 ) -> tuple[Table, list[Question]]:
-    """The rows in which all of these are answered, the outcome last, and the predictors that were kept."""
+    """The rows in which all of these are answered, the outcome last, and the predictors kept.
+
+    `table` has a row per response and a column per question of `asked`; below 0 is no answer.
+    """
     column = {question.id: at for at, question in enumerate(asked)}
     kept = list(predictors)
     table = table[table[:, column[outcome.id]] >= 0]
     while True:
-        part = table[:, [column[q.id] for q in [*kept, outcome]]]
-        whole = part[(part >= 0).all(axis=1)]
+        answers = table[:, [column[question.id] for question in [*kept, outcome]]]
+        whole = answers[(answers >= 0).all(axis=1)]
         if len(whole) >= DRIVERS_FROM or len(kept) < 2:
             return whole, kept
-        kept.pop(int((part[:, :-1] >= 0).sum(axis=0).argmin()))
+        answered = (answers[:, :-1] >= 0).sum(axis=0)
+        kept.pop(int(answered.argmin()))

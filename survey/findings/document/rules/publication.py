@@ -1,6 +1,7 @@
-"""The audit of a findings document: what it publishes as linear facts, and whether anything that is not shown follows from them.
+"""The audit of a findings document: whether anything that is not shown follows from what is shown.
 
-It sees what a reader sees: this document and the earlier ones of the same survey, never the answers.
+It reads what is published as linear facts. It sees what a reader sees: this document and the
+earlier ones of the same survey, never the answers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,13 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from survey import statistics as st
-from survey.findings.rules import Withholding
+from survey.findings.document.rules.cells import LOST_TIME
+from survey.findings.document.rules.document import FindingsDocument
+from survey.findings.document.rules.evidence import Withholding
 from survey.findings.words.rules.wording import TOO_WIDE
 from survey.statistics.differencing import Fact, Space
 from survey.waves.rules.waves import CONFIDENCE
 
 RESPONSES = "responses"
 _CLOSE = 1e-9
+_CLOSE_CHANGE = 1e-7
 _WORDS_ONLY = {"question", "statistic", "group", "shown", "words"}
 _DETAILED = {"mean", "nps"}
 _JUDGED = {
@@ -28,13 +32,17 @@ _JUDGED = {
     "status",
 }
 
-Document = Mapping[str, Any]
 Measure = Mapping[str, Any]
+_Numbers = tuple[int, int, int]  # people, answers, and the values of all answers together
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Something that follows from what is published and is not shown; `across` where an earlier wave's document is needed for it."""
+    """Something that is not shown and follows from what is published.
+
+    `question` is a question's id or RESPONSES; `across` says that an earlier wave's document is
+    needed for it.
+    """
 
     question: str
     words: str
@@ -43,7 +51,11 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class PublishedTable:
-    """One kind of figure of one question: from how many answers it is shown, those of a distribution, the company's and the groups'."""
+    """One kind of figure of one question, for the company and for its groups.
+
+    `minimum` is from how many answers it is shown, `distributed` how many answers the question's
+    distribution tells, 0 where there is none.
+    """
 
     question: str
     statistic: str
@@ -60,84 +72,103 @@ class PublishedTable:
     @property
     def facts(self) -> list[Fact]:
         """Sums of numbers of answers."""
-        found = [Fact.total([name], measure["answers"]) for name, measure in self.shown.items()]
+        facts = [Fact.total([name], measure["answers"]) for name, measure in self.shown.items()]
         for name, measure in self.groups.items():
             against = measure.get("against_rest", {})
             if against.get("shown"):
-                one, rest = against["answers"]
-                found += [Fact.total([name], one), Fact.total(self.groups.keys() - {name}, rest)]
+                mine, rest = against["answers"]
+                facts.append(Fact.total([name], mine))
+                facts.append(Fact.total(self.groups.keys() - {name}, rest))
         if self.groups and self.company and self.company["shown"]:
-            found.append(Fact.total(self.groups, self.company["answers"]))
+            facts.append(Fact.total(self.groups, self.company["answers"]))
         if self.groups and self.distributed:
-            found.append(Fact.total(self.groups, self.distributed))
-        return found
+            facts.append(Fact.total(self.groups, self.distributed))
+        return facts
 
 
 def publication_faults(
-    document: Document, earlier: Sequence[Document] = (), *, with_groups: bool = True
+    document: FindingsDocument,
+    earlier: Sequence[FindingsDocument] = (),
+    *,
+    with_groups: bool = True,
 ) -> tuple[str, ...]:
-    """Why a document may not be published beside the earlier ones of its survey; empty where it may."""
-    return tuple(
-        dict.fromkeys(leak.words for leak in find_leaks(document, earlier, with_groups=with_groups))
-    )
+    """Why a document may not be published beside the earlier ones; empty where it may."""
+    leaks = find_leaks(document, earlier, with_groups=with_groups)
+    return tuple(dict.fromkeys(leak.words for leak in leaks))
 
 
 def find_leaks(
-    document: Document, earlier: Sequence[Document] = (), *, with_groups: bool = True
+    document: FindingsDocument,
+    earlier: Sequence[FindingsDocument] = (),
+    *,
+    with_groups: bool = True,
 ) -> list[Leak]:
-    """All that follows from the document and may not; without groups only what its company figures tell."""
+    """All that follows from the document and may not.
+
+    Without groups only what its company figures tell.
+    """
     tables = published_tables(document)
-    found = [
-        *_company_alone(tables),
-        *_across(document, earlier),
-        *_of_a_third(document),
-        *_of_a_quarter(document, earlier),
+    leaks = [
+        *_leaks_of_company(tables),
+        *_leaks_across_waves(document, earlier),
+        *_leaks_of_third(document),
+        *_leaks_of_quarter(document, earlier),
     ]
     if not with_groups:
-        return found
-    found += _groups(document)
+        return leaks
+    leaks += _leaks_of_responses(document)
     for table in tables:
-        found += [*_numbers(table), *_differences(table, tables), *_bands(table), *_weights(table)]
-    return found
+        leaks += _numbers_in_hidden_cells(table)
+        leaks += _small_unions(table, tables)
+        leaks += _numbers_of_bands(table)
+        leaks += _finer_weights(table)
+    return leaks
 
 
-def hide_further(withheld: Withholding, found: Sequence[Leak]) -> Withholding:
-    """One more group hidden on each question that leaks, or the question left out of comparisons with earlier waves."""
-    questions = {leak.question for leak in found if not leak.across}
-    further = dict(withheld.further) | {
-        question: withheld.further.get(question, 0) + 1 for question in questions
-    }
-    return Withholding(further, withheld.apart | {leak.question for leak in found if leak.across})
+def hide_further(withheld: Withholding, leaks: Sequence[Leak]) -> Withholding:
+    """Hides one more group on each question that leaks.
+
+    A question that leaks across waves is left out of comparisons with earlier ones instead.
+    """
+    further = dict(withheld.further)
+    for question in {leak.question for leak in leaks if not leak.across}:
+        further[question] = further.get(question, 0) + 1
+    across = {leak.question for leak in leaks if leak.across}
+    return Withholding(further, withheld.apart | across)
 
 
-def published_tables(document: Document) -> list[PublishedTable]:
+def published_tables(document: FindingsDocument) -> list[PublishedTable]:
     """A document's measures by question and kind of figure."""
-    distributions = {
-        found["question"]: sum(found["counts"])
-        for found in document["distributions"]
-        if found["shown"]
+    distributed = {
+        distribution["question"]: sum(distribution["counts"])
+        for distribution in document["distributions"]
+        if distribution["shown"]
     }
-    tables: dict[tuple[str, str], dict[str | None, Measure]] = {}
+    measures: dict[tuple[str, str], dict[str | None, Measure]] = {}
     for measure in document["measures"]:
-        tables.setdefault((measure["question"], measure["statistic"]), {})[measure["group"]] = (
-            measure
+        by_group = measures.setdefault((measure["question"], measure["statistic"]), {})
+        by_group[measure["group"]] = measure
+    tables = []
+    for (question, statistic), by_group in measures.items():
+        is_detailed = statistic in _DETAILED
+        tables.append(
+            PublishedTable(
+                question,
+                statistic,
+                document["minimum_detail"] if is_detailed else document["minimum_group"],
+                distributed.get(question, 0) if is_detailed else 0,
+                by_group.get(None),
+                {name: measure for name, measure in by_group.items() if name is not None},
+            )
         )
-    return [
-        PublishedTable(
-            question,
-            statistic,
-            document["minimum_detail" if statistic in _DETAILED else "minimum_group"],
-            distributions.get(question, 0) if statistic in _DETAILED else 0,
-            table.get(None),
-            {group: measure for group, measure in table.items() if group is not None},
-        )
-        for (question, statistic), table in tables.items()
-    ]
+    return tables
 
 
-def _company_alone(tables: Sequence[PublishedTable]) -> Iterator[Leak]:
+def _leaks_of_company(tables: Sequence[PublishedTable]) -> Iterator[Leak]:
+    """Figures of the company that are shown below their minimum."""
     for table in tables:
-        if table.company and table.company["shown"] and table.company["answers"] < table.minimum:
+        company = table.company
+        if company and company["shown"] and company["answers"] < table.minimum:
             yield Leak(
                 table.question,
                 f"{table.question}: {table.statistic} is shown for fewer than {table.minimum}"
@@ -145,37 +176,43 @@ def _company_alone(tables: Sequence[PublishedTable]) -> Iterator[Leak]:
             )
 
 
-def _groups(document: Document) -> Iterator[Leak]:
-    """Responses by group: each of those shown, and all."""
-    shown = {group["name"]: group["answered"] for group in document["groups"] if group["shown"]}
-    few = [name for name, answered in shown.items() if answered < document["minimum_group"]]
+def _leaks_of_responses(document: FindingsDocument) -> Iterator[Leak]:
+    """Numbers of responses by group: too small, or of a group that has none of its own."""
+    few = [
+        group["name"]
+        for group in document["groups"]
+        if group["shown"] and group["answered"] < document["minimum_group"]
+    ]
     if few:
         yield Leak(
             RESPONSES,
             f"Fewer than {document['minimum_group']} people answered in {', '.join(sorted(few))}.",
         )
-    if any(group["answered"] is not None for group in document["groups"] if not group["shown"]):
+    merged = [group for group in document["groups"] if not group["shown"]]
+    if any(group["answered"] is not None for group in merged):
         yield Leak(RESPONSES, "A group that was counted with another holds a number of its own.")
 
 
-def _numbers(table: PublishedTable) -> Iterator[Leak]:
+def _numbers_in_hidden_cells(table: PublishedTable) -> Iterator[Leak]:
     """A cell that is not shown holds words, and nothing else."""
-    cells = [*table.groups.values(), *([table.company] if table.company else [])]
+    cells = list(table.groups.values())
+    if table.company:
+        cells.append(table.company)
     if any(not cell["shown"] and cell.keys() - _WORDS_ONLY for cell in cells):
         yield Leak(table.question, f"{table.question}: a hidden cell holds a number.")
 
 
-def _differences(table: PublishedTable, tables: Sequence[PublishedTable]) -> Iterator[Leak]:
-    """Unions of groups below the minimum whose number of answers follows by adding and subtracting.
+def _small_unions(table: PublishedTable, tables: Sequence[PublishedTable]) -> Iterator[Leak]:
+    """Unions of groups below the minimum whose number of answers follows by differences.
 
-    A mean follows from means alone; a share also from what the other figures of its question say about who answered.
+    A mean follows from means alone; a share also from what the other figures of its question say
+    about who answered.
     """
-    same = (
-        [table]
-        if table.statistic in _DETAILED
-        else [other for other in tables if other.question == table.question]
-    )
-    for union in Space([fact for other in same for fact in other.facts]).below(table.minimum):
+    sources = [table]
+    if table.statistic not in _DETAILED:
+        sources = [other for other in tables if other.question == table.question]
+    facts = [fact for source in sources for fact in source.facts]
+    for union in Space(facts).below(table.minimum):
         names = ", ".join(sorted(union.cells))
         yield Leak(
             table.question,
@@ -184,13 +221,16 @@ def _differences(table: PublishedTable, tables: Sequence[PublishedTable]) -> Ite
         )
 
 
-def _bands(table: PublishedTable) -> Iterator[Leak]:
-    """A number that words stand for must not follow from the company's and the other groups'."""
+def _numbers_of_bands(table: PublishedTable) -> Iterator[Leak]:
+    """Groups in a band of words whose number follows from the company's and the other groups'."""
     banded = {
         name for name, cell in table.groups.items() if not cell["shown"] and _is_band(cell["words"])
     }
+    unions = [{name} for name in banded]
+    if len(banded) > 1:
+        unions.append(banded)
     space = Space(table.facts)
-    for names in [*({name} for name in banded), *([banded] if len(banded) > 1 else [])]:
+    for names in unions:
         if space.value(names) is not None:
             yield Leak(
                 table.question,
@@ -199,15 +239,16 @@ def _bands(table: PublishedTable) -> Iterator[Leak]:
             )
 
 
-def _weights(table: PublishedTable) -> Iterator[Leak]:
-    """The company's value must be that of the shown groups and all others as one, or it tells those others apart.
+def _finer_weights(table: PublishedTable) -> Iterator[Leak]:
+    """A company value that is weighed by more than the groups shown and all others as one.
 
-    Groups too few to say would need a number to be weighed by; where there are any, the value is not computed again.
+    Such a value would tell those others apart. Groups too few to say would need a number to be
+    weighed by; where there are any, the value is not computed again.
     """
     company = table.company
-    if not (table.groups and company and company["shown"]) or any(
-        cell.get("words") == TOO_WIDE for cell in table.groups.values()
-    ):
+    if not (table.groups and company and company["shown"]):
+        return
+    if any(cell.get("words") == TOO_WIDE for cell in table.groups.values()):
         return
     strata = [_numbers_of(cell) for cell in table.shown.values()]
     people, answers, total = (
@@ -216,17 +257,16 @@ def _weights(table: PublishedTable) -> Iterator[Leak]:
     )
     if answers:
         strata.append((people, answers, total))
-    if not _explains(table, company, strata):
-        words = (
+    if not _is_explained(table, company, strata):
+        yield Leak(
+            table.question,
             f"{table.question}: the company's {table.statistic} is weighed by more than the groups"
-            " shown and all others as one."
+            " shown and all others as one.",
         )
-        yield Leak(table.question, words)
 
 
-def _explains(
-    table: PublishedTable, company: Measure, strata: Sequence[tuple[int, int, int]]
-) -> bool:
+def _is_explained(table: PublishedTable, company: Measure, strata: Sequence[_Numbers]) -> bool:
+    """Whether the company's value is that of these strata."""
     if any(people < answers or answers < 1 for people, answers, _ in strata):
         return False
     people = sum(stratum[0] for stratum in strata)
@@ -244,30 +284,52 @@ def _explains(
     )
 
 
-def _across(document: Document, earlier: Sequence[Document]) -> Iterator[Leak]:
-    """A change tells the earlier value, a year the sum of its waves: both must be what those waves published."""
-    waves = {found["wave"]["slug"]: found for found in earlier}
-    for measure in _with_change(document):
+def _leaks_across_waves(
+    document: FindingsDocument, earlier: Sequence[FindingsDocument]
+) -> Iterator[Leak]:
+    """What changes and the year tell of earlier waves that those waves did not publish.
+
+    A change tells the earlier value, a year the sum of its waves.
+    """
+    documents = {other["wave"]["slug"]: other for other in earlier}
+    yield from _leaks_of_changes(document, documents)
+    yield from _leaks_of_year(document, documents)
+
+
+def _leaks_of_changes(
+    document: FindingsDocument, documents: Mapping[str, FindingsDocument]
+) -> Iterator[Leak]:
+    """Changes since waves (by slug) whose value they tell and those waves do not."""
+    for measure in _measures_with_change(document):
         change = measure["change"]
-        then = _own(waves.get(change["since"]), measure)
-        if not then or then.get("words") == TOO_WIDE:
+        before = _company_measure_like(documents.get(change["since"]), measure)
+        if not before or before.get("words") == TOO_WIDE:
             continue
-        if (
-            not then["shown"]
-            or abs(measure["estimate"] - change["estimate"] - then["estimate"]) > 1e-7
-        ):
-            words = (
+        told = measure["estimate"] - change["estimate"]
+        if not before["shown"] or abs(told - before["estimate"]) > _CLOSE_CHANGE:
+            yield Leak(
+                measure["question"],
                 f"{measure['question']}: the change tells a value of {change['since']} that was not"
-                " published."
+                " published.",
+                across=True,
             )
-            yield Leak(measure["question"], words, across=True)
-    for pooled in (document.get("year") or {}).get("measures", ()):
-        found = [_own(waves.get(slug, document), pooled) for slug in document["year"]["waves"]]
-        said = sum(
-            bool(measure and (measure["shown"] or measure["words"] == TOO_WIDE))
-            for measure in found
-        )
-        if all(slug in waves for slug in document["year"]["waves"][:-1]) and pooled["waves"] > said:
+
+
+def _leaks_of_year(
+    document: FindingsDocument, documents: Mapping[str, FindingsDocument]
+) -> Iterator[Leak]:
+    """Figures of a year that are made of more waves than published one; documents by slug.
+
+    Nothing where a document of an earlier wave of the year is missing.
+    """
+    year = document.get("year")
+    if not year or any(slug not in documents for slug in year["waves"][:-1]):
+        return
+    waves = [documents.get(slug, document) for slug in year["waves"]]
+    for pooled in year["measures"]:
+        measures = [_company_measure_like(wave, pooled) for wave in waves]
+        published = sum(measure is not None and _is_told(measure) for measure in measures)
+        if pooled["waves"] > published:
             yield Leak(
                 pooled["question"],
                 f"{pooled['question']}: the year tells a wave that was not published.",
@@ -275,100 +337,101 @@ def _across(document: Document, earlier: Sequence[Document]) -> Iterator[Leak]:
             )
 
 
-def _of_a_third(document: Document) -> Iterator[Leak]:
-    """A third says its shares and nothing beside them: more could be subtracted from its quarter."""
+def _is_told(measure: Measure) -> bool:
+    """Whether there is a number, or would be if its range were not too wide to print."""
+    return bool(measure["shown"] or measure["words"] == TOO_WIDE)
+
+
+def _leaks_of_third(document: FindingsDocument) -> Iterator[Leak]:
+    """What a third says beside its shares: it could be subtracted from its quarter."""
     if document["wave"].get("third") is None:
         return
-    for measure in [*document["measures"], *_lost_time(document)]:
-        if (
-            measure["group"] is not None
-            or measure["statistic"] in _DETAILED
-            or _JUDGED & measure.keys()
-        ):
+    for measure in _all_measures(document):
+        is_company = measure["group"] is None
+        is_detailed = measure["statistic"] in _DETAILED
+        if not is_company or is_detailed or _JUDGED & measure.keys():
             yield Leak(
                 measure["question"], f"{measure['question']}: a third shows more than a score."
             )
-    for found in document["distributions"]:
-        yield Leak(found["question"], f"{found['question']}: a third shows a distribution.")
-    if (
-        document["comments"]["held_back"]
-        or document["comments"]["themes"]["shown"]
-        or document["year"]
-    ):
+    for distribution in document["distributions"]:
+        question = distribution["question"]
+        yield Leak(question, f"{question}: a third shows a distribution.")
+    comments = document["comments"]
+    if comments["held_back"] or comments["themes"]["shown"] or document.get("year"):
         yield Leak(RESPONSES, "A third tells of comments, or of a year.")
 
 
-def _of_a_quarter(document: Document, earlier: Sequence[Document]) -> Iterator[Leak]:
-    """A quarter is the sum of what its thirds said: less those that said a number, it tells nothing that a third did not say.
+def _leaks_of_quarter(
+    document: FindingsDocument, earlier: Sequence[FindingsDocument]
+) -> Iterator[Leak]:
+    """What a quarter tells beyond what its thirds said: it is the sum of that.
 
-    What is left may only be of thirds whose range was too wide to print, and of enough answers for a share.
+    What remains after subtracting the thirds that said a number may only be of thirds whose range
+    was too wide to print, and of enough answers for a share.
     """
     if "thirds" not in document:
         return
-    waves = {found["wave"]["slug"]: found for found in earlier}
-    thirds = [waves[third["wave"]] for third in document["thirds"] if third["wave"] in waves]
-    for measure in [*document["measures"], *_lost_time(document)]:
-        if (
-            measure["group"] is not None
-            or measure["statistic"] in _DETAILED
-            or not measure["shown"]
-        ):
+    documents = {other["wave"]["slug"]: other for other in earlier}
+    thirds = [documents.get(third["wave"]) for third in document["thirds"]]
+    for measure in _all_measures(document):
+        is_company_share = measure["group"] is None and measure["statistic"] not in _DETAILED
+        if not (is_company_share and measure["shown"]):
             continue
-        said = [found for third in thirds if (found := _own(third, measure))]
-        if not _follows(measure, said, document["minimum_group"]):
+        of_thirds = [_company_measure_like(third, measure) for third in thirds]
+        parts = [part for part in of_thirds if part]
+        if not _is_sum_of(measure, parts, document["minimum_group"]):
             yield Leak(
                 measure["question"],
                 f"{measure['question']}: the quarter tells what one of its thirds did not say.",
             )
 
 
-def _follows(whole: Measure, parts: Sequence[Measure], minimum: int) -> bool:
+def _is_sum_of(whole: Measure, parts: Sequence[Measure], minimum: int) -> bool:
     """Whether a quarter's figure tells nothing beyond those of its thirds."""
-    told = [part for part in parts if part["shown"]]
-    answers, total = (
-        whole["answers"] - sum(part["answers"] for part in told),
-        _sum(whole) - sum(map(_sum, told)),
-    )
+    shown = [part for part in parts if part["shown"]]
+    answers = whole["answers"] - sum(part["answers"] for part in shown)
+    total = _total(whole) - sum(map(_total, shown))
     if not answers:
         return not total
     is_wide = any(not part["shown"] and part["words"] == TOO_WIDE for part in parts)
     return is_wide and answers >= minimum and 0 <= total <= answers
 
 
-def _with_change(document: Document) -> Iterator[Measure]:
-    for measure in [*document["measures"], *_lost_time(document)]:
+def _measures_with_change(document: FindingsDocument) -> Iterator[Measure]:
+    for measure in _all_measures(document):
         if measure["group"] is None and measure.get("change", {}).get("shown"):
             yield measure
 
 
-def _own(document: Document | None, measure: Measure) -> Measure | None:
-    """The company's figure of the same kind in another document."""
+def _company_measure_like(document: FindingsDocument | None, measure: Measure) -> Measure | None:
+    """The company's figure of the same question and kind in another document."""
     if document is None:
         return None
     key = measure["question"], measure["statistic"]
-    measures = [*document["measures"], *_lost_time(document)]
+    company = (other for other in _all_measures(document) if other["group"] is None)
     return next(
-        (m for m in measures if m["group"] is None and (m["question"], m["statistic"]) == key), None
+        (other for other in company if (other["question"], other["statistic"]) == key), None
     )
 
 
-def _lost_time(document: Document) -> list[Measure]:
-    block = document["lost_time"]
-    head = (
-        {"question": block["question"], "statistic": "share_over_two_hours", "group": None}
-        if block
-        else {}
-    )
-    return [head | block["share_over_2h"]] if block else []
+def _all_measures(document: FindingsDocument) -> list[Measure]:
+    """A document's measures, and the share of lost time as one of them."""
+    measures: list[Measure] = list(document["measures"])
+    lost_time = document["lost_time"]
+    if lost_time:
+        head = {"question": lost_time["question"], "statistic": LOST_TIME, "group": None}
+        measures.append({**head, **lost_time["share_over_2h"]})
+    return measures
 
 
-def _numbers_of(measure: Measure) -> tuple[int, int, int]:
-    return measure["population"], measure["answers"], _sum(measure)
+def _numbers_of(measure: Measure) -> _Numbers:
+    return measure["population"], measure["answers"], _total(measure)
 
 
-def _sum(measure: Measure) -> int:
+def _total(measure: Measure) -> int:
     """The values of all answers together: whole, for every scale's points are."""
-    return round(float(measure.get("process", measure)["estimate"] * measure["answers"]))
+    plain = measure.get("process", measure)
+    return round(float(plain["estimate"] * measure["answers"]))
 
 
 def _is_band(words: str) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import Any
 
 from survey.findings.rules import Findings
@@ -55,7 +56,7 @@ def as_csv(found: Findings) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    document = found.document
+    document: Mapping[str, Any] = found.document
     revision = {question["id"]: question["revision"] for question in document["questions"]}
     for measure in [
         *document["measures"],

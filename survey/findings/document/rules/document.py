@@ -1,0 +1,326 @@
+"""The form of the findings document, schema 1: its fields, their units, and when one is absent.
+
+`docs/findings.schema.json` says the same to programs, with a definition named like each class here;
+a test keeps both alike.
+
+Units: shares are 0 to 1, means are on the question's own scale, NPS is -100 to 100, a difference is
+in the unit of its figure. Numbers are not rounded. Dates are ISO 8601. What may not be shown is a
+block with `shown` false, words, and no number of any kind. A field said to be younger is absent
+from documents that were stored before it came.
+"""
+
+from typing import Literal, NotRequired, TypeAlias, TypedDict
+
+# The last stands in a year and in a file alone: in a document, lost time is a block of its own.
+StatisticName: TypeAlias = Literal["top2", "mean", "nps", "share", "share_over_two_hours"]
+
+
+class HiddenBlock(TypedDict):
+    """What stands in place of something hidden; `words` is the sentence that is printed."""
+
+    shown: Literal[False]
+    words: str
+
+
+class WavePart(TypedDict):
+    """The wave that was counted."""
+
+    slug: str
+    survey: str
+    period: str  # "2027-q1", "2027-01"
+    opened: str  # dates in the wave's own time zone
+    closed: str
+    state: str  # today's, "counted" or "shared": it alone changes, so it is no part of the digest
+    imported: bool  # from another tool
+    baseline: bool
+    closed_early: str | None  # the reason
+    quarter: NotRequired[str]  # in monthly thirds: "2027-q1"
+    third: NotRequired[int | None]  # in monthly thirds: 1, 2 or 3; None for their quarter
+
+
+class ShownGroup(TypedDict):
+    """A reporting group as it was counted."""
+
+    name: str
+    invited: int
+    answered: int
+    shown: Literal[True]
+    members: list[str]  # the groups that launching froze, one or more
+    departments: NotRequired[list[str]]  # all departments in it; younger
+
+
+class MergedGroup(TypedDict):
+    """A group that was counted within another, and has no number of its own."""
+
+    name: str
+    answered: None
+    shown: Literal[False]
+    words: str
+
+
+GroupPart: TypeAlias = ShownGroup | MergedGroup
+
+
+class QuestionPart(TypedDict):
+    """A question as it was asked."""
+
+    id: str
+    revision: int  # counts the wordings
+    name: str
+    text: str  # may hold {provider} and {notice_days}
+    kind: str  # "ordinal", "nps", "bracket", "choice" or "text"
+    codes: list[int]  # the points of its scale, lowest first; empty for a text
+    labels: list[str]  # one for each code
+    opt_out: str | None  # the words of the answer "does not apply"
+
+
+class ComparisonRange(TypedDict):
+    """The range to compare waves by, about the process behind the answers."""
+
+    low: float
+    high: float
+    method: str
+
+
+class ProcessRange(TypedDict):
+    """Estimate and range of the plain counts, for contracts.
+
+    Anyone can compute them again from two whole numbers.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    method: str
+
+
+class DifferenceBlock(TypedDict):
+    """First minus second, judged within the family of all comparisons of its document."""
+
+    shown: Literal[True]
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    q_value: float  # p adjusted within the family
+    family: int  # how many comparisons were judged together
+    answers: list[int]  # of the first, of the second
+    direction: str  # "up", "down" or "unclear"
+    verdict: str  # "clear change", "no clear change"; of groups "clear difference" and so on
+    detectable: float  # the difference that would probably have been found
+
+
+class ShownChange(DifferenceBlock):
+    """The change since the newest earlier wave that asked the same."""
+
+    since: str  # the earlier wave's slug
+    opened: str
+    imported: bool
+    quarter: NotRequired[str]  # where the earlier one is a quarter of thirds
+    mix_changed: NotRequired[Literal[True]]  # other departments were asked: nothing is clear
+
+
+class HiddenChange(TypedDict):
+    """The earlier wave, where one of both has too few answers to compare."""
+
+    shown: Literal[False]
+    words: str
+    since: str
+    opened: str
+    imported: bool
+    quarter: NotRequired[str]
+
+
+ChangeBlock: TypeAlias = ShownChange | HiddenChange
+
+
+class ShownFigure(TypedDict):
+    """A figure with its range, about a population: all invited less those who opted out."""
+
+    shown: Literal[True]
+    estimate: float
+    low: float
+    high: float
+    confidence: float  # of the range, 0 to 1
+    method: str
+    answers: int
+    population: int
+
+
+class CompanyFigure(ShownFigure):
+    """A figure of the whole company, post-stratified over its groups."""
+
+    comparison: NotRequired[ComparisonRange]  # younger
+    effective_answers: NotRequired[float]  # as many, evenly spread, weigh as much; younger
+    process: ProcessRange
+    feasible: NotRequired[list[float]]  # of shares: low and high, whatever the silent think
+    target: NotRequired[float]  # this and the next four: of shares that have a target
+    minimum: NotRequired[float | None]
+    stretch: NotRequired[float | None]
+    verdict: NotRequired[str]  # "meets", "misses" or "too close to call"
+    break_even: NotRequired[float | None]  # share of the silent that it needs; None: nobody is
+    change: NotRequired[ChangeBlock]  # of a question's first figure, if it was asked before
+
+
+class CompanyMeasure(CompanyFigure):
+    """One figure of one question for the whole company."""
+
+    question: str
+    statistic: StatisticName
+    group: None
+
+
+class GroupMeasure(ShownFigure):
+    """One figure of one question for a reporting group."""
+
+    question: str
+    statistic: StatisticName
+    group: str
+    against_rest: NotRequired[DifferenceBlock]  # of the first figure, from 10 answers on a side
+
+
+class HiddenMeasure(TypedDict):
+    """A figure that may not be shown: alike if it is hidden for itself or for another's sake."""
+
+    question: str
+    statistic: StatisticName
+    group: str | None
+    shown: Literal[False]
+    words: str
+
+
+MeasureBlock: TypeAlias = CompanyMeasure | GroupMeasure | HiddenMeasure
+
+
+class ShownDistribution(TypedDict):
+    """How many of the whole company chose each point of a scale, in the order of its codes."""
+
+    question: str
+    group: None
+    shown: Literal[True]
+    counts: list[int]
+
+
+class HiddenDistribution(TypedDict):
+    """A distribution that may not be shown."""
+
+    question: str
+    group: None
+    shown: Literal[False]
+    words: str
+
+
+DistributionBlock: TypeAlias = ShownDistribution | HiddenDistribution
+
+
+class HoursRange(TypedDict):
+    """The lowest and highest mean that the brackets allow, in hours a week."""
+
+    shown: Literal[True]
+    low: float
+    high: float
+
+
+class LostTimeBlock(TypedDict):
+    """Time lost: the share that lost more than two hours a week, and how many hours that makes."""
+
+    question: str
+    share_over_2h: CompanyFigure | HiddenBlock
+    hours_per_week: HoursRange | HiddenBlock
+
+
+class ShownDrivers(TypedDict):
+    """The questions that go together with the overall one most, in order where `ranked`."""
+
+    shown: Literal[True]
+    ranked: bool
+    questions: list[str]
+
+
+DriversBlock: TypeAlias = ShownDrivers | HiddenBlock
+
+
+class Theme(TypedDict):
+    """Words that several comments share, and how many comments."""
+
+    words: str
+    comments: int
+
+
+class ShownThemes(TypedDict):
+    """The most frequent themes, the most frequent first."""
+
+    shown: Literal[True]
+    themes: list[Theme]
+
+
+ThemesBlock: TypeAlias = ShownThemes | HiddenBlock
+
+
+class CommentsPart(TypedDict):
+    """How many comments are shown here (none) and held back, and what several of them share."""
+
+    shown: int
+    held_back: int
+    themes: NotRequired[ThemesBlock]  # younger
+
+
+class YearMeasure(TypedDict):
+    """One figure over the waves of a year, and against the year before if that has enough waves."""
+
+    question: str
+    statistic: StatisticName
+    waves: int
+    shown: Literal[True]
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+    method: str
+    answers: int  # of a wave, on average
+    change: NotRequired[DifferenceBlock]
+
+
+class YearBlock(TypedDict):
+    """The waves of the year up to this one, taken as one wave."""
+
+    waves: list[str]  # slugs, oldest first
+    measures: list[YearMeasure]
+
+
+class ThirdPart(TypedDict):
+    """One of the three waves that a quarter's result adds up."""
+
+    wave: str
+    period: str
+    opened: str
+    invited: int  # 0 where it was never opened
+    answered: int | None  # None where it is void
+    void: str | None  # the reason
+
+
+class FindingsDocument(TypedDict):
+    """Everything that a wave publishes."""
+
+    schema: Literal[1]
+    wave: WavePart
+    provider: str
+    invited: int
+    answered: int
+    unreadable: int  # answers that could not be opened
+    response_rate: float
+    minimum_group: int  # answers from which a share is shown
+    minimum_detail: int  # answers from which a mean, an NPS or a distribution is shown
+    groups: list[GroupPart]
+    questions: list[QuestionPart]
+    measures: list[MeasureBlock]
+    distributions: list[DistributionBlock]
+    lost_time: LostTimeBlock | None  # None where it was not asked
+    drivers: NotRequired[DriversBlock | None]  # None where there is nothing to compare; younger
+    comments: CommentsPart
+    year: NotRequired[YearBlock | None]  # None with too few waves; younger
+    thirds: NotRequired[list[ThirdPart]]  # of a quarter of monthly thirds
+    hidden_further: NotRequired[dict[str, int]]  # by question: groups hidden beyond the rules
+    headline: str
+    changed: NotRequired[str]  # its second sentence, empty where nothing changed; younger
+    digest: str  # "sha256:" and the SHA-256 of the rest, as `document_digest` makes it
