@@ -21,7 +21,7 @@ def findings_letter(shared: Sharing, provider: Provider, to: Contact, config: Co
     client = find_organisation(config.mail_from)
     shown = present_document(document)
     facts = {
-        "shown": shown,
+        "results": shown,
         "client": client.name,
         "response": wording.response_rate(document),
         "opened": named_date(document["wave"]["opened"]),

@@ -499,7 +499,7 @@ def mail(shown: Presentation, name: str) -> str:
     }
     asks = [m for m in shown.measures if m.look == "misses"]
     return loader.get_template(f"findings/letters/{name}").render(
-        shown=shown, asks=asks, digest="4f1c92ab", cells=range_cells, **facts
+        results=shown, asks=asks, digest="4f1c92ab", cells=range_cells, **facts
     )
 
 
