@@ -38,7 +38,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail.rules.letter import Letter, length_fault
-from survey.providers.rules import Contact, Provider
+from survey.providers.rules import Contact, ContactId, Provider
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
@@ -71,7 +71,7 @@ def share_page(wave: str) -> BaseResponse:
     is_sending = request.method == "POST" and request.form.get("do") != "preview"
     if preview.problem or not is_sending:
         return _share_page(preview, preview.problem)
-    contact_ids = request.form.getlist("contact")
+    contact_ids = _chosen_contacts()
     try:
         _check_sending(preview, contact_ids)
         sharings = share_findings(
@@ -125,6 +125,10 @@ def _extras(ticked: Container[str]) -> dict[str, bool]:
     return {"with_comments": "comments" in ticked, "with_groups": "groups" in ticked}
 
 
+def _chosen_contacts() -> list[ContactId]:
+    return [ContactId(value) for value in request.form.getlist("contact")]
+
+
 def _preview(findings: Findings) -> Preview:
     provider, contacts = sharing_recipients(findings.wave)
     if not contacts:
@@ -154,7 +158,7 @@ def _share_page(preview: Preview, problem: Refused | None) -> Response:
         sharing=preview.sharing,
         letter=preview.letter,
         length_fault=_length_fault(preview),
-        chosen_ids=request.form.getlist("contact"),
+        chosen_ids=_chosen_contacts(),
         sent_before=shared_with(findings),
         released_comments=number_of_released_comments(findings),
         has_groups=has_groups(findings),
@@ -165,7 +169,7 @@ def _share_page(preview: Preview, problem: Refused | None) -> Response:
     return response
 
 
-def _check_sending(preview: Preview, contact_ids: Sequence[str]) -> None:
+def _check_sending(preview: Preview, contact_ids: Sequence[ContactId]) -> None:
     """Refuses to send as the form stands: to nobody, what was not previewed, or too long a mail."""
     if not contact_ids:
         raise Refused("nobody-chosen", "Tick at least one person; nothing was sent.")

@@ -12,6 +12,7 @@ from survey.findings.comments.rules import check_redaction, is_unchanged
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
 from survey.kernel.errors import NotFound, Refused
+from survey.responses.rules import CommentId
 from survey.responses.service.comments import (
     Comment,
     ReviewState,
@@ -94,7 +95,12 @@ def comments_under_review(wave_slug: str) -> CommentReview:
 
 
 def decide_on_comment(
-    wave_slug: str, comment_id: str, decision: str, *, offered: str | None = None, actor: str
+    wave_slug: str,
+    comment_id: CommentId,
+    decision: str,
+    *,
+    offered: str | None = None,
+    actor: str,
 ) -> Comment:
     """Releases a comment, redacts it to the words offered, or holds it back.
 

@@ -9,6 +9,7 @@ from typing import Any
 from survey.charts.drawings import Range, TrendPoint
 from survey.findings.words.rules import wording
 from survey.findings.words.rules.view_model import Document, TrendRow, TrendView
+from survey.questionnaires.rules import QuestionId
 from survey.waves.rules.waves import named_period
 
 SHARES = {"top2", "share", "share_over_two_hours"}
@@ -18,7 +19,7 @@ MISSING_WAVE = 1.5  # times the usual distance between two waves
 _Form = tuple[int, tuple[int, ...]]
 
 
-def trend_view(documents: Sequence[Document], question: str) -> TrendView | None:
+def trend_view(documents: Sequence[Document], question: QuestionId) -> TrendView | None:
     """One measure over the waves with its comparison ranges, oldest first; None below two scores.
 
     Another wording or scale, or a missing wave, starts a new line. The thirds of a quarter stand
@@ -34,7 +35,7 @@ def trend_view(documents: Sequence[Document], question: str) -> TrendView | None
     if sum(point.score is not None for point in points) < 2:
         return None
     newest = documents[-1]
-    measure = next(m for m in newest["measures"] if is_company_share(m, question))
+    measure = next(m for m in newest["measures"] if _is_company_share(m, question))
     target = measure.get("target")
     has_changed_form = any(change_of_form for change_of_form, _ in breaks)
     return TrendView(
@@ -46,29 +47,12 @@ def trend_view(documents: Sequence[Document], question: str) -> TrendView | None
     )
 
 
-def is_company_share(measure: Mapping[str, Any], question: str) -> bool:
-    """Whether this is the company's share of this question."""
-    return bool(
-        measure["question"] == question
-        and measure["group"] is None
-        and measure["statistic"] in SHARES
-    )
-
-
 def is_document_of_third(document: Mapping[str, Any]) -> bool:
     """Whether this is the document of one third of a quarter."""
     return document["wave"].get("third") is not None
 
 
-def comparison_range(measure: Mapping[str, Any] | None) -> Range | None:
-    """The score with its comparison range on 0 to 100; None where it may not be shown."""
-    if not measure or not measure["shown"]:
-        return None
-    comparison = measure["comparison"]
-    return Range(100 * measure["estimate"], 100 * comparison["low"], 100 * comparison["high"])
-
-
-def _breaks(documents: Sequence[Document], question: str) -> Iterator[tuple[str, bool]]:
+def _breaks(documents: Sequence[Document], question: QuestionId) -> Iterator[tuple[str, bool]]:
     """For each wave, how the question has changed since, and whether a wave is missing before it.
 
     A third breaks nothing, for no line joins it.
@@ -97,7 +81,7 @@ def _opening_day(document: Document) -> date:
     return date.fromisoformat(document["wave"]["opened"])
 
 
-def _form(document: Document, question_id: str) -> _Form | None:
+def _form(document: Document, question_id: QuestionId) -> _Form | None:
     """The question's wording and scale in this wave, or None where it was not asked."""
     for question in document["questions"]:
         if question["id"] == question_id:
@@ -112,7 +96,7 @@ def _change_of_form(before: _Form | None, after: _Form | None) -> str:
     return "another wording" if has_same_scale else "another scale"
 
 
-def _point(document: Document, question: str, *, is_broken: bool) -> TrendPoint:
+def _point(document: Document, question: QuestionId, *, is_broken: bool) -> TrendPoint:
     """The wave as it is drawn; a quarter stands at its closing, so that it follows its thirds."""
     wave = document["wave"]
     is_quarter = "thirds" in document
@@ -120,14 +104,16 @@ def _point(document: Document, question: str, *, is_broken: bool) -> TrendPoint:
     return TrendPoint(
         label=named_period(wave["period"], day) if is_quarter else f"{day:%b %y}",
         at=day.toordinal(),
-        score=comparison_range(_company_share(document, question)),
+        score=_comparison_range(_company_share(document, question)),
         imported=wave["imported"],
         broken=is_broken,
         part=is_document_of_third(document),
     )
 
 
-def _row(document: Document, question: str, point: TrendPoint, change_of_form: str) -> TrendRow:
+def _row(
+    document: Document, question: QuestionId, point: TrendPoint, change_of_form: str
+) -> TrendRow:
     """The wave as the table beside the drawing shows it."""
     imported = "imported" if point.imported else ""
     third = "one third" if point.part else ""
@@ -146,8 +132,25 @@ def _row(document: Document, question: str, point: TrendPoint, change_of_form: s
     )
 
 
-def _company_share(document: Document, question: str) -> Mapping[str, Any] | None:
-    return next((m for m in document["measures"] if is_company_share(m, question)), None)
+def _company_share(document: Document, question: QuestionId) -> Mapping[str, Any] | None:
+    return next((m for m in document["measures"] if _is_company_share(m, question)), None)
+
+
+def _is_company_share(measure: Mapping[str, Any], question: QuestionId) -> bool:
+    """Whether this is the company's share of this question."""
+    return bool(
+        measure["question"] == question
+        and measure["group"] is None
+        and measure["statistic"] in SHARES
+    )
+
+
+def _comparison_range(measure: Mapping[str, Any] | None) -> Range | None:
+    """The score with its comparison range on 0 to 100; None where it may not be shown."""
+    if not measure or not measure["shown"]:
+        return None
+    comparison = measure["comparison"]
+    return Range(100 * measure["estimate"], 100 * comparison["low"], 100 * comparison["high"])
 
 
 def _notes(points: Sequence[TrendPoint], *, has_changed_form: bool) -> tuple[str, ...]:
