@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from survey.findings.words.rules import wording
+from survey.findings.words.rules import printing, wording
 from survey.statistics.values import Interval
 from survey.statistics.verdicts import Verdict, verdict
 
@@ -60,30 +60,30 @@ def share(
 def test_scores_print_as_the_rules_say(
     estimate: float, low: float, high: float, target: float | None, printed: str
 ) -> None:
-    assert wording.score_with_range(share(estimate, low, high, target)) == printed
+    assert printing.score_with_range(share(estimate, low, high, target)) == printed
 
 
 def test_means_print_to_one_decimal_and_net_promoter_scores_whole() -> None:
     assert (
-        wording.score_with_range(share(3.25, 3.01, 3.49) | {"statistic": "mean"})
+        printing.score_with_range(share(3.25, 3.01, 3.49) | {"statistic": "mean"})
         == "3.3 (3.0 to 3.5)"
     )
     assert (
-        wording.score_with_range(share(-9.5, -30.2, 12.1) | {"statistic": "nps"})
+        printing.score_with_range(share(-9.5, -30.2, 12.1) | {"statistic": "nps"})
         == "\u221210 (\u221231 to 13)"
     )
 
 
 def test_where_everyone_answered_there_is_no_range() -> None:
     assert (
-        wording.score_with_range(share(0.7, 0.7, 0.7, method="everyone answered"))
+        printing.score_with_range(share(0.7, 0.7, 0.7, method="everyone answered"))
         == "70% (everyone answered)"
     )
 
 
 def test_a_hidden_measure_prints_its_words_and_no_number() -> None:
     assert (
-        wording.score_with_range(
+        printing.score_with_range(
             {"shown": False, "statistic": "top2", "words": "Too few answers to say"}
         )
         == "Too few answers to say"
@@ -91,7 +91,7 @@ def test_a_hidden_measure_prints_its_words_and_no_number() -> None:
 
 
 def test_a_target_is_printed_as_it_was_set() -> None:
-    assert [wording.percent(target) for target in (0.07, 0.29, 0.725, 0.8)] == [
+    assert [printing.percent(target) for target in (0.07, 0.29, 0.725, 0.8)] == [
         "7%",
         "29%",
         "72.5%",
@@ -109,8 +109,8 @@ def test_no_printed_range_contradicts_its_verdict(
     low, estimate, high = sorted((a, b, c))
     target = round(target, 3)
     measure = share(estimate, low, high, target)
-    ends = [number(end) for end in wording.score_range(measure).split(" to ")]
-    goal = number(wording.percent(target))
+    ends = [number(end) for end in printing.score_range(measure).split(" to ")]
+    goal = number(printing.percent(target))
     match measure["verdict"]:
         case "misses":
             assert ends[1] < goal
@@ -126,15 +126,15 @@ def test_a_printed_score_never_leaves_its_printed_range_and_the_range_never_shri
 ) -> None:
     low, estimate, high = sorted((a, b, c))
     measure = share(estimate, low, high, target)
-    ends = [number(end) for end in wording.score_range(measure).split(" to ")]
-    assert ends[0] <= number(wording.score_in_words(measure)) <= ends[1]
+    ends = [number(end) for end in printing.score_range(measure).split(" to ")]
+    assert ends[0] <= number(printing.score_in_words(measure)) <= ends[1]
     assert ends[0] <= 100 * low + 1e-6
     assert ends[1] >= 100 * high - 1e-6
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 2))
 def test_rounding_is_to_the_nearest_with_a_true_minus(value: float, digits: int) -> None:
-    printed = wording.rounded_number(value, digits)
+    printed = printing.rounded_number(value, digits)
     assert "-" not in printed
     assert abs(number(printed) - value) <= 0.5 / 10**digits + 1e-6
 
@@ -144,7 +144,7 @@ def test_the_range_of_a_difference_says_whether_it_leaves_out_zero(a: float, b: 
     low, high = sorted((a, b))
     assume(not 0 < abs(low) < 1e-5)
     assume(not 0 < abs(high) < 1e-5)
-    ends = [number(end) for end in wording.signed_range_in_words(low, high).split(" to ")]
+    ends = [number(end) for end in printing.signed_range_in_words(low, high).split(" to ")]
     assert (ends[0] > 0) == (low > 0)
     assert (ends[1] < 0) == (high < 0)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from survey.charts.drawings import Range
-from survey.findings.words.rules import wording
+from survey.findings.words.rules import printing, wording
+from survey.findings.words.rules.printing import Measure
 from survey.findings.words.rules.view_model import ChangeView, MeasureView
-from survey.findings.words.rules.wording import Measure
 from survey.questionnaires.rules import QuestionId
 
 Question = Mapping[str, Any]  # a question of the document
@@ -26,12 +26,12 @@ def measure_view(measure: Measure, questions: Questions) -> MeasureView:
     return MeasureView(
         question=measure["question"],
         name=question["name"],
-        score=wording.score_in_words(measure),
-        range=wording.score_range(measure),
+        score=printing.score_in_words(measure),
+        range=printing.score_range(measure),
         answers=measure.get("answers"),
         chart=_range_on_chart(measure, low, high) if measure["shown"] else None,
-        scale=f"{wording.rounded_number(low)} to {wording.rounded_number(high)}",
-        target=wording.percent(target) if target is not None else "",
+        scale=f"{printing.rounded_number(low)} to {printing.rounded_number(high)}",
+        target=printing.percent(target) if target is not None else "",
         verdict=wording.VERDICTS.get(verdict, ""),
         look=wording.LOOKS.get(verdict, ""),
         silence=_silence(measure),
@@ -87,7 +87,7 @@ def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
             look="open",
             detectable="",
         )
-    factor, _, _ = wording.unit(measure["statistic"])
+    factor, _, _ = printing.unit(measure["statistic"])
     is_clear = is_clear_difference(change)
     words, look = "No clear change", "open"
     if is_clear:
@@ -96,8 +96,8 @@ def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
     return ChangeView(
         name=name,
         since=since,
-        score=wording.signed_number(change["estimate"] * factor),
-        range=wording.signed_range_in_words(change["low"] * factor, change["high"] * factor),
+        score=printing.signed_number(change["estimate"] * factor),
+        range=printing.signed_range_in_words(change["low"] * factor, change["high"] * factor),
         words=words,
         look=look,
         detectable="" if is_clear else wording.why_unclear(change, factor),

@@ -6,13 +6,14 @@ Its figures are chosen, sorted and put into words; nothing is computed again.
 from collections.abc import Sequence
 from datetime import date
 
-from survey.findings.words.rules import wording
+from survey.findings.words.rules import printing, wording
 from survey.findings.words.rules.measure_views import (
     Questions,
     change_view,
     measure_view,
     measure_views,
 )
+from survey.findings.words.rules.printing import Measure
 from survey.findings.words.rules.section_views import (
     contrast_view,
     distribution_view,
@@ -24,7 +25,7 @@ from survey.findings.words.rules.section_views import (
 )
 from survey.findings.words.rules.trends import SHARES, is_document_of_third, trend_view
 from survey.findings.words.rules.view_model import Document, Presentation
-from survey.findings.words.rules.wording import Measure, named_date
+from survey.findings.words.rules.wording import named_date
 from survey.kernel.plurals import how_many
 from survey.questionnaires.rules import QuestionId
 from survey.waves.rules.waves import named_period
@@ -171,7 +172,7 @@ def _weight(measure: Measure | None) -> str:
     if round(effective_answers) >= answers:
         return ""
     return (
-        f"{answers} answers weigh as much as {wording.rounded_number(effective_answers)}"
+        f"{answers} answers weigh as much as {printing.rounded_number(effective_answers)}"
         " that are spread evenly"
     )
 

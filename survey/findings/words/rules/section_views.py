@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from survey.findings.words.rules import wording
+from survey.findings.words.rules import printing, wording
 from survey.findings.words.rules.measure_views import (
     Question,
     Questions,
@@ -11,6 +11,7 @@ from survey.findings.words.rules.measure_views import (
     is_clear_difference,
     measure_views,
 )
+from survey.findings.words.rules.printing import Measure
 from survey.findings.words.rules.trends import SHARES
 from survey.findings.words.rules.view_model import (
     Contrast,
@@ -22,7 +23,6 @@ from survey.findings.words.rules.view_model import (
     LostTimeView,
     YearView,
 )
-from survey.findings.words.rules.wording import Measure
 
 
 def lost_time_view(document: Document, questions: Questions) -> LostTimeView | None:
@@ -37,10 +37,10 @@ def lost_time_view(document: Document, questions: Questions) -> LostTimeView | N
     hours = lost_time["hours_per_week"]
     hours_in_words = ""
     if hours["shown"]:
-        hours_in_words = wording.range_in_words(hours["low"], hours["high"], digits=1)
+        hours_in_words = printing.range_in_words(hours["low"], hours["high"], digits=1)
     return LostTimeView(
-        score=wording.score_in_words(share),
-        range=wording.score_range(share),
+        score=printing.score_in_words(share),
+        range=printing.score_range(share),
         answers=share["answers"],
         hours=hours_in_words,
         change=change_view(share, questions),
@@ -132,8 +132,8 @@ def _group_cell(measure: Measure) -> GroupCell:
     if difference and is_clear_difference(difference):
         look = "higher" if difference["estimate"] > 0 else "lower"
     return GroupCell(
-        score=wording.score_in_words(measure),
-        range=wording.score_range(measure),
+        score=printing.score_in_words(measure),
+        range=printing.score_range(measure),
         answers=measure.get("answers"),
         look=look,
     )

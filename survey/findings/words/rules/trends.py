@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from survey.charts.drawings import Range, TrendPoint
-from survey.findings.words.rules import wording
+from survey.findings.words.rules import printing
 from survey.findings.words.rules.view_model import Document, TrendRow, TrendView
 from survey.questionnaires.rules import QuestionId
 from survey.waves.rules.waves import named_period
@@ -126,8 +126,8 @@ def _row(
         return name, measure["words"], "", ""
     return (
         name,
-        f"{wording.rounded_number(point.score.estimate)}%",
-        wording.range_in_words(point.score.low, point.score.high),
+        f"{printing.rounded_number(point.score.estimate)}%",
+        printing.range_in_words(point.score.low, point.score.high),
         str(measure["answers"]),
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from survey import statistics as st
 from survey.charts.drawings import Range
-from survey.findings.words.rules import wording
+from survey.findings.words.rules import printing, wording
 from survey.statistics.measured import MeasuredPromise, list_measured_promises
 from survey.statistics.planning import detectable_change
 from survey.statistics.verdicts import verdict
@@ -60,14 +60,14 @@ def worked_example() -> WorkedExample:
         rows=tuple(_row(*group) for group in GROUPS),
         invited=sum(invited for _, invited, _, _ in GROUPS),
         answered=sum(answered for _, _, answered, _ in GROUPS),
-        score=f"{wording.rounded_number(score)}%",
-        range=wording.range_in_words(low, high),
-        comparison=wording.range_in_words(100 * process.low, 100 * process.high),
-        target=wording.percent(TARGET),
+        score=f"{printing.rounded_number(score)}%",
+        range=printing.range_in_words(low, high),
+        comparison=printing.range_in_words(100 * process.low, 100 * process.high),
+        target=printing.percent(TARGET),
         verdict=wording.VERDICTS[verdict(level, TARGET).value].lower(),
-        weighs_as=wording.rounded_number(st.effective_answers(strata), 1),
+        weighs_as=printing.rounded_number(st.effective_answers(strata), 1),
         chart=Range(score, low, high, 100 * TARGET),
-        detectable=wording.rounded_number(100 * detectable_change(USUAL_WAVE)),
+        detectable=printing.rounded_number(100 * detectable_change(USUAL_WAVE)),
     )
 
 
@@ -80,7 +80,7 @@ def measured_promises() -> tuple[tuple[str, str, str, str], ...]:
 
 
 def _row(name: str, invited: int, answered: int, satisfied: int) -> tuple[str, int, int, int, str]:
-    share = wording.rounded_number(100 * satisfied / answered)
+    share = printing.rounded_number(100 * satisfied / answered)
     return name, invited, answered, satisfied, f"{share}%"
 
 
@@ -88,7 +88,7 @@ def _promise(check: MeasuredPromise) -> tuple[str, str, str, str]:
     side = "at least" if check.at_least else "at most"
     return (
         check.what,
-        f"{side} {wording.percent(check.bound)}",
-        f"{wording.rounded_number(100 * check.worst, 1)}%",
-        f"{wording.rounded_number(100 * check.mean, 1)}%",
+        f"{side} {printing.percent(check.bound)}",
+        f"{printing.rounded_number(100 * check.worst, 1)}%",
+        f"{printing.rounded_number(100 * check.mean, 1)}%",
     )
