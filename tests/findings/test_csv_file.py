@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 
 from survey.findings.exports.rules.csv_file import COLUMNS, as_csv
-from survey.findings.history.rules import ColumnMapping, read_history
+from survey.findings.history.rules.column_mapping import ColumnMapping
+from survey.findings.history.rules.history import read_history
 from survey.findings.history.service import import_history
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings

@@ -8,8 +8,13 @@ from typing import Any
 import click
 
 from survey.findings.commands import ACTOR
-from survey.findings.history import rules as reading
 from survey.findings.history import service as history
+from survey.findings.history.rules.column_mapping import (
+    ColumnMapping,
+    read_groups,
+    read_mapping,
+)
+from survey.findings.history.rules.history import read_history
 from survey.kernel.errors import Refused
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -50,16 +55,16 @@ def import_responses(
     Example: candour responses import it-2026 answers.csv --groups groups.json
     --survey "IT support" --opened 2026-10-01 --closed 2026-10-15
     """
-    invited = reading.read_groups(_read_json(groups_file))
-    mapping = reading.ColumnMapping()
+    invited = read_groups(_read_json(groups_file))
+    mapping = ColumnMapping()
     if map_file:
-        mapping = reading.read_mapping(_read_json(map_file))
+        mapping = read_mapping(_read_json(map_file))
     past_wave = {
         "survey": options["survey"],
         "opened": _day(options["opened"]),
         "closed": _day(options["closed"]),
     }
-    responses = reading.read_history(
+    responses = read_history(
         file.read_bytes(),
         invited,
         history.base_questionnaire(wave, options["survey"]),

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
-from survey.findings.history.rules import History
+from survey.findings.history.rules.history import History
 from survey.findings.rules import Findings
 from survey.findings.service.documents import freeze_findings
 from survey.findings.tables import ImportRow
