@@ -16,17 +16,17 @@ _NARROWEST_LABEL = 7.0  # per cent of the width that a wave's label needs on a w
 class TrendPoint:
     """One wave in a trend: its place in time, in any unit, and its score.
 
-    `score` is None where it may not be shown. `broken` starts a new line, for another wording or
-    after a wave that is missing. A `part` asked some of the people only: it is drawn small, with
-    its range, and no line joins it.
+    `score` is None where it may not be shown. A point `starts_line` where the wording is another
+    one, or a wave is missing before it. One that `is_partial` asked some of the people only: it is
+    drawn small, with its range, and no line joins it.
     """
 
     label: str
     at: float
     score: Range | None
-    imported: bool = False
-    broken: bool = False
-    part: bool = False
+    is_imported: bool = False
+    starts_line: bool = False
+    is_partial: bool = False
 
 
 def draw_trend(
@@ -67,7 +67,7 @@ def _positions(times: Sequence[float]) -> list[float]:
 def _newest_score(points: Sequence[TrendPoint]) -> float:
     """The score of the newest wave that asked everybody; 0 where there is none."""
     for point in reversed(points):
-        if point.score and not point.part:
+        if point.score and not point.is_partial:
             return point.score.estimate
     return 0.0
 
@@ -77,7 +77,7 @@ def _ranges(points: Sequence[TrendPoint], xs: Sequence[float], plot_height: floa
     runs = _runs(points)
     bands = "".join(_band(points, run, xs) for run in runs if len(run) > 1)
     alone = [run[0] for run in runs if len(run) == 1]
-    partial = [index for index, point in enumerate(points) if point.part]
+    partial = [index for index, point in enumerate(points) if point.is_partial]
     return [
         (
             f'<svg y="{TOP}" width="100%" height="{svg_number(plot_height)}" viewBox="0 0 100 100"'
@@ -93,12 +93,12 @@ def _runs(points: Sequence[TrendPoint]) -> list[list[int]]:
     runs: list[list[int]] = []
     starts_new_run = True
     for index, point in enumerate(points):
-        if point.part:
+        if point.is_partial:
             continue
         if point.score is None:
             starts_new_run = True
             continue
-        if starts_new_run or point.broken:
+        if starts_new_run or point.starts_line:
             runs.append([])
         starts_new_run = False
         runs[-1].append(index)
@@ -157,9 +157,9 @@ def _target(target: float, newest_score: float, plot_height: float) -> tuple[str
 def _dot(point: TrendPoint, x: float, plot_height: float) -> str:
     if not point.score:
         return ""
-    style_class, fill = ("hollow", CARD) if point.imported else ("point", DOT)
+    style_class, fill = ("hollow", CARD) if point.is_imported else ("point", DOT)
     y = _y(point.score.estimate, plot_height)
-    radius = 3 if point.part else 4.5
+    radius = 3 if point.is_partial else 4.5
     place = f'cx="{svg_number(x)}%" cy="{svg_number(y)}" r="{radius}"'
     return (
         f'<circle class="c-{style_class}" {place} fill="{fill}" stroke="{DOT}" stroke-width="2"/>'
@@ -172,7 +172,7 @@ def _labels(points: Sequence[TrendPoint], xs: Sequence[float], y: float) -> list
     Every second gives way on a phone, by its class. Waves that asked some of the people only have a
     label where no wave asked everybody.
     """
-    whole = [index for index, point in enumerate(points) if not point.part]
+    whole = [index for index, point in enumerate(points) if not point.is_partial]
     labels = []
     for place, index in enumerate(_indexes_with_room(whole or range(len(points)), xs)):
         style_class = "tick c-thin" if place % 2 else "tick"

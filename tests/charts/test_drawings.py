@@ -150,7 +150,11 @@ def lines(points: list[TrendPoint]) -> list[int]:
 def changed(points: list[TrendPoint], at: int, **more: object) -> list[TrendPoint]:
     """The same waves, one of them otherwise."""
     old = points[at]
-    fields = {"score": old.score, "imported": old.imported, "broken": old.broken} | more
+    fields = {
+        "score": old.score,
+        "is_imported": old.is_imported,
+        "starts_line": old.starts_line,
+    } | more
     return [*points[:at], TrendPoint(old.label, old.at, **fields), *points[at + 1 :]]  # type: ignore[arg-type]
 
 
@@ -159,7 +163,7 @@ def test_one_line_joins_waves_that_asked_the_same() -> None:
 
 
 def test_no_line_runs_through_a_break() -> None:
-    assert lines(changed(QUARTERS, 2, broken=True)) == [2, 4]
+    assert lines(changed(QUARTERS, 2, starts_line=True)) == [2, 4]
 
 
 def test_a_wave_that_may_not_be_shown_leaves_a_gap_and_no_point() -> None:
@@ -169,14 +173,16 @@ def test_a_wave_that_may_not_be_shown_leaves_a_gap_and_no_point() -> None:
 
 
 def test_a_wave_alone_still_shows_its_range() -> None:
-    drawing = drawings.draw_trend(changed(changed(QUARTERS, 1, broken=True), 2, broken=True))
+    drawing = drawings.draw_trend(
+        changed(changed(QUARTERS, 1, starts_line=True), 2, starts_line=True)
+    )
     alone = [band for band in parts(drawing, "c-band") if "height" in band]
     assert len(alone) == 2
     assert all(float(band["height"]) > 0 for band in alone)
 
 
 def test_imported_waves_are_hollow() -> None:
-    drawing = drawings.draw_trend(changed(QUARTERS, 0, imported=True))
+    drawing = drawings.draw_trend(changed(QUARTERS, 0, is_imported=True))
     assert (len(parts(drawing, "c-hollow")), len(parts(drawing, "c-point"))) == (1, 5)
 
 

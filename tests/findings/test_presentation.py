@@ -426,8 +426,20 @@ def test_a_missing_wave_another_wording_and_an_imported_one_are_marked(example: 
     days = ["2025-10-13", "2026-01-12", "2026-07-13", "2026-10-12"]
     results = present_document(reworded, [document(day, imported=day == days[0]) for day in days])
     assert results.trend is not None
-    assert [point.broken for point in results.trend.points] == [False, False, True, False, True]
-    assert [point.imported for point in results.trend.points] == [True, False, False, False, False]
+    assert [point.starts_line for point in results.trend.points] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert [point.is_imported for point in results.trend.points] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
     assert (results.trend.rows[0][0], results.trend.rows[-1][0]) == (
         "Oct 25 (imported)",
         "Jan 27 (another wording)",

@@ -28,8 +28,8 @@ def trend_view(documents: Sequence[Document], question: QuestionId) -> TrendView
     breaks = list(_breaks(documents, question))
     points, rows = [], []
     for document, (change_of_form, is_after_gap) in zip(documents, breaks, strict=True):
-        is_broken = bool(change_of_form) or is_after_gap
-        point = _point(document, question, is_broken=is_broken)
+        starts_line = bool(change_of_form) or is_after_gap
+        point = _point(document, question, starts_line=starts_line)
         points.append(point)
         rows.append(_row(document, question, point, change_of_form))
     if sum(point.score is not None for point in points) < 2:
@@ -96,7 +96,7 @@ def _change_of_form(before: _Form | None, after: _Form | None) -> str:
     return "another wording" if has_same_scale else "another scale"
 
 
-def _point(document: Document, question: QuestionId, *, is_broken: bool) -> TrendPoint:
+def _point(document: Document, question: QuestionId, *, starts_line: bool) -> TrendPoint:
     """The wave as it is drawn; a quarter stands at its closing, so that it follows its thirds."""
     wave = document["wave"]
     is_quarter = "thirds" in document
@@ -105,9 +105,9 @@ def _point(document: Document, question: QuestionId, *, is_broken: bool) -> Tren
         label=named_period(wave["period"], day) if is_quarter else f"{day:%b %y}",
         at=day.toordinal(),
         score=_comparison_range(_company_share(document, question)),
-        imported=wave["imported"],
-        broken=is_broken,
-        part=is_document_of_third(document),
+        is_imported=wave["imported"],
+        starts_line=starts_line,
+        is_partial=is_document_of_third(document),
     )
 
 
@@ -115,8 +115,8 @@ def _row(
     document: Document, question: QuestionId, point: TrendPoint, change_of_form: str
 ) -> TrendRow:
     """The wave as the table beside the drawing shows it."""
-    imported = "imported" if point.imported else ""
-    third = "one third" if point.part else ""
+    imported = "imported" if point.is_imported else ""
+    third = "one third" if point.is_partial else ""
     remarks = [remark for remark in (imported, third, change_of_form) if remark]
     name = f"{point.label} ({', '.join(remarks)})" if remarks else point.label
     measure = _company_share(document, question)
@@ -158,8 +158,8 @@ def _notes(points: Sequence[TrendPoint], *, has_changed_form: bool) -> tuple[str
     notes = []
     if has_changed_form:
         notes.append("The line is broken where the wording or the scale changed.")
-    if any(point.imported for point in points):
+    if any(point.is_imported for point in points):
         notes.append("Hollow points: imported from another tool.")
-    if any(point.part for point in points):
+    if any(point.is_partial for point in points):
         notes.append("Small points: one third of the people each, without a verdict.")
     return tuple(notes)
