@@ -1,8 +1,10 @@
-"""Charts as inline SVG, and one as table cells for mail: numbers in, markup out. No script, no style attribute, no fixed width.
+"""Charts as inline SVG, and one as table cells for mail: numbers in, markup out.
 
-Positions are percentages, so a chart stretches with its table cell and a phone needs no second drawing. The colours
-written here are the light theme's; on screen the stylesheet repaints the classes from its tokens, for the dark theme
-too. Every chart is hidden from screen readers, because its numbers stand as text in the same row or in a table beside it.
+No chart has a script, a style attribute or a fixed width. Positions are percentages, so a chart
+stretches with its table cell and a phone needs no second drawing. The colours written here are
+those of the light theme; on screen the stylesheet repaints the classes from its tokens, for the
+dark theme too. Every chart is hidden from screen readers, because its numbers stand as text in the
+same row or in a table beside it.
 """
 
 import math
@@ -42,106 +44,131 @@ __all__ = [
 ]
 
 _EMPTY_CELL = "#eef0f1"
+_NARROWEST_RANGE = 0.4  # per cent of the width, so that a range without width is still seen
 
 
 def dot_and_whisker(score: Range, height: float = 30) -> Markup:
-    """The score as a dot, its range as an outlined bar, the target as a dashed line over the bar, from 0 to 100."""
+    """Draws a score from 0 to 100 as a dot, its range as a bar, its target as a dashed line."""
     centre = height / 2
-    place = (
-        f'x="{svg_number(score.low)}%" width="{svg_number(max(score.high - score.low, 0.4))}%"'
-        f' y="{svg_number(centre - 5)}" height="10" rx="5"'
-    )
-    parts = [
-        (
-            f'<rect class="c-track" width="100%" height="2" y="{svg_number(centre - 1)}"'
-            f' fill="{TRACK}"/>'
-        ),
-        f'<rect class="c-range" {place} fill="{RANGE}" stroke="{RANGE_EDGE}"/>',
-    ]
+    parts = [_track(centre), _range_bar(score, centre)]
     if score.target is not None:
-        at = f"{svg_number(score.target)}%"
-        parts.append(
-            line(
-                "target",
-                (at, "2"),
-                (at, svg_number(height - 2)),
-                ' stroke-width="2" stroke-dasharray="3 2"',
-            )
-        )
-    place = f'cx="{svg_number(score.estimate)}%" cy="{svg_number(centre)}" r="6.5"'
-    parts.append(f'<circle class="c-dot" {place} fill="{DOT}" stroke="{CARD}" stroke-width="1.5"/>')
+        parts.append(_target_line(score.target, height))
+    parts.append(_score_dot(score.estimate, centre))
     return svg(height, parts)
 
 
 def axis(ticks: Sequence[int] = (0, 25, 50, 75, 100), height: float = 16) -> Markup:
-    """The shared scale, drawn once in the column's heading."""
-    anchors = {ticks[0]: "start", ticks[-1]: "end"}
-    return svg(
-        height,
-        [
-            text(
-                "tick",
-                (f"{tick}%", "12"),
-                f"{tick}{'%' * (tick == ticks[-1])}",
-                anchors.get(tick, "middle"),
-            )
-            for tick in ticks
-        ],
-    )
+    """Draws the scale that all rows share, once, in the column's heading."""
+    first, last = ticks[0], ticks[-1]
+    anchors = {first: "start", last: "end"}
+    labels = []
+    for tick in ticks:
+        words = f"{tick}%" if tick == last else f"{tick}"
+        labels.append(text("tick", (f"{tick}%", "12"), words, anchors.get(tick, "middle")))
+    return svg(height, labels)
 
 
 def diverging(counts: Sequence[int], reach: tuple[float, float], height: float = 24) -> Markup:
-    """Answers to a five-step question left and right of a line; the middle answer is not here, see `middle`.
+    """Draws the answers to a five-step question left and right of a line, without the middle one.
 
-    `counts` are answers per step, most negative first. `reach` is the largest share (0 to 100) to the left and to the
-    right in the whole table, so that rows compare. Refuses another number of steps. The middle stays off the line, for
-    split over it, it would lean to both sides (Few 2016; Muth & Aisch 2018).
+    `counts` are answers per step, most negative first; another number of steps is refused. `reach`
+    is the largest share (0 to 100) to the left and to the right in the whole table, so that rows
+    compare. The middle answer stays off the line, for split over it, it would lean to both sides
+    (Few 2016; Muth & Aisch 2018); it is drawn by `middle`.
     """
     if len(counts) != 5:
         raise ValueError(f"counts must hold five steps: {tuple(counts)!r}")
     unit = 100 / (sum(reach) or 1)
     zero = reach[0] * unit
-    widths = [100 * count / (sum(counts) or 1) * unit for count in counts]
-    starts = {1: zero - widths[1], 0: zero - widths[1] - widths[0], 3: zero, 4: zero + widths[3]}
-    parts = [bar(step, left, widths[step], height) for step, left in starts.items() if counts[step]]
-    at = f"{svg_number(zero)}%"
-    return svg(
-        height, [*parts, line("zero", (at, "0"), (at, svg_number(height)), ' stroke-width="1.5"')]
-    )
+    answers = sum(counts) or 1
+    widths = [100 * count / answers * unit for count in counts]
+    starts = {
+        1: zero - widths[1],
+        0: zero - widths[1] - widths[0],
+        3: zero,
+        4: zero + widths[3],
+    }
+    bars = [bar(step, left, widths[step], height) for step, left in starts.items() if counts[step]]
+    x = f"{svg_number(zero)}%"
+    zero_line = line("zero", (x, "0"), (x, svg_number(height)), ' stroke-width="1.5"')
+    return svg(height, [*bars, zero_line])
 
 
 def middle(counts: Sequence[int], reach: float, height: float = 24) -> Markup:
-    """The middle of five answers on a scale of its own, so that it tips neither side; `reach` is the table's largest share."""
-    share = 100 * counts[2] / (sum(counts) or 1)
-    return svg(height, [bar(2, 0, 100 * share / (reach or 1), height)] if counts[2] else [])
+    """Draws the middle of five answers on a scale of its own, so that it tips neither side.
+
+    `counts` are answers per step; `reach` is the largest share (0 to 100) in the whole table.
+    """
+    if not counts[2]:
+        return svg(height, [])
+    share = 100 * counts[2] / sum(counts)
+    return svg(height, [bar(2, 0, 100 * share / (reach or 1), height)])
 
 
 def column(share: float, height: float = 18) -> Markup:
-    """One bar of a plain distribution, `share` from 0 to 100."""
+    """Draws one bar of a plain distribution, `share` from 0 to 100."""
     return svg(height, [bar(3, 0, share, height)] if share else [])
 
 
 def swatch(step: int) -> Markup:
-    """A patch of one step's colour, for a key."""
+    """Draws a patch of one step's colour, for a key."""
     name, colour = SIDES[step]
     return svg(12, [f'<rect class="c-{name}" width="12" height="12" fill="{colour}"/>'], "12")
 
 
 def range_cells(score: Range) -> Markup:
-    """Range, score and target as table cells of a whole scale, for mail: mail programs drop SVG and block images."""
-    paint = [_EMPTY_CELL] * 100
-    low, high = min(99, math.floor(score.low)), max(1, min(100, math.ceil(score.high)))
-    paint[low:high] = [RANGE] * (high - low)
-    start = max(0, min(97, round(score.estimate) - 1))
-    paint[start : start + 3] = [DOT] * 3
-    if score.target is not None:
-        paint[min(99, round(score.target))] = INK
-    cells, begin = [], 0
+    """Draws range, score and target as table cells that together are the whole scale, for mail.
+
+    Mail programs drop SVG and block images.
+    """
+    colours = _cell_colours(score)
+    cells = []
+    start = 0
     for end in range(1, 101):
-        if end == 100 or paint[end] != paint[begin]:
+        colour_ends_here = end == 100 or colours[end] != colours[start]
+        if colour_ends_here:
             cells.append(
-                f'<td class="cell" width="{end - begin}%" height="12"'
-                f' bgcolor="{paint[begin]}">&nbsp;</td>'
+                f'<td class="cell" width="{end - start}%" height="12"'
+                f' bgcolor="{colours[start]}">&nbsp;</td>'
             )
-            begin = end
+            start = end
     return Markup("".join(cells))
+
+
+def _track(centre: float) -> str:
+    """The thin line of the whole scale, on which the range lies."""
+    y = svg_number(centre - 1)
+    return f'<rect class="c-track" width="100%" height="2" y="{y}" fill="{TRACK}"/>'
+
+
+def _range_bar(score: Range, centre: float) -> str:
+    width = max(score.high - score.low, _NARROWEST_RANGE)
+    place = (
+        f'x="{svg_number(score.low)}%" width="{svg_number(width)}%"'
+        f' y="{svg_number(centre - 5)}" height="10" rx="5"'
+    )
+    return f'<rect class="c-range" {place} fill="{RANGE}" stroke="{RANGE_EDGE}"/>'
+
+
+def _target_line(target: float, height: float) -> str:
+    x = f"{svg_number(target)}%"
+    dashes = ' stroke-width="2" stroke-dasharray="3 2"'
+    return line("target", (x, "2"), (x, svg_number(height - 2)), dashes)
+
+
+def _score_dot(estimate: float, centre: float) -> str:
+    place = f'cx="{svg_number(estimate)}%" cy="{svg_number(centre)}" r="6.5"'
+    return f'<circle class="c-dot" {place} fill="{DOT}" stroke="{CARD}" stroke-width="1.5"/>'
+
+
+def _cell_colours(score: Range) -> list[str]:
+    """The colour of each of the hundred per cent of a scale; what comes later lies on top."""
+    colours = [_EMPTY_CELL] * 100
+    low = min(99, math.floor(score.low))
+    high = max(1, min(100, math.ceil(score.high)))
+    colours[low:high] = [RANGE] * (high - low)
+    dot = max(0, min(97, round(score.estimate) - 1))
+    colours[dot : dot + 3] = [DOT] * 3
+    if score.target is not None:
+        colours[min(99, round(score.target))] = INK
+    return colours

@@ -8,160 +8,183 @@ from markupsafe import Markup
 from survey.charts.svg import CARD, DOT, RANGE, Range, line, svg, svg_number, text
 
 TOP, BELOW = 12, 30
+_MARGIN, _USED_WIDTH = 4, 92  # per cent of the width
 _NARROWEST_LABEL = 7.0  # per cent of the width that a wave's label needs on a wide screen
 
 
 @dataclass(frozen=True, slots=True)
 class TrendPoint:
-    """One wave in a trend: its moment in any unit of time, and its score, or None where it may not be shown.
+    """One wave in a trend: its place in time, in any unit, and its score.
 
-    `broken` starts a new line, for another wording or after a wave that is missing. A `part` asked some of the people only: it is
+    `score` is None where it may not be shown. A point `starts_line` where the wording is another
+    one, or a wave is missing before it. One that `is_partial` asked some of the people only: it is
     drawn small, with its range, and no line joins it.
     """
 
     label: str
     at: float
     score: Range | None
-    imported: bool = False
-    broken: bool = False
-    part: bool = False
+    is_imported: bool = False
+    starts_line: bool = False
+    is_partial: bool = False
 
 
 def draw_trend(
     points: Sequence[TrendPoint], target: float | None = None, height: float = 220
 ) -> Markup:
-    """Scores over waves with their comparison ranges as a band, on a whole scale of 0 to 100, waves placed by time.
+    """Draws scores over waves, placed by time, with their comparison ranges as a band.
 
-    A line ends where a wave is missing or another wording begins; imported waves are hollow.
+    The scale is the whole one of 0 to 100. A line ends where a wave is missing or another wording
+    begins; imported waves are hollow.
     """
-    tall = height - TOP - BELOW
-    across = _across([point.at for point in points])
-    runs = _runs(points)
-    bands = "".join(_band(points, run, across) for run in runs if len(run) > 1)
-    newest = next(
-        (point.score.estimate for point in reversed(points) if point.score and not point.part), 0.0
-    )
+    plot_height = height - TOP - BELOW
+    xs = _positions([point.at for point in points])
     parts = [
-        *_scale(tall),
-        (
-            f'<svg y="{TOP}" width="100%" height="{svg_number(tall)}" viewBox="0 0 100 100"'
-            f' preserveAspectRatio="none">{bands}</svg>'
-        ),
-        *(_alone(points[run[0]], across[run[0]], tall) for run in runs if len(run) == 1),
-        *(
-            _alone(point, at, tall, wide=4)
-            for point, at in zip(points, across, strict=True)
-            if point.part
-        ),
-        *(_target(target, newest, tall) if target is not None else ()),
-        *(_dot(point, at, tall) for point, at in zip(points, across, strict=True)),
-        *_labels(points, across, height - 10),
+        *_scale(plot_height),
+        *_ranges(points, xs, plot_height),
     ]
+    if target is not None:
+        parts += _target(target, _newest_score(points), plot_height)
+    parts += [_dot(point, x, plot_height) for point, x in zip(points, xs, strict=True)]
+    parts += _labels(points, xs, height - 10)
     return svg(height, parts)
 
 
-def _down(value: float, tall: float) -> float:
-    return TOP + tall * (1 - value / 100)
+def _y(value: float, plot_height: float) -> float:
+    """Where a score from 0 to 100 stands, from the top of the drawing."""
+    return TOP + plot_height * (1 - value / 100)
 
 
-def _across(moments: Sequence[float]) -> list[float]:
+def _positions(times: Sequence[float]) -> list[float]:
     """Per cent from the left, in proportion to time; one wave alone stands in the middle."""
-    first, length = min(moments, default=0), max(moments, default=0) - min(moments, default=0)
-    return [4 + 92 * (at - first) / length if length else 50 for at in moments]
+    first = min(times, default=0)
+    span = max(times, default=0) - first
+    if not span:
+        return [50 for _ in times]
+    return [_MARGIN + _USED_WIDTH * (time - first) / span for time in times]
+
+
+def _newest_score(points: Sequence[TrendPoint]) -> float:
+    """The score of the newest wave that asked everybody; 0 where there is none."""
+    for point in reversed(points):
+        if point.score and not point.is_partial:
+            return point.score.estimate
+    return 0.0
+
+
+def _ranges(points: Sequence[TrendPoint], xs: Sequence[float], plot_height: float) -> list[str]:
+    """Bands and lines for the waves that a line joins, bars for the range of every other."""
+    runs = _runs(points)
+    bands = "".join(_band(points, run, xs) for run in runs if len(run) > 1)
+    alone = [run[0] for run in runs if len(run) == 1]
+    partial = [index for index, point in enumerate(points) if point.is_partial]
+    return [
+        (
+            f'<svg y="{TOP}" width="100%" height="{svg_number(plot_height)}" viewBox="0 0 100 100"'
+            f' preserveAspectRatio="none">{bands}</svg>'
+        ),
+        *(_range_alone(points[index], xs[index], plot_height) for index in alone),
+        *(_range_alone(points[index], xs[index], plot_height, width=4) for index in partial),
+    ]
 
 
 def _runs(points: Sequence[TrendPoint]) -> list[list[int]]:
-    """Stretches of waves that one line may join: the same wording, and each with a score."""
-    stretches: list[list[int]] = []
-    fresh = True
+    """The waves that one line may join, by index: the same wording, and each with a score."""
+    runs: list[list[int]] = []
+    starts_new_run = True
     for index, point in enumerate(points):
-        if point.part:
+        if point.is_partial:
             continue
         if point.score is None:
-            fresh = True
+            starts_new_run = True
             continue
-        if fresh or point.broken:
-            stretches.append([])
-        fresh = False
-        stretches[-1].append(index)
-    return stretches
+        if starts_new_run or point.starts_line:
+            runs.append([])
+        starts_new_run = False
+        runs[-1].append(index)
+    return runs
 
 
-def _scale(tall: float) -> list[str]:
+def _scale(plot_height: float) -> list[str]:
+    """Lines at 0, 50 and 100 per cent, each with its number."""
     parts = []
     for value in (0, 50, 100):
-        at = _down(value, tall)
-        parts.append(line("grid", ("0", svg_number(at)), ("100%", svg_number(at))))
-        parts.append(
-            text("tick", ("0", svg_number(at - 3)), f"{value}{'%' if value == 100 else ''}")
-        )
+        y = _y(value, plot_height)
+        words = f"{value}%" if value == 100 else f"{value}"
+        parts.append(line("grid", ("0", svg_number(y)), ("100%", svg_number(y))))
+        parts.append(text("tick", ("0", svg_number(y - 3)), words))
     return parts
 
 
-def _band(points: Sequence[TrendPoint], run: Sequence[int], across: Sequence[float]) -> str:
-    scores = [(svg_number(across[i]), score) for i in run if (score := points[i].score)]
-    above = [f"{x},{svg_number(100 - score.high)}" for x, score in scores]
-    below = [f"{x},{svg_number(100 - score.low)}" for x, score in reversed(scores)]
-    scored = " ".join(f"{x},{svg_number(100 - score.estimate)}" for x, score in scores)
+def _band(points: Sequence[TrendPoint], run: Sequence[int], xs: Sequence[float]) -> str:
+    """The comparison ranges of one run as a band, and its scores as a line over it."""
+    scores = [(svg_number(xs[index]), score) for index in run if (score := points[index].score)]
+    upper_edge = [f"{x},{svg_number(100 - score.high)}" for x, score in scores]
+    lower_edge = [f"{x},{svg_number(100 - score.low)}" for x, score in reversed(scores)]
+    outline = " ".join(upper_edge + lower_edge)
+    estimates = " ".join(f"{x},{svg_number(100 - score.estimate)}" for x, score in scores)
     return (
-        f'<polygon class="c-band" points="{" ".join(above + below)}" fill="{RANGE}"'
-        f' fill-opacity=".5"/><polyline class="c-line" points="{scored}" fill="none" stroke="{DOT}"'
+        f'<polygon class="c-band" points="{outline}" fill="{RANGE}" fill-opacity=".5"/>'
+        f'<polyline class="c-line" points="{estimates}" fill="none" stroke="{DOT}"'
         ' stroke-width="2.5" vector-effect="non-scaling-stroke"/>'
     )
 
 
-def _alone(point: TrendPoint, at: float, tall: float, wide: int = 8) -> str:
+def _range_alone(point: TrendPoint, x: float, plot_height: float, width: int = 8) -> str:
     """The range of a wave that no line joins: a band would have no width."""
     if not point.score:
         return ""
-    high, low = _down(point.score.high, tall), _down(point.score.low, tall)
+    top = _y(point.score.high, plot_height)
+    bottom = _y(point.score.low, plot_height)
     place = (
-        f'x="{svg_number(at)}%" y="{svg_number(high)}" width="{wide}"'
-        f' height="{svg_number(low - high)}" transform="translate(-{svg_number(wide / 2)})"'
+        f'x="{svg_number(x)}%" y="{svg_number(top)}" width="{width}"'
+        f' height="{svg_number(bottom - top)}" transform="translate(-{svg_number(width / 2)})"'
     )
     return f'<rect class="c-band" {place} fill="{RANGE}" fill-opacity=".5"/>'
 
 
-def _target(target: float, newest: float, tall: float) -> tuple[str, str]:
+def _target(target: float, newest_score: float, plot_height: float) -> tuple[str, str]:
     """The target's line; its words stand on the side of the line where the newest score is not."""
-    at = _down(target, tall)
-    beside = at + 19 if newest > target else at - 10
+    y = _y(target, plot_height)
+    words_y = y + 19 if newest_score > target else y - 10
+    dashes = ' stroke-width="1.5" stroke-dasharray="5 4"'
     return (
-        line(
-            "target",
-            ("0", svg_number(at)),
-            ("100%", svg_number(at)),
-            ' stroke-width="1.5" stroke-dasharray="5 4"',
-        ),
-        text("label", ("100%", svg_number(beside)), f"Target {svg_number(target)}%", "end"),
+        line("target", ("0", svg_number(y)), ("100%", svg_number(y)), dashes),
+        text("label", ("100%", svg_number(words_y)), f"Target {svg_number(target)}%", "end"),
     )
 
 
-def _dot(point: TrendPoint, at: float, tall: float) -> str:
+def _dot(point: TrendPoint, x: float, plot_height: float) -> str:
     if not point.score:
         return ""
-    kind, fill = ("hollow", CARD) if point.imported else ("point", DOT)
-    place = (
-        f'cx="{svg_number(at)}%" cy="{svg_number(_down(point.score.estimate, tall))}"'
-        f' r="{3 if point.part else 4.5}"'
+    style_class, fill = ("hollow", CARD) if point.is_imported else ("point", DOT)
+    y = _y(point.score.estimate, plot_height)
+    radius = 3 if point.is_partial else 4.5
+    place = f'cx="{svg_number(x)}%" cy="{svg_number(y)}" r="{radius}"'
+    return (
+        f'<circle class="c-{style_class}" {place} fill="{fill}" stroke="{DOT}" stroke-width="2"/>'
     )
-    return f'<circle class="c-{kind}" {place} fill="{fill}" stroke="{DOT}" stroke-width="2"/>'
 
 
-def _labels(points: Sequence[TrendPoint], across: Sequence[float], y: float) -> list[str]:
-    """Labels of the waves that have room for one, the newest first; every second gives way on a phone."""
+def _labels(points: Sequence[TrendPoint], xs: Sequence[float], y: float) -> list[str]:
+    """Labels of the waves that have room for one, the newest first.
+
+    Every second gives way on a phone, by its class. Waves that asked some of the people only have a
+    label where no wave asked everybody.
+    """
+    whole = [index for index, point in enumerate(points) if not point.is_partial]
+    labels = []
+    for place, index in enumerate(_indexes_with_room(whole or range(len(points)), xs)):
+        style_class = "tick c-thin" if place % 2 else "tick"
+        position = (f"{svg_number(xs[index])}%", svg_number(y))
+        labels.append(text(style_class, position, points[index].label, "middle"))
+    return labels
+
+
+def _indexes_with_room(indexes: Sequence[int], xs: Sequence[float]) -> list[int]:
+    """The newest wave, and each earlier one far enough from the next label; newest first."""
     kept: list[int] = []
-    for index in [at for at in reversed(range(len(points))) if not points[at].part] or reversed(
-        range(len(points))
-    ):
-        if not kept or across[kept[-1]] - across[index] >= _NARROWEST_LABEL:
+    for index in reversed(indexes):
+        if not kept or xs[kept[-1]] - xs[index] >= _NARROWEST_LABEL:
             kept.append(index)
-    return [
-        text(
-            "tick c-thin" if place % 2 else "tick",
-            (f"{svg_number(across[index])}%", svg_number(y)),
-            points[index].label,
-            "middle",
-        )
-        for place, index in enumerate(kept)
-    ]
+    return kept

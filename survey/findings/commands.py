@@ -1,7 +1,7 @@
 """Findings on the command line."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from flask import current_app
 
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import check_findings_length, findings_letter
+from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import (
     check_publication,
@@ -20,6 +21,7 @@ from survey.findings.service.sharing import (
 from survey.findings.words.rules import wording
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.providers.rules import Contact, Provider
 
 ACTOR = "command line"
 
@@ -43,13 +45,13 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
 
     Example: candour findings show latest --json
     """
-    found = find_findings(wave)
+    findings = find_findings(wave)
+    document = findings.document
     if csv_file:
-        _write(csv_file, as_csv(found))
+        _write_text(csv_file, as_csv(findings))
     if as_json:
-        click.echo(json.dumps(found.document, ensure_ascii=False, indent=1))
+        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
         return
-    document = found.document
     click.echo(f"{document['headline']}.")
     click.echo(
         f"{document['answered']} of {document['invited']} answered"
@@ -59,7 +61,7 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
         click.echo(wording.made_of(document["thirds"]))
     for measure in document["measures"]:
         if measure["group"] is None:
-            click.echo("  " + _line(measure))
+            click.echo(f"  {_measure_line(measure)}")
 
 
 @findings_group.command("share")
@@ -85,52 +87,58 @@ def share(wave: str, audience: str, *, dry_run: bool, **extra: bool) -> None:  #
 
     Example: candour findings share it-support-2027-q1 --to provider --dry-run
     """
-    found = find_findings(wave)
-    provider, contacts = sharing_recipients(found.wave)
+    findings = find_findings(wave)
+    provider, contacts = sharing_recipients(findings.wave)
     if not contacts:
         raise Refused("no-contacts", f"{provider.name} has no contact yet.", provider=provider.name)
     if dry_run:
-        shared = preview_sharing(found, contacts[0].id, now(), **extra)
-        check_publication(found, with_groups=shared.groups)
-        check_findings_length(shared, provider, contacts[0])
-        letter = findings_letter(shared, provider, contacts[0], current_app.config["CANDOUR"])
-        click.echo(
-            f"To: {', '.join(f'{c.name} <{c.address}>' for c in contacts)}\nSubject:"
-            f" {letter.subject}\n\n{letter.text}"
-        )
+        _print_mail(findings, provider, contacts, **extra)
         return
-    new = {
-        shared.contact_id
-        for shared in share_findings(
-            wave, [contact.id for contact in contacts], now(), actor=ACTOR, **extra
-        )
-    }
-    if not new:
+    contact_ids = [contact.id for contact in contacts]
+    sharings = share_findings(wave, contact_ids, now(), actor=ACTOR, **extra)
+    if not sharings:
         click.echo(
             f"Everybody at {provider.name} was sent this version before; nothing is sent twice."
         )
         return
-    addresses = ", ".join(contact.address for contact in contacts if contact.id in new)
+    new_ids = {sharing.contact_id for sharing in sharings}
+    addresses = ", ".join(contact.address for contact in contacts if contact.id in new_ids)
     click.echo(
-        f"Shared with {len(new)} at {provider.name}: {addresses}. The mail leaves with the next"
+        f"Shared with {len(new_ids)} at {provider.name}: {addresses}. The mail leaves with the next"
         " tick."
     )
 
 
-def _line(measure: Mapping[str, Any]) -> str:
+def _print_mail(
+    findings: Findings, provider: Provider, contacts: Sequence[Contact], **extra: bool
+) -> None:
+    """Prints the mail and its recipients; refuses what sharing would refuse."""
+    sharing = preview_sharing(findings, contacts[0].id, now(), **extra)
+    check_publication(findings, with_groups=sharing.groups)
+    check_findings_length(sharing, provider, contacts[0])
+    letter = findings_letter(sharing, provider, contacts[0], current_app.config["CANDOUR"])
+    recipients = ", ".join(f"{contact.name} <{contact.address}>" for contact in contacts)
+    click.echo(f"To: {recipients}")
+    click.echo(f"Subject: {letter.subject}")
+    click.echo()
+    click.echo(letter.text)
+
+
+def _measure_line(measure: Mapping[str, Any]) -> str:
+    """One measure of the company: its score with its range, or the words that stand for it."""
     head = f"{measure['question']:<12} {measure['statistic']:<6}"
     if not measure["shown"]:
         return f"{head} {measure['words']}"
-    target = (
-        f", target {measure['target']:.0%}: {measure['verdict']}" if measure.get("target") else ""
-    )
-    return (
+    line = (
         f"{head} {measure['estimate']:.4f} ({measure['low']:.4f} to {measure['high']:.4f}),"
-        f" {measure['answers']} answers{target}"
+        f" {measure['answers']} answers"
     )
+    if measure.get("target"):
+        line += f", target {measure['target']:.0%}: {measure['verdict']}"
+    return line
 
 
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:

@@ -26,7 +26,7 @@ def findings_letter(
     client = find_organisation(config.mail_from)
     presentation = present_document(document)
     content = {
-        "shown": presentation,
+        "results": presentation,
         "client": client.name,
         "response": wording.response_rate(document),
         "opened": named_date(document["wave"]["opened"]),

@@ -1,6 +1,7 @@
 """The findings mail's preview and sending, findings as a file, and how we count."""
 
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 from flask import (
     Blueprint,
@@ -37,67 +38,63 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail.rules.letter import Letter, length_fault
-from survey.providers.rules import Contact
+from survey.providers.rules import Contact, ContactId, Provider
 
 blueprint = Blueprint("findings", __name__)
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent to the provider's contacts, with what the form ticks to go along.
+
+    `sharing` and `letter` are None where the provider has no contact. Where something that is
+    ticked cannot go along, `problem` says why, and they are those of the mail without it.
+    """
+
+    findings: Findings
+    provider: Provider
+    contacts: Sequence[Contact]
+    sharing: Sharing | None
+    letter: Letter | None
+    problem: Refused | None
+
+
 @blueprint.route("/findings/<wave>", methods=["GET", "POST"])
 @open_to("manager")
-def share_page(wave: str) -> str | BaseResponse | tuple[str, int]:
-    """What will be sent, and to whom; nothing and nobody is ticked beforehand, and only what was previewed can be sent."""
-    found, chosen, along = (
-        find_findings(wave),
-        request.form.getlist("contact"),
-        _along(request.form),
-    )
-    provider, contacts = sharing_recipients(found.wave)
-    shared, problem = _previewed(found, contacts, along)
-    written = _letter(shared) if shared else None
-    sends = request.method == "POST" and request.form.get("do") != "preview" and not problem
-    if sends:
-        try:
-            _check_sending(chosen, shared, written)
-            sent = share_findings(wave, chosen, now(), actor=current_actor(), **along)
-        except Refused as refused:
-            tell_program(refused)
-            problem = refused
-        else:
-            flash(_on_its_way(len(sent), len(set(chosen))))
-            return redirect(url_for("console.results", wave=wave), 303)
-    facts = {
-        "found": found,
-        "provider": provider,
-        "contacts": contacts,
-        "already": shared_with(found),
-        "problem": problem,
-    }
-    facts |= {
-        "chosen": chosen,
-        "shared": shared,
-        "released": number_of_released_comments(found),
-        "has_groups": has_groups(found),
-    }
-    too_long = length_fault(written, SHORTER) if written else None
-    page = render_template("findings/share.html", letter=written, too_long=too_long, **facts)
-    response = make_response(page, 400 if problem else 200)
-    response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
-    return response
+def share_page(wave: str) -> BaseResponse:
+    """What will be sent to the provider, and to whom, and the sending of it.
+
+    Nothing and nobody is ticked beforehand, and only what was previewed can be sent.
+    """
+    preview = _preview(find_findings(wave))
+    is_sending = request.method == "POST" and request.form.get("do") != "preview"
+    if preview.problem or not is_sending:
+        return _share_page(preview, preview.problem)
+    contact_ids = _chosen_contacts()
+    try:
+        _check_sending(preview, contact_ids)
+        sharings = share_findings(
+            wave, contact_ids, now(), actor=current_actor(), **_extras(request.form)
+        )
+    except Refused as refused:
+        tell_program(refused)
+        return _share_page(preview, refused)
+    flash(_sent_message(len(sharings), len(set(contact_ids))))
+    return redirect(url_for("console.results", wave=wave), 303)
 
 
 @blueprint.get("/findings/<wave>/letter")
 @open_to("manager")
 def letter(wave: str) -> Response:
-    """The mail's HTML part alone, for the preview's frame."""
-    found = find_findings(wave)
-    _, contacts = sharing_recipients(found.wave)
-    shown = (
-        _letter(preview_sharing(found, contacts[0].id, now(), **_along(request.args))).html
-        if contacts
-        else ""
-    )
-    response = make_response(shown)
+    """The mail's HTML part alone, for the preview's frame; empty where there is no contact."""
+    findings = find_findings(wave)
+    provider, contacts = sharing_recipients(findings.wave)
+    html = ""
+    if contacts:
+        sharing = preview_sharing(findings, contacts[0].id, now(), **_extras(request.args))
+        html = _letter(sharing, provider, contacts[0]).html
+    response = make_response(html)
     response.headers["Content-Security-Policy"] = FRAMED
     return response
 
@@ -105,9 +102,10 @@ def letter(wave: str) -> Response:
 @blueprint.get("/findings/<wave>.csv")
 @open_to("viewer")
 def csv(wave: str) -> Response:
-    """One line per published figure."""
-    headers = {"Content-Disposition": f"attachment; filename={find_findings(wave).wave.slug}.csv"}
-    return Response(as_csv(find_findings(wave)), mimetype="text/csv", headers=headers)
+    """The findings as a CSV file, one line per published figure."""
+    findings = find_findings(wave)
+    headers = {"Content-Disposition": f"attachment; filename={findings.wave.slug}.csv"}
+    return Response(as_csv(findings), mimetype="text/csv", headers=headers)
 
 
 @blueprint.get("/how-we-count")
@@ -122,44 +120,78 @@ def how_we_count() -> str:
     )
 
 
-def _along(ticked: Container[str]) -> dict[str, bool]:
+def _extras(ticked: Container[str]) -> dict[str, bool]:
+    """What is ticked to go along with the company figures, as `share_findings` takes it."""
     return {"with_comments": "comments" in ticked, "with_groups": "groups" in ticked}
 
 
-def _letter(shared: Sharing) -> Letter:
-    provider, contacts = sharing_recipients(shared.findings.wave)
-    to = next(contact for contact in contacts if contact.id == shared.contact_id)
-    return findings_letter(shared, provider, to, current_app.config["CANDOUR"])
+def _chosen_contacts() -> list[ContactId]:
+    return [ContactId(value) for value in request.form.getlist("contact")]
 
 
-def _previewed(
-    found: Findings, contacts: Sequence[Contact], along: dict[str, bool]
-) -> tuple[Sharing | None, Refused | None]:
-    """What would be sent; where what is ticked cannot go along, the bare mail and the refusal."""
+def _preview(findings: Findings) -> Preview:
+    provider, contacts = sharing_recipients(findings.wave)
     if not contacts:
-        return None, None
+        return Preview(findings, provider, contacts, sharing=None, letter=None, problem=None)
+    first = contacts[0]
+    problem = None
     try:
-        return preview_sharing(found, contacts[0].id, now(), **along), None
+        sharing = preview_sharing(findings, first.id, now(), **_extras(request.form))
     except Refused as refused:
-        return preview_sharing(found, contacts[0].id, now()), refused
+        problem = refused
+        sharing = preview_sharing(findings, first.id, now())
+    letter = _letter(sharing, provider, first)
+    return Preview(findings, provider, contacts, sharing, letter, problem)
 
 
-def _check_sending(chosen: Sequence[str], shared: Sharing | None, written: Letter | None) -> None:
-    """Refuses a mail that cannot be sent as the form stands."""
-    if not chosen:
+def _letter(sharing: Sharing, provider: Provider, contact: Contact) -> Letter:
+    return findings_letter(sharing, provider, contact, current_app.config["CANDOUR"])
+
+
+def _share_page(preview: Preview, problem: Refused | None) -> Response:
+    findings = preview.findings
+    page = render_template(
+        "findings/share.html",
+        findings=findings,
+        provider=preview.provider,
+        contacts=preview.contacts,
+        sharing=preview.sharing,
+        letter=preview.letter,
+        length_fault=_length_fault(preview),
+        chosen_ids=_chosen_contacts(),
+        sent_before=shared_with(findings),
+        released_comments=number_of_released_comments(findings),
+        has_groups=has_groups(findings),
+        problem=problem,
+    )
+    response = make_response(page, 400 if problem else 200)
+    response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
+    return response
+
+
+def _check_sending(preview: Preview, contact_ids: Sequence[ContactId]) -> None:
+    """Refuses to send as the form stands: to nobody, what was not previewed, or too long a mail."""
+    if not contact_ids:
         raise Refused("nobody-chosen", "Tick at least one person; nothing was sent.")
-    if shared and written and shared.mark != request.form.get("seen", ""):
+    if preview.sharing and preview.sharing.mark != request.form.get("seen", ""):
         raise Refused(
             "mail-changed-since-seen",
             "What goes along has changed. Look at the mail below, which holds it now, and send it"
             " then; nothing was sent.",
         )
-    fault = length_fault(written, SHORTER) if written else None
-    if fault:
+    if fault := _length_fault(preview):
         raise Refused("mail-too-long", f"{fault} Nothing was sent.")
 
 
-def _on_its_way(new: int, chosen: int) -> str:
-    sent = f"On its way to {how_many(new, 'person')}." if new else "Nothing was sent."
-    had = chosen - new
-    return f"{sent} {had} {choose_form(had, 'has', 'have')} this version already." if had else sent
+def _length_fault(preview: Preview) -> str | None:
+    """Why the mail is too long to arrive whole, or None."""
+    return length_fault(preview.letter, SHORTER) if preview.letter else None
+
+
+def _sent_message(new: int, chosen: int) -> str:
+    """How many of the people chosen the mail goes to, and how many had this version before."""
+    message = f"On its way to {how_many(new, 'person')}." if new else "Nothing was sent."
+    had_before = chosen - new
+    if not had_before:
+        return message
+    return f"{message} {had_before} {choose_form(had_before, 'has', 'have')} this version already."

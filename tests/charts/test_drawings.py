@@ -1,4 +1,4 @@
-"""Charts: the numbers stand where they belong, and nothing in the markup needs script, style or a fixed width."""
+"""Charts: numbers stand where they belong; markup needs no script, style or fixed width."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -25,12 +25,12 @@ DRAWN = {
 }
 
 
-def parts(drawing: Markup, kind: str) -> list[dict[str, str]]:
-    """The attributes of all shapes of one kind, in order."""
+def parts(drawing: Markup, style_class: str) -> list[dict[str, str]]:
+    """The attributes of all shapes of one class, in order."""
     return [
-        dict(found.attrib)
-        for found in ET.fromstring(drawing).iter()
-        if kind in found.get("class", "").split()
+        dict(shape.attrib)
+        for shape in ET.fromstring(drawing).iter()
+        if style_class in shape.get("class", "").split()
     ]
 
 
@@ -39,11 +39,11 @@ def test_a_drawing_is_hidden_from_screen_readers_and_has_no_style_and_no_script(
     root = ET.fromstring(DRAWN[name])
     assert root.get("aria-hidden") == "true"
     assert all(
-        not key.startswith("on") and key != "style" for found in root.iter() for key in found.attrib
+        not key.startswith("on") and key != "style" for shape in root.iter() for key in shape.attrib
     )
     assert all(
-        found.tag in {"svg", "rect", "line", "circle", "text", "polygon", "polyline"}
-        for found in root.iter()
+        shape.tag in {"svg", "rect", "line", "circle", "text", "polygon", "polyline"}
+        for shape in root.iter()
     )
 
 
@@ -74,10 +74,8 @@ def test_without_a_target_no_line_is_drawn() -> None:
 
 
 def test_a_range_without_width_is_still_seen() -> None:
-    assert (
-        float(parts(drawings.dot_and_whisker(Range(69, 69, 69)), "c-range")[0]["width"].rstrip("%"))
-        > 0
-    )
+    bar = parts(drawings.dot_and_whisker(Range(69, 69, 69)), "c-range")[0]
+    assert float(bar["width"].rstrip("%")) > 0
 
 
 @pytest.mark.parametrize(
@@ -91,27 +89,21 @@ def test_a_range_that_cannot_be_right_is_refused(ends: tuple[float, float, float
 @given(RANGES)
 def test_every_range_is_drawn_within_the_scale(ends: list[float]) -> None:
     low, estimate, high = ends
-    bar = parts(drawings.dot_and_whisker(Range(estimate, low, high)), "c-range")[0]
+    drawing = drawings.dot_and_whisker(Range(estimate, low, high))
+    bar = parts(drawing, "c-range")[0]
+    dot = parts(drawing, "c-dot")[0]
     assert 0 <= float(bar["x"].rstrip("%")) <= 100
-    assert (
-        0
-        <= float(
-            parts(drawings.dot_and_whisker(Range(estimate, low, high)), "c-dot")[0]["cx"].rstrip(
-                "%"
-            )
-        )
-        <= 100
-    )
+    assert 0 <= float(dot["cx"].rstrip("%")) <= 100
 
 
 def test_negative_answers_lie_left_of_the_line_and_positive_right_in_order() -> None:
     drawing = drawings.diverging((3, 8, 8, 9, 2), (40, 80))
     zero = float(parts(drawing, "c-zero")[0]["x1"].rstrip("%"))
     ends = {}
-    for kind in ("c-n2", "c-n1", "c-p1", "c-p2"):
-        bar = parts(drawing, kind)[0]
+    for side in ("c-n2", "c-n1", "c-p1", "c-p2"):
+        bar = parts(drawing, side)[0]
         left = float(bar["x"].rstrip("%"))
-        ends[kind] = (left, left + float(bar["width"].rstrip("%")))
+        ends[side] = (left, left + float(bar["width"].rstrip("%")))
     assert ends["c-n2"][1] == pytest.approx(ends["c-n1"][0], abs=0.2)
     assert ends["c-n1"][1] == pytest.approx(zero, abs=0.2)
     assert ends["c-p1"][0] == pytest.approx(zero, abs=0.2)
@@ -129,8 +121,8 @@ def test_rows_of_one_table_are_drawn_on_one_scale(
     """Equal shares have equal widths, whatever the rest of the row holds."""
     widths = []
     for counts in (first, tuple(2 * count for count in first), second):
-        found = parts(drawings.diverging(counts, (60, 90)), "c-p1")
-        widths.append(found[0]["width"] if found else None)
+        bars = parts(drawings.diverging(counts, (60, 90)), "c-p1")
+        widths.append(bars[0]["width"] if bars else None)
     assert widths[0] == widths[1]
 
 
@@ -152,14 +144,18 @@ def test_no_answers_at_all_draw_nothing_but_the_line() -> None:
 
 def lines(points: list[TrendPoint]) -> list[int]:
     """How many waves each line of a trend joins."""
-    return [len(found["points"].split()) for found in parts(drawings.draw_trend(points), "c-line")]
+    return [len(line["points"].split()) for line in parts(drawings.draw_trend(points), "c-line")]
 
 
 def changed(points: list[TrendPoint], at: int, **more: object) -> list[TrendPoint]:
     """The same waves, one of them otherwise."""
     old = points[at]
-    facts = {"score": old.score, "imported": old.imported, "broken": old.broken} | more
-    return [*points[:at], TrendPoint(old.label, old.at, **facts), *points[at + 1 :]]  # type: ignore[arg-type]
+    fields = {
+        "score": old.score,
+        "is_imported": old.is_imported,
+        "starts_line": old.starts_line,
+    } | more
+    return [*points[:at], TrendPoint(old.label, old.at, **fields), *points[at + 1 :]]  # type: ignore[arg-type]
 
 
 def test_one_line_joins_waves_that_asked_the_same() -> None:
@@ -167,7 +163,7 @@ def test_one_line_joins_waves_that_asked_the_same() -> None:
 
 
 def test_no_line_runs_through_a_break() -> None:
-    assert lines(changed(QUARTERS, 2, broken=True)) == [2, 4]
+    assert lines(changed(QUARTERS, 2, starts_line=True)) == [2, 4]
 
 
 def test_a_wave_that_may_not_be_shown_leaves_a_gap_and_no_point() -> None:
@@ -177,28 +173,30 @@ def test_a_wave_that_may_not_be_shown_leaves_a_gap_and_no_point() -> None:
 
 
 def test_a_wave_alone_still_shows_its_range() -> None:
-    drawing = drawings.draw_trend(changed(changed(QUARTERS, 1, broken=True), 2, broken=True))
-    alone = [found for found in parts(drawing, "c-band") if "height" in found]
+    drawing = drawings.draw_trend(
+        changed(changed(QUARTERS, 1, starts_line=True), 2, starts_line=True)
+    )
+    alone = [band for band in parts(drawing, "c-band") if "height" in band]
     assert len(alone) == 2
-    assert all(float(found["height"]) > 0 for found in alone)
+    assert all(float(band["height"]) > 0 for band in alone)
 
 
 def test_imported_waves_are_hollow() -> None:
-    drawing = drawings.draw_trend(changed(QUARTERS, 0, imported=True))
+    drawing = drawings.draw_trend(changed(QUARTERS, 0, is_imported=True))
     assert (len(parts(drawing, "c-hollow")), len(parts(drawing, "c-point"))) == (1, 5)
 
 
 def test_waves_stand_where_their_time_puts_them() -> None:
     late = [*QUARTERS[:3], TrendPoint("late", 91.0 * 8, QUARTERS[3].score)]
     first, second, third, last = (
-        float(found["cx"].rstrip("%")) for found in parts(drawings.draw_trend(late), "c-point")
+        float(dot["cx"].rstrip("%")) for dot in parts(drawings.draw_trend(late), "c-point")
     )
     assert second - first == pytest.approx(third - second, abs=0.2)
     assert last - third == pytest.approx(6 * (second - first), abs=0.5)
 
 
 def test_a_higher_score_stands_higher() -> None:
-    heights = [float(found["cy"]) for found in parts(drawings.draw_trend(QUARTERS), "c-point")]
+    heights = [float(dot["cy"]) for dot in parts(drawings.draw_trend(QUARTERS), "c-point")]
     assert heights == sorted(heights, reverse=True)
 
 
@@ -211,7 +209,7 @@ def test_the_newest_wave_keeps_its_label_and_crowded_ones_give_way() -> None:
 
 def test_every_second_label_gives_way_on_a_phone() -> None:
     drawing = drawings.draw_trend(QUARTERS)
-    thin = [found for found in parts(drawing, "c-tick") if "c-thin" in found["class"]]
+    thin = [label for label in parts(drawing, "c-tick") if "c-thin" in label["class"]]
     assert len(thin) == 3
 
 
@@ -220,11 +218,9 @@ def test_the_words_of_the_target_keep_clear_of_the_newest_score(newest: float, a
     drawing = drawings.draw_trend(
         [*QUARTERS, TrendPoint("now", 600, Range(newest, newest - 5, newest + 5))], 70
     )
-    line, words = (
-        float(parts(drawing, "c-target")[0]["y1"]),
-        float(parts(drawing, "c-label")[0]["y"]),
-    )
-    assert (words < line) is above
+    line_y = float(parts(drawing, "c-target")[0]["y1"])
+    words_y = float(parts(drawing, "c-label")[0]["y"])
+    assert (words_y < line_y) is above
 
 
 def test_labels_are_escaped() -> None:
@@ -254,18 +250,18 @@ def test_the_mails_chart_fills_the_whole_scale_whatever_it_shows(
     ends: list[float], target: float | None
 ) -> None:
     low, estimate, high = ends
-    found = cells(Range(estimate, low, high, target))
-    assert sum(width for width, _ in found) == 100
-    colours = {colour for _, colour in found}
+    drawn = cells(Range(estimate, low, high, target))
+    assert sum(width for width, _ in drawn) == 100
+    colours = {colour for _, colour in drawn}
     assert "#0b5d7a" in colours
     assert ("#16202a" in colours) is (target is not None)
 
 
 def test_the_mails_chart_shows_range_score_and_target_in_place() -> None:
-    found, at = {}, 0
+    places, left = {}, 0
     for width, colour in cells(Range(37, 27.2, 48.6, 60)):
-        found.setdefault(colour, (at, at + width))
-        at += width
-    assert found["#9cc3d5"][0] == 27
-    assert found["#0b5d7a"] == (36, 39)
-    assert found["#16202a"] == (60, 61)
+        places.setdefault(colour, (left, left + width))
+        left += width
+    assert places["#9cc3d5"][0] == 27
+    assert places["#0b5d7a"] == (36, 39)
+    assert places["#16202a"] == (60, 61)

@@ -221,5 +221,5 @@ def test_a_wave_nobody_commented_on_says_so(app: Flask) -> None:
     answer_all(company, company.codes[:12])
     slug = close_company(company).slug
     assert "No comment here." in said(
-        page(browser(app, "manager"), comments_under_review(slug).found.wave)
+        page(browser(app, "manager"), comments_under_review(slug).findings.wave)
     )

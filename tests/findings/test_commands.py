@@ -45,9 +45,9 @@ def slug(app: Flask) -> str:
 
 def test_show_prints_the_headline_and_each_company_measure_with_its_range(slug: str) -> None:
     document = find_findings(slug).document
-    said = run("show", slug)
-    assert said.splitlines()[:2] == [f"{document['headline']}.", "38 of 51 answered (75%)."]
-    assert said.count("\n") == 2 + len([m for m in document["measures"] if m["group"] is None])
+    output = run("show", slug)
+    assert output.splitlines()[:2] == [f"{document['headline']}.", "38 of 51 answered (75%)."]
+    assert output.count("\n") == 2 + len([m for m in document["measures"] if m["group"] is None])
     overall = next(
         m
         for m in document["measures"]
@@ -55,10 +55,10 @@ def test_show_prints_the_headline_and_each_company_measure_with_its_range(slug: 
     )
     assert (
         f"{overall['estimate']:.4f} ({overall['low']:.4f} to {overall['high']:.4f}), 38 answers,"
-        " target 70%" in said
+        " target 70%" in output
     )
-    assert "RSP1         top2   Hidden: too few answers to show safely" in said
-    assert (MERGED in said, CANARY in said) == (False, False)
+    assert "RSP1         top2   Hidden: too few answers to show safely" in output
+    assert (MERGED in output, CANARY in output) == (False, False)
 
 
 def test_json_is_one_document_and_the_same_under_the_name_latest(slug: str) -> None:
@@ -84,8 +84,8 @@ def test_a_csv_that_cannot_be_written_is_refused_with_what_to_do(slug: str, tmp_
 
 
 def test_a_dry_run_prints_the_mail_and_changes_nothing(slug: str) -> None:
-    said = run("share", slug, "--to", "provider", "--dry-run")
-    head, _, body = said.partition("\n\n")
+    output = run("share", slug, "--to", "provider", "--dry-run")
+    head, _, body = output.partition("\n\n")
     assert head.splitlines()[0] == "To: Otto Lindqvist <otto@brightline.example>"
     assert head.splitlines()[1].startswith("Subject: Northwind Ltd staff survey, Q1 2027: ")
     assert "WHAT WE ASK OF YOU, BY " in body
@@ -124,12 +124,12 @@ def test_comments_and_groups_go_only_when_asked_for_and_the_dry_run_shows_exactl
         (along[1:], (0, 1)),
         (along, (1, 1)),
     ):
-        said = run("share", slug, "--to", "provider", *chosen, "--dry-run")
-        assert (said.count(CANARY), said.count("BY REPORTING GROUP")) == expected
+        output = run("share", slug, "--to", "provider", *chosen, "--dry-run")
+        assert (output.count(CANARY), output.count("BY REPORTING GROUP")) == expected
     assert db.session.execute(text("SELECT count(*) FROM sharing")).scalar_one() == 0
     run("share", slug, "--to", "provider", *along)
-    (kept,) = db.session.execute(text("SELECT comments, groups FROM sharing")).all()
-    assert (str(kept.comments).count(CANARY), bool(kept.groups)) == (1, True)
+    (sharing,) = db.session.execute(text("SELECT comments, groups FROM sharing")).all()
+    assert (str(sharing.comments).count(CANARY), bool(sharing.groups)) == (1, True)
 
 
 def test_a_dry_run_of_a_mail_that_is_too_long_says_so(slug: str) -> None:

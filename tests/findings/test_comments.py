@@ -1,4 +1,7 @@
-"""Comments are read, decided and frozen before anything of them leaves; what is held, unread or taken out leaves nowhere."""
+"""Comments are read, decided and frozen before anything of them leaves.
+
+What is held, unread or taken out leaves nowhere.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -39,29 +42,30 @@ def wave(app: Flask) -> Wave:
 
 
 def all_comments(wave: Wave) -> list[Comment]:
-    """In one order, whatever the desk deals."""
-    return sorted(
-        (
-            comment
-            for written in comments_under_review(wave.slug).questions
-            for comment in written.comments
-        ),
-        key=lambda one: one.id,
-    )
+    """In the order of their ids, for the review lists them in random order."""
+    comments = [
+        comment
+        for question in comments_under_review(wave.slug).questions
+        for comment in question.comments
+    ]
+    return sorted(comments, key=lambda comment: comment.id)
 
 
 def rewrite(wave: Wave, *texts: str) -> list[str]:
     """Gives the first comments these texts, as if they had been written so; their ids."""
     chosen = [comment.id for comment in all_comments(wave)[: len(texts)]]
     with transaction() as session:
-        for comment_id, written in zip(chosen, texts, strict=True):
-            values = {"t": written, "i": bytes.fromhex(comment_id)}
+        for comment_id, new_text in zip(chosen, texts, strict=True):
+            values = {"t": new_text, "i": bytes.fromhex(comment_id)}
             session.execute(text("UPDATE comment SET text = :t WHERE id = :i"), values)
     return chosen
 
 
 def reviewed(wave: Wave) -> None:
-    """Two are released, one is redacted, one held back, and all others stay unread; whatever may not leave says so."""
+    """Releases two, redacts one, holds one back, and leaves all others unread.
+
+    Whatever may not leave says so.
+    """
     texts = (
         "Phones work, mostly",
         "VPN <drops> & drops\non Mondays",
@@ -111,13 +115,8 @@ def test_none_is_released_by_default_and_each_decision_is_counted(wave: Wave) ->
         "unread": 34,
     }
     assert sorted(released_comments(wave)) == LEAVE
-    assert (
-        find_findings(wave.slug).document["comments"].items()
-        >= {
-            "shown": 0,
-            "held_back": 38,
-        }.items()
-    ), "as counted"
+    comments = find_findings(wave.slug).document["comments"]
+    assert (comments["shown"], comments["held_back"]) == (0, 38), "as counted"
 
 
 def test_a_decision_can_be_changed_and_leaves_nothing_of_the_one_before(wave: Wave) -> None:
@@ -125,36 +124,34 @@ def test_a_decision_can_be_changed_and_leaves_nothing_of_the_one_before(wave: Wa
     decide_on_comment(wave.slug, first, "redact", offered="Ask [...] in IT", actor="mira")
     assert decide_on_comment(wave.slug, first, "hold", actor="mira").redacted is None
     assert released_comments(wave) == ()
-    assert (
-        decide_on_comment(wave.slug, first, "release", offered="Ask Ada in IT", actor="mira").leaves
-        == "Ask Ada in IT"
-    )
+    released = decide_on_comment(wave.slug, first, "release", offered="Ask Ada in IT", actor="mira")
+    assert released.leaves == "Ask Ada in IT"
 
 
 @on_postgresql("databases")
 def test_the_order_is_another_each_time(wave: Wave) -> None:
     for comment in all_comments(wave)[:15]:
         decide_on_comment(wave.slug, comment.id, "release", offered=comment.text, actor="mira")
-    desks = {
-        tuple(one.id for one in comments_under_review(wave.slug).questions[0].comments)
+    reviews = {
+        tuple(comment.id for comment in comments_under_review(wave.slug).questions[0].comments)
         for _ in range(5)
     }
     sharings = {
         preview_sharing(find_findings(wave.slug), "", wave.closes_at, with_comments=True).comments
         for _ in range(5)
     }
-    assert (len(desks), len(sharings)) == (5, 5)
+    assert (len(reviews), len(sharings)) == (5, 5)
 
 
 @on_postgresql("databases")
 def test_a_decision_is_in_the_audit_log_without_a_word_of_the_comment(wave: Wave) -> None:
     reviewed(wave)
-    found = [entry for entry in list_entries() if entry.what == "comment reviewed"]
-    assert [(entry.who, entry.facts["decision"]) for entry in reversed(found)] == [
+    entries = [entry for entry in list_entries() if entry.what == "comment reviewed"]
+    assert [(entry.who, entry.facts["decision"]) for entry in reversed(entries)] == [
         ("mira", decision) for decision in ("released", "released", "redacted", "held")
     ]
-    assert {key for entry in found for key in entry.facts} == {"wave", "comment", "decision"}
-    assert not any(word in str(found) for word in (HIDDEN_WORD, CANARY, "Phones", "[...]"))
+    assert {key for entry in entries for key in entry.facts} == {"wave", "comment", "decision"}
+    assert not any(word in str(entries) for word in (HIDDEN_WORD, CANARY, "Phones", "[...]"))
 
 
 @on_postgresql("databases")
@@ -202,16 +199,15 @@ def first_id(wave: Wave) -> bytes:
 def test_a_group_stands_beside_a_comment_only_where_it_cannot_point_at_a_small_one(
     wave: Wave,
 ) -> None:
-    desk = comments_under_review(wave.slug)
-    assert desk.named == {"Sales", "Service"}
+    review = comments_under_review(wave.slug)
+    assert review.named == {"Sales", "Service"}
     assert {comment.group for comment in all_comments(wave)} == {"Sales", "Service", None}
     groups = [
         {"name": name, "answered": n, "shown": True}
         for name, n in (("Sales", 14), ("Service", 12), ("Finance", 7))
     ]
-    alone = replace(
-        desk, found=replace(desk.found, document=desk.found.document | {"groups": groups})
-    )
+    document = review.findings.document | {"groups": groups}
+    alone = replace(review, findings=replace(review.findings, document=document))
     assert alone.named == {"Sales"}, "or what has no group would be Finance's"
 
 
@@ -219,20 +215,20 @@ def test_a_group_stands_beside_a_comment_only_where_it_cannot_point_at_a_small_o
 def test_of_fewer_than_ten_answers_no_comment_is_read_decided_or_sent(app: Flask) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:9], comment=CANARY)
-    item = close_company(company)
+    wave = close_company(company)
     with transaction() as session:
         session.execute(text("UPDATE comment SET state = 'released'"))
     comment_id = db.session.execute(text("SELECT id FROM comment")).scalars().first().hex()
     for attempt in (
-        lambda: comments_under_review(item.slug),
-        lambda: decide_on_comment(item.slug, comment_id, "hold", actor="mira"),
+        lambda: comments_under_review(wave.slug),
+        lambda: decide_on_comment(wave.slug, comment_id, "hold", actor="mira"),
     ):
         with pytest.raises(Refused, match=r"Comments are read from 10 answers; .* has 9"):
             attempt()
-    assert released_comments(item) == ()
+    assert released_comments(wave) == ()
     with pytest.raises(Refused, match="comments go from 10 answers"):
-        send(item, with_comments=True)
-    assert (stored("sharing"), find_findings(item.slug).wave.state) == (0, WaveState.COUNTED)
+        send(wave, with_comments=True)
+    assert (stored("sharing"), find_findings(wave.slug).wave.state) == (0, WaveState.COUNTED)
 
 
 def test_before_the_count_nothing_is_reviewed(app: Flask) -> None:
@@ -248,17 +244,14 @@ def test_what_is_released_at_the_moment_of_sharing_is_what_the_mail_prints(
     reviewed(wave)
     shared_id = send(wave, with_comments=True)
     for comment in all_comments(wave):
-        decide_on_comment(
-            wave.slug, comment.id, "hold" if comment.leaves else "release", actor="mira"
-        )
-    kept = find_sharing(shared_id)
-    assert kept
-    assert sorted(kept.comments) == LEAVE
+        opposite = "hold" if comment.leaves else "release"
+        decide_on_comment(wave.slug, comment.id, opposite, actor="mira")
+    sharing = find_sharing(shared_id)
+    assert sharing
+    assert sorted(sharing.comments) == LEAVE
     (letter,) = letters(tmp_path)
-    for part in (
-        letter.text,
-        letter.html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"),
-    ):
+    html = letter.html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    for part in (letter.text, html):
         assert all(line in part for words in LEAVE for line in words.splitlines())
     (entry,) = [entry for entry in list_entries() if entry.what == "findings shared"]
     assert (entry.facts["comments"], entry.facts["groups"]) == (3, False)
@@ -289,10 +282,10 @@ def test_what_is_held_unread_or_taken_out_leaves_nowhere(
 ) -> None:
     reviewed(wave)
     send(wave, **along)
-    for name, found in LEAVES.items():
-        said = found(wave, tmp_path)
-        assert len(said) > 100, name
-        assert [word for word in (HIDDEN_WORD, CANARY) if word in said] == [], name
+    for name, read in LEAVES.items():
+        content = read(wave, tmp_path)
+        assert len(content) > 100, name
+        assert [word for word in (HIDDEN_WORD, CANARY) if word in content] == [], name
 
 
 def test_asking_for_comments_when_none_is_released_sends_nothing(wave: Wave) -> None:
@@ -324,6 +317,6 @@ def test_one_group_alone_is_no_comparison_to_share(app: Flask) -> None:
 
 @on_postgresql("databases")
 def test_a_plain_sharing_holds_neither_comments_nor_groups(app: Flask) -> None:
-    kept = find_sharing(send(counted_company(app).wave))
-    assert kept
-    assert (kept.comments, kept.groups, kept.mark) == ((), False, "")
+    sharing = find_sharing(send(counted_company(app).wave))
+    assert sharing
+    assert (sharing.comments, sharing.groups, sharing.mark) == ((), False, "")

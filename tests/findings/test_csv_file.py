@@ -1,4 +1,7 @@
-"""The findings as CSV: the frozen document's numbers, line by line, and nothing a spreadsheet would run."""
+"""The findings as CSV: the frozen document's numbers, line by line.
+
+Nothing in the file is a formula that a spreadsheet would run.
+"""
 
 import csv
 import io
@@ -9,7 +12,8 @@ import pytest
 from flask import Flask
 
 from survey.findings.exports.rules.csv_file import COLUMNS, as_csv
-from survey.findings.history.rules import ColumnMapping, read_history
+from survey.findings.history.rules.column_mapping import ColumnMapping
+from survey.findings.history.rules.history import read_history
 from survey.findings.history.service import import_history
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
@@ -32,8 +36,8 @@ NUMBERS = (
 )
 
 
-def lines(found: Findings) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(as_csv(found), newline="")))
+def lines(findings: Findings) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(as_csv(findings), newline="")))
 
 
 @pytest.fixture
@@ -42,19 +46,19 @@ def counted(app: Flask) -> Findings:
 
 
 def test_every_measure_has_one_line_with_the_documents_own_numbers(counted: Findings) -> None:
-    found, document = lines(counted), counted.document
+    csv_lines, document = lines(counted), counted.document
     measures = document["measures"]
     assert [
-        (line["question"], line["statistic"], line["group"]) for line in found[: len(measures)]
+        (line["question"], line["statistic"], line["group"]) for line in csv_lines[: len(measures)]
     ] == [(m["question"], m["statistic"], m["group"] or "") for m in measures]
-    for line, measure in zip(found, measures, strict=False):
-        facts = measure | ({"invited": document["invited"]} if measure["shown"] else {})
-        facts |= {f"process_{end}": value for end, value in measure.get("process", {}).items()}
+    for line, measure in zip(csv_lines, measures, strict=False):
+        expected = measure | ({"invited": document["invited"]} if measure["shown"] else {})
+        expected |= {f"process_{end}": value for end, value in measure.get("process", {}).items()}
         assert {name: line[name] for name in NUMBERS} == {
-            name: _text(facts.get(name)) for name in NUMBERS
+            name: _text(expected.get(name)) for name in NUMBERS
         }
         assert (line["wave"], line["revision"]) == (counted.wave.slug, "1")
-    assert list(found[0]) == list(COLUMNS)
+    assert list(csv_lines[0]) == list(COLUMNS)
 
 
 def _text(value: object) -> str:
@@ -65,12 +69,12 @@ def _text(value: object) -> str:
 def test_lost_time_stands_last_with_its_own_numbers(counted: Findings) -> None:
     share, hours = lines(counted)[-2:]
     lost = counted.document["lost_time"]
-    assert [share[end] for end in ("question", "statistic", "estimate", "low", "high", "answers")] == [
-        "EFF2", "share_over_2h", *(str(lost["share_over_2h"][end]) for end in ("estimate", "low", "high", "answers")),
-    ]  # fmt: skip
-    assert [hours[end] for end in ("statistic", "low", "high")] == [
-        "hours_per_week", *(str(lost["hours_per_week"][end]) for end in ("low", "high")),
-    ]  # fmt: skip
+    assert (share["question"], share["statistic"]) == ("EFF2", "share_over_2h")
+    for column in ("estimate", "low", "high", "answers"):
+        assert share[column] == str(lost["share_over_2h"][column])
+    assert hours["statistic"] == "hours_per_week"
+    for column in ("low", "high"):
+        assert hours[column] == str(lost["hours_per_week"][column])
     assert len(lines(counted)) == len(counted.document["measures"]) + 2
 
 
@@ -109,11 +113,11 @@ def test_no_text_begins_like_a_formula(app: Flask, sign: str) -> None:
         None,
         "history",
     )
-    found = import_history(
+    findings = import_history(
         "past", history, survey="IT support", opened=OPENS.date(), closed=OPENS.date(), actor="test"
     )
-    assert {line["group"] for line in lines(found)} == {"", "'" + name, "Service"}
-    cells = [cell for line in lines(found) for cell in line.values()]
+    assert {line["group"] for line in lines(findings)} == {"", "'" + name, "Service"}
+    cells = [cell for line in lines(findings) for cell in line.values()]
     assert [cell for cell in cells if cell.startswith(tuple("=+@\t\r"))] == []
 
 

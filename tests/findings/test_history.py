@@ -1,4 +1,7 @@
-"""History from another tool: read whole or refused whole, and held to the same thresholds as our own waves."""
+"""History from another tool: read whole or refused whole.
+
+It is held to the same thresholds as our own waves.
+"""
 
 import csv
 import io
@@ -136,7 +139,7 @@ def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(
         assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout
 
-    said = run(
+    output = run(
         "responses",
         "import",
         "orientation-2002",
@@ -147,11 +150,11 @@ def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(
         "7",
         *when,
     )
-    assert "1380 responses" in said
+    assert "1380 responses" in output
     document = json.loads(run("findings", "show", "orientation-2002", "--json"))
-    found = measures(document)
+    by_key = measures(document)
     printed = {
-        key: tuple(round(found[key][end], 4) for end in ("estimate", "low", "high"))
+        key: tuple(round(by_key[key][end], 4) for end in ("estimate", "low", "high"))
         for key in EXPECTED
     }
     assert printed == EXPECTED
@@ -161,48 +164,51 @@ def test_real_answers_give_the_scores_and_ranges_of_a_separate_count(
         True,
     )
     assert [question["id"] for question in document["questions"]] == ITEMS
-    _agrees_with(found, _counted_apart(REAL.read_text()))
+    _agrees_with(by_key, _counted_apart(REAL.read_text()))
 
 
 def _counted_apart(content: str) -> dict[str, dict[str, tuple[int, ...]]]:
     rows = list(csv.DictReader(io.StringIO(content)))
     counts = {
-        item: {
-            group: Counter(int(row[item]) for row in rows if row["group"] == group)
+        question: {
+            group: Counter(int(row[question]) for row in rows if row["group"] == group)
             for group in INVITED
         }
-        for item in ITEMS
+        for question in ITEMS
     }
     return {
-        item: {group: tuple(found[v] for v in range(1, 8)) for group, found in groups.items()}
-        for item, groups in counts.items()
+        question: {
+            group: tuple(count_by_point[v] for v in range(1, 8))
+            for group, count_by_point in groups.items()
+        }
+        for question, groups in counts.items()
     }
 
 
 def _agrees_with(
-    found: dict[tuple[str, str, str | None], dict[str, Any]],
+    measures_by_key: dict[tuple[str, str, str | None], dict[str, Any]],
     counts: dict[str, dict[str, tuple[int, ...]]],
 ) -> None:
     scale = tuple(range(1, 8))
-    for item, groups in counts.items():
+    for question, groups in counts.items():
         tops = {group: (sum(c[:5]), sum(c[5:])) for group, c in groups.items()}
-        right = {
-            (item, "mean", group): st.mean_interval(c, scale, INVITED[group])
+        expected = {
+            (question, "mean", group): st.mean_interval(c, scale, INVITED[group])
             for group, c in groups.items()
         }
-        right |= {
-            (item, "top2", group): st.proportion_interval(top, low + top, INVITED[group])
+        expected |= {
+            (question, "top2", group): st.proportion_interval(top, low + top, INVITED[group])
             for group, (low, top) in tops.items()
         }
-        right[item, "mean", None] = st.stratified_interval(
+        expected[question, "mean", None] = st.stratified_interval(
             [st.Stratum(INVITED[g], c) for g, c in groups.items()], scale
         )
-        right[item, "top2", None] = st.stratified_interval(
+        expected[question, "top2", None] = st.stratified_interval(
             [st.Stratum(INVITED[g], c) for g, c in tops.items()], (0, 1)
         )
-        for key, interval in right.items():
+        for key, interval in expected.items():
             assert [
-                found[key][end] for end in ("estimate", "low", "high", "method")
+                measures_by_key[key][end] for end in ("estimate", "low", "high", "method")
             ] == pytest.approx([interval.estimate, interval.low, interval.high, interval.method]), (
                 key
             )
@@ -213,12 +219,20 @@ OFF_SCALE = [f"row {n}, RES1: '9' is not a whole number from 1 to 5" for n in (2
 REFUSED: dict[str, Refusals] = {
     "cells": [
         (a_file(140, row="{group},{score},9"), {}, OFF_SCALE),
-        (a_file(heading="group,hours,RES1").replace("Sales,1", "Sales,8"), {"more": ("--scale", "7")}, ["row 2, hours: '8'", "1 to 7"]),
+        (
+            a_file(heading="group,hours,RES1").replace("Sales,1", "Sales,8"),
+            {"more": ("--scale", "7")},
+            ["row 2, hours: '8'", "1 to 7"],
+        ),
         (a_file() + "\nSales,=1+1,4.0", {}, ["row 26, OVR1: '=1+1'", "row 26, RES1: '4.0'"]),
         (a_file() + "\nSales,4", {}, ["row 26: 2 cells where the heading has 3"]),
         (a_file() + f"\nSales,{'9' * 5000},1", {}, ["row 26, OVR1: '9999", "from 1 to 5"]),
         (a_file() + "\nLegal,4,4", {}, ["row 26, group: 'Legal' is not in the groups file"]),
-        (a_file(), {"groups": {"Sales": 20, "Service": 11}}, ["Service: 12 responses but only 11 invited"]),
+        (
+            a_file(),
+            {"groups": {"Sales": 20, "Service": 11}},
+            ["Service: 12 responses but only 11 invited"],
+        ),
         (a_file(4), {}, ["4 responses; fewer than 5"]),
         (a_file(6), {"groups": {"Sales": 4, "Service": 3}}, ["Only 7 people were invited"]),
     ],
@@ -227,13 +241,25 @@ REFUSED: dict[str, Refusals] = {
         (a_file(heading="group,OVR1,OVR1"), {}, ["names a column twice: OVR1"]),
         (a_file(heading="group,OVR1,"), {}, ["Column 3 has no name"]),
         (a_file(heading="team,OVR1,RES1"), {}, ["no column 'group'", "team, OVR1, RES1"]),
-        (a_file(heading="group,A,B"), {"mapping": {"columns": {"A": "OVR1", "B": "OVR1"}}}, ["A (OVR1), B (OVR1)", "under ignore"]),
-        (a_file(heading="group,A,B"), {"mapping": {"ignore": ["A", "B"]}}, ["No column of the file is a question"]),
+        (
+            a_file(heading="group,A,B"),
+            {"mapping": {"columns": {"A": "OVR1", "B": "OVR1"}}},
+            ["A (OVR1), B (OVR1)", "under ignore"],
+        ),
+        (
+            a_file(heading="group,A,B"),
+            {"mapping": {"ignore": ["A", "B"]}},
+            ["No column of the file is a question"],
+        ),
     ],
     "text": [
         (a_file().encode("utf-16"), {}, ["Save it as “CSV UTF-8”"]),
         (a_file().encode() + b"\nS\x81\x8dles,4,4", {}, ["Save it as “CSV UTF-8”"]),
-        (a_file().encode() + b"\nS\x00les,4,4", {}, ["Letters were lost", "Save it as “CSV UTF-8”"]),
+        (
+            a_file().encode() + b"\nS\x00les,4,4",
+            {},
+            ["Letters were lost", "Save it as “CSV UTF-8”"],
+        ),
         (a_file() + "\nS\ufffdles,4,4", {}, ["Letters were lost", "Save it as “CSV UTF-8”"]),
         (b"PK\x03\x04" + a_file().encode(), {}, ["spreadsheet file"]),
         (a_file() + '\n"Sales,4,4', {}, ["Row 26 cannot be read: a quotation mark is missing"]),
@@ -244,7 +270,20 @@ REFUSED: dict[str, Refusals] = {
         (a_file(), {"wave": "latest"}, ["'latest' cannot name a wave"]),
         (a_file(), {"wave": "../it"}, ["'../it' cannot name a wave"]),
         (a_file(), {"wave": "it-support-2027-q1"}, ["is planned and will be asked"]),
-        (a_file(), {"more": ("--survey", "IT support", "--opened", "2026-10-05", "--closed", "2026-10-01")}, ["before it opens"]),
+        (
+            a_file(),
+            {
+                "more": (
+                    "--survey",
+                    "IT support",
+                    "--opened",
+                    "2026-10-05",
+                    "--closed",
+                    "2026-10-01",
+                )
+            },
+            ["before it opens"],
+        ),
         (a_file(), {"more": ("--survey", "IT support")}, ["--opened YYYY-MM-DD"]),
         (a_file(), {"more": ("--survey", "Nope")}, ["no survey 'Nope'", "IT support"]),
     ],
@@ -253,22 +292,45 @@ REFUSED: dict[str, Refusals] = {
         (a_file(), {"groups": "[" * 100_000}, ["groups.json cannot be read as JSON"]),
         *(
             (a_file(), {"groups": groups}, ["object of names and numbers invited"])
-            for groups in ([20], {}, {"Sales": "20"}, {"Sales": True}, {"Sales": 0}, {"Sales": 2.5}, {"": 20}, {"Sa\nles": 20})
+            for groups in (
+                [20],
+                {},
+                {"Sales": "20"},
+                {"Sales": True},
+                {"Sales": 0},
+                {"Sales": 2.5},
+                {"": 20},
+                {"Sa\nles": 20},
+            )
         ),
     ],
     "mapping file": [
         (a_file(), {"mapping": "{"}, ["map.json cannot be read as JSON"]),
         (a_file(), {"mapping": []}, ["must be a JSON object"]),
-        (a_file(), {"mapping": {"colums": {}}}, ["group, columns, values and ignore, and nothing else"]),
+        (
+            a_file(),
+            {"mapping": {"colums": {}}},
+            ["group, columns, values and ignore, and nothing else"],
+        ),
         *(
-            (a_file(), {"mapping": {part: content}}, ["The mapping file is not of the right form", f"{part}: "])
+            (
+                a_file(),
+                {"mapping": {part: content}},
+                ["The mapping file is not of the right form", f"{part}: "],
+            )
             for part, content in (
-                ("group", 1), ("columns", ["OVR1"]), ("columns", {"OVR1": 1}), ("values", {"OVR1": ["good"]}),
-                ("values", {"OVR1": {"good": "4"}}), ("values", {"OVR1": {"good": True}}), ("ignore", "Email"), ("ignore", [1]),
+                ("group", 1),
+                ("columns", ["OVR1"]),
+                ("columns", {"OVR1": 1}),
+                ("values", {"OVR1": ["good"]}),
+                ("values", {"OVR1": {"good": "4"}}),
+                ("values", {"OVR1": {"good": True}}),
+                ("ignore", "Email"),
+                ("ignore", [1]),
             )
         ),
     ],
-}  # fmt: skip
+}
 
 
 @on_postgresql("databases")
@@ -278,13 +340,13 @@ def test_a_refused_import_says_what_to_do_and_stores_nothing(
 ) -> None:
     found_company()
     before = stored()
-    for content, options, said in REFUSED[family]:
-        facts = {key: value for key, value in options.items() if key != "more"}
+    for content, options, expected in REFUSED[family]:
+        arguments = {key: value for key, value in options.items() if key != "more"}
         for dry in ((), ("--dry-run",)):
             with pytest.raises(Refused) as refused:
-                import_file(place, content, *options.get("more", ()), *dry, **facts)
+                import_file(place, content, *options.get("more", ()), *dry, **arguments)
             message = "\n".join([words_for_command(refused.value), *refused.value.details])
-            assert [words for words in said if words not in message] == [], message
+            assert [words for words in expected if words not in message] == [], message
             assert stored() == before, options
 
 
@@ -293,8 +355,10 @@ def test_all_bad_rows_are_listed(app: Flask, place: Path) -> None:
     with pytest.raises(Refused) as refused:
         import_file(place, a_file(140, row="{group},{score},9"))
     assert [line.partition(",")[0] for line in refused.value.details] == [
-        *(f"row {n}" for n in range(2, 142)), "Sales: 70 responses but only 20 invited", "Service: 70 responses but only 15 invited",
-    ]  # fmt: skip
+        *(f"row {n}" for n in range(2, 142)),
+        "Sales: 70 responses but only 20 invited",
+        "Service: 70 responses but only 15 invited",
+    ]
 
 
 def test_the_same_file_is_taken_once(app: Flask, place: Path) -> None:
@@ -326,9 +390,9 @@ def test_a_dry_run_prints_what_would_be_stored_and_stores_nothing(app: Flask, pl
     document = find_findings("it-2026-q4").document
     published = {group["name"]: group["answered"] for group in document["groups"] if group["shown"]}
     assert published == {"Legal and Sales": 14, "Service": 12}
-    assert {name: found["responses"] for name, found in printed["groups"].items()} == published
+    assert {name: counts["responses"] for name, counts in printed["groups"].items()} == published
     answers = {
-        question: sum(found[question] for found in printed["groups"].values())
+        question: sum(counts[question] for counts in printed["groups"].values())
         for question in ("OVR1", "RES1")
     }
     assert answers == {
@@ -384,11 +448,11 @@ def test_a_file_as_a_spreadsheet_of_western_europe_saves_it_is_read(
 def test_imported_responses_lose_their_order(app: Flask, place: Path) -> None:
     found_company()
     import_file(place, a_file(240), groups={"Sales": 200, "Service": 200})
-    kept = db.session.execute(text("SELECT scores FROM response")).scalars().all()
+    stored_scores = db.session.execute(text("SELECT scores FROM response")).scalars().all()
     rows = a_file(240).splitlines()[1:]
-    sent = [row.partition(",")[2].replace(",", "") for row in rows]
-    assert sorted(kept) == sorted(sent)
-    assert list(kept) != sent
+    sent_scores = [row.partition(",")[2].replace(",", "") for row in rows]
+    assert sorted(stored_scores) == sorted(sent_scores)
+    assert list(stored_scores) != sent_scores
 
 
 def test_an_imported_wave_says_so_and_has_no_target(app: Flask, place: Path) -> None:

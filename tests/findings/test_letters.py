@@ -13,7 +13,8 @@ import pytest
 from flask import Flask, current_app
 
 from survey.findings.document.rules.compute import HIDDEN
-from survey.findings.history.rules import ColumnMapping, read_history
+from survey.findings.history.rules.column_mapping import ColumnMapping
+from survey.findings.history.rules.history import read_history
 from survey.findings.history.service import import_history
 from survey.findings.letters import SHORTER, findings_letter
 from survey.findings.rules import Findings

@@ -1,4 +1,7 @@
-"""The worked example of 58 people as a page and a mail show it: 42 answered, some groups too few to be shown."""
+"""The worked example of 58 people as a page and a mail show it.
+
+42 answered; some groups are too few to be shown.
+"""
 
 import copy
 import re
@@ -78,14 +81,34 @@ def questions(*more: Question) -> tuple[Question, ...]:
 
 def wave(opened: str = "2027-01-11", **more: Any) -> Wave:
     opens = datetime.fromisoformat(f"{opened}T09:00")
-    facts: dict[str, Any] = {
-        "id": "w", "slug": f"it-{opened}", "survey_id": "s", "survey": "IT support", "provider_id": "p", "period": "2027-q1",
-        "state": WaveState.COUNTED, "opens": opens, "closes": opens + timedelta(days=14), "timezone": "Europe/London", "audience": "all",
-        "invited": 58, "questionnaire_version": "v", "minimum_group": 5, "minimum_detail": 10, "targets": TARGETS, "groups": (),
-        "public_key": None, "imported": False, "baseline": False, "one_off": False, "closed_early": None, "void_reason": None, "void_words": None,
+    fields: dict[str, Any] = {
+        "id": "w",
+        "slug": f"it-{opened}",
+        "survey_id": "s",
+        "survey": "IT support",
+        "provider_id": "p",
+        "period": "2027-q1",
+        "state": WaveState.COUNTED,
+        "opens": opens,
+        "closes": opens + timedelta(days=14),
+        "timezone": "Europe/London",
+        "audience": "all",
+        "invited": 58,
+        "questionnaire_version": "v",
+        "minimum_group": 5,
+        "minimum_detail": 10,
+        "targets": TARGETS,
+        "groups": (),
+        "public_key": None,
+        "imported": False,
+        "baseline": False,
+        "one_off": False,
+        "closed_early": None,
+        "void_reason": None,
+        "void_words": None,
         "extended_days": 0,
-    }  # fmt: skip
-    return Wave(**(facts | more))
+    }
+    return Wave(**(fields | more))
 
 
 def five(satisfied: int, answers: int) -> tuple[int, ...]:
@@ -94,7 +117,7 @@ def five(satisfied: int, answers: int) -> tuple[int, ...]:
 
 
 def tally(
-    asked: tuple[Question, ...],
+    asked_questions: tuple[Question, ...],
     answers: dict[str, list[tuple[int, ...]]] | None = None,
     **more: Any,
 ) -> Tally:
@@ -108,12 +131,15 @@ def tally(
         for key, (_, groups, _) in EXAMPLE.items()
     }
     for key, counts in (answers or {}).items():
-        cells[key] = {name: CellCounts(found, 0) for name, found in zip(names, counts, strict=True)}
+        cells[key] = {
+            name: CellCounts(group_counts, 0)
+            for name, group_counts in zip(names, counts, strict=True)
+        }
     groups = tuple(
         PublishedGroup(name, tuple(name.split(" and ")), invited, answered)
         for name, invited, answered in GROUPS
     )
-    return replace(Tally(groups, {q.id: cells[q.id] for q in asked}, 12, 0), **more)
+    return replace(Tally(groups, {q.id: cells[q.id] for q in asked_questions}, 12, 0), **more)
 
 
 def document(
@@ -123,26 +149,28 @@ def document(
     unreadable: int = 0,
     **wave_facts: Any,
 ) -> Document:
-    asked = questions(*more)
-    form = Asked.of(slug="example", title="Example", language="en", preamble="", questions=asked)
+    asked_questions = questions(*more)
+    form = Asked.of(
+        slug="example", title="Example", language="en", preamble="", questions=asked_questions
+    )
     return compute_document(
         wave(opened, **wave_facts),
         "Brightline IT",
         form,
-        tally(asked, answers, unreadable=unreadable),
+        tally(asked_questions, answers, unreadable=unreadable),
     )
 
 
-def sentences(shown: Presentation) -> str:
+def sentences(results: Presentation) -> str:
     """All that the generated part of a page says."""
     return " ".join(
         (
-            shown.headline,
-            shown.outcome,
-            shown.changed,
-            shown.lede,
-            *shown.notes,
-            *(m.silence for m in shown.measures),
+            results.headline,
+            results.outcome,
+            results.changed,
+            results.lede,
+            *results.notes,
+            *(m.silence for m in results.measures),
         )
     )
 
@@ -211,24 +239,24 @@ def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(
 
 
 def test_headline_subject_and_lede_follow_from_the_verdicts(example: Document) -> None:
-    shown = present_document(example)
-    assert shown.headline == wording.headline(
+    results = present_document(example)
+    assert results.headline == wording.headline(
         [m["verdict"] for m in example["measures"] if m.get("verdict")], 42, 58
     )
-    assert shown.outcome == "1 of 6 measures meets target"
-    assert shown.lede.startswith(
+    assert results.outcome == "1 of 6 measures meets target"
+    assert results.lede.startswith(
         "Below target: Solved at the first attempt, Kept informed and Everyday systems are"
         " reliable. 42 of 58 people answered (72%)."
     )
-    assert (shown.silent, shown.period, shown.whom) == (16, "Q1 2027", "")
+    assert (results.silent, results.period, results.whom) == (16, "Q1 2027", "")
 
 
 def test_a_hidden_cell_and_the_one_hidden_for_its_sake_are_alike_and_hold_no_number(
     example: Document,
 ) -> None:
-    shown = present_document(example)
-    place = shown.columns.index("Solved at the first attempt")
-    cells = {row.name: row.cells[place] for row in shown.groups}
+    results = present_document(example)
+    place = results.columns.index("Solved at the first attempt")
+    cells = {row.name: row.cells[place] for row in results.groups}
     assert cells["Sales"] == cells["Finance and Legal"]
     assert not re.search(r"\d", cells["Sales"].score + cells["Sales"].range)
     assert cells["Sales"].answers is None
@@ -236,11 +264,11 @@ def test_a_hidden_cell_and_the_one_hidden_for_its_sake_are_alike_and_hold_no_num
 
 
 def test_all_groups_stand_in_one_table_and_merged_ones_are_named_once(example: Document) -> None:
-    shown = present_document(example)
-    assert [(row.name, row.invited) for row in shown.groups] == [
+    results = present_document(example)
+    assert [(row.name, row.invited) for row in results.groups] == [
         (name, invited) for name, invited, _ in GROUPS
     ]
-    assert shown.merged == (
+    assert results.merged == (
         "Finance and Legal were counted together, so that nobody can be worked out.",
     )
 
@@ -253,9 +281,9 @@ def test_a_group_is_marked_only_where_it_clearly_differs_from_the_rest(example: 
             estimate = 0.6 if measure["group"] == "Service" else -0.3
             way = ("up" if estimate > 0 else "down") if clear else "unclear"
             measure["against_rest"] = {"shown": True, "estimate": estimate, "direction": way}
-    shown = present_document(marked)
-    place = shown.columns.index("Kept informed")
-    assert [row.cells[place].look for row in shown.groups] == ["", "higher", "lower", ""]
+    results = present_document(marked)
+    place = results.columns.index("Kept informed")
+    assert [row.cells[place].look for row in results.groups] == ["", "higher", "lower", ""]
 
 
 def test_under_half_every_score_is_said_to_be_of_those_who_answered(example: Document) -> None:
@@ -315,17 +343,19 @@ def test_where_nothing_meets_or_misses_that_is_said() -> None:
 
 
 def test_without_targets_nothing_is_judged_and_nothing_claimed() -> None:
-    shown = present_document(document(targets={}))
-    assert {(m.target, m.verdict, m.look, m.silence, m.judged) for m in shown.measures} == {
+    results = present_document(document(targets={}))
+    assert {(m.target, m.verdict, m.look, m.silence, m.judged) for m in results.measures} == {
         ("", "", "", "", "")
     }
-    assert shown.outcome == shown.headline == "42 of 58 people answered"
-    assert shown.contrast.of_strengths == "No targets are set; these score highest."
-    assert [m.question for m in shown.contrast.problems] == ["RES1", "COM1"]
+    assert results.outcome == results.headline == "42 of 58 people answered"
+    assert results.contrast.of_strengths == "No targets are set; these score highest."
+    assert [m.question for m in results.contrast.problems] == ["RES1", "COM1"]
 
 
-def changing(found: Document, question: str, low: float, high: float, direction: str) -> Document:
-    changed = copy.deepcopy(found)
+def changing(
+    document: Document, question: str, low: float, high: float, direction: str
+) -> Document:
+    changed = copy.deepcopy(document)
     for measure in changed["measures"]:
         if (
             measure["question"] == question
@@ -333,9 +363,16 @@ def changing(found: Document, question: str, low: float, high: float, direction:
             and measure["group"] is None
         ):
             measure["change"] = {
-                "since": "it-2026-10-12", "opened": "2026-10-12", "imported": False, "shown": True, "direction": direction,
-                "estimate": (low + high) / 2, "low": low, "high": high, "detectable": 0.75 * (high - low),
-            }  # fmt: skip
+                "since": "it-2026-10-12",
+                "opened": "2026-10-12",
+                "imported": False,
+                "shown": True,
+                "direction": direction,
+                "estimate": (low + high) / 2,
+                "low": low,
+                "high": high,
+                "detectable": 0.75 * (high - low),
+            }
     changed["changed"] = changes_in_words(
         changed["measures"], {key: name for key, (name, _, _) in EXAMPLE.items()}
     )
@@ -343,23 +380,25 @@ def changing(found: Document, question: str, low: float, high: float, direction:
 
 
 def test_no_clear_change_names_its_wave_and_what_would_have_shown(example: Document) -> None:
-    shown = present_document(
+    results = present_document(
         changing(example, "OVR1", -0.089, 0.328, "unclear"), [document("2026-10-12")]
     )
-    assert shown.change is not None
-    assert (shown.change.score, shown.change.range, shown.change.words) == (
+    assert results.change is not None
+    assert (results.change.score, results.change.range, results.change.words) == (
         "+12",
         "\u22129 to +33",
         "No clear change",
     )
-    assert shown.change.since == "the wave of October 2026"
-    assert shown.change.detectable == "A change of about 31 points would probably have shown."
-    assert shown.changed == ""
+    assert results.change.since == "the wave of October 2026"
+    assert results.change.detectable == "A change of about 31 points would probably have shown."
+    assert results.changed == ""
 
 
 def test_a_clear_change_is_the_headlines_second_sentence(example: Document) -> None:
-    shown = present_document(changing(example, "COM1", 0.05, 0.42, "up"), [document("2026-10-12")])
-    assert shown.changed == "Clearly up since the wave of October 2026: Kept informed."
+    results = present_document(
+        changing(example, "COM1", 0.05, 0.42, "up"), [document("2026-10-12")]
+    )
+    assert results.changed == "Clearly up since the wave of October 2026: Kept informed."
 
 
 def test_the_first_wave_says_so_and_draws_no_trend(example: Document) -> None:
@@ -371,31 +410,43 @@ def test_the_first_wave_says_so_and_draws_no_trend(example: Document) -> None:
 def test_the_trend_shows_comparison_ranges_which_are_wider_than_those_of_the_scores(
     example: Document,
 ) -> None:
-    shown = present_document(example, [document("2026-07-13"), document("2026-10-12")])
-    assert shown.trend is not None
-    assert shown.trend.rows[-1] == ("Jan 27", "69%", "53 to 81", "42")
-    newest, score = shown.trend.points[-1].score, shown.overall
+    results = present_document(example, [document("2026-07-13"), document("2026-10-12")])
+    assert results.trend is not None
+    assert results.trend.rows[-1] == ("Jan 27", "69%", "53 to 81", "42")
+    newest, score = results.trend.points[-1].score, results.overall
     assert newest is not None
     assert score is not None
     assert score.chart is not None
     assert newest.high - newest.low > score.chart.high - score.chart.low
-    assert shown.trend.target == pytest.approx(70)
+    assert results.trend.target == pytest.approx(70)
 
 
 def test_a_missing_wave_another_wording_and_an_imported_one_are_marked(example: Document) -> None:
     reworded = copy.deepcopy(example)
     reworded["questions"][0]["revision"] = 2
     days = ["2025-10-13", "2026-01-12", "2026-07-13", "2026-10-12"]
-    shown = present_document(reworded, [document(day, imported=day == days[0]) for day in days])
-    assert shown.trend is not None
-    assert [point.broken for point in shown.trend.points] == [False, False, True, False, True]
-    assert [point.imported for point in shown.trend.points] == [True, False, False, False, False]
-    assert (shown.trend.rows[0][0], shown.trend.rows[-1][0]) == (
+    results = present_document(reworded, [document(day, imported=day == days[0]) for day in days])
+    assert results.trend is not None
+    assert [point.starts_line for point in results.trend.points] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert [point.is_imported for point in results.trend.points] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert (results.trend.rows[0][0], results.trend.rows[-1][0]) == (
         "Oct 25 (imported)",
         "Jan 27 (another wording)",
     )
-    assert len(shown.trend.notes) == 2
-    assert all(sooner.at < later.at for sooner, later in pairwise(shown.trend.points))
+    assert len(results.trend.notes) == 2
+    assert all(sooner.at < later.at for sooner, later in pairwise(results.trend.points))
 
 
 def test_a_wave_whose_score_is_hidden_leaves_a_gap_and_its_words(example: Document) -> None:
@@ -412,29 +463,29 @@ def test_a_wave_whose_score_is_hidden_leaves_a_gap_and_its_words(example: Docume
                 "shown": False,
                 "words": "Too few",
             }
-    shown = present_document(example, [document("2026-07-13"), hidden])
-    assert shown.trend is not None
-    assert shown.trend.points[1].score is None
-    assert shown.trend.rows[1] == ("Oct 26", "Too few", "", "")
+    results = present_document(example, [document("2026-07-13"), hidden])
+    assert results.trend is not None
+    assert results.trend.points[1].score is None
+    assert results.trend.rows[1] == ("Oct 26", "Too few", "", "")
 
 
 def test_five_steps_have_sides_and_other_scales_a_plain_list() -> None:
     seven = Question("Q7", 1, "Seven", "", "Seven?", numeric_scale(7))
     nps = Question("OVR2", 1, "Would recommend", "", "Recommend?", NPS)
     answers = {"Q7": [(0, 1, 2, 2, 3, 1, 1)] * 4, "OVR2": [(0, 0, 0, 1, 0, 0, 1, 2, 2, 2, 1)] * 4}
-    shown = present_document(document("2027-01-11", seven, nps, answers=answers))
-    found = {d.name: d for d in shown.distributions}
-    assert found["Satisfied overall"].diverges
+    results = present_document(document("2027-01-11", seven, nps, answers=answers))
+    distributions = {d.name: d for d in results.distributions}
+    assert distributions["Satisfied overall"].diverges
     assert (
-        found["Satisfied overall"].sides == (6, 7, 29)
-        or sum(found["Satisfied overall"].sides) == 42
+        distributions["Satisfied overall"].sides == (6, 7, 29)
+        or sum(distributions["Satisfied overall"].sides) == 42
     )
-    assert not found["Seven"].diverges
-    assert [(label, count) for label, count, _ in found["Seven"].bars] == list(
+    assert not distributions["Seven"].diverges
+    assert [(label, count) for label, count, _ in distributions["Seven"].bars] == list(
         zip("1234567", (0, 4, 8, 8, 12, 4, 4), strict=True)
     )
-    assert sum(share for _, _, share in found["Seven"].bars) == pytest.approx(100)
-    own = {m.name: m for m in shown.own_scales}
+    assert sum(share for _, _, share in distributions["Seven"].bars) == pytest.approx(100)
+    own = {m.name: m for m in results.own_scales}
     assert (own["Would recommend"].scale, own["Seven"].scale) == ("\u2212100 to 100", "1 to 7")
     assert own["Would recommend"].chart is not None
     assert 0 < own["Would recommend"].chart.estimate < 100
@@ -442,21 +493,21 @@ def test_five_steps_have_sides_and_other_scales_a_plain_list() -> None:
 
 def test_below_ten_answers_a_distribution_is_words() -> None:
     rare = Question("RAR1", 1, "Rare", "", "Rare?", FIVE)
-    shown = present_document(
+    results = present_document(
         document(
             "2027-01-11",
             rare,
             answers={"RAR1": [(0, 0, 1, 1, 0), (0, 1, 1, 2, 0), (0, 0, 0, 1, 0), (0, 0, 0, 1, 0)]},
         )
     )
-    found = next(d for d in shown.distributions if d.name == "Rare")
-    assert (found.counts, found.words) == ((), "Shown from 10 answers.")
-    assert all(m.chart is None and not m.range for m in shown.own_scales if m.name == "Rare")
+    distribution = next(d for d in results.distributions if d.name == "Rare")
+    assert (distribution.counts, distribution.words) == ((), "Shown from 10 answers.")
+    assert all(m.chart is None and not m.range for m in results.own_scales if m.name == "Rare")
 
 
 def test_lost_time_is_a_share_and_the_hours_that_the_brackets_allow() -> None:
     lost = Question("EFF2", 1, "Working time lost", "", "Lost?", LOST)
-    shown = present_document(
+    results = present_document(
         document(
             "2027-01-11",
             lost,
@@ -470,13 +521,13 @@ def test_lost_time_is_a_share_and_the_hours_that_the_brackets_allow() -> None:
             },
         )
     )
-    assert shown.lost_time is not None
-    assert shown.lost_time.answers == 42
-    assert re.fullmatch(r"\d+\.\d to \d+\.\d", shown.lost_time.hours)
+    assert results.lost_time is not None
+    assert results.lost_time.answers == 42
+    assert re.fullmatch(r"\d+\.\d to \d+\.\d", results.lost_time.hours)
     assert present_document(document()).lost_time is None
 
 
-def mail(shown: Presentation, name: str) -> str:
+def mail(results: Presentation, name: str) -> str:
     """One part of the findings mail, rendered as the letter does."""
     loader = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -485,21 +536,21 @@ def mail(shown: Presentation, name: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    facts = {
+    words = {
         "client": "Northwind",
         "response": "72%",
         "opened": "11 January 2027",
         "closed": "25 January 2027",
         "version": 1,
     }
-    facts |= {
+    words |= {
         "how": "https://feedback.northwind.example/how-we-count",
         "reply_by": "11 February 2027",
         "contact": "Dana Reyes",
     }
-    asks = [m for m in shown.measures if m.look == "misses"]
+    asks = [m for m in results.measures if m.look == "misses"]
     return loader.get_template(f"findings/letters/{name}").render(
-        shown=shown, asks=asks, digest="4f1c92ab", cells=range_cells, **facts
+        results=results, asks=asks, digest="4f1c92ab", cells=range_cells, **words
     )
 
 
@@ -509,15 +560,15 @@ def mail(shown: Presentation, name: str) -> str:
     ids=str,
 )
 def test_both_parts_of_the_mail_hold_the_same_numbers(facts: dict[str, Any]) -> None:
-    shown = present_document(document(**facts))
-    html, text = mail(shown, "findings.html"), mail(shown, "findings.txt")
+    results = present_document(document(**facts))
+    html, text = mail(results, "findings.html"), mail(results, "findings.txt")
     body = html[html.index("<h1") :].replace("\u00a0", " ")
     words = re.sub(
         r"\s+",
         " ",
         re.sub(r"<[^>]+>|&nbsp;", "", body.replace('<td class="score">', '<td class="score"> ')),
     )
-    for measure in shown.measures:
+    for measure in results.measures:
         assert measure.printed in words
         assert measure.printed in text
     assert set(re.findall(r"\d+(?:\.\d+)?%?", words)) - {"95%"} == set(
@@ -538,19 +589,19 @@ def test_the_subject_carries_the_outcome(example: Document) -> None:
     "facts", [{}, {"targets": {}}, {"baseline": True, "imported": True, "unreadable": 1}], ids=str
 )
 def test_generated_text_never_claims_what_a_range_cannot(facts: dict[str, Any]) -> None:
-    shown = present_document(
+    results = present_document(
         changing(document(**facts), "COM1", 0.05, 0.42, "up"), [document("2026-10-12")]
     )
-    said = " ".join(
+    text = " ".join(
         (
-            sentences(shown),
-            mail(shown, "findings.html"),
-            mail(shown, "findings.txt"),
-            mail(shown, "findings.subject.txt"),
+            sentences(results),
+            mail(results, "findings.html"),
+            mail(results, "findings.txt"),
+            mail(results, "findings.subject.txt"),
         )
     )
     assert not re.search(
         r"\b(better|worse|improved|declined|happy|happier|significant|margin of error)\b|±",
-        said,
+        text,
         re.IGNORECASE,
     )

@@ -455,7 +455,7 @@ def test_the_trend_joins_quarters_and_shows_thirds_beside_the_line(app: Flask) -
     pool = quarters[1].pool
     shown = present_document(find_findings(pool.slug).document, earlier_findings(pool))
     assert shown.trend
-    assert [(point.label, point.part) for point in shown.trend.points] == [
+    assert [(point.label, point.is_partial) for point in shown.trend.points] == [
         *[(month, True) for month in ("Jan 27", "Feb 27", "Mar 27")],
         ("Q1 2027", False),
         *[(month, True) for month in ("Apr 27", "May 27", "Jun 27")],

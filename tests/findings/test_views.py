@@ -1,4 +1,7 @@
-"""Results for who may read them, the preview and the sending for managers, and nothing hidden in any of it."""
+"""Results for who may read them, the preview and the sending for managers.
+
+Nothing that is hidden stands in any of it.
+"""
 
 import csv
 import io
@@ -91,13 +94,13 @@ def test_a_viewer_reads_figures_but_neither_comments_nor_the_mail(
 
 def test_the_results_say_what_the_document_says(manager: FlaskClient, wave: Wave) -> None:
     html = page(manager, f"/waves/{wave.slug}")
-    shown = words_on(html)
+    words_shown = words_on(html)
     for words in (
         "38 of 51 people answered (75%)",
         "Board and Legal were counted together",
         "Shown from 10 answers",
     ):
-        assert words in shown
+        assert words in words_shown
     (finance,) = [
         row
         for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL)
@@ -140,10 +143,10 @@ def test_sending_to_nobody_says_so_and_sends_nothing(manager: FlaskClient, wave:
 def test_sending_to_a_ticked_person_says_what_happened_each_time(
     manager: FlaskClient, wave: Wave
 ) -> None:
-    for said in ("On its way to 1 person.", "Nothing was sent. 1 has this version already."):
+    for message in ("On its way to 1 person.", "Nothing was sent. 1 has this version already."):
         response = send(manager, wave, contact_of(wave))
         assert (response.status_code, response.headers["Location"]) == (303, f"/waves/{wave.slug}")
-        assert said in page(manager, f"/waves/{wave.slug}")
+        assert message in page(manager, f"/waves/{wave.slug}")
     assert (sharings(), waves.find_wave(wave.slug).state) == (1, WaveState.SHARED)
     assert "has this version already and will not get it twice" in page(
         manager, f"/findings/{wave.slug}"
@@ -161,8 +164,8 @@ def release(wave: Wave, number: int) -> list[str]:
 
 
 def seen(html: str) -> str:
-    (found,) = re.findall(r'name="seen" value="(\w*)"', html)
-    return str(found)
+    (mark,) = re.findall(r'name="seen" value="(\w*)"', html)
+    return str(mark)
 
 
 def ticked(html: str) -> set[str]:
@@ -198,8 +201,8 @@ def test_the_preview_shows_what_is_ticked_and_keeps_the_ticks(
         {"comments", "groups", "contact"},
     )
     (address,) = set(re.findall(r'<iframe[^>]*src="([^"]+)"', html))
-    shown = page(manager, address.replace("&amp;", "&"))
-    for part in (shown, html.partition("Its text part")[2]):
+    mail = page(manager, address.replace("&amp;", "&"))
+    for part in (mail, html.partition("Its text part")[2]):
         assert sorted(re.findall(rf"{CANARY}\d+", part)) == sorted(texts)
         assert MERGED in part
     plain = page(manager, f"/findings/{wave.slug}/letter")
@@ -224,9 +227,9 @@ def test_only_what_was_previewed_can_be_sent(manager: FlaskClient, wave: Wave) -
     ), "a comment more was released after the preview"
     sent = send(manager, wave, contact_of(wave), **ALONG, seen=seen(since.get_data(as_text=True)))
     assert (sent.status_code, sharings()) == (303, 1)
-    (kept,) = db.session.execute(text("SELECT comments, groups FROM sharing")).all()
-    assert bool(kept.groups)
-    assert str(kept.comments).count(CANARY) == len(released_comments(wave)) >= 3
+    (sharing,) = db.session.execute(text("SELECT comments, groups FROM sharing")).all()
+    assert bool(sharing.groups)
+    assert str(sharing.comments).count(CANARY) == len(released_comments(wave)) >= 3
 
 
 def test_a_mail_that_is_too_long_is_said_on_the_page_and_refused(
@@ -300,7 +303,7 @@ def test_how_hidden_answers_are_spread_over_hidden_groups_changes_nothing_that_i
 
 
 def published(app: Flask, *, swapped: bool = False) -> dict[str, str]:
-    """Everything of a counted wave that anybody can read; what differs by chance in every page is left out."""
+    """Everything of a counted wave that anybody can read, without what differs by chance."""
     with app.app_context():
         slug = small_company(app, swapped=swapped).wave.slug
         browser = signed_in(app.test_client(), "manager")

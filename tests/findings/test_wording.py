@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from survey.findings.words.rules import wording
+from survey.findings.words.rules import printing, wording
 from survey.statistics.values import Interval
 from survey.statistics.verdicts import Verdict, verdict
 
@@ -17,7 +17,7 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 SHARE = st.floats(0, 1)
-VERDICTS = st.lists(st.sampled_from([one.value for one in Verdict]), max_size=12)
+VERDICTS = st.lists(st.sampled_from([verdict.value for verdict in Verdict]), max_size=12)
 
 
 def number(text: str) -> float:
@@ -28,7 +28,7 @@ def share(
     estimate: float, low: float, high: float, target: float | None = None, **more: Any
 ) -> dict[str, Any]:
     """A measure of the findings document."""
-    facts = {
+    measure = {
         "shown": True,
         "statistic": "top2",
         "estimate": estimate,
@@ -37,11 +37,11 @@ def share(
         "method": "Wilson",
     }
     if target is not None:
-        facts |= {
+        measure |= {
             "target": target,
             "verdict": verdict(Interval(estimate, low, high, 0.95, ""), target).value,
         }
-    return facts | more
+    return measure | more
 
 
 @pytest.mark.parametrize(
@@ -60,30 +60,30 @@ def share(
 def test_scores_print_as_the_rules_say(
     estimate: float, low: float, high: float, target: float | None, printed: str
 ) -> None:
-    assert wording.score_with_range(share(estimate, low, high, target)) == printed
+    assert printing.score_with_range(share(estimate, low, high, target)) == printed
 
 
 def test_means_print_to_one_decimal_and_net_promoter_scores_whole() -> None:
     assert (
-        wording.score_with_range(share(3.25, 3.01, 3.49) | {"statistic": "mean"})
+        printing.score_with_range(share(3.25, 3.01, 3.49) | {"statistic": "mean"})
         == "3.3 (3.0 to 3.5)"
     )
     assert (
-        wording.score_with_range(share(-9.5, -30.2, 12.1) | {"statistic": "nps"})
+        printing.score_with_range(share(-9.5, -30.2, 12.1) | {"statistic": "nps"})
         == "\u221210 (\u221231 to 13)"
     )
 
 
 def test_where_everyone_answered_there_is_no_range() -> None:
     assert (
-        wording.score_with_range(share(0.7, 0.7, 0.7, method="everyone answered"))
+        printing.score_with_range(share(0.7, 0.7, 0.7, method="everyone answered"))
         == "70% (everyone answered)"
     )
 
 
 def test_a_hidden_measure_prints_its_words_and_no_number() -> None:
     assert (
-        wording.score_with_range(
+        printing.score_with_range(
             {"shown": False, "statistic": "top2", "words": "Too few answers to say"}
         )
         == "Too few answers to say"
@@ -91,7 +91,7 @@ def test_a_hidden_measure_prints_its_words_and_no_number() -> None:
 
 
 def test_a_target_is_printed_as_it_was_set() -> None:
-    assert [wording.percent(target) for target in (0.07, 0.29, 0.725, 0.8)] == [
+    assert [printing.percent(target) for target in (0.07, 0.29, 0.725, 0.8)] == [
         "7%",
         "29%",
         "72.5%",
@@ -109,8 +109,8 @@ def test_no_printed_range_contradicts_its_verdict(
     low, estimate, high = sorted((a, b, c))
     target = round(target, 3)
     measure = share(estimate, low, high, target)
-    ends = [number(end) for end in wording.score_range(measure).split(" to ")]
-    goal = number(wording.percent(target))
+    ends = [number(end) for end in printing.score_range(measure).split(" to ")]
+    goal = number(printing.percent(target))
     match measure["verdict"]:
         case "misses":
             assert ends[1] < goal
@@ -126,17 +126,17 @@ def test_a_printed_score_never_leaves_its_printed_range_and_the_range_never_shri
 ) -> None:
     low, estimate, high = sorted((a, b, c))
     measure = share(estimate, low, high, target)
-    ends = [number(end) for end in wording.score_range(measure).split(" to ")]
-    assert ends[0] <= number(wording.score_in_words(measure)) <= ends[1]
+    ends = [number(end) for end in printing.score_range(measure).split(" to ")]
+    assert ends[0] <= number(printing.score_in_words(measure)) <= ends[1]
     assert ends[0] <= 100 * low + 1e-6
     assert ends[1] >= 100 * high - 1e-6
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 2))
 def test_rounding_is_to_the_nearest_with_a_true_minus(value: float, digits: int) -> None:
-    found = wording.rounded_number(value, digits)
-    assert "-" not in found
-    assert abs(number(found) - value) <= 0.5 / 10**digits + 1e-6
+    printed = printing.rounded_number(value, digits)
+    assert "-" not in printed
+    assert abs(number(printed) - value) <= 0.5 / 10**digits + 1e-6
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100))
@@ -144,13 +144,13 @@ def test_the_range_of_a_difference_says_whether_it_leaves_out_zero(a: float, b: 
     low, high = sorted((a, b))
     assume(not 0 < abs(low) < 1e-5)
     assume(not 0 < abs(high) < 1e-5)
-    ends = [number(end) for end in wording.signed_range_in_words(low, high).split(" to ")]
+    ends = [number(end) for end in printing.signed_range_in_words(low, high).split(" to ")]
     assert (ends[0] > 0) == (low > 0)
     assert (ends[1] < 0) == (high < 0)
 
 
 @pytest.mark.parametrize(
-    ("misses", "close", "meets", "said"),
+    ("misses", "close", "meets", "sentence"),
     [
         (0, 0, 0, "42 of 58 people answered"),
         (3, 2, 1, "3 of 6 measures miss target; 1 meets it"),
@@ -164,27 +164,27 @@ def test_the_range_of_a_difference_says_whether_it_leaves_out_zero(a: float, b: 
     ],
 )
 def test_the_headline_follows_from_the_verdicts(
-    misses: int, close: int, meets: int, said: str
+    misses: int, close: int, meets: int, sentence: str
 ) -> None:
     verdicts = ["misses"] * misses + ["too close to call"] * close + ["meets"] * meets
-    assert wording.headline(verdicts, 42, 58) == said
+    assert wording.headline(verdicts, 42, 58) == sentence
 
 
 @given(VERDICTS)
 def test_headline_and_subject_say_meets_or_misses_only_where_a_verdict_does(
     verdicts: list[str],
 ) -> None:
-    for said in (wording.headline(verdicts, 42, 58), wording.outcome(verdicts, 42, 58)):
-        claimed = re.findall(r"(\d+) of \d+ measures? (meet|miss)", said) + re.findall(
-            r"; (\d+) (meet)", said
+    for sentence in (wording.headline(verdicts, 42, 58), wording.outcome(verdicts, 42, 58)):
+        claimed = re.findall(r"(\d+) of \d+ measures? (meet|miss)", sentence) + re.findall(
+            r"; (\d+) (meet)", sentence
         )
         for count, what in claimed:
-            assert int(count) == sum(one.startswith(what) for one in verdicts)
+            assert int(count) == sum(verdict.startswith(what) for verdict in verdicts)
         if "meets" not in verdicts:
-            assert not re.search(r"\d+ (of \d+ measures? )?meet", said)
+            assert not re.search(r"\d+ (of \d+ measures? )?meet", sentence)
         if "misses" not in verdicts:
-            assert not re.search(r"\d+ of \d+ measures? miss", said)
-        assert not FORBIDDEN.search(said)
+            assert not re.search(r"\d+ of \d+ measures? miss", sentence)
+        assert not FORBIDDEN.search(sentence)
 
 
 @given(VERDICTS)
@@ -203,7 +203,7 @@ def test_clear_changes_are_named_up_to_three_with_the_wave_they_compare_with() -
 
 
 @pytest.mark.parametrize(
-    ("answers", "people", "even", "said"),
+    ("answers", "people", "break_even", "sentence"),
     [
         (42, 58, 11.6 / 16, "12 of the 16 silent colleagues would have to be satisfied"),
         (42, 58, 6.5 / 16, "7 of the 16 silent colleagues would have to be satisfied"),
@@ -216,12 +216,14 @@ def test_clear_changes_are_named_up_to_three_with_the_wave_they_compare_with() -
         (58, 58, None, "everyone answered"),
     ],
 )
-def test_silence_is_put_in_people(answers: int, people: int, even: float | None, said: str) -> None:
+def test_silence_is_put_in_people(
+    answers: int, people: int, break_even: float | None, sentence: str
+) -> None:
     assert (
         wording.silence(
-            {"answers": answers, "population": people, "break_even": even, "target": 0.7}
+            {"answers": answers, "population": people, "break_even": break_even, "target": 0.7}
         )
-        == said
+        == sentence
     )
 
 
@@ -231,7 +233,7 @@ def test_as_many_silent_people_as_it_says_would_meet_the_target_and_one_fewer_wo
 ) -> None:
     satisfied, people = data.draw(st.integers(0, answers)), answers + silent
     assume(silent)
-    said = wording.silence(
+    sentence = wording.silence(
         {
             "answers": answers,
             "population": people,
@@ -239,9 +241,9 @@ def test_as_many_silent_people_as_it_says_would_meet_the_target_and_one_fewer_wo
             "target": target,
         }
     )
-    found = re.match(r"(\d+) of the|all (\d+) silent|the (1) silent", said)
-    if found:
-        needed = int(next(group for group in found.groups() if group))
+    match = re.match(r"(\d+) of the|all (\d+) silent|the (1) silent", sentence)
+    if match:
+        needed = int(next(group for group in match.groups() if group))
         assert (satisfied + needed) / people >= target - 1e-6
         assert (satisfied + needed - 1) / people < target + 1e-6
 

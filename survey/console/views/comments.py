@@ -60,7 +60,7 @@ def comments(wave: str) -> str | Response:
     desk = comments_under_review(wave)
     listed, more = _listed(desk, first=form.get("comment", "") if problem else "")
     facts = {
-        "found": desk.found,
+        "found": desk.findings,
         "counts": desk.counts,
         "shown": _shown(),
         "listed": listed,

@@ -1,7 +1,8 @@
-"""What a comment is warned about before it is released, and what a redaction may change: nothing but words into `[...]`.
+"""What a comment is warned about before it is released, and what a redaction may change.
 
-A warning helps a reader and replaces none: style and facts can tell who wrote. Words are looked for in English; names, addresses,
-numbers and dates in digits in any language.
+A redaction may change nothing but words into `[...]`. A warning helps a reader and replaces none:
+style and facts can tell who wrote. Words are looked for in English; names, addresses, numbers and
+dates in digits in any language.
 """
 
 import re
@@ -12,36 +13,38 @@ from unicodedata import combining, normalize
 from survey.kernel.errors import Refused
 
 TAKEN_OUT = "[...]"
-NAME, COLLEAGUES_ADDRESS, ADDRESS = (
-    "the name of a colleague",
-    "the mail address of a colleague",
-    "a mail address",
-)
-TITLE, TICKET, PHONE, DATE = (
-    "a person with a title",
-    "a ticket number",
-    "a telephone number",
-    "a date",
-)
+# Why a piece of a comment is warned about.
+NAME = "the name of a colleague"
+COLLEAGUES_ADDRESS = "the mail address of a colleague"
+ADDRESS = "a mail address"
+TITLE = "a person with a title"
+TICKET = "a ticket number"
+PHONE = "a telephone number"
+DATE = "a date"
 ONLY_ONE = "words that point at one person"
+
+# What stands before the @ and could be nothing but a login: `ada.berg`, `aberg7`.
 _LOGIN = re.compile(r"(?=.{4})[a-z]+[._-][a-z0-9._-]+|[a-z]+\d+")
-_SHORT = 2
+_SHORT_NAME = 2  # letters
 # Names that are everyday words too: only with a capital are they taken for a name.
-_EVERYDAY = frozenset(
+_EVERYDAY_WORDS = frozenset(
     """
-    art best bill black brown carol case chance chase dale dean drew faith frank gene good grace grant green hand hill hope house iris
-    jack king lane long major mark miles nick page park penny price rich rob rose rush sharp short sue ward wade wells west white will
-    wise wood work young april august summer van von der den del dos las los ten
+    art best bill black brown carol case chance chase dale dean drew faith frank gene good grace
+    grant green hand hill hope house iris jack king lane long major mark miles nick page park penny
+    price rich rob rose rush sharp short sue ward wade wells west white will wise wood work young
+    april august summer van von der den del dos las los ten
     """.split()  # noqa: SIM905 - a list of words reads best as text
 )
 _MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)"
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _NTH = r"\d{1,2}(?:st|nd|rd|th)?"
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _MAIL = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+\.\w{2,}")
+_LOGIN_LIKE = re.compile(r"[\w.-]*[\w-]")
+_NAME_GAP = re.compile(r"[\s-]{1,2}")  # between two words of one name
 _PATTERNS = (
     (
         TICKET,
@@ -49,37 +52,51 @@ _PATTERNS = (
             r"(?i:\b(?:INC|REQ|RITM|CHG|PRB|TASK|SCTASK|CS|SR|TKT|HD)[-_ #:]{0,2}\d{2,}\b)"
             r"|\b[A-Z][A-Z0-9]{1,9}-\d{2,}\b"
             r"|#\s?\d{2,}\b"
-            r"|(?i:\b(?:ticket|case|incident|request|reference|ref)s?\.?\s{0,2}(?:number|no|nr|id)?\.?\s{0,2}[#:]?\s{0,2}[A-Z]{0,6}-?\d{2,}\b)"
+            r"|(?i:\b(?:ticket|case|incident|request|reference|ref)s?\.?\s{0,2}"
+            r"(?:number|no|nr|id)?\.?\s{0,2}[#:]?\s{0,2}[A-Z]{0,6}-?\d{2,}\b)"
         ),
     ),
     (
         DATE,
         re.compile(
-            rf"\b\d{{4}}-\d\d?-\d\d?\b|\b\d{{1,2}}\s?[./-]\s?\d{{1,2}}\s?[./-]\s?(?:\d{{4}}|\d\d)\b|\b\d{{1,2}}\.\d{{1,2}}\.(?!\d)"
-            rf"|\b{_NTH}\s(?:of\s)?{_MONTH}\b(?:,?\s\d{{4}}\b)?|\b{_MONTH}\.?\s(?:the\s)?{_NTH}\b(?:,?\s\d{{4}}\b)?|\b{_MONTH}\.?\s\d{{4}}\b"
-            rf"|\b(?:in|since|last|until|before|after)\s{_MONTH}\b|\bon\sthe\s\d{{1,2}}(?:st|nd|rd|th)\b"
-            rf"|\b(?:on|last|this|since|until)\s{_DAY}\b|\byesterday\b",
+            r"\b\d{4}-\d\d?-\d\d?\b"
+            r"|\b\d{1,2}\s?[./-]\s?\d{1,2}\s?[./-]\s?(?:\d{4}|\d\d)\b"
+            r"|\b\d{1,2}\.\d{1,2}\.(?!\d)"
+            rf"|\b{_NTH}\s(?:of\s)?{_MONTH}\b(?:,?\s\d{{4}}\b)?"
+            rf"|\b{_MONTH}\.?\s(?:the\s)?{_NTH}\b(?:,?\s\d{{4}}\b)?"
+            rf"|\b{_MONTH}\.?\s\d{{4}}\b"
+            rf"|\b(?:in|since|last|until|before|after)\s{_MONTH}\b"
+            r"|\bon\sthe\s\d{1,2}(?:st|nd|rd|th)\b"
+            rf"|\b(?:on|last|this|since|until)\s{_DAY}\b"
+            r"|\byesterday\b",
             re.IGNORECASE,
         ),
     ),
     (
         PHONE,
         re.compile(
-            r"(?<![\w.])(?:\+|\(?0|\(?\d)(?:[\s()./-]{0,2}\d){6,15}(?!\w)|(?i:\b(?:ext(?:ension)?\.?|tel\.?|phone)[\s:]{0,2}\+?\d{2,}\b)"
+            r"(?<![\w.])(?:\+|\(?0|\(?\d)(?:[\s()./-]{0,2}\d){6,15}(?!\w)"
+            r"|(?i:\b(?:ext(?:ension)?\.?|tel\.?|phone)[\s:]{0,2}\+?\d{2,}\b)"
         ),
     ),
     (
         TITLE,
         re.compile(
-            r"\b(?:[Mm]r|[Mm]rs|[Mm]s|[Mm]iss|[Mm]x|[Dd]r|[Pp]rof|[Pp]rofessor|Herr|Frau|Madame|Mme|Monsieur|Señora?)\b\.?\s+[^\W\d_]+"
+            r"\b(?:[Mm]r|[Mm]rs|[Mm]s|[Mm]iss|[Mm]x|[Dd]r|[Pp]rof|[Pp]rofessor"
+            r"|Herr|Frau|Madame|Mme|Monsieur|Señora?)\b\.?\s+[^\W\d_]+"
         ),
     ),
     (
         ONLY_ONE,
         re.compile(
-            r"\b(?:as|being|since|because|i\s?am|i['’]?m|i\s?was|we\s?are|we['’]re|she\s?is|he\s?is)\s+the\s+(?:only|sole)\b(?:\s\w+)?"
-            r"|\bthe\s+only\s+(?:one|person|woman|man|colleague|employee|member|user|manager|developer|apprentice|trainee|team)\b"
-            r"|\b(?:only|just)\s+me\b|\bi\s+alone\b|\b(?:nobody|no\s+one)\s+else\b|\bas\s+the\s+(?:new|newest|oldest|youngest|longest)\b",
+            r"\b(?:as|being|since|because|i\s?am|i['’]?m|i\s?was|we\s?are|we['’]re|she\s?is|he\s?is)"
+            r"\s+the\s+(?:only|sole)\b(?:\s\w+)?"
+            r"|\bthe\s+only\s+(?:one|person|woman|man|colleague|employee|member|user|manager"
+            r"|developer|apprentice|trainee|team)\b"
+            r"|\b(?:only|just)\s+me\b"
+            r"|\bi\s+alone\b"
+            r"|\b(?:nobody|no\s+one)\s+else\b"
+            r"|\bas\s+the\s+(?:new|newest|oldest|youngest|longest)\b",
             re.IGNORECASE,
         ),
     ),
@@ -88,7 +105,11 @@ _PATTERNS = (
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What a comment must not give away: the words of everybody's names, their mail addresses, and what stands before the @."""
+    """What a comment must not give away.
+
+    The words of everybody's names (without accents), their mail addresses, and what stands before
+    the @ where it looks like a login; all without capitals.
+    """
 
     words: frozenset[str] = frozenset()
     addresses: frozenset[str] = frozenset()
@@ -105,12 +126,17 @@ class TextWarning:
 
 
 def known_names(names: Iterable[str], addresses: Iterable[str]) -> KnownNames:
-    """Names and addresses as they are looked for: without accents, in small letters, each word of a name by itself."""
+    """Names and addresses as they are looked for: without capitals, each word of a name by itself.
+
+    The words have no accents either; a single letter is not looked for.
+    """
     words = {without_accents(word) for name in names for word in _WORD.findall(name)}
-    known = {address.casefold() for address in addresses}
-    logins = {local for address in known if _LOGIN.fullmatch(local := address.partition("@")[0])}
+    folded_addresses = {address.casefold() for address in addresses}
+    local_parts = {address.partition("@")[0] for address in folded_addresses}
     return KnownNames(
-        frozenset(word for word in words if len(word) > 1), frozenset(known), frozenset(logins)
+        words=frozenset(word for word in words if len(word) > 1),
+        addresses=frozenset(folded_addresses),
+        logins=frozenset(part for part in local_parts if _LOGIN.fullmatch(part)),
     )
 
 
@@ -120,108 +146,152 @@ def without_accents(word: str) -> str:
     >>> without_accents("Müller"), without_accents("O’Brien")
     ('muller', "o'brien")
     """
-    return "".join(c for c in normalize("NFKD", word.casefold()) if not combining(c)).replace(
-        "’", "'"
-    )
+    decomposed = normalize("NFKD", word.casefold())
+    letters = "".join(character for character in decomposed if not combining(character))
+    return letters.replace("’", "'")
 
 
 def find_warnings(text: str, known: KnownNames) -> tuple[TextWarning, ...]:
-    """What to look at twice before a comment is released, from left to right, no two on the same words.
+    """What to look at twice before a comment is released, from left to right.
 
-    >>> [text[w.start:w.end] for text in ["Ask Ada Berg, INC0012345"] for w in find_warnings(text, known_names(["Ada Berg"], []))]
+    No two are on the same words: of those that overlap one remains, with the reasons of all.
+
+    >>> text, known = "Ask Ada Berg, INC0012345", known_names(["Ada Berg"], [])
+    >>> [text[warning.start : warning.end] for warning in find_warnings(text, known)]
     ['Ada Berg', 'INC0012345']
     """
-    found: list[TextWarning] = []
-    for one in (*_addresses(text, known), *_names(text, known), *_patterns(text)):
-        if not any(other.start <= one.start and one.end <= other.end for other in found):
-            found.append(one)
-    kept: list[TextWarning] = []
-    for one in sorted(found, key=lambda one: one.start):
-        if kept and one.start < kept[-1].end:
-            before = kept[-1]
-            why = before.why if one.why in before.why else f"{before.why}, {one.why}"
-            kept[-1] = TextWarning(before.start, max(before.end, one.end), why)
-        else:
-            kept.append(one)
-    return tuple(kept)
+    candidates = (
+        *_find_addresses(text, known),
+        *_find_names(text, known),
+        *_find_patterns(text),
+    )
+    return _join_overlapping(_drop_covered(candidates))
 
 
-def cut_at_warnings(text: str, found: Iterable[TextWarning]) -> tuple[tuple[str, str], ...]:
-    """The text cut at its warnings, each piece with why it is warned about or with nothing.
+def cut_at_warnings(text: str, warnings: Iterable[TextWarning]) -> tuple[tuple[str, str], ...]:
+    """The text cut at its warnings: each piece, and why it is warned about or an empty string.
 
     >>> cut_at_warnings("Ask Ada", [TextWarning(4, 7, NAME)])
     (('Ask ', ''), ('Ada', 'the name of a colleague'))
     """
-    cut, at = [], 0
-    for one in found:
-        cut += [(text[at : one.start], ""), (text[one.start : one.end], one.why)]
-        at = one.end
-    return tuple(piece for piece in (*cut, (text[at:], "")) if piece[0])
+    pieces = []
+    end = 0
+    for warning in warnings:
+        pieces.append((text[end : warning.start], ""))
+        pieces.append((text[warning.start : warning.end], warning.why))
+        end = warning.end
+    pieces.append((text[end:], ""))
+    return tuple((piece, why) for piece, why in pieces if piece)
 
 
 def is_unchanged(original: str, offered: str) -> bool:
     """Whether a text that went through a browser is still the same."""
-    return _lines(original) == _lines(offered)
+    return _with_plain_newlines(original) == _with_plain_newlines(offered)
 
 
 def check_redaction(original: str, offered: str) -> str:
-    """The words that are left of a comment; refuses whatever is not the original with parts replaced by `[...]`."""
+    """The words that are left of a comment.
+
+    Refuses whatever is not the original with parts replaced by `[...]`.
+    """
     if fault := redaction_fault(original, offered):
         raise Refused("redaction-unfit", fault)
-    return _lines(offered)
+    return _with_plain_newlines(offered)
 
 
 def redaction_fault(original: str, offered: str) -> str | None:
-    """Why this is no redaction of the comment, or None: it must be the original with parts replaced by `[...]`, each at least one letter.
+    """Why this is no redaction of the comment, or None.
+
+    It must be the original with parts replaced by `[...]`, each of at least one letter.
 
     >>> redaction_fault("Ask Ada in IT", "Ask [...] in IT") is None
     True
-    >>> redaction_fault("Ask Ada in IT", "Ask [...] in the IT")
-    'Only words may be taken out, each replaced by [...]. Everything else must stay exactly as it was written.'
+    >>> redaction_fault("Ask Ada in IT", "Ask [...] in the IT").partition(". ")[0]
+    'Only words may be taken out, each replaced by [...]'
     """
-    original, offered = _lines(original), _lines(offered)
+    original, offered = _with_plain_newlines(original), _with_plain_newlines(offered)
     if offered == original:
-        return f"Nothing was taken out. Write {TAKEN_OUT} in place of the words that must not leave, or release the comment as it is."
-    first, *rest = offered.split(TAKEN_OUT)
-    if not rest or not original.startswith(first) or not _rest_fits(original, len(first), rest):
-        return f"Only words may be taken out, each replaced by {TAKEN_OUT}. Everything else must stay exactly as it was written."
-    if not "".join([first, *rest]).strip(" \n\t.,;:!?-–—"):
+        return (
+            f"Nothing was taken out. Write {TAKEN_OUT} in place of the words that must not leave,"
+            " or release the comment as it is."
+        )
+    kept_parts = offered.split(TAKEN_OUT)
+    if not _is_made_of(original, kept_parts):
+        return (
+            f"Only words may be taken out, each replaced by {TAKEN_OUT}. Everything else must stay"
+            " exactly as it was written."
+        )
+    if not "".join(kept_parts).strip(" \n\t.,;:!?-–—"):
         return "Nothing would be left of this comment. Hold it back instead."
     return None
 
 
-def _rest_fits(original: str, at: int, parts: list[str]) -> bool:
-    """Whether these parts follow in the original, each after at least one character that is left out, the last at its end."""
-    *between, last = parts
-    for part in between:
-        found = original.find(part, at + 1)
-        if found < 0:
+def _is_made_of(original: str, kept_parts: list[str]) -> bool:
+    """Whether the original is these parts in their order, at least one character between any two.
+
+    The first stands at its beginning and the last at its end.
+    """
+    first, *rest = kept_parts
+    if not rest or not original.startswith(first):
+        return False
+    *middle, last = rest
+    end = len(first)
+    for part in middle:
+        start = original.find(part, end + 1)
+        if start < 0:
             return False
-        at = found + len(part)
-    return len(original) - len(last) > at and original.endswith(last)
+        end = start + len(part)
+    start_of_last = len(original) - len(last)
+    return start_of_last > end and original.endswith(last)
 
 
-def _addresses(text: str, known: KnownNames) -> list[TextWarning]:
-    found = []
+def _find_addresses(text: str, known: KnownNames) -> list[TextWarning]:
+    """Mail addresses, and what stands before the @ of a colleague's."""
+    warnings = []
     for match in _MAIL.finditer(text):
         address = match[0].rstrip(".")
-        found.append(
-            TextWarning(
-                match.start(),
-                match.start() + len(address),
-                COLLEAGUES_ADDRESS if address.casefold() in known.addresses else ADDRESS,
-            )
-        )
-    logins = [
-        match for match in re.finditer(r"[\w.-]*[\w-]", text) if match[0].casefold() in known.logins
+        is_of_colleague = address.casefold() in known.addresses
+        why = COLLEAGUES_ADDRESS if is_of_colleague else ADDRESS
+        warnings.append(TextWarning(match.start(), match.start() + len(address), why))
+    warnings += [
+        TextWarning(match.start(), match.end(), COLLEAGUES_ADDRESS)
+        for match in _LOGIN_LIKE.finditer(text)
+        if match[0].casefold() in known.logins
     ]
-    return [
-        *found,
-        *(TextWarning(match.start(), match.end(), COLLEAGUES_ADDRESS) for match in logins),
-    ]
+    return warnings
 
 
-def _patterns(text: str) -> list[TextWarning]:
+def _find_names(text: str, known: KnownNames) -> list[TextWarning]:
+    """Words of names; neighbours are one name."""
+    warnings: list[TextWarning] = []
+    for match in _WORD.finditer(text):
+        end = match.end()
+        is_genitive = match[0].endswith(("'s", "’s"))
+        if is_genitive and not _is_name(match[0], known):
+            end -= 2
+        if not _is_name(text[match.start() : end], known):
+            continue
+        if warnings and _NAME_GAP.fullmatch(text[warnings[-1].end : match.start()]):
+            warnings[-1] = TextWarning(warnings[-1].start, end, NAME)
+        else:
+            warnings.append(TextWarning(match.start(), end, NAME))
+    return warnings
+
+
+def _is_name(word: str, known: KnownNames) -> bool:
+    """Whether this is a word of a colleague's name.
+
+    Short and everyday words are names only with a capital.
+    """
+    folded = without_accents(word)
+    if folded not in known.words:
+        return False
+    is_small = word[:1] != word[:1].upper()  # letters that know no capitals are never small
+    needs_capital = len(folded) <= _SHORT_NAME or folded in _EVERYDAY_WORDS
+    return not (is_small and needs_capital)
+
+
+def _find_patterns(text: str) -> list[TextWarning]:
     return [
         TextWarning(match.start(), match.end(), why)
         for why, pattern in _PATTERNS
@@ -229,29 +299,32 @@ def _patterns(text: str) -> list[TextWarning]:
     ]
 
 
-def _names(text: str, known: KnownNames) -> list[TextWarning]:
-    """Words of names; neighbours are one name."""
-    found: list[TextWarning] = []
-    for match in _WORD.finditer(text):
-        end = match.end() - (
-            2 if match[0][-2:] in {"'s", "’s"} and not _is_name(match[0], known) else 0
+def _drop_covered(warnings: Iterable[TextWarning]) -> list[TextWarning]:
+    """These warnings without those whose words an earlier one covers whole."""
+    kept: list[TextWarning] = []
+    for warning in warnings:
+        is_covered = any(
+            other.start <= warning.start and warning.end <= other.end for other in kept
         )
-        if not _is_name(text[match.start() : end], known):
+        if not is_covered:
+            kept.append(warning)
+    return kept
+
+
+def _join_overlapping(warnings: Iterable[TextWarning]) -> tuple[TextWarning, ...]:
+    """These warnings from left to right, overlapping ones as one with the reasons of all."""
+    joined: list[TextWarning] = []
+    for warning in sorted(warnings, key=lambda warning: warning.start):
+        previous = joined[-1] if joined else None
+        if previous is None or warning.start >= previous.end:
+            joined.append(warning)
             continue
-        if found and re.fullmatch(r"[\s-]{1,2}", text[found[-1].end : match.start()]):
-            found[-1] = TextWarning(found[-1].start, end, NAME)
-        else:
-            found.append(TextWarning(match.start(), end, NAME))
-    return found
+        why = previous.why
+        if warning.why not in why:
+            why = f"{why}, {warning.why}"
+        joined[-1] = TextWarning(previous.start, max(previous.end, warning.end), why)
+    return tuple(joined)
 
 
-def _is_name(word: str, known: KnownNames) -> bool:
-    folded = without_accents(word)
-    is_small = word[:1] != word[:1].upper()  # letters that know no capitals are never small
-    return folded in known.words and not (
-        is_small and (len(folded) <= _SHORT or folded in _EVERYDAY)
-    )
-
-
-def _lines(text: str) -> str:
+def _with_plain_newlines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")

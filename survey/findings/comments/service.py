@@ -1,4 +1,7 @@
-"""Reviewing what people wrote: nothing of it leaves before a manager has released it, or what is left of it."""
+"""Reviewing what people wrote.
+
+Nothing of a comment leaves before a manager has released it, or what is left of it.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from survey.findings.comments.rules import check_redaction, is_unchanged
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
 from survey.kernel.errors import NotFound, Refused
+from survey.responses.rules import CommentId
 from survey.responses.service.comments import (
     Comment,
     ReviewState,
@@ -28,7 +32,7 @@ DECISIONS = {
 
 @dataclass(frozen=True, slots=True)
 class QuestionComments:
-    """What people wrote to one question, in random order."""
+    """What people wrote to one question, in random order; `question` is its text."""
 
     question: str
     comments: tuple[Comment, ...]
@@ -36,85 +40,99 @@ class QuestionComments:
 
 @dataclass(frozen=True, slots=True)
 class CommentReview:
-    """The comments of a wave under review: by question, and how many stand where."""
+    """The comments of a wave under review, by question."""
 
-    found: Findings
+    findings: Findings
     questions: tuple[QuestionComments, ...]
 
     @property
     def counts(self) -> dict[str, int]:
         """How many are released, redacted, held and unread."""
-        found = Counter(
-            comment.review for written in self.questions for comment in written.comments
+        number_by_state = Counter(
+            comment.review for question in self.questions for comment in question.comments
         )
-        return {
-            review.value: found[review]
-            for review in (
-                ReviewState.RELEASED,
-                ReviewState.REDACTED,
-                ReviewState.HELD,
-                ReviewState.UNREAD,
-            )
-        }
+        states = (
+            ReviewState.RELEASED,
+            ReviewState.REDACTED,
+            ReviewState.HELD,
+            ReviewState.UNREAD,
+        )
+        return {state.value: number_by_state[state] for state in states}
 
     @property
     def named(self) -> frozenset[str]:
-        """The groups that may stand beside a comment: none that is small, and none whose naming would point at a small one."""
+        """The groups that may be named beside a comment.
+
+        None that is small, and none whose naming would point at a small one.
+        """
         groups = [
             (group["name"], group["answered"])
-            for group in self.found.document["groups"]
+            for group in self.findings.document["groups"]
             if group["shown"]
         ]
-        return frozenset(name for name, _ in groups) - hidden_cells(
-            groups, self.found.wave.minimum_detail
-        )
+        names = frozenset(name for name, _ in groups)
+        return names - hidden_cells(groups, self.findings.wave.minimum_detail)
 
 
-def comments_under_review(name: str) -> CommentReview:
-    """The comments of a counted wave for whoever reviews them; refuses a wave with too few answers."""
-    found = find_findings(name)
-    _check_answers(found)
-    comments = list_comments(found.wave)
-    texts = [question for question in found.document["questions"] if question["kind"] == "text"]
-    written = [
+def comments_under_review(wave_slug: str) -> CommentReview:
+    """The comments of a counted wave for whoever reviews them.
+
+    Refuses a wave with too few answers, and the third of a quarter.
+    """
+    findings = find_findings(wave_slug)
+    _check_reviewable(findings)
+    comments = list_comments(findings.wave)
+    provider_name = findings.document["provider"]
+    questions = [
         QuestionComments(
-            question["text"].replace("{provider}", found.document["provider"]),
+            question["text"].replace("{provider}", provider_name),
             tuple(comment for comment in comments if comment.question == question["id"]),
         )
-        for question in texts
+        for question in findings.document["questions"]
+        if question["kind"] == "text"
     ]
-    return CommentReview(found, tuple(one for one in written if one.comments))
+    return CommentReview(findings, tuple(question for question in questions if question.comments))
 
 
 def decide_on_comment(
-    name: str, comment_id: str, decision: str, *, offered: str | None = None, actor: str
+    wave_slug: str,
+    comment_id: CommentId,
+    decision: str,
+    *,
+    offered: str | None = None,
+    actor: str,
 ) -> Comment:
-    """Releases a comment, redacts it to the words offered, or holds it back; a decision can be changed at any time.
+    """Releases a comment, redacts it to the words offered, or holds it back.
 
-    What was sent before stays as it was sent. Refused where the words offered do not fit the decision.
+    `decision` is one of `DECISIONS`; it can be changed at any time. What was sent before stays as
+    it was sent. Refused where the words offered do not fit the decision.
     """
-    found = find_findings(name)
-    _check_answers(found)
+    findings = find_findings(wave_slug)
+    _check_reviewable(findings)
     if decision not in DECISIONS:
         raise Refused(
             "decision-unknown",
             "Choose what to do with the comment: release, redact or hold back.",
         )
+    review = DECISIONS[decision]
     with transaction():
-        comment = find_comment(found.wave, comment_id)
+        comment = find_comment(findings.wave, comment_id)
         if comment is None:
             raise NotFound("comment", "This comment is not there any more. Open the review again.")
-        mark_comment(comment, DECISIONS[decision], _kept(comment, decision, offered))
-        facts = {
-            "wave": found.wave.slug,
-            "comment": comment.id,
-            "decision": DECISIONS[decision].value,
-        }
-        record("comment reviewed", facts, actor)
-    return find_comment(found.wave, comment_id) or comment
+        mark_comment(comment, review, _redacted_text(comment, decision, offered))
+        record(
+            "comment reviewed",
+            {"wave": findings.wave.slug, "comment": comment.id, "decision": review.value},
+            actor,
+        )
+    return find_comment(findings.wave, comment_id) or comment
 
 
-def _kept(comment: Comment, decision: str, offered: str | None) -> str | None:
+def _redacted_text(comment: Comment, decision: str, offered: str | None) -> str | None:
+    """What is left of the comment where it is redacted, else None.
+
+    Refuses a redaction that takes out no words or changes others, and to release a changed text.
+    """
     if decision == "redact":
         return check_redaction(comment.text, offered or "")
     if decision == "release" and offered is not None and not is_unchanged(comment.text, offered):
@@ -126,17 +144,19 @@ def _kept(comment: Comment, decision: str, offered: str | None) -> str | None:
     return None
 
 
-def _check_answers(found: Findings) -> None:
-    if found.wave.is_third:
+def _check_reviewable(findings: Findings) -> None:
+    """Refuses the third of a quarter, and a wave with too few answers."""
+    wave = findings.wave
+    if wave.is_third:
         raise Refused(
             "comments-read-with-quarter",
-            f"What people wrote in {found.wave.slug} is read with the quarter, when its three"
+            f"What people wrote in {wave.slug} is read with the quarter, when its three"
             " thirds have been counted.",
         )
-    least, answered = found.wave.minimum_detail, number_of_responses(found.wave)
-    if answered < least:
+    answered = number_of_responses(wave)
+    if answered < wave.minimum_detail:
         raise Refused(
             "too-few-for-comments",
-            f"Comments are read from {least} answers; {found.wave.slug} has {answered}. Nobody"
-            " reads them, and none is sent.",
+            f"Comments are read from {wave.minimum_detail} answers; {wave.slug} has {answered}."
+            " Nobody reads them, and none is sent.",
         )

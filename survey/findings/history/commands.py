@@ -8,8 +8,13 @@ from typing import Any
 import click
 
 from survey.findings.commands import ACTOR
-from survey.findings.history import rules as reading
 from survey.findings.history import service as history
+from survey.findings.history.rules.column_mapping import (
+    ColumnMapping,
+    read_groups,
+    read_mapping,
+)
+from survey.findings.history.rules.history import read_history
 from survey.kernel.errors import Refused
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -47,50 +52,46 @@ def import_responses(
 ) -> None:
     """Import one past wave.
 
-    Example: candour responses import it-2026 answers.csv --groups groups.json --survey "IT support" --opened 2026-10-01 --closed 2026-10-15
+    Example: candour responses import it-2026 answers.csv --groups groups.json
+    --survey "IT support" --opened 2026-10-01 --closed 2026-10-15
     """
-    invited = reading.read_groups(_json(groups_file))
-    mapped = reading.read_mapping(_json(map_file)) if map_file else reading.ColumnMapping()
-    base = history.base_questionnaire(wave, options["survey"])
-    found = reading.read_history(
-        file.read_bytes(), invited, base, mapped, options["scale"], f"history-{wave}"
+    invited = read_groups(_read_json(groups_file))
+    mapping = ColumnMapping()
+    if map_file:
+        mapping = read_mapping(_read_json(map_file))
+    past_wave = {
+        "survey": options["survey"],
+        "opened": _day(options["opened"]),
+        "closed": _day(options["closed"]),
+    }
+    responses = read_history(
+        file.read_bytes(),
+        invited,
+        history.base_questionnaire(wave, options["survey"]),
+        mapping,
+        options["scale"],
+        f"history-{wave}",
     )
     if options["dry_run"]:
-        history.check_import(
-            wave,
-            found,
-            survey=options["survey"],
-            opened=_day(options["opened"]),
-            closed=_day(options["closed"]),
-        )
-        click.echo(
-            json.dumps(
-                {"responses": len(found.responses), "groups": found.counts()},
-                ensure_ascii=False,
-                indent=1,
-            )
-        )
+        history.check_import(wave, responses, **past_wave)
+        counts = {"responses": len(responses.responses), "groups": responses.counts()}
+        click.echo(json.dumps(counts, ensure_ascii=False, indent=1))
         return
-    stored = history.import_history(
-        wave,
-        found,
-        survey=options["survey"],
-        opened=_day(options["opened"]),
-        closed=_day(options["closed"]),
-        actor=ACTOR,
-    )
+    findings = history.import_history(wave, responses, **past_wave, actor=ACTOR)
+    slug = findings.wave.slug
     click.echo(
-        f"{stored.wave.slug}: {len(found.responses)} responses imported. Read them: candour"
-        f" findings show {stored.wave.slug}"
+        f"{slug}: {len(responses.responses)} responses imported. Read them: candour findings show"
+        f" {slug}"
     )
 
 
-def _json(path: Path) -> Any:  # noqa: ANN401
+def _read_json(path: Path) -> Any:  # noqa: ANN401
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
         raise Refused("json-unreadable", f"{path} cannot be read as JSON: {error}") from error
 
 
-def _day(moment: datetime | None) -> Any:  # noqa: ANN401
-    return moment.date() if moment else None
+def _day(midnight: datetime | None) -> Any:  # noqa: ANN401
+    """The day that somebody typed, or None; click reads it as the midnight at its beginning."""
+    return midnight.date() if midnight else None

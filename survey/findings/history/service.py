@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
-from survey.findings.history.rules import History
+from survey.findings.history.rules.history import History
 from survey.findings.rules import Findings
 from survey.findings.service.documents import freeze_findings
 from survey.findings.tables import ImportRow
@@ -18,15 +18,25 @@ from survey.questionnaires.service import find_questionnaire, freeze_questionnai
 from survey.responses.service.responses import OpenedBallots, store_counted
 from survey.waves import service as waves
 from survey.waves.rules.checks import MINIMUM_INVITED, check_wave_length
-from survey.waves.rules.waves import CLOSING_TIME, MINIMUM_GROUP, WaveState
+from survey.waves.rules.waves import CLOSING_TIME, MINIMUM_GROUP, Wave, WaveState
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+_WAVE_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+_USUAL_QUESTIONNAIRE = "quarterly_8"
 
 
 def check_import(
-    name: str, history: History, *, survey: str | None, opened: date | None, closed: date | None
+    wave_slug: str,
+    history: History,
+    *,
+    survey: str | None,
+    opened: date | None,
+    closed: date | None,
 ) -> None:
-    """Refuses whatever could not be stored: a known file, a known or unusable wave name, missing dates, too few people."""
+    """Refuses whatever could not be stored.
+
+    That is a known file, a known or unusable name of the wave, a missing survey or missing dates,
+    and too few people or responses. `survey` is the name of a survey.
+    """
     earlier = db.session.scalar(select(ImportRow.wave_id).where(ImportRow.digest == history.digest))
     if earlier:
         raise Refused(
@@ -34,14 +44,91 @@ def check_import(
             f"This file was imported before, as {waves.find_wave_by_id(earlier).slug}. Nothing was"
             " changed.",
         )
-    _check_name(name)
+    _check_wave_slug(wave_slug)
     if not (survey and opened and closed):
         raise Refused(
             "history-without-dates",
-            f"There is no wave {name} yet, and history makes one only when its survey and the "
+            f"There is no wave {wave_slug} yet, and history makes one only when its survey and the "
             "days on which it opened and closed are given.",
         )
     check_wave_length(datetime.combine(opened, time.min), datetime.combine(closed, CLOSING_TIME))
+    _check_numbers(history)
+
+
+def import_history(
+    wave_slug: str,
+    history: History,
+    *,
+    survey: str | None,
+    opened: date | None,
+    closed: date | None,
+    actor: str,
+) -> Findings:
+    """Stores a past wave and freezes its findings.
+
+    Its responses are shuffled, merged and hidden like those of one of our own waves, and it is
+    marked as imported everywhere. Refuses what `check_import` refuses.
+    """
+    with transaction() as session:
+        check_import(wave_slug, history, survey=survey, opened=opened, closed=closed)
+        assert survey and opened and closed  # noqa: PT018 - or it was refused just now
+        wave = waves.freeze_import(
+            waves.plan_past_wave(survey, wave_slug, opened, closed),
+            freeze_questionnaire(history.questionnaire),
+            history.partition,
+        )
+        tally = store_counted(wave, history.questionnaire, _as_opened_ballots(history))
+        session.add(ImportRow(wave_id=wave.id, digest=history.digest))
+        findings = freeze_findings(wave, tally)
+        record(
+            "history imported",
+            {"wave": wave.slug, "responses": tally.answered, "digest": findings.digest},
+            actor,
+        )
+    return findings
+
+
+def base_questionnaire(wave_slug: str, survey: str | None) -> Questionnaire:
+    """The questionnaire that the columns are matched with.
+
+    That of the survey named, else of the wave that exists, else the usual one.
+    """
+    if survey:
+        return find_questionnaire(waves.find_survey(survey).questionnaire)
+    wave = _find_wave(wave_slug)
+    if wave is None:
+        return find_questionnaire(_USUAL_QUESTIONNAIRE)
+    return find_questionnaire(waves.find_survey(wave.survey).questionnaire)
+
+
+def _find_wave(wave_slug: str) -> Wave | None:
+    return next((wave for wave in waves.list_waves() if wave.slug == wave_slug), None)
+
+
+def _check_wave_slug(wave_slug: str) -> None:
+    """Refuses the name of a wave that exists, and one that cannot stand in addresses."""
+    wave = _find_wave(wave_slug)
+    if wave and wave.state is not WaveState.PLANNED:
+        raise Refused(
+            "wave-in-use",
+            f"{wave_slug} is {wave.state} already; history goes into a wave of its own.",
+        )
+    if wave:
+        raise Refused(
+            "wave-yet-to-be-asked",
+            f"{wave_slug} is planned and will be asked. Give the history another wave name, with"
+            " its survey and its days.",
+        )
+    if not _WAVE_SLUG.fullmatch(wave_slug) or wave_slug == "latest":
+        raise Refused(
+            "wave-name-unfit",
+            f"{wave_slug[:60]!r} cannot name a wave. Use letters, digits, - and _, for example"
+            " it-support-2026-q1.",
+        )
+
+
+def _check_numbers(history: History) -> None:
+    """Refuses a file of which nothing could be shown: too few invited, or too few responses."""
     invited, answered = sum(history.invited.values()), len(history.responses)
     if invited < MINIMUM_INVITED:
         raise Refused(
@@ -57,66 +144,8 @@ def check_import(
         )
 
 
-def import_history(
-    name: str,
-    history: History,
-    *,
-    survey: str | None,
-    opened: date | None,
-    closed: date | None,
-    actor: str,
-) -> Findings:
-    """Stores a past wave: shuffled, merged and hidden like one of our own, marked as imported everywhere."""
-    with transaction() as session:
-        check_import(name, history, survey=survey, opened=opened, closed=closed)
-        assert survey and opened and closed  # noqa: PT018 - or it was refused just now
-        groups = history.partition
-        item = waves.freeze_import(
-            waves.plan_past_wave(survey, name, opened, closed),
-            freeze_questionnaire(history.questionnaire),
-            groups,
-        )
-        name_of = {member: group.name for group in groups for member in group.members}
-        opened_ballots = OpenedBallots(
-            len(history.responses), tuple((name_of[g], a) for g, a in history.responses)
-        )
-        tally = store_counted(item, history.questionnaire, opened_ballots)
-        session.add(ImportRow(wave_id=item.id, digest=history.digest))
-        found = freeze_findings(item, tally)
-        record(
-            "history imported",
-            {"wave": item.slug, "responses": tally.answered, "digest": found.digest},
-            actor,
-        )
-    return found
-
-
-def base_questionnaire(name: str, survey: str | None) -> Questionnaire:
-    """The questionnaire that the columns are matched with: that of the survey named, or of the wave that exists."""
-    if survey:
-        return find_questionnaire(waves.find_survey(survey).questionnaire)
-    known = [item for item in waves.list_waves() if item.slug == name]
-    return find_questionnaire(
-        waves.find_survey(known[0].survey).questionnaire if known else "quarterly_8"
-    )
-
-
-def _check_name(name: str) -> None:
-    known = [item for item in waves.list_waves() if item.slug == name]
-    if known and known[0].state is not WaveState.PLANNED:
-        raise Refused(
-            "wave-in-use",
-            f"{name} is {known[0].state} already; history goes into a wave of its own.",
-        )
-    if known:
-        raise Refused(
-            "wave-yet-to-be-asked",
-            f"{name} is planned and will be asked. Give the history another wave name, with its"
-            " survey and its days.",
-        )
-    if not _NAME.fullmatch(name) or name == "latest":
-        raise Refused(
-            "wave-name-unfit",
-            f"{name[:60]!r} cannot name a wave. Use letters, digits, - and _, for example"
-            " it-support-2026-q1.",
-        )
+def _as_opened_ballots(history: History) -> OpenedBallots:
+    """The responses, each with the name of the reporting group that its group belongs to."""
+    name_of = {member: group.name for group in history.partition for member in group.members}
+    responses = tuple((name_of[group], answers) for group, answers in history.responses)
+    return OpenedBallots(len(responses), responses)

@@ -220,5 +220,5 @@ def _tally_of_pool(pool: Wave, questionnaire: Questionnaire, comments: int = 0) 
 def _third(wave: Wave) -> Third:
     answered = find_findings(wave.slug).document["answered"] if wave.is_published else None
     return Third(
-        wave.slug, wave.period, wave.opens.date(), wave.invited, answered, wave.void_reason
+        wave.slug, wave.period, wave.opens.date(), wave.invited, answered, wave.void_words
     )

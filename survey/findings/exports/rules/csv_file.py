@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from survey.findings.rules import Findings
@@ -39,78 +39,101 @@ COLUMNS = (
     "status",
     "words",
 )
-_DIFFERENCE = {
+# The columns of a comparison, by the keys that hold them in the document.
+_DIFFERENCE_COLUMNS = {
     "difference": "estimate",
     "difference_low": "low",
     "difference_high": "high",
     "p_value": "p_value",
     "q_value": "q_value",
 }
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(found: Findings) -> str:
-    """One line per published figure; text is safe against spreadsheet formulas, hidden cells hold words and no number.
+def as_csv(findings: Findings) -> str:
+    """The findings document as CSV, one line per published figure.
 
     First the measures, then lost time, then the year as one wave, marked by its number of waves.
+    Text is safe against spreadsheet formulas; hidden cells hold words and no number.
     """
+    document = findings.document
+    revisions = {question["id"]: question["revision"] for question in document["questions"]}
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    document: Mapping[str, Any] = found.document
-    revision = {question["id"]: question["revision"] for question in document["questions"]}
-    for measure in [
-        *document["measures"],
-        *_lost_time(document["lost_time"]),
-        *_year(document["year"]),
-    ]:
-        facts = (
-            {"waves": 1}
-            | measure
-            | {
-                "wave": found.wave.slug,
-                "revision": revision[measure["question"]],
-                "invited": document["invited"],
-            }
-        )
+    for measure in _all_measures(document):
+        values = {
+            "waves": 1,
+            **measure,
+            "wave": findings.wave.slug,
+            "revision": revisions[measure["question"]],
+            "invited": document["invited"],
+        }
         if not measure["shown"]:
-            facts = {key: value for key, value in facts.items() if key not in {"invited", "waves"}}
-        for kind in ("process", "comparison"):
-            facts |= {
-                f"{kind}_{end}": measure[kind][end] for end in ("low", "high") if kind in measure
-            }
-        writer.writerow([_cell((facts | _difference(measure)).get(column)) for column in COLUMNS])
+            del values["invited"], values["waves"]
+        values |= _ranges(measure) | _difference(measure)
+        writer.writerow([_cell(values.get(column)) for column in COLUMNS])
     return out.getvalue()
 
 
-def _difference(measure: dict[str, Any]) -> dict[str, Any]:
-    """What a figure was compared with, and what came of it."""
-    kind = next(
-        (kind for kind in ("change", "against_rest") if measure.get(kind, {}).get("shown")), None
-    )
-    if kind is None:
+def _all_measures(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from document["measures"]
+    yield from _lost_time(document["lost_time"])
+    yield from _year(document["year"])
+
+
+def _lost_time(lost_time: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    if not lost_time:
+        return
+    for statistic in ("share_over_2h", "hours_per_week"):
+        yield {
+            "question": lost_time["question"],
+            "group": None,
+            "statistic": statistic,
+            **lost_time[statistic],
+        }
+
+
+def _year(year: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    if not year:
+        return
+    for measure in year["measures"]:
+        yield {"group": None, **measure}
+
+
+def _ranges(measure: Mapping[str, Any]) -> dict[str, Any]:
+    """The ends of the process and the comparison range, where the measure has them."""
+    ends = {}
+    for name in ("process", "comparison"):
+        if name in measure:
+            ends[f"{name}_low"] = measure[name]["low"]
+            ends[f"{name}_high"] = measure[name]["high"]
+    return ends
+
+
+def _difference(measure: Mapping[str, Any]) -> dict[str, Any]:
+    """What a figure was compared with, and what came of it.
+
+    That is an earlier wave for the company and the rest for a group; empty where it was not shown.
+    """
+    for name in ("change", "against_rest"):
+        difference = measure.get(name, {})
+        if difference.get("shown"):
+            break
+    else:
         return {}
-    found = measure[kind]
-    with_what = "rest" if kind == "against_rest" else found.get("since", "year before")
-    numbers = {column: found[name] for column, name in _DIFFERENCE.items()}
-    return {"compared_with": with_what, "difference_verdict": found["verdict"], **numbers}
-
-
-def _lost_time(block: dict[str, Any] | None) -> list[dict[str, Any]]:
-    if not block:
-        return []
-    head = {"question": block["question"], "group": None}
-    return [
-        head | {"statistic": name} | block[name] for name in ("share_over_2h", "hours_per_week")
-    ]
-
-
-def _year(block: dict[str, Any] | None) -> list[dict[str, Any]]:
-    return [{"group": None} | measure for measure in block["measures"]] if block else []
+    is_with_rest = name == "against_rest"
+    return {
+        "compared_with": "rest" if is_with_rest else difference.get("since", "year before"),
+        "difference_verdict": difference["verdict"],
+        **{column: difference[key] for column, key in _DIFFERENCE_COLUMNS.items()},
+    }
 
 
 def _cell(value: object) -> object:
+    """A value as it is written: nothing for None, and no text that a spreadsheet would compute."""
     if value is None:
         return ""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
     return value

@@ -1,77 +1,49 @@
-"""One measure over the waves of a survey, with its comparison ranges, and the places where its line must break."""
+"""One measure over the waves of a survey, and the places where its line must break."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from survey.charts.drawings import Range, TrendPoint
-from survey.findings.words.rules import wording
-from survey.findings.words.rules.view_model import Document, TrendView
+from survey.findings.words.rules import printing
+from survey.findings.words.rules.view_model import Document, TrendRow, TrendView
+from survey.questionnaires.rules import QuestionId
 from survey.waves.rules.waves import named_period
 
 SHARES = {"top2", "share", "share_over_two_hours"}
 MISSING_WAVE = 1.5  # times the usual distance between two waves
 
+# What makes two waves' answers to a question comparable: its revision (wording) and its codes.
 _Form = tuple[int, tuple[int, ...]]
 
 
-def trend_view(documents: Sequence[Document], question: str) -> TrendView | None:
-    """One measure over the waves, oldest first; another wording or scale, or a missing wave, starts a new line. None below two scores.
+def trend_view(documents: Sequence[Document], question: QuestionId) -> TrendView | None:
+    """One measure over the waves with its comparison ranges, oldest first; None below two scores.
 
-    The thirds of a quarter stand beside the line, which joins the quarters.
+    Another wording or scale, or a missing wave, starts a new line. The thirds of a quarter stand
+    beside the line, which joins the quarters. `documents` are those of the waves, oldest first.
     """
-    days = [
-        date.fromisoformat(document["wave"]["opened"])
-        for document in documents
-        if not is_document_of_third(document)
-    ]
-    distances = [0, *((later - sooner).days for sooner, later in pairwise(days))]
-    usual, between = median(distances[1:]) if distances[1:] else 0, iter(distances)
+    breaks = list(_breaks(documents, question))
     points, rows = [], []
-    before: _Form | None = None
-    reformed = False
-    for document in documents:
-        form = _form(document, question)
-        change = "" if is_document_of_third(document) else _change_of_form(before, form)
-        missing = not is_document_of_third(document) and next(between) > MISSING_WAVE * usual
-        point, row = _point(document, question, change, missing=missing)
+    for document, (change_of_form, is_after_gap) in zip(documents, breaks, strict=True):
+        starts_line = bool(change_of_form) or is_after_gap
+        point = _point(document, question, starts_line=starts_line)
         points.append(point)
-        rows.append(row)
-        before, reformed = (
-            before if is_document_of_third(document) else form or before,
-            reformed or bool(change),
-        )
+        rows.append(_row(document, question, point, change_of_form))
     if sum(point.score is not None for point in points) < 2:
         return None
-    newest = next(m for m in documents[-1]["measures"] if is_company_share(m, question))
-    target, name = (
-        newest.get("target"),
-        next(q["name"] for q in documents[-1]["questions"] if q["id"] == question),
-    )
-    notes = ["The line is broken where the wording or the scale changed."] if reformed else []
-    notes += (
-        ["Hollow points: imported from another tool."]
-        if any(point.imported for point in points)
-        else []
-    )
-    notes += (
-        ["Small points: one third of the people each, without a verdict."]
-        if any(point.part for point in points)
-        else []
-    )
+    newest = documents[-1]
+    measure = next(m for m in newest["measures"] if _is_company_share(m, question))
+    target = measure.get("target")
+    has_changed_form = any(change_of_form for change_of_form, _ in breaks)
     return TrendView(
-        name, tuple(points), tuple(rows), None if target is None else 100 * target, tuple(notes)
-    )
-
-
-def is_company_share(measure: Mapping[str, Any], question: str) -> bool:
-    """Whether this is the company's share of this question."""
-    return bool(
-        measure["question"] == question
-        and measure["group"] is None
-        and measure["statistic"] in SHARES
+        name=next(q["name"] for q in newest["questions"] if q["id"] == question),
+        points=tuple(points),
+        rows=tuple(rows),
+        target=None if target is None else 100 * target,
+        notes=_notes(points, has_changed_form=has_changed_form),
     )
 
 
@@ -80,7 +52,100 @@ def is_document_of_third(document: Mapping[str, Any]) -> bool:
     return document["wave"].get("third") is not None
 
 
-def comparison_range(measure: Mapping[str, Any] | None) -> Range | None:
+def _breaks(documents: Sequence[Document], question: QuestionId) -> Iterator[tuple[str, bool]]:
+    """For each wave, how the question has changed since, and whether a wave is missing before it.
+
+    A third breaks nothing, for no line joins it.
+    """
+    longest_distance = MISSING_WAVE * _usual_distance(documents)
+    previous_form: _Form | None = None
+    previous_day: date | None = None
+    for document in documents:
+        if is_document_of_third(document):
+            yield "", False
+            continue
+        form, day = _form(document, question), _opening_day(document)
+        distance = (day - previous_day).days if previous_day else 0
+        yield _change_of_form(previous_form, form), distance > longest_distance
+        previous_form, previous_day = form or previous_form, day
+
+
+def _usual_distance(documents: Sequence[Document]) -> float:
+    """The median number of days between two waves, thirds left out; 0 for a single wave."""
+    days = [_opening_day(document) for document in documents if not is_document_of_third(document)]
+    distances = [(later - sooner).days for sooner, later in pairwise(days)]
+    return median(distances) if distances else 0
+
+
+def _opening_day(document: Document) -> date:
+    return date.fromisoformat(document["wave"]["opened"])
+
+
+def _form(document: Document, question_id: QuestionId) -> _Form | None:
+    """The question's wording and scale in this wave, or None where it was not asked."""
+    for question in document["questions"]:
+        if question["id"] == question_id:
+            return question["revision"], tuple(question["codes"])
+    return None
+
+
+def _change_of_form(before: _Form | None, after: _Form | None) -> str:
+    if not before or not after or before == after:
+        return ""
+    has_same_scale = before[1] == after[1]
+    return "another wording" if has_same_scale else "another scale"
+
+
+def _point(document: Document, question: QuestionId, *, starts_line: bool) -> TrendPoint:
+    """The wave as it is drawn; a quarter stands at its closing, so that it follows its thirds."""
+    wave = document["wave"]
+    is_quarter = "thirds" in document
+    day = date.fromisoformat(wave["closed"] if is_quarter else wave["opened"])
+    return TrendPoint(
+        label=named_period(wave["period"], day) if is_quarter else f"{day:%b %y}",
+        at=day.toordinal(),
+        score=_comparison_range(_company_share(document, question)),
+        is_imported=wave["imported"],
+        starts_line=starts_line,
+        is_partial=is_document_of_third(document),
+    )
+
+
+def _row(
+    document: Document, question: QuestionId, point: TrendPoint, change_of_form: str
+) -> TrendRow:
+    """The wave as the table beside the drawing shows it."""
+    imported = "imported" if point.is_imported else ""
+    third = "one third" if point.is_partial else ""
+    remarks = [remark for remark in (imported, third, change_of_form) if remark]
+    name = f"{point.label} ({', '.join(remarks)})" if remarks else point.label
+    measure = _company_share(document, question)
+    if not measure:
+        return name, "Not asked", "", ""
+    if not point.score:
+        return name, measure["words"], "", ""
+    return (
+        name,
+        f"{printing.rounded_number(point.score.estimate)}%",
+        printing.range_in_words(point.score.low, point.score.high),
+        str(measure["answers"]),
+    )
+
+
+def _company_share(document: Document, question: QuestionId) -> Mapping[str, Any] | None:
+    return next((m for m in document["measures"] if _is_company_share(m, question)), None)
+
+
+def _is_company_share(measure: Mapping[str, Any], question: QuestionId) -> bool:
+    """Whether this is the company's share of this question."""
+    return bool(
+        measure["question"] == question
+        and measure["group"] is None
+        and measure["statistic"] in SHARES
+    )
+
+
+def _comparison_range(measure: Mapping[str, Any] | None) -> Range | None:
     """The score with its comparison range on 0 to 100; None where it may not be shown."""
     if not measure or not measure["shown"]:
         return None
@@ -88,46 +153,13 @@ def comparison_range(measure: Mapping[str, Any] | None) -> Range | None:
     return Range(100 * measure["estimate"], 100 * comparison["low"], 100 * comparison["high"])
 
 
-def _form(document: Document, question: str) -> _Form | None:
-    """What makes two waves' answers to a question comparable: its wording and its scale."""
-    asked = next((q for q in document["questions"] if q["id"] == question), None)
-    return (asked["revision"], tuple(asked["codes"])) if asked else None
-
-
-def _change_of_form(before: _Form | None, now: _Form | None) -> str:
-    if not before or not now or before == now:
-        return ""
-    return "another wording" if before[1] == now[1] else "another scale"
-
-
-def _point(
-    document: Document, question: str, change: str, *, missing: bool
-) -> tuple[TrendPoint, tuple[str, str, str, str]]:
-    found = next((m for m in document["measures"] if is_company_share(m, question)), None)
-    imported, part, is_quarter = (
-        document["wave"]["imported"],
-        is_document_of_third(document),
-        "thirds" in document,
-    )
-    day = date.fromisoformat(
-        document["wave"]["closed" if is_quarter else "opened"]
-    )  # a quarter follows its thirds
-    label = named_period(document["wave"]["period"], day) if is_quarter else f"{day:%b %y}"
-    marks = [
-        mark
-        for mark in ("imported" if imported else "", "one third" if part else "", change)
-        if mark
-    ]
-    score = comparison_range(found)
-    named = f"{label} ({', '.join(marks)})" if marks else label
-    if not found or not score:
-        return TrendPoint(label, day.toordinal(), None, imported, bool(change or missing), part), (
-            named, found["words"] if found else "Not asked", "", "",
-        )  # fmt: skip
-    row = (
-        named,
-        f"{wording.rounded_number(score.estimate)}%",
-        wording.range_in_words(score.low, score.high),
-        str(found["answers"]),
-    )
-    return TrendPoint(label, day.toordinal(), score, imported, bool(change or missing), part), row
+def _notes(points: Sequence[TrendPoint], *, has_changed_form: bool) -> tuple[str, ...]:
+    """What must be said beside the drawing, so that nobody misreads it."""
+    notes = []
+    if has_changed_form:
+        notes.append("The line is broken where the wording or the scale changed.")
+    if any(point.is_imported for point in points):
+        notes.append("Hollow points: imported from another tool.")
+    if any(point.is_partial for point in points):
+        notes.append("Small points: one third of the people each, without a verdict.")
+    return tuple(notes)

@@ -1,19 +1,26 @@
-"""What a page and a mail show of a findings document, as values: words and drawings' numbers, in order."""
+"""What a page and a mail show of a findings document: words and numbers of drawings, in order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from survey.charts.drawings import Range, TrendPoint
+from survey.questionnaires.rules import QuestionId
 
 Document = Mapping[str, Any]
+TrendRow = tuple[str, str, str, str]  # wave, score, comparison range, answers
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureView:
-    """One company-level measure in a table; `score` holds words where nothing may be shown."""
+    """One company-level measure in a table.
 
-    question: str
+    `score` holds words where nothing may be shown. `range` is empty then, `chart` and `answers` are
+    None. `look` is the class by which pages and mails colour the verdict: meets, misses or open.
+    `silence` says how many of those who did not answer would have to be satisfied.
+    """
+
+    question: QuestionId
     name: str
     score: str
     range: str
@@ -34,16 +41,19 @@ class MeasureView:
     @property
     def judged(self) -> str:
         """The verdict with its target: `Misses target of 60%`."""
-        return (
-            f"{self.verdict} {'at' if self.look == 'open' else 'of'} {self.target}"
-            if self.verdict
-            else ""
-        )
+        if not self.verdict:
+            return ""
+        preposition = "at" if self.look == "open" else "of"
+        return f"{self.verdict} {preposition} {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """A measure against the last comparable wave, which is named; `score` is empty where it may not be compared."""
+    """A measure against the last comparable wave, which `since` names.
+
+    `score` is empty where the measure may not be compared, and `words` say why. `detectable` is the
+    sentence about how large a change would have shown; it is empty where the change is clear.
+    """
 
     name: str
     since: str
@@ -61,7 +71,10 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True)
 class LostTimeView:
-    """The share who lost over two hours, and the lowest and highest mean that the brackets allow."""
+    """The share who lost over two hours, and the mean hours.
+
+    `hours` is the range from the lowest to the highest mean that the question's brackets allow.
+    """
 
     score: str
     range: str
@@ -72,7 +85,10 @@ class LostTimeView:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two strengths and two problems, with what must be said where none meets or none misses."""
+    """Two strengths and two problems.
+
+    `of_strengths` and `of_problems` hold what must be said where none meets or none misses.
+    """
 
     strengths: tuple[MeasureView, ...]
     problems: tuple[MeasureView, ...]
@@ -82,7 +98,10 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class DistributionView:
-    """The answers to one question: counts per labelled point, or the words that stand for them."""
+    """The answers to one question: counts per labelled point, or the words that stand for them.
+
+    `diverges` where the question has five ordered steps, which are drawn left and right of a line.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -93,7 +112,9 @@ class DistributionView:
     @property
     def sides(self) -> tuple[int, int, int]:
         """Negative, middle and positive answers of five."""
-        return self.counts[0] + self.counts[1], self.counts[2], self.counts[3] + self.counts[4]
+        negative = self.counts[0] + self.counts[1]
+        positive = self.counts[3] + self.counts[4]
+        return negative, self.counts[2], positive
 
     @property
     def bars(self) -> tuple[tuple[str, int, float], ...]:
@@ -107,7 +128,10 @@ class DistributionView:
 
 @dataclass(frozen=True, slots=True)
 class GroupCell:
-    """One group on one measure; `answers` is None and `score` holds words where the cell is hidden."""
+    """One group on one measure; `answers` is None and `score` holds words where it is hidden.
+
+    `look` is "higher" or "lower" where the group clearly differs from the rest, else empty.
+    """
 
     score: str
     range: str
@@ -126,18 +150,21 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class TrendView:
-    """One measure over waves: its drawing, and the table beside it as (wave, score, comparison range, answers)."""
+    """One measure over waves: its drawing, and the table beside it."""
 
     name: str
     points: tuple[TrendPoint, ...]
-    rows: tuple[tuple[str, str, str, str], ...]
+    rows: tuple[TrendRow, ...]
     target: float | None
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class YearView:
-    """The waves of a year as one: each measure's score with its comparison range, and against the year before."""
+    """The waves of a year, counted as one; `waves` is how many they are.
+
+    Each measure has its score with its comparison range, and is compared with the year before.
+    """
 
     waves: int
     measures: tuple[MeasureView, ...]
@@ -145,7 +172,11 @@ class YearView:
 
 @dataclass(frozen=True, slots=True)
 class DriversView:
-    """Which questions go together with the overall one: in order, or as a group that holds the first; else the words for neither."""
+    """Which questions go together with the overall one.
+
+    They are in order where they are `ranked`, else a group that holds the first. Where neither can
+    be told, `words` say why.
+    """
 
     words: str
     ranked: bool
@@ -154,7 +185,15 @@ class DriversView:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """Everything that a page or a mail needs, in order."""
+    """Everything that a page or a mail shows of a document, in order.
+
+    `outcome` is the headline in the few words of a subject line; `changed` is its second sentence.
+    `whom` is what every sentence about a score must add where fewer than half answered; `made_of`
+    says how a quarter's result came about. `reach` are the largest shares left, right and in the
+    middle, on which all distributions are drawn. `trends` are the other questions whose trend can
+    be looked at (id and name), `themes` are words with the number of comments that hold them.
+    `is_first` where there is no earlier wave to compare with.
+    """
 
     document: Document
     period: str
@@ -177,7 +216,7 @@ class Presentation:
     groups: tuple[GroupRow, ...]
     merged: tuple[str, ...]
     trend: TrendView | None
-    trends: tuple[tuple[str, str], ...]
+    trends: tuple[tuple[QuestionId, str], ...]
     year: YearView | None
     drivers: DriversView | None
     themes: tuple[tuple[str, int], ...]

@@ -1,15 +1,16 @@
-"""The worked example of the page that explains the counting: computed by the methods that it explains."""
+"""The worked example of the page that explains the counting, computed by the methods themselves."""
 
 from dataclasses import dataclass
 
 from survey import statistics as st
 from survey.charts.drawings import Range
-from survey.findings.words.rules import wording
-from survey.statistics.measured import list_measured_promises
+from survey.findings.words.rules import printing, wording
+from survey.statistics.measured import MeasuredPromise, list_measured_promises
 from survey.statistics.planning import detectable_change
 from survey.statistics.verdicts import verdict
 from survey.waves.rules.waves import CONFIDENCE
 
+# Name, invited, answered, satisfied.
 GROUPS = (
     ("Sales", 14, 10, 7),
     ("Service", 15, 12, 9),
@@ -17,12 +18,16 @@ GROUPS = (
     ("Finance and Legal", 14, 9, 6),
 )
 TARGET = 0.7
-USUAL_WAVE = 40
+USUAL_WAVE = 40  # answers
 
 
 @dataclass(frozen=True, slots=True)
 class WorkedExample:
-    """58 people in four groups, of whom 42 answer; everything as the page prints it."""
+    """58 people in four groups, of whom 42 answer; everything as the page prints it.
+
+    A row is a group's name, invited, answered, satisfied and share. `comparison` is the comparison
+    range, and `detectable` the points by which a usual wave would have to differ for it to show.
+    """
 
     rows: tuple[tuple[str, int, int, int, str], ...]
     invited: int
@@ -50,31 +55,40 @@ def worked_example() -> WorkedExample:
     ]
     level = st.stratified_interval(strata, (0, 1), CONFIDENCE)
     process = st.stratified_process_interval(strata, (0, 1), CONFIDENCE)
+    score, low, high = 100 * level.estimate, 100 * level.low, 100 * level.high
     return WorkedExample(
-        rows=tuple(
-            (name, n, a, x, f"{wording.rounded_number(100 * x / a)}%") for name, n, a, x in GROUPS
-        ),
+        rows=tuple(_row(*group) for group in GROUPS),
         invited=sum(invited for _, invited, _, _ in GROUPS),
         answered=sum(answered for _, _, answered, _ in GROUPS),
-        score=f"{wording.rounded_number(100 * level.estimate)}%",
-        range=wording.range_in_words(100 * level.low, 100 * level.high),
-        comparison=wording.range_in_words(100 * process.low, 100 * process.high),
-        target=wording.percent(TARGET),
+        score=f"{printing.rounded_number(score)}%",
+        range=printing.range_in_words(low, high),
+        comparison=printing.range_in_words(100 * process.low, 100 * process.high),
+        target=printing.percent(TARGET),
         verdict=wording.VERDICTS[verdict(level, TARGET).value].lower(),
-        weighs_as=wording.rounded_number(st.effective_answers(strata), 1),
-        chart=Range(100 * level.estimate, 100 * level.low, 100 * level.high, 100 * TARGET),
-        detectable=wording.rounded_number(100 * detectable_change(USUAL_WAVE)),
+        weighs_as=printing.rounded_number(st.effective_answers(strata), 1),
+        chart=Range(score, low, high, 100 * TARGET),
+        detectable=printing.rounded_number(100 * detectable_change(USUAL_WAVE)),
     )
 
 
 def measured_promises() -> tuple[tuple[str, str, str, str], ...]:
-    """Each check as a row: what was measured, what it must be, the worst situation and the average of all."""
-    return tuple(
-        (
-            check.what,
-            f"{'at least' if check.at_least else 'at most'} {wording.percent(check.bound)}",
-            f"{wording.rounded_number(100 * check.worst, 1)}%",
-            f"{wording.rounded_number(100 * check.mean, 1)}%",
-        )
-        for check in list_measured_promises()
+    """How often the methods were right, a row for each check, as the page prints it.
+
+    A row is what was measured, what it must be, the worst situation and the average of all.
+    """
+    return tuple(_promise(check) for check in list_measured_promises())
+
+
+def _row(name: str, invited: int, answered: int, satisfied: int) -> tuple[str, int, int, int, str]:
+    share = printing.rounded_number(100 * satisfied / answered)
+    return name, invited, answered, satisfied, f"{share}%"
+
+
+def _promise(check: MeasuredPromise) -> tuple[str, str, str, str]:
+    side = "at least" if check.at_least else "at most"
+    return (
+        check.what,
+        f"{side} {printing.percent(check.bound)}",
+        f"{printing.rounded_number(100 * check.worst, 1)}%",
+        f"{printing.rounded_number(100 * check.mean, 1)}%",
     )

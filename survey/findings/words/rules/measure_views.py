@@ -1,0 +1,117 @@
+"""Single measures of the findings document as pages and mails show them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from survey.charts.drawings import Range
+from survey.findings.words.rules import printing, wording
+from survey.findings.words.rules.printing import Measure
+from survey.findings.words.rules.view_model import ChangeView, MeasureView
+from survey.questionnaires.rules import QuestionId
+
+Question = Mapping[str, Any]  # a question of the document
+Questions = Mapping[QuestionId, Question]
+
+
+def measure_views(measures: Sequence[Measure], questions: Questions) -> tuple[MeasureView, ...]:
+    """These measures as they are shown, in the same order; `questions` are the document's by id."""
+    return tuple(measure_view(measure, questions) for measure in measures)
+
+
+def measure_view(measure: Measure, questions: Questions) -> MeasureView:
+    """One measure as it is shown, with its change where it was compared with an earlier wave."""
+    question = questions[measure["question"]]
+    verdict, target = measure.get("verdict", ""), measure.get("target")
+    low, high = _scale(measure["statistic"], question)
+    return MeasureView(
+        question=measure["question"],
+        name=question["name"],
+        score=printing.score_in_words(measure),
+        range=printing.score_range(measure),
+        answers=measure.get("answers"),
+        chart=_range_on_chart(measure, low, high) if measure["shown"] else None,
+        scale=f"{printing.rounded_number(low)} to {printing.rounded_number(high)}",
+        target=printing.percent(target) if target is not None else "",
+        verdict=wording.VERDICTS.get(verdict, ""),
+        look=wording.LOOKS.get(verdict, ""),
+        silence=_silence(measure),
+        change=change_view(measure, questions),
+    )
+
+
+def _scale(statistic: str, question: Question) -> tuple[float, float]:
+    """The ends of a statistic's whole scale, in its own unit."""
+    if statistic == "mean":
+        return question["codes"][0], question["codes"][-1]
+    if statistic == "nps":
+        return -100, 100
+    return 0, 1
+
+
+def _range_on_chart(measure: Measure, lowest: float, highest: float) -> Range:
+    """The measure on 0 to 100, where `lowest` to `highest` is the whole scale in its own unit."""
+
+    def place(value: float) -> float:
+        return min(100.0, max(0.0, 100 * (value - lowest) / (highest - lowest)))
+
+    target = measure.get("target")
+    return Range(
+        place(measure["estimate"]),
+        place(measure["low"]),
+        place(measure["high"]),
+        None if target is None else place(target),
+    )
+
+
+def _silence(measure: Measure) -> str:
+    """How many silent people would have to be satisfied; empty where there is nothing to meet."""
+    has_target = measure.get("target") is not None
+    has_break_even = measure["shown"] and "break_even" in measure
+    return wording.silence(measure) if has_target and has_break_even else ""
+
+
+def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
+    """The measure against an earlier wave; None where it was not compared."""
+    change = measure.get("change")
+    if not change:
+        return None
+    name = questions[measure["question"]]["name"]
+    since = _compared_with(change)
+    if not change["shown"]:
+        return ChangeView(
+            name=name,
+            since=since,
+            score="",
+            range="",
+            words=change["words"],
+            look="open",
+            detectable="",
+        )
+    factor, _, _ = printing.unit(measure["statistic"])
+    is_clear = is_clear_difference(change)
+    words, look = "No clear change", "open"
+    if is_clear:
+        is_up = change["estimate"] > 0
+        words, look = ("Clearly up", "higher") if is_up else ("Clearly down", "lower")
+    return ChangeView(
+        name=name,
+        since=since,
+        score=printing.signed_number(change["estimate"] * factor),
+        range=printing.signed_range_in_words(change["low"] * factor, change["high"] * factor),
+        words=words,
+        look=look,
+        detectable="" if is_clear else wording.why_unclear(change, factor),
+    )
+
+
+def _compared_with(change: Measure) -> str:
+    """The earlier wave as a sentence names it after "since"."""
+    since = "the year before"
+    if "opened" in change:
+        since = wording.named_wave(change["opened"], change.get("quarter"))
+    return f"{since} (imported)" if change.get("imported") else since
+
+
+def is_clear_difference(difference: Measure) -> bool:
+    """Whether a comparison is shown and has a direction."""
+    return bool(difference["shown"] and difference["direction"] != "unclear")

@@ -1,0 +1,167 @@
+"""How scores, ranges, differences and shares are printed.
+
+They are rounded in this one place, so that no text claims more than a range allows.
+"""
+
+import math
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+EVERYONE = "everyone answered"
+TINY = 1e-7  # of a point: what two ways of computing one number may differ by
+_FINEST = 8  # decimals that are tried before a range is printed as it is
+_MINUS = "\u2212"
+
+Measure = Mapping[str, Any]
+
+
+def rounded_number(value: float, digits: int = 0) -> str:
+    """A number with so many decimals, halves rounded up, and a true minus.
+
+    >>> rounded_number(60.5), rounded_number(-9.04, 1)
+    ('61', '\u22129.0')
+    """
+    step = Decimal(1).scaleb(-digits)
+    rounded = Decimal(repr(round(value, 9))).quantize(step, ROUND_HALF_UP)
+    if not rounded:
+        return f"{abs(rounded):f}"
+    return f"{rounded:f}".replace("-", _MINUS)
+
+
+def signed_number(value: float, digits: int = 0) -> str:
+    """A difference with its sign, whichever it is; nought has none.
+
+    >>> signed_number(12.2), signed_number(-9), signed_number(0.2)
+    ('+12', '\u22129', '0')
+    """
+    number = rounded_number(value, digits)
+    is_nought = not any(digit in number for digit in "123456789")
+    if is_nought or number.startswith(_MINUS):
+        return number
+    return f"+{number}"
+
+
+def percent(share: float) -> str:
+    """A share that somebody set, such as a target, as exactly as it was set.
+
+    >>> percent(0.7), percent(0.725)
+    ('70%', '72.5%')
+    """
+    return f"{round(100 * share, 6):g}%"
+
+
+def range_in_words(low: float, high: float, target: float | None = None, digits: int = 0) -> str:
+    """A range, its low end rounded down and its high end up.
+
+    It is printed finer where rounding would contradict the verdict on the target.
+
+    >>> range_in_words(27.2, 48.3), range_in_words(35.53, 64.47, 65)
+    ('27 to 49', '35.5 to 64.5')
+    """
+    low, high, digits = _printed_ends(low, high, target, digits)
+    return f"{rounded_number(low, digits)} to {rounded_number(high, digits)}"
+
+
+def signed_range_in_words(low: float, high: float) -> str:
+    """The range of a difference; finer where rounding would hide that it leaves out zero.
+
+    >>> signed_range_in_words(-8.9, 32.8), signed_range_in_words(0.4, 21)
+    ('\u22129 to +33', '+0.4 to +21.0')
+    """
+    for digits in range(_FINEST):
+        printed_low, printed_high = _rounded_outward(low, high, digits)
+        keeps_low_side = (printed_low > 0) == (low > TINY)
+        keeps_high_side = (printed_high < 0) == (high < -TINY)
+        if keeps_low_side and keeps_high_side:
+            break
+    return f"{signed_number(printed_low, digits)} to {signed_number(printed_high, digits)}"
+
+
+def unit(statistic: str) -> tuple[float, int, str]:
+    """How a statistic is printed: by which factor, with how many decimals, before which sign.
+
+    >>> unit("top2"), unit("mean"), unit("nps")
+    ((100.0, 0, '%'), (1.0, 1, ''), (1.0, 0, ''))
+    """
+    if statistic == "mean":
+        return 1.0, 1, ""
+    if statistic == "nps":
+        return 1.0, 0, ""
+    return 100.0, 0, "%"
+
+
+def score_in_words(measure: Measure) -> str:
+    """The score alone, or the words that stand for it; finer only where it would leave its range.
+
+    >>> top2 = {"shown": True, "statistic": "top2"}
+    >>> score_in_words(top2 | {"estimate": 0.605, "low": 0.5, "high": 0.7})
+    '61%'
+    """
+    if not measure["shown"]:
+        return str(measure["words"])
+    factor, digits, sign = unit(measure["statistic"])
+    low, high, finer_digits = _printed_ends(
+        measure["low"] * factor,
+        measure["high"] * factor,
+        _printed_target(measure),
+        digits,
+    )
+    estimate = measure["estimate"] * factor
+    score = rounded_number(estimate, digits)
+    if not low <= float(score.replace(_MINUS, "-")) <= high:
+        score = rounded_number(estimate, finer_digits)
+    return score + sign
+
+
+def score_range(measure: Measure) -> str:
+    """The range alone: `27 to 49`.
+
+    Where everyone answered it says so; where the score is not shown it is empty.
+    """
+    if not measure["shown"]:
+        return ""
+    if measure["method"] == EVERYONE:
+        return EVERYONE
+    factor, digits, _ = unit(measure["statistic"])
+    low, high = measure["low"] * factor, measure["high"] * factor
+    return range_in_words(low, high, _printed_target(measure), digits)
+
+
+def score_with_range(measure: Measure) -> str:
+    """Score and range: `37% (27 to 49)`; without the range where there is none."""
+    score, printed_range = score_in_words(measure), score_range(measure)
+    return f"{score} ({printed_range})" if printed_range else score
+
+
+def _printed_target(measure: Measure) -> float | None:
+    """The target in the unit of the printed range."""
+    target = measure.get("target")
+    if target is None:
+        return None
+    factor, _, _ = unit(measure["statistic"])
+    return float(target * factor)
+
+
+def _printed_ends(
+    low: float, high: float, target: float | None, digits: int
+) -> tuple[float, float, int]:
+    """The ends rounded outward, and with how many decimals.
+
+    There are at least `digits`, and as many as keep both ends on their side of the target.
+    """
+    for finer_digits in range(digits, digits + _FINEST):
+        printed_low, printed_high = _rounded_outward(low, high, finer_digits)
+        if target is None:
+            return printed_low, printed_high, finer_digits
+        hides_miss = high < target - TINY < printed_high
+        hides_meeting = printed_low < target - TINY <= low
+        if not hides_miss and not hides_meeting:
+            return printed_low, printed_high, finer_digits
+    return low, high, digits + _FINEST
+
+
+def _rounded_outward(low: float, high: float, digits: int) -> tuple[float, float]:
+    """Low rounded down and high rounded up, apart from what is only an error of computation."""
+    scale = 10.0**digits
+    return math.floor(low * scale + TINY) / scale, math.ceil(high * scale - TINY) / scale

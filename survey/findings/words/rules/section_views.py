@@ -1,0 +1,167 @@
+"""The parts of a page or a mail about a wave: lost time, contrast, distributions, groups, year."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from survey.findings.words.rules import printing, wording
+from survey.findings.words.rules.measure_views import (
+    Question,
+    Questions,
+    change_view,
+    is_clear_difference,
+    measure_views,
+)
+from survey.findings.words.rules.printing import Measure
+from survey.findings.words.rules.trends import SHARES
+from survey.findings.words.rules.view_model import (
+    Contrast,
+    DistributionView,
+    Document,
+    DriversView,
+    GroupCell,
+    GroupRow,
+    LostTimeView,
+    YearView,
+)
+
+
+def lost_time_view(document: Document, questions: Questions) -> LostTimeView | None:
+    """The lost time as it is shown; None where nobody was asked or the share is hidden."""
+    lost_time = document["lost_time"]
+    if not lost_time or not lost_time["share_over_2h"]["shown"]:
+        return None
+    share = lost_time["share_over_2h"] | {
+        "statistic": "share",
+        "question": lost_time["question"],
+    }
+    hours = lost_time["hours_per_week"]
+    hours_in_words = ""
+    if hours["shown"]:
+        hours_in_words = printing.range_in_words(hours["low"], hours["high"], digits=1)
+    return LostTimeView(
+        score=printing.score_in_words(share),
+        range=printing.score_range(share),
+        answers=share["answers"],
+        hours=hours_in_words,
+        change=change_view(share, questions),
+    )
+
+
+def contrast_view(
+    judged: Sequence[Measure], shares: Sequence[Measure], questions: Questions
+) -> Contrast:
+    """Strengths and problems by verdict where two or more are judged, else by score alone."""
+    if len(judged) > 1:
+        best, worst = wording.strengths_and_problems(judged)
+        of_strengths, of_problems = _remarks_on_verdicts(judged)
+    else:
+        shown = [measure for measure in shares if measure["shown"]]
+        best, worst = wording.strengths_and_problems(shown)
+        reason = "Only one measure has a target" if judged else "No targets are set"
+        of_strengths = f"{reason}; these score highest."
+        of_problems = f"{reason}; these score lowest."
+    return Contrast(
+        strengths=measure_views(best, questions),
+        problems=measure_views(worst, questions),
+        of_strengths=of_strengths,
+        of_problems=of_problems,
+    )
+
+
+def _remarks_on_verdicts(judged: Sequence[Measure]) -> tuple[str, str]:
+    """What must be said of strengths where none meets, and of problems where none misses."""
+    verdicts = {measure["verdict"] for measure in judged}
+    of_strengths = of_problems = ""
+    if "meets" not in verdicts:
+        of_strengths = "Nothing clearly meets its target; these come closest."
+    if "misses" not in verdicts:
+        of_problems = "Nothing clearly misses its target; these have the least to spare."
+    return of_strengths, of_problems
+
+
+def distribution_view(distribution: Mapping[str, Any], question: Question) -> DistributionView:
+    """The answers to one question as they are drawn: five ordered steps diverge from the middle."""
+    return DistributionView(
+        name=question["name"],
+        labels=tuple(question["labels"]),
+        counts=tuple(distribution.get("counts", ())),
+        words=distribution.get("words", ""),
+        diverges=question["kind"] == "ordinal" and len(question["codes"]) == 5,
+    )
+
+
+def largest_sides(distributions: Sequence[DistributionView]) -> tuple[float, float, float]:
+    """The largest share left, right and in the middle, so that all rows are drawn on one scale."""
+    shares = [
+        [100 * side / sum(distribution.counts) for side in distribution.sides]
+        for distribution in distributions
+        if distribution.diverges and distribution.counts
+    ]
+    left, centre, right = (max((share[side] for share in shares), default=1.0) for side in range(3))
+    return left, right, centre
+
+
+def group_table(
+    document: Document, questions: Questions
+) -> tuple[tuple[str, ...], tuple[GroupRow, ...]]:
+    """The table of shares by reporting group: its columns' names, and a row for each group."""
+    measures = [
+        measure
+        for measure in document["measures"]
+        if measure["group"] is not None and measure["statistic"] in SHARES
+    ]
+    columns = list(dict.fromkeys(measure["question"] for measure in measures))
+    cells = {(measure["group"], measure["question"]): _group_cell(measure) for measure in measures}
+    if not columns:
+        return (), ()
+    rows = tuple(
+        GroupRow(
+            name=group["name"],
+            invited=group["invited"],
+            cells=tuple(cells[group["name"], question] for question in columns),
+        )
+        for group in document["groups"]
+        if group["shown"]
+    )
+    return tuple(questions[question]["name"] for question in columns), rows
+
+
+def _group_cell(measure: Measure) -> GroupCell:
+    difference = measure.get("against_rest")
+    look = ""
+    if difference and is_clear_difference(difference):
+        look = "higher" if difference["estimate"] > 0 else "lower"
+    return GroupCell(
+        score=printing.score_in_words(measure),
+        range=printing.score_range(measure),
+        answers=measure.get("answers"),
+        look=look,
+    )
+
+
+def year_view(year: Mapping[str, Any] | None, questions: Questions) -> YearView | None:
+    """The waves of a year as one; None where the document has none, or no share in it."""
+    if not year:
+        return None
+    shares = [measure for measure in year["measures"] if measure["statistic"] in SHARES]
+    if not shares:
+        return None
+    return YearView(waves=len(year["waves"]), measures=measure_views(shares, questions))
+
+
+def drivers_view(
+    drivers: Mapping[str, Any] | None, shares: Sequence[Measure], questions: Questions
+) -> DriversView | None:
+    """The questions that go together with the overall one, each with the company's share."""
+    if not drivers:
+        return None
+    if not drivers["shown"]:
+        return DriversView(words=drivers["words"], ranked=False, measures=())
+    share_by_question = {measure["question"]: measure for measure in shares}
+    return DriversView(
+        words="",
+        ranked=drivers["ranked"],
+        measures=measure_views(
+            [share_by_question[question] for question in drivers["questions"]], questions
+        ),
+    )
