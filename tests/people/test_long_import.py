@@ -279,7 +279,7 @@ def test_a_process_that_is_told_to_end_leaves_the_rest_to_the_next(
 ) -> None:
     kept = who_was_here()
     with monkeypatch.context() as told:
-        told.setattr(changes, "_rest", lambda: True)
+        told.setattr(changes, "_let_others_write", lambda: True)
         with pytest.raises(Refused, match="the rest goes on with the same file"):
             import_people(AFTER, remove_missing=True)
     assert (left := last_import()) is not None
