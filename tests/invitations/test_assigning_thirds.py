@@ -130,7 +130,7 @@ def test_looking_at_what_opening_would_do_deals_nobody(app: Flask) -> None:
     first = planned_thirds()
     plan = preview_wave(first.slug)
     assert plan.invited in {20, 21}
-    assert len(plan.dealt) == 61
+    assert len(plan.newly_assigned) == 61
     assert dealt() == {}
     assert [group.name for group in plan.groups] == ["one third of all those asked"]
     assert plan.groups[0].members == ("Legal", "Sales", "Service", "Warehouse")
