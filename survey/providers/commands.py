@@ -36,8 +36,10 @@ def add(name: str, contacts: tuple[str, ...]) -> None:
         provider = service.add_contacts(name, people)
     else:
         provider = service.add_provider(name, people)
-    known = ", ".join(f"{contact.name} <{contact.address}>" for contact in provider.contacts)
-    click.echo(f"{provider.name}: {known or 'no contact yet'}")
+    contacts_listed = ", ".join(
+        f"{contact.name} <{contact.address}>" for contact in provider.contacts
+    )
+    click.echo(f"{provider.name}: {contacts_listed or 'no contact yet'}")
 
 
 @providers_group.command("remove-contact")

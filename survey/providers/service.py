@@ -34,12 +34,14 @@ def add_provider(
         raise Refused("provider-faulty", "The provider was not added.", details=tuple(faults))
     name = tidy_name(name)
     with transaction() as session:
-        known = session.scalar(select(ProviderRow.name).where(ProviderRow.slug == slug(name)))
-        if known:
+        existing_name = session.scalar(
+            select(ProviderRow.name).where(ProviderRow.slug == slug(name))
+        )
+        if existing_name:
             raise Refused(
                 "provider-known-already",
-                f"There is a provider named {known} already. To add a person there, give their name"
-                " and address too.",
+                f"There is a provider named {existing_name} already. To add a person there, give"
+                " their name and address too.",
             )
         row = ProviderRow(id=random_id(), slug=slug(name), name=name)
         row.contacts = [_new_contact_row(person, address) for person, address in contacts]
@@ -63,9 +65,9 @@ def add_contacts(
     with transaction() as session:
         row = _provider_row(provider_name)
         for name, address in contacts:
-            known = _contact_row_at(row, address)
-            if known:
-                known.name = tidy_name(name) or known.name
+            contact = _contact_row_at(row, address)
+            if contact:
+                contact.name = tidy_name(name) or contact.name
             else:
                 row.contacts.append(_new_contact_row(name, address))
             record("provider contact added", {"provider": row.name, "contact": address}, actor)
@@ -122,8 +124,10 @@ def _provider_row(name: str) -> ProviderRow:
     )
     if row is None:
         names = db.session.scalars(select(ProviderRow.name).order_by(ProviderRow.name))
-        known = ", ".join(names) or "none yet"
-        raise NotFound("provider", f"There is no provider {name[:LONGEST_NAME]!r}. Known: {known}")
+        known_names = ", ".join(names) or "none yet"
+        raise NotFound(
+            "provider", f"There is no provider {name[:LONGEST_NAME]!r}. Known: {known_names}"
+        )
     return row
 
 

@@ -11,14 +11,14 @@ from survey.waves.rules.thirds import THIRDS
 
 
 def assign_thirds(
-    people: Sequence[tuple[PersonId, str]], known: Mapping[PersonId, int], source: Random
+    people: Sequence[tuple[PersonId, str]], assigned_before: Mapping[PersonId, int], source: Random
 ) -> dict[PersonId, int]:
     """A third (1 to 3) for each of these people (id, department) who has none yet.
 
     Everybody gets the smallest third; of equal ones that with the fewest people of the department;
     what is still open is drawn from `source`. So of a whole company assigned at once neither the
-    thirds nor a department's parts of them differ by more than one person. `known` are the thirds
-    that were assigned earlier.
+    thirds nor a department's parts of them differ by more than one person. `assigned_before` are
+    the thirds of people who have one.
 
     >>> people = [("a", "Sales"), ("b", "Sales"), ("c", "Sales"), ("d", "Legal")]
     >>> thirds = assign_thirds(people, {"d": 2, "gone": 1}, Random(1))
@@ -28,13 +28,13 @@ def assign_thirds(
     department_of = dict(people)
     sizes: Counter[int] = Counter()
     sizes_within: dict[str, Counter[int]] = {name: Counter() for name in department_of.values()}
-    for person_id, third in known.items():
+    for person_id, third in assigned_before.items():
         if person_id in department_of:
             sizes[third] += 1
             sizes_within[department_of[person_id]][third] += 1
 
     assigned: dict[PersonId, int] = {}
-    newcomers = [person for person in people if person[0] not in known]
+    newcomers = [person for person in people if person[0] not in assigned_before]
     newcomers.sort(key=itemgetter(1))
     for department, group in groupby(newcomers, key=itemgetter(1)):
         within = sizes_within[department]

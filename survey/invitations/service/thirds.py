@@ -40,10 +40,12 @@ def people_of_third(
             AssignedThirdRow.survey_id == wave.survey_id
         )
     )
-    known = {PersonId(person_id): third for person_id, third in stored if person_id in ids}
+    assigned_before = {
+        PersonId(person_id): third for person_id, third in stored if person_id in ids
+    }
     departments = [(person.id, person.department) for person in people]
-    assigned = assign_thirds(departments, known, _SOURCE)
-    third_of = known | assigned
+    assigned = assign_thirds(departments, assigned_before, _SOURCE)
+    third_of = assigned_before | assigned
     members = tuple(person for person in people if third_of[person.id] == wave.third)
     return members, assigned
 

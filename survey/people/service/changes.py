@@ -113,22 +113,22 @@ def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
 
     Refuses a file that spells a department otherwise than people who are not in it.
     """
-    known = {person.email: person for person in people()}
+    people_by_email = {person.email: person for person in people()}
     addresses = _addresses_in(staff)
-    missing = tuple(person for email, person in known.items() if email not in addresses)
+    missing = tuple(person for email, person in people_by_email.items() if email not in addresses)
     removed = {person.email for person in missing} if remove_missing else set()
     if not staff.faults:
         _refuse_second_spellings(staff, () if remove_missing else missing)
 
-    added = [row for row in staff.rows if row.email not in known]
+    added = [row for row in staff.rows if row.email not in people_by_email]
     columns = _columns_to_store(staff.columns)
     changed = []
     for row in staff.rows:
-        person = known.get(row.email)
+        person = people_by_email.get(row.email)
         if person and any(getattr(person, name) != getattr(row, name) for name in columns):
             changed.append((person, row))
 
-    staying = {email: p.department for email, p in known.items() if email not in removed}
+    staying = {email: p.department for email, p in people_by_email.items() if email not in removed}
     listed = {row.email: row.department for row in staff.rows}
     return DirectoryChanges(added, changed, missing, staying | listed)
 
@@ -363,7 +363,7 @@ def _steps(
     """Every statement with the values of the people it is for, some thousand people at a time."""
     stored = _columns_to_store(columns)
     table = cast("Table", PersonRow.__table__)
-    is_this_person = table.c.id == bindparam("known")
+    is_this_person = table.c.id == bindparam("its_id")
     new_values: _Values = {name: bindparam(f"new_{name}") for name in stored}
     removed = changes.missing if is_removing else ()
     statements: tuple[tuple[Executable, Iterator[_Values]], ...] = (
@@ -374,13 +374,13 @@ def _steps(
         (
             update(table).where(is_this_person).values(new_values),
             (
-                {"known": person.id} | {f"new_{name}": getattr(row, name) for name in stored}
+                {"its_id": person.id} | {f"new_{name}": getattr(row, name) for name in stored}
                 for person, row in changes.changed
             ),
         ),
         (
             delete(table).where(is_this_person),
-            ({"known": person.id} for person in removed),
+            ({"its_id": person.id} for person in removed),
         ),
     )
     for statement, values in statements:

@@ -162,14 +162,14 @@ def people_in(audience: str) -> tuple[Person, ...]:
     label = " ".join(audience.split())
     if label.casefold() == ALL:
         return people()
-    known = departments()
+    sizes = departments()
     spellings: dict[str, set[str]] = {}
-    for department in known:
+    for department in sizes:
         spellings.setdefault(department.casefold(), set()).add(department)
     names = [label] if label.casefold() in spellings else _names_in(label)
     unknown = [shortened(name) for name in names if name.casefold() not in spellings]
     if unknown or not names:
-        listed = ", ".join(known) or "none yet; import people first"
+        listed = ", ".join(sizes) or "none yet; import people first"
         raise Refused(
             "audience-unknown",
             f"The audience names {', '.join(unknown) or 'nobody'}, which is no department."

@@ -41,8 +41,9 @@ def stop_mails(pasted: str) -> None:
         return
     with transaction() as session:
         # Of two posts at once, one waits here.
-        held = session.scalar(select(PersonRow.id).where(PersonRow.id == owner).with_for_update())
-        if held and not has_stopped(owner):
+        query = select(PersonRow.id).where(PersonRow.id == owner).with_for_update()
+        is_in_directory = session.scalar(query) is not None
+        if is_in_directory and not has_stopped(owner):
             session.add(StopRow(person_id=owner))
 
 
