@@ -1,4 +1,4 @@
-"""Answering: the page an employee sees, and the one transaction that burns an invitation and keeps a ballot."""
+"""Answering: the page an employee sees, and storing a ballot while its invitation is used up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,112 +43,126 @@ class Submission:
     problems: Mapping[str, str]
 
 
-def submit_answers(item: Wave, form: Mapping[str, list[str]], now: datetime) -> Submission:
-    """Takes one posted form: answers first, then the code, then one transaction that burns and stores.
+def submit_answers(wave: Wave, form: Mapping[str, list[str]], now: datetime) -> Submission:
+    """Takes one posted form: answers first, then the code, then one transaction that stores.
 
-    Only a form with good answers ever asks about a code, so an empty form tells nothing about one. Any number of
-    repeats, in a row or at once, give one ballot. While the wave's key is missing nothing is taken that could never be opened.
+    That transaction uses up the invitation and stores the ballot. Only a form with good answers
+    ever asks about a code, so an empty form tells nothing about one. Any number of repeats, in a
+    row or at once, give one ballot. While the wave's key is missing nothing is taken that could
+    never be opened.
     """
-    if item.key_missing_since and item.takes_answers(now):
+    if wave.key_missing_since and wave.takes_answers(now):
         return Submission(SubmissionOutcome.UNAVAILABLE, {})
-    sent = read_form(waves.questions_of(item), form)
-    if sent.problems:
-        return Submission(SubmissionOutcome.PROBLEMS, sent.problems)
-    code = code_in(" ".join(form.get("token", []))[:LONGEST_CODE_FIELD])
+    submitted = read_form(waves.questions_of(wave), form)
+    if submitted.problems:
+        return Submission(SubmissionOutcome.PROBLEMS, submitted.problems)
+    typed_code = " ".join(form.get("token", []))
+    code = code_in(typed_code[:LONGEST_CODE_FIELD])
     if code is None:
         return Submission(SubmissionOutcome.PROBLEMS, {"token": CODE_MISSING})
     try:
-        return _keep(item, code, sent.answers, now)
+        return _keep(wave, code, submitted.answers, now)
     except sealing.TooLong as excess:
-        texts = sent.answers.texts
+        texts = submitted.answers.texts
+        first_text = next(iter(texts))
         return Submission(
-            SubmissionOutcome.PROBLEMS, {next(iter(texts)): advice_on_length(texts, excess.octets)}
+            SubmissionOutcome.PROBLEMS, {first_text: advice_on_length(texts, excess.octets)}
         )
 
 
-def build_survey_page(item: Wave, sender: str) -> SurveyPage:
+def build_survey_page(wave: Wave, sender: str) -> SurveyPage:
     """Everything that the survey page of one wave shows; the same for everybody."""
-    facts, provider = find_organisation(sender), provider_by_id(item.provider_id)
-    asked = waves.questions_of(item)
-    closes = printed_time(item.closes, item.timezone, several_zones=facts.several_zones)
+    organisation = find_organisation(sender)
+    provider = provider_by_id(wave.provider_id)
+    questionnaire = waves.questions_of(wave)
+    closes = printed_time(wave.closes, wave.timezone, several_zones=organisation.several_zones)
+    terms = promise_terms(wave, organisation, provider.name, closes)
     return SurveyPage(
-        slug=item.slug,
-        organisation=facts.name,
+        slug=wave.slug,
+        organisation=organisation.name,
         provider=provider.name,
         title="How is our IT support doing?",
-        period=f"{item.opens:%B %Y}",
-        questions=tuple(_page_question(question, provider.name) for question in asked.questions),
+        period=f"{wave.opens:%B %Y}",
+        questions=tuple(
+            _page_question(question, provider.name) for question in questionnaire.questions
+        ),
         closes=closes,
-        promises=promise_on_form(promise_terms(item, facts, provider.name, closes)),
-        contact=facts.contact_name,
-        language=asked.language.partition("-")[0],
-        minutes=asked.minutes,
+        promises=promise_on_form(terms),
+        contact=organisation.contact_name,
+        language=questionnaire.language.partition("-")[0],
+        minutes=questionnaire.minutes,
     )
 
 
-def next_steps(item: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
+def next_steps(wave: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     """What happens after the close, each with the last day it should happen on."""
-    provider, closed = page.provider, item.closes.date()
-    if item.third:
-        last = thirds.last_closing(closed, item.third)
-        shared = share_by(last, item.holidays, in_thirds=True)
-        replied = reply_by(shared, item.holidays)
+    provider, closes_on = page.provider, wave.closes.date()
+    if wave.third:
+        last_close = thirds.last_closing(closes_on, wave.third)
+        share_day = share_by(last_close, wave.holidays, in_thirds=True)
+        reply_day = reply_by(share_day, wave.holidays)
         return (
             (page.closes, "this part of the survey closes and its answers are counted together."),
             (
-                f"By the end of {shared:%B}",
+                f"By the end of {share_day:%B}",
                 f"everybody has been asked once, and {provider} gets the totals, good and bad.",
             ),
-            (f"By the end of {replied:%B}", f"{provider} has to reply with what it will do."),
+            (f"By the end of {reply_day:%B}", f"{provider} has to reply with what it will do."),
         )
-    shared = share_by(closed, item.holidays)
-    replied = reply_by(shared, item.holidays)
+    share_day = share_by(closes_on, wave.holidays)
+    reply_day = reply_by(share_day, wave.holidays)
     return (
         (page.closes, "the survey closes and all answers are counted together."),
-        (f"By {shared.day} {shared:%B}", f"{provider} gets the totals, good and bad."),
-        (f"By {replied.day} {replied:%B}", f"{provider} has to reply with what it will do."),
+        (f"By {share_day.day} {share_day:%B}", f"{provider} gets the totals, good and bad."),
+        (
+            f"By {reply_day.day} {reply_day:%B}",
+            f"{provider} has to reply with what it will do.",
+        ),
     )
 
 
-def promise_terms(item: Wave, facts: Organisation, provider: str, closes: str) -> PromiseTerms:
+def promise_terms(
+    wave: Wave, organisation: Organisation, provider: str, closes: str
+) -> PromiseTerms:
     """The names, date and thresholds that the promise states for this wave."""
     return PromiseTerms(
-        facts.name,
-        provider,
-        facts.comments_read_by,
-        facts.host,
-        closes,
-        item.minimum_group,
-        item.minimum_detail,
-        tuple(k.name for k in item.co_keys),
+        organisation=organisation.name,
+        provider=provider,
+        reader=organisation.comments_read_by,
+        host=organisation.host,
+        closes=closes,
+        minimum_group=wave.minimum_group,
+        minimum_detail=wave.minimum_detail,
+        representatives=tuple(key.name for key in wave.co_keys),
     )
 
 
-def _keep(item: Wave, code: str, answers: Answers, now: datetime) -> Submission:
+def _keep(wave: Wave, code: str, answers: Answers, now: datetime) -> Submission:
+    """Seals the answers; then uses up the invitation and stores the ballot in one transaction."""
     refused = Submission(SubmissionOutcome.CODE_REFUSED, {"token": "This code cannot be used"})
-    found = invitations.invitation_for(code, item.id)
-    if found is None or item.public_key is None or not item.takes_answers(now):
+    invitation = invitations.invitation_for(code, wave.id)
+    if invitation is None or wave.public_key is None or not wave.takes_answers(now):
         return refused
-    sealed = sealing.seal_ballot(item.public_key, item.id, pack_ballot(found.group, answers))
-    layers = [sealing.seal_outer_layer(key.public, item.id, sealed) for key in item.co_keys] or [
-        sealed
-    ]
+    ballot = pack_ballot(invitation.group, answers)
+    sealed = sealing.seal_ballot(wave.public_key, wave.id, ballot)
+    layers = [sealing.seal_outer_layer(key.public, wave.id, sealed) for key in wave.co_keys]
     with transaction():
-        if not waves.hold_for_answer(item.id) or not invitations.use_up_invitation(found.id):
+        if not waves.hold_for_answer(wave.id):
+            return refused
+        if not invitations.use_up_invitation(invitation.id):
             return refused  # somebody was faster; nothing has been written
-        responses.store_ballot(item.id, *layers)
+        responses.store_ballot(wave.id, *(layers or [sealed]))
     return Submission(SubmissionOutcome.SENT, {})
 
 
 def _page_question(question: Question, provider: str) -> PageQuestion:
     scale = question.scale
+    points = zip(scale.codes, scale.labels, strict=True)
     return PageQuestion(
         id=question.id,
         kind="text" if scale.kind is ScaleKind.TEXT else "scale",
         text=question.text.replace("{provider}", provider),
-        options=tuple(
-            (str(code), label) for code, label in zip(scale.codes, scale.labels, strict=True)
-        ),
+        options=tuple((str(code), label) for code, label in points),
         opt_out=scale.opt_out,
         hint=scale.hint,
         max_chars=scale.max_chars,

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 
 from flask import (
     Blueprint,
@@ -21,7 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from survey.access.rules.open_to import open_to
 from survey.access.service.csrf import csrf
 from survey.access.service.limits import code_limit
-from survey.answering.rules.form import FORM_SIZE, padded
+from survey.answering.rules.form import FORM_SIZE, pad_page
 from survey.answering.rules.survey_page import SurveyPage
 from survey.answering.service import (
     Submission,
@@ -45,7 +44,7 @@ from survey.waves.rules.waves import MINIMUM_GROUP, Wave, WaveState, printed_tim
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("answering", __name__)
-_PAGES = "candour_survey_pages"
+_PAGES = "candour_survey_pages"  # where an app keeps the last page of each wave
 LONGEST_SECRET = 200
 STATUS = {
     SubmissionOutcome.PROBLEMS: 400,
@@ -62,13 +61,16 @@ POLICY = (
 @blueprint.get("/s/<wave>/<language>")
 @open_to("everyone")
 def survey(wave: str, language: str | None = None) -> Response:
-    """The survey page: the same bytes for everybody, whatever a mail filter appended to its address."""
-    item = _wave(wave)
-    page = _page(item)
+    """The survey page: the same bytes for everybody.
+
+    Whatever a mail filter appended to its address.
+    """
+    this_wave = _wave_or_404(wave)
+    page = _survey_page(this_wave)
     if page and language is not None and language.partition("#")[0] != page.language:
         abort(404)
-    if page is None or not item.takes_answers(now()):
-        return _reply(_state(item))
+    if page is None or not this_wave.takes_answers(now()):
+        return _reply(_state_page(this_wave))
     return _reply(_rendered(page, {}, {}, None))
 
 
@@ -79,29 +81,19 @@ def answer(wave: str) -> BaseResponse:
     """Takes a form; whatever is wrong, the page comes back with everything still on it."""
     form = request.form.to_dict(flat=False)
     try:
-        item = _wave(wave)
-        if not _asks(item):
-            return _reply(_state(item))
-        if item.slug not in _remembered():
-            _page(
-                item
-            )  # once in a process, for a form that comes back when the database does not answer
-        submission = submit_answers(item, form, now())
-        page = None if submission.outcome is SubmissionOutcome.SENT else _page(item)
+        this_wave = _wave_or_404(wave)
+        if not _has_survey_page(this_wave):
+            return _reply(_state_page(this_wave))
+        if this_wave.slug not in _remembered_pages():
+            # Once in a process, for a form that comes back when the database does not answer.
+            _survey_page(this_wave)
+        submission = submit_answers(this_wave, form, now())
+        page = None if submission.outcome is SubmissionOutcome.SENT else _survey_page(this_wave)
     except SQLAlchemyError as error:
-        known = _remembered().get(wave.partition("#")[0])
-        if known is None:
-            return outage(error)
-        db.session.rollback()
-        return _form(
-            known,
-            Submission(SubmissionOutcome.UNAVAILABLE, {}),
-            SubmissionOutcome.UNAVAILABLE.value,
-            503,
-        )
+        return _form_without_database(wave, error)
     if page is None:
-        return redirect(url_for("answering.thanks", wave=item.slug), 303)
-    if submission.outcome is SubmissionOutcome.CODE_REFUSED and item.takes_answers(now()):
+        return redirect(url_for("answering.thanks", wave=this_wave.slug), 303)
+    if submission.outcome is SubmissionOutcome.CODE_REFUSED and this_wave.takes_answers(now()):
         wait = code_limit().fail(request.remote_addr or "", request.form.get("token", ""))
         if wait:
             response = _form(page, submission, "limited", 429)
@@ -110,18 +102,26 @@ def answer(wave: str) -> BaseResponse:
     return _form(page, submission, submission.outcome.value, STATUS[submission.outcome])
 
 
+def _form_without_database(wave: str, error: SQLAlchemyError) -> Response:
+    """The filled-in form on the last page of this wave, with the advice to try again later."""
+    page = _remembered_pages().get(_without_fragment(wave))
+    if page is None:
+        return outage(error)
+    db.session.rollback()
+    outcome = SubmissionOutcome.UNAVAILABLE
+    return _form(page, Submission(outcome, {}), outcome.value, STATUS[outcome])
+
+
 @blueprint.errorhandler(SQLAlchemyError)
 def outage(error: SQLAlchemyError) -> Response:
     """The database does not answer: a plain page that says so."""
     db.session.rollback()
     log.error("a page could not be shown, the database failed: %s", type(error).__name__)
+    title = "We cannot take answers right now"
+    if request.path.startswith("/stop/"):
+        title = "This cannot be done right now"
     message = (
         "Nothing is lost: go back to the page you came from, leave it open and try again later."
-    )
-    title = (
-        "This cannot be done right now"
-        if request.path.startswith("/stop/")
-        else "We cannot take answers right now"
     )
     return _reply(render_template("answering/state.html", title=title, message=message), 503)
 
@@ -130,9 +130,10 @@ def outage(error: SQLAlchemyError) -> Response:
 @open_to("everyone")
 def thanks(wave: str) -> Response:
     """The same thanks for everybody, safe to reload."""
-    item = _wave(wave)
-    page = _page(item) or abort(404)
-    return _reply(render_template("answering/thanks.html", page=page, steps=next_steps(item, page)))
+    this_wave = _wave_or_404(wave)
+    page = _survey_page(this_wave) or abort(404)
+    steps = next_steps(this_wave, page)
+    return _reply(render_template("answering/thanks.html", page=page, steps=steps))
 
 
 @blueprint.get("/s/<wave>/sent.css")
@@ -151,51 +152,63 @@ def sent(
 @open_to("everyone")
 def promise() -> str:
     """What is stored about an employee, what is not, who could learn what."""
-    facts = find_organisation(_sender())
-    running = [
-        w
-        for w in waves.list_waves()
-        if w.state is WaveState.OPEN or (w.state is WaveState.CLOSED and w.is_strict)
-    ]
+    organisation = find_organisation(_sender())
+    running = [wave for wave in waves.list_waves() if _is_running(wave)]
+    latest = running[-1] if running else None
     upcoming = co_keys.announced_co_keys()
-    if running:
-        item = running[-1]
-        provider = provider_by_id(item.provider_id).name
-        closes = printed_time(item.closes, item.timezone, several_zones=facts.several_zones)
-        sentences = promise_on_form(promise_terms(item, facts, provider, closes))
-    else:
-        names = [known.name for known in list_providers()]
-        provider = names[0] if len(names) == 1 else "the IT provider"
-        general = PromiseTerms(
-            facts.name, provider, facts.comments_read_by, facts.host, "on the date in your mail"
+    if latest:
+        provider = provider_by_id(latest.provider_id).name
+        closes = printed_time(
+            latest.closes, latest.timezone, several_zones=organisation.several_zones
         )
-        sentences = promise_on_form(
-            replace(general, representatives=tuple(key.name for key in upcoming))
+        terms = promise_terms(latest, organisation, provider, closes)
+    else:
+        provider = _usual_provider()
+        terms = PromiseTerms(
+            organisation=organisation.name,
+            provider=provider,
+            reader=organisation.comments_read_by,
+            host=organisation.host,
+            closes="on the date in your mail",
+            representatives=tuple(key.name for key in upcoming),
         )
     holders = [
-        (item.named, key.name, fingerprint(key.public)) for item in running for key in item.co_keys
+        (wave.named, key.name, fingerprint(key.public)) for wave in running for key in wave.co_keys
     ]
     holders += [("the next survey", key.name, fingerprint(key.public)) for key in upcoming]
-    second = running[-1].co_keys if running else upcoming
-    page = {
-        "organisation": facts,
-        "provider": provider,
-        "sentences": sentences,
-        "holders": holders,
-        "second": second,
-    }
-    page |= {
-        "least": running[-1].minimum_group if running else MINIMUM_GROUP,
-        "attacks": latest_attacks(),
-    }
-    return render_template("answering/promise.html", **page)
+    return render_template(
+        "answering/promise.html",
+        organisation=organisation,
+        provider=provider,
+        sentences=promise_on_form(terms),
+        holders=holders,
+        second_keys=latest.co_keys if latest else upcoming,
+        minimum_group=latest.minimum_group if latest else MINIMUM_GROUP,
+        attacks=latest_attacks(),
+    )
+
+
+def _is_running(wave: Wave) -> bool:
+    """Whether answers of a wave are taken, or wait for their second key."""
+    if wave.state is WaveState.CLOSED:
+        return wave.is_strict
+    return wave.state is WaveState.OPEN
+
+
+def _usual_provider() -> str:
+    """The name of the only provider, or words for it where there are none or several."""
+    names = [provider.name for provider in list_providers()]
+    return names[0] if len(names) == 1 else "the IT provider"
 
 
 @blueprint.get("/stop/<wave>")
 @blueprint.get("/stop/<wave>/<secret>")
 @open_to("everyone")
 def stop(wave: str, secret: str = "") -> Response:
-    """One button; the same page for every secret, and nothing is looked up, whatever a mail filter appended to the address."""
+    """One button; the same page for every secret.
+
+    Nothing is looked up, whatever a mail filter appended to the address.
+    """
     return _stop_page("ask", wave, secret)
 
 
@@ -210,10 +223,10 @@ def confirm_stop(wave: str) -> Response:
 
 
 @blueprint.post("/stop/<wave>/<secret>")
-@csrf.exempt  # type: ignore[untyped-decorator]  # as above; mail programs send neither cookie nor token
+@csrf.exempt  # type: ignore[untyped-decorator]  # as above; no cookie comes along
 @open_to("everyone")
 def one_click(wave: str, secret: str) -> Response:
-    """What a mail program's own button posts (RFC 8058); any other post of this address asks first."""
+    """What a mail program's own button posts (RFC 8058); any other post asks first."""
     if request.form.get("List-Unsubscribe") != "One-Click":
         return _stop_page("ask", wave, secret)
     stop_mails(secret)
@@ -238,41 +251,47 @@ def take_up_again(wave: str) -> Response:
 
 
 def _stop_page(state: str, wave: str, secret: str) -> Response:
-    facts = find_organisation(_sender())
-    page = {
-        "state": state,
-        "wave": wave.partition("#")[0],
-        "secret": secret[:LONGEST_SECRET],
-        "organisation": facts,
-    }
-    return _reply(render_template("answering/stop.html", **page))
+    body = render_template(
+        "answering/stop.html",
+        state=state,
+        wave=_without_fragment(wave),
+        secret=secret[:LONGEST_SECRET],
+        organisation=find_organisation(_sender()),
+    )
+    return _reply(body)
 
 
-def _wave(slug: str) -> Wave:
+def _wave_or_404(slug: str) -> Wave:
     """The wave of this address, without what a mail filter may have appended to it."""
     try:
-        return waves.find_wave(slug.partition("#")[0])
+        return waves.find_wave(_without_fragment(slug))
     except Refused:
         abort(404)
 
 
-def _asks(item: Wave) -> bool:
+def _without_fragment(address: str) -> str:
+    """A part of an address without a fragment that a mail filter encoded into it."""
+    return address.partition("#")[0]
+
+
+def _has_survey_page(wave: Wave) -> bool:
     """Whether a wave has, or had, a survey page: it was opened here."""
-    return bool(item.questionnaire_version) and not item.imported
+    return bool(wave.questionnaire_version) and not wave.imported
 
 
-def _page(item: Wave) -> SurveyPage | None:
-    if not _asks(item):
+def _survey_page(wave: Wave) -> SurveyPage | None:
+    """The survey page of a wave, if it has one; remembers it."""
+    if not _has_survey_page(wave):
         return None
-    page = build_survey_page(item, _sender())
-    _remembered()[item.slug] = page
+    page = build_survey_page(wave, _sender())
+    _remembered_pages()[wave.slug] = page
     return page
 
 
-def _remembered() -> dict[str, SurveyPage]:
+def _remembered_pages() -> dict[str, SurveyPage]:
     """The last page of each wave: what a form is shown on when the database does not answer."""
-    found: dict[str, SurveyPage] = current_app.extensions.setdefault(_PAGES, {})
-    return found
+    pages: dict[str, SurveyPage] = current_app.extensions.setdefault(_PAGES, {})
+    return pages
 
 
 def _sender() -> str:
@@ -282,7 +301,7 @@ def _sender() -> str:
 def _form(page: SurveyPage, submission: Submission, status: str, code: int) -> Response:
     given = {name: values[0] for name, values in request.form.to_dict(flat=False).items()}
     body = _rendered(page, given, submission.problems, status)
-    return _reply(padded(body), code)
+    return _reply(pad_page(body), code)
 
 
 def _rendered(
@@ -298,36 +317,32 @@ def _rendered(
     )
 
 
-def _state(item: Wave) -> str:
+def _state_page(wave: Wave) -> str:
     """The page of a wave that takes no answers: static, no code asked."""
-    several = find_organisation(_sender()).several_zones
-    if item.state is WaveState.PLANNED:
-        title = f"Opens on {printed_time(item.opens, item.timezone, several_zones=several)}"
+    several_zones = find_organisation(_sender()).several_zones
+    if wave.state is WaveState.PLANNED:
+        opens = printed_time(wave.opens, wave.timezone, several_zones=several_zones)
+        title = f"Opens on {opens}"
         message = "Your invitation comes by mail when the survey opens."
     else:
-        was_held = item.questionnaire_version and item.closes_at <= now()
-        title = (
-            f"Closed on {printed_time(item.closes, item.timezone, several_zones=several)}"
-            if was_held
-            else "This survey is closed"
-        )
-        goes_on = waves.find_survey(item.survey).state == "active"
-        upcoming = [
-            w
-            for w in waves.list_waves()
-            if goes_on and w.survey_id == item.survey_id and w.state is WaveState.PLANNED
-        ]
-        if item.is_third:
-            message = (
-                "A third of the people is asked each month, and everybody once in three months."
-            )
-            return render_template("answering/state.html", title=title, message=message)
-        message = (
-            f"The next survey opens on {upcoming[0].opens.day} {upcoming[0].opens:%B %Y}."
-            if upcoming
-            else "Thank you for your interest."
-        )
+        title = "This survey is closed"
+        was_held = wave.questionnaire_version and wave.closes_at <= now()
+        if was_held:
+            closes = printed_time(wave.closes, wave.timezone, several_zones=several_zones)
+            title = f"Closed on {closes}"
+        message = _what_comes_next(wave)
     return render_template("answering/state.html", title=title, message=message)
+
+
+def _what_comes_next(wave: Wave) -> str:
+    """A sentence for those who come after the close of a wave."""
+    if wave.is_third:
+        return "A third of the people is asked each month, and everybody once in three months."
+    if waves.find_survey(wave.survey).state == "active":
+        for other in waves.list_waves():
+            if other.survey_id == wave.survey_id and other.state is WaveState.PLANNED:
+                return f"The next survey opens on {other.opens.day} {other.opens:%B %Y}."
+    return "Thank you for your interest."
 
 
 def _reply(body: str, code: int = 200) -> Response:

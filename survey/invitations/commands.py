@@ -12,7 +12,9 @@ from survey.people.commands import people_group
 @click.argument("old")
 @click.argument("new")
 def correct(old: str, new: str) -> None:
-    """Correct an address. In an open wave the codes sent to the old one end, and who has not answered is invited afresh.
+    """Correct an address.
+
+    In an open wave the codes sent to the old one end, and who has not answered is invited afresh.
 
     Example: candour people correct ada@nortwind.example ada@northwind.example
     """
@@ -33,7 +35,9 @@ def export(email: str) -> None:
 @people_group.command("erase")
 @click.argument("email")
 def erase(email: str) -> None:
-    """Erase everything that leads to one person. Their answers, if any, stay: nothing links to them.
+    """Erase everything that leads to one person.
+
+    Their answers, if any, stay: nothing links to them.
 
     Example: candour people erase ada@northwind.example
     """

@@ -1,7 +1,7 @@
-"""The mails that invitations write: once for each wave, language and group, and then filled for each person."""
+"""Invitations and reminders: written once per wave, language and group, then filled per person."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,24 +26,28 @@ from survey.mail.rules.template import Marks, Template
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.rules.promise import PromiseTerms, promise_in_mail
 from survey.organisation.service import find_organisation
-from survey.people.rules.staff_list import Person
+from survey.people.rules.staff_list import Person, PersonId
 from survey.providers.rules import Provider
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
+from survey.waves.rules.ids import WaveSlug
 from survey.waves.rules.waves import ReportingGroup, Wave
 
-INVITES, REMINDS = "invitation", "reminder"
+INVITES, REMINDS = "invitation", "reminder"  # names of templates
 MOST_KEPT = 1024
-_EXTENSION = "candour_letters"
+_EXTENSION = "candour_letters"  # where an app keeps what it has written
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """All that the letters of one wave to one group state; equal facts make equal letters."""
+    """All that the letters of one wave to one group state; equal facts make equal letters.
+
+    `wave` is the slug, `questions` the number of questions, `minutes` how long answering takes.
+    """
 
     organisation: Organisation
     provider: str
-    wave: str
+    wave: WaveSlug
     closes: datetime
     timezone: str
     minimum_group: int
@@ -57,24 +61,31 @@ class LetterFacts:
 
 @dataclass(frozen=True, slots=True)
 class PersonalSecrets:
-    """What one letter carries and no other: the code to answer with, the secret of its stop link, and that of its one-click header."""
+    """What one letter carries and no other.
+
+    `code` is what to answer with, `stop` the secret of the stop link in the text, `one_click` that
+    of the header from which mail programs make a button.
+    """
 
     code: str
     stop: str
     one_click: str
 
     @property
-    def ways_out(self) -> tuple[str, str]:
+    def stop_secrets(self) -> tuple[str, str]:
         """Both secrets that stop survey mails."""
         return self.stop, self.one_click
 
 
 @dataclass(slots=True)
-class _Desk:
-    """Where letters are written: templates in which an unknown name is a fault, and what has been written already."""
+class _WrittenTemplates:
+    """The letters that have been written already, and the Jinja environment they are written in.
+
+    In this environment an unknown name in a template is a fault.
+    """
 
     environment: Environment
-    made: dict[tuple[str, Voice, LetterFacts], Template] = field(default_factory=dict)
+    templates: dict[tuple[str, Voice, LetterFacts], Template] = field(default_factory=dict)
 
 
 def letter_facts(
@@ -87,40 +98,44 @@ def letter_facts(
 ) -> LetterFacts:
     """What the letters of a wave to one of its groups state."""
     return LetterFacts(
-        organisation,
-        provider.name,
-        wave.slug,
-        wave.closes,
-        wave.timezone,
-        wave.minimum_group,
-        wave.minimum_detail,
-        tuple(key.name for key in wave.co_keys),
-        len(questionnaire.questions),
-        questionnaire.minutes,
-        group,
-        base_url,
+        organisation=organisation,
+        provider=provider.name,
+        wave=wave.slug,
+        closes=wave.closes,
+        timezone=wave.timezone,
+        minimum_group=wave.minimum_group,
+        minimum_detail=wave.minimum_detail,
+        representatives=tuple(key.name for key in wave.co_keys),
+        questions=len(questionnaire.questions),
+        minutes=questionnaire.minutes,
+        group=group,
+        base_url=base_url,
     )
 
 
-def template_for(kind: str, voice: Voice, facts: LetterFacts) -> Template:
-    """An invitation to answer, or a reminder, in one language to one group: written once, and kept while its facts stay the same."""
-    desk = _desk()
-    key = (kind, voice, facts)
-    found = desk.made.get(key)
-    if found is None:
-        if len(desk.made) >= MOST_KEPT:
-            desk.made.clear()
-        found = desk.made[key] = _template(desk.environment, *key)
-    return found
+def template_for(name: str, voice: Voice, facts: LetterFacts) -> Template:
+    """The invitation or the reminder in one language to one group.
+
+    Written once, and kept while its facts stay the same. `name` is INVITES or REMINDS.
+    """
+    written = _written_templates()
+    key = (name, voice, facts)
+    template = written.templates.get(key)
+    if template is None:
+        if len(written.templates) >= MOST_KEPT:
+            written.templates.clear()
+        template = _write_template(written.environment, name, voice, facts)
+        written.templates[key] = template
+    return template
 
 
-def personal_letter(template: Template, person: Person, means: PersonalSecrets) -> Letter:
-    """One person's letter: one link with the code, the promise, the group the answers are counted under, a way out."""
+def personal_letter(template: Template, person: Person, secrets: PersonalSecrets) -> Letter:
+    """One person's letter: a link with the code, the promise with their group, a way out."""
     values = {
-        "code": means.code,
-        "grouped": grouped_code(means.code),
-        "stop": means.stop,
-        "one_click": means.one_click,
+        "code": secrets.code,
+        "grouped": grouped_code(secrets.code),
+        "stop": secrets.stop,
+        "one_click": secrets.one_click,
     }
     return template.fill(person.name, person.email, values)
 
@@ -133,117 +148,115 @@ def language_of(person: Person, organisation: Organisation) -> str:
 def check_letters_can_be_written(
     wave: Wave, group: ReportingGroup, questionnaire: Questionnaire, people: Sequence[Person]
 ) -> dict[str, int]:
-    """Writes a letter of each kind in every language that these people are written to in, and sends none.
+    """Writes invitation and reminder in every language of these people, and sends none.
 
-    Refuses a wave of which a letter cannot be written, naming files and lines. Gives the languages that are wanted but
-    not offered, so that English stands in, and by how many people.
+    Refuses a wave of which a letter cannot be written, naming files and lines. Gives the languages
+    that are wanted but not offered, so that English stands in, and by how many people.
     """
     config = current_app.config["CANDOUR"]
-    asking = find_organisation(config.mail_from)
-    wanted = Counter(language_of(one, asking) for one in people)
-    facts = letter_facts(
-        wave, group, asking, provider_by_id(wave.provider_id), questionnaire, config.base_url
-    )
-    found = [
+    organisation = find_organisation(config.mail_from)
+    provider = provider_by_id(wave.provider_id)
+    facts = letter_facts(wave, group, organisation, provider, questionnaire, config.base_url)
+    wanted = Counter(language_of(person, organisation) for person in people)
+    faults = [
         fault
         for language in sorted(set(map(language_for, wanted)))
-        for fault in _faults(language, facts)
+        for fault in _faults_in_language(language, facts)
     ]
-    if found:
-        more = tuple(found[1:])
+    if faults:
         raise Refused(
             "letters-not-written",
             f"{wave.slug} does not open, for its letters cannot be written; nothing was queued."
-            f" Correct {found[0]}",
-            details=more,
+            f" Correct {faults[0]}",
+            details=tuple(faults[1:]),
         )
     return {tag: number for tag, number in sorted(wanted.items()) if not is_spoken(tag)}
 
 
-def _faults(language: str, facts: LetterFacts) -> tuple[str, ...]:
-    if found := catalog_faults(language):
-        return found
-    return tuple(fault for kind in (INVITES, REMINDS) if (fault := _fault(kind, language, facts)))
+def _faults_in_language(language: str, facts: LetterFacts) -> tuple[str, ...]:
+    """What keeps the letters in one language from being written: its catalog, or a template."""
+    if faults := catalog_faults(language):
+        return faults
+    return tuple(
+        fault for name in (INVITES, REMINDS) if (fault := _fault_of_letter(name, language, facts))
+    )
 
 
-def _fault(kind: str, language: str, facts: LetterFacts) -> str | None:
-    """What keeps one letter from being written: it is written to somebody, and nobody gets it."""
-    somebody = Person("", "somebody@organisation.example", "Somebody", facts.group.name)
+def _fault_of_letter(name: str, language: str, facts: LetterFacts) -> str | None:
+    """What keeps one letter from being written: it is written to an invented person."""
+    nobody = Person(PersonId(""), "somebody@organisation.example", "Somebody", facts.group.name)
+    secrets = PersonalSecrets("0" * LENGTH, "0", "0")
     try:
-        personal_letter(
-            template_for(kind, voice_for(language), facts),
-            somebody,
-            PersonalSecrets("0" * LENGTH, "0", "0"),
-        )
+        personal_letter(template_for(name, voice_for(language), facts), nobody, secrets)
     except Refused as refused:
-        return f"{kind} in {language_name(language)}: {refused.sentence}"
+        return f"{name} in {language_name(language)}: {refused.sentence}"
     except (TemplateError, LookupError, TypeError, ValueError) as error:
-        return f"{_place(error)}: {_reason(error)}."
+        return f"{_place_of(error)}: {_reason_of(error)}."
     return None
 
 
-def _place(error: Exception) -> str:
-    """File and line in a template: where it cannot be read, else where what went wrong was asked for."""
+def _place_of(error: Exception) -> str:
+    """File and line of a template where it cannot be read, else where it asked for what failed."""
     if isinstance(error, TemplateSyntaxError):
         return f"templates/{error.name}, line {error.lineno}"
-    frames = [
-        frame
-        for frame in extract_tb(error.__traceback__)
-        if Path(frame.filename).parent.name == "letters"
-    ]
-    return (
-        f"templates/invitations/letters/{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
-        if frames
-        else "letters"
-    )
+    for frame in reversed(extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        if file.parent.name == "letters":
+            return f"templates/invitations/letters/{file.name}, line {frame.lineno}"
+    return "letters"
 
 
-def _reason(error: Exception) -> str:
+def _reason_of(error: Exception) -> str:
     if isinstance(error, TemplateError):
         return (error.message or "cannot be read").rstrip(".")
-    return (
-        f"the slot {{{error.args[0]}}} is not filled" if isinstance(error, KeyError) else str(error)
-    )
+    if isinstance(error, KeyError):
+        return f"the slot {{{error.args[0]}}} is not filled"
+    return str(error)
 
 
-def _desk() -> _Desk:
-    found = current_app.extensions.get(_EXTENSION)
-    if found is None:
+def _written_templates() -> _WrittenTemplates:
+    """What this app has written, and its environment, made on first use."""
+    extensions = current_app.extensions
+    if _EXTENSION not in extensions:
         strict = current_app.jinja_env.overlay(undefined=StrictUndefined)
-        found = current_app.extensions.setdefault(_EXTENSION, _Desk(strict))
-    assert isinstance(found, _Desk)
-    return found
+        extensions.setdefault(_EXTENSION, _WrittenTemplates(strict))
+    written = extensions[_EXTENSION]
+    assert isinstance(written, _WrittenTemplates)
+    return written
 
 
-def _template(environment: Environment, kind: str, voice: Voice, facts: LetterFacts) -> Template:
+def _write_template(
+    environment: Environment, name: str, voice: Voice, facts: LetterFacts
+) -> Template:
+    """Renders subject, text and HTML of a letter, with marks where each person's secrets stand."""
     marks = Marks("code", "grouped", "stop", "one_click")
-    stop = f"{facts.base_url}/stop/{facts.wave}"
-    said = {
-        **_said(voice, facts),
+    context = {
+        **_phrases(voice, facts),
         **_addresses(facts, marks),
         "_": voice.gettext,
         "voice": voice,
         "facts": facts,
     }
 
-    def written(ending: str) -> str:
-        return environment.get_template(f"invitations/letters/{kind}.{ending}").render(said)
+    def render(ending: str) -> str:
+        return environment.get_template(f"invitations/letters/{name}.{ending}").render(context)
 
-    one_click = (  # RFC 8058
-        ("List-Unsubscribe", f"<{stop}/{marks['one_click']}>"),
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-    )
+    one_click_url = f"{facts.base_url}/stop/{facts.wave}/{marks['one_click']}"
     return Template.of(
         marks,
-        subject=written("subject.txt").strip(),
-        text=written("txt"),
-        html=inline_styles(written("html")),
+        subject=render("subject.txt").strip(),
+        text=render("txt"),
+        html=inline_styles(render("html")),
         reply_to=facts.organisation.contact_email,
-        headers=one_click,
+        headers=(  # RFC 8058
+            ("List-Unsubscribe", f"<{one_click_url}>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ),
     )
 
 
 def _addresses(facts: LetterFacts, marks: Marks) -> dict[str, str]:
+    """The code and the addresses of pages that a letter prints."""
     address = f"{facts.base_url}/s/{facts.wave}"
     return {
         "link": f"{address}#{marks['code']}",
@@ -254,52 +267,55 @@ def _addresses(facts: LetterFacts, marks: Marks) -> dict[str, str]:
     }
 
 
-def _said(voice: Voice, facts: LetterFacts) -> dict[str, str]:
-    """The parts of sentences that come in plural forms, the date and the promise."""
+def _phrases(voice: Voice, facts: LetterFacts) -> dict[str, str]:
+    """The parts of sentences that come in plural forms, the closing date and the promise."""
     organisation, group = facts.organisation, facts.group
     closes = voice.moment(facts.closes, facts.timezone, several_zones=organisation.several_zones)
     terms = PromiseTerms(
-        organisation.name,
-        facts.provider,
-        organisation.comments_read_by,
-        organisation.host,
-        closes,
-        facts.minimum_group,
-        facts.minimum_detail,
-        facts.representatives,
+        organisation=organisation.name,
+        provider=facts.provider,
+        reader=organisation.comments_read_by,
+        host=organisation.host,
+        closes=closes,
+        minimum_group=facts.minimum_group,
+        minimum_detail=facts.minimum_detail,
+        representatives=facts.representatives,
     )
-    name = (
-        group.name
-        if voice.language == BASE or len(group.members) < 2
-        else voice.joined(group.members)
-    )
-    asked, minutes = facts.questions, facts.minutes
-    starting, within = _number(asked, _starting(voice)), _number(asked, _within(voice))
+    group_name = group.name
+    if voice.language != BASE and len(group.members) > 1:
+        group_name = voice.joined(group.members)
+    questions, minutes = facts.questions, facts.minutes
     return {
         "closes": closes,
-        "promise": promise_in_mail(terms, name, group.invited, voice),
-        "questions": voice.ngettext("One question", "{number} questions", asked, number=starting),
+        "promise": promise_in_mail(terms, group_name, group.invited, voice),
+        "questions": voice.ngettext(
+            "One question",
+            "{number} questions",
+            questions,
+            number=_number_as_word(questions, _words_at_start(voice)),
+        ),
         "minutes": voice.ngettext(
             "about one minute",
             "about {number} minutes",
             minutes,
-            number=_number(minutes, _within(voice)),
+            number=_number_as_word(minutes, _words_within(voice)),
         ),
         "reminder": voice.ngettext(
             "Reminder: one question on our IT support, by {closes}",
             "Reminder: {number} questions on our IT support, by {closes}",
-            asked,
-            number=within,
+            questions,
+            number=_number_as_word(questions, _words_within(voice)),
             closes=closes,
         ),
     }
 
 
-def _number(number: int, words: Iterable[str]) -> str:
+def _number_as_word(number: int, words: Sequence[str]) -> str:
+    """A number as one of these words, which begin with that for 2; in digits where none fits."""
     return dict(enumerate(words, start=2)).get(number, str(number))
 
 
-def _starting(voice: Voice) -> tuple[str, ...]:
+def _words_at_start(voice: Voice) -> tuple[str, ...]:
     """Numbers as words at the start of a sentence; a language may write digits instead."""
     return (
         voice.gettext("Two"),
@@ -316,7 +332,7 @@ def _starting(voice: Voice) -> tuple[str, ...]:
     )
 
 
-def _within(voice: Voice) -> tuple[str, ...]:
+def _words_within(voice: Voice) -> tuple[str, ...]:
     """Numbers as words within a sentence."""
     return (
         voice.gettext("two"),

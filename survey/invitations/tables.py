@@ -12,6 +12,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
+from survey.invitations.rules.codes import InvitationId
+from survey.people.rules.staff_list import PersonId
+from survey.waves.rules.ids import WaveId
 
 
 class InvitationRow(Base):
@@ -23,9 +26,9 @@ class InvitationRow(Base):
         CheckConstraint("answered IN (0, 1)", name="answered"),
         {"sqlite_strict": True, "sqlite_with_rowid": False},
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
-    person_id: Mapped[str | None] = mapped_column(Text)
+    id: Mapped[InvitationId] = mapped_column(Text, primary_key=True)
+    wave_id: Mapped[WaveId] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    person_id: Mapped[PersonId | None] = mapped_column(Text)
     group_name: Mapped[str] = mapped_column(Text)
     answered: Mapped[int] = mapped_column(Integer)
 
@@ -44,7 +47,10 @@ class AssignedThirdRow(Base):
 
 
 class TokenRow(Base):
-    """The SHA-256 of one code; a person may hold several, and any of them uses up the one invitation."""
+    """The SHA-256 of one code.
+
+    A person may hold several codes, and any of them uses up the one invitation.
+    """
 
     __tablename__ = "token"
     __table_args__ = (
@@ -53,6 +59,6 @@ class TokenRow(Base):
         {"sqlite_strict": True, "sqlite_with_rowid": False},
     )
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    invitation_id: Mapped[str] = mapped_column(
+    invitation_id: Mapped[InvitationId] = mapped_column(
         Text, ForeignKey("invitation.id", ondelete="CASCADE")
     )

@@ -63,16 +63,18 @@ from survey.waves.rules.waves import Wave
 def add(**plan: object) -> None:
     """Add a survey and plan its first wave.
 
-    A rule such as "RRULE:FREQ=MONTHLY;INTERVAL=6" asks at its own pace. An opening that the cadence puts on a weekend or a listed holiday
-    moves to the next working day; the first opening stays as it is given.
+    A rule such as "RRULE:FREQ=MONTHLY;INTERVAL=6" asks at its own pace. An opening that the cadence
+    puts on a weekend or a listed holiday moves to the next working day; the first opening stays as
+    it is given.
 
-    Example: candour surveys add "IT support" --provider "Brightline IT" --opens 2027-01-11T09:00 --timezone Europe/London
+    Example: candour surveys add "IT support" --provider "Brightline IT"
+    --opens 2027-01-11T09:00 --timezone Europe/London
     """
     plan["timezone"] = plan["timezone"] or current_app.config["CANDOUR"].timezone
     plan["questionnaire"] = plan["questionnaire"] or usual_questionnaire(str(plan["cadence"]))
     survey, first = add_survey(waves.SurveyPlan(**plan))  # type: ignore[arg-type]
     click.echo(f"{survey.name} added. First wave: {_line(first)}")
-    _warn(first)
+    _warn_of_people_asked_twice(first)
 
 
 @waves_group.command("plan")
@@ -84,41 +86,42 @@ def plan(survey: str, opens: datetime, closes: datetime) -> None:
 
     Example: candour waves plan "IT support" --opens 2027-02-01T09:00 --closes 2027-02-12T17:00
     """
-    planned = waves.plan_wave(survey, opens, closes)
-    click.echo(f"Planned: {_line(planned)}")
-    _warn(planned)
+    wave = waves.plan_wave(survey, opens, closes)
+    click.echo(f"Planned: {_line(wave)}")
+    _warn_of_people_asked_twice(wave)
 
 
 @waves_group.command("open")
 @click.argument("wave")
 def open_(wave: str) -> None:
-    """Open a wave: freeze its terms and queue the invitations. They leave with the next `candour tick`, or by themselves under `serve`.
+    """Open a wave: freeze its terms and queue the invitations.
+
+    They leave with the next `candour tick`, or by themselves under `serve`.
 
     Example: candour waves open it-support-2027-q1
     """
-    config, plan = current_app.config["CANDOUR"], preview_wave(wave)
-    for warning in (*plan.warnings, *notes_on_mail(plan, config, now())):
-        click.echo(f"Note: {warning}", err=True)
-    key_dir = config.key_dir
-    item = open_wave(wave, now(), key_dir, actor=ACTOR)
+    config, preview = current_app.config["CANDOUR"], preview_wave(wave)
+    for note in (*preview.warnings, *notes_on_mail(preview, config, now())):
+        click.echo(f"Note: {note}", err=True)
+    opened = open_wave(wave, now(), config.key_dir, actor=ACTOR)
     click.echo(
-        f"{item.slug} is open until {item.closes:%Y-%m-%d %H:%M} ({item.timezone}); {item.invited}"
-        " invitations are queued."
+        f"{opened.slug} is open until {opened.closes:%Y-%m-%d %H:%M} ({opened.timezone});"
+        f" {opened.invited} invitations are queued."
     )
-    for group in item.groups:
+    for group in opened.groups:
         click.echo(f"  {group.name}: {group.invited} invited")
     click.echo(
-        f"The key that opens the answers lies in {key_dir}. If it is lost before the count, the"
-        " wave is lost."
+        f"The key that opens the answers lies in {config.key_dir}. If it is lost before the count,"
+        " the wave is lost."
     )
-    if not spare_copies(item):
-        export = EXPORT_KEY.format(wave=item.slug)
+    if not spare_copies(opened):
+        export = EXPORT_KEY.format(wave=opened.slug)
         click.echo(
             f"Note: there is no spare copy of this key. Make one, to be kept elsewhere: {export}",
             err=True,
         )
 
 
-def _warn(planned: Wave) -> None:
-    for line in warn_of_people_asked_twice(planned):
-        click.echo(f"Note: {line}", err=True)
+def _warn_of_people_asked_twice(wave: Wave) -> None:
+    for warning in warn_of_people_asked_twice(wave):
+        click.echo(f"Note: {warning}", err=True)

@@ -43,6 +43,7 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     @property
     def recurrence(self) -> str:
         """The rule, when one was typed, else what was chosen."""
-        typed = (self.rule.data or "").strip()
-        chosen = str(self.cadence.data)
-        return (typed if typed.upper().startswith(PREFIX) else PREFIX + typed) if typed else chosen
+        rule = (self.rule.data or "").strip()
+        if not rule:
+            return str(self.cadence.data)
+        return rule if rule.upper().startswith(PREFIX) else PREFIX + rule

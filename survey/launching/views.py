@@ -31,42 +31,48 @@ blueprint = Blueprint("launching", __name__)
 @open_to("manager")
 def surveys() -> str | Response | tuple[str, int]:
     """All surveys with their waves; the form plans one."""
-    form = SurveyForm()
-    form.provider.choices = [SelectChoice(p.slug, p.name) for p in list_providers()]
-    form.questionnaire.choices = [
-        USUAL,
-        *(
-            SelectChoice(q.slug, f"{q.title} ({len(q.questions)} questions)")
-            for q in list_questionnaires()
-        ),
-    ]
-    form.timezone.data = form.timezone.data or current_app.config["CANDOUR"].timezone
+    form = _survey_form()
     problem = None
     if request.method == "POST":
         try:
-            planned = _plan(form)
+            wave = _plan_survey(form)
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
-            flash(
-                " ".join(["Planned. Nothing has been sent.", *warn_of_people_asked_twice(planned)])
-            )
-            return redirect(url_for("console.results", wave=planned.slug), 303)
-    facts = {
-        "surveys": waves.list_surveys(),
-        "waves": waves.list_waves(),
-        "form": form,
-        "problem": problem,
-    }
-    page = render_template("launching/surveys.html", **facts)
+            warnings = warn_of_people_asked_twice(wave)
+            flash(" ".join(["Planned. Nothing has been sent.", *warnings]))
+            return redirect(url_for("console.results", wave=wave.slug), 303)
+    page = render_template(
+        "launching/surveys.html",
+        surveys=waves.list_surveys(),
+        waves=waves.list_waves(),
+        form=form,
+        problem=problem,
+    )
     return (page, 400) if problem else page
 
 
-def _plan(form: SurveyForm) -> Wave:
+def _survey_form() -> SurveyForm:
+    """The form with the providers and questionnaires there are to choose from."""
+    form = SurveyForm()
+    form.provider.choices = [
+        SelectChoice(provider.slug, provider.name) for provider in list_providers()
+    ]
+    form.questionnaire.choices = [USUAL]
+    for questionnaire in list_questionnaires():
+        label = f"{questionnaire.title} ({len(questionnaire.questions)} questions)"
+        form.questionnaire.choices.append(SelectChoice(questionnaire.slug, label))
+    form.timezone.data = form.timezone.data or current_app.config["CANDOUR"].timezone
+    return form
+
+
+def _plan_survey(form: SurveyForm) -> Wave:
+    """Plans the survey that was typed; gives its first wave."""
     if not form.validate():
         faults = tuple(
-            f"{form[name].label.text}: {', '.join(said)}" for name, said in form.errors.items()
+            f"{form[name].label.text}: {', '.join(sentences)}"
+            for name, sentences in form.errors.items()
         )
         raise Refused("survey-not-planned", "The survey was not planned.", details=faults)
     people_in(form.audience.data)
@@ -81,19 +87,25 @@ def _plan(form: SurveyForm) -> Wave:
         form.audience.data,
         reminders=int(form.reminders.data),
     )
-    return add_survey(plan)[1]
+    _, first_wave = add_survey(plan)
+    return first_wave
 
 
 @blueprint.route("/waves/<wave>/open", methods=["GET", "POST"])
 @open_to("manager")
 def open_by_hand(wave: str) -> str | Response:
     """A page of its own that says what opening will do; the button does it."""
+    config = current_app.config["CANDOUR"]
     if request.method == "POST":
-        item = open_wave(wave, now(), current_app.config["CANDOUR"].key_dir, actor=current_actor())
-        flash(f"{item.slug} is open. {item.invited} invitations are on their way.")
-        return redirect(url_for("console.results", wave=item.slug), 303)
-    plan, config = preview_wave(wave), current_app.config["CANDOUR"]
-    prospects = [outlook_in_words(outlook(plan.invited, rate)) for rate in RATES]
-    facts = {"key_dir": config.key_dir, "spare": spare_copies(plan.wave)}
-    facts |= {"mail_notes": notes_on_mail(plan, config, now())}
-    return render_template("launching/open_by_hand.html", plan=plan, prospects=prospects, **facts)
+        opened = open_wave(wave, now(), config.key_dir, actor=current_actor())
+        flash(f"{opened.slug} is open. {opened.invited} invitations are on their way.")
+        return redirect(url_for("console.results", wave=opened.slug), 303)
+    preview = preview_wave(wave)
+    return render_template(
+        "launching/open_by_hand.html",
+        preview=preview,
+        prospects=[outlook_in_words(outlook(preview.invited, rate)) for rate in RATES],
+        key_dir=config.key_dir,
+        spare_copies=spare_copies(preview.wave),
+        mail_notes=notes_on_mail(preview, config, now()),
+    )

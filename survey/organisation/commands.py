@@ -37,13 +37,14 @@ def set_(
     """Set the facts.
 
     \b
-    Example: candour organisation set "Northwind Ltd" --contact "Dana Reyes <dana@northwind.example>"
+    Example: candour organisation set "Northwind Ltd"
+             --contact "Dana Reyes <dana@northwind.example>"
              --comments-read-by "Head of operations" --host northwind.example
     """  # noqa: D301 - click reads the backspace as: keep these lines as they are
-    person, address = parseaddr(contact) if contact.isprintable() else ("", contact)
-    facts = set_organisation(
+    contact_name, address = parseaddr(contact) if contact.isprintable() else ("", contact)
+    organisation = set_organisation(
         name,
-        person or address,
+        contact_name or address,
         address,
         comments_read_by,
         host,
@@ -51,8 +52,8 @@ def set_(
         language=language,
     )
     click.echo(
-        f"{facts.name}: questions go to {facts.contact_name}, comments are read by"
-        f" {facts.comments_read_by}."
+        f"{organisation.name}: questions go to {organisation.contact_name}, comments are read by"
+        f" {organisation.comments_read_by}."
     )
 
 
@@ -62,12 +63,12 @@ def show() -> None:
 
     Example: candour organisation show
     """
-    facts = find_organisation(current_app.config["CANDOUR"].mail_from)
+    organisation = find_organisation(current_app.config["CANDOUR"].mail_from)
     lines = (
-        facts.name,
-        f"contact: {facts.contact_name} <{facts.contact_email}>",
-        f"comments: {facts.comments_read_by}",
-        f"host: {facts.host}",
-        f"language: {facts.language}",
+        organisation.name,
+        f"contact: {organisation.contact_name} <{organisation.contact_email}>",
+        f"comments: {organisation.comments_read_by}",
+        f"host: {organisation.host}",
+        f"language: {organisation.language}",
     )
     click.echo("\n".join(lines))

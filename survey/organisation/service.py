@@ -15,10 +15,9 @@ from survey.organisation.tables import OrganisationRow
 
 COMMAND_LINE = "command line"
 LONGEST = 200
-ATTACKED = (
-    Path(__file__).parent / "attacked.json"
-)  # written by the attack suite, shipped with the release
-_WANTED = {
+# Written by the attack suite, shipped with the release.
+ATTACKED = Path(__file__).parent / "attacked.json"
+_MEANINGS = {
     "name": "the organisation's name",
     "contact_name": "the contact's name",
     "contact_email": "the contact's address",
@@ -28,7 +27,7 @@ _WANTED = {
 
 
 def find_organisation(sender: str) -> Organisation:
-    """The facts as set, else what the sender's address suggests."""
+    """The facts about the client as set, else what the sender's address suggests."""
     row = db.session.get(OrganisationRow, 1)
     if row is None:
         return organisation_from_sender(sender)
@@ -62,14 +61,20 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
     language: str = BASE,
     actor: str = COMMAND_LINE,
 ) -> Organisation:
-    """Sets the facts; refuses empty ones, malformed addresses, line breaks and a language that is not offered, all at once."""
-    given = dict(
-        zip(_WANTED, (name, contact_name, contact_email, comments_read_by, host), strict=True)
-    )
-    facts = {key: " ".join(text.split(" ")).strip() for key, text in given.items()}
-    faults = [fault for key, text in facts.items() if (fault := _fault(_WANTED[key], text))]
-    if facts["contact_email"] and (fault := plain_address_fault(facts["contact_email"])):
-        faults.append(f"{facts['contact_email'][:80]!r}: {fault}")
+    """Sets the facts about the client.
+
+    Refuses empty ones, malformed addresses, line breaks and a language that is not offered, all at
+    once.
+    """
+    typed = (name, contact_name, contact_email, comments_read_by, host)
+    texts = {
+        field: " ".join(text.split(" ")).strip()
+        for field, text in zip(_MEANINGS, typed, strict=True)
+    }
+    faults = [fault for field, text in texts.items() if (fault := _fault(_MEANINGS[field], text))]
+    email = texts["contact_email"]
+    if email and (fault := plain_address_fault(email)):
+        faults.append(f"{email[:80]!r}: {fault}")
     if language not in offered_languages():
         faults.append(
             f"Letters are not offered in {language[:20]!r}. There are:"
@@ -81,16 +86,19 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
             "The facts are not complete. Nothing was changed.",
             details=tuple(faults),
         )
-    found = Organisation(**facts, several_zones=several_zones, language=language)
+    organisation = Organisation(**texts, several_zones=several_zones, language=language)
     with transaction() as session:
-        session.merge(OrganisationRow(number=1, **asdict(found)))
-        record("organisation set", asdict(found), actor)
-    return found
+        session.merge(OrganisationRow(number=1, **asdict(organisation)))
+        record("organisation set", asdict(organisation), actor)
+    return organisation
 
 
-def _fault(wanted: str, text: str) -> str | None:
+def _fault(meaning: str, text: str) -> str | None:
+    """What to do about one text, or None; `meaning` says what it should state."""
     if not text:
-        return f"Say {wanted}."
+        return f"Say {meaning}."
     if not text.isprintable():
-        return f"Remove the line break or control character: {wanted}."
-    return f"Shorten to {LONGEST} characters: {wanted}." if len(text) > LONGEST else None
+        return f"Remove the line break or control character: {meaning}."
+    if len(text) > LONGEST:
+        return f"Shorten to {LONGEST} characters: {meaning}."
+    return None

@@ -1,4 +1,4 @@
-"""The facts that promises and mails must state."""
+"""The page on which the facts about the client are set."""
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -20,23 +20,8 @@ def organisation() -> str | Response | tuple[str, int]:
     form = OrganisationForm(obj=find_organisation(current_app.config["CANDOUR"].mail_from))
     problem = None
     if request.method == "POST" and form.validate():
-        texts = [
-            (getattr(form, name).data or "")
-            for name in ("name", "contact_name", "contact_email", "comments_read_by", "host")
-        ]
         try:
-            name, person, email, reader, host = texts
-            zones = bool(form.several_zones.data)
-            set_organisation(
-                name,
-                person,
-                email,
-                reader,
-                host,
-                several_zones=zones,
-                language=form.language.data,
-                actor=current_actor(),
-            )
+            _save(form)
         except Refused as refused:
             tell_program(refused)
             problem = refused
@@ -45,3 +30,16 @@ def organisation() -> str | Response | tuple[str, int]:
             return redirect(url_for("organisation.organisation"), 303)
     page = render_template("organisation/organisation.html", form=form, problem=problem)
     return (page, 400) if problem else page
+
+
+def _save(form: OrganisationForm) -> None:
+    set_organisation(
+        form.name.data or "",
+        form.contact_name.data or "",
+        form.contact_email.data or "",
+        form.comments_read_by.data or "",
+        form.host.data or "",
+        several_zones=bool(form.several_zones.data),
+        language=form.language.data,
+        actor=current_actor(),
+    )

@@ -28,8 +28,9 @@ def people_group() -> None:
 def import_(file: Path, *, dry_run: bool, remove_missing: bool) -> None:
     """Add and update people from a CSV: email,name,department[,site,language,leader].
 
-    One bad row and nothing is taken; people are matched by address. Nobody leaves unless --remove-missing says so. More than
-    5,000 are stored in steps: if they are cut off, the same command goes on.
+    One bad row and nothing is taken; people are matched by address. Nobody leaves unless
+    --remove-missing says so. More than 5,000 are stored in steps: if they are cut off, the same
+    command goes on.
 
     Example: candour people import staff.csv --dry-run
     """
@@ -67,14 +68,15 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour people list --json
     """
-    found = directory.list_people()
+    people = directory.list_people()
     if as_json:
         rows = [
-            {key: value for key, value in asdict(person).items() if key != "id"} for person in found
+            {key: value for key, value in asdict(person).items() if key != "id"}
+            for person in people
         ]
         click.echo(json.dumps({"people": rows}, ensure_ascii=False))
         return
-    for person in found:
+    for person in people:
         click.echo(f"{person.email}  {person.name}  {person.department}")
 
 

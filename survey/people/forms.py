@@ -29,7 +29,7 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
     staff: StaffList
 
     def validate_file(self, field: FileField) -> None:
-        """Refuses what is no staff list at all; faults of single rows are the preview's business."""
+        """Refuses what is no staff list at all; the preview shows faults of single rows."""
         self.content = field.data.read(LARGEST_UPLOAD + 1)
         if len(self.content) > LARGEST_UPLOAD:
             limit = LARGEST_UPLOAD // 1024**2
@@ -49,13 +49,19 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
 
 
 class CarriedFile(FlaskForm):  # type: ignore[misc]
-    """The file that the preview showed, carried by the page and signed, so that nothing is kept on the server."""
+    """The file that the preview showed, carried by the page and signed.
+
+    So nothing is kept on the server.
+    """
 
     carried = HiddenField(validators=[DataRequired()])
     remove_missing = BooleanField()
 
     def content(self) -> bytes:
-        """The file, exactly as it was looked at; refuses what this server did not sign (it would not unpack strange data)."""
+        """The file, exactly as it was looked at.
+
+        Refuses what this server did not sign, for it would not unpack strange data.
+        """
         carried = self.carried.data if self.validate_on_submit() else ""
         try:
             signed = _signer().unsign(carried)

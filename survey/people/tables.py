@@ -4,17 +4,18 @@ from sqlalchemy import CheckConstraint, Integer, LargeBinary, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
+from survey.people.rules.staff_list import PersonId
 
 
 class PersonRow(Base):
-    """Somebody who can be invited; addresses are kept in lower case, so that one mailbox is one person."""
+    """Somebody who can be invited; addresses in lower case, so that one mailbox is one person."""
 
     __tablename__ = "person"
     __table_args__ = (
         UniqueConstraint("email"),
         CheckConstraint("email = lower(email)", name="email_lower"),
     )
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[PersonId] = mapped_column(Text, primary_key=True)
     email: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
     department: Mapped[str] = mapped_column(Text, index=True)
@@ -27,20 +28,23 @@ class StopRow(Base):
     """Somebody who wants no survey mails; without a date, for nobody asks when."""
 
     __tablename__ = "stop"
-    person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    person_id: Mapped[PersonId] = mapped_column(Text, primary_key=True)
 
 
 class StopCodeRow(Base):
-    """The SHA-256 of a secret that stops somebody's mails or takes them up again, and does nothing else."""
+    """The SHA-256 of a secret that can only stop somebody's mails or take them up again."""
 
     __tablename__ = "stop_code"
     __table_args__ = (CheckConstraint("length(hash) = 32", name="hash"),)
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    person_id: Mapped[str] = mapped_column(Text, index=True)
+    person_id: Mapped[PersonId] = mapped_column(Text, index=True)
 
 
 class StaffFileRow(Base):
-    """The only row: a long staff list, compressed, until it is stored, with the numbers of all it changes. Emptied at the end."""
+    """The only row: a long staff list, compressed, with the numbers of all that it changes.
+
+    Deleted when all of it is stored.
+    """
 
     __tablename__ = "staff_file"
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)

@@ -11,7 +11,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import NotFound, Refused
 from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
 from survey.people.rules.refused_rows import refused_rows
-from survey.people.rules.staff_list import Person, StaffList, read_staff_list
+from survey.people.rules.staff_list import Person, PersonId, StaffList, read_staff_list
 from survey.people.service import directory
 
 blueprint = Blueprint("people", __name__)
@@ -21,7 +21,10 @@ _WITH_A_FILE = {"people.preview", "people.confirm", "people.missing", "people.fa
 
 @blueprint.url_value_preprocessor
 def allow_uploads(endpoint: str | None, values: object) -> None:
-    """Raises the limit of a request where a staff list comes along, before anything (the CSRF check, too) reads the form."""
+    """Raises the limit of a request where a staff list comes along.
+
+    It does so before anything (the CSRF check, too) reads the form.
+    """
     del values
     if endpoint in _WITH_A_FILE:
         request.max_content_length = LARGEST_FORM
@@ -33,22 +36,22 @@ def allow_uploads(endpoint: str | None, values: object) -> None:
 def list_people() -> str:
     """Departments with their numbers; people of one department, or all where they are few."""
     departments = directory.departments()
-    total, chosen = sum(departments.values()), request.args.get("department")
-    people = (
-        directory.list_people(chosen)
-        if chosen in departments
-        else directory.list_people()
-        if total <= LISTED_AT_ONCE
-        else ()
-    )
-    facts = {"importing": directory.last_import(), "is_beating": is_beating(now()), "at": now()}
+    total = sum(departments.values())
+    chosen = request.args.get("department")
+    people: tuple[Person, ...] = ()
+    if chosen in departments:
+        people = directory.list_people(chosen)
+    elif total <= LISTED_AT_ONCE:
+        people = directory.list_people()
     return render_template(
         "people/list_people.html",
         departments=departments,
         total=total,
         chosen=chosen,
         people=people,
-        **facts,
+        importing=directory.last_import(),
+        is_beating=is_beating(now()),
+        as_of=now(),
     )
 
 
@@ -88,7 +91,7 @@ def missing() -> str | tuple[str, int]:
 @blueprint.post("/people/import/confirm")
 @open_to("manager")
 def confirm() -> BaseResponse | tuple[str, int]:
-    """Takes the file that the preview showed: a short one whole or not at all, a long one beside, in steps.
+    """Imports the file that the preview showed: a short one here, a long one by the timed work.
 
     Where that is refused, the preview comes back with the file still on it.
     """
@@ -100,22 +103,23 @@ def confirm() -> BaseResponse | tuple[str, int]:
         return _upload_page(UploadForm(formdata=None), refused), 400
     is_removing = form.remove_missing.data
     try:
-        done = directory.import_people(
+        result = directory.import_people(
             content, remove_missing=is_removing, actor=current_actor(), wait=False
         )
     except Refused as refused:
         tell_program(refused)
         return _preview_again(content, refused), 400
-    if (under_way := directory.last_import()) and under_way.is_under_way:
+    job = directory.last_import()
+    if job and job.is_under_way:
         flash(
-            f"The file is taken. {done.added:,} people are to be added, {done.changed:,} changed,"
-            f" {done.removed:,} removed."
+            f"The file is taken. {result.added:,} people are to be added, {result.changed:,}"
+            f" changed, {result.removed:,} removed."
         )
-        return redirect(url_for("people.list_people"), 303)
-    flash(
-        f"{done.added:,} people added, {done.changed:,} changed, {done.unchanged:,} unchanged,"
-        f" {done.removed:,} removed."
-    )
+    else:
+        flash(
+            f"{result.added:,} people added, {result.changed:,} changed, {result.unchanged:,}"
+            f" unchanged, {result.removed:,} removed."
+        )
     return redirect(url_for("people.list_people"), 303)
 
 
@@ -136,7 +140,8 @@ def faults() -> Response | tuple[str, int]:
 @open_to("manager")
 def remove_person(person_id: str) -> str | BaseResponse | tuple[str, int]:
     """A page of its own that says what removing means; the button does it."""
-    person, problem = _person(person_id), None
+    person = _person_or_404(PersonId(person_id))
+    problem = None
     if request.method == "POST":
         try:
             directory.remove_person(person.email, actor=current_actor())
@@ -152,25 +157,28 @@ def remove_person(person_id: str) -> str | BaseResponse | tuple[str, int]:
 
 def _upload_page(form: UploadForm, problem: Refused | None = None) -> str:
     """The form that takes a file, and why the last one was not taken."""
-    facts = {"form": form, "staff": None, "correction": "", "problem": problem}
-    return render_template("people/preview.html", **facts)
+    return render_template(
+        "people/preview.html", form=form, staff=None, correction="", problem=problem
+    )
 
 
 def _preview_page(
     form: UploadForm, content: bytes, staff: StaffList, problem: Refused | None = None
 ) -> str:
-    facts = {
-        "staff": staff,
-        "result": directory.preview_import(staff),
-        "shown": staff.faults[: directory.FAULTS_LISTED],
-        "correction": directory.correction_of(staff) if staff.faults else "",
-        "problem": problem,
-    }
-    return render_template("people/preview.html", form=form, carried=carry(content), **facts)
+    return render_template(
+        "people/preview.html",
+        form=form,
+        carried=carry(content),
+        staff=staff,
+        result=directory.preview_import(staff),
+        listed_faults=staff.faults[: directory.FAULTS_LISTED],
+        correction=directory.correction_of(staff) if staff.faults else "",
+        problem=problem,
+    )
 
 
 def _preview_again(content: bytes, problem: Refused) -> str:
-    """The preview with the file that was not taken; only the upload where it cannot be previewed."""
+    """The preview with the file that was refused; only the upload where it has no preview."""
     form = UploadForm(formdata=None)
     try:
         return _preview_page(form, content, read_staff_list(content), problem)
@@ -178,7 +186,7 @@ def _preview_again(content: bytes, problem: Refused) -> str:
         return _upload_page(form, refused)
 
 
-def _person(person_id: str) -> Person:
+def _person_or_404(person_id: PersonId) -> Person:
     person = directory.find_person(person_id)
     if person is None:
         raise NotFound("person", "This person is not in the directory any more.")

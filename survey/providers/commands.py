@@ -6,6 +6,7 @@ from email.utils import parseaddr
 import click
 
 from survey.providers import service
+from survey.providers.rules import Provider
 
 
 @click.group("providers")
@@ -25,20 +26,20 @@ def providers_group() -> None:
 def add(name: str, contacts: tuple[str, ...]) -> None:
     """Add a provider, or further contacts to a known one.
 
-    Example: candour providers add "Brightline IT" --contact "Otto Lindqvist <otto@brightline.example>"
+    Example: candour providers add "Brightline IT"
+    --contact "Otto Lindqvist <otto@brightline.example>"
     """
     people = [
         parseaddr(contact) if contact.isprintable() else (contact, "") for contact in contacts
     ]
-    found = (
-        service.add_contacts(name, people)
-        if people and service.is_known(name)
-        else service.add_provider(name, people)
+    if people and service.is_known(name):
+        provider = service.add_contacts(name, people)
+    else:
+        provider = service.add_provider(name, people)
+    contacts_listed = ", ".join(
+        f"{contact.name} <{contact.address}>" for contact in provider.contacts
     )
-    click.echo(
-        f"{found.name}:"
-        f" {', '.join(f'{c.name} <{c.address}>' for c in found.contacts) or 'no contact yet'}"
-    )
+    click.echo(f"{provider.name}: {contacts_listed or 'no contact yet'}")
 
 
 @providers_group.command("remove-contact")
@@ -59,24 +60,21 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour providers list --json
     """
-    found = service.list_providers()
+    providers = service.list_providers()
     if as_json:
-        rows = [
-            {
-                "slug": p.slug,
-                "name": p.name,
-                "contacts": [{"name": c.name, "address": c.address} for c in p.contacts],
-            }
-            for p in found
-        ]
+        rows = [_as_json(provider) for provider in providers]
         click.echo(json.dumps({"providers": rows}, ensure_ascii=False))
         return
-    if not found:
+    if not providers:
         click.echo(
             'There is no provider yet. Add one: candour providers add NAME --contact "Name <mail>"',
             err=True,
         )
-    for item in found:
-        click.echo(
-            f"{item.name}: {', '.join(c.address for c in item.contacts) or 'no contact yet'}"
-        )
+    for provider in providers:
+        addresses = ", ".join(contact.address for contact in provider.contacts)
+        click.echo(f"{provider.name}: {addresses or 'no contact yet'}")
+
+
+def _as_json(provider: Provider) -> dict[str, object]:
+    contacts = [{"name": contact.name, "address": contact.address} for contact in provider.contacts]
+    return {"slug": provider.slug, "name": provider.name, "contacts": contacts}

@@ -5,7 +5,10 @@ from wtforms import StringField
 
 
 class ProviderForm(FlaskForm):  # type: ignore[misc]
-    """A provider with its first contact, or a further contact of a known one; the service checks."""
+    """A provider with its first contact, or a further contact of a known one.
+
+    The service checks what was typed.
+    """
 
     name = StringField("Provider")
     contact_name = StringField("Contact’s name")

@@ -13,7 +13,7 @@ LONGEST_NAME = 120
 class Contact:
     """A person at the provider who may be sent findings."""
 
-    id: str
+    id: ContactId
     name: str
     address: str
 
@@ -22,7 +22,7 @@ class Contact:
 class Provider:
     """A managed service provider; contacts by name."""
 
-    id: str
+    id: ProviderId
     slug: str
     name: str
     contacts: tuple[Contact, ...]
@@ -36,7 +36,9 @@ def name_fault(name: str) -> str | None:
     """
     if not name.isprintable():
         return "Remove the line break or control character."
-    return f"Shorten it to {LONGEST_NAME} characters." if len(name) > LONGEST_NAME else None
+    if len(name) > LONGEST_NAME:
+        return f"Shorten it to {LONGEST_NAME} characters."
+    return None
 
 
 def tidy_name(name: str) -> str:

@@ -4,13 +4,14 @@ from sqlalchemy import ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from survey.database import Base
+from survey.providers.rules import ContactId, ProviderId
 
 
 class ProviderRow(Base):
     """A managed service provider."""
 
     __tablename__ = "provider"
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[ProviderId] = mapped_column(Text, primary_key=True)
     slug: Mapped[str] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
     contacts: Mapped[list["ContactRow"]] = relationship(
@@ -23,7 +24,7 @@ class ContactRow(Base):
 
     __tablename__ = "contact"
     __table_args__ = (UniqueConstraint("provider_id", "address"),)
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
-    provider_id: Mapped[str] = mapped_column(ForeignKey("provider.id"))
+    id: Mapped[ContactId] = mapped_column(Text, primary_key=True)
+    provider_id: Mapped[ProviderId] = mapped_column(Text, ForeignKey("provider.id"))
     name: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Text)

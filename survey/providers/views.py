@@ -9,6 +9,7 @@ from survey.access.service.programs import tell_program
 from survey.kernel.errors import NotFound, Refused
 from survey.providers import service
 from survey.providers.forms import ProviderForm
+from survey.providers.rules import ContactId
 
 blueprint = Blueprint("providers", __name__)
 
@@ -21,12 +22,12 @@ def list_providers() -> str | Response | tuple[str, int]:
     problem = None
     if request.method == "POST" and form.validate():
         try:
-            found = _save(form)
+            name = _save(form)
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
-            flash(f"{found} is saved.")
+            flash(f"{name} is saved.")
             return redirect(url_for("providers.list_providers"), 303)
     page = render_template(
         "providers/list_providers.html",
@@ -41,20 +42,22 @@ def list_providers() -> str | Response | tuple[str, int]:
 @open_to("manager")
 def remove_contact(provider: str, contact_id: str) -> str | Response:
     """A page of its own that says what removing will do; the button does it."""
-    found, contact = service.find_provider(provider), service.find_contact(contact_id)
-    if contact not in found.contacts:
+    its_provider = service.find_provider(provider)
+    contact = service.find_contact(ContactId(contact_id))
+    if contact not in its_provider.contacts:
         raise NotFound("contact", "This contact is not there any more. Nothing was changed.")
     if request.method == "POST":
-        service.remove_contact(found.name, contact.address, actor=current_actor())
+        service.remove_contact(its_provider.name, contact.address, actor=current_actor())
         flash(f"{contact.name} is removed.")
         return redirect(url_for("providers.list_providers"), 303)
-    return render_template("providers/remove_contact.html", provider=found, contact=contact)
+    return render_template("providers/remove_contact.html", provider=its_provider, contact=contact)
 
 
 def _save(form: ProviderForm) -> str:
-    name, person, address = (
-        (field.data or "").strip() for field in (form.name, form.contact_name, form.contact_address)
-    )
+    """Adds what was typed; gives the provider's name."""
+    name = (form.name.data or "").strip()
+    person = (form.contact_name.data or "").strip()
+    address = (form.contact_address.data or "").strip()
     contacts = [(person, address)] if person or address else []
     add = service.add_contacts if contacts and service.is_known(name) else service.add_provider
     return add(name, contacts, actor=current_actor()).name

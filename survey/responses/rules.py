@@ -8,7 +8,7 @@ from typing import NewType
 import numpy as np
 from numpy.typing import NDArray
 
-from survey.questionnaires.rules import Question
+from survey.questionnaires.rules import Question, QuestionId
 
 CommentId = NewType("CommentId", str)
 
@@ -20,8 +20,8 @@ _DIGITS = "0123456789A"
 class Answers:
     """What one person sent: a code or an opt-out (None) per question touched, and texts."""
 
-    scores: Mapping[str, int | None] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[QuestionId, int | None] = field(default_factory=dict)
+    texts: Mapping[QuestionId, str] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -51,7 +51,10 @@ class CellCounts:
 
 @dataclass(frozen=True, slots=True)
 class PublishedGroup:
-    """A reporting group as counted: its name, the frozen groups it holds, invited and responses, and the departments in all."""
+    """A reporting group as counted: how many were invited, and how many responses there are.
+
+    `members` are the frozen groups it holds, `departments` all departments of these.
+    """
 
     name: str
     members: tuple[str, ...]
@@ -62,7 +65,11 @@ class PublishedGroup:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """All that findings may be made of: responses per published group, and one cell per question and group."""
+    """All that findings may be made of.
+
+    `groups` hold the responses per published group; `cells` one cell per question and group, by the
+    question's id and the group's name; `comments` and `unreadable` are numbers.
+    """
 
     groups: tuple[PublishedGroup, ...]
     cells: Mapping[str, Mapping[str, CellCounts]]
@@ -87,27 +94,31 @@ def pack_ballot(group: str, answers: Answers) -> bytes:
 
 
 def unpack_ballot(content: bytes) -> tuple[str, Answers]:
-    """Group and answers of an opened ballot; ValueError for anything that `pack_ballot` did not make."""
-    found = json.loads(content)
+    """Group and answers of an opened ballot.
+
+    ValueError for anything that `pack_ballot` did not make.
+    """
+    ballot = json.loads(content)
     try:
-        return found["g"], Answers(found["s"], found["t"])
+        return ballot["g"], Answers(ballot["s"], ballot["t"])
     except (KeyError, TypeError) as error:
         raise ValueError("not a ballot") from error
 
 
 def score_string(questions: Sequence[Question], answers: Answers) -> str:
-    """Scores as stored: one character a question; `-` blank, `x` opted out, otherwise the code (A is 10)."""
-    return "".join(
-        _character(answers, question.id) for question in questions if question.scale.codes
-    )
+    """Scores as stored: one character a question.
+
+    `-` blank, `x` opted out, otherwise the code (A is 10). Questions that take a text have none.
+    """
+    scored = [question for question in questions if question.scale.codes]
+    return "".join(_character(answers, question.id) for question in scored)
 
 
 def count_cell(strings: Sequence[str], place: int, codes: Sequence[int]) -> CellCounts:
     """The cell of the question at this place of the score strings."""
     characters = [string[place] for string in strings]
-    return CellCounts(
-        tuple(characters.count(_DIGITS[code]) for code in codes), characters.count(OPT_OUT)
-    )
+    counts = tuple(characters.count(_DIGITS[code]) for code in codes)
+    return CellCounts(counts, opted_out=characters.count(OPT_OUT))
 
 
 def score_table(strings: Sequence[str]) -> NDArray[np.int64]:
@@ -119,12 +130,12 @@ def score_table(strings: Sequence[str]) -> NDArray[np.int64]:
     if not strings:
         return np.empty((0, 0), dtype=np.int64)
     codes = {BLANK: -1, OPT_OUT: -1} | {character: code for code, character in enumerate(_DIGITS)}
-    return np.array(
-        [[codes[character] for character in string] for string in strings], dtype=np.int64
-    )
+    rows = [[codes[character] for character in string] for string in strings]
+    return np.array(rows, dtype=np.int64)
 
 
-def _character(answers: Answers, question: str) -> str:
+def _character(answers: Answers, question: QuestionId) -> str:
+    """What stands in a score string for one question."""
     if question not in answers.scores:
         return BLANK
     code = answers.scores[question]

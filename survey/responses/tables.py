@@ -1,38 +1,47 @@
-"""Sealed ballots, counted responses, comments. Nothing here points at a person, an invitation or a time."""
+"""Sealed ballots, counted responses, comments.
+
+Nothing here points at a person, an invitation or a time.
+"""
 
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
+from survey.questionnaires.rules import QuestionId
 from survey.vault.rules.sealing import SEALED
+from survey.waves.rules.ids import WaveId
 
-_KIND = {"sqlite_strict": True, "sqlite_with_rowid": False}
+_WITHOUT_ROWID = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
 class BallotRow(Base):
-    """One sealed ballot, until the count."""
+    """One sealed ballot, until the count.
+
+    `spare` is the same ballot sealed to the second representative, where the strict tier has two.
+    """
 
     __tablename__ = "ballot"
     __table_args__ = (
         CheckConstraint("length(id) = 16", name="id"),
         CheckConstraint(f"length(sealed) IN ({SEALED}, {SEALED + 48})", name="sealed"),
-        _KIND,
+        _WITHOUT_ROWID,
     )
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    wave_id: Mapped[WaveId] = mapped_column(Text, ForeignKey("wave.id"), index=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    spare: Mapped[bytes | None] = mapped_column(
-        LargeBinary
-    )  # strict tier with two representatives: sealed to the second
+    spare: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ResponseRow(Base):
-    """One counted response: its group and its scores, one character a question in the questionnaire's order."""
+    """One counted response: its group and its scores.
+
+    One character a question, in the questionnaire's order.
+    """
 
     __tablename__ = "response"
-    __table_args__ = (CheckConstraint("length(id) = 16", name="id"), _KIND)
+    __table_args__ = (CheckConstraint("length(id) = 16", name="id"), _WITHOUT_ROWID)
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    wave_id: Mapped[WaveId] = mapped_column(Text, ForeignKey("wave.id"), index=True)
     group_name: Mapped[str] = mapped_column(Text)
     scores: Mapped[str] = mapped_column(Text)
 
@@ -44,11 +53,11 @@ class CommentRow(Base):
     __table_args__ = (
         CheckConstraint("length(id) = 16", name="id"),
         CheckConstraint("state IN ('unread', 'released', 'redacted', 'held')", name="state"),
-        _KIND,
+        _WITHOUT_ROWID,
     )
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    wave_id: Mapped[str] = mapped_column(Text, ForeignKey("wave.id"), index=True)
-    question: Mapped[str] = mapped_column(Text)
+    wave_id: Mapped[WaveId] = mapped_column(Text, ForeignKey("wave.id"), index=True)
+    question: Mapped[QuestionId] = mapped_column(Text)
     group_name: Mapped[str | None] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)

@@ -1,4 +1,7 @@
-"""Counting killed with SIGKILL at twenty random points: nothing lost, nothing doubled, nothing left readable."""
+"""Counting killed with SIGKILL at twenty random points.
+
+Nothing is lost, nothing doubled, nothing left readable.
+"""
 
 import json
 import os
@@ -32,7 +35,7 @@ CANARY = "canarycomment"
 
 @pytest.fixture
 def closer() -> Iterator[Callable[[dict[str, str], Path, Company, float | None], float]]:
-    """Closes a wave in a process of its own, killed after so many seconds; gives the seconds it lived."""
+    """Closes a wave in a process that is killed after so many seconds; gives how long it lived."""
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).parents[1] / "counting" / "closer.py")],
         stdin=subprocess.PIPE,

@@ -109,15 +109,15 @@ def test_an_answer_off_the_scale_keeps_the_code_good(app: Flask, value: str) -> 
 
 def test_an_unknown_question_is_refused_and_nothing_stored(app: Flask) -> None:
     company = open_company(app)
-    found = answer(company, company.codes[0], {"OVR1": "4", "NOPE": "1"})
-    assert list(found.problems) == ["form"]
+    submission = answer(company, company.codes[0], {"OVR1": "4", "NOPE": "1"})
+    assert list(submission.problems) == ["form"]
     assert number_of_ballots(company.wave.id) == 0
 
 
 def test_an_oversized_comment_is_never_cut_silently(app: Flask) -> None:
     company = open_company(app)
-    found = answer(company, company.codes[0], {"OPN1": "x" * 1035})
-    assert found.problems == {"OPN1": "Please shorten by about 40 characters."}
+    submission = answer(company, company.codes[0], {"OPN1": "x" * 1035})
+    assert submission.problems == {"OPN1": "Please shorten by about 40 characters."}
     assert number_of_ballots(company.wave.id) == 0
 
 

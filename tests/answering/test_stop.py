@@ -1,4 +1,7 @@
-"""Stopping survey mails: by a button or one click, for good and for all surveys, undone by the same link, and told to nobody."""
+"""Stopping survey mails by a button or one click, for good and for all surveys.
+
+The same link undoes it, and nobody is told.
+"""
 
 import re
 from email import message_from_bytes, policy
@@ -30,12 +33,12 @@ LINK = re.compile(r"http://localhost(/[^\s<>\"']+)")
 def letters_of(folder: Path) -> list[EmailMessage]:
     """What went out, headers and all, in the order of the addresses."""
     sent_letters(folder)
-    found = [
+    letters = [
         message_from_bytes(path.read_bytes(), policy=policy.default)
         for path in folder.glob("*.eml")
     ]
     return sorted(
-        (one for one in found if isinstance(one, EmailMessage)), key=lambda one: str(one["To"])
+        (one for one in letters if isinstance(one, EmailMessage)), key=lambda one: str(one["To"])
     )
 
 
@@ -52,11 +55,11 @@ def stop_link(letter: EmailMessage) -> tuple[str, str]:
 
 
 def one_click(letter: EmailMessage) -> str:
-    found = re.fullmatch(
+    link = re.fullmatch(
         r"<http://localhost(/stop/[\w-]+/[\w-]{43})>", str(letter["List-Unsubscribe"])
     )
-    assert found
-    return found[1]
+    assert link
+    return link[1]
 
 
 def whose(company: Company, letter: EmailMessage) -> str:

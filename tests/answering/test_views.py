@@ -1,4 +1,7 @@
-"""The employee's pages over HTTP: the same for everybody, nothing written by looking, nothing lost by mistakes."""
+"""The employee's pages over HTTP.
+
+The same for everybody, nothing written by looking, nothing lost by mistakes.
+"""
 
 import re
 import sqlite3
@@ -135,7 +138,8 @@ def test_an_answer_leads_to_thanks_that_are_the_same_for_all_and_carry_no_receip
     assert (forget.headers["Clear-Site-Data"], forget.data) == ('"cache"', b"")
 
 
-# By a calendar on paper: the wave closes on Monday 25 January 2027; results come 3 working days later, the reply 10 after them.
+# By a calendar on paper: the wave closes on Monday 25 January 2027; results come 3 working days
+# later, the reply 10 after them.
 @on_postgresql("databases")
 @pytest.mark.parametrize(
     ("holidays", "results", "reply"),
@@ -160,7 +164,8 @@ def test_the_thanks_name_the_days_on_which_results_and_reply_are_due(
     assert f"By {reply} : Brightline IT has to reply with what it will do." in page
 
 
-# The last third of its quarter closes two months after the first one's 18 January; the months end 5 and 15 working days later.
+# The last third of its quarter closes two months after the first one's 18 January; the months end
+# 5 and 15 working days later.
 @pytest.mark.parametrize(
     ("holidays", "results", "reply"),
     [
@@ -630,8 +635,8 @@ def test_mail_form_and_promise_page_say_exactly_what_the_wave_froze(
         ("/promise", 'section class="card" id="promise"'),
     ):
         block = client.get(path).text.partition(f"<{tag}")[2].partition(f"</{tag.split()[0]}>")[0]
-        found = [unescape(line) for line in re.findall(r"<li>([^<]+)</li>", block)]
-        assert found == promises(company, closes), path
+        sentences = [unescape(line) for line in re.findall(r"<li>([^<]+)</li>", block)]
+        assert sentences == promises(company, closes), path
     group_of = {person.email: invitation.group for invitation, person in invitations_of(wave.id)}
     size = {group.name: group.invited for group in wave.groups}
     for letter in sent_letters(tmp_path / "mail"):

@@ -17,13 +17,16 @@ from tests.cast import DEPARTMENTS, Company, found_company
 
 
 def open_today(app: Flask, departments: Mapping[str, int] = DEPARTMENTS) -> Company:
-    """Northwind with its first wave opened by hand just now, and a code for everybody in the order of their addresses."""
+    """Northwind with its first wave opened by hand just now.
+
+    A code for everybody, in the order of their addresses.
+    """
     config = app.config["CANDOUR"]
-    item = open_wave(found_company(departments).slug, now(), config.key_dir, actor="test")
-    codes = {invitation.id: draw_code() for invitation, _ in invitations_of(item.id)}
+    wave = open_wave(found_company(departments).slug, now(), config.key_dir, actor="test")
+    codes = {invitation.id: draw_code() for invitation, _ in invitations_of(wave.id)}
     for invitation_id, code in codes.items():
         store_code(invitation_id, code)
-    return Company(item, tuple(codes.values()), config)
+    return Company(wave, tuple(codes.values()), config)
 
 
 def sent_letters(folder: Path) -> list[CaughtLetter]:
@@ -34,7 +37,10 @@ def sent_letters(folder: Path) -> list[CaughtLetter]:
 
 
 def everything_stored() -> dict[str, list[str]]:
-    """Every row of every table, bytes as digits too; on PostgreSQL with the transaction that wrote it."""
+    """Every row of every table, bytes as digits too.
+
+    On PostgreSQL with the transaction that wrote it.
+    """
     versions = "xmin::text, * " if db.engine.dialect.name == "postgresql" else "* "
     return {
         table: sorted(

@@ -1,4 +1,7 @@
-"""Dealing people into thirds: even within departments, stable, kept where answers are not, forgotten with the person."""
+"""Assigning people to thirds: even within departments and stable.
+
+Kept where answers are not, and forgotten with the person.
+"""
 
 from collections import Counter
 from random import Random
@@ -48,11 +51,11 @@ def test_neither_thirds_nor_a_departments_parts_differ_by_more_than_one(
     people = [
         (f"{at}-{number}", f"D{at}") for at, size in enumerate(sizes) for number in range(size)
     ]
-    found = assign_thirds(people, {}, source)
-    assert found.keys() == {person for person, _ in people}
+    thirds = assign_thirds(people, {}, source)
+    assert thirds.keys() == {person for person, _ in people}
     for parts in (
-        Counter(found.values()),
-        *(Counter(found[p] for p, d in people if d == f"D{at}") for at in range(len(sizes))),
+        Counter(thirds.values()),
+        *(Counter(thirds[p] for p, d in people if d == f"D{at}") for at in range(len(sizes))),
     ):
         counts = [parts[third] for third in (1, 2, 3)]
         assert max(counts) - min(counts) <= 1
@@ -66,11 +69,11 @@ def test_a_joiner_goes_to_the_smallest_third_and_nobody_moves(
     known: dict[str, int], source: Random
 ) -> None:
     sizes = Counter({1: 0, 2: 0, 3: 0} | Counter(known.values()))
-    found = assign_thirds(
+    thirds = assign_thirds(
         [*((person, "Sales") for person in known), ("new", "Legal")], known, source
     )
-    assert found.keys() == {"new"}
-    assert sizes[found["new"]] == min(sizes.values())
+    assert thirds.keys() == {"new"}
+    assert sizes[thirds["new"]] == min(sizes.values())
 
 
 def test_who_is_dealt_where_is_left_to_chance() -> None:
@@ -127,7 +130,7 @@ def test_looking_at_what_opening_would_do_deals_nobody(app: Flask) -> None:
     first = planned_thirds()
     plan = preview_wave(first.slug)
     assert plan.invited in {20, 21}
-    assert len(plan.dealt) == 61
+    assert len(plan.newly_assigned) == 61
     assert dealt() == {}
     assert [group.name for group in plan.groups] == ["one third of all those asked"]
     assert plan.groups[0].members == ("Legal", "Sales", "Service", "Warehouse")

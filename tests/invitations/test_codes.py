@@ -41,8 +41,8 @@ def test_a_code_is_read_however_it_is_typed(code: str, data: st.DataObject) -> N
 
 @given(st.text(max_size=300))
 def test_whatever_is_typed_is_a_code_or_none(text: str) -> None:
-    found = code_in(text)
-    assert found is None or re.fullmatch(f"[{ALPHABET}]{{{LENGTH}}}", found)
+    code = code_in(text)
+    assert code is None or re.fullmatch(f"[{ALPHABET}]{{{LENGTH}}}", code)
 
 
 @given(CODES, st.integers(0, LENGTH - 1), st.sampled_from("U*\x00é?"))

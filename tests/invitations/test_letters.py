@@ -1,4 +1,7 @@
-"""Staff letters as they arrive over a real server: in the person's language, whole, with the same facts in both parts."""
+"""Staff letters as they arrive over a real server.
+
+In the person's language, whole, with the same facts in both parts.
+"""
 
 import re
 import shutil
@@ -84,8 +87,8 @@ FACTS = LetterFacts(
 
 @pytest.fixture
 def box() -> Iterator[Postbox]:
-    with open_postbox() as found:
-        yield found
+    with open_postbox() as box:
+        yield box
 
 
 def staff_with(

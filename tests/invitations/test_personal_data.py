@@ -1,4 +1,8 @@
-"""One person's data: an address is corrected without a difference, everything is printed, and erasing leaves nothing that leads to them."""
+"""One person's data: corrected, exported, erased.
+
+An address is corrected without a difference, everything is printed, and erasing leaves nothing
+that leads to the person.
+"""
 
 import json
 import re
@@ -66,9 +70,9 @@ def candour(
 @pytest.fixture
 def company(app: Flask, tmp_path: Path) -> Company:
     """Northwind with a wave that opened now; the invitations have gone out."""
-    found = open_today(app, {"Sales": 14, "Service": 8})
+    company = open_today(app, {"Sales": 14, "Service": 8})
     assert len(sent_letters(tmp_path / "invitations")) == 22
-    return found
+    return company
 
 
 def code_of(company: Company, email: str) -> str:
@@ -83,7 +87,7 @@ def codes_in(folder: Path, email: str) -> list[str]:
     ]
 
 
-def item_for(company: Company, email: str) -> QueuedLetter:
+def queued_letter(company: Company, email: str) -> QueuedLetter:
     held = next(i for i, p in invitations_of(company.wave.id) if p.email == email)
     return QueuedLetter("", "invitation", company.wave.slug, held.id, 1, 0)
 
@@ -109,7 +113,7 @@ def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
     mira = browser(app, "manager")
 
     def seen(old: str, new: str, name: str) -> list[object]:
-        """All that a manager can read while and after somebody's address is corrected, names aside."""
+        """What a manager can read while and after an address is corrected, names aside."""
         held = person_at(old)
         page = f"/people/{held.id}/address"
         reply = mira.press(page, page, {"email": new})
@@ -156,8 +160,8 @@ def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
 def test_a_letter_written_for_the_old_address_does_not_leave_any_more(
     app: Flask, company: Company
 ) -> None:
-    item = item_for(company, ADA)
-    draft = invitation_letter_type(app.config["CANDOUR"]).writer([item])(item)
+    letter = queued_letter(company, ADA)
+    draft = invitation_letter_type(app.config["CANDOUR"]).writer([letter])(letter)
     assert draft
     correct_invited_address(ADA, NEW)
     before = everything_stored()
@@ -200,16 +204,22 @@ def test_a_letter_of_a_wave_that_takes_no_answers_any_more_waits_for_the_close(
     monkeypatch: pytest.MonkeyPatch,
     kind: Callable[[Config], LetterType],
 ) -> None:
-    """Whether its person has answered or not; just before, only a reminder past the last working day is not due any more."""
+    """Whether its person has answered or not.
+
+    Just before, only a reminder past the last working day is not due any more.
+    """
     answer(company, code_of(company, BOB), {"OVR1": "4"})
-    items = [item_for(company, email) for email in (ADA, BOB)]
-    write = kind(app.config["CANDOUR"]).writer(items)
+    letters = [queued_letter(company, email) for email in (ADA, BOB)]
+    write = kind(app.config["CANDOUR"]).writer(letters)
     monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at - timedelta(seconds=1))
-    assert [write(item) is not None for item in items] == [kind is not reminder_letter_type, False]
+    assert [write(letter) is not None for letter in letters] == [
+        kind is not reminder_letter_type,
+        False,
+    ]
     monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at)
-    for item in items:
+    for letter in letters:
         with pytest.raises(NotNow):
-            write(item)
+            write(letter)
 
 
 @on_postgresql("databases")
@@ -281,7 +291,7 @@ def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     candour: Candour, company: Company, tmp_path: Path, *, has_answered: bool
 ) -> None:
     ada, code = person_at(ADA), code_of(company, ADA)
-    held = item_for(company, ADA).recipient
+    held = queued_letter(company, ADA).recipient
     secret = draw_stop_secret()
     store_stop_secrets([(ada.id, secret)])
     stop_mails(secret)
@@ -317,7 +327,7 @@ def test_erasing_after_the_count_touches_no_answer_and_blanks_every_reference(
 ) -> None:
     answer_all(company, company.codes[:12])
     close_company(company)
-    ada, held = person_at(ADA), item_for(company, ADA).recipient
+    ada, held = person_at(ADA), queued_letter(company, ADA).recipient
     before = everything_stored()
     erase_personal_data(ADA)
     after = everything_stored()

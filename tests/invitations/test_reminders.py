@@ -59,16 +59,16 @@ def candour(
 
 @pytest.fixture
 def box() -> Iterator[Postbox]:
-    with open_postbox() as found:
-        yield found
+    with open_postbox() as box:
+        yield box
 
 
 @pytest.fixture
 def company(app: Flask, tmp_path: Path) -> Company:
     """Northwind with a wave that opened now; the invitations have gone out."""
-    found = open_today(app, {"Sales": 14, "Service": 8})
+    company = open_today(app, {"Sales": 14, "Service": 8})
     assert len(sent_letters(tmp_path / "invitations")) == 22
-    return found
+    return company
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def twice(app: Flask, tmp_path: Path) -> Company:
     first = found_company({"Sales": 14, "Service": 8})
     with transaction() as session:
         session.execute(text("UPDATE survey SET reminders = 2"))
-    item = open_wave(first.slug, now(), app.config["CANDOUR"].key_dir, actor="test")
+    wave = open_wave(first.slug, now(), app.config["CANDOUR"].key_dir, actor="test")
     assert len(sent_letters(tmp_path / "invitations")) == 22
-    codes = {invitation.id: draw_code() for invitation, _ in invitations_of(item.id)}
+    codes = {invitation.id: draw_code() for invitation, _ in invitations_of(wave.id)}
     for invitation_id, code in codes.items():
         store_code(invitation_id, code)
-    return Company(item, tuple(codes.values()), app.config["CANDOUR"])
+    return Company(wave, tuple(codes.values()), app.config["CANDOUR"])
 
 
 def handed_over(moment: datetime, kind: str, number: int = 1, only: str = "%") -> None:
@@ -103,8 +103,8 @@ def reminded(number: int) -> set[str]:
     return set(db.session.execute(query, {"key": f"%:reminder:{number}:%"}).scalars())
 
 
-def halfway(item: Wave) -> datetime:
-    return reminder_window(item)[0]
+def halfway(wave: Wave) -> datetime:
+    return reminder_window(wave)[0]
 
 
 def reminders(state: str = "%") -> int:
@@ -145,10 +145,10 @@ def test_the_reminder_has_its_window(
     app: Flask, opens: str, closes: str, first: str, last: str
 ) -> None:
     found_company()
-    item = waves.plan_wave(
+    wave = waves.plan_wave(
         "IT support", datetime.fromisoformat(opens), datetime.fromisoformat(closes)
     )
-    assert reminder_window(item) == (datetime.fromisoformat(first), datetime.fromisoformat(last))
+    assert reminder_window(wave) == (datetime.fromisoformat(first), datetime.fromisoformat(last))
 
 
 @on_postgresql("databases")
@@ -215,10 +215,10 @@ def test_the_second_reminder_has_its_window(
     app: Flask, opens: str, closes: str, first: str
 ) -> None:
     found_company()
-    item = waves.plan_wave(
+    wave = waves.plan_wave(
         "IT support", datetime.fromisoformat(opens), datetime.fromisoformat(closes)
     )
-    assert reminder_window(item, 2) == (datetime.fromisoformat(first), reminder_window(item)[1])
+    assert reminder_window(wave, 2) == (datetime.fromisoformat(first), reminder_window(wave)[1])
 
 
 def test_a_second_reminder_goes_once_to_whom_the_first_came_a_while_ago(twice: Company) -> None:
@@ -311,16 +311,16 @@ def test_a_wave_keeps_the_number_of_reminders_it_opened_with(
     )
     with transaction() as session:
         session.execute(text("UPDATE survey SET reminders = :setting"), {"setting": setting})
-    item = open_wave("desk-2027-q1", now(), app.config["CANDOUR"].key_dir, actor="test")
+    wave = open_wave("desk-2027-q1", now(), app.config["CANDOUR"].key_dir, actor="test")
     with transaction() as session:
         session.execute(text("UPDATE survey SET reminders = 1"))
-    assert waves.find_wave(item.slug).reminders == setting
+    assert waves.find_wave(wave.slug).reminders == setting
     assert len(sent_letters(tmp_path / "invitations")) == 14
     for number in range(windows):
-        moment = reminder_window(item, number + 1)[0]
-        assert queue_reminders(item, moment)
+        moment = reminder_window(wave, number + 1)[0]
+        assert queue_reminders(wave, moment)
         handed_over(moment, "reminder", number + 1)
-    assert not queue_reminders(item, reminder_window(item)[1] - timedelta(seconds=1))
+    assert not queue_reminders(wave, reminder_window(wave)[1] - timedelta(seconds=1))
     assert reminders() == 14 * windows
 
 
@@ -367,7 +367,7 @@ def test_the_page_plans_reminders(app: Flask) -> None:
 
 @on_postgresql("databases")
 def test_what_was_taken_back_tells_neither_why_nor_when(company: Company, tmp_path: Path) -> None:
-    """Answered, stopped, removed, another address: the rows of those who get no reminder are alike."""
+    """Answered, stopped, removed, another address: the rows of all who get none are alike."""
     people = [person for _, person in invitations_of(company.wave.id)]
     secret = draw_stop_secret()
     store_stop_secrets([(people[1].id, secret)])
@@ -434,7 +434,10 @@ def test_a_reminder_in_flight_when_its_process_is_killed_is_never_sent_again(
     candour: Candour,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The server keeps the third reminder, kills the sender before it reads the answer, and the reminder counts as unknown."""
+    """A reminder whose outcome nobody knows counts as unknown.
+
+    The server keeps the third one and kills the sender before it reads the answer.
+    """
     answer_all(company, company.codes[:12])
     queue_reminders(company.wave, halfway(company.wave))
     db.session.remove()

@@ -1,4 +1,4 @@
-"""The commands that plan, open and watch: what they print, as a person reads it and as a program does."""
+"""What the commands that plan, open and watch print, for people and for programs."""
 
 import json
 from dataclasses import replace
@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from survey.counting import commands as answering
+from survey.console import commands as console
+from survey.counting import commands as counting
 from survey.kernel.errors import Refused
+from survey.launching import commands as launching
 from survey.waves.commands import surveys_group, targets_group, waves_group
 from tests.answering.today import open_today
 from tests.cast import OPENS, answer_all, found_company
@@ -26,7 +28,10 @@ ADD = [
     "--timezone",
     "Europe/London",
 ]
-assert answering.close  # importing it adds close, void and status to the group
+# Importing these modules adds their commands to the groups.
+assert console.status
+assert counting.close
+assert launching.open_
 
 
 def run(group: click.Group, *words: str) -> Result:
@@ -118,10 +123,10 @@ def test_status_tells_counts_in_fives_and_letters_and_nobodys_name(app: Flask) -
     plain = run(waves_group, "status", company.wave.slug).output
     assert "Answers so far: at least 5 of 58" in plain
     assert "invitation: waiting 58, sent 0, failed 0, bounced 0\n" in plain
-    found = json.loads(run(waves_group, "status", company.wave.slug, "--json").output)
-    assert (found["state"], found["answered_at_least"], found["invited"]) == ("open", 5, 58)
-    assert found["groups"] == {group.name: group.invited for group in company.wave.groups}
-    assert found["mail"] == {"invitation": {"waiting": 58, "sent": 0, "failed": 0, "bounced": 0}}
+    status = json.loads(run(waves_group, "status", company.wave.slug, "--json").output)
+    assert (status["state"], status["answered_at_least"], status["invited"]) == ("open", 5, 58)
+    assert status["groups"] == {group.name: group.invited for group in company.wave.groups}
+    assert status["mail"] == {"invitation": {"waiting": 58, "sent": 0, "failed": 0, "bounced": 0}}
     voided = run(waves_group, "void", company.wave.slug, "--reason", "wrong list")
     assert voided.output == f"{company.wave.slug} is void: wrong list.\n"
     assert (

@@ -1,4 +1,4 @@
-"""Pausing, resuming, ending and skipping, rules and holidays: as commands, and as a manager presses buttons."""
+"""Pausing, resuming, ending and skipping, rules and holidays: by command and on the pages."""
 
 import json
 from datetime import UTC, timedelta
@@ -111,7 +111,7 @@ def test_a_survey_takes_a_rule_and_says_it_everywhere(app: Flask, candour: Cando
     assert listed["desk"] == HALF_YEARLY
     assert f"Desk: {HALF_YEARLY}, quarterly_8, all, active" in candour("surveys", "list").out
     candour("waves", "skip", "desk-2027-02-01", "--reason", "a test")
-    assert [item.slug for item in waves.list_waves("Desk")] == [
+    assert [wave.slug for wave in waves.list_waves("Desk")] == [
         "desk-2027-02-01",
         "desk-2027-08-01",
     ]
@@ -300,9 +300,9 @@ def test_the_page_plans_a_survey_with_a_rule_and_keeps_a_bad_one_in_the_form(
 
 
 def test_an_extension_and_its_reason_stand_where_the_wave_stands(app: Flask, mira: Browser) -> None:
-    item = waves.list_waves("IT support")[0]
+    wave = waves.list_waves("IT support")[0]
     opened = open_wave(
-        item.slug, OPENS.replace(tzinfo=UTC), app.config["CANDOUR"].key_dir, actor="test"
+        wave.slug, OPENS.replace(tzinfo=UTC), app.config["CANDOUR"].key_dir, actor="test"
     )
     waves.make_up_for_outages(
         opened,
@@ -311,7 +311,7 @@ def test_an_extension_and_its_reason_stand_where_the_wave_stands(app: Flask, mir
         actor="t",
     )
     assert "2027-01-11 to 2027-01-28 (extended by 3 days)" in mira.get("/surveys").text
-    assert waves.find_wave(item.slug).state is WaveState.OPEN
+    assert waves.find_wave(wave.slug).state is WaveState.OPEN
 
 
 # As a manager presses buttons: skipping a wave, and the holidays
@@ -326,7 +326,7 @@ def test_a_manager_skips_a_planned_wave_and_says_why(app: Flask, mira: Browser) 
     assert mira.press(address, address, {"reason": "the office moves"}).status_code == 303
     assert "void, 2027-01-11 to 2027-01-25, skipped: the office moves" in said(mira.get("/surveys"))
     assert [
-        item.slug for item in waves.list_waves("IT support") if item.state is WaveState.PLANNED
+        wave.slug for wave in waves.list_waves("IT support") if wave.state is WaveState.PLANNED
     ] == ["it-support-2027-q2"]
     assert [
         (entry.what, entry.who)

@@ -1,4 +1,4 @@
-"""Planning a survey in monthly thirds, by command and on the page, and what those who are asked read."""
+"""Planning a survey in monthly thirds, by command and on the page; what employees read."""
 
 import json
 
@@ -137,11 +137,11 @@ def test_opening_says_that_a_third_is_asked_and_invites_no_more(app: Flask) -> N
     assert "This wave asks one third:" in page
     assert "mails one third of “all”" in reader.get(f"/waves/{first.slug}/progress").text
     done = run(waves_group, "open", first.slug).output
-    item = waves.find_wave(first.slug)
-    assert item.invited in {20, 21}
-    assert f"{item.invited} invitations are queued." in done
-    assert f"one third of all those asked: {item.invited} invited" in done
-    assert mail.delivery_status(first.slug).counts("invitation") == {"ready": item.invited}
+    opened = waves.find_wave(first.slug)
+    assert opened.invited in {20, 21}
+    assert f"{opened.invited} invitations are queued." in done
+    assert f"one third of all those asked: {opened.invited} invited" in done
+    assert mail.delivery_status(first.slug).counts("invitation") == {"ready": opened.invited}
 
 
 @on_postgresql("databases")
@@ -151,15 +151,15 @@ def test_the_invitation_names_the_third_as_the_group_that_an_answer_is_counted_u
     first = planned_thirds()
     monkeypatch.setattr(letter_types, "now", lambda: first.opens_at)
     tick(app.config["CANDOUR"], first.opens_at)
-    item = waves.find_wave(first.slug)
+    opened = waves.find_wave(first.slug)
     letters = [
         one
         for one in Catcher(app.config["CANDOUR"].folder / "mail").letters()
-        if f"/s/{item.slug}#" in one.text
+        if f"/s/{opened.slug}#" in one.text
     ]
-    assert len(letters) == item.invited
+    assert len(letters) == opened.invited
     assert (
-        f"They are counted under one third of all those asked ({item.invited} people invited)."
+        f"They are counted under one third of all those asked ({opened.invited} people invited)."
         in " ".join(letters[0].text.split())
     )
 

@@ -1,4 +1,7 @@
-"""What employees are promised: every sentence that states a setting states the frozen one, and nothing is promised that is not so."""
+"""What employees are promised.
+
+Every sentence that states a setting states the frozen one, and nothing is promised that is not so.
+"""
 
 import json
 import re
@@ -58,14 +61,14 @@ def shown(app: Flask, address: str = "/promise") -> str:
 @pytest.fixture
 def company(app: Flask) -> Company:
     """An open wave whose frozen settings are none of the defaults."""
-    found = open_today(app, {"Sales": 20, "Service": 16})
+    company = open_today(app, {"Sales": 20, "Service": 16})
     set_organisation("Nordwind & Co", *CONTACT, several_zones=True)
     with transaction() as session:
         session.execute(
             text("UPDATE wave SET minimum_group = 7, minimum_detail = 13 WHERE id = :id"),
-            {"id": found.wave.id},
+            {"id": company.wave.id},
         )
-    return replace(found, wave=waves.find_wave(found.wave.slug))
+    return replace(company, wave=waves.find_wave(company.wave.slug))
 
 
 def terms_of(company: Company) -> PromiseTerms:
@@ -177,8 +180,10 @@ def test_nothing_is_stored_about_a_person_that_the_page_does_not_name(
         "stop_code": {"hash", "person_id"},
     }
     for table, named in columns.items():
-        found = db.metadata.tables[table].columns.keys()
-        assert set(found) == named, f"{table}: say on /promise what is stored, and for how long"
+        columns_there = db.metadata.tables[table].columns.keys()
+        assert set(columns_there) == named, (
+            f"{table}: say on /promise what is stored, and for how long"
+        )
 
 
 @on_postgresql("databases")

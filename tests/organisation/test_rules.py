@@ -26,8 +26,8 @@ from survey.organisation.rules.organisation import Organisation, organisation_fr
     ],
 )
 def test_defaults_come_from_the_sender(sender: str, name: str, person: str, host: str) -> None:
-    found = organisation_from_sender(sender)
-    assert found == Organisation(
-        name, person, found.contact_email, person, host, several_zones=False
+    organisation = organisation_from_sender(sender)
+    assert organisation == Organisation(
+        name, person, organisation.contact_email, person, host, several_zones=False
     )
-    assert found.contact_email in sender
+    assert organisation.contact_email in sender

@@ -1,4 +1,7 @@
-"""Imports a staff list in a process of its own that kills itself with SIGKILL at a chosen moment. More than 50 people are many here."""
+"""Imports a staff list in a process of its own that kills itself with SIGKILL at a chosen moment.
+
+More than 50 people are many here.
+"""
 
 import json
 import os
@@ -16,7 +19,11 @@ from survey.people.service.directory import import_people
 
 
 def main() -> None:
-    """Reads one job: settings, folder, file, after how many stored people to die, and whether at the commit that follows."""
+    """Reads one job.
+
+    It says settings, folder, file, after how many stored people to die, and whether at the commit
+    that follows.
+    """
     job = json.loads(sys.stdin.read())
     changes.AT_ONCE, changes.SECONDS_BETWEEN_STEPS = 50, 0.0
     stored: list[int] = []

@@ -96,7 +96,9 @@ def test_wrong_usage_exits_with_2(candour: Candour, file: Path, tmp_path: Path) 
 def test_the_list_as_json_is_one_document_and_nothing_else(candour: Candour) -> None:
     assert json.loads(candour("people", "list", "--json").out) == {"people": []}
     import_people(
-        "email,name,department,site,leader\nada@northwind.example,Ada Çelik,Sales,Leeds,yes\n".encode()
+        (
+            "email,name,department,site,leader\nada@northwind.example,Ada Çelik,Sales,Leeds,yes\n"
+        ).encode()
     )
     said = candour("people", "list", "--json")
     ada = {

@@ -1,4 +1,7 @@
-"""A long staff list: checked whole, stored in steps, gone on with after a kill to the same end, and nothing else meanwhile."""
+"""A long staff list: checked whole, stored in steps.
+
+After a kill it is gone on with to the same end, and nothing else is changed meanwhile.
+"""
 
 import json
 import signal
@@ -40,7 +43,8 @@ HEADING = "email,name,department\n"
 BEFORE = (
     HEADING + "".join(f"p{n}@northwind.example,Person {n},Sales\n" for n in range(100))
 ).encode()
-# 120 are added, 60 change, 30 stay as they are, 10 leave: 190 changes in steps of 50, 50, 20, 50, 10 and 10
+# 120 are added, 60 change, 30 stay as they are, 10 leave: 190 changes in steps of 50, 50, 20, 50,
+# 10 and 10
 STAYING = (n for n in range(220) if not 90 <= n < 100)
 AFTER = (
     HEADING
@@ -97,12 +101,12 @@ def let_the_lease_end() -> None:
 
 def check_the_end(kept: dict[str, str]) -> None:
     """What an import that was never cut off leaves."""
-    found = set(AFTER.decode().splitlines()[1:])
-    assert {",".join(one) for one in directory()} == found
+    lines = set(AFTER.decode().splitlines()[1:])
+    assert {",".join(one) for one in directory()} == lines
     assert {person.email: person.id for person in list_people() if person.email in kept} == {
         email: known
         for email, known in kept.items()
-        if email in {line.split(",")[0] for line in found}
+        if email in {line.split(",")[0] for line in lines}
     }
     entries = [entry.facts for entry in audit.list_entries() if entry.what == "people imported"][
         :-1
@@ -279,7 +283,7 @@ def test_a_process_that_is_told_to_end_leaves_the_rest_to_the_next(
 ) -> None:
     kept = who_was_here()
     with monkeypatch.context() as told:
-        told.setattr(changes, "_rest", lambda: True)
+        told.setattr(changes, "_let_others_write", lambda: True)
         with pytest.raises(Refused, match="the rest goes on with the same file"):
             import_people(AFTER, remove_missing=True)
     assert (left := last_import()) is not None

@@ -90,7 +90,7 @@ def test_what_is_no_staff_list_is_refused_with_all_that_is_wrong_in_one_go(
 
 
 def test_all_faults_of_all_rows_come_at_once_by_the_spreadsheets_row() -> None:
-    found = faults(
+    lines = faults(
         "ada@northwind.example,Ada,Sales\n"
         "\n"
         ',"",\n'
@@ -101,7 +101,7 @@ def test_all_faults_of_all_rows_come_at_once_by_the_spreadsheets_row() -> None:
         ",Ed,\n"
         "ed@northwind.example," + "x" * 121 + ",Sales\n"
     )
-    assert found == [
+    assert lines == [
         "row 5, email: ADA@northwind.example. The same address is in row 2. Keep one of the two.",
         (
             "row 5, department: SALES. Row 2 spells it “Sales”. Use one spelling, or they would be"
@@ -124,23 +124,23 @@ def test_all_faults_of_all_rows_come_at_once_by_the_spreadsheets_row() -> None:
 
 
 def test_an_accent_in_two_pieces_makes_no_second_address() -> None:
-    (found,) = faults(
+    (fault,) = faults(
         "ünal@northwind.example,Ünal,Sales\nU\u0308nal@northwind.example,Ünal,Sales\n"
     )
-    assert "The same address is in row 2" in found
+    assert "The same address is in row 2" in fault
 
 
 @pytest.mark.parametrize("other", ["SALES", "sales", "\uff33ales"])
 def test_two_spellings_of_one_department_are_a_fault(other: str) -> None:
-    (found,) = faults(f"ada@northwind.example,Ada,Sales\nbo@northwind.example,Bo,{other}\n")
-    assert "Row 2 spells it “Sales”" in found
+    (fault,) = faults(f"ada@northwind.example,Ada,Sales\nbo@northwind.example,Bo,{other}\n")
+    assert "Row 2 spells it “Sales”" in fault
 
 
 def test_an_accent_is_one_letter_however_the_file_composes_it() -> None:
-    found = rows(
+    good_rows = rows(
         f"{HEADING}ada@northwind.example,Ada,B\u00fcro\nbo@northwind.example,Bo,Bu\u0308ro\n".encode()
     )
-    assert {row.department for row in found} == {"B\u00fcro"}
+    assert {row.department for row in good_rows} == {"B\u00fcro"}
 
 
 @pytest.mark.parametrize("unseen", ["\x07", "\u200b", "\xad", "\u202e", "\x85", "\u2028"])
@@ -152,20 +152,22 @@ def test_what_nobody_can_see_is_shown_and_refused(unseen: str) -> None:
 
 @pytest.mark.parametrize("cell", ["x" * 2_000_000, '"' + "x\n" * 60_000 + '"'])
 def test_a_huge_cell_costs_its_row_and_hides_no_other(cell: str) -> None:
-    found = read_staff_list(
+    staff = read_staff_list(
         f"{HEADING}ada@northwind.example,{cell},Sales\nbo@northwind.example,Bo,Sales\nbad,Cy,Sales\n".encode()
     )
-    assert [fault.row for fault in found.faults] == [2, 4]
-    assert max(len(str(fault)) for fault in found.faults) < 300
+    assert [fault.row for fault in staff.faults] == [2, 4]
+    assert max(len(str(fault)) for fault in staff.faults) < 300
 
 
 def test_a_missing_quotation_mark_names_the_row_where_it_began() -> None:
     assert faults(
-        'ada@northwind.example,Ada,Sales\nbo@northwind.example,"Bo,Sales\ncy@northwind.example,Cy,Sales\n'
+        "ada@northwind.example,Ada,Sales\n"
+        'bo@northwind.example,"Bo,Sales\n'
+        "cy@northwind.example,Cy,Sales\n"
     ) == [
         (
-            "row 3, row: not readable. A quotation mark is missing or out of place. Correct it, here or"
-            " just above."
+            "row 3, row: not readable. A quotation mark is missing or out of place. Correct it,"
+            " here or just above."
         )
     ]
 
@@ -183,8 +185,8 @@ def test_a_leader_is_told_in_many_ways(cell: str, *, leads: bool) -> None:
 
 
 def test_formulas_are_taken_as_they_are() -> None:
-    found = rows(f"{HEADING}+1@northwind.example,=HYPERLINK(1),-\n".encode())
-    assert found == [StaffRow("+1@northwind.example", "=HYPERLINK(1)", "-")]
+    good_rows = rows(f"{HEADING}+1@northwind.example,=HYPERLINK(1),-\n".encode())
+    assert good_rows == [StaffRow("+1@northwind.example", "=HYPERLINK(1)", "-")]
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@"])

@@ -1,4 +1,4 @@
-"""Whoever stops survey mails: kept apart from everything, however often and from wherever it is asked."""
+"""Whoever stops survey mails: kept apart from everything, however often it is asked."""
 
 import threading
 
@@ -27,7 +27,7 @@ def rows(table: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("pasted", "found"),
+    ("pasted", "is_secret"),
     [
         ("{}", True),
         ("\t{}\r\n", True),
@@ -38,9 +38,9 @@ def rows(table: str) -> int:
         ("a b" * 400, False),
     ],
 )
-def test_a_secret_is_found_in_what_was_pasted(pasted: str, found: bool) -> None:  # noqa: FBT001
+def test_a_secret_is_found_in_what_was_pasted(pasted: str, is_secret: bool) -> None:  # noqa: FBT001
     secret = draw_stop_secret()
-    assert (secret_in(pasted.format(secret)) == secret) is found
+    assert (secret_in(pasted.format(secret)) == secret) is is_secret
     assert secret_in(f"{secret[:20]}\n{secret[20:]}") == secret
 
 

@@ -32,7 +32,7 @@ def test_a_provider_is_found_by_name_slug_and_any_capitals(app: Flask) -> None:
     for name in ("Brightline IT", "brightline-it", "BRIGHTLINE  it"):
         assert find_provider(name) == made
         assert is_known(name)
-    assert [found.name for found in list_providers()] == ["Brightline IT", "Other"]
+    assert [provider.name for provider in list_providers()] == ["Brightline IT", "Other"]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_refused_form_says_why_and_keeps_its_input(
     )
     assert "<script>" not in page.text
     assert "<i>Otto" not in page.text
-    assert [(found.name, found.contacts) for found in list_providers()] == [("Known", ())]
+    assert [(provider.name, provider.contacts) for provider in list_providers()] == [("Known", ())]
 
 
 def test_removing_a_contact_asks_first(mira: Browser) -> None:

@@ -23,7 +23,10 @@ ANSWERED = {"Sales": 14, "Service": 9, "Finance": 4, "Legal": 3}
 
 
 def counted(app: Flask) -> tuple[Company, Tally, dict[str, Counter[str]]]:
-    """A wave of four groups, answered by some of each and stored as counted; and what each group truly said."""
+    """A wave of four groups, answered by some of each and stored as counted.
+
+    And what each group truly said.
+    """
     company = open_company(app, SIZES)
     truth: dict[str, Counter[str]] = {name: Counter() for name in SIZES}
     for number, ((invitation, _), code) in enumerate(
@@ -93,13 +96,13 @@ def test_counted_rows_share_no_id_or_order_with_the_ballots(app: Flask) -> None:
     assert len({bytes(one) for one in ids} | {bytes(one) for one in ballots}) == 90
     assert {len(bytes(one)) for one in ids} == {16}
     for order in ("id", "ctid" if db.engine.dialect.name == "postgresql" else "id DESC"):
-        found = [
+        comments = [
             int(words)
             for words in db.session.execute(
                 text(f"SELECT text FROM comment ORDER BY {order}")
             ).scalars()
         ]
-        assert found not in (sorted(found), sorted(found, reverse=True))
+        assert comments not in (sorted(comments), sorted(comments, reverse=True))
     assert responses.number_of_ballots(company.wave.id) == 0
 
 

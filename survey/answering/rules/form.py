@@ -5,22 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
+from survey.questionnaires.rules import Question, QuestionId, Questionnaire, ScaleKind
 from survey.responses.rules import Answers
 
 NOTHING = "Answer at least one question before you send."
 OFF_SCALE = "Choose one of the answers shown."
 TWICE = "This question was answered twice at once. Answer it once."
 CODE_MISSING = "Type the code from your mail."
-FORM_SIZE = (
-    28 * 1024
-)  # octets of every request that the page's script sends: the largest form, urlencoded
-PAGE_SIZE = (
-    96 * 1024
-)  # octets of a page that hands answers back: questions, promise, and a ballot's texts, escaped
-IGNORED = frozenset(
-    {"token", "pad"}
-)  # the code is looked at elsewhere; `pad` makes every form one size
+# Octets of every request that the page's script sends: the largest form, urlencoded.
+FORM_SIZE = 28 * 1024
+# Octets of a page that hands answers back: questions, promise, and a ballot's texts, escaped.
+PAGE_SIZE = 96 * 1024
+# The code is looked at elsewhere; `pad` makes every form one size.
+NO_QUESTIONS = frozenset({"token", "pad"})
+LONGEST_TEXT = 1000  # of a question that names no limit of its own
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff]")
 
 
@@ -35,17 +33,18 @@ class SubmittedForm:
 def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> SubmittedForm:
     """The answers in a posted form; each fault becomes a sentence beside its field.
 
-    An untouched question posts nothing, an opt-out an empty value. Control characters are dropped from texts; nothing
-    is cut off silently. `pad` means nothing. Fields that are no question of this wave are a fault of their own.
+    An untouched question posts nothing, an opt-out an empty value. Control characters are dropped
+    from texts; nothing is cut off silently. `pad` means nothing. Other fields that are no question
+    of this wave are a fault of their own.
     """
-    scores: dict[str, int | None] = {}
-    texts: dict[str, str] = {}
+    scores: dict[QuestionId, int | None] = {}
+    texts: dict[QuestionId, str] = {}
     problems: dict[str, str] = {}
-    known = {question.id: question for question in questionnaire.questions}
+    questions: dict[str, Question] = {question.id: question for question in questionnaire.questions}
     for name, values in form.items():
-        if name in IGNORED:
+        if name in NO_QUESTIONS:
             continue
-        question = known.get(name)
+        question = questions.get(name)
         if question is None:
             problems["form"] = (
                 "This form holds a question that this survey does not ask. Open the link from your"
@@ -63,23 +62,24 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Su
     return SubmittedForm(answers, problems)
 
 
-def advice_on_length(texts: Mapping[str, str], octets: int) -> str:
-    """What to do when the texts together are so many octets larger than a ballot: in characters of the kind that they hold.
+def advice_on_length(texts: Mapping[QuestionId, str], octets: int) -> str:
+    """What to do when the texts together are so many octets larger than a ballot.
 
-    >>> advice_on_length({"A": "é" * 100}, 50)
+    The advice is in characters, of the kind that the texts hold.
+
+    >>> advice_on_length({"OPN1": "é" * 100}, 50)
     'Please shorten your texts by about 30 characters in all.'
     """
-    whole = "".join(texts.values())
-    return (
-        "Please shorten your texts by about"
-        f" {_round_up(ceil(octets * len(whole) / len(whole.encode())))} characters in all."
-    )
+    together = "".join(texts.values())
+    excess = ceil(octets * len(together) / len(together.encode()))
+    characters = _round_up_to_tens(excess)
+    return f"Please shorten your texts by about {characters} characters in all."
 
 
-def padded(page: str) -> str:
-    """A page that hands answers back, made as long as every other one that does: its length tells nothing of what was written.
+def pad_page(page: str) -> str:
+    """A page that hands answers back, as long as every other that does: its length tells nothing.
 
-    The length, in octets of UTF-8, is the next multiple of `PAGE_SIZE`; what the sealed size allows fits into one.
+    In octets of UTF-8 it is the next multiple of `PAGE_SIZE`; what a ballot may hold fits into one.
     """
     short = -len(page.encode()) % PAGE_SIZE
     return page + " " * short
@@ -91,37 +91,36 @@ def clean_text(text: str) -> str:
     >>> clean_text(" a\x00b\r\nc ")
     'ab\nc'
     """
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    with_plain_line_ends = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("", with_plain_line_ends).strip()
 
 
 def _read_text(
-    question: Question, value: str, texts: dict[str, str], problems: dict[str, str]
+    question: Question, value: str, texts: dict[QuestionId, str], problems: dict[str, str]
 ) -> None:
     text = clean_text(value)
-    limit = question.scale.max_chars or 1000
-    if len(text) > limit:
-        problems[question.id] = (
-            f"Please shorten by about {_round_up(len(text) - limit)} characters."
-        )
+    excess = len(text) - (question.scale.max_chars or LONGEST_TEXT)
+    if excess > 0:
+        problems[question.id] = f"Please shorten by about {_round_up_to_tens(excess)} characters."
     elif text:
         texts[question.id] = text
 
 
 def _read_score(
-    question: Question, value: str, scores: dict[str, int | None], problems: dict[str, str]
+    question: Question,
+    value: str,
+    scores: dict[QuestionId, int | None],
+    problems: dict[str, str],
 ) -> None:
     if not value:
         scores[question.id] = None
-    elif (
-        value.isascii()
-        and value.isdigit()
-        and len(value) <= 2
-        and int(value) in question.scale.codes
-    ):
+        return
+    is_number = value.isascii() and value.isdigit() and len(value) <= 2
+    if is_number and int(value) in question.scale.codes:
         scores[question.id] = int(value)
     else:
         problems[question.id] = OFF_SCALE
 
 
-def _round_up(number: int) -> int:
+def _round_up_to_tens(number: int) -> int:
     return -(-number // 10) * 10

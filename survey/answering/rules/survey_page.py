@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from survey.questionnaires.rules import QuestionId
+from survey.waves.rules.ids import WaveSlug
+
 
 @dataclass(frozen=True, slots=True)
 class PageQuestion:
-    """One question as shown: options low to high as (posted value, words)."""
+    """One question as the page prints it: options low to high as (posted value, words)."""
 
-    id: str
+    id: QuestionId
     kind: str
     text: str
     options: tuple[tuple[str, str], ...]
@@ -22,7 +25,7 @@ class PageQuestion:
 class SurveyPage:
     """One wave's page in one language."""
 
-    slug: str
+    slug: WaveSlug
     organisation: str
     provider: str
     title: str

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NewType
 
 from survey.kernel.workdays import subtract_working_days
+from survey.people.rules.staff_list import PersonId
+from survey.waves.rules.ids import WaveId
 from survey.waves.rules.waves import Wave, to_utc
 
 InvitationId = NewType("InvitationId", str)
@@ -16,9 +18,8 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: without I, L, O an
 LENGTH = 24
 _SPREAD = ALPHABET.encode() * (256 // len(ALPHABET))
 _FORM = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
-_IGNORED = re.compile(
-    r"[\s\u00ad\u200b\u2010-\u2015\u2212-]"
-)  # word processors have hyphens of their own
+# Word processors have hyphens of their own.
+_IGNORED = re.compile(r"[\s\u00ad\u200b\u2010-\u2015\u2212-]")
 _FORGIVEN = str.maketrans("OIL", "011")
 
 
@@ -26,9 +27,9 @@ _FORGIVEN = str.maketrans("OIL", "011")
 class Invitation:
     """A person's right to answer one wave once."""
 
-    id: str
-    wave_id: str
-    person_id: str | None
+    id: InvitationId
+    wave_id: WaveId
+    person_id: PersonId | None
     group: str
     answered: bool
 
@@ -36,23 +37,26 @@ class Invitation:
 def reminder_window(wave: Wave, number: int = 1) -> tuple[datetime, datetime]:
     """From when the first or second reminder may leave, and until when.
 
-    The first from halfway on, the second from two working days before the close, neither within the last working day.
+    The first from halfway on, the second from two working days before the close, neither within
+    the last working day.
     """
+    until = _before_close(wave, 1)
     halfway = wave.opens_at + (wave.closes_at - wave.opens_at) / 2
-    first = halfway if number == 1 else max(halfway, _before_close(wave, 2))
-    return first, _before_close(wave, 1)
+    if number == 1:
+        return halfway, until
+    return max(halfway, _before_close(wave, 2)), until
 
 
 def _before_close(wave: Wave, working_days: int) -> datetime:
+    """So many working days before the close, at the same time of day."""
     day = subtract_working_days(wave.closes.date(), working_days, wave.holidays)
     return to_utc(datetime.combine(day, wave.closes.time()), wave.timezone)
 
 
 def draw_code() -> str:
     """A fresh code: 24 characters, 120 bits from the system's random source."""
-    return (
-        secrets.token_bytes(LENGTH).translate(_SPREAD).decode()
-    )  # 256 values of a byte fall evenly on 32 characters
+    # The 256 values of a byte fall evenly on 32 characters.
+    return secrets.token_bytes(LENGTH).translate(_SPREAD).decode()
 
 
 def grouped_code(code: str) -> str:
@@ -61,11 +65,13 @@ def grouped_code(code: str) -> str:
     >>> grouped_code("0123456789ABCDEFGHJKMNPQ")
     '0123-4567-89AB-CDEF-GHJK-MNPQ'
     """
-    return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
 
 
 def code_in(text: str) -> str | None:
-    """The code in what was linked, pasted or typed: any case, spaces and hyphens ignored, O read as 0, I and L as 1.
+    """The code in what was linked, pasted or typed, or None.
+
+    Any case, spaces and hyphens ignored, O read as 0, I and L as 1.
 
     >>> code_in(" o123-4567 89ab-cdef-ghjk-mnpq ")
     '0123456789ABCDEFGHJKMNPQ'
@@ -77,5 +83,8 @@ def code_in(text: str) -> str | None:
 
 
 def code_hash(code: str) -> bytes:
-    """What is stored of a code: its SHA-256. 120 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2)."""
+    """The SHA-256 of a code, which alone is stored.
+
+    120 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2).
+    """
     return hashlib.sha256(code.encode()).digest()

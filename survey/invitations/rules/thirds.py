@@ -1,38 +1,53 @@
-"""Dealing people into thirds at random, evenly within each department."""
+"""Assigning people to thirds at random, evenly within each department."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from random import Random
 
+from survey.people.rules.staff_list import PersonId
 from survey.waves.rules.thirds import THIRDS
 
 
 def assign_thirds(
-    people: Sequence[tuple[str, str]], known: Mapping[str, int], source: Random
-) -> dict[str, int]:
-    """A third for each of these (id, department) who has none yet: the smallest, of equal ones that with the fewest of the department.
+    people: Sequence[tuple[PersonId, str]], assigned_before: Mapping[PersonId, int], source: Random
+) -> dict[PersonId, int]:
+    """A third (1 to 3) for each of these people (id, department) who has none yet.
 
-    What is left open is drawn. So of a whole company dealt at once neither the thirds nor a department's parts differ by more than one.
+    Everybody gets the smallest third; of equal ones that with the fewest people of the department;
+    what is still open is drawn from `source`. So of a whole company assigned at once neither the
+    thirds nor a department's parts of them differ by more than one person. `assigned_before` are
+    the thirds of people who have one.
 
-    >>> found = assign_thirds([("a", "Sales"), ("b", "Sales"), ("c", "Sales"), ("d", "Legal")], {"d": 2, "gone": 1}, Random(1))
-    >>> sorted(found), found["a"] != found["b"]
+    >>> people = [("a", "Sales"), ("b", "Sales"), ("c", "Sales"), ("d", "Legal")]
+    >>> thirds = assign_thirds(people, {"d": 2, "gone": 1}, Random(1))
+    >>> sorted(thirds), thirds["a"] != thirds["b"]
     (['a', 'b', 'c'], True)
     """
     department_of = dict(people)
-    sizes = Counter(third for person, third in known.items() if person in department_of)
-    dealt: dict[str, int] = {}
-    fresh = sorted((one for one in people if one[0] not in known), key=lambda one: one[1])
-    for department, listed in groupby(fresh, key=lambda one: one[1]):
-        own = Counter(
-            third for person, third in known.items() if department_of.get(person) == department
-        )
-        joining = list(listed)
-        for person, _ in source.sample(joining, len(joining)):
-            third = min(
-                range(1, THIRDS + 1), key=lambda third: (sizes[third], own[third], source.random())
-            )
-            dealt[person] = third
+    sizes: Counter[int] = Counter()
+    sizes_within: dict[str, Counter[int]] = {name: Counter() for name in department_of.values()}
+    for person_id, third in assigned_before.items():
+        if person_id in department_of:
             sizes[third] += 1
-            own[third] += 1
-    return dealt
+            sizes_within[department_of[person_id]][third] += 1
+
+    assigned: dict[PersonId, int] = {}
+    newcomers = [person for person in people if person[0] not in assigned_before]
+    newcomers.sort(key=itemgetter(1))
+    for department, group in groupby(newcomers, key=itemgetter(1)):
+        within = sizes_within[department]
+        joining = list(group)
+        for person_id, _ in source.sample(joining, len(joining)):
+            third = _smallest_third(sizes, within, source)
+            assigned[person_id] = third
+            sizes[third] += 1
+            within[third] += 1
+    return assigned
+
+
+def _smallest_third(sizes: Counter[int], within: Counter[int], source: Random) -> int:
+    """The smallest third; of equal ones the smallest within the department; else one by chance."""
+    thirds = range(1, THIRDS + 1)
+    return min(thirds, key=lambda third: (sizes[third], within[third], source.random()))

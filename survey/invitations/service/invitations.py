@@ -7,12 +7,13 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from survey.database import connection, db, transaction
 from survey.invitations.letters import PersonalSecrets
 from survey.invitations.rules import codes as rules
-from survey.invitations.rules.codes import Invitation
+from survey.invitations.rules.codes import Invitation, InvitationId
 from survey.invitations.tables import InvitationRow, TokenRow
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
+from survey.mail.rules.letter import Recipient
 from survey.mail.service import NotNow, erase_delivery_traces
-from survey.people.rules.staff_list import Person
+from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import find_person, list_people
 from survey.people.service.stopping import (
     give_everybody_stop_secrets,
@@ -20,6 +21,7 @@ from survey.people.service.stopping import (
     store_stop_secrets,
 )
 from survey.waves import service as waves
+from survey.waves.rules.ids import WaveId
 from survey.waves.rules.waves import Wave
 
 INVITATION = "invitation"
@@ -28,30 +30,36 @@ REMINDER = "reminder"
 TO_STAFF = (INVITATION, FRESH, REMINDER)
 
 
-def invite(wave: Wave, group_of: Mapping[str, str]) -> None:
-    """Inside the opening transaction: one invitation for each of these people (by id), in their groups, and its letter."""
-    rows = [
-        {
-            "id": random_id(),
-            "wave_id": wave.id,
-            "person_id": person_id,
-            "group_name": group,
-            "answered": 0,
-        }
-        for person_id, group in group_of.items()
-    ]
+def invite(wave: Wave, group_of: Mapping[PersonId, str]) -> None:
+    """Invites each of these people, in their groups, and queues their letters.
+
+    Inside the opening transaction.
+    """
+    rows = []
+    for person_id, group in group_of.items():
+        rows.append(
+            {
+                "id": random_id(),
+                "wave_id": wave.id,
+                "person_id": person_id,
+                "group_name": group,
+                "answered": 0,
+            }
+        )
     connection().execute(insert(InvitationRow), rows)
-    mail.queue_letters(INVITATION, wave.slug, [str(row["id"]) for row in rows])
+    mail.queue_letters(INVITATION, wave.slug, [Recipient(str(row["id"])) for row in rows])
 
 
-def find_invitation(invitation_id: str) -> Invitation | None:
+def find_invitation(invitation_id: InvitationId) -> Invitation | None:
     """The invitation with this id, if it is still there."""
     row = db.session.get(InvitationRow, invitation_id, populate_existing=True)
     return _invitation(row) if row else None
 
 
-def invitations_by_id(invitation_ids: Sequence[str]) -> dict[str, Invitation]:
-    """Those of these invitations that are still there."""
+def invitations_by_id(
+    invitation_ids: Sequence[InvitationId],
+) -> dict[InvitationId, Invitation]:
+    """Those of these invitations that are still there, by id."""
     columns = (
         InvitationRow.id,
         InvitationRow.wave_id,
@@ -59,24 +67,29 @@ def invitations_by_id(invitation_ids: Sequence[str]) -> dict[str, Invitation]:
         InvitationRow.group_name,
         InvitationRow.answered,
     )
-    found = db.session.execute(select(*columns).where(InvitationRow.id.in_(invitation_ids)))
+    query = select(*columns).where(InvitationRow.id.in_(invitation_ids))
     return {
         row.id: Invitation(row.id, row.wave_id, row.person_id, row.group_name, bool(row.answered))
-        for row in found
+        for row in db.session.execute(query)
     }
 
 
-def invitations_of(wave_id: str) -> tuple[tuple[Invitation, Person], ...]:
+def invitations_of(wave_id: WaveId) -> tuple[tuple[Invitation, Person], ...]:
     """Everybody invited to a wave who is still in the directory, by address."""
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.wave_id == wave_id)).all()
-    pairs = [(_invitation(row), find_person(row.person_id)) for row in rows if row.person_id]
-    return tuple(sorted(((i, p) for i, p in pairs if p), key=lambda pair: pair[1].email))
+    pairs = []
+    for row in rows:
+        person = find_person(row.person_id) if row.person_id else None
+        if person:
+            pairs.append((_invitation(row), person))
+    return tuple(sorted(pairs, key=lambda pair: pair[1].email))
 
 
-def invitation_for(code: str, wave_id: str) -> Invitation | None:
-    """The invitation that this code belongs to in this wave; None for an unknown, spent or foreign one, and once the person has left.
+def invitation_for(code: str, wave_id: WaveId) -> Invitation | None:
+    """The invitation that this code belongs to in this wave.
 
-    Writes nothing.
+    None for an unknown code, a spent one, one of another wave, and once the person has left the
+    directory. Writes nothing.
     """
     query = (
         select(InvitationRow)
@@ -88,10 +101,12 @@ def invitation_for(code: str, wave_id: str) -> Invitation | None:
         )
     )
     row = db.session.scalar(query)
-    return _invitation(row) if row and row.person_id and find_person(row.person_id) else None
+    if row is None or row.person_id is None or find_person(row.person_id) is None:
+        return None
+    return _invitation(row)
 
 
-def store_code(invitation_id: str, code: str) -> None:
+def store_code(invitation_id: InvitationId, code: str) -> None:
     """Keeps the hash of a code that is about to be handed over."""
     with transaction() as session:
         session.add(TokenRow(hash=rules.code_hash(code), invitation_id=invitation_id))
@@ -99,56 +114,57 @@ def store_code(invitation_id: str, code: str) -> None:
 
 
 def store_personal_secrets(
-    wave_id: str, means: Mapping[str, PersonalSecrets]
-) -> dict[str, PersonalSecrets]:
-    """Before letters leave, in one commit: keeps the hashes of their codes and of their secrets for stopping.
+    wave_id: WaveId, secrets: Mapping[InvitationId, PersonalSecrets]
+) -> dict[InvitationId, PersonalSecrets]:
+    """Before letters leave, in one commit: keeps the hashes of their secrets, by invitation.
 
-    By invitation; gives those that are still due: none once the wave takes no answers, nor of whom has answered or left meanwhile.
+    Gives those that are still due: none once the wave takes no answers, nor of people who have
+    answered or left meanwhile.
     """
     with transaction():
         if waves.hold_for_letter(wave_id) is None:
             return {}
-        wanted = {"invitations": sorted(means)}
-        held = {
-            row.id: row.person_id
-            for row in connection().execute(_HOLD_ALL, wanted)
-            if row.person_id and not row.answered
-        }
-        if held:
+        rows = connection().execute(_HOLD_ALL, {"invitations": sorted(secrets)})
+        person_of = {row.id: row.person_id for row in rows if row.person_id and not row.answered}
+        due = {invitation_id: secrets[invitation_id] for invitation_id in person_of}
+        if due:
             codes = [
-                {"hash": rules.code_hash(means[found].code), "invitation_id": found}
-                for found in held
+                {"hash": rules.code_hash(carried.code), "invitation_id": invitation_id}
+                for invitation_id, carried in due.items()
             ]
             connection().execute(insert(TokenRow), codes)
             store_stop_secrets(
-                (person, secret)
-                for found, person in held.items()
-                for secret in means[found].ways_out
+                (person_of[invitation_id], stop_secret)
+                for invitation_id, carried in due.items()
+                for stop_secret in carried.stop_secrets
             )
-    return {found: means[found] for found in held}
+    return due
 
 
-def is_letter_due(invitation_id: str, to: str, wave: Wave) -> bool:
-    """Inside the commit before a letter leaves: whether it is still due.
+def is_letter_due(invitation_id: InvitationId, to: str, wave: Wave) -> bool:
+    """Whether a letter to this address is still due, inside the commit before it leaves.
 
-    It is not when the person has answered, left, stopped survey mails, or got another address than `to` meanwhile. When the
-    wave closes at another time than that of `wave`, which the letter prints, it is to be written anew: not now.
+    It is not when the person has answered, left, stopped survey mails, or got another address than
+    `to` meanwhile. When the wave closes at another time than that of `wave`, which the letter
+    prints, it is to be written anew: NotNow.
     """
     closes = waves.hold_for_letter(wave.id)
     if closes is None:
         return False
     if closes != wave.closes:
         raise NotNow
-    held = (
-        connection().execute(_HOLD, {"invitation": invitation_id}).first()
-    )  # no correction meanwhile
-    return bool(
-        held and held.person_id and not held.answered and reachable_at(held.person_id) == to
-    )
+    # Held, so that the address is not corrected meanwhile.
+    invitation = connection().execute(_HOLD, {"invitation": invitation_id}).first()
+    if invitation is None or invitation.person_id is None or invitation.answered:
+        return False
+    return reachable_at(invitation.person_id) == to
 
 
-def use_up_invitation(invitation_id: str) -> bool:
-    """Uses up an invitation, inside the transaction that stores its ballot; False when that was done already."""
+def use_up_invitation(invitation_id: InvitationId) -> bool:
+    """Uses up an invitation; False when that was done already.
+
+    Inside the transaction that stores its ballot.
+    """
     query = (
         update(InvitationRow)
         .where(InvitationRow.id == invitation_id, InvitationRow.answered == 0)
@@ -157,36 +173,41 @@ def use_up_invitation(invitation_id: str) -> bool:
     return connection().execute(query).rowcount == 1
 
 
-def unanswered(wave_id: str) -> list[str]:
-    """The invitations of a wave that have not been used, of people who are still in the directory. For reminding only."""
+def unanswered(wave_id: WaveId) -> list[InvitationId]:
+    """The unused invitations of a wave, of people in the directory. For reminding only."""
     query = (
         select(InvitationRow)
         .where(InvitationRow.wave_id == wave_id, InvitationRow.answered == 0)
         .order_by(InvitationRow.id)
     )
-    known = {one.id for one in list_people()}
-    return [row.id for row in db.session.scalars(query) if row.person_id in known]
+    in_directory = {person.id for person in list_people()}
+    return [row.id for row in db.session.scalars(query) if row.person_id in in_directory]
 
 
-def number_answered(wave_id: str) -> int:
-    """How many invitations of a wave have been used. For counting only: pages print it in steps of the minimum group."""
+def number_answered(wave_id: WaveId) -> int:
+    """How many invitations of a wave have been used.
+
+    For counting only: pages print it in steps of the minimum group.
+    """
     query = select(InvitationRow.id).where(
         InvitationRow.wave_id == wave_id, InvitationRow.answered == 1
     )
     return len(db.session.scalars(query).all())
 
 
-def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
-    """Inside the counting transaction: no code, no mark of who answered or was reminded, and no row order that tells it.
+def forget_answering(wave: Wave, *, sum_up: bool = False) -> None:
+    """Erases who answered or was reminded: codes, marks, and any row order that tells it.
 
-    The rows are deleted and inserted again in the order of their ids, because an UPDATE leaves them lying in the
-    order of answering on PostgreSQL. Totals of the reminders stay if `sum_up` says so: of a counted wave, never of a void one.
+    Inside the counting transaction. The rows are deleted and inserted again in the order of their
+    ids, because an UPDATE leaves them lying in the order of answering on PostgreSQL. Totals of the
+    reminders stay if `sum_up` says so: of a counted wave, never of a void one.
     """
     with transaction() as session:
-        ours = select(InvitationRow.id).where(InvitationRow.wave_id == item.id)
+        is_ours = InvitationRow.wave_id == wave.id
+        our_ids = select(InvitationRow.id).where(is_ours)
         session.execute(
             delete(TokenRow)
-            .where(TokenRow.invitation_id.in_(ours))
+            .where(TokenRow.invitation_id.in_(our_ids))
             .execution_options(synchronize_session=False)
         )
         columns = (
@@ -195,24 +216,21 @@ def forget_answering(item: Wave, *, sum_up: bool = False) -> None:
             InvitationRow.person_id,
             InvitationRow.group_name,
         )
-        found = session.execute(
-            select(*columns).where(InvitationRow.wave_id == item.id).order_by(InvitationRow.id)
-        ).all()
+        query = select(*columns).where(is_ours).order_by(InvitationRow.id)
+        rows = session.execute(query).all()
         session.execute(
-            delete(InvitationRow)
-            .where(InvitationRow.wave_id == item.id)
-            .execution_options(synchronize_session=False)
+            delete(InvitationRow).where(is_ours).execution_options(synchronize_session=False)
         )
-        if found:
-            session.execute(
-                insert(InvitationRow), [{**row._asdict(), "answered": 0} for row in found]
-            )
-        give_everybody_stop_secrets([row.person_id for row in found if row.person_id])
-        mail.cancel_letters(item.slug)
-        mail.forget_confidential_letters(item.slug, sum_up=sum_up)
-        erase_delivery_traces(item.slug)
-        # What comes later, findings say, is not what was meant to wait. Last, for it may lock the audit log.
-        mail.resume_wave(item.slug, actor=mail.OF_ITSELF)
+        if rows:
+            unmarked = [{**row._asdict(), "answered": 0} for row in rows]
+            session.execute(insert(InvitationRow), unmarked)
+        give_everybody_stop_secrets([row.person_id for row in rows if row.person_id])
+        mail.cancel_letters(wave.slug)
+        mail.forget_confidential_letters(wave.slug, sum_up=sum_up)
+        erase_delivery_traces(wave.slug)
+        # A pause was meant for the letters of this wave, not for later ones with findings.
+        # Last, for it may lock the audit log.
+        mail.resume_wave(wave.slug, actor=mail.OF_ITSELF)
 
 
 _HOLD = (

@@ -14,7 +14,7 @@ from survey.invitations.letters import (
     personal_letter,
     template_for,
 )
-from survey.invitations.rules.codes import Invitation, draw_code, reminder_window
+from survey.invitations.rules.codes import Invitation, InvitationId, draw_code, reminder_window
 from survey.invitations.service import invitations as service
 from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
 from survey.kernel.clock import now
@@ -23,26 +23,33 @@ from survey.mail.rules.template import Template
 from survey.mail.service import LetterType, NotNow, PreparedLetter, QueuedLetter, Reader, Writer
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import find_organisation
-from survey.people.rules.staff_list import Person
+from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service import directory as people
 from survey.people.service.stopping import draw_stop_secret
 from survey.providers.service import provider_by_id
 from survey.questionnaires.service import frozen_questionnaire
 from survey.waves import service as waves
+from survey.waves.rules.ids import WaveId
 from survey.waves.rules.waves import Wave
 
 PRIORITY, AFTER_INVITATIONS = 50, 60
 
 
 def invitation_letter_type(config: Config) -> LetterType:
-    """How the sender writes an invitation: a fresh code for each letter, its hash stored just before the server hears of it."""
+    """How the sender writes an invitation.
+
+    Each letter carries a fresh code, whose hash is stored just before the mail server hears of it.
+    """
     return LetterType(
         INVITATION, PRIORITY, is_sent_again=True, read=_reader(config, INVITES, Wave.takes_answers)
     )
 
 
 def fresh_invitation_letter_type(config: Config) -> LetterType:
-    """An invitation once more, to a corrected address: it leaves only for whom has not answered, so its numbers are not told."""
+    """How the sender writes an invitation once more, to a corrected address.
+
+    It leaves only to people who have not answered, so its numbers are confidential.
+    """
     return LetterType(
         FRESH,
         PRIORITY,
@@ -53,7 +60,10 @@ def fresh_invitation_letter_type(config: Config) -> LetterType:
 
 
 def reminder_letter_type(config: Config) -> LetterType:
-    """How the sender writes a reminder: at most once, and not any more within the last working day."""
+    """How the sender writes a reminder.
+
+    At most once, and not any more within the last working day.
+    """
     return LetterType(
         REMINDER,
         AFTER_INVITATIONS,
@@ -64,86 +74,105 @@ def reminder_letter_type(config: Config) -> LetterType:
     )
 
 
-def _may_still_remind(item: Wave, moment: datetime) -> bool:
+def _may_still_remind(wave: Wave, now: datetime) -> bool:
     """Whether a queued reminder may leave; halfway was checked when it was queued."""
-    return item.takes_answers(moment) and moment < reminder_window(item)[1]
+    return wave.takes_answers(now) and now < reminder_window(wave)[1]
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What the letters of one batch share, read once, and what each of them carries."""
+    """What the letters of one batch share, read once, and what each of them carries.
+
+    `template` is INVITES or REMINDS; `templates` are those written so far, by wave, group and
+    language.
+    """
 
     config: Config
     template: str
     may_leave: Callable[[Wave, datetime], bool]
-    invitations: dict[str, Invitation]
-    people: dict[str, Person]
+    invitations: dict[InvitationId, Invitation]
+    people: dict[PersonId, Person]
     organisation: Organisation
     waves: dict[str, Wave] = field(default_factory=dict)
-    means: dict[str, PersonalSecrets] = field(default_factory=dict)
-    templates: dict[tuple[str, str, str], Template] = field(default_factory=dict)
+    secrets: dict[InvitationId, PersonalSecrets] = field(default_factory=dict)
+    templates: dict[tuple[WaveId, str, str], Template] = field(default_factory=dict)
 
-    def prepare(self, items: Sequence[QueuedLetter]) -> None:
-        """Draws what the letters carry and stores its hashes: one commit for all, because a commit costs more than a letter."""
+    def prepare(self, letters: Sequence[QueuedLetter]) -> None:
+        """Draws what the letters carry and stores its hashes.
+
+        One commit a wave, because a commit costs more than a letter.
+        """
         moment = now()
-        for slug in sorted({item.wave for item in items}):
+        for slug in sorted({letter.wave for letter in letters}):
             wave = self.waves[slug] = waves.find_wave(slug)
-            if self.may_leave(wave, moment):
-                theirs = (
-                    item.recipient for item in items if item.wave == slug and self._addressee(item)
-                )
-                drawn = {
-                    recipient: PersonalSecrets(draw_code(), draw_stop_secret(), draw_stop_secret())
-                    for recipient in theirs
-                }
-                self.means |= service.store_personal_secrets(wave.id, drawn)
+            if not self.may_leave(wave, moment):
+                continue
+            drawn = {}
+            for letter in letters:
+                invitation_id = InvitationId(letter.recipient)
+                if letter.wave == slug and self._addressee(invitation_id):
+                    drawn[invitation_id] = PersonalSecrets(
+                        draw_code(), draw_stop_secret(), draw_stop_secret()
+                    )
+            self.secrets |= service.store_personal_secrets(wave.id, drawn)
 
-    def write(self, item: QueuedLetter) -> PreparedLetter | None:
+    def write(self, letter: QueuedLetter) -> PreparedLetter | None:
         """One letter; None when it is not due any more.
 
-        One of a wave that takes no answers any more is left for the close to take back, so that it counts as not sent.
+        One of a wave that takes no answers any more is left for the close to take back, so that it
+        counts as not sent.
         """
-        moment, wave = now(), self.waves[item.wave]
+        moment, wave = now(), self.waves[letter.wave]
         if not wave.takes_answers(moment):
             raise NotNow
-        person, means = self._addressee(item), self.means.get(item.recipient)
-        if person is None or means is None or not self.may_leave(wave, moment):
+        invitation_id = InvitationId(letter.recipient)
+        person, secrets = self._addressee(invitation_id), self.secrets.get(invitation_id)
+        if person is None or secrets is None or not self.may_leave(wave, moment):
             return None
-        letter = personal_letter(
-            self._template(wave, item, language_of(person, self.organisation)), person, means
-        )
+        group = self.invitations[invitation_id].group
+        template = self._template(wave, group, language_of(person, self.organisation))
         return PreparedLetter(
-            letter, lambda: service.is_letter_due(item.recipient, person.email, wave)
+            personal_letter(template, person, secrets),
+            lambda: service.is_letter_due(invitation_id, person.email, wave),
         )
 
-    def _addressee(self, item: QueuedLetter) -> Person | None:
-        found = self.invitations.get(item.recipient)
-        return self.people.get(found.person_id or "") if found and not found.answered else None
+    def _addressee(self, invitation_id: InvitationId) -> Person | None:
+        """Whom the letter to this invitation goes to; None who has answered or left."""
+        invitation = self.invitations.get(invitation_id)
+        if invitation is None or invitation.person_id is None or invitation.answered:
+            return None
+        return self.people.get(invitation.person_id)
 
-    def _template(self, wave: Wave, item: QueuedLetter, language: str) -> Template:
-        named = self.invitations[item.recipient].group
-        key = (wave.id, named, language)
+    def _template(self, wave: Wave, group_name: str, language: str) -> Template:
+        key = (wave.id, group_name, language)
         if key not in self.templates:
-            group = next(group for group in wave.groups if group.name == named)
-            asked, provider = (
-                frozen_questionnaire(wave.questionnaire_version or ""),
-                provider_by_id(wave.provider_id),
-            )
+            group = next(group for group in wave.groups if group.name == group_name)
+            questionnaire = frozen_questionnaire(wave.questionnaire_version or "")
+            provider = provider_by_id(wave.provider_id)
             facts = letter_facts(
-                wave, group, self.organisation, provider, asked, self.config.base_url
+                wave, group, self.organisation, provider, questionnaire, self.config.base_url
             )
             self.templates[key] = template_for(self.template, voice_for(language), facts)
         return self.templates[key]
 
 
 def _reader(config: Config, template: str, may_leave: Callable[[Wave, datetime], bool]) -> Reader:
-    def read(items: Sequence[QueuedLetter]) -> Writer:
-        found = service.invitations_by_id([item.recipient for item in items])
-        known = people.people_by_id([one.person_id for one in found.values() if one.person_id])
-        batch = _Batch(
-            config, template, may_leave, found, known, find_organisation(config.mail_from)
+    """Reads what a batch of letters needs, and gives who writes each of them."""
+
+    def read(letters: Sequence[QueuedLetter]) -> Writer:
+        invitations = service.invitations_by_id(
+            [InvitationId(letter.recipient) for letter in letters]
         )
-        batch.prepare(items)
+        person_ids = [each.person_id for each in invitations.values() if each.person_id]
+        batch = _Batch(
+            config=config,
+            template=template,
+            may_leave=may_leave,
+            invitations=invitations,
+            people=people.people_by_id(person_ids),
+            organisation=find_organisation(config.mail_from),
+        )
+        batch.prepare(letters)
         return batch.write
 
     return read

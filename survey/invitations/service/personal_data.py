@@ -1,4 +1,7 @@
-"""What may be done about one person's data: correct the address, print everything, erase it. Never what they answered."""
+"""What may be done about one person's data: correct the address, export everything, erase it.
+
+Never what they answered.
+"""
 
 from sqlalchemy import delete, select, update
 
@@ -8,74 +11,90 @@ from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
 from survey.invitations.service.thirds import assigned_thirds
 from survey.invitations.tables import AssignedThirdRow, InvitationRow, TokenRow
 from survey.mail import service as mail
+from survey.mail.rules.letter import Recipient
 from survey.mail.rules.states import LetterState
 from survey.mail.service import public_staff_types, public_states, supersede_letter
 from survey.people.rules.staff_list import Person
 from survey.people.service import directory as people
 from survey.people.service.stopping import has_stopped
 from survey.waves import service as waves
-from survey.waves.rules.waves import WaveState
+from survey.waves.rules.waves import Wave, WaveState
 
 COMMAND_LINE = "command line"
 _SCRUBBED = ("person", "stop", "stop_code", "invitation", "token", "assigned_third", "outbox")
 
 
 def correct_invited_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
-    """Gives somebody another address: the codes sent so far end, and a fresh invitation is queued in each open wave.
+    """Gives somebody another address; their codes end, and each open wave invites them afresh.
 
-    It leaves only if the person has not answered, and nothing shows the difference: the same rows are written for
-    everybody, and the numbers of fresh invitations are told nowhere.
+    The fresh invitation leaves only if the person has not answered, and nothing shows the
+    difference: the same rows are written for everybody, and the numbers of fresh invitations are
+    confidential.
     """
     with transaction() as session:
         before = people.person_at(old)
-        held = session.scalars(
+        invitations = session.scalars(
             select(InvitationRow).where(InvitationRow.person_id == before.id).with_for_update()
         ).all()
         after = people.correct_address(old, new, actor=actor)
         if after.email == before.email:
             return after
         _end_codes(before)
-        for row in held:
-            item = waves.find_wave_by_id(row.wave_id)
-            if item.state is WaveState.OPEN:
-                supersede_letter(INVITATION, row.id)
-                mail.cancel_letters(
-                    item.slug, REMINDER, row.id
-                )  # the fresh invitation takes its place
-                if (
-                    public_states([row.id], INVITATION).get(row.id) != LetterState.CANCELLED
-                ):  # what was cancelled by hand stays so
-                    mail.queue_another_letter(
-                        FRESH, item.slug, row.id, unless_waiting=(INVITATION, FRESH)
-                    )
+        for invitation in invitations:
+            wave = waves.find_wave_by_id(invitation.wave_id)
+            if wave.state is WaveState.OPEN:
+                _invite_afresh(wave, Recipient(invitation.id))
     return after
 
 
+def _invite_afresh(wave: Wave, recipient: Recipient) -> None:
+    """Queues a fresh invitation; it takes the place of the first one and of reminders."""
+    supersede_letter(INVITATION, recipient)
+    mail.cancel_letters(wave.slug, REMINDER, recipient)
+    state = public_states([recipient], INVITATION).get(recipient)
+    if state != LetterState.CANCELLED:  # what was cancelled by hand stays so
+        mail.queue_another_letter(FRESH, wave.slug, recipient, unless_waiting=(INVITATION, FRESH))
+
+
 def export_personal_data(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]:
-    """Everything that is stored about one person; not whether they have answered, for that is nobody's to read."""
+    """Everything that is stored about one person.
+
+    Not whether they have answered, for that is nobody's to read.
+    """
     person = people.person_at(email)
     rows = db.session.scalars(
         select(InvitationRow).where(InvitationRow.person_id == person.id)
     ).all()
-    ids, thirds = [row.id for row in rows], assigned_thirds(person.id)
-    letters = {kind: public_states(ids, kind) for kind in public_staff_types()}
-    invitations: list[dict[str, str | None]] = [
-        {
-            "wave": waves.find_wave_by_id(row.wave_id).slug,
-            "group": row.group_name,
-            INVITATION: None,
-            **{kind: states[row.id] for kind, states in letters.items() if row.id in states},
+    recipients = [Recipient(row.id) for row in rows]
+    states = {kind: public_states(recipients, kind) for kind in public_staff_types()}
+    invitations: list[dict[str, str | None]] = []
+    for row in rows:
+        letters = {
+            kind: state
+            for kind, state_of in states.items()
+            if (state := state_of.get(Recipient(row.id))) is not None
         }
-        for row in rows
-    ]
+        invitations.append(
+            {
+                "wave": waves.find_wave_by_id(row.wave_id).slug,
+                "group": row.group_name,
+                INVITATION: None,
+                **letters,
+            }
+        )
+    invitations.sort(key=lambda invitation: str(invitation["wave"]))
+    thirds = assigned_thirds(person.id)
     record("person exported", {}, actor)
-    directory = {
-        name: getattr(person, name)
-        for name in ("email", "name", "department", "site", "language", "leader")
-    }
     return {
-        "person": directory,
-        "invitations": sorted(invitations, key=lambda one: str(one["wave"])),
+        "person": {
+            "email": person.email,
+            "name": person.name,
+            "department": person.department,
+            "site": person.site,
+            "language": person.language,
+            "leader": person.leader,
+        },
+        "invitations": invitations,
         "thirds": {
             survey.slug: thirds[survey.id] for survey in waves.list_surveys() if survey.id in thirds
         },
@@ -84,36 +103,38 @@ def export_personal_data(email: str, *, actor: str = COMMAND_LINE) -> dict[str, 
 
 
 def erase_personal_data(email: str, *, actor: str = COMMAND_LINE) -> None:
-    """Erases everything that leads to a person; of an invitation the bare row with its group stays, so that counts still add up.
+    """Erases everything that leads to a person.
 
-    What was answered is not touched, for nothing links to it.
+    Of an invitation the bare row with its group stays, so that counts still add up. What was
+    answered is not touched, for nothing links to it.
     """
     with transaction() as session:
-        gone = people.person_at(email)
-        held = session.scalars(
-            select(InvitationRow.id).where(InvitationRow.person_id == gone.id).with_for_update()
+        person = people.person_at(email)
+        invitation_ids = session.scalars(
+            select(InvitationRow.id).where(InvitationRow.person_id == person.id).with_for_update()
         ).all()
-        _end_codes(gone)
-        mail.erase_recipients(held)
-        theirs = (
+        _end_codes(person)
+        mail.erase_recipients([Recipient(invitation_id) for invitation_id in invitation_ids])
+        session.execute(
             update(InvitationRow)
-            .where(InvitationRow.person_id == gone.id)
+            .where(InvitationRow.person_id == person.id)
+            .values(person_id=None)
             .execution_options(synchronize_session=False)
         )
-        session.execute(theirs.values(person_id=None))
         session.execute(
             delete(AssignedThirdRow)
-            .where(AssignedThirdRow.person_id == gone.id)
+            .where(AssignedThirdRow.person_id == person.id)
             .execution_options(synchronize_session=False)
         )
-        people.erase_person(gone, actor=actor)
+        people.erase_person(person, actor=actor)
     overwrite_deleted_rows(*_SCRUBBED)
 
 
 def _end_codes(person: Person) -> None:
-    theirs = select(InvitationRow.id).where(InvitationRow.person_id == person.id)
+    """Makes all codes of somebody unusable."""
+    their_ids = select(InvitationRow.id).where(InvitationRow.person_id == person.id)
     db.session.execute(
         delete(TokenRow)
-        .where(TokenRow.invitation_id.in_(theirs))
+        .where(TokenRow.invitation_id.in_(their_ids))
         .execution_options(synchronize_session=False)
     )

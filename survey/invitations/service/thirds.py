@@ -8,54 +8,69 @@ from sqlalchemy import delete, insert, select
 from survey.database import db
 from survey.invitations.rules.thirds import assign_thirds
 from survey.invitations.tables import AssignedThirdRow
-from survey.people.rules.staff_list import Person
+from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import list_people
+from survey.waves.rules.ids import SurveyId
 from survey.waves.rules.waves import Wave
 
 _SOURCE = secrets.SystemRandom()
 
 
-def assigned_thirds(person_id: str) -> dict[str, int]:
-    """The third into which a person was dealt, by survey: for the person's own data, and for nobody who reads answers."""
+def assigned_thirds(person_id: PersonId) -> dict[SurveyId, int]:
+    """The thirds that a person was assigned to, by survey.
+
+    For the person's own data, and for nobody who reads answers.
+    """
     rows = db.session.scalars(
         select(AssignedThirdRow).where(AssignedThirdRow.person_id == person_id)
     )
-    return {row.survey_id: row.third for row in rows}
+    return {SurveyId(row.survey_id): row.third for row in rows}
 
 
 def people_of_third(
-    item: Wave, people: Sequence[Person]
-) -> tuple[tuple[Person, ...], dict[str, int]]:
-    """Who of these belongs to a wave's third, and who would be dealt into a third for that, being new."""
+    wave: Wave, people: Sequence[Person]
+) -> tuple[tuple[Person, ...], dict[PersonId, int]]:
+    """Who of these people belongs to a wave's third, and who would be assigned to a third for that.
+
+    Stores nothing: gives the people of the third, and the thirds of those who have none yet.
+    """
+    ids = {person.id for person in people}
     stored = db.session.execute(
         select(AssignedThirdRow.person_id, AssignedThirdRow.third).where(
-            AssignedThirdRow.survey_id == item.survey_id
+            AssignedThirdRow.survey_id == wave.survey_id
         )
     )
-    here = {person.id for person in people}
-    known = {person_id: third for person_id, third in stored if person_id in here}
-    dealt = assign_thirds([(one.id, one.department) for one in people], known, _SOURCE)
-    return tuple(one for one in people if (known | dealt)[one.id] == item.third), dealt
+    assigned_before = {
+        PersonId(person_id): third for person_id, third in stored if person_id in ids
+    }
+    departments = [(person.id, person.department) for person in people]
+    assigned = assign_thirds(departments, assigned_before, _SOURCE)
+    third_of = assigned_before | assigned
+    members = tuple(person for person in people if third_of[person.id] == wave.third)
+    return members, assigned
 
 
-def store_assigned_thirds(item: Wave, dealt: Mapping[str, int]) -> None:
-    """Inside the opening transaction: whom the opening dealt into a third; who has left the company is forgotten."""
-    if not item.is_third:
+def store_assigned_thirds(wave: Wave, assigned: Mapping[PersonId, int]) -> None:
+    """Keeps whom the opening assigned to a third; forgets who has left the company.
+
+    Inside the opening transaction.
+    """
+    if not wave.is_third:
         return
-    here = {one.id for one in list_people()}
+    in_directory = {person.id for person in list_people()}
     stored = db.session.scalars(
-        select(AssignedThirdRow.person_id).where(AssignedThirdRow.survey_id == item.survey_id)
+        select(AssignedThirdRow.person_id).where(AssignedThirdRow.survey_id == wave.survey_id)
     ).all()
-    for person_id in set(stored) - here:
+    for person_id in set(stored) - in_directory:
         db.session.execute(
             delete(AssignedThirdRow).where(
-                AssignedThirdRow.survey_id == item.survey_id,
+                AssignedThirdRow.survey_id == wave.survey_id,
                 AssignedThirdRow.person_id == person_id,
             )
         )
-    if dealt:
+    if assigned:
         rows = [
-            {"survey_id": item.survey_id, "person_id": person_id, "third": third}
-            for person_id, third in sorted(dealt.items())
+            {"survey_id": wave.survey_id, "person_id": person_id, "third": third}
+            for person_id, third in sorted(assigned.items())
         ]
         db.session.execute(insert(AssignedThirdRow), rows)

@@ -20,68 +20,82 @@ from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 
 
-def open_wave(name: str, now: datetime, key_dir: Path | None, *, actor: str) -> Wave:
+def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> Wave:
     """Freezes a planned wave and queues one invitation per person, all in one transaction.
 
-    The key is made and its probe opened before anything is stored or sent; opening twice is refused by the state.
+    The key is made and its probe opened before anything is stored or sent; opening twice is refused
+    by the state.
     """
-    directory = check_no_import_under_way()
-    plan = preview_wave(name)
-    if told := revealing_server_settings():
+    last_import_before = check_no_import_under_way()
+    preview = preview_wave(slug)
+    _check_database_keeps_no_trace()
+    public_key, probe = _make_key(key_dir, preview.wave)
+    with transaction():
+        waves.hold_for_opening(preview.wave)
+        if check_no_import_under_way() != last_import_before:
+            raise Refused(
+                "staff-list-changed",
+                f"A staff list was imported meanwhile. Nothing was sent. Open {preview.wave.slug}"
+                " once more.",
+            )
+        terms = waves.LaunchTerms(
+            freeze_questionnaire(preview.questionnaire),
+            preview.groups,
+            public_key,
+            probe,
+            co_keys.hold_co_keys_for_launch(),
+        )
+        wave = waves.freeze_wave(preview.wave, now, terms)
+        group_of = {member: group.name for group in preview.groups for member in group.members}
+        invite(wave, {person.id: group_of[person.department] for person in preview.people})
+        store_assigned_thirds(wave, preview.newly_assigned)
+        record("wave opened", _audited_terms(wave, preview), actor)
+    return wave
+
+
+def _check_database_keeps_no_trace() -> None:
+    """Refuses while the database's settings make it write down who answers."""
+    settings = revealing_server_settings()
+    if settings:
         raise Refused(
             "database-writes-down-who-answers",
             "The database would write down who answers. Nothing was sent. Its settings have to be"
             " changed before the wave can open.",
-            settings=" ".join(told),
+            settings=" ".join(settings),
         )
-    private = key_files.make_key(key_dir, plan.wave.id)
-    public = key_files.wave_public_key(private)
-    probe = sealing.make_probe(public, plan.wave.id)
-    if not sealing.opens_probe(key_files.load_key(key_dir, plan.wave.id), plan.wave.id, probe):
+
+
+def _make_key(key_dir: Path | None, wave: Wave) -> tuple[bytes, bytes]:
+    """Makes the wave's key and tries it out; gives its public half and the sealed probe."""
+    private_key = key_files.make_key(key_dir, wave.id)
+    public_key = key_files.wave_public_key(private_key)
+    probe = sealing.make_probe(public_key, wave.id)
+    stored_key = key_files.load_key(key_dir, wave.id)
+    if not sealing.opens_probe(stored_key, wave.id, probe):
         raise Refused(
             "fresh-key-opens-nothing",
             "The key that was just made does not open what it sealed. Nothing was sent.",
         )
-    with transaction():
-        waves.hold_for_opening(plan.wave)
-        if check_no_import_under_way() != directory:
-            raise Refused(
-                "staff-list-changed",
-                f"A staff list was imported meanwhile. Nothing was sent. Open {plan.wave.slug} once"
-                " more.",
-            )
-        launch = waves.LaunchTerms(
-            freeze_questionnaire(plan.questionnaire),
-            plan.groups,
-            public,
-            probe,
-            co_keys.hold_co_keys_for_launch(),
-        )
-        opened = waves.freeze_wave(plan.wave, now, launch)
-        group_of = {member: group.name for group in plan.groups for member in group.members}
-        invite(opened, {person.id: group_of[person.department] for person in plan.people})
-        store_assigned_thirds(opened, plan.dealt)
-        record("wave opened", _terms(opened, plan), actor)
-    return opened
+    return public_key, probe
 
 
-def _terms(opened: Wave, plan: Preview) -> dict[str, object]:
-    """What the audit log keeps of a launch: nobody can later say that other people, groups or dates were meant."""
-    lines = "".join(
-        f"{p.email}\t{p.department}\n" for p in sorted(plan.people, key=lambda p: p.email)
-    )
-    return {
-        "wave": opened.slug,
-        "invited": opened.invited,
-        "groups": {group.name: group.invited for group in opened.groups},
-        "minimum": [opened.minimum_group, opened.minimum_detail],
-        "opens": opened.opens_at.isoformat(),
-        "closes": opened.closes_at.isoformat(),
-        "questionnaire": plan.questionnaire.digest,
-        "roster": "sha256:" + hashlib.sha256(lines.encode()).hexdigest(),
-        **(
-            {"co-keys": {key.name: fingerprint(key.public) for key in opened.co_keys}}
-            if opened.is_strict
-            else {}
-        ),
+def _audited_terms(wave: Wave, preview: Preview) -> dict[str, object]:
+    """What the audit log keeps of a launch.
+
+    So nobody can later say that other people, groups or dates were meant.
+    """
+    by_address = sorted(preview.people, key=lambda person: person.email)
+    roster = "".join(f"{person.email}\t{person.department}\n" for person in by_address)
+    terms: dict[str, object] = {
+        "wave": wave.slug,
+        "invited": wave.invited,
+        "groups": {group.name: group.invited for group in wave.groups},
+        "minimum": [wave.minimum_group, wave.minimum_detail],
+        "opens": wave.opens_at.isoformat(),
+        "closes": wave.closes_at.isoformat(),
+        "questionnaire": preview.questionnaire.digest,
+        "roster": "sha256:" + hashlib.sha256(roster.encode()).hexdigest(),
     }
+    if wave.is_strict:
+        terms["co-keys"] = {key.name: fingerprint(key.public) for key in wave.co_keys}
+    return terms

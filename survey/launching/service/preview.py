@@ -1,4 +1,4 @@
-"""What opening a wave would freeze, ask and never show."""
+"""What opening a wave would freeze and ask, and what to know before."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from survey.invitations.service.thirds import people_of_third
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail import service as mail
 from survey.mail.service import notes_before_launch
-from survey.people.rules.staff_list import Person
+from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import people_in
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire, QuestionRole
@@ -24,7 +24,7 @@ from survey.questionnaires.service import (
 )
 from survey.statistics.planning import chance_of_answers
 from survey.statistics.suppression import merge_to_invited
-from survey.vault.service import co_keys as cokeys
+from survey.vault.service import co_keys
 from survey.waves import service as waves
 from survey.waves.rules.checks import MINIMUM_INVITED, check_audience, check_opens
 from survey.waves.rules.thirds import OFFERED_FROM, ONE_THIRD
@@ -36,9 +36,10 @@ FEW = 20
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What opening a wave would do: the groups it would freeze, the questions it would ask, and what to know before.
+    """What opening a wave would do: the groups it would freeze, the questions it would ask.
 
-    Of monthly thirds, `dealt` are those who would be dealt into a third by it, by person.
+    `warnings` are what to know before. Where the wave asks a third, `newly_assigned` are the thirds
+    of people who would be assigned to one by the opening, by person.
     """
 
     wave: Wave
@@ -46,7 +47,7 @@ class Preview:
     questionnaire: Questionnaire
     people: tuple[Person, ...]
     warnings: tuple[str, ...]
-    dealt: Mapping[str, int] = field(default_factory=dict)
+    newly_assigned: Mapping[PersonId, int] = field(default_factory=dict)
 
     @property
     def invited(self) -> int:
@@ -54,58 +55,66 @@ class Preview:
         return len(self.people)
 
 
-def preview_wave(name: str) -> Preview:
+def preview_wave(slug: str) -> Preview:
     """What opening this wave would freeze; refuses what cannot be opened, saying why."""
-    item = waves.find_wave(name)
-    check_opens(item)
-    everybody = people_in(item.audience)
-    people, dealt = people_of_third(item, everybody) if item.is_third else (everybody, {})
-    check_audience(len(people))
-    groups = _one_group(people, everybody) if item.is_third else _partition(people)
-    asked = _questions(item, len(people))
-    warnings = (
-        _about_third(len(people), len(everybody))
-        if item.is_third
-        else _warnings(groups, len(people))
-    )
-    unspoken = check_letters_can_be_written(item, groups[0], asked, people)
-    return Preview(
-        item,
-        groups,
-        asked,
-        people,
-        (*warnings, *_about_languages(unspoken), *_about_keys(cokeys.co_keys_for_launch())),
-        dealt,
-    )
+    wave = waves.find_wave(slug)
+    check_opens(wave)
+    audience = people_in(wave.audience)
+    newly_assigned: Mapping[PersonId, int] = {}
+    if wave.is_third:
+        people, newly_assigned = people_of_third(wave, audience)
+        check_audience(len(people))
+        groups = _one_group(people, audience)
+        warnings = _notes_on_third(len(people), len(audience))
+    else:
+        people = audience
+        check_audience(len(people))
+        groups = _partition(people)
+        warnings = _notes_on_size(groups, len(people))
+    questionnaire = _questions(wave, len(people))
+    unspoken = check_letters_can_be_written(wave, groups[0], questionnaire, people)
+    warnings += _notes_on_languages(unspoken)
+    warnings += _notes_on_co_keys(co_keys.co_keys_for_launch())
+    return Preview(wave, groups, questionnaire, people, warnings, newly_assigned)
 
 
-def notes_on_mail(plan: Preview, config: Config, now: datetime) -> tuple[str, ...]:
-    """What to know about mail before this wave opens, after a few seconds at most; it may open all the same."""
-    domain = parseaddr(config.mail_from)[1].rpartition("@")[2].lower()
-    contacts = provider_by_id(plan.wave.provider_id).contacts
-    found = notes_before_launch(
-        config, plan.invited, plan.wave.closes_at - now, mail.delivery_status().paused_because, now
-    )
-    if domain in {contact.address.rpartition("@")[2].lower() for contact in contacts}:
-        said = (
-            f"Mails come from {domain}, the provider's own domain, and what staff reply would"
-            " reach it."
+def notes_on_mail(preview: Preview, config: Config, now: datetime) -> tuple[str, ...]:
+    """What to know about mail before this wave opens; it may open all the same.
+
+    Takes a few seconds at most.
+    """
+    wave = preview.wave
+    paused_because = mail.delivery_status().paused_because
+    notes = notes_before_launch(config, preview.invited, wave.closes_at - now, paused_because, now)
+    sender_domain = _domain_of(parseaddr(config.mail_from)[1])
+    contacts = provider_by_id(wave.provider_id).contacts
+    if sender_domain in {_domain_of(contact.address) for contact in contacts}:
+        note = (
+            f"Mails come from {sender_domain}, the provider's own domain, and what staff reply"
+            " would reach it. An administrator can give them another sender."
         )
-        found += (f"{said} An administrator can give them another sender.",)
-    return found
+        return (*notes, note)
+    return notes
 
 
-def _one_group(people: Sequence[Person], of: Sequence[Person]) -> tuple[ReportingGroup, ...]:
-    """A third as its only group; with everybody's departments, for its own would tell where somebody alone in one was dealt."""
-    return (
-        ReportingGroup(ONE_THIRD, len(people), tuple(sorted({person.department for person in of}))),
-    )
+def _domain_of(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def _one_group(people: Sequence[Person], audience: Sequence[Person]) -> tuple[ReportingGroup, ...]:
+    """A third as its only group, with the departments of the whole audience.
+
+    Its own departments would tell to which third somebody belongs who is alone in one.
+    """
+    departments = {person.department for person in audience}
+    return (ReportingGroup(ONE_THIRD, len(people), tuple(sorted(departments))),)
 
 
 def _partition(people: Sequence[Person]) -> tuple[ReportingGroup, ...]:
+    """The departments as reporting groups, small ones merged."""
     sizes = Counter(person.department for person in people)
     merged = merge_to_invited(sorted(sizes.items()), minimum=MINIMUM_INVITED)
-    return tuple(ReportingGroup(g.name, g.invited, g.members) for g in merged)
+    return tuple(ReportingGroup(group.name, group.invited, group.members) for group in merged)
 
 
 def _questions(item: Wave, invited: int) -> Questionnaire:
@@ -124,68 +133,67 @@ def _questions(item: Wave, invited: int) -> Questionnaire:
     return asked if invited >= SMALLEST_FOR_TEXT else asked.without_texts()
 
 
-def _warnings(groups: Sequence[ReportingGroup], invited: int) -> tuple[str, ...]:
-    found = []
+def _notes_on_size(groups: Sequence[ReportingGroup], invited: int) -> tuple[str, ...]:
+    """What will stay hidden of so few people, and which departments are counted together."""
+    notes = []
     if invited < SMALLEST_FOR_TEXT:
-        found.append(
+        notes.append(
             f"With {invited} invited, no open question is asked. Means, distributions and comments"
             " will never be shown, and the wave cannot count for the ladder."
         )
     elif invited < FEW:
-        often = round(100 * chance_of_answers(invited))
-        found.append(
-            f"With {invited} invited, ten answers come in about {often} times in 100, if each of"
+        percent = round(100 * chance_of_answers(invited))
+        notes.append(
+            f"With {invited} invited, ten answers come in about {percent} times in 100, if each of"
             " them answers with a chance of 65 %. Without ten, means, distributions and comments"
             " stay hidden."
         )
-    found += [
-        f"{g.name} are counted together ({g.invited} people), so that nobody can be worked out."
-        for g in groups
-        if len(g.members) > 1
+    merged = [group for group in groups if len(group.members) > 1]
+    notes += [
+        f"{group.name} are counted together ({group.invited} people), so that nobody can be worked"
+        " out."
+        for group in merged
     ]
-    return tuple(found)
+    return tuple(notes)
 
 
-def _about_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
-    many = sum(unspoken.values())
-    people = f"{how_many(many, 'person')} {choose_form(many, 'is', 'are')}"
-    return (
-        (
-            (
-                f"{people} written to in English, because letters are not offered in:"
-                f" {', '.join(unspoken)}."
-            ),
-        )
-        if unspoken
-        else ()
+def _notes_on_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
+    """A note on languages that people want and letters are not offered in."""
+    if not unspoken:
+        return ()
+    number = sum(unspoken.values())
+    people = f"{how_many(number, 'person')} {choose_form(number, 'is', 'are')}"
+    note = (
+        f"{people} written to in English, because letters are not offered in:"
+        f" {', '.join(unspoken)}."
     )
+    return (note,)
 
 
-def _about_third(invited: int, of: int) -> tuple[str, ...]:
-    """What to know of a third; fewer than are needed for the cadence are a warning here, for the survey has begun."""
-    said = (
-        f"This wave asks one third: {invited} of {of} people. It shows a score without a verdict;"
-        " the verdict and what people wrote come with the quarter, when its three thirds have been"
-        " counted."
+def _notes_on_third(invited: int, audience: int) -> tuple[str, ...]:
+    """What to know of a wave that asks so many of the people of an audience.
+
+    Fewer than are needed for the cadence are a warning here, for the survey has begun.
+    """
+    about_verdict = (
+        f"This wave asks one third: {invited} of {audience} people. It shows a score without a"
+        " verdict; the verdict and what people wrote come with the quarter, when its three thirds"
+        " have been counted."
     )
-    found = [said]
-    if of < OFFERED_FROM:
-        found.append(
-            f"Monthly thirds are meant for {OFFERED_FROM} people and more; with {of}, a third will"
-            " often say too little to show."
-        )
-    return tuple(found)
-
-
-def _about_keys(co_keys: Sequence[CoKey]) -> tuple[str, ...]:
-    holders = " or ".join(key.name for key in co_keys)
-    return (
-        (
-            (
-                f"Its answers can be opened only with the key of {holders} as well. If that is"
-                " lost, so is the wave."
-            ),
-        )
-        if co_keys
-        else ()
+    about_size = (
+        f"Monthly thirds are meant for {OFFERED_FROM} people and more; with {audience}, a third"
+        " will often say too little to show."
     )
+    return (about_verdict, about_size) if audience < OFFERED_FROM else (about_verdict,)
+
+
+def _notes_on_co_keys(keys: Sequence[CoKey]) -> tuple[str, ...]:
+    """A note on who has to help when the answers are opened."""
+    if not keys:
+        return ()
+    holders = " or ".join(key.name for key in keys)
+    note = (
+        f"Its answers can be opened only with the key of {holders} as well. If that is lost, so is"
+        " the wave."
+    )
+    return (note,)

@@ -9,14 +9,16 @@ from survey.waves.rules.waves import Wave
 
 
 def add_survey(plan: waves.SurveyPlan) -> tuple[Survey, Wave]:
-    """Records a survey and plans its first wave; refuses monthly thirds of so few people that a third would tell nothing."""
-    if (
-        plan.cadence == Cadence.MONTHLY_THIRDS.value
-        and (size := len(people_in(plan.audience))) < OFFERED_FROM
-    ):
-        raise Refused(
-            "too-few-for-thirds",
-            f"Monthly thirds are offered from {OFFERED_FROM} people, and this survey would ask"
-            f" {size}. Import the staff first, or choose quarterly or monthly.",
-        )
+    """Records a survey and plans its first wave.
+
+    Refuses monthly thirds of so few people that a third would tell nothing.
+    """
+    if plan.cadence == Cadence.MONTHLY_THIRDS.value:
+        size = len(people_in(plan.audience))
+        if size < OFFERED_FROM:
+            raise Refused(
+                "too-few-for-thirds",
+                f"Monthly thirds are offered from {OFFERED_FROM} people, and this survey would ask"
+                f" {size}. Import the staff first, or choose quarterly or monthly.",
+            )
     return waves.store_survey(plan)

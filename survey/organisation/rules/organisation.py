@@ -10,9 +10,10 @@ _SHARED_SUFFIXES = {"ac", "co", "com", "edu", "gov", "net", "org"}
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """Who asks: name, contact for questions, who reads comments (by role), whose server it is, whether staff sit in several zones.
+    """The client: who asks, whom to ask, who reads comments (a role), and who runs the server.
 
-    `language` is that of mails to people of whom none is known.
+    `several_zones` says whether staff sit in several time zones; `language` is that of mails to
+    people of whom none is known.
     """
 
     name: str
@@ -25,17 +26,26 @@ class Organisation:
 
 
 def organisation_from_sender(sender: str) -> Organisation:
-    """What the sender's address suggests: its domain gives name and host, its owner the contact and the reader.
+    """What the sender's address suggests about the client.
 
-    >>> organisation_from_sender("Dana Reyes <dana@northwind.example>").name, organisation_from_sender("it@northwind.co.uk").name
-    ('Northwind', 'Northwind')
+    Its domain gives name and host; its owner is the contact and reads the comments.
+
+    >>> organisation_from_sender("Dana Reyes <dana@northwind.example>").name
+    'Northwind'
+    >>> organisation_from_sender("it@northwind.co.uk").name
+    'Northwind'
     """
-    name, address = parseaddr(sender)
+    owner, address = parseaddr(sender)
+    contact = owner or address
     domain = address.rpartition("@")[2]
     labels = domain.split(".")[:-1] or [domain]
     if len(labels) > 1 and labels[-1] in _SHARED_SUFFIXES:
         labels.pop()
-    person = name or address
     return Organisation(
-        labels[-1].capitalize(), person, address, person, domain, several_zones=False
+        name=labels[-1].capitalize(),
+        contact_name=contact,
+        contact_email=address,
+        comments_read_by=contact,
+        host=domain,
+        several_zones=False,
     )

@@ -1,28 +1,39 @@
-"""The promise to the employee, word for word: the mail, the form and the page `/promise` all print these sentences."""
+"""The promise to the employee, word for word.
+
+The mail, the survey page and the page `/promise` all print these sentences.
+"""
 
 from dataclasses import dataclass
 
 from survey.languages import ENGLISH, Voice
 
 THRESHOLDS = (5, 10)
-_OF_AN_ATTACK = ("what", "linked", "chance", "limit", "fault_caught")
+_KEYS_OF_ATTACK = {"what", "linked", "chance", "limit", "fault_caught"}
 
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
-    """One attack of the suite as it last ran: how many answers it could link to people, by chance alone, at most allowed."""
+    """One attack of the suite as it last ran.
+
+    `linked` is how many answers it could link to people, `chance` how many one links by guessing,
+    `limit` how many are allowed at most, `of` how many answers were attacked. `fault_caught` says
+    whether it found the fault that was put in on purpose.
+    """
 
     what: str
     linked: str
     chance: str
     limit: str
     fault_caught: bool
-    of: str = ""  # how many answers were attacked
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PromiseTerms:
-    """What the sentences depend on: names, the closing date as printed, and the frozen thresholds."""
+    """What the sentences depend on: names, the closing date as printed, the frozen thresholds.
+
+    `representatives` hold a second key; there are none outside the strict tier.
+    """
 
     organisation: str
     provider: str
@@ -31,34 +42,43 @@ class PromiseTerms:
     closes: str
     minimum_group: int = THRESHOLDS[0]
     minimum_detail: int = THRESHOLDS[1]
-    representatives: tuple[str, ...] = ()  # strict tier: who holds a second key
+    representatives: tuple[str, ...] = ()
 
 
 def read_attack_report(report: object) -> tuple[AttackResult, ...]:
-    """The attacks in the report of the suite; none when it is not such a report, for half a table would promise too much.
+    """The attacks in a report of the attack suite.
 
-    >>> read_attack_report({"attacks": [{"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}]})
-    (AttackResult(what='times', linked='0', chance='1.0', limit='4', fault_caught=True, of=''),)
+    None when it is not such a report as a whole, for half a table would promise too much.
+
+    >>> attack = {"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}
+    >>> read_attack_report({"attacks": [attack]})[0].limit, read_attack_report({"attacks": [{}]})
+    ('4', ())
     """
-    listed = report.get("attacks") if isinstance(report, dict) else None
-    if not isinstance(listed, list) or not all(
-        isinstance(one, dict) and set(_OF_AN_ATTACK) <= set(one) for one in listed
-    ):
+    attacks = report.get("attacks") if isinstance(report, dict) else None
+    if not isinstance(attacks, list) or not all(map(_is_attack, attacks)):
         return ()
-    return tuple(_attack(one) for one in listed)
+    return tuple(map(_attack_result, attacks))
 
 
-def _attack(one: dict[str, object]) -> AttackResult:
-    what, linked, chance, limit = (str(one[key]) for key in ("what", "linked", "chance", "limit"))
+def _is_attack(entry: object) -> bool:
+    return isinstance(entry, dict) and set(entry) >= _KEYS_OF_ATTACK
+
+
+def _attack_result(entry: dict[str, object]) -> AttackResult:
     return AttackResult(
-        what, linked, chance, limit, one["fault_caught"] is True, str(one.get("of") or "")
+        what=str(entry["what"]),
+        linked=str(entry["linked"]),
+        chance=str(entry["chance"]),
+        limit=str(entry["limit"]),
+        fault_caught=entry["fault_caught"] is True,
+        of=str(entry.get("of") or ""),
     )
 
 
 def promise_in_mail(
     terms: PromiseTerms, group: str, group_size: int, voice: Voice = ENGLISH
 ) -> str:
-    """The sentences of the invitation, which alone can name the group that the person is counted under.
+    """The sentences of the invitation: the only ones that name the group one is counted under.
 
     In the strict tier they are followed by what the second key means.
     """
@@ -77,14 +97,13 @@ def promise_in_mail(
         group=group,
         number=str(group_size),
     )
-    return " ".join(
-        part for part in (sealed, counted, _second_key(terms.representatives, voice)) if part
-    )
+    second_key = _second_key(terms.representatives, voice)
+    return " ".join(filter(None, (sealed, counted, second_key)))
 
 
 def promise_on_form(terms: PromiseTerms) -> tuple[str, ...]:
-    """The six sentences of the form and of `/promise`, in order."""
-    known = (
+    """The six sentences of the survey page and of `/promise`, in order."""
+    invited = (
         "We know that you were invited. Until the survey closes, the system also knows whether you"
         " have answered, so that only those who have not are reminded. That mark is erased when the"
         " answers are counted."
@@ -94,7 +113,7 @@ def promise_on_form(terms: PromiseTerms) -> tuple[str, ...]:
         f" has closed ({terms.closes}), all together and in random order; then the key is"
         " destroyed. No time, no device address and no cookie is kept with them."
     )
-    shown = (
+    results = (
         "While the survey is open nobody sees any result. Afterwards nothing is shown for fewer"
         f" than {terms.minimum_group} answers; averages, detailed distributions and comments need"
         f" {terms.minimum_detail}."
@@ -103,22 +122,23 @@ def promise_on_form(terms: PromiseTerms) -> tuple[str, ...]:
         "After Send this system has no way to look up, change or withdraw your answers, not even"
         " for you."
     )
-    written = (
+    comments = (
         "What you write can give you away. Leave out names, ticket numbers and dates."
         f" {terms.reader} reads every comment and decides whether {terms.provider} may see it."
     )
-    left_open = _second_key(terms.representatives) or (
+    not_ruled_out = _second_key(terms.representatives) or (
         f"What we cannot rule out: whoever runs the server ({terms.host}) could misuse the key"
         " before the survey closes, or change the program; whoever can read your mail could answer"
         " in your place."
     )
-    return known, sealed, shown, final, written, left_open
+    return invited, sealed, results, final, comments, not_ruled_out
 
 
 def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:
+    """What the second key means and what it cannot rule out; empty where nobody holds one."""
     if not holders:
         return ""
-    held = voice.ngettext(
+    two_keys = voice.ngettext(
         "Two keys are needed to open the answers. {holders}, employee representative, holds one, so"
         " whoever runs the server cannot open them alone.",
         "Two keys are needed to open the answers. {holders}, employee representatives, hold one"
@@ -126,8 +146,8 @@ def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:
         len(holders),
         holders=voice.joined(holders),
     )
-    left_open = voice.gettext(
+    not_ruled_out = voice.gettext(
         "What we cannot rule out: somebody who changes the program while you answer, or reads your"
         " mail and answers in your place."
     )
-    return f"{held} {left_open}"
+    return f"{two_keys} {not_ruled_out}"

@@ -9,20 +9,23 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def refused_rows(staff: StaffList) -> str:
-    """Every faulty row with its number and what to do, as CSV; no cell can act as a formula (OWASP, CSV injection)."""
+    """Every faulty row of a staff list with its number and what to do, as CSV.
+
+    No cell can act as a formula (OWASP, CSV injection).
+    """
     remedies: dict[int, list[str]] = {}
     for fault in staff.faults:
         remedies.setdefault(fault.row, []).append(f"{fault.column}: {fault.remedy}")
-    out = io.StringIO()
-    writer = csv.writer(out)
+    text = io.StringIO()
+    writer = csv.writer(text)
     writer.writerow(["row", "what to do", *staff.columns])
     for row, cells in staff.refused.items():
         writer.writerow([row, " ".join(remedies[row]), *map(harmless, cells)])
-    return out.getvalue()
+    return text.getvalue()
 
 
 def harmless(cell: str) -> str:
-    """A text cell that a spreadsheet will not calculate: a leading formula sign gets an apostrophe before it.
+    """A cell that a spreadsheet will not calculate: an apostrophe stands before a formula sign.
 
     >>> harmless("=1+1"), harmless("Ada")
     ("'=1+1", 'Ada')

@@ -1,4 +1,4 @@
-"""A staff list as people send it: read whole, every fault with its row and its remedy."""
+"""A staff list as people send it: read as a whole, every fault with its row and its remedy."""
 
 import hashlib
 import re
@@ -20,14 +20,15 @@ LARGEST = 256 * 1024 * 1024
 LARGEST_UPLOAD = 10 * 1024 * 1024
 LONGEST_CELL = 120
 MOST_FAULTS = 10_000
-SHOWN = 60
+LONGEST_SHOWN = 60  # characters of a cell that a message repeats
 
 _TOO_LARGE = "A staff list of 500,000 people needs about 30."
 _HEADING = (
     f"The first row must name the columns {', '.join(REQUIRED)} and may name"
     f" {', '.join(COLUMNS[3:])}."
 )
-# Line breaks and other control characters, what nobody sees (soft hyphen, zero-width space), text that runs backwards, lone surrogates.
+# Line breaks and other control characters, what nobody sees (soft hyphen, zero-width space),
+# text that runs backwards, lone surrogates.
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -65,7 +66,7 @@ _CELL_FAULTS: Mapping[str, _Checks] = {
 class Person:
     """Somebody who can be invited; the address is in lower case."""
 
-    id: str
+    id: PersonId
     email: str
     name: str
     department: str
@@ -88,21 +89,27 @@ class StaffRow:
 
 @dataclass(frozen=True, slots=True)
 class CellFault:
-    """What is wrong in a row: its number as a spreadsheet shows it, the column, what was found (shortened), what to do."""
+    """What is wrong in one cell of a staff list, and what to do about it.
+
+    `row` is the number that a spreadsheet shows; `cell` is the content of the cell, shortened.
+    """
 
     row: int
     column: str
-    found: str
+    cell: str
     remedy: str
 
     def __str__(self) -> str:
         """One line for the command line."""
-        return f"row {self.row}, {self.column}: {self.found or 'empty'}. {self.remedy}"
+        return f"row {self.row}, {self.column}: {self.cell or 'empty'}. {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)
 class StaffList:
-    """A file as read: which columns it has, its good rows, its faults, and the cells of each faulty row."""
+    """A file as read: which columns it has, its good rows, and its faults.
+
+    `refused` holds the cells of each faulty row, by the number of the row.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[StaffRow, ...]
@@ -116,24 +123,25 @@ class StaffList:
 
 
 def read_staff_list(content: bytes) -> StaffList:
-    """Reads a CSV (RFC 4180) in UTF-8 or Windows-1252, separated by comma, semicolon or tab, headings in any case and order.
+    """Reads a staff list from a CSV file (RFC 4180).
 
-    Refuses in one sentence what is no staff list at all: too large, not text, columns missing, unknown or named twice.
-    Faults of single rows come back in the list. A cell that begins like a formula is
-    taken as it is, because "-" and "+1 team" are honest entries; whatever writes a spreadsheet makes it harmless.
+    The file is in UTF-8 or Windows-1252, separated by comma, semicolon or tab; its headings stand
+    in any case and order. Refuses in one sentence what is no staff list at all: too large, not
+    text, columns missing, unknown or named twice. Faults of single rows come back in the list.
+    A cell that begins like a formula is taken as it is, because "-" and "+1 team" are honest
+    entries; whatever writes a spreadsheet makes it harmless.
     """
-    records = read_table(
-        content, COLUMNS.__contains__, largest=LARGEST, advice=_TOO_LARGE
-    ).records()
+    table = read_table(content, COLUMNS.__contains__, largest=LARGEST, advice=_TOO_LARGE)
+    records = table.records()
     heading = next(records, TableRow(1, 1, (), "the file is empty"))
     if heading.fault:
         raise Refused(
             "heading-unreadable",
             f"{_HEADING} Row {heading.number} cannot be read: {heading.fault}.",
         )
-    reading = _Reading(_columns(heading.cells))
+    reading = _Reading(_columns_of_heading(heading.cells))
     for record in records:
-        reading.take(record)
+        reading.add_row(record)
         if len(reading.faults) > MOST_FAULTS:
             raise Refused(
                 "no-staff-list",
@@ -149,7 +157,7 @@ def read_staff_list(content: bytes) -> StaffList:
 
 
 def spelling_key(department: str) -> str:
-    """What two spellings of one department share: capitals and the width of letters make no other department.
+    """What two spellings of one department share; capitals and the width of letters do not count.
 
     >>> spelling_key("SALES") == spelling_key("Sales")
     True
@@ -163,118 +171,118 @@ def shortened(text: str) -> str:
     >>> shortened("a\x00b") == "a\ufffdb"
     True
     """
-    shown = _CONTROL.sub("\ufffd", text[:SHOWN])
-    return shown + "…" if len(text) > SHOWN else shown
+    visible = _CONTROL.sub("\ufffd", text[:LONGEST_SHOWN])
+    return visible + "…" if len(text) > LONGEST_SHOWN else visible
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read so far, and what later rows must not repeat."""
+    """What has been read so far, and what later rows must not repeat.
+
+    `first_rows` is the row in which each address stood first; `spellings` is, for each department,
+    its first spelling and the row of that.
+    """
 
     columns: tuple[str, ...]
     rows: list[StaffRow] = field(default_factory=list)
     faults: list[CellFault] = field(default_factory=list)
     refused: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    rows_of: dict[str, int] = field(default_factory=dict)
+    first_rows: dict[str, int] = field(default_factory=dict)
     spellings: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def take(self, record: TableRow) -> None:
+    def add_row(self, record: TableRow) -> None:
         """Adds a row to the good or to the bad ones; rows without any text are passed over."""
         number = record.number
         if record.fault:
-            self.faults.append(
-                CellFault(
-                    number,
-                    "row",
-                    "not readable",
-                    f"{record.fault.capitalize()}. Correct it, here or just above.",
-                )
-            )
+            remedy = f"{record.fault.capitalize()}. Correct it, here or just above."
+            self.faults.append(CellFault(number, "row", "not readable", remedy))
             self.refused[number] = ()
             return
-        raw = [unicodedata.normalize("NFC", cell).strip() for cell in record.cells]
-        if not any(raw):
+        cells = [unicodedata.normalize("NFC", cell).strip() for cell in record.cells]
+        if not any(cells):
             return
-        found = self._faults(number, raw)
-        if found:
-            self.faults += found
-            self.refused[number] = tuple(raw)
+        faults = self._faults_of_row(number, cells)
+        if faults:
+            self.faults += faults
+            self.refused[number] = tuple(cells)
             return
+        self.rows.append(self._staff_row(cells))
+
+    def _staff_row(self, cells: Sequence[str]) -> StaffRow:
         values = {
             column: " ".join(cell.split())
-            for column, cell in zip(self.columns, raw, strict=False)
+            for column, cell in zip(self.columns, cells, strict=False)
             if column
         }
+        email = tidy_address(values.pop("email"))
         leader = values.pop("leader", "").lower() in _YES
-        self.rows.append(
-            StaffRow(**(values | {"email": tidy_address(values["email"])}), leader=leader)
-        )
+        return StaffRow(email=email, **values, leader=leader)
 
-    def _faults(self, number: int, raw: list[str]) -> list[CellFault]:
+    def _faults_of_row(self, number: int, cells: list[str]) -> list[CellFault]:
+        """All faults of one row; fills the row up with empty cells where it is too short."""
         width = len(self.columns)
-        if any(raw[width:]):
+        if any(cells[width:]):
             advice = (
                 f"The heading has {width} columns. Put a text that holds the separator in quotation"
                 " marks."
             )
-            return [CellFault(number, "row", f"{len(raw)} cells", advice)]
-        raw += [""] * (width - len(raw))
-        pairs = list(zip(self.columns, raw, strict=False))
-        found = [
+            return [CellFault(number, "row", f"{len(cells)} cells", advice)]
+        cells += [""] * (width - len(cells))
+        pairs = list(zip(self.columns, cells, strict=False))
+        faults = [
             CellFault(number, column, shortened(cell), remedy)
             for column, cell in pairs
             if (remedy := _cell_fault(column, cell))
         ]
-        bad = {fault.column for fault in found}
+        compared = {"email", "department"} - {fault.column for fault in faults}
         for column, cell in pairs:
-            if column in {"email", "department"} - bad and (
-                remedy := self._repeats(number, column, cell)
-            ):
-                found.append(CellFault(number, column, shortened(cell), remedy))
-        return found
+            if column not in compared:
+                continue
+            remedy = self._clash_with_earlier_row(number, column, cell)
+            if remedy:
+                faults.append(CellFault(number, column, shortened(cell), remedy))
+        return faults
 
-    def _repeats(self, number: int, column: str, cell: str) -> str | None:
+    def _clash_with_earlier_row(self, number: int, column: str, cell: str) -> str | None:
+        """What to do about an address or a spelling that clashes with an earlier row, or None."""
         if column == "email":
-            first = self.rows_of.setdefault(wire_address(tidy_address(cell)), number)
-            return (
-                None
-                if first == number
-                else f"The same address is in row {first}. Keep one of the two."
-            )
+            first = self.first_rows.setdefault(wire_address(tidy_address(cell)), number)
+            if first == number:
+                return None
+            return f"The same address is in row {first}. Keep one of the two."
         name = " ".join(cell.split())
         spelling, row = self.spellings.setdefault(spelling_key(name), (name, number))
+        if spelling == name:
+            return None
         return (
-            None
-            if spelling == name
-            else (
-                f"Row {row} spells it “{spelling}”. Use one spelling, or they would be two"
-                " departments."
-            )
+            f"Row {row} spells it “{spelling}”. Use one spelling, or they would be two departments."
         )
 
 
-def _columns(heading: Sequence[str]) -> tuple[str, ...]:
+def _columns_of_heading(heading: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a heading names; refuses missing, unknown and repeated ones, all at once."""
     names = [comparable_heading(cell) for cell in heading]
-    given = [name for name in names if name]
+    missing = [name for name in REQUIRED if name not in names]
+    unknown = [shortened(name) for name in names if name and name not in COLUMNS]
+    repeated = sorted(name for name in COLUMNS if names.count(name) > 1)
     faults = []
-    if missing := [name for name in REQUIRED if name not in names]:
+    if missing:
         faults.append(f"Missing: {', '.join(missing)}.")
-    if unknown := [shortened(name) for name in given if name not in COLUMNS]:
+    if unknown:
         more = " and more" if len(unknown) > 10 else ""
         faults.append(
             f"Unknown: {', '.join(unknown[:10])}{more}. Remove what Candour does not need; it"
             " stores nothing else about people."
         )
-    if twice := sorted(
-        {shortened(name) for name in given if name in COLUMNS and names.count(name) > 1}
-    ):
-        faults.append(f"Twice: {', '.join(twice)}. Keep one.")
+    if repeated:
+        faults.append(f"Twice: {', '.join(repeated)}. Keep one.")
     if faults:
         raise Refused("heading-faulty", _HEADING, details=tuple(faults))
     return tuple(names)
 
 
 def _cell_fault(column: str, cell: str) -> str | None:
+    """What to do about one cell, or None."""
     if _CONTROL.search(cell):
         return "Remove the line break or control character."
     if "\ufffd" in cell:
@@ -287,17 +295,22 @@ def _cell_fault(column: str, cell: str) -> str | None:
 
 
 def secret_in(pasted: str) -> str | None:
-    """The secret that stops mails, in what was pasted: alone, broken over lines, or as the whole link.
+    """The secret that stops mails, in what was pasted: alone, over several lines, or in a link.
 
-    >>> secret_in(" https://x.example/stop/q1#" + "a" * 43 + " ") == secret_in("a" * 43) == "a" * 43
+    >>> secret = "a" * 43
+    >>> secret_in(f" https://x.example/stop/q1#{secret} ") == secret_in(secret) == secret
     True
     >>> secret_in("not a secret") is None
     True
     """
-    found = re.split("[#/]|%23", "".join(pasted[:500].split()))[-1]
-    return found if _SECRET.fullmatch(found) else None
+    without_space = "".join(pasted[:500].split())
+    last_part = re.split("[#/]|%23", without_space)[-1]
+    return last_part if _SECRET.fullmatch(last_part) else None
 
 
 def secret_digest(secret: str) -> bytes:
-    """What is stored of a secret: its SHA-256. 256 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2)."""
+    """The SHA-256 of a secret, which alone is stored.
+
+    256 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2).
+    """
     return hashlib.sha256(secret.encode()).digest()

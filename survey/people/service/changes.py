@@ -1,9 +1,10 @@
-"""What a staff list changes in the directory, and storing it: in one transaction, or in steps that a killed process leaves to the next.
+"""What a staff list changes in the directory, and storing it: in one transaction, or in steps.
 
-One transaction over half a million people would keep every answer waiting for longer than a person does. So a long list is checked
-whole first and kept as it came, in one row; then it is stored some thousand people at a time. What is left to do is never remembered:
-it is the difference between that file and the directory, worked out again by whoever goes on. So the end is the same wherever the
-work was cut off.
+One transaction over half a million people would keep every answer waiting for longer than a person
+does. So a long list is checked whole first and kept as it came, in one row; then it is stored some
+thousand people at a time. A process that is killed leaves the rest to the next: what is left to do
+is never remembered, it is the difference between that file and the directory, worked out again by
+whoever goes on. So the end is the same wherever the import was cut off.
 """
 
 import hashlib
@@ -45,9 +46,12 @@ from survey.people.rules.staff_list import (
 from survey.people.service.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow, StaffFileRow
 
-IMPORT, STAFF_LIST = "import", "staff list"  # kind and subject of the work
+IMPORT, STAFF_LIST = "import", "staff list"  # kind and subject of the long job
 AT_ONCE = 5_000
-SECONDS_BETWEEN_STEPS = 0.1  # on SQLite whoever waits to write tries again that often: in a shorter gap it could miss its turn
+# On SQLite whoever waits to write tries again that often: in a shorter gap it could miss its turn.
+SECONDS_BETWEEN_STEPS = 0.1
+_FILE_ROW = 1  # the only row of its table
+_Values = dict[str, Any]  # of one statement, by column or parameter
 _FIELDS = (
     PersonRow.id,
     PersonRow.email,
@@ -62,9 +66,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did, or would do, in numbers of people, and who is in the directory but not in the file.
+    """What an import did, or would do, in numbers of people.
 
-    `moved` are those of the changed whose department changes.
+    `missing` are those in the directory but not in the file; `moved` are those of the changed whose
+    department changes.
     """
 
     added: int
@@ -76,13 +81,16 @@ class ImportResult:
 
     @property
     def changes(self) -> int:
-        """How many people it stores anew, otherwise or not any more."""
+        """How many people are stored anew, changed or removed."""
         return self.added + self.changed + self.removed
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryChanges:
-    """The difference between a file and the directory; `roster` is the directory afterwards, department by address."""
+    """The difference between a file and the directory.
+
+    `roster` is the directory afterwards: the department by address.
+    """
 
     added: Sequence[StaffRow]
     changed: Sequence[tuple[Person, StaffRow]]
@@ -91,7 +99,7 @@ class DirectoryChanges:
 
 
 def people(*conditions: ColumnElement[bool]) -> tuple[Person, ...]:
-    """Those of the directory for whom all this holds, by department and name."""
+    """The people in the directory for whom all conditions hold, by department and name."""
     query = (
         select(*_FIELDS)
         .where(*conditions)
@@ -101,28 +109,40 @@ def people(*conditions: ColumnElement[bool]) -> tuple[Person, ...]:
 
 
 def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
-    """What this file would change now; refuses one that spells a department otherwise than people who are not in it."""
-    known = {person.email: person for person in people()}
-    added = [row for row in staff.rows if row.email not in known]
-    compared = [column for column in staff.columns if column not in {"", "email"}]
-    pairs = [(known[row.email], row) for row in staff.rows if row.email in known]
-    changed = [
-        (old, row)
-        for old, row in pairs
-        if any(getattr(old, name) != getattr(row, name) for name in compared)
-    ]
-    at = staff.columns.index("email")
-    named = {row.email for row in staff.rows} | {
-        tidy_address(cells[at]) for cells in staff.refused.values() if cells
-    }
-    missing = tuple(person for person in known.values() if person.email not in named)
-    gone = {person.email for person in missing} if remove_missing else set()
+    """What this file would change in the directory as it is now.
+
+    Refuses a file that spells a department otherwise than people who are not in it.
+    """
+    people_by_email = {person.email: person for person in people()}
+    addresses = _addresses_in(staff)
+    missing = tuple(person for email, person in people_by_email.items() if email not in addresses)
+    removed = {person.email for person in missing} if remove_missing else set()
     if not staff.faults:
-        _refuse_second_spellings(staff, [person for person in missing if person.email not in gone])
-    roster = {email: person.department for email, person in known.items() if email not in gone}
-    return DirectoryChanges(
-        added, changed, missing, roster | {row.email: row.department for row in staff.rows}
-    )
+        _refuse_second_spellings(staff, () if remove_missing else missing)
+
+    added = [row for row in staff.rows if row.email not in people_by_email]
+    columns = _columns_to_store(staff.columns)
+    changed = []
+    for row in staff.rows:
+        person = people_by_email.get(row.email)
+        if person and any(getattr(person, name) != getattr(row, name) for name in columns):
+            changed.append((person, row))
+
+    staying = {email: p.department for email, p in people_by_email.items() if email not in removed}
+    listed = {row.email: row.department for row in staff.rows}
+    return DirectoryChanges(added, changed, missing, staying | listed)
+
+
+def _addresses_in(staff: StaffList) -> set[str]:
+    """All addresses in a file, those of faulty rows too."""
+    place = staff.columns.index("email")
+    refused = {tidy_address(cells[place]) for cells in staff.refused.values() if cells}
+    return refused | {row.email for row in staff.rows}
+
+
+def _columns_to_store(columns: Sequence[str]) -> list[str]:
+    """The columns of a file whose values are stored for people who are there already."""
+    return [column for column in columns if column not in {"", "email"}]
 
 
 def result_of(staff: StaffList, changes: DirectoryChanges, *, remove_missing: bool) -> ImportResult:
@@ -133,18 +153,17 @@ def result_of(staff: StaffList, changes: DirectoryChanges, *, remove_missing: bo
         unchanged=len(staff.rows) - len(changes.added) - len(changes.changed),
         missing=changes.missing,
         removed=len(changes.missing) if remove_missing else 0,
-        moved=sum(old.department != row.department for old, row in changes.changed),
+        moved=sum(person.department != row.department for person, row in changes.changed),
     )
 
 
 def is_long(staff: StaffList, *, remove_missing: bool) -> bool:
-    """Whether storing this list would keep others waiting."""
-    gone = (
-        (db.session.scalar(select(func.count()).select_from(PersonRow)) or 0) - len(staff.rows)
-        if remove_missing
-        else 0
-    )
-    return max(len(staff.rows), gone) > AT_ONCE
+    """Whether storing this list in one transaction would keep others waiting."""
+    largest_change = len(staff.rows)
+    if remove_missing:
+        in_directory = db.session.scalar(select(func.count()).select_from(PersonRow)) or 0
+        largest_change = max(largest_change, in_directory - len(staff.rows))
+    return largest_change > AT_ONCE
 
 
 def last_import() -> LongJob | None:
@@ -153,18 +172,21 @@ def last_import() -> LongJob | None:
 
 
 def check_no_import_under_way() -> datetime | None:
-    """Refuses while a long import is under way, for then the directory is neither the old nor the new one.
+    """Refuses while a long import is under way, for then the directory is half old and half new.
 
-    Two calls that give the same had a whole directory between them.
+    Gives when the last long import changed, or None. Between two calls that give the same, the
+    directory was whole.
     """
-    found = last_import()
-    if found and found.is_under_way:
+    job = last_import()
+    if job is None:
+        return None
+    if job.is_under_way:
         raise Refused(
             "import-under-way",
-            f"The import of a staff list is under way ({found.done:,} of {found.total:,}), so "
+            f"The import of a staff list is under way ({job.done:,} of {job.total:,}), so "
             "nothing else was changed. Try again when it is done.",
         )
-    return found.changed_at if found else None
+    return job.changed_at
 
 
 def store_at_once(
@@ -176,9 +198,9 @@ def store_at_once(
 ) -> None:
     """Stores all changes inside the caller's transaction."""
     done = 0
-    for statement, chunk in _steps(changes, columns, is_removing=bool(result.removed)):
-        connection().execute(statement, chunk)
-        done += len(chunk)
+    for statement, values in _steps(changes, columns, is_removing=bool(result.removed)):
+        connection().execute(statement, values)
+        done += len(values)
         if progress:
             progress(done, result.changes)
     if result.removed:
@@ -201,21 +223,26 @@ def begin_import(
     actor: str,
     wait: bool,
 ) -> long_jobs.JobLease | None:
-    """Keeps a checked file until it is stored; gives the work to this process, or leaves it to the timed work."""
-    facts = {
+    """Keeps a checked file until it is stored, and queues the long job that stores it.
+
+    With `wait`, this process gets the lease of the job; otherwise None, and the timed work does it.
+    """
+    numbers = {
         "added": result.added,
         "changed": result.changed,
-        "unchanged": result.unchanged,
         "removed": result.removed,
+        "people": len(changes.roster),
     }
-    facts |= {"moved": result.moved, "people": len(changes.roster)}
-    row = {
-        "number": 1,
+    file_row = {
+        "number": _FILE_ROW,
         "content": zlib.compress(content),
         "hash": _hash(content),
         "roster": _roster_hash(changes.roster),
+        "remove_missing": remove_missing,
+        "unchanged": result.unchanged,
+        "moved": result.moved,
+        **numbers,
     }
-    row |= {"remove_missing": remove_missing}
     with transaction() as session:
         check_no_import_under_way()
         if not long_jobs.queue_job(IMPORT, STAFF_LIST, result.changes, actor=actor):
@@ -225,49 +252,44 @@ def begin_import(
                 " again when it is done.",
             )
         session.execute(delete(StaffFileRow))
-        session.execute(insert(StaffFileRow).values(**row, **facts))
-        record(
-            "people import begun",
-            {name: facts[name] for name in ("added", "changed", "removed", "people")},
-            actor,
-        )
+        session.execute(insert(StaffFileRow).values(**file_row))
+        record("people import begun", numbers, actor)
         return long_jobs.lease_job(IMPORT, STAFF_LIST) if wait else None
 
 
 def take_over_import(
     content: bytes, *, remove_missing: bool, actor: str
 ) -> long_jobs.JobLease | None:
-    """The long import of this very file, if one is under way, for this process, whoever does it now."""
-    found, kept = last_import(), db.session.get(StaffFileRow, 1, populate_existing=True)
-    if not (
-        found
-        and found.is_under_way
-        and kept
-        and kept.hash == _hash(content)
-        and kept.remove_missing == remove_missing
-    ):
+    """Takes over the long import of this very file, whoever does it now; None if none is under way.
+
+    Gives this process's lease of the long job.
+    """
+    job, kept = last_import(), _kept_file()
+    if job is None or not job.is_under_way or kept is None:
         return None
-    return long_jobs.take_over_job(IMPORT, STAFF_LIST, found.total, actor=actor)
+    is_the_same = kept.hash == _hash(content) and kept.remove_missing == remove_missing
+    if not is_the_same:
+        return None
+    return long_jobs.take_over_job(IMPORT, STAFF_LIST, job.total, actor=actor)
 
 
 def store_in_steps(
-    hold: long_jobs.JobLease,
+    lease: long_jobs.JobLease,
     actor: str,
     progress: Progress | None = None,
     staff: StaffList | None = None,
 ) -> ImportResult | None:
-    """Stores what is left of the kept file, some thousand people in a transaction; None when this process is told to end before.
+    """Stores what is left of the kept file, some thousand people in a transaction.
 
-    Each step is stored only while the work is this process's own. `staff` is the file as read, where it has been.
+    Each step is stored only while this process holds the lease. `staff` is the file as read, where
+    it has been. None when no file is kept, or when this process is told to end before all is done.
     """
-    with long_jobs.work_under_lease(hold):
-        kept = db.session.get(StaffFileRow, 1, populate_existing=True)
+    with long_jobs.work_under_lease(lease):
+        kept = _kept_file()
         if kept is None:
-            hold.end()
+            lease.end()
             return None
-        planned = ImportResult(
-            kept.added, kept.changed, kept.unchanged, (), kept.removed, kept.moved
-        )
+        planned = _planned_result(kept)
         numbers = {
             "added": kept.added,
             "changed": kept.changed,
@@ -275,33 +297,51 @@ def store_in_steps(
             "people": kept.people,
             "roster": kept.roster,
         }
-        removing = kept.remove_missing
-        staff = staff or _read(zlib.decompress(kept.content))
-        changes = changes_of(staff, remove_missing=removing)
-        left = result_of(staff, changes, remove_missing=removing)
-        done, total = max(0, planned.changes - left.changes), planned.changes
-        for statement, chunk in _steps(changes, staff.columns, is_removing=removing):
-            done = min(done + len(chunk), total)
-            with transaction() as session:
-                hold.step(done)
-                connection().execute(statement, chunk)
+        is_removing = kept.remove_missing
+        staff = staff or _read_kept(zlib.decompress(kept.content))
+        changes = changes_of(staff, remove_missing=is_removing)
+        remaining = result_of(staff, changes, remove_missing=is_removing)
+        total = planned.changes
+        done = max(0, total - remaining.changes)
+        for statement, values in _steps(changes, staff.columns, is_removing=is_removing):
+            done = min(done + len(values), total)
+            with transaction():
+                lease.step(done)
+                connection().execute(statement, values)
             if progress:
                 progress(done, total)
-            if _rest():
-                hold.give_back()
+            if _let_others_write():
+                lease.give_back()
                 return None
         with transaction() as session:
-            hold.step(total)
-            if removing:
+            lease.step(total)
+            if is_removing:
                 forget_stops_of_the_gone()
             session.execute(delete(StaffFileRow))
             record("people imported", numbers, actor)
-            hold.end()
+            lease.end()
     return planned
 
 
-def _read(content: bytes) -> StaffList:
-    """The kept file; one that a newer program would not take any more is not kept any longer."""
+def _kept_file() -> StaffFileRow | None:
+    """The file of the long import under way, read anew."""
+    return db.session.get(StaffFileRow, _FILE_ROW, populate_existing=True)
+
+
+def _planned_result(kept: StaffFileRow) -> ImportResult:
+    """What the whole import does, as it was worked out when it began."""
+    return ImportResult(
+        added=kept.added,
+        changed=kept.changed,
+        unchanged=kept.unchanged,
+        missing=(),
+        removed=kept.removed,
+        moved=kept.moved,
+    )
+
+
+def _read_kept(content: bytes) -> StaffList:
+    """Reads the kept file; forgets one that a newer program would not take any more."""
     try:
         return read_staff_list(content)
     except Refused:
@@ -310,8 +350,8 @@ def _read(content: bytes) -> StaffList:
         raise
 
 
-def _rest() -> bool:
-    """Lets others write; whether this process is told to end."""
+def _let_others_write() -> bool:
+    """Waits as long as another writer needs; gives whether this process is told to end."""
     if db.session.get_bind().dialect.name == "sqlite":
         return shutdown.wait_for_shutdown(SECONDS_BETWEEN_STEPS)
     return shutdown.is_shutting_down()
@@ -319,44 +359,50 @@ def _rest() -> bool:
 
 def _steps(
     changes: DirectoryChanges, columns: Sequence[str], *, is_removing: bool
-) -> Iterator[tuple[Executable, list[dict[str, Any]]]]:
-    """Every statement with the people it is for, some thousand at a time."""
-    written = [column for column in columns if column not in {"", "email"}]
+) -> Iterator[tuple[Executable, list[_Values]]]:
+    """Every statement with the values of the people it is for, some thousand people at a time."""
+    stored = _columns_to_store(columns)
     table = cast("Table", PersonRow.__table__)
-    ours = table.c.id == bindparam("known")
-    values: tuple[tuple[Executable, Iterator[dict[str, Any]]], ...] = (
-        (insert(table), ({"id": random_id(), **asdict(row)} for row in changes.added)),
+    is_this_person = table.c.id == bindparam("its_id")
+    new_values: _Values = {name: bindparam(f"new_{name}") for name in stored}
+    removed = changes.missing if is_removing else ()
+    statements: tuple[tuple[Executable, Iterator[_Values]], ...] = (
         (
-            update(table).where(ours).values({name: bindparam(f"new_{name}") for name in written}),
+            insert(table),
+            ({"id": random_id(), **asdict(row)} for row in changes.added),
+        ),
+        (
+            update(table).where(is_this_person).values(new_values),
             (
-                {"known": old.id} | {f"new_{name}": getattr(row, name) for name in written}
-                for old, row in changes.changed
+                {"its_id": person.id} | {f"new_{name}": getattr(row, name) for name in stored}
+                for person, row in changes.changed
             ),
         ),
         (
-            delete(table).where(ours),
-            ({"known": gone.id} for gone in changes.missing if is_removing),
+            delete(table).where(is_this_person),
+            ({"its_id": person.id} for person in removed),
         ),
     )
-    for statement, source in values:
-        while chunk := list(islice(source, AT_ONCE)):
+    for statement, values in statements:
+        while chunk := list(islice(values, AT_ONCE)):
             yield statement, chunk
 
 
 def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> None:
-    """People who are not in the file keep their department; a file that spells it otherwise would tear the department in two."""
-    given = {spelling_key(row.department): row.department for row in staff.rows}
-    others = Counter(person.department for person in staying)
-    clashes = [
-        (spelled, kept)
-        for kept in sorted(others)
-        if (spelled := given.get(spelling_key(kept), kept)) != kept
-    ]
-    if clashes:
-        lines = (
-            f"“{spelled}” in the file is “{kept}” for {others[kept]:,} who are not in it."
-            for spelled, kept in clashes
-        )
+    """Refuses a file that spells the department of people who are not in it otherwise.
+
+    `staying` are those people. They keep their department, so the file would tear it in two.
+    """
+    spelled_in_file = {spelling_key(row.department): row.department for row in staff.rows}
+    sizes = Counter(person.department for person in staying)
+    lines = []
+    for kept in sorted(sizes):
+        spelled = spelled_in_file.get(spelling_key(kept), kept)
+        if spelled != kept:
+            lines.append(
+                f"“{spelled}” in the file is “{kept}” for {sizes[kept]:,} who are not in it."
+            )
+    if lines:
         message = (
             "Spell departments as Candour has them, or have everybody of the department in the"
             " file. Nothing has been changed."
@@ -365,9 +411,8 @@ def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> Non
 
 
 def _roster_hash(roster: Mapping[str, str]) -> str:
-    return _hash(
-        "".join(f"{email}\t{department}\n" for email, department in sorted(roster.items())).encode()
-    )
+    lines = [f"{email}\t{department}\n" for email, department in sorted(roster.items())]
+    return _hash("".join(lines).encode())
 
 
 def _hash(content: bytes) -> str:

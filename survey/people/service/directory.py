@@ -13,7 +13,14 @@ from survey.jobs import long_jobs
 from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.plurals import choose_form
-from survey.people.rules.staff_list import ALL, Person, StaffList, read_staff_list, shortened
+from survey.people.rules.staff_list import (
+    ALL,
+    Person,
+    PersonId,
+    StaffList,
+    read_staff_list,
+    shortened,
+)
 from survey.people.service.changes import (
     AT_ONCE,
     IMPORT,
@@ -34,13 +41,9 @@ from survey.people.service.changes import (
 from survey.people.service.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow
 
-__all__ = [
-    "AT_ONCE",
-    "IMPORT",
-    "ImportResult",
-    "check_no_import_under_way",
-    "last_import",
-]  # what others take from here
+# What others take from here.
+__all__ = ["AT_ONCE", "IMPORT", "ImportResult", "check_no_import_under_way", "last_import"]
+
 COMMAND_LINE = "command line"
 FAULTS_LISTED = 200
 LEFT = "Stopped. What is stored stays, and the rest goes on with the same file once more."
@@ -61,23 +64,26 @@ def import_people(
     progress: Progress | None = None,
     wait: bool = True,
 ) -> ImportResult:
-    """Takes a staff list (CSV), matching people by address; columns that it lacks stay as they are.
+    """Imports a staff list (CSV), matching people by address.
 
-    Refused with every faulty row, and then nothing is stored. Nobody leaves by an import unless `remove_missing` says so. The same file
-    a second time changes nothing. A short list is stored whole or not at all; a long one in steps, which the same file, or the timed
-    work, goes on with wherever they were cut off: here, or, unless `wait`, beside. `progress` hears how many of how many are stored.
+    Columns that it lacks stay as they are. Refused with every faulty row, and then nothing is
+    stored. Nobody leaves by an import unless `remove_missing` says so. The same file a second time
+    changes nothing.
+
+    A short list is stored whole or not at all. A long one is stored in steps, which the same file,
+    or the timed work, goes on with wherever they were cut off: with `wait` in this process, without
+    it by the timed work. `progress` hears how many of how many people are stored.
     """
     staff = read_staff_list(content)
     if staff.faults:
         raise Refused(
             "rows-faulty",
             f"{correction_of(staff)} Nothing has been changed.",
-            details=_listed(staff),
+            details=_fault_lines(staff),
         )
     if dry_run:
-        return result_of(
-            staff, changes_of(staff, remove_missing=remove_missing), remove_missing=remove_missing
-        )
+        changes = changes_of(staff, remove_missing=remove_missing)
+        return result_of(staff, changes, remove_missing=remove_missing)
     if is_long(staff, remove_missing=remove_missing):
         return _import_in_steps(
             content, staff, actor, progress, remove_missing=remove_missing, wait=wait
@@ -92,9 +98,12 @@ def import_people(
 
 
 def continue_import(actor: str) -> ImportResult | None:
-    """Goes on with a long import that waits or was left behind; None when there is none, or another process does it."""
-    hold = long_jobs.lease_job(IMPORT, STAFF_LIST)
-    return store_in_steps(hold, actor) if hold else None
+    """Goes on with a long import that waits or was left behind.
+
+    None when there is none, or another process does it.
+    """
+    lease = long_jobs.lease_job(IMPORT, STAFF_LIST)
+    return store_in_steps(lease, actor) if lease else None
 
 
 def _import_in_steps(
@@ -106,26 +115,24 @@ def _import_in_steps(
     remove_missing: bool,
     wait: bool,
 ) -> ImportResult:
-    hold = take_over_import(content, remove_missing=remove_missing, actor=actor) if wait else None
+    lease = take_over_import(content, remove_missing=remove_missing, actor=actor) if wait else None
     missing: tuple[Person, ...] = ()
-    if hold is None:
+    if lease is None:
         check_no_import_under_way()
         changes = changes_of(staff, remove_missing=remove_missing)
         result = result_of(staff, changes, remove_missing=remove_missing)
         if not result.changes:
             return result
-        hold, missing = (
-            begin_import(
-                content, changes, result, remove_missing=remove_missing, actor=actor, wait=wait
-            ),
-            result.missing,
+        lease = begin_import(
+            content, changes, result, remove_missing=remove_missing, actor=actor, wait=wait
         )
-        if hold is None:
+        if lease is None:
             return result
-    done = store_in_steps(hold, actor, progress, staff)
-    if done is None:
+        missing = result.missing
+    stored = store_in_steps(lease, actor, progress, staff)
+    if stored is None:
         raise Refused("import-stopped", LEFT)
-    return replace(done, missing=missing)
+    return replace(stored, missing=missing)
 
 
 def correction_of(staff: StaffList) -> str:
@@ -140,88 +147,88 @@ def list_people(department: str | None = None) -> tuple[Person, ...]:
 
 
 def departments() -> dict[str, int]:
-    """Departments by name, with how many people each has."""
-    found = db.session.execute(
-        select(PersonRow.department, func.count()).group_by(PersonRow.department)
-    )
-    return dict(sorted((name, size) for name, size in found))
+    """How many people each department has, by its name."""
+    query = select(PersonRow.department, func.count()).group_by(PersonRow.department)
+    rows = db.session.execute(query)
+    return dict(sorted((name, size) for name, size in rows))
 
 
 def people_in(audience: str) -> tuple[Person, ...]:
-    """The people that an audience label means now: `all`, or departments separated by commas (quoted where a name holds one).
+    """The people that an audience label means now.
 
-    Departments are found in any case; one that nobody belongs to is refused by naming those there are.
+    The label is `all`, or departments separated by commas (quoted where a name holds one), in any
+    case; refuses one that names a department nobody belongs to.
     """
     label = " ".join(audience.split())
     if label.casefold() == ALL:
         return people()
-    known = departments()
-    spelled = {
-        name.casefold(): [other for other in known if other.casefold() == name.casefold()]
-        for name in known
-    }
-    wanted = (
-        [label]
-        if label.casefold() in spelled
-        else [name for name in next(csv.reader([label], skipinitialspace=True), []) if name]
-    )
-    unknown = [shortened(name.strip()) for name in wanted if name.strip().casefold() not in spelled]
-    if unknown or not wanted:
-        listed = ", ".join(known) or "none yet; import people first"
+    sizes = departments()
+    spellings: dict[str, set[str]] = {}
+    for department in sizes:
+        spellings.setdefault(department.casefold(), set()).add(department)
+    names = [label] if label.casefold() in spellings else _names_in(label)
+    unknown = [shortened(name) for name in names if name.casefold() not in spellings]
+    if unknown or not names:
+        listed = ", ".join(sizes) or "none yet; import people first"
         raise Refused(
             "audience-unknown",
             f"The audience names {', '.join(unknown) or 'nobody'}, which is no department."
             f" Departments: {listed}. Or write all.",
         )
-    return people(
-        PersonRow.department.in_(
-            {name for one in wanted for name in spelled[one.strip().casefold()]}
-        )
-    )
+    meant = set().union(*(spellings[name.casefold()] for name in names))
+    return people(PersonRow.department.in_(meant))
 
 
-def find_person(person_id: str) -> Person | None:
+def _names_in(label: str) -> list[str]:
+    """The names in a label that are separated by commas."""
+    cells = next(csv.reader([label], skipinitialspace=True), [])
+    return [cell.strip() for cell in cells if cell]
+
+
+def find_person(person_id: PersonId) -> Person | None:
     """The person with this id, if still in the directory."""
     return next(iter(people(PersonRow.id == person_id)), None)
 
 
-def people_by_id(person_ids: Sequence[str]) -> dict[str, Person]:
-    """Those of these people who are still in the directory."""
-    return {one.id: one for one in people(PersonRow.id.in_(person_ids))}
+def people_by_id(person_ids: Sequence[PersonId]) -> dict[PersonId, Person]:
+    """Those of these people who are still in the directory, by id."""
+    return {person.id: person for person in people(PersonRow.id.in_(person_ids))}
 
 
 def person_at(email: str) -> Person:
     """The person with this address; refused when nobody has it."""
-    found = people(PersonRow.email == tidy_address(email))
-    if not found:
+    matches = people(PersonRow.email == tidy_address(email))
+    if not matches:
         raise NotFound("person", f"Nobody in the directory has the address {shortened(email)}.")
-    return found[0]
+    return matches[0]
 
 
 def name_words() -> frozenset[str]:
-    """The words that everybody's names are made of, in small letters: what no published text may hold."""
-    names = db.session.scalars(
-        select(PersonRow.name).distinct().execution_options(yield_per=AT_ONCE)
-    )
+    """The words of everybody's names, in small letters: what no published text may hold."""
+    query = select(PersonRow.name).distinct().execution_options(yield_per=AT_ONCE)
+    names = db.session.scalars(query)
     return frozenset(word for name in names for word in _NAME_WORD.findall(name.casefold()))
 
 
 def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
-    """Takes somebody out of the directory; what they answered stays, for nothing links to it."""
+    """Removes somebody from the directory; what they answered stays, for nothing links to it."""
     with transaction() as session:
         check_no_import_under_way()
-        gone = person_at(email)
-        session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
+        person = person_at(email)
+        session.execute(delete(PersonRow).where(PersonRow.id == person.id))
         forget_stops_of_the_gone()
-        record("person removed", {"department": gone.department}, actor)
-    return gone
+        record("person removed", {"department": person.department}, actor)
+    return person
 
 
-def erase_person(gone: Person, *, actor: str = COMMAND_LINE) -> None:
-    """Inside the transaction that erases somebody: the directory row and their wish about mails; the log names nobody."""
+def erase_person(person: Person, *, actor: str = COMMAND_LINE) -> None:
+    """Erases somebody's row in the directory and their wish about mails.
+
+    Inside the transaction that erases all of their data; the audit log names nobody.
+    """
     with transaction() as session:
         check_no_import_under_way()
-        session.execute(delete(PersonRow).where(PersonRow.id == gone.id))
+        session.execute(delete(PersonRow).where(PersonRow.id == person.id))
         forget_stops_of_the_gone()
         record("person erased", {}, actor)
 
@@ -236,18 +243,22 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
         raise Refused("address-unfit", f"{shortened(new)}: {remedy}")
     with transaction() as session:
         check_no_import_under_way()
-        before = person_at(old)
-        if before.email != address and people(PersonRow.email == address):
+        person = person_at(old)
+        if person.email != address and people(PersonRow.email == address):
             raise Refused(
                 "address-taken",
                 f"{address} is somebody else's address already. Remove that person first, or"
                 " correct the other address.",
             )
-        session.execute(update(PersonRow).where(PersonRow.id == before.id).values(email=address))
-        record("address corrected", {"department": before.department}, actor)
+        session.execute(update(PersonRow).where(PersonRow.id == person.id).values(email=address))
+        record("address corrected", {"department": person.department}, actor)
         return person_at(address)
 
 
-def _listed(staff: StaffList) -> tuple[str, ...]:
+def _fault_lines(staff: StaffList) -> tuple[str, ...]:
+    """The faults of a staff list as lines, the first of them where there are very many."""
+    lines = [str(fault) for fault in staff.faults[:FAULTS_LISTED]]
     more = len(staff.faults) - FAULTS_LISTED
-    return (*map(str, staff.faults[:FAULTS_LISTED]), *([f"and {more:,} more"] if more > 0 else []))
+    if more > 0:
+        lines.append(f"and {more:,} more")
+    return tuple(lines)
