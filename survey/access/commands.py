@@ -39,20 +39,20 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour users list
     """
-    found = accounts.list_users()
+    users = accounts.list_users()
     if as_json:
         click.echo(
             json.dumps(
                 {
                     "users": [
                         {"email": u.email, "role": u.role, "has_password": u.has_password}
-                        for u in found
+                        for u in users
                     ]
                 }
             )
         )
         return
-    for user in found:
+    for user in users:
         click.echo(f"{user.email}  {user.role}{'' if user.has_password else '  (no password yet)'}")
 
 

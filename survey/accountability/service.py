@@ -56,11 +56,11 @@ def shared_reply_standing(wave: Wave, now: datetime) -> ReplyStanding:
     return standing
 
 
-def recorded_reply(item: Wave) -> RecordedReply | None:
+def recorded_reply(wave: Wave) -> RecordedReply | None:
     """The newest version of what is known of the provider's reply."""
     query = (
         select(ReplyRow)
-        .where(ReplyRow.wave_id == item.id)
+        .where(ReplyRow.wave_id == wave.id)
         .order_by(ReplyRow.version.desc())
         .limit(1)
     )
@@ -69,7 +69,7 @@ def recorded_reply(item: Wave) -> RecordedReply | None:
 
 
 def record_reply(
-    name: str,
+    wave_slug: str,
     text: str | None,
     received: date | None,
     commitments: Sequence[Commitment],
@@ -82,12 +82,12 @@ def record_reply(
     Without a text (None) only the commitments are kept, as long as no reply is. What is recorded already changes nothing.
     Refuses an empty or overlong text, a day to come or before the findings were shared, and a wave not shared yet.
     """
-    item = waves.find_wave(name)
-    standing = shared_reply_standing(item, now)
+    wave = waves.find_wave(wave_slug)
+    standing = shared_reply_standing(wave, now)
     if text is None and standing.is_replied:
         raise Refused(
             "reply-recorded-already",
-            f"The reply to {item.slug} is recorded already. A correction holds its whole text.",
+            f"The reply to {wave.slug} is recorded already. A correction holds its whole text.",
         )
     if text is None and not commitments:
         raise Refused(
@@ -97,7 +97,7 @@ def record_reply(
     words = None if text is None else read_reply(text)
     day = None if words is None else check_received(received, standing.shared, standing.today)
     with transaction() as session:
-        before = recorded_reply(item)
+        before = recorded_reply(wave)
         if before and (before.text, before.received, before.commitments) == (
             words,
             day,
@@ -105,7 +105,7 @@ def record_reply(
         ):
             return before
         row = ReplyRow(
-            wave_id=item.id,
+            wave_id=wave.id,
             version=before.version + 1 if before else 1,
             text=words,
             received_on=day,
@@ -120,7 +120,7 @@ def record_reply(
             "Somebody else recorded a reply at this moment. Reload the page and look at it; yours"
             " was not recorded.",
         )
-        facts = {"wave": item.slug, "version": row.version, "commitments": len(commitments)}
+        facts = {"wave": wave.slug, "version": row.version, "commitments": len(commitments)}
         if words is not None and day is not None:
             facts |= {
                 "received": day.isoformat(),

@@ -82,16 +82,16 @@ def reply(wave: str) -> str | BaseResponse:
     return make_response(page, 400 if problem else 200)
 
 
-def _record(item: Wave, form: ReplyForm) -> RecordedReply:
+def _record(wave: Wave, form: ReplyForm) -> RecordedReply:
     text = None if form.has_none and not form.text.strip() else form.text
     lines = read_commitments(form.lines)
     return service.record_reply(
-        item.slug, text, read_day(form.received), lines, now(), actor=current_actor()
+        wave.slug, text, read_day(form.received), lines, now(), actor=current_actor()
     )
 
 
-def _today(found: ReplyStanding | None) -> str:
-    return found.today.isoformat() if found else ""
+def _today(standing: ReplyStanding | None) -> str:
+    return standing.today.isoformat() if standing else ""
 
 
 def _field(code: str, fault: str) -> str:

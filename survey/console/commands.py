@@ -160,9 +160,9 @@ def resume(wave: str | None) -> None:
     click.echo("Sending goes on with the next tick.")
 
 
-def _say_letters(item: Wave | None, letters: LetterCounts) -> None:
+def _say_letters(wave: Wave | None, letters: LetterCounts) -> None:
     """The letters in the words of the wave's page; no name, no address, no number of a reminder."""
-    channel, pause = mail.channel_state(), mail.pause_of(item.slug) if item else None
+    channel, pause = mail.channel_state(), mail.pause_of(wave.slug) if wave else None
     if channel.pause:
         click.echo(
             f"{channel.pause.says} {channel.pause.remedy_at_a_shell} To resume: candour mail resume"
@@ -172,10 +172,10 @@ def _say_letters(item: Wave | None, letters: LetterCounts) -> None:
             "The mail server takes nothing at the moment. Nothing is lost; the next try is at"
             f" {channel.away_until:%H:%M} UTC."
         )
-    if item and pause:
+    if wave and pause:
         click.echo(
-            f"The mail of {item.slug} is paused: {pause.because}. {pause.remedy_at_a_shell} To"
-            f" resume: candour mail resume {item.slug}"
+            f"The mail of {wave.slug} is paused: {pause.because}. {pause.remedy_at_a_shell} To"
+            f" resume: candour mail resume {wave.slug}"
         )
     is_held = bool(channel.pause or channel.away_until or pause)
     for kind, counts in letters.counts.items():
@@ -194,16 +194,16 @@ def _say_letters(item: Wave | None, letters: LetterCounts) -> None:
         click.echo(
             f"{kind}: {counts.words()}{f' ({left} left)' if left and counts.waiting else ''}"
         )
-        for why, number in (mail.failure_reasons(item.slug, kind) if item else {}).items():
+        for why, number in (mail.failure_reasons(wave.slug, kind) if wave else {}).items():
             click.echo(f"  {number:,} x {why}")
-    for kind, words in wave_mail.confidential_progress(item, now()).items():
+    for kind, words in wave_mail.confidential_progress(wave, now()).items():
         click.echo(f"{kind}: {words}")
     for kind in letters.unknown_kinds:
         click.echo(
             f"{kind}: this version does not know this kind of letter, so it waits. See: candour"
             " doctor"
         )
-    if item and (told := wave_mail.unreached_in_words(item)):
+    if wave and (told := wave_mail.unreached_in_words(wave)):
         click.echo(f"{told}.")
 
 

@@ -42,27 +42,27 @@ def close(wave: str, early: str | None) -> None:
     _say_counted(item)
 
 
-def _say_counted(item: Wave) -> None:
-    if item.state is WaveState.VOID:
+def _say_counted(wave: Wave) -> None:
+    if wave.state is WaveState.VOID:
         click.echo(
-            f"{item.slug} is void: {item.void_reason}. Nothing was read and nothing was kept."
+            f"{wave.slug} is void: {wave.void_reason}. Nothing was read and nothing was kept."
         )
-        _say_pooled(item)
+        _say_pooled(wave)
         return
-    found = find_findings(item.slug).document
+    document = find_findings(wave.slug).document
     click.echo(
-        f"{item.slug} is counted: {found['answered']} of {found['invited']} answered."
-        f" {found['headline']}."
+        f"{wave.slug} is counted: {document['answered']} of {document['invited']} answered."
+        f" {document['headline']}."
     )
-    click.echo(f"Read it: candour findings show {item.slug}")
-    _say_pooled(item)
+    click.echo(f"Read it: candour findings show {wave.slug}")
+    _say_pooled(wave)
 
 
-def _say_pooled(item: Wave) -> None:
-    pool = waves.pool_of(item) if item.is_third else None
+def _say_pooled(wave: Wave) -> None:
+    pool = waves.pool_of(wave) if wave.is_third else None
     if pool:
-        found = find_findings(pool.slug).document
-        said = f"{found['answered']} of {found['invited']} answered. {found['headline']}."
+        document = find_findings(pool.slug).document
+        said = f"{document['answered']} of {document['invited']} answered. {document['headline']}."
         click.echo(f"The quarter is complete: {said} Read it: candour findings show {pool.slug}")
 
 

@@ -72,15 +72,15 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
     return redirect(url_for("console.results", wave=counted.slug), 303)
 
 
-def _page(name: str, problem: Refused | None = None) -> str:
-    item = waves.find_wave(name)
+def _page(wave_slug: str, problem: Refused | None = None) -> str:
+    wave = waves.find_wave(wave_slug)
     return render_template(
         "counting/ceremony.html",
-        wave=item,
+        wave=wave,
         problem=problem,
-        closes=printed_time(item.closes, item.timezone),
-        ballots=number_of_ballots(item.id) if item.state is WaveState.CLOSED else None,
-        holders=" or ".join(key.name for key in item.co_keys),
+        closes=printed_time(wave.closes, wave.timezone),
+        ballots=number_of_ballots(wave.id) if wave.state is WaveState.CLOSED else None,
+        holders=" or ".join(key.name for key in wave.co_keys),
         fingerprint=fingerprint,
         most=LARGEST_UPLOAD // 1024**2,
     )

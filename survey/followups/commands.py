@@ -163,17 +163,17 @@ def list_followups(*, as_json: bool) -> None:
 
     Example: candour followups list --json
     """
-    found = follow_ups.list_standings(now())
+    standings = follow_ups.list_standings(now())
     if as_json:
         click.echo(
             json.dumps(
-                {"followups": [_facts(item, standing) for item, standing in found]},
+                {"followups": [_facts(wave, standing) for wave, standing in standings]},
                 ensure_ascii=False,
             )
         )
         return
-    for item, standing in found:
-        click.echo(f"{item.slug}: {_says(standing)}")
+    for wave, standing in standings:
+        click.echo(f"{wave.slug}: {_says(standing)}")
 
 
 def _print(wave: str, correction: str | None) -> None:
@@ -189,37 +189,37 @@ def _print(wave: str, correction: str | None) -> None:
         click.echo(f"It cannot go yet. {reason}", err=True)
 
 
-def _facts(item: Wave, found: FollowUpStanding) -> dict[str, object]:
+def _facts(wave: Wave, standing: FollowUpStanding) -> dict[str, object]:
     return {
-        "wave": item.slug,
-        "shared": found.shared.isoformat(),
-        "reply_due": found.reply_due.isoformat(),
-        "reply": found.record.version if found.record and found.is_replied else None,
+        "wave": wave.slug,
+        "shared": standing.shared.isoformat(),
+        "reply_due": standing.reply_due.isoformat(),
+        "reply": standing.record.version if standing.record and standing.is_replied else None,
         "received": (
-            found.record.received.isoformat() if found.record and found.record.received else None
+            standing.record.received.isoformat() if standing.record and standing.record.received else None
         ),
-        "commitments": _count(found),
-        "without_reply_from": found.from_day.isoformat(),
-        "due": found.due.isoformat(),
-        "overdue": found.is_overdue,
-        "sent": found.edition.sent.isoformat() if found.edition else None,
-        "version": found.edition.version if found.edition else None,
-        "digest": found.edition.digest if found.edition else None,
+        "commitments": _count(standing),
+        "without_reply_from": standing.from_day.isoformat(),
+        "due": standing.due.isoformat(),
+        "overdue": standing.is_overdue,
+        "sent": standing.edition.sent.isoformat() if standing.edition else None,
+        "version": standing.edition.version if standing.edition else None,
+        "digest": standing.edition.digest if standing.edition else None,
     }
 
 
-def _count(found: FollowUpStanding) -> dict[str, int]:
-    lines = found.record.commitments if found.record else ()
+def _count(standing: FollowUpStanding) -> dict[str, int]:
+    lines = standing.record.commitments if standing.record else ()
     return {side.value: sum(one.side is side for one in lines) for side in Side}
 
 
-def _says(found: FollowUpStanding) -> str:
-    if found.edition:
-        return f"sent on {named_day(found.edition.sent)}, version {found.edition.version}"
-    replied = "reply recorded" if found.is_replied else f"reply due by {named_day(found.reply_due)}"
+def _says(standing: FollowUpStanding) -> str:
+    if standing.edition:
+        return f"sent on {named_day(standing.edition.sent)}, version {standing.edition.version}"
+    replied = "reply recorded" if standing.is_replied else f"reply due by {named_day(standing.reply_due)}"
     return (
-        f"{replied}, mail to staff {'OVERDUE since' if found.is_overdue else 'due by'}"
-        f" {named_day(found.due)}"
+        f"{replied}, mail to staff {'OVERDUE since' if standing.is_overdue else 'due by'}"
+        f" {named_day(standing.due)}"
     )
 
 

@@ -125,28 +125,28 @@ def sent_letter(wave: str) -> Response:
     return _framed(follow_ups.find_edition(waves.find_wave(wave), _version()))
 
 
-def _act(item: Wave, form: MailForm) -> BaseResponse:
+def _act(wave: Wave, form: MailForm) -> BaseResponse:
     """Whatever is on the page is kept first, so that nothing typed is lost and only what was looked at is sent."""
     follow_ups.save_draft(
-        item.slug,
+        wave.slug,
         read_draft(form.opening, form.changes, form.strengths, form.problems, form.correction),
     )
     if request.form.get("do") != "send":
         flash("Saved. Below is the mail as it would go now; nothing was sent.")
-        return redirect(url_for("followups.write", wave=item.slug), 303)
+        return redirect(url_for("followups.write", wave=wave.slug), 303)
     edition = follow_ups.send_follow_up(
-        item.slug, now(), actor=current_actor(), seen=request.form.get("seen", "")
+        wave.slug, now(), actor=current_actor(), seen=request.form.get("seen", "")
     )
     flash(f"On its way to everybody who was invited, version {edition.version}.")
-    return redirect(url_for("followups.sent", wave=item.slug), 303)
+    return redirect(url_for("followups.sent", wave=wave.slug), 303)
 
 
-def _preview(item: Wave) -> tuple[FollowUpEdition | None, Refused | None]:
+def _preview(wave: Wave) -> tuple[FollowUpEdition | None, Refused | None]:
     """The mail as it would go now, or why there is none; after one went out, only a correction that says what it corrects."""
     try:
-        if follow_ups.list_editions(item) and not follow_ups.draft_of(item).correction:
+        if follow_ups.list_editions(wave) and not follow_ups.draft_of(wave).correction:
             return None, None
-        return follow_ups.preview_follow_up(item.slug, now()), None
+        return follow_ups.preview_follow_up(wave.slug, now()), None
     except Refused as refused:
         return None, refused
 

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from survey.console.views.comments import AT_ONCE
+from survey.console.views.comments import LISTED_AT_ONCE
 from survey.findings.comments.service import comments_under_review
 from survey.responses.service.comments import Comment, released_comments
 from survey.waves.rules.waves import Wave
@@ -166,8 +166,8 @@ def test_so_many_at_once_and_the_others_when_these_are_decided(
     manager: FlaskClient, wave: Wave
 ) -> None:
     listed = page(manager, wave)
-    assert listed.text.count("<article") == AT_ONCE
-    assert f"And {38 - AT_ONCE} more." in said(listed)
+    assert listed.text.count("<article") == LISTED_AT_ONCE
+    assert f"And {38 - LISTED_AT_ONCE} more." in said(listed)
     assert len({tuple(re.findall(r'"n-(\w+)"', page(manager, wave).text)) for _ in range(5)}) == 5
 
 

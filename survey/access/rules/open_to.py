@@ -54,5 +54,5 @@ def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View],
 
 def access_of(view: Callable[..., object]) -> PageAccess | None:
     """What a view declares, or None."""
-    found = getattr(view, _MARK, None)
-    return found if isinstance(found, PageAccess) else None
+    access = getattr(view, _MARK, None)
+    return access if isinstance(access, PageAccess) else None

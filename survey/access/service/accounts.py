@@ -171,19 +171,19 @@ def _check_role(role: str) -> None:
 
 
 def _by_address(email: str) -> UserRow:
-    found: UserRow | None = db.session.scalar(
+    user: UserRow | None = db.session.scalar(
         select(UserRow).where(UserRow.email == tidy_address(email))
     )
-    if found is None:
+    if user is None:
         raise NotFound("user", f"Nobody with the address {email} may sign in.")
-    return found
+    return user
 
 
 def _by_id(user_id: str) -> UserRow:
-    found = db.session.get(UserRow, user_id)
-    if found is None:
+    user = db.session.get(UserRow, user_id)
+    if user is None:
         raise NotFound("user", "This account has been removed meanwhile.")
-    return found
+    return user
 
 
 def _keep_an_admin(user: UserRow) -> None:

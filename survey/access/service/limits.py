@@ -67,10 +67,10 @@ class FailureLimit:
                 if len(record.tries) == allowed - 1:  # it was this very try that closed the door
                     record.blocked_until, record.blocks = 0.0, record.blocks - 1
 
-    def _record(self, key: str, moment: float) -> _Record:
+    def _record(self, key: str, clock: float) -> _Record:
         record = self._records.pop(key, None) or _Record()
-        record.tries = [at for at in record.tries if moment - at < WINDOW]
-        if not record.tries and moment - record.blocked_until > FORGOTTEN_AFTER:
+        record.tries = [at for at in record.tries if clock - at < WINDOW]
+        if not record.tries and clock - record.blocked_until > FORGOTTEN_AFTER:
             record.blocks = 0
         self._records[key] = record
         while len(self._records) > MOST_KEPT:
@@ -108,14 +108,14 @@ class CodeLimit:
 
 def code_limit() -> CodeLimit:
     """The limit on employees' codes of this application."""
-    found: CodeLimit = current_app.extensions.setdefault(_CODES, CodeLimit())
-    return found
+    limit: CodeLimit = current_app.extensions.setdefault(_CODES, CodeLimit())
+    return limit
 
 
 def sign_in_limit() -> FailureLimit:
     """The limit of this application."""
-    found: FailureLimit = current_app.extensions.setdefault(_EXTENSION, FailureLimit())
-    return found
+    limit: FailureLimit = current_app.extensions.setdefault(_EXTENSION, FailureLimit())
+    return limit
 
 
 def _keys(account: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
@@ -125,11 +125,11 @@ def _keys(account: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]
 def _network(address: str) -> str:
     """An IPv6 customer has a whole /64 of addresses: they count as one."""
     try:
-        known = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return address
     if (
-        known.version == 4 or known.ipv4_mapped
+        ip.version == 4 or ip.ipv4_mapped
     ):  # a socket for both shows an IPv4 customer as ::ffff:203.0.113.7
         return address
-    return str(ipaddress.ip_network((known, 64), strict=False))
+    return str(ipaddress.ip_network((ip, 64), strict=False))

@@ -95,26 +95,26 @@ def follow_up_digest(document: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
 
-def measures_to_choose(found: Findings) -> tuple[MeasureView, ...]:
+def measures_to_choose(findings: Findings) -> tuple[MeasureView, ...]:
     """The measures a manager may choose from: those of the company that have a number."""
-    return tuple(measure for measure in present_document(found.document).measures if measure.chart)
+    return tuple(measure for measure in present_document(findings.document).measures if measure.chart)
 
 
-def check_choice(found: Findings, draft: FollowUpDraft) -> None:
+def check_choice(findings: Findings, draft: FollowUpDraft) -> None:
     """Refuses a chosen measure that the findings do not show, or whose verdict says the opposite of where it would stand."""
-    shown = present_document(found.document)
+    presentation = present_document(findings.document)
     for name, chosen in (("strengths", draft.strengths), ("problems", draft.problems)):
-        _chosen(shown, name, chosen)
+        _chosen(presentation, name, chosen)
 
 
-def _contrast(shown: Presentation, draft: FollowUpDraft, client: str) -> dict[str, Any]:
+def _contrast(presentation: Presentation, draft: FollowUpDraft, client: str) -> dict[str, Any]:
     """The rule's two strengths and two problems, or what was chosen in place of either; then the mail says who chose."""
-    rule, parts = shown.contrast, dict[str, Any]()
+    rule, parts = presentation.contrast, dict[str, Any]()
     for name, by_rule, said in (
         ("strengths", rule.strengths, rule.of_strengths),
         ("problems", rule.problems, rule.of_problems),
     ):
-        chosen = _chosen(shown, name, getattr(draft, name))
+        chosen = _chosen(presentation, name, getattr(draft, name))
         taken = getattr(draft, "problems" if name == "strengths" else "strengths")
         listed = chosen or tuple(measure for measure in by_rule if measure.question not in taken)
         parts[name] = [
@@ -132,26 +132,26 @@ def _contrast(shown: Presentation, draft: FollowUpDraft, client: str) -> dict[st
     return parts
 
 
-def _chosen(shown: Presentation, name: str, chosen: Sequence[str]) -> tuple[MeasureView, ...]:
-    known = {measure.question: measure for measure in shown.measures if measure.chart}
+def _chosen(presentation: Presentation, name: str, chosen: Sequence[str]) -> tuple[MeasureView, ...]:
+    measures = {measure.question: measure for measure in presentation.measures if measure.chart}
     verdict, words = OPPOSITE[name]
     for question in chosen:
-        if question not in known:
+        if question not in measures:
             raise NotFound(
                 "measure",
                 f"{question[:20]!r} is no measure that these findings show for the whole company."
                 " Choose another.",
             )
-        if known[question].look == verdict:
-            raise Refused("measure-unfit", f"{known[question].name} {words}. Choose another.")
-    return tuple(known[question] for question in chosen)
+        if measures[question].look == verdict:
+            raise Refused("measure-unfit", f"{measures[question].name} {words}. Choose another.")
+    return tuple(measures[question] for question in chosen)
 
 
-def _range(found: Mapping[str, Any]) -> str:
-    if found["answered"] == found["invited"]:
+def _range(document: Mapping[str, Any]) -> str:
+    if document["answered"] == document["invited"]:
         return "Everyone answered, so a score has no range."
     return (
-        f"In brackets the range: what all {found['invited']} would very likely have said (95%), if"
+        f"In brackets the range: what all {document['invited']} would very likely have said (95%), if"
         " silence is unrelated to satisfaction."
     )
 

@@ -22,17 +22,17 @@ def follow_up_letter_type(config: Config) -> LetterType:
     Everybody who was invited gets it, so its numbers tell nothing of who answered.
     """
 
-    def write(item: QueuedLetter) -> PreparedLetter | None:
+    def write(letter: QueuedLetter) -> PreparedLetter | None:
         sent, reader = (
-            find_edition(waves.find_wave(item.wave), item.letter_version),
-            reader_of(item.recipient),
+            find_edition(waves.find_wave(letter.wave), letter.letter_version),
+            reader_of(letter.recipient),
         )
         if sent is None or reader is None:
             return None
         ways_out = draw_stop_secret(), draw_stop_secret()
         return PreparedLetter(
             follow_up_letter(sent, reader, ways_out, config),
-            lambda: store_stop_secrets_if_due(item.recipient, reader.email, ways_out),
+            lambda: store_stop_secrets_if_due(letter.recipient, reader.email, ways_out),
         )
 
     return LetterType(FOLLOW_UP, PRIORITY, again=True, write=write, lasts=NO_LONGER_NEWS)
