@@ -1,6 +1,7 @@
 """Prints docs/commands.md from the command line's own help, so that the two cannot disagree: `make docs`."""
 
 from collections.abc import Iterator
+from inspect import cleandoc
 
 import click
 
@@ -34,7 +35,7 @@ def every_command() -> list[click.Context]:
 
 def split_help(command: click.Command) -> tuple[str, str]:
     """The explanation and the example (without the word) of a command; the example may be missing."""
-    explanation, _, example = (command.help or "").replace("\b", "").partition("Example:")
+    explanation, _, example = cleandoc(command.help or "").replace("\b", "").partition("Example:")
     return explanation.strip(), " ".join(example.split())
 
 

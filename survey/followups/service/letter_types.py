@@ -1,4 +1,4 @@
-"""How the sender writes the closing mail."""
+"""How the sender writes the follow-up mail."""
 
 from datetime import timedelta
 
@@ -10,9 +10,8 @@ from survey.mail.service import LetterType, PreparedLetter, QueuedLetter
 from survey.people.service.stopping import draw_stop_secret
 from survey.waves import service as waves
 
-NO_LONGER_NEWS = timedelta(
-    days=14
-)  # it counts from queueing, and a large company under a limit a day takes many days to write to
+# It counts from queueing, and a large company under a limit a day takes many days to write to.
+NO_LONGER_NEWS = timedelta(days=14)
 PRIORITY = 70  # after invitations and reminders: those have a last day
 
 
@@ -23,15 +22,13 @@ def follow_up_letter_type(config: Config) -> LetterType:
     """
 
     def write(letter: QueuedLetter) -> PreparedLetter | None:
-        sent, reader = (
-            find_edition(waves.find_wave(letter.wave), letter.letter_version),
-            reader_of(letter.recipient),
-        )
-        if sent is None or reader is None:
+        edition = find_edition(waves.find_wave(letter.wave), letter.letter_version)
+        reader = reader_of(letter.recipient)
+        if edition is None or reader is None:
             return None
         ways_out = draw_stop_secret(), draw_stop_secret()
         return PreparedLetter(
-            follow_up_letter(sent, reader, ways_out, config),
+            follow_up_letter(edition, reader, ways_out, config),
             lambda: store_stop_secrets_if_due(letter.recipient, reader.email, ways_out),
         )
 
