@@ -20,10 +20,9 @@ from survey.waves import service as waves
 from survey.waves.rules.checks import check_ceremony, check_closes
 from survey.waves.rules.waves import Wave, WaveState
 
-COUNT = "count"  # the kind of work
-COUNTED_AT_ONCE = (
-    2_000  # ballots; what is more takes its time, and whoever looks is told how far it is
-)
+COUNT = "count"  # the kind of long job
+# So many ballots; more take their time, and whoever looks sees how far the counting is.
+COUNTED_AT_ONCE = 2_000
 LEFT = "{wave} is closed. Its {ballots:,} ballots are opened and counted by the timed work"
 _ENDED = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
 _MOVED = ("comment",)
@@ -40,17 +39,21 @@ def close_wave(
     progress: Callable[[int, int], None] | None = None,
     leave_large: bool = False,
 ) -> Wave:
-    """Closes a wave and counts it; before its date only with a reason. Repeating it is harmless and finishes what was begun.
+    """Closes a wave and counts it; harmless when repeated, and finishes what was begun.
 
-    `leave_large`: a wave of many ballots is only closed here, and counted by whatever does the timed work. A wave of the strict
-    tier waits in `closed` for what its representative opens, unless too few answered to open anything.
-    Refused without any change: a wave that is not open yet, an early close without a reason, a lost or wrong key.
+    `early`: the reason for closing before the date; without one that is refused. `progress` is
+    called with the number of opened ballots and of all. `leave_large`: a wave of many ballots is
+    only closed here, and counted by whatever does the timed work. A wave of the strict tier waits
+    in `closed` for what its representative opens, unless too few answered to open anything.
+
+    Refused without any change: a wave that is not open yet, an early close without a reason, a lost
+    or wrong key.
     """
     wave = waves.find_wave(wave_slug)
     check_closes(wave, now, early)
     if wave.state in {WaveState.OPEN, WaveState.CLOSED}:
         private = _working_key(wave, key_dir)
-        closed = _closed(wave, now, early, actor)
+        closed = _close_for_answers(wave, now, early, actor)
         ballots = responses.number_of_ballots(wave.id)
         if closed.is_strict:
             if ballots < wave.minimum_group:
@@ -58,18 +61,13 @@ def close_wave(
         elif ballots <= COUNTED_AT_ONCE:
             _count(closed, responses.open_ballots(wave.id, private, progress), actor)
         elif not leave_large:
-            _count_large(
-                closed,
-                private,
-                long_jobs.take_over_job(COUNT, wave.slug, ballots, actor=actor),
-                actor,
-                progress,
-            )
-    return _after(wave, key_dir, actor)
+            lease = long_jobs.take_over_job(COUNT, wave.slug, ballots, actor=actor)
+            _count_large(closed, private, lease, actor, progress)
+    return _finish(wave, key_dir, actor)
 
 
 def continue_count(wave_slug: str, key_dir: Path | None, *, actor: str) -> Wave | None:
-    """Counts a wave of many ballots that was closed before, unless another process does it: None then."""
+    """Counts a wave of many ballots that was closed before; None when another process does it."""
     lease = long_jobs.lease_job(COUNT, wave_slug)
     if lease is None:
         return None
@@ -78,7 +76,7 @@ def continue_count(wave_slug: str, key_dir: Path | None, *, actor: str) -> Wave 
         if wave.state is WaveState.CLOSED and not wave.is_strict:
             _count_large(wave, _working_key(wave, key_dir), lease, actor)
         long_jobs.forget_job(COUNT, wave_slug)
-    return _after(wave, key_dir, actor)
+    return _finish(wave, key_dir, actor)
 
 
 def counting_progress(wave: Wave) -> LongJob | None:
@@ -93,7 +91,11 @@ def _count_large(
     actor: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """In steps that others see: opening is reported as it goes; then one transaction, which cannot be."""
+    """Counts in two steps that others see.
+
+    Opening the ballots is reported as it goes; then comes one transaction, of which nothing can be
+    reported before its end.
+    """
 
     def report(done: int, total: int) -> None:
         if progress:
@@ -106,7 +108,8 @@ def _count_large(
         _count(wave, opened, actor)
 
 
-def _after(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
+def _finish(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
+    """Destroys the key of a wave that has ended, pools its quarter, gives the wave as it is now."""
     destroy_key_of_ended(wave, key_dir)
     if wave.is_third:
         pool_thirds(actor=actor)
@@ -114,10 +117,16 @@ def _after(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
 
 
 def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
-    """Adds up every quarter whose thirds have all ended, once; done when a third has ended, and taken up again after a crash."""
-    return tuple(
-        pool for thirds in waves.due_to_pool() if (pool := pool_quarter(thirds, actor=actor))
-    )
+    """Adds up every quarter whose thirds have all ended, once; gives the quarters.
+
+    Done when a third has ended, and taken up again after a crash.
+    """
+    quarters = []
+    for thirds in waves.due_to_pool():
+        quarter = pool_quarter(thirds, actor=actor)
+        if quarter is not None:
+            quarters.append(quarter)
+    return tuple(quarters)
 
 
 def pool_quarter(thirds: Sequence[Wave], *, actor: str) -> Wave | None:
@@ -127,59 +136,77 @@ def pool_quarter(thirds: Sequence[Wave], *, actor: str) -> Wave | None:
     return findings.wave if findings else None
 
 
-def _closed(wave: Wave, now: datetime, early: str | None, actor: str) -> Wave:
+def _close_for_answers(wave: Wave, now: datetime, early: str | None, actor: str) -> Wave:
+    """Closes a wave, cancels what waits of its mail to staff, and queues its counting if large."""
     with transaction():
         closed = waves.close_for_answers(wave, now, early)
-        # here, not at the count: a wave of the strict tier may wait for that, and tells who was not reached
+        # Here and not at the count: a wave of the strict tier may wait for that, and its page says
+        # who was not reached.
         for kind in invitations.TO_STAFF:
             mail.cancel_letters(closed.slug, kind)
         if wave.state is WaveState.OPEN:
             record("wave closed", {"wave": closed.slug, "early": closed.closed_early}, actor)
         ballots = responses.number_of_ballots(wave.id)
-        if not closed.is_strict and closed.state is WaveState.CLOSED and ballots > COUNTED_AT_ONCE:
+        is_counted_here = closed.state is WaveState.CLOSED and not closed.is_strict
+        if is_counted_here and ballots > COUNTED_AT_ONCE:
             long_jobs.queue_job(COUNT, closed.slug, ballots, actor=actor)
     return closed
 
 
 def export_sealed_ballots(wave_slug: str, *, actor: str) -> bytes:
-    """The file for the representative of a closed wave: every ballot as it lies there, shuffled; the audit log keeps its hash."""
+    """The file for the representative of a closed wave: every sealed ballot, shuffled.
+
+    The audit log keeps the hash of the file.
+    """
     wave = waves.find_wave(wave_slug)
     check_ceremony(wave)
     layers = responses.list_sealed_ballots(wave.id)
-    if (
-        not layers
-        or {len(layer) for layer in layers} != {len(layers[0])}
-        or len(layers) != len(wave.co_keys)
-    ):
+    if not _are_whole(layers, number_of_keys=len(wave.co_keys)):
         raise Refused(
             "ballots-not-whole",
             f"The ballots of {wave.slug} are not whole, so nothing was written. Keep the database"
             " as it is and ask for help.",
         )
-    keys_of = tuple(ceremony_files.fingerprint(key.public) for key in wave.co_keys)
-    closed = wave.closes_at.isoformat()
     header = ceremony_files.CeremonyHeader(
-        wave.id, wave.named, closed, wave.minimum_group, wave.invited, len(layers[0]), keys_of
+        wave.id,
+        wave.named,
+        wave.closes_at.isoformat(),
+        wave.minimum_group,
+        wave.invited,
+        len(layers[0]),
+        tuple(ceremony_files.fingerprint(key.public) for key in wave.co_keys),
     )
     content = ceremony_files.write_outgoing(ceremony_files.OutgoingFile(header, layers))
+    facts = {
+        "wave": wave.slug,
+        "ballots": header.count,
+        "hash": ceremony_files.file_hash(content),
+    }
     with transaction():
-        record(
-            "ballots handed over",
-            {"wave": wave.slug, "ballots": header.count, "hash": ceremony_files.file_hash(content)},
-            actor,
-        )
+        record("ballots handed over", facts, actor)
     return content
 
 
+def _are_whole(layers: Sequence[Sequence[bytes]], *, number_of_keys: int) -> bool:
+    """Whether there is a layer of ballots for each key, and all have the same number of ballots."""
+    if not layers or len(layers) != number_of_keys:
+        return False
+    return len({len(layer) for layer in layers}) == 1
+
+
 def count_returned(wave_slug: str, content: bytes, key_dir: Path | None, *, actor: str) -> Wave:
-    """Counts a closed wave from the file that its representative gives back; whatever is wrong with it, nothing is changed."""
+    """Counts a closed wave from the file that its representative gives back.
+
+    Whatever is wrong with the file, nothing is changed.
+    """
     wave = waves.find_wave(wave_slug)
     check_ceremony(wave)
     private = _working_key(wave, key_dir)
     returned = ceremony_files.read_returned(content)
     _check_returned(wave, returned.header, responses.number_of_ballots(wave.id))
     opened = responses.open_given_ballots(wave.id, private, returned.ballots)
-    if opened.unreadable > returned.header.unreadable or len(opened.answers) < wave.minimum_group:
+    has_foreign_ballots = opened.unreadable > returned.header.unreadable
+    if has_foreign_ballots or len(opened.answers) < wave.minimum_group:
         raise Refused(
             "ballots-of-other-wave",
             f"{opened.unreadable} of the {opened.ballots} ballots in this file were not sealed for "
@@ -187,19 +214,19 @@ def count_returned(wave_slug: str, content: bytes, key_dir: Path | None, *, acto
             "Ask the representative for the file that they wrote with their key.",
         )
     _count(wave, opened, actor, returned.header.keys[0])
-    return _after(wave, key_dir, actor)
+    return _finish(wave, key_dir, actor)
 
 
 def _check_returned(wave: Wave, header: ceremony_files.CeremonyHeader, ballots: int) -> None:
+    """Refuses a file of another wave, of another key, or with another number of ballots."""
     if header.wave != wave.id:
         raise Refused(
             "ceremony-file-of-other-wave",
             f"This file belongs to another wave ({header.name}), not to {wave.named}. Nothing was"
             " changed. Take the right one.",
         )
-    if len(header.keys) != 1 or header.keys[0] not in {
-        ceremony_files.fingerprint(key.public) for key in wave.co_keys
-    }:
+    fingerprints = {ceremony_files.fingerprint(key.public) for key in wave.co_keys}
+    if len(header.keys) != 1 or header.keys[0] not in fingerprints:
         raise Refused(
             "opened-with-other-key",
             f"This file was opened with a key that {wave.slug} is not sealed to. Nothing was"
@@ -215,30 +242,38 @@ def _check_returned(wave: Wave, header: ceremony_files.CeremonyHeader, ballots: 
 
 
 def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) -> Wave:
-    """Gives a wave up: its ballots are deleted unread, then its key goes. Works without the key, which may be why it is given up."""
-    wave = waves.find_wave(wave_slug)
+    """Gives a wave up: its ballots are deleted unread, then its key is destroyed.
+
+    Works without the key, which may be why it is given up. Refuses an empty reason, and a wave that
+    has been counted or is void already.
+    """
+    item = waves.find_wave(wave_slug)
     if not reason.strip():
         raise Refused(
             "reason-missing",
             "Say why, in a line. It is shown wherever the wave would be.",
         )
-    if wave.state not in {WaveState.PLANNED, WaveState.OPEN, WaveState.CLOSED}:
+    if item.state not in {WaveState.PLANNED, WaveState.OPEN, WaveState.CLOSED}:
         raise Refused(
             "wave-ended",
-            f"{wave.slug} is {wave.state}; only a wave that has not been counted can be made void.",
+            f"{item.slug} is {item.state}; only a wave that has not been counted can be made void.",
         )
     with transaction():
-        _void(wave, " ".join(reason.split())[:300], actor)
-    if not key_files.has_key(
-        key_dir, wave.id
-    ):  # whose presence tells finish() that there is something to clean
+        _void(item, " ".join(reason.split())[:300], actor)
+    # A key that is there is destroyed below, where the deleted rows are overwritten as well.
+    if not key_files.has_key(key_dir, item.id):
         overwrite_deleted_rows(*_SCRUBBED)
-    return _after(wave, key_dir, actor)
+    return _finish(item, key_dir, actor)
 
 
 def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
-    """Cleans up after a wave has ended and destroys its key; harmless when done already or too early, and taken up again after a crash."""
-    if key_files.has_key(key_dir, wave.id) and waves.find_wave_by_id(wave.id).state in _ENDED:
+    """Destroys the key of a wave that has ended, after overwriting its deleted rows.
+
+    Harmless when done already or too early, and taken up again after a crash.
+    """
+    if not key_files.has_key(key_dir, wave.id):
+        return
+    if waves.find_wave_by_id(wave.id).state in _ENDED:
         overwrite_deleted_rows(*_SCRUBBED)
         key_files.destroy_key(key_dir, wave.id)
 
@@ -253,8 +288,10 @@ def waves_with_leftover_keys(key_dir: Path | None) -> tuple[Wave, ...]:
 
 
 def _working_key(wave: Wave, key_dir: Path | None) -> bytes:
+    """The private key of a wave, after a test that it opens what is sealed for this wave."""
     private = key_files.load_key(key_dir, wave.id)
-    if not sealing.opens_probe(private, wave.id, waves.probe_of(wave.id) or b""):
+    probe = waves.probe_of(wave.id) or b""
+    if not sealing.opens_probe(private, wave.id, probe):
         raise Refused(
             "key-of-other-wave",
             f"The key file in the key folder is not the key of {wave.slug}, so its answers cannot "
@@ -266,42 +303,49 @@ def _working_key(wave: Wave, key_dir: Path | None) -> bytes:
 
 
 def _count(
-    wave: Wave, opened: responses.OpenedBallots, actor: str, co_key: str | None = None
+    item: Wave, opened: responses.OpenedBallots, actor: str, co_key: str | None = None
 ) -> None:
+    """Counts opened ballots in one transaction, or makes the wave void where too few answered.
+
+    `co_key`: the fingerprint of the representative's key that opened them, if one did. Does nothing
+    when another process has counted the wave meanwhile.
+    """
     with transaction():
-        if not waves.hold_for_counting(wave):
-            return  # another process has counted it meanwhile
-        long_jobs.forget_job(COUNT, wave.slug)
-        used, ballots = invitations.number_answered(wave.id), responses.number_of_ballots(wave.id)
+        if not waves.hold_for_counting(item):
+            return
+        long_jobs.forget_job(COUNT, item.slug)
+        used = invitations.number_answered(item.id)
+        ballots = responses.number_of_ballots(item.id)
         if not used == ballots == opened.ballots:
             raise Refused(
                 "ballots-not-matched",
-                f"{wave.slug} holds {ballots} ballots but {used} used invitations. That must never "
+                f"{item.slug} holds {ballots} ballots but {used} used invitations. That must never "
                 "differ, so nothing was counted and nothing was changed. "
                 "Keep the database as it is and ask for help.",
             )
-        if len(opened.answers) < wave.minimum_group:
-            _void(wave, f"fewer than {wave.minimum_group} people answered", actor)
+        if len(opened.answers) < item.minimum_group:
+            _void(item, f"fewer than {item.minimum_group} people answered", actor)
             return
-        tally = responses.store_counted(wave, waves.questions_of(wave), opened)
-        invitations.forget_answering(wave, sum_up=True)
-        findings = freeze_findings(wave, tally, name_words())
-        waves.set_wave_state(wave, WaveState.COUNTED)
-        groups = {group.name: group.answered for group in tally.groups}
-        facts = {
-            "wave": wave.slug,
+        tally = responses.store_counted(item, waves.questions_of(item), opened)
+        invitations.forget_answering(item, sum_up=True)
+        findings = freeze_findings(item, tally, name_words())
+        waves.set_wave_state(item, WaveState.COUNTED)
+        facts: dict[str, object] = {
+            "wave": item.slug,
             "answered": tally.answered,
-            "groups": groups,
+            "groups": {group.name: group.answered for group in tally.groups},
             "digest": findings.digest,
         }
-        record("wave counted", facts | ({"co-key": co_key} if co_key else {}), actor)
+        if co_key:
+            facts["co-key"] = co_key
+        record("wave counted", facts, actor)
 
 
-def _void(wave: Wave, reason: str, actor: str) -> None:
-    long_jobs.forget_job(COUNT, wave.slug)
-    responses.forget_ballots(wave.id)
-    invitations.forget_answering(wave)
-    waves.set_wave_state(wave, WaveState.VOID, reason=reason)
-    if wave.state is WaveState.PLANNED and not wave.one_off:
-        waves.plan_following(wave.survey_id, wave.opens)
-    record("wave void", {"wave": wave.slug, "reason": reason}, actor)
+def _void(item: Wave, reason: str, actor: str) -> None:
+    long_jobs.forget_job(COUNT, item.slug)
+    responses.forget_ballots(item.id)
+    invitations.forget_answering(item)
+    waves.set_wave_state(item, WaveState.VOID, reason=reason)
+    if item.state is WaveState.PLANNED and not item.one_off:
+        waves.plan_following(item.survey_id, item.opens)
+    record("wave void", {"wave": item.slug, "reason": reason}, actor)

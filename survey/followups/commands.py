@@ -65,11 +65,13 @@ def reply(
             "reply-not-given",
             "Say where the reply is and when it arrived, or that none has arrived.",
         )
+    typed = [TypedCommitment(*values) for values in commitments]
+    both_sides = read_commitments(typed)
     record = service.record_reply(
         slug,
         _read_text(file) if file else None,
         received.date() if received else None,
-        read_commitments([TypedCommitment(*typed) for typed in commitments]),
+        both_sides,
         now(),
         actor=ACTOR,
     )
