@@ -171,7 +171,9 @@ def send(slug: str, *, correction: str | None, dry_run: bool) -> None:
 @followups_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_followups(*, as_json: bool) -> None:
-    """List the shared waves: when reply and mail to staff are due, and what is there of both.
+    """List the shared waves.
+
+    When the reply and the mail to staff are due, and what is there of both.
 
     Example: candour followups list --json
     """

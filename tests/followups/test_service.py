@@ -530,7 +530,7 @@ def test_what_the_findings_do_not_show_for_the_company_cannot_be_chosen(
 
 def test_the_next_wave_is_named_and_a_void_one_is_passed_over(wave: Wave) -> None:
     planned = [
-        other.slug
+        other
         for other in waves.list_waves()
         if other.survey_id == wave.survey_id and other.opens > OPENS
     ]

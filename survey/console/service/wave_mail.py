@@ -11,6 +11,7 @@ from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAF
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.mail import service as mail
+from survey.mail.rules.letter import LetterId
 from survey.mail.rules.wording import (
     MailPause,
     StateCounts,
@@ -194,7 +195,7 @@ def unreached_people(wave: Wave, most: int = LISTED_AT_ONCE) -> UnreachedPeople:
 
 
 def retry_wave_letters(
-    wave_slug: str, now: datetime, letter_id: str | None = None, *, actor: str
+    wave_slug: str, now: datetime, letter_id: LetterId | None = None, *, actor: str
 ) -> int:
     """Queues again what failed or came back, one invitation or all letters; gives their number.
 

@@ -17,6 +17,7 @@ from survey.findings.comments.rules import (
 from survey.findings.comments.service import CommentReview, comments_under_review, decide_on_comment
 from survey.kernel.errors import Refused
 from survey.people.service.directory import list_people
+from survey.responses.rules import CommentId
 from survey.responses.service.comments import Comment, ReviewState
 
 LISTED_AT_ONCE = 25
@@ -58,7 +59,7 @@ def comments(wave: str) -> str | Response:
     try:
         decided = decide_on_comment(
             wave,
-            request.form.get("comment", ""),
+            CommentId(request.form.get("comment", "")),
             request.form.get("decision", ""),
             offered=request.form.get("text"),
             actor=current_actor(),
@@ -73,8 +74,8 @@ def comments(wave: str) -> str | Response:
 def _comments_page(wave_slug: str, problem: Refused | None = None) -> Response:
     """The page; after a refused decision (`problem`) with what was typed, and status 400."""
     review = comments_under_review(wave_slug)
-    posted_id = request.form.get("comment", "")
-    listed, more = _list_comments(review, first=posted_id if problem else "")
+    posted_id = CommentId(request.form.get("comment", ""))
+    listed, more = _list_comments(review, first=posted_id if problem else None)
     listed_ids = {view.comment.id for _, views in listed for view in views}
     page = render_template(
         "console/comments.html",
@@ -98,11 +99,11 @@ def _listed_state() -> ReviewState:
 
 
 def _list_comments(
-    review: CommentReview, first: str
+    review: CommentReview, first: CommentId | None
 ) -> tuple[list[tuple[str, list[CommentView]]], int]:
     """Up to 25 comments of the listed state, by question, and how many more there are.
 
-    `first`: the id of the comment that a problem is about; it and its question come first.
+    `first`: the comment that a problem is about, if any; it and its question come first.
     """
     names = _names_of_people()
     state = _listed_state()

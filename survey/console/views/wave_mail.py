@@ -15,6 +15,7 @@ from survey.console.service import wave_mail as sending
 from survey.kernel.clock import now
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail import service as mail
+from survey.mail.rules.letter import LetterId
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 
@@ -48,7 +49,8 @@ def wave_mail(wave: str) -> str | Response:
 @open_to("manager")
 def retry(wave: str) -> Response:
     """Queues one invitation again, or all that did not arrive; a second press does nothing."""
-    letter_id = request.form.get("letter") or None
+    posted = request.form.get("letter")
+    letter_id = LetterId(posted) if posted else None
     number = sending.retry_wave_letters(wave, now(), letter_id, actor=current_actor())
     flash(
         f"{_letters_are(number)} queued again."

@@ -5,6 +5,7 @@ from datetime import timedelta
 from survey.config import Config
 from survey.followups.letters import follow_up_letter
 from survey.followups.service.follow_ups import FOLLOW_UP, find_edition
+from survey.invitations.rules.codes import InvitationId
 from survey.invitations.service.recipients import reader_of, store_stop_secrets_if_due
 from survey.mail.service import LetterType, PreparedLetter, QueuedLetter
 from survey.people.service.stopping import draw_stop_secret
@@ -23,13 +24,14 @@ def follow_up_letter_type(config: Config) -> LetterType:
 
     def write(letter: QueuedLetter) -> PreparedLetter | None:
         edition = find_edition(waves.find_wave(letter.wave), letter.letter_version)
-        reader = reader_of(letter.recipient)
+        invitation_id = InvitationId(letter.recipient)
+        reader = reader_of(invitation_id)
         if edition is None or reader is None:
             return None
         ways_out = draw_stop_secret(), draw_stop_secret()
         return PreparedLetter(
             follow_up_letter(edition, reader, ways_out, config),
-            lambda: store_stop_secrets_if_due(letter.recipient, reader.email, ways_out),
+            lambda: store_stop_secrets_if_due(invitation_id, reader.email, ways_out),
         )
 
     return LetterType(FOLLOW_UP, PRIORITY, again=True, write=write, lasts=NO_LONGER_NEWS)
