@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from inspect import cleandoc
 
 import click
 
@@ -39,11 +40,8 @@ def every_command() -> list[click.Context]:
 
 
 def split_help(command: click.Command) -> tuple[str, str]:
-    """The explanation and the example (without the word) of a command.
-
-    The example may be missing.
-    """
-    explanation, _, example = (command.help or "").replace("\b", "").partition("Example:")
+    """The explanation and the example (without the word) of a command; the example may be missing."""
+    explanation, _, example = cleandoc(command.help or "").replace("\b", "").partition("Example:")
     return explanation.strip(), " ".join(example.split())
 
 

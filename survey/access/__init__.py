@@ -2,5 +2,6 @@
 
 import sys
 
-# Flask-Security takes in authlib's web client wherever authlib is installed, which holds 35 MiB; nobody signs in through others here.
+# Flask-Security imports authlib's web client wherever authlib is installed, which holds 35 MiB;
+# nobody signs in through another site here.
 sys.modules.setdefault("authlib.integrations.flask_client", None)  # type: ignore[arg-type]

@@ -24,7 +24,9 @@ def users_group() -> None:
 @click.argument("email")
 @click.option("--role", type=click.Choice(ROLES), required=True)
 def add(email: str, role: str) -> None:
-    """Add somebody and print a one-time sign-in link, good for a day. For a known address: a new link.
+    """Add somebody and print a one-time sign-in link, good for a day.
+
+    For a known address: a new link.
 
     Example: candour users add mira@northwind.example --role admin
     """
@@ -39,21 +41,17 @@ def list_(*, as_json: bool) -> None:
 
     Example: candour users list
     """
-    found = accounts.list_users()
+    users = accounts.list_users()
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "users": [
-                        {"email": u.email, "role": u.role, "has_password": u.has_password}
-                        for u in found
-                    ]
-                }
-            )
-        )
+        rows = [
+            {"email": user.email, "role": user.role, "has_password": user.has_password}
+            for user in users
+        ]
+        click.echo(json.dumps({"users": rows}))
         return
-    for user in found:
-        click.echo(f"{user.email}  {user.role}{'' if user.has_password else '  (no password yet)'}")
+    for user in users:
+        note = "" if user.has_password else "  (no password yet)"
+        click.echo(f"{user.email}  {user.role}{note}")
 
 
 @users_group.command("remove")
@@ -81,11 +79,12 @@ def verify(*, as_json: bool) -> None:
     """
     broken = audit.verify_chain()
     if as_json:
-        click.echo(
-            json.dumps(
-                {"unbroken": broken is None, "first_broken": broken, "head": audit.head_digest()}
-            )
-        )
+        state = {
+            "unbroken": broken is None,
+            "first_broken": broken,
+            "head": audit.head_digest(),
+        }
+        click.echo(json.dumps(state))
     if broken is not None:
         raise Refused(
             "audit-chain-broken",
@@ -99,7 +98,9 @@ def verify(*, as_json: bool) -> None:
 @audit_group.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(file: Path) -> None:
-    """Write the whole log to FILE for an auditor: one JSON document a line, oldest first, with every digest of the chain.
+    """Write the whole log to FILE for an auditor.
+
+    One JSON document a line, oldest first, with every digest of the chain.
 
     Example: candour audit export audit-2027.jsonl
     """
@@ -108,21 +109,20 @@ def export(file: Path) -> None:
             "file-exists",
             f"{file} is there already. Nothing was changed; choose another name.",
         )
-    fresh = file.with_name(f".{file.name}.{random_id()}")
+    unfinished = file.with_name(f".{file.name}.{random_id()}")
+    again = f"Again: candour audit export {file}"
     try:
         with (
-            refuse_on_ctrl_c(
-                "Stopped. Nothing was written.", again=f"Again: candour audit export {file}"
-            ),
-            fresh.open("x", encoding="utf-8") as target,
+            refuse_on_ctrl_c("Stopped. Nothing was written.", again=again),
+            unfinished.open("x", encoding="utf-8") as target,
         ):
             newest = audit.export_log(target, Progress("Writing entries"))
-        fresh.replace(file)
+        unfinished.replace(file)
     except OSError as error:
         raise Refused(
             "file-not-writable",
             f"{file} cannot be written ({error.strerror}). Choose another place.",
         ) from error
     finally:
-        fresh.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     click.echo(f"{file} holds the log up to now. Its newest digest, to be kept elsewhere: {newest}")

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from survey.access.rules.accounts import UserId
 from survey.access.rules.open_to import ROLES
 from survey.database import Base, UtcDateTime
 
@@ -41,23 +42,25 @@ class UserRow(Base, UserMixin):
     """A person of the client who may sign in; no employee needs an account to answer."""
 
     __tablename__ = "user"
-    id: Mapped[str] = mapped_column(Text, primary_key=True)  # type: ignore[assignment]
+    id: Mapped[UserId] = mapped_column(Text, primary_key=True)  # type: ignore[assignment]
     email: Mapped[str] = mapped_column(Text, unique=True)
     password: Mapped[str | None] = mapped_column(Text)
-    active: Mapped[
-        bool
-    ]  # Flask-Security asks for it; who may not sign in any more is removed instead
+    # Flask-Security asks for it; who may not sign in any more is removed instead.
+    active: Mapped[bool]
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     last_signed_in: Mapped[date | None] = mapped_column(Date)
     roles: Mapped[list[RoleRow]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
 
 
 class SessionRow(Base):
-    """One browser in which somebody is signed in; the cookie holds the secret, the row its SHA-256."""
+    """One browser in which somebody is signed in.
+
+    The cookie holds the secret, the row its SHA-256.
+    """
 
     __tablename__ = "session"
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     by_link: Mapped[bool]
 
@@ -67,7 +70,7 @@ class SignInLinkRow(Base):
 
     __tablename__ = "sign_in_link"
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -7,14 +7,14 @@ from werkzeug.datastructures import MultiDict
 from survey.accountability.rules.replies import MOST_COMMITMENTS, RecordedReply, TypedCommitment
 
 FEWEST_ROWS, SPARE_ROWS = 6, 3
-LARGEST_REPLY = (
-    1024 * 1024
-)  # so that a reply far too long comes back with a sentence, and not with an error page
+# Bytes of a request: so large that a reply far too long comes back with a sentence, and not with an
+# error page.
+LARGEST_REPLY = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyForm:
-    """The form on which a reply is recorded: its text, its day, whether there is none, and lines of commitments."""
+    """The form on which a reply is recorded, as it was typed."""
 
     text: str
     received: str
@@ -24,37 +24,43 @@ class ReplyForm:
     @property
     def rows(self) -> tuple[TypedCommitment, ...]:
         """The lines as the form shows them, with empty ones to fill in."""
-        number = min(MOST_COMMITMENTS, max(FEWEST_ROWS, len(self.lines) + SPARE_ROWS))
-        return (
-            *self.lines,
-            *[TypedCommitment("provider", "", "", "")] * (number - len(self.lines)),
-        )
+        number = max(FEWEST_ROWS, len(self.lines) + SPARE_ROWS)
+        empty = TypedCommitment("provider", "", "", "")
+        missing = min(MOST_COMMITMENTS, number) - len(self.lines)
+        return (*self.lines, *[empty] * missing)
 
 
 def reply_form(posted: MultiDict[str, str]) -> ReplyForm:
-    """What was posted; lines that hold nothing at the end are left out."""
+    """The form as it was posted; empty lines at its end are left out."""
     columns = [posted.getlist(name) for name in ("side", "what", "owner", "due")]
-    lines = [TypedCommitment(*cells) for cells in zip(*columns, strict=False)][
-        : MOST_COMMITMENTS * 2
-    ]
+    lines = [TypedCommitment(*cells) for cells in zip(*columns, strict=False)]
+    lines = lines[: MOST_COMMITMENTS * 2]
     while lines and lines[-1].is_empty:
         lines.pop()
     return ReplyForm(
-        posted.get("reply", ""), posted.get("received", ""), posted.get("none") == "y", tuple(lines)
+        text=posted.get("reply", ""),
+        received=posted.get("received", ""),
+        has_none=posted.get("none") == "y",
+        lines=tuple(lines),
     )
 
 
-def filled_in(known: RecordedReply | None) -> ReplyForm:
-    """The form with what is recorded already, for a correction."""
-    if known is None:
+def filled_in(record: RecordedReply | None) -> ReplyForm:
+    """The form with what is recorded already, for a correction; empty when nothing is."""
+    if record is None:
         return ReplyForm("", "", has_none=False, lines=())
     lines = tuple(
-        TypedCommitment(one.side.value, one.what, one.owner, one.due.isoformat())
-        for one in known.commitments
+        TypedCommitment(
+            commitment.side.value,
+            commitment.what,
+            commitment.owner,
+            commitment.due.isoformat(),
+        )
+        for commitment in record.commitments
     )
     return ReplyForm(
-        known.text or "",
-        known.received.isoformat() if known.received else "",
-        has_none=known.text is None,
+        text=record.text or "",
+        received=record.received.isoformat() if record.received else "",
+        has_none=record.text is None,
         lines=lines,
     )

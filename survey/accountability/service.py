@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -26,17 +27,26 @@ from survey.waves.rules.waves import Wave, to_wall_clock
 
 
 def reply_standing(wave: Wave, now: datetime) -> ReplyStanding | None:
-    """When the reply to a wave's findings is due and what is recorded of it; None before they were shared."""
+    """When the reply to a wave's findings is due and what is recorded of it.
+
+    None before the findings were shared.
+    """
     due = reply_due(wave)
     if due is None:
         return None
     return ReplyStanding(
-        due.shared_on, due.reply_by, to_wall_clock(now, wave.timezone).date(), recorded_reply(wave)
+        shared=due.shared_on,
+        reply_due=due.reply_by,
+        today=to_wall_clock(now, wave.timezone).date(),
+        record=recorded_reply(wave),
     )
 
 
 def shared_reply_standing(wave: Wave, now: datetime) -> ReplyStanding:
-    """The same of a wave that must be shared; refuses one that is not counted, not shared yet, or imported."""
+    """When the reply is due and what is recorded of it, of a wave that must be shared.
+
+    Refuses a wave that is not counted, not shared yet, or imported.
+    """
     find_findings(wave.slug)  # refuses a wave that has none, saying when they come
     if wave.imported:
         raise Refused(
@@ -56,11 +66,11 @@ def shared_reply_standing(wave: Wave, now: datetime) -> ReplyStanding:
     return standing
 
 
-def recorded_reply(item: Wave) -> RecordedReply | None:
+def recorded_reply(wave: Wave) -> RecordedReply | None:
     """The newest version of what is known of the provider's reply."""
     query = (
         select(ReplyRow)
-        .where(ReplyRow.wave_id == item.id)
+        .where(ReplyRow.wave_id == wave.id)
         .order_by(ReplyRow.version.desc())
         .limit(1)
     )
@@ -69,7 +79,7 @@ def recorded_reply(item: Wave) -> RecordedReply | None:
 
 
 def record_reply(
-    name: str,
+    wave_slug: str,
     text: str | None,
     received: date | None,
     commitments: Sequence[Commitment],
@@ -77,62 +87,82 @@ def record_reply(
     *,
     actor: str,
 ) -> RecordedReply:
-    """Keeps the provider's reply word for word, with the day it came and what both sides commit to; a correction is a new version.
+    """Keeps the provider's reply word for word, the day it came, and what both sides commit to.
 
-    Without a text (None) only the commitments are kept, as long as no reply is. What is recorded already changes nothing.
-    Refuses an empty or overlong text, a day to come or before the findings were shared, and a wave not shared yet.
+    A correction is a new version; what is recorded already changes nothing. Without a text (None)
+    only the commitments are kept, as long as no reply is. Refuses an empty or overlong text, a day
+    to come or before the findings were shared, and a wave not shared yet.
     """
-    item = waves.find_wave(name)
-    standing = shared_reply_standing(item, now)
+    wave = waves.find_wave(wave_slug)
+    standing = shared_reply_standing(wave, now)
     if text is None and standing.is_replied:
         raise Refused(
             "reply-recorded-already",
-            f"The reply to {item.slug} is recorded already. A correction holds its whole text.",
+            f"The reply to {wave.slug} is recorded already. A correction holds its whole text.",
         )
     if text is None and not commitments:
         raise Refused(
             "nothing-to-record",
             "There is nothing to record: no reply and no commitment.",
         )
-    words = None if text is None else read_reply(text)
-    day = None if words is None else check_received(received, standing.shared, standing.today)
+    reply = None if text is None else read_reply(text)
+    day = None if reply is None else check_received(received, standing.shared, standing.today)
     with transaction() as session:
-        before = recorded_reply(item)
-        if before and (before.text, before.received, before.commitments) == (
-            words,
-            day,
-            tuple(commitments),
-        ):
-            return before
-        row = ReplyRow(
-            wave_id=item.id,
-            version=before.version + 1 if before else 1,
-            text=words,
-            received_on=day,
-            commitments=[
-                {"side": c.side.value, "what": c.what, "owner": c.owner, "due": c.due.isoformat()}
-                for c in commitments
-            ],
-        )
-        session.add(row)
+        previous = recorded_reply(wave)
+        version = previous.version + 1 if previous else 1
+        record = RecordedReply(version, reply, day, tuple(commitments))
+        if previous and replace(previous, version=version) == record:
+            return previous
+        session.add(_row(wave, record))
         flush_or_refuse(
             "reply-recorded-meanwhile",
             "Somebody else recorded a reply at this moment. Reload the page and look at it; yours"
             " was not recorded.",
         )
-        facts = {"wave": item.slug, "version": row.version, "commitments": len(commitments)}
-        if words is not None and day is not None:
-            facts |= {
-                "received": day.isoformat(),
-                "digest": "sha256:" + hashlib.sha256(words.encode()).hexdigest(),
+        what = "commitments recorded" if reply is None else "reply recorded"
+        log(what, _audit_facts(wave, record), actor)
+        return record
+
+
+def _audit_facts(wave: Wave, record: RecordedReply) -> dict[str, object]:
+    """What the audit log keeps: never the reply itself, only its digest."""
+    facts: dict[str, object] = {
+        "wave": wave.slug,
+        "version": record.version,
+        "commitments": len(record.commitments),
+    }
+    if record.text is not None and record.received is not None:
+        facts["received"] = record.received.isoformat()
+        facts["digest"] = "sha256:" + hashlib.sha256(record.text.encode()).hexdigest()
+    return facts
+
+
+def _row(wave: Wave, record: RecordedReply) -> ReplyRow:
+    return ReplyRow(
+        wave_id=wave.id,
+        version=record.version,
+        text=record.text,
+        received_on=record.received,
+        commitments=[
+            {
+                "side": commitment.side.value,
+                "what": commitment.what,
+                "owner": commitment.owner,
+                "due": commitment.due.isoformat(),
             }
-        log("reply recorded" if words is not None else "commitments recorded", facts, actor)
-        return _record(row)
+            for commitment in record.commitments
+        ],
+    )
 
 
 def _record(row: ReplyRow) -> RecordedReply:
-    lines = tuple(
-        Commitment(Side(c["side"]), c["what"], c["owner"], date.fromisoformat(c["due"]))
-        for c in row.commitments
+    commitments = tuple(
+        Commitment(
+            side=Side(stored["side"]),
+            what=stored["what"],
+            owner=stored["owner"],
+            due=date.fromisoformat(stored["due"]),
+        )
+        for stored in row.commitments
     )
-    return RecordedReply(row.version, row.text, row.received_on, lines)
+    return RecordedReply(row.version, row.text, row.received_on, commitments)

@@ -46,56 +46,65 @@ def allow_long_replies(endpoint: str | None, values: object) -> None:
 @blueprint.route("/findings/<wave>/reply", methods=["GET", "POST"])
 @open_to("manager", largest=LARGEST_REPLY)
 def reply(wave: str) -> str | BaseResponse:
-    """Keeps what the provider replied; whatever is wrong, the page comes back with everything still on it."""
-    item = waves.find_wave(wave)
-    found = find_findings(item.slug).wave
-    standing, problem = service.reply_standing(item, now()), None
-    form = filled_in(standing.record if standing else None)
-    if request.method == "POST":
-        form = reply_form(request.form)
-        try:
-            kept = _record(item, form)
-        except Refused as refused:
-            tell_program(refused)
-            problem = refused
-        else:
-            flash(f"Recorded, version {kept.version}.")
-            return redirect(url_for("followups.write", wave=item.slug), 303)
-    facts = {
-        "wave": found,
-        "provider": provider_by_id(item.provider_id).name,
-        "standing": standing,
-        "form": form,
-    }
-    lines = (problem.details or (problem.sentence,)) if problem else ()
-    faults = [(_field(problem.code, line), line) for line in lines] if problem else []
+    """Keeps what the provider replied.
+
+    Whatever is wrong with it, the page comes back with everything still on it.
+    """
+    this_wave = find_findings(waves.find_wave(wave).slug).wave  # refused before it is counted
+    standing = service.reply_standing(this_wave, now())
+    if request.method != "POST":
+        form = filled_in(standing.record if standing else None)
+        return _reply_page(this_wave, standing, form)
+    form = reply_form(request.form)
+    try:
+        record = _record(this_wave, form)
+    except Refused as refused:
+        tell_program(refused)
+        return _reply_page(this_wave, standing, form, refused)
+    flash(f"Recorded, version {record.version}.")
+    return redirect(url_for("followups.write", wave=this_wave.slug), 303)
+
+
+def _record(wave: Wave, form: ReplyForm) -> RecordedReply:
+    has_no_text = form.has_none and not form.text.strip()
+    commitments = read_commitments(form.lines)
+    return service.record_reply(
+        wave.slug,
+        None if has_no_text else form.text,
+        read_day(form.received),
+        commitments,
+        now(),
+        actor=current_actor(),
+    )
+
+
+def _reply_page(
+    wave: Wave, standing: ReplyStanding | None, form: ReplyForm, problem: Refused | None = None
+) -> BaseResponse:
+    """The page; after a refused form (`problem`) with what was typed, and status 400."""
     page = render_template(
         "accountability/reply.html",
+        wave=wave,
+        provider=provider_by_id(wave.provider_id).name,
+        standing=standing,
+        form=form,
         problem=problem,
-        faults=faults,
+        faults=_faults_by_field(problem) if problem else [],
         longest=LONGEST_REPLY,
         most=MOST_COMMITMENTS,
         named=named_day,
-        today=_today(standing),
-        **facts,
+        today=standing.today.isoformat() if standing else "",
     )
     return make_response(page, 400 if problem else 200)
 
 
-def _record(item: Wave, form: ReplyForm) -> RecordedReply:
-    text = None if form.has_none and not form.text.strip() else form.text
-    lines = read_commitments(form.lines)
-    return service.record_reply(
-        item.slug, text, read_day(form.received), lines, now(), actor=current_actor()
-    )
+def _faults_by_field(problem: Refused) -> list[tuple[str, str]]:
+    """What is wrong, a sentence each, with the id of the field that it is about."""
+    faults = problem.details or (problem.sentence,)
+    return [(_field_of(problem.code, fault), fault) for fault in faults]
 
 
-def _today(found: ReplyStanding | None) -> str:
-    return found.today.isoformat() if found else ""
-
-
-def _field(code: str, fault: str) -> str:
-    """The id of the field that a fault is about."""
+def _field_of(code: str, fault: str) -> str:
     line = re.match(r"Line (\d+):", fault)
     if line:
         return f"what-{line[1]}"

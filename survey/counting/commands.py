@@ -1,6 +1,8 @@
 """Closing, voiding and the ceremony of the strict tier, from the command line."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import current_app
@@ -20,61 +22,68 @@ ACTOR = "command line"
 
 
 @waves_group.command("close")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.option(
     "--early",
     metavar="REASON",
     help="Close before the planned date, for this reason; it is printed in the findings.",
 )
-def close(wave: str, early: str | None) -> None:
+def close(slug: str, early: str | None) -> None:
     """Close a wave and count it. Safe to repeat.
 
     Example: candour waves close it-support-2027-q1 --early "office closed by flood"
     """
-    key_dir, progress = current_app.config["CANDOUR"].key_dir, Progress("Opening ballots")
+    key_dir = current_app.config["CANDOUR"].key_dir
+    progress = Progress("Opening ballots")
     with refuse_on_ctrl_c(
-        f"Stopped. Nothing half counted was kept. To finish: candour waves close {wave}"
+        f"Stopped. Nothing half counted was kept. To finish: candour waves close {slug}"
     ):
-        item = close_wave(wave, now(), key_dir, actor=ACTOR, early=early, progress=progress)
-    if item.state is WaveState.CLOSED:
-        click.echo(f"{WAITS}: {HAND_OVER}".format(wave=item.slug))
+        wave = close_wave(slug, now(), key_dir, actor=ACTOR, early=early, progress=progress)
+    if wave.state is WaveState.CLOSED:
+        click.echo(f"{WAITS}: {HAND_OVER}".format(wave=wave.slug))
         return
-    _say_counted(item)
+    _say_counted(wave)
 
 
 def _say_counted(item: Wave) -> None:
+    """Says what became of a wave that was closed: void, or counted with its headline."""
     if item.state is WaveState.VOID:
         click.echo(
             f"{item.slug} is void: {item.void_words}. Nothing was read and nothing was kept."
         )
         _say_pooled(item)
         return
-    found = find_findings(item.slug).document
-    click.echo(
-        f"{item.slug} is counted: {found['answered']} of {found['invited']} answered."
-        f" {found['headline']}."
-    )
+    document = find_findings(item.slug).document
+    click.echo(f"{item.slug} is counted: {_result_in_words(document)}")
     click.echo(f"Read it: candour findings show {item.slug}")
     _say_pooled(item)
 
 
-def _say_pooled(item: Wave) -> None:
-    pool = waves.pool_of(item) if item.is_third else None
-    if pool:
-        found = find_findings(pool.slug).document
-        said = f"{found['answered']} of {found['invited']} answered. {found['headline']}."
-        click.echo(f"The quarter is complete: {said} Read it: candour findings show {pool.slug}")
+def _say_pooled(wave: Wave) -> None:
+    """After the last third of a quarter: says what its thirds come to."""
+    quarter = waves.pool_of(wave) if wave.is_third else None
+    if quarter:
+        result = _result_in_words(find_findings(quarter.slug).document)
+        click.echo(
+            f"The quarter is complete: {result} Read it: candour findings show {quarter.slug}"
+        )
+
+
+def _result_in_words(document: Mapping[str, Any]) -> str:
+    """How many answered, and the headline."""
+    answered = f"{document['answered']} of {document['invited']} answered"
+    return f"{answered}. {document['headline']}."
 
 
 @waves_group.command("void")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.option("--reason", required=True, help="Shown wherever the wave would be.")
-def void(wave: str, reason: str) -> None:
+def void(slug: str, reason: str) -> None:
     """Give a wave up: its answers are deleted unread.
 
     Example: candour waves void it-support-2027-q1 --reason "wrong staff list"
     """
-    item = void_wave(wave, current_app.config["CANDOUR"].key_dir, reason=reason, actor=ACTOR)
+    item = void_wave(slug, current_app.config["CANDOUR"].key_dir, reason=reason, actor=ACTOR)
     click.echo(f"{item.slug} is void: {item.void_words}.")
 
 
@@ -84,14 +93,16 @@ def ceremony_group() -> None:
 
 
 @ceremony_group.command("export")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def export(wave: str, file: Path) -> None:
-    """Write the sealed ballots of a closed wave to FILE, shuffled, for its representative. Safe to repeat.
+def export(slug: str, file: Path) -> None:
+    """Write the sealed ballots of a closed wave to FILE, shuffled, for its representative.
+
+    Safe to repeat.
 
     Example: candour ceremony export it-support-2027-q1 ceremony.sealed
     """
-    content = export_sealed_ballots(wave, actor=ACTOR)
+    content = export_sealed_ballots(slug, actor=ACTOR)
     try:
         file.write_bytes(content)
     except OSError as error:
@@ -99,21 +110,22 @@ def export(wave: str, file: Path) -> None:
             "file-not-written",
             f"{file} cannot be written ({error.strerror}). Choose another place.",
         ) from error
-    click.echo(f"{file} holds the sealed ballots of {wave}; its hash is {file_hash(content)}.")
+    click.echo(f"{file} holds the sealed ballots of {slug}; its hash is {file_hash(content)}.")
     click.echo(
         f"The representative runs: candour cokey open {file} KEYFILE OUT. Then: candour ceremony"
-        f" import {wave} OUT"
+        f" import {slug} OUT"
     )
 
 
 @ceremony_group.command("import")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_(wave: str, file: Path) -> None:
-    """Take back what the representative opened, and count it. Whatever is wrong with the file, nothing is changed.
+def import_(slug: str, file: Path) -> None:
+    """Take back what the representative opened, and count it.
+
+    Whatever is wrong with the file, nothing is changed.
 
     Example: candour ceremony import it-support-2027-q1 ceremony.opened
     """
-    _say_counted(
-        count_returned(wave, file.read_bytes(), current_app.config["CANDOUR"].key_dir, actor=ACTOR)
-    )
+    key_dir = current_app.config["CANDOUR"].key_dir
+    _say_counted(count_returned(slug, file.read_bytes(), key_dir, actor=ACTOR))

@@ -20,10 +20,9 @@ from survey.waves import service as waves
 from survey.waves.rules.checks import check_ceremony, check_closes
 from survey.waves.rules.waves import VoidReason, Wave, WaveState
 
-COUNT = "count"  # the kind of work
-COUNTED_AT_ONCE = (
-    2_000  # ballots; what is more takes its time, and whoever looks is told how far it is
-)
+COUNT = "count"  # the kind of long job
+# So many ballots; more take their time, and whoever looks sees how far the counting is.
+COUNTED_AT_ONCE = 2_000
 LEFT = "{wave} is closed. Its {ballots:,} ballots are opened and counted by the timed work"
 _ENDED = {WaveState.COUNTED, WaveState.SHARED, WaveState.VOID}
 _MOVED = ("comment",)
@@ -31,7 +30,7 @@ _SCRUBBED = ("ballot", "token", "invitation", "outbox", "stop_code", "long_job")
 
 
 def close_wave(
-    name: str,
+    wave_slug: str,
     now: datetime,
     key_dir: Path | None,
     *,
@@ -40,183 +39,215 @@ def close_wave(
     progress: Callable[[int, int], None] | None = None,
     leave_large: bool = False,
 ) -> Wave:
-    """Closes a wave and counts it; before its date only with a reason. Repeating it is harmless and finishes what was begun.
+    """Closes a wave and counts it; harmless when repeated, and finishes what was begun.
 
-    `leave_large`: a wave of many ballots is only closed here, and counted by whatever does the timed work. A wave of the strict
-    tier waits in `closed` for what its representative opens, unless too few answered to open anything.
-    Refused without any change: a wave that is not open yet, an early close without a reason, a lost or wrong key.
+    `early`: the reason for closing before the date; without one that is refused. `progress` is
+    called with the number of opened ballots and of all. `leave_large`: a wave of many ballots is
+    only closed here, and counted by whatever does the timed work. A wave of the strict tier waits
+    in `closed` for what its representative opens, unless too few answered to open anything.
+
+    Refused without any change: a wave that is not open yet, an early close without a reason, a lost
+    or wrong key.
     """
-    item = waves.find_wave(name)
-    check_closes(item, now, early)
-    if item.state in {WaveState.OPEN, WaveState.CLOSED}:
-        private = _working_key(item, key_dir)
-        closed = _closed(item, now, early, actor)
-        ballots = responses.number_of_ballots(item.id)
+    wave = waves.find_wave(wave_slug)
+    check_closes(wave, now, early)
+    if wave.state in {WaveState.OPEN, WaveState.CLOSED}:
+        private = _working_key(wave, key_dir)
+        closed = _close_for_answers(wave, now, early, actor)
+        ballots = responses.number_of_ballots(wave.id)
         if closed.is_strict:
-            if ballots < item.minimum_group:
+            if ballots < wave.minimum_group:
                 _count(closed, responses.OpenedBallots(ballots, ()), actor)
         elif ballots <= COUNTED_AT_ONCE:
-            _count(closed, responses.open_ballots(item.id, private, progress), actor)
+            _count(closed, responses.open_ballots(wave.id, private, progress), actor)
         elif not leave_large:
-            _count_large(
-                closed,
-                private,
-                long_jobs.take_over_job(COUNT, item.slug, ballots, actor=actor),
-                actor,
-                progress,
-            )
-    return _after(item, key_dir, actor)
+            lease = long_jobs.take_over_job(COUNT, wave.slug, ballots, actor=actor)
+            _count_large(closed, private, lease, actor, progress)
+    return _finish(wave, key_dir, actor)
 
 
-def continue_count(name: str, key_dir: Path | None, *, actor: str) -> Wave | None:
-    """Counts a wave of many ballots that was closed before, unless another process does it: None then."""
-    hold = long_jobs.lease_job(COUNT, name)
-    if hold is None:
+def continue_count(wave_slug: str, key_dir: Path | None, *, actor: str) -> Wave | None:
+    """Counts a wave of many ballots that was closed before; None when another process does it."""
+    lease = long_jobs.lease_job(COUNT, wave_slug)
+    if lease is None:
         return None
-    with long_jobs.work_under_lease(hold):
-        item = waves.find_wave(name)
-        if item.state is WaveState.CLOSED and not item.is_strict:
-            _count_large(item, _working_key(item, key_dir), hold, actor)
-        long_jobs.forget_job(COUNT, name)
-    return _after(item, key_dir, actor)
+    with long_jobs.work_under_lease(lease):
+        wave = waves.find_wave(wave_slug)
+        if wave.state is WaveState.CLOSED and not wave.is_strict:
+            _count_large(wave, _working_key(wave, key_dir), lease, actor)
+        long_jobs.forget_job(COUNT, wave_slug)
+    return _finish(wave, key_dir, actor)
 
 
-def counting_progress(item: Wave) -> LongJob | None:
+def counting_progress(wave: Wave) -> LongJob | None:
     """How far the counting of a closed wave of many ballots is."""
-    return long_jobs.find_job(COUNT, item.slug) if item.state is WaveState.CLOSED else None
+    return long_jobs.find_job(COUNT, wave.slug) if wave.state is WaveState.CLOSED else None
 
 
 def _count_large(
-    item: Wave,
+    wave: Wave,
     private: bytes,
-    hold: long_jobs.JobLease,
+    lease: long_jobs.JobLease,
     actor: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """In steps that others see: opening is reported as it goes; then one transaction, which cannot be."""
+    """Counts in two steps that others see.
+
+    Opening the ballots is reported as it goes; then comes one transaction, of which nothing can be
+    reported before its end.
+    """
 
     def report(done: int, total: int) -> None:
         if progress:
             progress(done, total)
-        hold.report(done, total)
+        lease.report(done, total)
 
-    with long_jobs.work_under_lease(hold):
-        opened = responses.open_ballots(item.id, private, report)
-        hold.falls_silent()
-        _count(item, opened, actor)
+    with long_jobs.work_under_lease(lease):
+        opened = responses.open_ballots(wave.id, private, report)
+        lease.falls_silent()
+        _count(wave, opened, actor)
 
 
-def _after(item: Wave, key_dir: Path | None, actor: str) -> Wave:
-    destroy_key_of_ended(item, key_dir)
-    if item.is_third:
+def _finish(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
+    """Destroys the key of a wave that has ended, pools its quarter, gives the wave as it is now."""
+    destroy_key_of_ended(wave, key_dir)
+    if wave.is_third:
         pool_thirds(actor=actor)
-    return waves.find_wave_by_id(item.id)
+    return waves.find_wave_by_id(wave.id)
 
 
 def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
-    """Adds up every quarter whose thirds have all ended, once; done when a third has ended, and taken up again after a crash."""
-    return tuple(
-        pool for thirds in waves.due_to_pool() if (pool := pool_quarter(thirds, actor=actor))
-    )
+    """Adds up every quarter whose thirds have all ended, once; gives the quarters.
+
+    Done when a third has ended, and taken up again after a crash.
+    """
+    quarters = []
+    for thirds in waves.due_to_pool():
+        quarter = pool_quarter(thirds, actor=actor)
+        if quarter is not None:
+            quarters.append(quarter)
+    return tuple(quarters)
 
 
 def pool_quarter(thirds: Sequence[Wave], *, actor: str) -> Wave | None:
     """Adds up one quarter whose thirds have all ended; None when another process was first."""
-    found = freeze_pool(thirds, name_words(), actor=actor)
+    findings = freeze_pool(thirds, name_words(), actor=actor)
     overwrite_deleted_rows(*_MOVED)
-    return found.wave if found else None
+    return findings.wave if findings else None
 
 
-def _closed(item: Wave, now: datetime, early: str | None, actor: str) -> Wave:
+def _close_for_answers(wave: Wave, now: datetime, early: str | None, actor: str) -> Wave:
+    """Closes a wave, cancels what waits of its mail to staff, and queues its counting if large."""
     with transaction():
-        closed = waves.close_for_answers(item, now, early)
-        # here, not at the count: a wave of the strict tier may wait for that, and tells who was not reached
+        closed = waves.close_for_answers(wave, now, early)
+        # Here and not at the count: a wave of the strict tier may wait for that, and its page says
+        # who was not reached.
         for kind in invitations.TO_STAFF:
             mail.cancel_letters(closed.slug, kind)
-        if item.state is WaveState.OPEN:
+        if wave.state is WaveState.OPEN:
             record("wave closed", {"wave": closed.slug, "early": closed.closed_early}, actor)
-        ballots = responses.number_of_ballots(item.id)
-        if not closed.is_strict and closed.state is WaveState.CLOSED and ballots > COUNTED_AT_ONCE:
+        ballots = responses.number_of_ballots(wave.id)
+        is_counted_here = closed.state is WaveState.CLOSED and not closed.is_strict
+        if is_counted_here and ballots > COUNTED_AT_ONCE:
             long_jobs.queue_job(COUNT, closed.slug, ballots, actor=actor)
     return closed
 
 
-def export_sealed_ballots(name: str, *, actor: str) -> bytes:
-    """The file for the representative of a closed wave: every ballot as it lies there, shuffled; the audit log keeps its hash."""
-    item = waves.find_wave(name)
-    check_ceremony(item)
-    layers = responses.list_sealed_ballots(item.id)
-    if (
-        not layers
-        or {len(layer) for layer in layers} != {len(layers[0])}
-        or len(layers) != len(item.co_keys)
-    ):
+def export_sealed_ballots(wave_slug: str, *, actor: str) -> bytes:
+    """The file for the representative of a closed wave: every sealed ballot, shuffled.
+
+    The audit log keeps the hash of the file.
+    """
+    wave = waves.find_wave(wave_slug)
+    check_ceremony(wave)
+    layers = responses.list_sealed_ballots(wave.id)
+    if not _are_whole(layers, number_of_keys=len(wave.co_keys)):
         raise Refused(
             "ballots-not-whole",
-            f"The ballots of {item.slug} are not whole, so nothing was written. Keep the database"
+            f"The ballots of {wave.slug} are not whole, so nothing was written. Keep the database"
             " as it is and ask for help.",
         )
-    keys_of = tuple(ceremony_files.fingerprint(key.public) for key in item.co_keys)
-    closed = item.closes_at.isoformat()
     header = ceremony_files.CeremonyHeader(
-        item.id, item.named, closed, item.minimum_group, item.invited, len(layers[0]), keys_of
+        wave.id,
+        wave.named,
+        wave.closes_at.isoformat(),
+        wave.minimum_group,
+        wave.invited,
+        len(layers[0]),
+        tuple(ceremony_files.fingerprint(key.public) for key in wave.co_keys),
     )
     content = ceremony_files.write_outgoing(ceremony_files.OutgoingFile(header, layers))
+    facts = {
+        "wave": wave.slug,
+        "ballots": header.count,
+        "hash": ceremony_files.file_hash(content),
+    }
     with transaction():
-        record(
-            "ballots handed over",
-            {"wave": item.slug, "ballots": header.count, "hash": ceremony_files.file_hash(content)},
-            actor,
-        )
+        record("ballots handed over", facts, actor)
     return content
 
 
-def count_returned(name: str, content: bytes, key_dir: Path | None, *, actor: str) -> Wave:
-    """Counts a closed wave from the file that its representative gives back; whatever is wrong with it, nothing is changed."""
-    item = waves.find_wave(name)
-    check_ceremony(item)
-    private = _working_key(item, key_dir)
+def _are_whole(layers: Sequence[Sequence[bytes]], *, number_of_keys: int) -> bool:
+    """Whether there is a layer of ballots for each key, and all have the same number of ballots."""
+    if not layers or len(layers) != number_of_keys:
+        return False
+    return len({len(layer) for layer in layers}) == 1
+
+
+def count_returned(wave_slug: str, content: bytes, key_dir: Path | None, *, actor: str) -> Wave:
+    """Counts a closed wave from the file that its representative gives back.
+
+    Whatever is wrong with the file, nothing is changed.
+    """
+    wave = waves.find_wave(wave_slug)
+    check_ceremony(wave)
+    private = _working_key(wave, key_dir)
     returned = ceremony_files.read_returned(content)
-    _check_returned(item, returned.header, responses.number_of_ballots(item.id))
-    opened = responses.open_given_ballots(item.id, private, returned.ballots)
-    if opened.unreadable > returned.header.unreadable or len(opened.answers) < item.minimum_group:
+    _check_returned(wave, returned.header, responses.number_of_ballots(wave.id))
+    opened = responses.open_given_ballots(wave.id, private, returned.ballots)
+    has_foreign_ballots = opened.unreadable > returned.header.unreadable
+    if has_foreign_ballots or len(opened.answers) < wave.minimum_group:
         raise Refused(
             "ballots-of-other-wave",
             f"{opened.unreadable} of the {opened.ballots} ballots in this file were not sealed for "
-            f"{item.slug}, so nothing was counted and nothing was changed. "
+            f"{wave.slug}, so nothing was counted and nothing was changed. "
             "Ask the representative for the file that they wrote with their key.",
         )
-    _count(item, opened, actor, returned.header.keys[0])
-    return _after(item, key_dir, actor)
+    _count(wave, opened, actor, returned.header.keys[0])
+    return _finish(wave, key_dir, actor)
 
 
-def _check_returned(item: Wave, header: ceremony_files.CeremonyHeader, ballots: int) -> None:
-    if header.wave != item.id:
+def _check_returned(wave: Wave, header: ceremony_files.CeremonyHeader, ballots: int) -> None:
+    """Refuses a file of another wave, of another key, or with another number of ballots."""
+    if header.wave != wave.id:
         raise Refused(
             "ceremony-file-of-other-wave",
-            f"This file belongs to another wave ({header.name}), not to {item.named}. Nothing was"
+            f"This file belongs to another wave ({header.name}), not to {wave.named}. Nothing was"
             " changed. Take the right one.",
         )
-    if len(header.keys) != 1 or header.keys[0] not in {
-        ceremony_files.fingerprint(key.public) for key in item.co_keys
-    }:
+    fingerprints = {ceremony_files.fingerprint(key.public) for key in wave.co_keys}
+    if len(header.keys) != 1 or header.keys[0] not in fingerprints:
         raise Refused(
             "opened-with-other-key",
-            f"This file was opened with a key that {item.slug} is not sealed to. Nothing was"
+            f"This file was opened with a key that {wave.slug} is not sealed to. Nothing was"
             " changed. Take the right one.",
         )
     if header.count != ballots:
         raise Refused(
             "ballots-missing",
-            f"This file holds {header.count} ballots, but {item.slug} has {ballots}. "
+            f"This file holds {header.count} ballots, but {wave.slug} has {ballots}. "
             "Nothing was changed. Hand the sealed file over once more.",
-            wave=item.slug,
+            wave=wave.slug,
         )
 
 
-def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wave:
-    """Gives a wave up: its ballots are deleted unread, then its key goes. Works without the key, which may be why it is given up."""
-    item = waves.find_wave(name)
+def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) -> Wave:
+    """Gives a wave up: its ballots are deleted unread, then its key is destroyed.
+
+    Works without the key, which may be why it is given up. Refuses an empty reason, and a wave that
+    has been counted or is void already.
+    """
+    item = waves.find_wave(wave_slug)
     if not reason.strip():
         raise Refused(
             "reason-missing",
@@ -229,35 +260,41 @@ def void_wave(name: str, key_dir: Path | None, *, reason: str, actor: str) -> Wa
         )
     with transaction():
         _void(item, VoidReason.GIVEN_UP, " ".join(reason.split())[:300], actor)
-    if not key_files.has_key(
-        key_dir, item.id
-    ):  # whose presence tells finish() that there is something to clean
+    # A key that is there is destroyed below, where the deleted rows are overwritten as well.
+    if not key_files.has_key(key_dir, item.id):
         overwrite_deleted_rows(*_SCRUBBED)
-    return _after(item, key_dir, actor)
+    return _finish(item, key_dir, actor)
 
 
-def destroy_key_of_ended(item: Wave, key_dir: Path | None) -> None:
-    """Cleans up after a wave has ended and destroys its key; harmless when done already or too early, and taken up again after a crash."""
-    if key_files.has_key(key_dir, item.id) and waves.find_wave_by_id(item.id).state in _ENDED:
+def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
+    """Destroys the key of a wave that has ended, after overwriting its deleted rows.
+
+    Harmless when done already or too early, and taken up again after a crash.
+    """
+    if not key_files.has_key(key_dir, wave.id):
+        return
+    if waves.find_wave_by_id(wave.id).state in _ENDED:
         overwrite_deleted_rows(*_SCRUBBED)
-        key_files.destroy_key(key_dir, item.id)
+        key_files.destroy_key(key_dir, wave.id)
 
 
 def waves_with_leftover_keys(key_dir: Path | None) -> tuple[Wave, ...]:
     """Waves that were counted or made void but whose key is still there."""
     return tuple(
-        item
-        for item in waves.list_waves()
-        if item.state in _ENDED and key_files.has_key(key_dir, item.id)
+        wave
+        for wave in waves.list_waves()
+        if wave.state in _ENDED and key_files.has_key(key_dir, wave.id)
     )
 
 
-def _working_key(item: Wave, key_dir: Path | None) -> bytes:
-    private = key_files.load_key(key_dir, item.id)
-    if not sealing.opens_probe(private, item.id, waves.probe_of(item.id) or b""):
+def _working_key(wave: Wave, key_dir: Path | None) -> bytes:
+    """The private key of a wave, after a test that it opens what is sealed for this wave."""
+    private = key_files.load_key(key_dir, wave.id)
+    probe = waves.probe_of(wave.id) or b""
+    if not sealing.opens_probe(private, wave.id, probe):
         raise Refused(
             "key-of-other-wave",
-            f"The key file in the key folder is not the key of {item.slug}, so its answers cannot "
+            f"The key file in the key folder is not the key of {wave.slug}, so its answers cannot "
             "be opened. Nothing was changed. The right file has to be put back from the safe copy; "
             "then close the wave again.",
             folder=str(key_dir),
@@ -268,11 +305,17 @@ def _working_key(item: Wave, key_dir: Path | None) -> bytes:
 def _count(
     item: Wave, opened: responses.OpenedBallots, actor: str, co_key: str | None = None
 ) -> None:
+    """Counts opened ballots in one transaction, or makes the wave void where too few answered.
+
+    `co_key`: the fingerprint of the representative's key that opened them, if one did. Does nothing
+    when another process has counted the wave meanwhile.
+    """
     with transaction():
         if not waves.hold_for_counting(item):
-            return  # another process has counted it meanwhile
+            return
         long_jobs.forget_job(COUNT, item.slug)
-        used, ballots = invitations.number_answered(item.id), responses.number_of_ballots(item.id)
+        used = invitations.number_answered(item.id)
+        ballots = responses.number_of_ballots(item.id)
         if not used == ballots == opened.ballots:
             raise Refused(
                 "ballots-not-matched",
@@ -286,16 +329,17 @@ def _count(
             return
         tally = responses.store_counted(item, waves.questions_of(item), opened)
         invitations.forget_answering(item, sum_up=True)
-        found = freeze_findings(item, tally, name_words())
+        findings = freeze_findings(item, tally, name_words())
         waves.set_wave_state(item, WaveState.COUNTED)
-        groups = {group.name: group.answered for group in tally.groups}
-        facts = {
+        facts: dict[str, object] = {
             "wave": item.slug,
             "answered": tally.answered,
-            "groups": groups,
-            "digest": found.digest,
+            "groups": {group.name: group.answered for group in tally.groups},
+            "digest": findings.digest,
         }
-        record("wave counted", facts | ({"co-key": co_key} if co_key else {}), actor)
+        if co_key:
+            facts["co-key"] = co_key
+        record("wave counted", facts, actor)
 
 
 def _void(item: Wave, reason: VoidReason, words: str, actor: str) -> None:

@@ -1,4 +1,7 @@
-"""Closing a wave by hand, and the ceremony of the strict tier: sealed ballots out, once opened ones back."""
+"""Pages for closing a wave by hand, and for the ceremony of the strict tier.
+
+In the ceremony sealed ballots go out to the representative, and come back opened once.
+"""
 
 from flask import (
     Blueprint,
@@ -41,7 +44,7 @@ def allow_uploads(endpoint: str | None, values: object) -> None:
 @open_to("manager")
 def ceremony(wave: str) -> str:
     """Where the wave stands, and what the representative does."""
-    return _page(wave)
+    return _ceremony_page(wave)
 
 
 @blueprint.post("/waves/<wave>/ceremony/sealed")
@@ -49,7 +52,8 @@ def ceremony(wave: str) -> str:
 def sealed(wave: str) -> Response:
     """The file for the representative; a POST, because the audit log notes it."""
     content = export_sealed_ballots(wave, actor=current_actor())
-    headers = {"Content-Disposition": f"attachment; filename={waves.find_wave(wave).slug}.sealed"}
+    file_name = f"{waves.find_wave(wave).slug}.sealed"
+    headers = {"Content-Disposition": f"attachment; filename={file_name}"}
     return Response(content, mimetype="application/octet-stream", headers=headers)
 
 
@@ -58,29 +62,30 @@ def sealed(wave: str) -> Response:
 def count(wave: str) -> BaseResponse | tuple[str, int]:
     """Takes the file that came back and counts."""
     file = request.files.get("file")
+    content = file.read() if file else b""
     try:
         counted = count_returned(
             wave,
-            file.read() if file else b"",
+            content,
             current_app.config["CANDOUR"].key_dir,
             actor=current_actor(),
         )
     except Refused as refused:
         tell_program(refused)
-        return _page(wave, refused), 400
+        return _ceremony_page(wave, refused), 400
     flash(f"{counted.slug} is {counted.state}.")
     return redirect(url_for("console.results", wave=counted.slug), 303)
 
 
-def _page(name: str, problem: Refused | None = None) -> str:
-    item = waves.find_wave(name)
+def _ceremony_page(wave_slug: str, problem: Refused | None = None) -> str:
+    wave = waves.find_wave(wave_slug)
     return render_template(
         "counting/ceremony.html",
-        wave=item,
+        wave=wave,
         problem=problem,
-        closes=printed_time(item.closes, item.timezone),
-        ballots=number_of_ballots(item.id) if item.state is WaveState.CLOSED else None,
-        holders=" or ".join(key.name for key in item.co_keys),
+        closes=printed_time(wave.closes, wave.timezone),
+        ballots=number_of_ballots(wave.id) if wave.state is WaveState.CLOSED else None,
+        holders=" or ".join(key.name for key in wave.co_keys),
         fingerprint=fingerprint,
         most=LARGEST_UPLOAD // 1024**2,
     )
@@ -90,16 +95,15 @@ def _page(name: str, problem: Refused | None = None) -> str:
 @open_to("manager")
 def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
     """A page of its own: closing early needs a reason and keeps the wave out of the ladder."""
-    item = waves.find_wave(wave)
-    check_closes(item, now(), "a reason may still be typed")
+    this_wave = waves.find_wave(wave)
+    check_closes(this_wave, now(), "a reason may still be typed")
     problem, reason = None, request.form.get("reason", "")
     if request.method == "POST":
-        key_dir = current_app.config["CANDOUR"].key_dir
         try:
             closed = close_wave(
                 wave,
                 now(),
-                key_dir,
+                current_app.config["CANDOUR"].key_dir,
                 actor=current_actor(),
                 early=reason,
                 leave_large=True,
@@ -112,8 +116,8 @@ def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
             return redirect(url_for("console.results", wave=closed.slug), 303)
     page = render_template(
         "counting/close_by_hand.html",
-        wave=item,
-        closes=printed_time(item.closes, item.timezone),
+        wave=this_wave,
+        closes=printed_time(this_wave.closes, this_wave.timezone),
         problem=problem,
         reason=reason,
     )

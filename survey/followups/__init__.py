@@ -1,1 +1,1 @@
-"""The closing mail to staff: what they said, what the provider answered, what changes."""
+"""The follow-up mail to staff: what they said, what the provider answered, what changes."""

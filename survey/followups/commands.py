@@ -1,6 +1,7 @@
-"""The provider's reply and the closing mail to staff, from the command line."""
+"""The provider's reply and the follow-up mail to staff, from the command line."""
 
 import json
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def followups_group() -> None:
 
 
 @followups_group.command("reply")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.option("--file", "file", type=READABLE, help="The reply, word for word, as plain text.")
 @click.option("--received", type=DAY, help="The day on which it arrived.")
 @click.option(
@@ -46,14 +47,16 @@ def followups_group() -> None:
     ),
 )
 def reply(
-    wave: str,
+    slug: str,
     *,
     file: Path | None,
     received: datetime | None,
     has_none: bool,
     commitments: tuple[tuple[str, ...], ...],
 ) -> None:
-    """Record the provider's reply to the findings. A second time it is a correction, a new version; nothing is overwritten.
+    """Record the provider's reply to the findings.
+
+    A second time it is a correction, a new version; nothing is overwritten.
 
     Example: candour followups reply it-support-2027-q1 --file reply.txt --received 2027-02-09
     """
@@ -62,18 +65,25 @@ def reply(
             "reply-not-given",
             "Say where the reply is and when it arrived, or that none has arrived.",
         )
-    lines = read_commitments([TypedCommitment(*typed) for typed in commitments])
-    day = received.date() if received else None
-    kept = service.record_reply(wave, _text(file) if file else None, day, lines, now(), actor=ACTOR)
-    what = "The reply is" if kept.text is not None else "The commitments are"
+    typed = [TypedCommitment(*values) for values in commitments]
+    both_sides = read_commitments(typed)
+    record = service.record_reply(
+        slug,
+        _read_text(file) if file else None,
+        received.date() if received else None,
+        both_sides,
+        now(),
+        actor=ACTOR,
+    )
+    what = "The reply is" if record.text is not None else "The commitments are"
     click.echo(
-        f"{what} recorded, version {kept.version}. Look at the mail to staff: candour followups"
-        f" preview {waves.find_wave(wave).slug}"
+        f"{what} recorded, version {record.version}. Look at the mail to staff: candour followups"
+        f" preview {waves.find_wave(slug).slug}"
     )
 
 
 @followups_group.command("write")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.option("--opening", default="", help="A line of your own to begin with.")
 @click.option(
     "--changes", "changes_file", type=READABLE, help="What you yourself change, as plain text."
@@ -93,7 +103,7 @@ def reply(
     help="In place of the rule's choice; at most two.",
 )
 def write(
-    wave: str,
+    slug: str,
     *,
     opening: str,
     changes_file: Path | None,
@@ -109,49 +119,51 @@ def write(
             "too-many-measures",
             "The mail names two strengths and two problems at most. Choose fewer.",
         )
-    changes = _text(changes_file) if changes_file else ""
-    follow_ups.save_draft(wave, read_draft(opening, changes, strengths, problems))
+    changes = _read_text(changes_file) if changes_file else ""
+    follow_ups.save_draft(slug, read_draft(opening, changes, strengths, problems))
     click.echo(
-        f"Saved. Look at the mail to staff: candour followups preview {waves.find_wave(wave).slug}"
+        f"Saved. Look at the mail to staff: candour followups preview {waves.find_wave(slug).slug}"
     )
 
 
 @followups_group.command("preview")
-@click.argument("wave")
-def preview(wave: str) -> None:
+@click.argument("slug", metavar="WAVE")
+def preview(slug: str) -> None:
     """Print the mail to staff as it would go now, and from when it may. Sends nothing.
 
     Example: candour followups preview latest
     """
-    _print(wave, None)
+    _print_mail(slug, None)
 
 
 @followups_group.command("send")
-@click.argument("wave")
+@click.argument("slug", metavar="WAVE")
 @click.option(
     "--correction",
     metavar="REASON",
     help="Send another version of a mail that went out already; its readers see the reason.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the mail and how many get it; send nothing.")
-def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
-    """Send the mail to everybody who was invited to the wave, whether they answered or not; once. Whoever stopped survey mails gets none.
+def send(slug: str, *, correction: str | None, dry_run: bool) -> None:
+    """Send the mail to everybody who was invited to the wave, whether they answered or not; once.
+
+    Whoever stopped survey mails gets none.
 
     Needs shared findings, and a recorded reply or a reply that is overdue.
 
     Example: candour followups send it-support-2027-q1
     """
     if dry_run:
-        _print(wave, correction)
+        _print_mail(slug, correction)
         return
-    reason = None if correction is None else read_draft("", "", (), (), correction).correction
-    edition = follow_ups.send_follow_up(wave, now(), actor=ACTOR, correction=reason)
-    item = waves.find_wave(wave)
-    number = len(follow_ups.follow_up_readers(item))
-    letters = how_many(number, "letter")
+    if correction is not None:
+        correction = read_draft("", "", (), (), correction).correction
+    edition = follow_ups.send_follow_up(slug, now(), actor=ACTOR, correction=correction)
+    number = len(follow_ups.follow_up_readers(waves.find_wave(slug)))
+    letters_are = f"{how_many(number, 'letter')} {choose_form(number, 'is', 'are')}"
     click.echo(
-        f"Version {edition.version} is on its way to everybody who was invited: {letters}"
-        f" {choose_form(number, 'is', 'are')} queued."
+        f"Version {edition.version} is on its way to everybody who was invited:"
+        f" {letters_are} queued."
     )
     click.echo("Whoever has stopped survey mails gets none. The mails leave with the next tick.")
 
@@ -159,71 +171,74 @@ def send(wave: str, *, correction: str | None, dry_run: bool) -> None:
 @followups_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_followups(*, as_json: bool) -> None:
-    """List the shared waves: when the reply and the mail to staff are due, and what is there of both.
+    """List the shared waves.
+
+    When the reply and the mail to staff are due, and what is there of both.
 
     Example: candour followups list --json
     """
-    found = follow_ups.list_standings(now())
+    standings = follow_ups.list_standings(now())
     if as_json:
-        click.echo(
-            json.dumps(
-                {"followups": [_facts(item, standing) for item, standing in found]},
-                ensure_ascii=False,
-            )
-        )
+        rows = [_as_json(wave, standing) for wave, standing in standings]
+        click.echo(json.dumps({"followups": rows}, ensure_ascii=False))
         return
-    for item, standing in found:
-        click.echo(f"{item.slug}: {_says(standing)}")
+    for wave, standing in standings:
+        click.echo(f"{wave.slug}: {_in_words(standing)}")
 
 
-def _print(wave: str, correction: str | None) -> None:
-    item, moment = waves.find_wave(wave), now()
-    letter = sample_letter(follow_ups.preview_follow_up(wave, moment, correction=correction))
-    standing = follow_ups.follow_up_standing(item, moment)
-    click.echo(
-        f"To: {len(follow_ups.follow_up_readers(item))} who were invited, except whoever has"
-        f" stopped survey mails\nSubject: {letter.subject}\n"
-    )
+def _print_mail(slug: str, correction: str | None) -> None:
+    """Prints the mail as it would go now, and on standard error why it cannot go yet."""
+    wave, at = waves.find_wave(slug), now()
+    letter = sample_letter(follow_ups.preview_follow_up(slug, at, correction=correction))
+    number = len(follow_ups.follow_up_readers(wave))
+    click.echo(f"To: {number} who were invited, except whoever has stopped survey mails")
+    click.echo(f"Subject: {letter.subject}\n")
     click.echo(letter.text)
-    if standing and (reason := follow_ups.why_not_yet(item, standing)):
+    standing = follow_ups.follow_up_standing(wave, at)
+    reason = follow_ups.why_not_yet(wave, standing) if standing else None
+    if reason:
         click.echo(f"It cannot go yet. {reason}", err=True)
 
 
-def _facts(item: Wave, found: FollowUpStanding) -> dict[str, object]:
+def _as_json(wave: Wave, standing: FollowUpStanding) -> dict[str, object]:
+    record, edition = standing.record, standing.edition
+    received = record.received if record else None
     return {
-        "wave": item.slug,
-        "shared": found.shared.isoformat(),
-        "reply_due": found.reply_due.isoformat(),
-        "reply": found.record.version if found.record and found.is_replied else None,
-        "received": (
-            found.record.received.isoformat() if found.record and found.record.received else None
-        ),
-        "commitments": _count(found),
-        "without_reply_from": found.from_day.isoformat(),
-        "due": found.due.isoformat(),
-        "overdue": found.is_overdue,
-        "sent": found.edition.sent.isoformat() if found.edition else None,
-        "version": found.edition.version if found.edition else None,
-        "digest": found.edition.digest if found.edition else None,
+        "wave": wave.slug,
+        "shared": standing.shared.isoformat(),
+        "reply_due": standing.reply_due.isoformat(),
+        "reply": record.version if record and standing.is_replied else None,
+        "received": received.isoformat() if received else None,
+        "commitments": _commitments_by_side(standing),
+        "without_reply_from": standing.from_day.isoformat(),
+        "due": standing.due.isoformat(),
+        "overdue": standing.is_overdue,
+        "sent": edition.sent.isoformat() if edition else None,
+        "version": edition.version if edition else None,
+        "digest": edition.digest if edition else None,
     }
 
 
-def _count(found: FollowUpStanding) -> dict[str, int]:
-    lines = found.record.commitments if found.record else ()
-    return {side.value: sum(one.side is side for one in lines) for side in Side}
+def _commitments_by_side(standing: FollowUpStanding) -> dict[str, int]:
+    """How many commitments each side has."""
+    commitments = standing.record.commitments if standing.record else ()
+    numbers = Counter(commitment.side for commitment in commitments)
+    return {side.value: numbers[side] for side in Side}
 
 
-def _says(found: FollowUpStanding) -> str:
-    if found.edition:
-        return f"sent on {named_day(found.edition.sent)}, version {found.edition.version}"
-    replied = "reply recorded" if found.is_replied else f"reply due by {named_day(found.reply_due)}"
-    return (
-        f"{replied}, mail to staff {'OVERDUE since' if found.is_overdue else 'due by'}"
-        f" {named_day(found.due)}"
-    )
+def _in_words(standing: FollowUpStanding) -> str:
+    """How far reply and mail to staff are, in one line."""
+    if standing.edition:
+        sent = named_day(standing.edition.sent)
+        return f"sent on {sent}, version {standing.edition.version}"
+    reply_due = named_day(standing.reply_due)
+    replied = "reply recorded" if standing.is_replied else f"reply due by {reply_due}"
+    deadline = "OVERDUE since" if standing.is_overdue else "due by"
+    return f"{replied}, mail to staff {deadline} {named_day(standing.due)}"
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark; refuses anything else."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

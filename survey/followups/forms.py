@@ -1,4 +1,4 @@
-"""What the page of the closing mail hands in, as it was typed."""
+"""What the page of the follow-up mail hands in, as it was typed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,23 +20,27 @@ class MailForm:
 
 
 def mail_form(posted: MultiDict[str, str]) -> MailForm:
-    """What was posted."""
-    chosen = {name: tuple(posted.getlist(name)[:2]) for name in ("strength", "problem")}
+    """The form as it was posted."""
     return MailForm(
-        posted.get("opening", ""),
-        posted.get("changes", ""),
-        chosen["strength"],
-        chosen["problem"],
-        posted.get("correction", ""),
+        opening=posted.get("opening", ""),
+        changes=posted.get("changes", ""),
+        strengths=tuple(posted.getlist("strength")[:2]),
+        problems=tuple(posted.getlist("problem")[:2]),
+        correction=posted.get("correction", ""),
     )
 
 
 def as_saved(draft: FollowUpDraft) -> MailForm:
-    """The form with what was saved."""
+    """The form filled with a saved draft."""
     return MailForm(
-        draft.opening, draft.changes, _two(draft.strengths), _two(draft.problems), draft.correction
+        opening=draft.opening,
+        changes=draft.changes,
+        strengths=_fill_to_two(draft.strengths),
+        problems=_fill_to_two(draft.problems),
+        correction=draft.correction,
     )
 
 
-def _two(chosen: Sequence[str]) -> tuple[str, ...]:
+def _fill_to_two(chosen: Sequence[str]) -> tuple[str, ...]:
+    """Two choices, as many as the form has fields; "" for one that is left to the rule."""
     return (*chosen, "", "")[:2]

@@ -1,6 +1,8 @@
-"""The closing mail to staff."""
+"""The follow-up mail to staff."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from flask import current_app, render_template
 
@@ -14,58 +16,51 @@ from survey.organisation.service import find_organisation
 from survey.people.rules.staff_list import Person
 
 SHORTER = "Shorten what you change, or ask the provider for a shorter reply and record that."
-SAMPLE = ("w" * 43, "w" * 43)  # as long as the secrets that stand here in a letter
+SAMPLE = ("w" * 43, "w" * 43)  # as long as the secrets that stand in their place in a letter
 READER = Person("", "staff@example.invalid", "Everybody invited", "")
 
 
 def follow_up_letter(
     edition: FollowUpEdition, reader: Person, ways_out: tuple[str, str], config: Config
 ) -> Letter:
-    """What staff said, what the provider answered, what changes: the frozen edition, the same for everybody but for the two ways out."""
-    found, asks = edition.document, find_organisation(config.mail_from)
-    stop = f"{config.base_url}/stop/{found['wave']['slug']}"
-    link, one_click = ways_out
-    owed = [
-        (_owes(found, side), [one for one in found["commitments"] if one["side"] == side.value])
-        for side in Side
-    ]
-    facts = {
-        "found": found,
-        "reply_on": _named(found["reply"]["received"]) if found["reply"] else "",
-        "no_reply": no_reply_by(date.fromisoformat(found["reply_due"])),
-        "owed": [
-            (name, [(one["what"], one["owner"], _named(one["due"])) for one in lines])
-            for name, lines in owed
-            if lines
-        ],
-        "following": (
-            named_day(date.fromisoformat(found["following"]["opens"]), with_weekday=True)
-            if found["following"]
-            else ""
-        ),
-        "closed": _named(found["wave"]["closed"]),
-        "corrected": _named(found["corrects"]["sent"]) if found["corrects"] else "",
+    """The follow-up mail to one reader: what staff said, what the provider answered, what changes.
+
+    It renders the frozen edition, so that all readers get the same but for `ways_out`: the two
+    secrets with which they stop survey mails, by a link in the text and by one click (RFC 8058).
+    """
+    document = edition.document
+    reply, following, corrects = document["reply"], document["following"], document["corrects"]
+    stop = f"{config.base_url}/stop/{document['wave']['slug']}"
+    link_secret, one_click_secret = ways_out
+    variables = {
+        "document": document,
+        "reply_on": _named(reply["received"]) if reply else "",
+        "no_reply": no_reply_by(date.fromisoformat(document["reply_due"])),
+        "owed": _owed_by_side(document),
+        "following": _named(following["opens"], with_weekday=True) if following else "",
+        "closed": _named(document["wave"]["closed"]),
+        "corrected": _named(corrects["sent"]) if corrects else "",
         "how": f"{config.base_url}/how-we-count",
         "promise": f"{config.base_url}/promise",
         "digest": edition.digest.removeprefix("sha256:")[:16],
-        "stop_url": f"{stop}#{link}",
+        "stop_url": f"{stop}#{link_secret}",
     }
     return Letter(
         to_name=reader.name,
         to_address=reader.email,
-        subject=render_template("followups/letters/follow_up.subject.txt", **facts).strip(),
-        text=render_template("followups/letters/follow_up.txt", **facts),
-        html=inline_styles(render_template("followups/letters/follow_up.html", **facts)),
-        reply_to=asks.contact_email,
+        subject=render_template("followups/letters/follow_up.subject.txt", **variables).strip(),
+        text=render_template("followups/letters/follow_up.txt", **variables),
+        html=inline_styles(render_template("followups/letters/follow_up.html", **variables)),
+        reply_to=find_organisation(config.mail_from).contact_email,
         headers=(
-            ("List-Unsubscribe", f"<{stop}/{one_click}>"),
+            ("List-Unsubscribe", f"<{stop}/{one_click_secret}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ),  # RFC 8058
     )
 
 
 def client_name() -> Organisation:
-    """Who asks, and whom readers write back to."""
+    """The client as it stands in mails: its name, and whom readers write back to."""
     return find_organisation(current_app.config["CANDOUR"].mail_from)
 
 
@@ -79,9 +74,27 @@ def check_follow_up_length(edition: FollowUpEdition) -> None:
     letter.check_length(sample_letter(edition), SHORTER)
 
 
-def _named(day: str) -> str:
-    return named_day(date.fromisoformat(day))
+def _named(day: str, *, with_weekday: bool = False) -> str:
+    """A day of the document (ISO 8601) as a mail names it."""
+    return named_day(date.fromisoformat(day), with_weekday=with_weekday)
 
 
-def _owes(found: object, side: Side) -> str:
-    return str(found["provider" if side is Side.PROVIDER else "client"])  # type: ignore[index]
+def _owed_by_side(document: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """The commitments by side: the side's name, and of each commitment what, owner and day.
+
+    A side without any is left out.
+    """
+    owed = []
+    for side in Side:
+        lines = [
+            (commitment["what"], commitment["owner"], _named(commitment["due"]))
+            for commitment in document["commitments"]
+            if commitment["side"] == side.value
+        ]
+        if lines:
+            owed.append((_name_of_side(document, side), lines))
+    return owed
+
+
+def _name_of_side(document: Mapping[str, Any], side: Side) -> str:
+    return str(document["provider" if side is Side.PROVIDER else "client"])

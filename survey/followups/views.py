@@ -1,7 +1,6 @@
-"""Writing and sending the closing mail, and reading what was sent."""
+"""Writing and sending the follow-up mail, and reading what was sent."""
 
 import re
-from typing import Any
 
 from flask import (
     Blueprint,
@@ -41,46 +40,16 @@ FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self';
 @blueprint.route("/findings/<wave>/follow-up", methods=["GET", "POST"])
 @open_to("manager")
 def write(wave: str) -> str | BaseResponse:
-    """The mail as it will go, what a manager adds, and the button that sends it to everybody who was invited."""
-    item = waves.find_wave(wave)
-    found, standing = find_findings(item.slug), follow_ups.follow_up_standing(item, now())
-    form, problem = as_saved(follow_ups.draft_of(item)), None
-    if request.method == "POST":
-        form = mail_form(request.form)
-        try:
-            return _act(item, form)
-        except Refused as refused:
-            tell_program(refused)
-            problem = refused
-    edition, refusal = _preview(item)
-    letter = sample_letter(edition) if edition else None
-    facts: dict[str, Any] = {
-        "found": found,
-        "wave": item,
-        "provider": provider_by_id(item.provider_id).name,
-        "standing": standing,
-    }
-    facts |= {
-        "edition": edition,
-        "letter": letter,
-        "too_long": length_fault(letter, SHORTER) if letter else None,
-        "refusal": refusal,
-    }
-    facts |= {
-        "why_not": follow_ups.why_not_yet(item, standing) if standing else None,
-        "measures": measures_to_choose(found),
-        "form": form,
-    }
-    facts |= {
-        "readers": len(follow_ups.follow_up_readers(item)),
-        "named": named_day,
-        "no_reply": no_reply_by,
-        "problem": problem,
-    }
-    facts["faults"] = (
-        [(_part(line), line) for line in problem.details or (problem.sentence,)] if problem else []
-    )
-    return _with_frame(render_template("followups/write.html", **facts), 400 if problem else 200)
+    """The mail as it will go, what a manager adds, and the button that sends it to everybody."""
+    this_wave = waves.find_wave(wave)
+    if request.method != "POST":
+        return _write_page(this_wave, as_saved(follow_ups.draft_of(this_wave)))
+    form = mail_form(request.form)
+    try:
+        return _save_or_send(this_wave, form)
+    except Refused as refused:
+        tell_program(refused)
+        return _write_page(this_wave, form, refused)
 
 
 @blueprint.get("/findings/<wave>/follow-up/letter")
@@ -95,85 +64,121 @@ def letter(wave: str) -> Response:
 @open_to("viewer")
 def sent(wave: str) -> Response:
     """What was sent to staff, as it was frozen; before that, when it is due."""
-    item = waves.find_wave(wave)
-    edition = follow_ups.find_edition(item, _version())
-    facts = {
-        "wave": item,
-        "edition": edition,
-        "standing": follow_ups.follow_up_standing(item, now()),
-        "named": named_day,
-        "manages": manages(),
-    }
-    letters = mail.delivery_status(item.slug).counts(follow_ups.FOLLOW_UP)
-    facts["paused"] = mail.channel_pause() is not None or item.slug in mail.paused_waves()
-    shown = sample_letter(edition) if edition else None
-    return _with_frame(
-        render_template(
-            "followups/sent.html",
-            letter=shown,
-            letters=letters,
-            versions=follow_ups.list_editions(item),
-            **facts,
-        )
+    this_wave = waves.find_wave(wave)
+    edition = follow_ups.find_edition(this_wave, _asked_version())
+    page = render_template(
+        "followups/sent.html",
+        wave=this_wave,
+        edition=edition,
+        standing=follow_ups.follow_up_standing(this_wave, now()),
+        named=named_day,
+        manages=manages(),
+        paused=mail.channel_pause() is not None or this_wave.slug in mail.paused_waves(),
+        letter=sample_letter(edition) if edition else None,
+        letters=mail.delivery_status(this_wave.slug).counts(follow_ups.FOLLOW_UP),
+        versions=follow_ups.list_editions(this_wave),
     )
+    return _allow_frames(page)
 
 
 @blueprint.get("/waves/<wave>/follow-up/letter")
 @open_to("viewer")
 def sent_letter(wave: str) -> Response:
     """The HTML part of what was sent, for the frame."""
-    return _framed(follow_ups.find_edition(waves.find_wave(wave), _version()))
+    return _framed(follow_ups.find_edition(waves.find_wave(wave), _asked_version()))
 
 
-def _act(item: Wave, form: MailForm) -> BaseResponse:
-    """Whatever is on the page is kept first, so that nothing typed is lost and only what was looked at is sent."""
-    follow_ups.save_draft(
-        item.slug,
-        read_draft(form.opening, form.changes, form.strengths, form.problems, form.correction),
+def _write_page(wave: Wave, form: MailForm, problem: Refused | None = None) -> BaseResponse:
+    """The page; after a refused form (`problem`) with what was typed, and status 400."""
+    findings = find_findings(wave.slug)
+    standing = follow_ups.follow_up_standing(wave, now())
+    edition, refusal = _preview(wave)
+    letter = sample_letter(edition) if edition else None
+    page = render_template(
+        "followups/write.html",
+        wave=wave,
+        provider=provider_by_id(wave.provider_id).name,
+        standing=standing,
+        edition=edition,
+        letter=letter,
+        too_long=length_fault(letter, SHORTER) if letter else None,
+        refusal=refusal,
+        why_not=follow_ups.why_not_yet(wave, standing) if standing else None,
+        measures=measures_to_choose(findings),
+        form=form,
+        readers=len(follow_ups.follow_up_readers(wave)),
+        named=named_day,
+        no_reply=no_reply_by,
+        problem=problem,
+        faults=_faults_by_field(problem) if problem else [],
     )
+    return _allow_frames(page, 400 if problem else 200)
+
+
+def _save_or_send(wave: Wave, form: MailForm) -> BaseResponse:
+    """Keeps what is on the page, and sends the mail if that button was pressed.
+
+    It is kept first, so that nothing typed is lost and only what was looked at is sent.
+    """
+    draft = read_draft(form.opening, form.changes, form.strengths, form.problems, form.correction)
+    follow_ups.save_draft(wave.slug, draft)
     if request.form.get("do") != "send":
         flash("Saved. Below is the mail as it would go now; nothing was sent.")
-        return redirect(url_for("followups.write", wave=item.slug), 303)
+        return redirect(url_for("followups.write", wave=wave.slug), 303)
     edition = follow_ups.send_follow_up(
-        item.slug, now(), actor=current_actor(), seen=request.form.get("seen", "")
+        wave.slug, now(), actor=current_actor(), seen=request.form.get("seen", "")
     )
     flash(f"On its way to everybody who was invited, version {edition.version}.")
-    return redirect(url_for("followups.sent", wave=item.slug), 303)
+    return redirect(url_for("followups.sent", wave=wave.slug), 303)
 
 
-def _preview(item: Wave) -> tuple[FollowUpEdition | None, Refused | None]:
-    """The mail as it would go now, or why there is none; after one went out, only a correction that says what it corrects."""
+def _preview(wave: Wave) -> tuple[FollowUpEdition | None, Refused | None]:
+    """The mail as it would go now, or why there is none.
+
+    After one went out there is neither, unless the draft says what it corrects.
+    """
     try:
-        if follow_ups.list_editions(item) and not follow_ups.draft_of(item).correction:
+        if follow_ups.list_editions(wave) and not follow_ups.draft_of(wave).correction:
             return None, None
-        return follow_ups.preview_follow_up(item.slug, now()), None
+        return follow_ups.preview_follow_up(wave.slug, now()), None
     except Refused as refused:
         return None, refused
 
 
-def _version() -> int | None:
-    asked = request.args.get("version", "")
-    return int(asked) if re.fullmatch(r"[1-9]\d{0,4}", asked, re.ASCII) else None
+def _asked_version() -> int | None:
+    """The version that the address asks for; None for the newest."""
+    version = request.args.get("version", "")
+    return int(version) if re.fullmatch(r"[1-9]\d{0,4}", version, re.ASCII) else None
 
 
-def _part(fault: str) -> str:
-    """The id of the part of the mail that a fault is about."""
-    parts = {
+def _faults_by_field(problem: Refused) -> list[tuple[str, str]]:
+    """What is wrong, a sentence each, with the id of the field that it is about."""
+    faults = problem.details or (problem.sentence,)
+    return [(_field_of(fault), fault) for fault in faults]
+
+
+def _field_of(fault: str) -> str:
+    fields = {
         "opening line": "opening",
         "what you change": "changes",
         "measure": "strength-1",
         "Choose another": "strength-1",
     }
-    return next((part for words, part in parts.items() if words in fault), "mail")
+    for words, field in fields.items():
+        if words in fault:
+            return field
+    return "mail"
 
 
 def _framed(edition: FollowUpEdition | None) -> Response:
+    """The HTML part of a mail alone, which may do nothing but stand in a frame of our pages."""
     response = make_response(sample_letter(edition).html if edition else "")
     response.headers["Content-Security-Policy"] = FRAMED
     return response
 
 
-def _with_frame(page: str, code: int = 200) -> Response:
+def _allow_frames(page: str, code: int = 200) -> Response:
+    """A page that may show our own pages in frames."""
     response = make_response(page, code)
     response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
     return response

@@ -151,9 +151,9 @@ def test_what_happens_to_accounts_is_recorded_with_who_did_it(mira: Browser) -> 
     add(mira, "nils@northwind.example", "viewer")
     add(mira, "nils@northwind.example", "manager")
     remove_user("nils@northwind.example", actor="command line")
-    found = [(entry.what, entry.who, dict(entry.facts)) for entry in audit.list_entries(limit=5)]
+    entries = [(entry.what, entry.who, dict(entry.facts)) for entry in audit.list_entries(limit=5)]
     nils = {"user": "nils@northwind.example"}
-    assert found == [
+    assert entries == [
         ("user removed", "command line", nils),
         ("sign-in link made", ADMIN, nils),
         ("role changed", ADMIN, nils | {"from": "viewer", "to": "manager"}),

@@ -46,7 +46,7 @@ def run(statement: str, **values: object) -> None:
 
 @on_postgresql("databases")
 @pytest.mark.parametrize(
-    ("statement", "found"),
+    ("statement", "first_broken"),
     [
         ("UPDATE audit_entry SET who = 'otto' WHERE number = 3", 3),
         ("UPDATE audit_entry SET what = 'nothing' WHERE number = 1", 1),
@@ -66,10 +66,10 @@ def run(statement: str, **values: object) -> None:
     ],
 )
 def test_a_changed_a_removed_and_a_moved_entry_are_found(
-    six: Flask, statement: str, found: int
+    six: Flask, statement: str, first_broken: int
 ) -> None:
     run(statement)
-    assert verify_chain() == found
+    assert verify_chain() == first_broken
 
 
 def forged(number: int, previous: str) -> dict[str, object]:
@@ -162,12 +162,12 @@ def test_many_writers_at_once_make_one_chain(app: Flask) -> None:
         thread.join(timeout=60)
     assert faults == []
     assert verify_chain() is None
-    found = [
+    entries = [
         (entry.who, entry.facts["number"]) for entry in reversed(audit.list_entries(limit=None))
     ]
-    assert len(found) == WRITERS * EACH
+    assert len(entries) == WRITERS * EACH
     for who in range(WRITERS):
-        assert [number for name, number in found if name == f"writer {who}"] == list(range(EACH))
+        assert [number for name, number in entries if name == f"writer {who}"] == list(range(EACH))
 
 
 def record_and_fail() -> None:

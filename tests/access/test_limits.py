@@ -1,4 +1,7 @@
-"""How many failed tries are let through, and how long the next one waits; times are seconds of a clock of the test's own."""
+"""How many failed tries are let through, and how long the next one waits.
+
+Times are seconds of a clock of the test's own.
+"""
 
 import threading
 
@@ -57,10 +60,10 @@ def test_twenty_tries_from_one_address_go_through_whatever_the_accounts() -> Non
 )
 def test_the_addresses_of_one_customer_count_as_one(addresses: str, *, waits: bool) -> None:
     limit = FailureLimit()
-    found = [
+    seconds = [
         limit.attempt(f"account {number}", addresses.format(number), 0.0) for number in range(21)
     ]
-    assert (found[-1] > 0) == waits
+    assert (seconds[-1] > 0) == waits
 
 
 def test_a_try_that_was_right_counts_neither_against_the_account_nor_the_address() -> None:

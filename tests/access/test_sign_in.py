@@ -30,8 +30,8 @@ ENDED = "This link has been used or is too old"
 
 
 def config(app: Flask) -> Config:
-    found: Config = app.config["CANDOUR"]
-    return found
+    config: Config = app.config["CANDOUR"]
+    return config
 
 
 def secret_for(app: Flask, email: str = MIRA, role: str = "admin") -> str:
@@ -41,9 +41,9 @@ def secret_for(app: Flask, email: str = MIRA, role: str = "admin") -> str:
 
 def csrf(client: Browser, page: str) -> str:
     """The token of the form on this page."""
-    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(page).text)
-    assert found, f"{page} shows no form"
-    return found[1]
+    match = re.search(r'name="csrf_token" value="([^"]+)"', client.get(page).text)
+    assert match, f"{page} shows no form"
+    return match[1]
 
 
 def is_signed_in(client: Browser) -> bool:

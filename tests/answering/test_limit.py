@@ -12,7 +12,7 @@ OFFICE = "192.0.2.1"
 def filled(address: str = OFFICE) -> CodeLimit:
     limit = CodeLimit()
     assert [
-        limit.fail(address, str(number), clock=float(number)) for number in range(CODES_PER_ADDRESS)
+        limit.fail(address, str(number), now=float(number)) for number in range(CODES_PER_ADDRESS)
     ] == [0] * 30
     return limit
 

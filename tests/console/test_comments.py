@@ -1,4 +1,7 @@
-"""The page on which comments are read one by one: warnings, three buttons without script, and nothing typed is lost."""
+"""The page on which comments are read one by one.
+
+Warnings, three buttons without script, and nothing typed is lost.
+"""
 
 import re
 from html import unescape
@@ -8,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from survey.console.views.comments import AT_ONCE
+from survey.console.views.comments import LISTED_AT_ONCE
 from survey.findings.comments.service import comments_under_review
 from survey.responses.service.comments import Comment, released_comments
 from survey.waves.rules.waves import Wave
@@ -49,7 +52,10 @@ def press(
     typed: str,
     show: str = "unread",
 ) -> TestResponse:
-    """Presses a button of a comment's form; a browser sends what stands in its box along, with its own line ends."""
+    """Presses a button of a comment's form.
+
+    A browser sends what stands in its box along, with its own line ends.
+    """
     token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/account").text)
     assert token
     data = {
@@ -62,8 +68,10 @@ def press(
 
 
 def card(response: TestResponse, comment_id: str) -> str:
-    (found,) = re.findall(rf'<article[^>]*"n-{comment_id}">.*?</article>', response.text, re.DOTALL)
-    return str(found)
+    (article,) = re.findall(
+        rf'<article[^>]*"n-{comment_id}">.*?</article>', response.text, re.DOTALL
+    )
+    return str(article)
 
 
 def stored(wave: Wave, comment_id: str) -> Comment:
@@ -73,9 +81,9 @@ def stored(wave: Wave, comment_id: str) -> Comment:
 def page_with(client: FlaskClient, wave: Wave, comment_id: str) -> TestResponse:
     """Pages deal comments at random; one of them holds this one."""
     for _ in range(200):
-        found = page(client, wave)
-        if comment_id in found.text:
-            return found
+        response = page(client, wave)
+        if comment_id in response.text:
+            return response
     pytest.fail("never dealt")
 
 
@@ -84,8 +92,8 @@ def test_a_comment_stands_with_what_to_look_at_twice_and_untouched_in_its_box(
     manager: FlaskClient, wave: Wave
 ) -> None:
     (first,) = rewrite(wave, ASK)
-    found = card(page_with(manager, wave, first), first)
-    assert re.findall(r"<mark>(.*?)</mark>", found) == [
+    article = card(page_with(manager, wave, first), first)
+    assert re.findall(r"<mark>(.*?)</mark>", article) == [
         "Ada Berg",
         "ada@northwind.example",
         "INC0012345",
@@ -95,10 +103,10 @@ def test_a_comment_stands_with_what_to_look_at_twice_and_untouched_in_its_box(
         "“<bdi>ada@northwind.example</bdi>”: the mail address of a colleague",
         "“<bdi>INC0012345</bdi>”: a ticket number",
     ):
-        assert line in found
-    (box,) = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", found, re.DOTALL)
+        assert line in article
+    (box,) = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", article, re.DOTALL)
     assert unescape(box) == ASK
-    assert re.findall(r'name="decision" value="(\w+)"', found) == ["release", "hold", "redact"]
+    assert re.findall(r'name="decision" value="(\w+)"', article) == ["release", "hold", "redact"]
 
 
 @on_postgresql("databases")
@@ -166,8 +174,8 @@ def test_so_many_at_once_and_the_others_when_these_are_decided(
     manager: FlaskClient, wave: Wave
 ) -> None:
     listed = page(manager, wave)
-    assert listed.text.count("<article") == AT_ONCE
-    assert f"And {38 - AT_ONCE} more." in said(listed)
+    assert listed.text.count("<article") == LISTED_AT_ONCE
+    assert f"And {38 - LISTED_AT_ONCE} more." in said(listed)
     assert len({tuple(re.findall(r'"n-(\w+)"', page(manager, wave).text)) for _ in range(5)}) == 5
 
 

@@ -1,4 +1,4 @@
-"""The mail of an open wave as its manager sees and steers it, with a real mail server that refuses some."""
+"""The mail of an open wave as its manager sees and steers it; a real mail server refuses some."""
 
 import json
 import re
@@ -56,9 +56,9 @@ def company(app: Flask) -> Company:
 
 @pytest.fixture
 def box() -> Iterator[Postbox]:
-    with open_postbox() as found:
-        found.refused = {ADA: GONE, BOB: FULL}
-        yield found
+    with open_postbox() as postbox:
+        postbox.refused = {ADA: GONE, BOB: FULL}
+        yield postbox
 
 
 @pytest.fixture
@@ -90,7 +90,10 @@ def seen(mira: Browser, company: Company) -> str:
 
 
 def press(mira: Browser, company: Company, verb: str, **fields: str) -> str:
-    """Presses a button of the wave's mail, with the hidden field of the page that shows it; what the next pages say."""
+    """Presses a button of the wave's mail and gives what the next pages say.
+
+    The hidden field is taken from the page that shows the button.
+    """
     address = f"/waves/{company.wave.slug}/mail/{verb}"
     reply = mira.press(
         f"/waves/{company.wave.slug}/progress" if verb == "retry" else address, address, fields
@@ -104,9 +107,9 @@ def press(mira: Browser, company: Company, verb: str, **fields: str) -> str:
 
 def letter_of(email: str, company: Company) -> str:
     """The row of somebody's invitation."""
-    [found] = [one for one, person in invitations_of(company.wave.id) if person.email == email]
+    [invitation] = [one for one, person in invitations_of(company.wave.id) if person.email == email]
     query = text("SELECT id FROM outbox WHERE recipient = :one AND kind = 'invitation'")
-    return str(db.session.execute(query, {"one": found.id}).scalar())
+    return str(db.session.execute(query, {"one": invitation.id}).scalar())
 
 
 def code_of(email: str, company: Company) -> str:
@@ -210,10 +213,12 @@ def test_the_same_words_on_the_command_line_without_a_name(
         f" {progress.not_arrived(slug, INVITATION)[1].why}\n"
     )
     assert "This mailbox does not exist (550 5.1.1)" in plain.out
-    found = json.loads(candour("mail", "status", slug, "--json").out)
-    assert found["letters"] == {"invitation": {"waiting": 0, "sent": 20, "failed": 2, "bounced": 0}}
-    assert found["not_arrived_because"]["invitation"]["This mailbox is full (552 5.2.2)"] == 1
-    assert json.loads(candour("waves", "status", slug, "--json").out)["mail"] == found["letters"]
+    document = json.loads(candour("mail", "status", slug, "--json").out)
+    assert document["letters"] == {
+        "invitation": {"waiting": 0, "sent": 20, "failed": 2, "bounced": 0}
+    }
+    assert document["not_arrived_because"]["invitation"]["This mailbox is full (552 5.2.2)"] == 1
+    assert json.loads(candour("waves", "status", slug, "--json").out)["mail"] == document["letters"]
     assert (
         "invitation: waiting 0, sent 20, failed 2, bounced 0"
         in candour("waves", "status", slug).out
@@ -316,7 +321,10 @@ def test_retry_after_the_close_is_refused_and_sends_nothing(
 def test_who_answered_or_stopped_meanwhile_leaves_the_list_as_if_sent_and_nobody_can_tell(
     app: Flask, company: Company, mira: Browser, candour: Candour
 ) -> None:
-    """The same three letters come back; then one person has answered, one has stopped these mails, of one nothing is known."""
+    """The same three letters come back.
+
+    Then one person has answered, one has stopped these mails, of one nothing is known.
+    """
     addresses = ["c3@northwind.example", "c4@northwind.example", "c5@northwind.example"]
     with open_postbox() as box:
         deliver(box)
@@ -522,10 +530,10 @@ def test_the_page_says_how_often_the_silent_are_reminded(
     page = seen(mira, company)
     assert [one for one in expected if one not in page] == []
     assert page.count("How many they are is told nowhere") == reminders
-    item = waves.find_wave(company.wave.slug)
-    assert len(wave_mail.coming_reminders(item, now())) == reminders
-    assert len(wave_mail.coming_reminders(item, reminder_window(item)[0])) == max(0, reminders - 1)
-    assert wave_mail.confidential_progress(item, reminder_window(item)[0]) == (
+    wave = waves.find_wave(company.wave.slug)
+    assert len(wave_mail.coming_reminders(wave, now())) == reminders
+    assert len(wave_mail.coming_reminders(wave, reminder_window(wave)[0])) == max(0, reminders - 1)
+    assert wave_mail.confidential_progress(wave, reminder_window(wave)[0]) == (
         {"reminder": "going out"} if reminders else {}
     )
 
@@ -661,18 +669,18 @@ def test_what_waits_is_taken_back_by_the_close_itself(
     deliver(box)
     answer_all(company, company.codes[:9])
     monkeypatch.setattr(counting, "_count", lambda *_: None)
-    item = close_wave(
+    wave = close_wave(
         company.wave.slug, now(), company.config.key_dir, actor="test", early="a flood"
     )
-    assert (item.state, counts(company)) == (
+    assert (wave.state, counts(company)) == (
         WaveState.CLOSED,
         StateCounts(sent=15, failed=2, cancelled=5),
     )
-    assert wave_mail.unreached_in_words(item) == "7 of 22 were not reached"
+    assert wave_mail.unreached_in_words(wave) == "7 of 22 were not reached"
     assert deliver(box) == DeliveryReport()
     monkeypatch.undo()
-    item = close_wave(company.wave.slug, now(), company.config.key_dir, actor="test")
-    assert (item.state, wave_mail.unreached_in_words(item)) == (
+    wave = close_wave(company.wave.slug, now(), company.config.key_dir, actor="test")
+    assert (wave.state, wave_mail.unreached_in_words(wave)) == (
         WaveState.COUNTED,
         "7 of 22 were not reached",
     )
@@ -732,7 +740,7 @@ def test_steering_the_mail_of_a_wave_that_is_not_open_is_refused(
 def test_other_letters_of_a_wave_that_has_ended_are_paused_and_taken_back(
     company: Company, mira: Browser, candour: Candour
 ) -> None:
-    """Whoever finds a mistake in the mail to staff right after sending it can stop what has not left."""
+    """Whoever sees a mistake in the mail to staff after sending it can stop what has not left."""
     with open_postbox() as box:
         deliver(box)
     answer_all(company, company.codes[:9])
@@ -798,9 +806,9 @@ def test_a_channel_that_the_server_refuses_is_shown_at_once_with_why_since_when_
         "Sending is paused: the mail server refused our sign-in (535 5.7.8). Nothing is lost. Check"
         " user and password"
     )
-    found = json.loads(candour("mail", "status", "--json").out)
-    assert found["paused_because"] == "the mail server refused our sign-in (535 5.7.8)"
-    assert found["paused_since"]
+    document = json.loads(candour("mail", "status", "--json").out)
+    assert document["paused_because"] == "the mail server refused our sign-in (535 5.7.8)"
+    assert document["paused_since"]
     assert "Sending is paused" in candour("doctor").out
     assert "Resume sending" not in said(browser(mira.application, "viewer").get("/"))
     assert "Paused since" in said(mira.get("/sending/resume"))

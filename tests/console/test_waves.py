@@ -1,4 +1,7 @@
-"""The manager's desk while a wave runs: counts in steps, what opening will do, and refusals that say what to do."""
+"""The manager's pages while a wave runs.
+
+Counts in steps, what opening will do, and refusals that say what to do.
+"""
 
 import re
 from collections.abc import Mapping
@@ -48,7 +51,7 @@ def test_answers_are_counted_in_fives_and_nothing_else_is_shown_while_open(
         assert page.status_code == 200
         seen.append(page)
     shown = [re.search(r"(fewer than|at least) \d+ of 58 invited", said(page)) for page in seen]
-    assert [found and found[0] for found in shown] == [
+    assert [match and match[0] for match in shown] == [
         "fewer than 5 of 58 invited",
         "fewer than 5 of 58 invited",
         "at least 5 of 58 invited",

@@ -1,4 +1,7 @@
-"""Closes one wave in a process of its own: the parent kills it. Imports first, then says so, then works."""
+"""Closes one wave in a process of its own, which the parent kills.
+
+Imports first, then says so, then works.
+"""
 
 import json
 import sys

@@ -1,4 +1,7 @@
-"""Counts a returned file in a process of its own that kills itself with SIGKILL: before the commit of the count, or right after it."""
+"""Counts a returned file in a process of its own that kills itself with SIGKILL.
+
+Before the commit of the count, or right after it.
+"""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""Closes or counts a wave of many ballots in a process of its own that kills itself with SIGKILL at a chosen moment.
+"""Closes or counts a wave of many ballots in a process of its own.
+
+It kills itself with SIGKILL at a chosen moment.
 
 What counts as many is 20 here, and every report is stored, so that a moment is a number.
 """
@@ -20,7 +22,10 @@ from survey.jobs import long_jobs
 
 
 def main() -> None:
-    """Reads one job: settings, folder, wave, the time, and after how many opened ballots to die; -1: before the commit of the count."""
+    """Reads one job: settings, folder, wave, the time, and after how many opened ballots to die.
+
+    -1: before the commit of the count.
+    """
     job = json.loads(sys.stdin.read())
     counting.COUNTED_AT_ONCE, long_jobs.SECONDS_BETWEEN_REPORTS = 20, 0.0
 

@@ -263,50 +263,52 @@ def test_nothing_is_handed_over_while_the_wave_is_open_or_needs_no_second_key(
 Spoil = Callable[[Company, ReturnedFile], bytes]
 
 
-def with_header(found: ReturnedFile, **facts: object) -> bytes:
-    return write_returned(replace(found, header=replace(found.header, **facts)))  # type: ignore[arg-type]
+def with_header(returned: ReturnedFile, **facts: object) -> bytes:
+    return write_returned(replace(returned, header=replace(returned.header, **facts)))  # type: ignore[arg-type]
 
 
-def foreign_ballots(company: Company, found: ReturnedFile, number: int) -> tuple[bytes, ...]:
+def foreign_ballots(company: Company, returned: ReturnedFile, number: int) -> tuple[bytes, ...]:
     other = representative("another server")
     fresh = tuple(
         sealing.seal_ballot(other.public, company.wave.id, b"%d" % place) for place in range(number)
     )
-    return (*fresh, *found.ballots[number:])
+    return (*fresh, *returned.ballots[number:])
 
 
 SPOILT: dict[str, tuple[Spoil, str]] = {
     "one bit": (
-        lambda _, found: write_returned(found)[:-5000] + b"\0" + write_returned(found)[-4999:],
+        lambda _, returned: (
+            write_returned(returned)[:-5000] + b"\0" + write_returned(returned)[-4999:]
+        ),
         "damaged",
     ),
-    "cut off": (lambda _, found: write_returned(found)[:-9000], "damaged"),
+    "cut off": (lambda _, returned: write_returned(returned)[:-9000], "damaged"),
     "the sealed file itself": (lambda company, _: sealed_file(company), "not the right file"),
     "nothing": (lambda *_: b"", "not the right file"),
-    "another wave": (lambda _, found: with_header(found, wave="0" * 32), "another wave"),
+    "another wave": (lambda _, returned: with_header(returned, wave="0" * 32), "another wave"),
     "a key nobody registered": (
-        lambda _, found: with_header(found, keys=("0000",)),
+        lambda _, returned: with_header(returned, keys=("0000",)),
         "not sealed to",
     ),
     "one ballot missing": (
-        lambda _, found: with_header(replace(found, ballots=found.ballots[1:]), count=11),
+        lambda _, returned: with_header(replace(returned, ballots=returned.ballots[1:]), count=11),
         "holds 11 ballots",
     ),
     "a ballot twice": (
-        lambda _, found: write_returned(
-            replace(found, ballots=(*found.ballots[1:], found.ballots[-1]))
+        lambda _, returned: write_returned(
+            replace(returned, ballots=(*returned.ballots[1:], returned.ballots[-1]))
         ),
         "twice",
     ),
     "one foreign ballot": (
-        lambda company, found: write_returned(
-            replace(found, ballots=foreign_ballots(company, found, 1))
+        lambda company, returned: write_returned(
+            replace(returned, ballots=foreign_ballots(company, returned, 1))
         ),
         "1 of the 12 ballots",
     ),
     "rubbish that calls itself unreadable": (
-        lambda company, found: with_header(
-            replace(found, ballots=foreign_ballots(company, found, 12)), unreadable=12
+        lambda company, returned: with_header(
+            replace(returned, ballots=foreign_ballots(company, returned, 12)), unreadable=12
         ),
         "12 of the 12 ballots",
     ),

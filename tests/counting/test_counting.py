@@ -143,7 +143,7 @@ def test_what_a_crash_left_behind_is_finished_by_the_next_pass(app: Flask, tmp_p
     answer_all(company, company.codes[:6])
     closed = close_company(company)
     path.write_bytes(good)  # as if the process had died after the commit
-    assert [item.slug for item in waves_with_leftover_keys(company.config.key_dir)] == [closed.slug]
+    assert [wave.slug for wave in waves_with_leftover_keys(company.config.key_dir)] == [closed.slug]
     close_company(company)
     assert not path.exists()
 

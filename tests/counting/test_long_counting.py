@@ -1,4 +1,7 @@
-"""Counting a wave of many ballots: seen while it goes on, taken up when its process is killed, never twice, and nobody's browser waits."""
+"""Counting a wave of many ballots.
+
+Seen while it goes on, taken up when its process is killed, never twice, and nobody's browser waits.
+"""
 
 import json
 import signal

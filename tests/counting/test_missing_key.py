@@ -1,4 +1,7 @@
-"""A key that is gone is noticed by the next probe; from then on nothing is taken that could never be opened, and nothing is lost."""
+"""A key that is gone is noticed by the next probe.
+
+From then on nothing is taken that could never be opened, and nothing is lost.
+"""
 
 import logging
 from dataclasses import replace

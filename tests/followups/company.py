@@ -37,13 +37,16 @@ def at_noon(day: date) -> datetime:
 
 
 def shared_company(app: Flask) -> Wave:
-    """51 invited, 38 answered, the findings shared with Otto on 28 January 2027; the mail about that is not at issue."""
+    """51 invited, 38 answered, the findings shared with Otto on 28 January 2027.
+
+    The mail about that is not at issue.
+    """
     return kept(app, "shared", lambda: _shared_company(app))
 
 
 def _shared_company(app: Flask) -> Wave:
-    item = small_company(app).wave
+    wave = small_company(app).wave
     share_findings(
-        item.slug, [contact.id for contact in sharing_recipients(item)[1]], SHARED_AT, actor=ACTOR
+        wave.slug, [contact.id for contact in sharing_recipients(wave)[1]], SHARED_AT, actor=ACTOR
     )
-    return waves.find_wave(item.slug)
+    return waves.find_wave(wave.slug)

@@ -92,8 +92,8 @@ def test_without_a_reply_it_waits_until_that_is_overdue(
 def test_the_list_says_how_far_each_wave_has_come(
     wave: Wave, candour: Candour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [found] = json.loads(candour("followups", "list", "--json").out)["followups"]
-    assert found == {
+    [row] = json.loads(candour("followups", "list", "--json").out)["followups"]
+    assert row == {
         "wave": wave.slug,
         "shared": "2027-01-28",
         "reply_due": REPLY_DUE.isoformat(),
@@ -110,10 +110,10 @@ def test_the_list_says_how_far_each_wave_has_come(
     set_day(monkeypatch, date(2027, 2, 19))
     assert "OVERDUE since 18 February 2027" in candour("followups", "list").out
     assert candour("followups", "send", wave.slug).code == 0
-    [found] = json.loads(candour("followups", "list", "--json").out)["followups"]
+    [row] = json.loads(candour("followups", "list", "--json").out)["followups"]
     edition = follow_ups.find_edition(wave)
     assert edition
-    assert (found["overdue"], found["sent"], found["digest"]) == (
+    assert (row["overdue"], row["sent"], row["digest"]) == (
         False,
         "2027-02-19",
         edition.digest,

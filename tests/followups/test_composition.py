@@ -1,4 +1,8 @@
-"""What may stand where: a measure that misses its target is no strength, one that meets it no problem; few answers are said to be few."""
+"""What may stand where in the follow-up mail.
+
+A measure that misses its target is no strength, one that meets it no problem; few answers are said
+to be few.
+"""
 
 import json
 from dataclasses import replace
@@ -33,18 +37,20 @@ STANDING = FollowUpStanding(SHARED_AT.date(), REPLY_DUE, FROM_DAY)
 
 
 @pytest.fixture
-def found(app: Flask) -> Findings:
+def findings(app: Flask) -> Findings:
     return find_findings(shared_company(app).slug)
 
 
-def occasion(found: Findings, standing: FollowUpStanding = STANDING) -> FollowUpOccasion:
-    return FollowUpOccasion(found, "Northwind Ltd", "Dana Reyes", "Brightline IT", standing, None)
+def occasion(findings: Findings, standing: FollowUpStanding = STANDING) -> FollowUpOccasion:
+    return FollowUpOccasion(
+        findings, "Northwind Ltd", "Dana Reyes", "Brightline IT", standing, None
+    )
 
 
-def judged(found: Findings, *verdicts: str) -> Findings:
-    """The same findings with these verdicts on the measures that have a number, in the order of the page."""
-    document: dict[str, Any] = json.loads(json.dumps(found.document))
-    order = [measure.question for measure in measures_to_choose(found)]
+def judged(findings: Findings, *verdicts: str) -> Findings:
+    """The same findings with these verdicts on the measures that have a number, in page order."""
+    document: dict[str, Any] = json.loads(json.dumps(findings.document))
+    order = [measure.question for measure in measures_to_choose(findings)]
     for question, verdict in zip(order, verdicts, strict=True):
         for measure in document["measures"]:
             if (measure["question"], measure["group"], measure["statistic"]) == (
@@ -53,11 +59,11 @@ def judged(found: Findings, *verdicts: str) -> Findings:
                 "top2",
             ):
                 measure.update(target=0.7, break_even=0.5, verdict=verdict)
-    return replace(found, document=document)
+    return replace(findings, document=document)
 
 
-def test_a_verdict_that_says_the_opposite_keeps_a_measure_out(found: Findings) -> None:
-    all_judged = judged(found, "misses", "meets", "too close to call")
+def test_a_verdict_that_says_the_opposite_keeps_a_measure_out(findings: Findings) -> None:
+    all_judged = judged(findings, "misses", "meets", "too close to call")
     look = {measure.look: measure.question for measure in measures_to_choose(all_judged)}
     for draft, says in (
         (FollowUpDraft(strengths=(look["misses"],)), "misses its target, so it is no strength"),
@@ -73,8 +79,10 @@ def test_a_verdict_that_says_the_opposite_keeps_a_measure_out(found: Findings) -
     )
 
 
-def test_by_the_rule_the_document_holds_what_the_findings_page_contrasts(found: Findings) -> None:
-    for case in (found, judged(found, "misses", "meets", "too close to call")):
+def test_by_the_rule_the_document_holds_what_the_findings_page_contrasts(
+    findings: Findings,
+) -> None:
+    for case in (findings, judged(findings, "misses", "meets", "too close to call")):
         document, contrast = (
             compose_follow_up(occasion(case), FollowUpDraft()),
             present_document(case.document).contrast,
@@ -88,18 +96,18 @@ def test_by_the_rule_the_document_holds_what_the_findings_page_contrasts(found: 
             assert document[f"of_{name}"] == getattr(contrast, f"of_{name}")
 
 
-def test_where_fewer_than_half_answered_every_list_says_so(found: Findings) -> None:
-    assert compose_follow_up(occasion(found), FollowUpDraft())["whom"] == ""
-    few = replace(found, document=found.document | {"response_rate": 0.49})
+def test_where_fewer_than_half_answered_every_list_says_so(findings: Findings) -> None:
+    assert compose_follow_up(occasion(findings), FollowUpDraft())["whom"] == ""
+    few = replace(findings, document=findings.document | {"response_rate": 0.49})
     assert compose_follow_up(occasion(few), FollowUpDraft())["whom"] == "of those who answered"
 
 
 def test_commitments_stand_by_side_and_day_and_the_digest_covers_every_word(
-    found: Findings,
+    findings: Findings,
 ) -> None:
     standing = replace(STANDING, record=RecordedReply(3, REPLY, FROM_DAY, COMMITMENTS))
     document = compose_follow_up(
-        occasion(found, standing), FollowUpDraft(opening="Hello.", changes="We call.")
+        occasion(findings, standing), FollowUpDraft(opening="Hello.", changes="We call.")
     )
     assert [one["side"] for one in document["commitments"]] == ["provider", "client"]
     assert document["reply"] == {"version": 3, "received": "2027-02-12", "text": REPLY}

@@ -33,19 +33,19 @@ def test_what_employees_read_is_what_the_provider_is_held_to(
     reply_due_on: date,
     follow_up_due_on: date,
 ) -> None:
-    item = small_company(app).wave
-    add_holidays(holidays, item.closes_at, actor=ACTOR)
-    item = waves.find_wave(item.slug)
-    _, (gets, _), (replies, _) = next_steps(item, build_survey_page(item, SENDER))
+    wave = small_company(app).wave
+    add_holidays(holidays, wave.closes_at, actor=ACTOR)
+    wave = waves.find_wave(wave.slug)
+    _, (gets, _), (replies, _) = next_steps(wave, build_survey_page(wave, SENDER))
     assert gets == f"By {shared_on.day} {shared_on:%B}"
     assert replies == f"By {reply_due_on.day} {reply_due_on:%B}"
 
-    contacts = [contact.id for contact in sharing_recipients(item)[1]]
-    share_findings(item.slug, contacts, at_noon(shared_on), actor=ACTOR)
-    due = reply_due(item)
+    contacts = [contact.id for contact in sharing_recipients(wave)[1]]
+    share_findings(wave.slug, contacts, at_noon(shared_on), actor=ACTOR)
+    due = reply_due(wave)
     assert due is not None
     assert (due.shared_on, due.reply_by) == (shared_on, reply_due_on)
-    assert follow_up_standing(item, at_noon(shared_on)).due == follow_up_due_on
+    assert follow_up_standing(wave, at_noon(shared_on)).due == follow_up_due_on
 
 
 def test_of_thirds_the_provider_gets_more_time_for_the_totals_but_not_for_the_reply() -> None:

@@ -1,4 +1,7 @@
-"""The mail to staff: the same numbers in both parts, the reply word for word, two ways out, no score in the subject."""
+"""The mail to staff: text and HTML.
+
+The same numbers in both parts, the reply word for word, two ways out, no score in the subject.
+"""
 
 import re
 from dataclasses import replace
@@ -133,15 +136,15 @@ def test_both_sides_commitments_with_owner_and_day_what_we_change_and_the_next_w
             "The next survey opens on Monday 12 April 2027",
             "whether they answered or not",
         ]
-        found = [
+        positions = [
             part.replace("- ", "")
             .replace("agreesPetra", "agrees Petra")
             .replace("aheadhead", "ahead head")
             .find(one)
             for one in order
         ]
-        assert -1 not in found, order[found.index(-1)]
-        assert found == sorted(found)
+        assert -1 not in positions, order[positions.index(-1)]
+        assert positions == sorted(positions)
 
 
 def test_it_tells_nothing_of_groups_colleagues_or_comments(wave: Wave) -> None:

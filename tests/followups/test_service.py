@@ -1,4 +1,7 @@
-"""Replies in versions, a mail that may go only in time and only once, and goes to everybody who was invited: nobody more, nobody less."""
+"""Replies in versions, and a mail that may go only in time and only once.
+
+It goes to everybody who was invited: nobody more, nobody less.
+"""
 
 import json
 import threading
@@ -56,15 +59,15 @@ REPLIED = date(2027, 2, 9)
 
 @pytest.fixture
 def wave(app: Flask) -> Wave:
-    found = shared_company(app)
-    mail.cancel_letters(found.slug)  # the findings mail is not at issue
-    return found
+    wave = shared_company(app)
+    mail.cancel_letters(wave.slug)  # the findings mail is not at issue
+    return wave
 
 
 @pytest.fixture
 def box() -> Iterator[Postbox]:
-    with open_postbox() as found:
-        yield found
+    with open_postbox() as postbox:
+        yield postbox
 
 
 def reply(wave: Wave, text_: str | None = REPLY, day: date | None = REPLIED, **more: Any) -> Any:
@@ -159,11 +162,11 @@ def test_a_bad_reply_is_refused_and_nothing_is_kept(
 def test_before_the_findings_are_shared_there_is_nothing_to_reply_to_and_nothing_to_send(
     app: Flask,
 ) -> None:
-    item = small_company(app).wave
+    wave = small_company(app).wave
     for act in (
-        lambda: reply(item),
-        lambda: follow_ups.preview_follow_up(item.slug, SHARED_AT),
-        lambda: send_follow_up(item.slug, SHARED_AT, actor=ACTOR),
+        lambda: reply(wave),
+        lambda: follow_ups.preview_follow_up(wave.slug, SHARED_AT),
+        lambda: send_follow_up(wave.slug, SHARED_AT, actor=ACTOR),
     ):
         with pytest.raises(Refused, match="not been shared with Brightline IT yet"):
             act()
@@ -268,7 +271,10 @@ def test_two_managers_who_send_at_one_moment_send_once(app: Flask, wave: Wave) -
 def test_whoever_sends_while_another_does_waits_and_is_refused(
     app: Flask, wave: Wave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second begins when the first has checked and not yet stored: without a lock both would send."""
+    """The second begins when the first has checked and not yet stored.
+
+    Without a lock both would send.
+    """
     reply(wave)
     outcomes: list[str] = []
     written = follow_ups.preview_follow_up
@@ -358,8 +364,8 @@ def test_a_stop_or_a_correction_between_writing_and_handing_over_is_heeded_and_l
     send_follow_up(wave.slug, at_noon(REPLIED), actor=ACTOR)
     known, written = rows("stop_code"), follow_up_letter_type(app.config["CANDOUR"])
 
-    def write(item: mail.QueuedLetter) -> mail.PreparedLetter | None:
-        draft = written.write(item)
+    def write(letter: mail.QueuedLetter) -> mail.PreparedLetter | None:
+        draft = written.write(letter)
         if draft and draft.letter.to_address == "ada@northwind.example":
             stop("ada@northwind.example")
         if draft and draft.letter.to_address == "c2@northwind.example":
@@ -524,9 +530,9 @@ def test_what_the_findings_do_not_show_for_the_company_cannot_be_chosen(
 
 def test_the_next_wave_is_named_and_a_void_one_is_passed_over(wave: Wave) -> None:
     planned = [
-        item
-        for item in waves.list_waves()
-        if item.survey_id == wave.survey_id and item.opens > OPENS
+        other
+        for other in waves.list_waves()
+        if other.survey_id == wave.survey_id and other.opens > OPENS
     ]
     assert preview(wave).document["following"] == {
         "wave": planned[0].slug,
@@ -555,8 +561,8 @@ def test_nothing_of_groups_people_or_comments_is_in_the_document(wave: Wave) -> 
 
 
 def test_only_the_newest_shared_wave_waits_until_staff_have_heard(wave: Wave) -> None:
-    [(item, found)] = follow_ups.waves_awaiting_follow_up(at_noon(FROM_DAY))
-    assert (item.slug, found.is_overdue, found.is_replied) == (wave.slug, False, False)
+    [(waiting, standing)] = follow_ups.waves_awaiting_follow_up(at_noon(FROM_DAY))
+    assert (waiting.slug, standing.is_overdue, standing.is_replied) == (wave.slug, False, False)
     assert follow_ups.waves_awaiting_follow_up(at_noon(date(2027, 2, 19)))[0][1].is_overdue
     send_follow_up(wave.slug, at_noon(FROM_DAY), actor=ACTOR)
     assert follow_ups.waves_awaiting_follow_up(at_noon(date(2027, 2, 19))) == ()
@@ -569,6 +575,6 @@ def test_a_second_contact_who_gets_the_findings_later_moves_no_date(wave: Wave) 
     add_contacts("Brightline IT", [("Petra Holm", "petra@brightline.example")])
     later = [contact.id for contact in sharing_recipients(wave)[1] if contact.name == "Petra Holm"]
     share_findings(wave.slug, later, at_noon(date(2027, 2, 5)), actor=ACTOR)
-    found = follow_ups.follow_up_standing(wave, at_noon(FROM_DAY))
-    assert found
-    assert (found.shared, found.reply_due) == (SHARED_AT.date(), REPLY_DUE)
+    standing = follow_ups.follow_up_standing(wave, at_noon(FROM_DAY))
+    assert standing
+    assert (standing.shared, standing.reply_due) == (SHARED_AT.date(), REPLY_DUE)

@@ -1,4 +1,4 @@
-"""The closing mail of a quarter that was asked in monthly thirds: to everybody in its thirds, each once."""
+"""The follow-up mail of a quarter that was asked in thirds: to everybody in them, each once."""
 
 import re
 from collections import Counter
@@ -26,16 +26,16 @@ from tests.proofs import on_postgresql
 @pytest.fixture
 def pool(app: Flask) -> Wave:
     planned_thirds()
-    found = counted_quarter(app).pool
+    quarter = counted_quarter(app).pool
     share_findings(
-        found.slug,
-        [contact.id for contact in sharing_recipients(found)[1]],
-        found.closes_at,
+        quarter.slug,
+        [contact.id for contact in sharing_recipients(quarter)[1]],
+        quarter.closes_at,
         actor=ACTOR,
     )
-    for item in waves.list_waves():
-        mail.cancel_letters(item.slug)
-    return waves.find_wave(found.slug)
+    for wave in waves.list_waves():
+        mail.cancel_letters(wave.slug)
+    return waves.find_wave(quarter.slug)
 
 
 @on_postgresql("databases")
@@ -69,5 +69,5 @@ def test_everybody_in_its_thirds_gets_it_once_and_can_stop(app: Flask, pool: Wav
 def test_the_next_wave_is_the_first_third_of_the_next_quarter(pool: Wave) -> None:
     following = follow_ups.preview_follow_up(pool.slug, pool.closes_at).document["following"]
     assert following["wave"] == next(
-        item.slug for item in waves.list_waves(THIRDS) if item.state == "planned"
+        wave.slug for wave in waves.list_waves(THIRDS) if wave.state == "planned"
     )

@@ -1,4 +1,7 @@
-"""The pages around the mail to staff: managers write and send, viewers read what was sent, GETs change nothing, nothing typed is lost."""
+"""The pages around the mail to staff.
+
+Managers write and send, viewers read what was sent, GETs change nothing, nothing typed is lost.
+"""
 
 import re
 from collections.abc import Callable
@@ -76,14 +79,14 @@ def send_page(wave: Wave, client: Browser, **fields: str) -> tuple[int, str]:
     path = f"/findings/{wave.slug}/follow-up"
     page = client.get(path)
     seen = re.search(r'name="seen" value="([^"]*)"', page.text)
-    found = client.press(path, path, {"seen": seen[1] if seen else "", **fields})
-    return found.status_code, found.text
+    response = client.press(path, path, {"seen": seen[1] if seen else "", **fields})
+    return response.status_code, response.text
 
 
 def record_page(wave: Wave, client: Browser, **fields: object) -> tuple[int, str]:
     path = f"/findings/{wave.slug}/reply"
-    found = client.press(path, path, fields)
-    return found.status_code, found.text
+    response = client.press(path, path, fields)
+    return response.status_code, response.text
 
 
 def test_who_may_open_what(app: Flask, wave: Wave) -> None:

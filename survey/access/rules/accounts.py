@@ -12,19 +12,19 @@ from survey.kernel.errors import Refused
 
 UserId = NewType("UserId", str)
 
-LINK_LASTS = timedelta(
-    hours=24
-)  # an administrator passes it on by hand, so the minutes of a mailed link are too few
+# An administrator passes a link on by hand, so the minutes of a mailed link are too few.
+LINK_LASTS = timedelta(hours=24)
 SESSION_LASTS = timedelta(hours=12)
 IDLE_LASTS = timedelta(minutes=30)
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 15, 256
-_UNGUESSED = 6  # so many characters must remain when common words and runs are taken out
+_FEWEST_UNGUESSED = 6  # so many characters must remain when common words and runs are taken out
 _AS_LETTERS = str.maketrans("013457@$!", "oieastasi")
 _COMMON = """
-administrator admin candour changeme company default feedback football baseball dragon friday january february march
-april june july august september october november december iloveyou letmein login london manager master michael monday
-monkey mustang office password passwort passwd princess qazwsx secret shadow spring summer autumn winter sunday sunshine
-survey superman superuser temporary test thursday trustno tuesday wednesday saturday welcome whatever ihateyou abc hello
+administrator admin candour changeme company default feedback football baseball dragon friday
+january february march april june july august september october november december iloveyou letmein
+login london manager master michael monday monkey mustang office password passwort passwd princess
+qazwsx secret shadow spring summer autumn winter sunday sunshine survey superman superuser
+temporary test thursday trustno tuesday wednesday saturday welcome whatever ihateyou abc hello
 access correct horse battery staple the and for you are this that
 """.split()  # noqa: SIM905 - a list of words reads best as text
 _RUNS = (
@@ -43,7 +43,7 @@ _RUNS = (
 class Account:
     """Somebody who may sign in."""
 
-    id: str
+    id: UserId
     email: str
     role: str
     has_password: bool
@@ -62,7 +62,7 @@ class AuditEntry:
 
 
 def checked_address(text: str) -> str:
-    """The address as accounts are found by; one that mail cannot reach is refused."""
+    """The address in the form by which accounts are found; refuses one that mail cannot reach."""
     email = tidy_address(text)
     if fault := address_fault(email):
         raise Refused("address-unfit", f"{text.strip()[:80]!r}: {fault}")
@@ -72,38 +72,63 @@ def checked_address(text: str) -> str:
 def password_fault(password: str, email: str) -> str | None:
     """What is wrong with a new password, or None.
 
-    Only length and easy guesses count (NIST SP 800-63B 3.1.1): the password is refused when nearly nothing remains once
-    common words, parts of the own address, runs of the keyboard and repetitions are taken out.
+    Only length and easy guesses count (NIST SP 800-63B 3.1.1): the password is refused when nearly
+    nothing remains once common words, parts of the own address (`email`), runs of the keyboard and
+    repetitions are taken out.
     """
     if len(password) < SHORTEST_PASSWORD:
-        return f"Use at least {SHORTEST_PASSWORD} characters. Four or five words that do not belong together are easy to remember."
+        return (
+            f"Use at least {SHORTEST_PASSWORD} characters. Four or five words that do not belong"
+            " together are easy to remember."
+        )
     if len(password) > LONGEST_PASSWORD:
         return f"Use at most {LONGEST_PASSWORD} characters."
-    if _unguessed(password, email) < _UNGUESSED:
-        return "This password is among the first that are tried. Use four or five words that do not belong together."
+    if _count_unguessed(password, email) < _FEWEST_UNGUESSED:
+        return (
+            "This password is among the first that are tried. Use four or five words that do not"
+            " belong together."
+        )
     return None
 
 
-def _unguessed(password: str, email: str) -> int:
-    text = _without_runs(unicodedata.normalize("NFKC", password).lower()).translate(_AS_LETTERS)
-    own = [part for part in re.split(r"[^a-z0-9]+", email.lower()) if len(part) > 2]
-    for word in sorted({*_COMMON, *own}, key=len, reverse=True):
+def _count_unguessed(password: str, email: str) -> int:
+    """How many characters remain of a password once what is easily guessed is taken out.
+
+    Where many remain, each different character counts once.
+    """
+    small_letters = unicodedata.normalize("NFKC", password).lower()
+    text = _without_runs(small_letters).translate(_AS_LETTERS)
+    parts_of_address = [part for part in re.split(r"[^a-z0-9]+", email.lower()) if len(part) > 2]
+    for word in sorted({*_COMMON, *parts_of_address}, key=len, reverse=True):
         text = text.replace(word.translate(_AS_LETTERS), " ")
     text = re.sub(r"[\W_]+", "", text)
     text = re.sub(r"(.{1,8}?)\1+", r"\1", text)
-    return len(set(text)) if len(text) > _UNGUESSED else len(text)
+    return len(set(text)) if len(text) > _FEWEST_UNGUESSED else len(text)
 
 
 def _without_runs(text: str) -> str:
-    """Takes out what is typed by sliding along a row of keys or the alphabet, either way, from four characters on."""
-    pairs = {
-        row[n : n + 2] for run in _RUNS for row in (run, run[::-1]) for n in range(len(run) - 1)
-    }
-    kept, run = [], ""
+    """Takes out what is typed by sliding along a row of keys or the alphabet, either way.
+
+    From four characters on; each such run leaves one space.
+    """
+    pairs = _neighbouring_keys()
+    kept: list[str] = []
+    run = ""
     for character in text:
         if run and run[-1] + character in pairs:
             run += character
             continue
-        kept.append(run if len(run) < 4 else " ")
+        kept.append(_unless_long(run))
         run = character
-    return "".join([*kept, run if len(run) < 4 else " "])
+    kept.append(_unless_long(run))
+    return "".join(kept)
+
+
+def _neighbouring_keys() -> set[str]:
+    """All pairs of characters that follow each other in a run, either way."""
+    rows = [row for run in _RUNS for row in (run, run[::-1])]
+    return {row[start : start + 2] for row in rows for start in range(len(row) - 1)}
+
+
+def _unless_long(run: str) -> str:
+    return run if len(run) < 4 else " "

@@ -1,4 +1,4 @@
-"""Every view says who may open it."""
+"""How every view says who may open it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,16 +28,18 @@ class PageAccess:
         """Whether somebody with this role (None: nobody known) may open the view."""
         if not self.needs_sign_in:
             return True
-        return role in ROLES and any(
-            role in ROLES[ROLES.index(needed) :] for needed in self.audiences
-        )
+        if role not in ROLES:
+            return False
+        rank = ROLES.index(role)
+        return any(ROLES.index(needed) <= rank for needed in self.audiences)
 
 
 def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View], View]:
-    """Declares who may open a view, and the largest request it takes in bytes; without a declaration nobody may.
+    """Declares who may open a view; without a declaration nobody may.
 
-    "viewer" is anybody who is signed in, "manager" includes administrators. "provider-link" means that the view itself
-    checks the secret of the provider's link.
+    "viewer" is anybody who is signed in, "manager" includes administrators. "provider-link" means
+    that the view itself checks the secret of the provider's link. `largest`: the largest request
+    that the view takes, in bytes.
     """
     unknown = set(audiences) - set(AUDIENCES)
     if unknown or not audiences:
@@ -54,5 +56,5 @@ def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View],
 
 def access_of(view: Callable[..., object]) -> PageAccess | None:
     """What a view declares, or None."""
-    found = getattr(view, _MARK, None)
-    return found if isinstance(found, PageAccess) else None
+    access = getattr(view, _MARK, None)
+    return access if isinstance(access, PageAccess) else None

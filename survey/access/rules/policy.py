@@ -4,6 +4,4 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
-
-
 WITH_SCRIPT = POLICY + "; script-src 'self'"

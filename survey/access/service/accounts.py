@@ -8,7 +8,13 @@ from flask_security import hash_password, verify_password
 from flask_security.proxies import _security
 from sqlalchemy import delete, func, select, update
 
-from survey.access.rules.accounts import LINK_LASTS, Account, checked_address, password_fault
+from survey.access.rules.accounts import (
+    LINK_LASTS,
+    Account,
+    UserId,
+    checked_address,
+    password_fault,
+)
 from survey.access.rules.open_to import ROLES
 from survey.access.service import sessions
 from survey.access.service.audit import record
@@ -32,7 +38,7 @@ def add_user(email: str, role: str, *, actor: str | None = None) -> Account:
         if user is not None:
             return change_role(user.id, role, actor=actor)
         user = UserRow(
-            id=random_id(),
+            id=UserId(random_id()),
             email=email,
             password=None,
             active=True,
@@ -45,14 +51,14 @@ def add_user(email: str, role: str, *, actor: str | None = None) -> Account:
         return _account(user)
 
 
-def change_role(user_id: str, role: str, *, actor: str | None = None) -> Account:
+def change_role(user_id: UserId, role: str, *, actor: str | None = None) -> Account:
     """Gives an account another role and ends its sessions; the last administrator stays one."""
     _check_role(role)
     with transaction() as session:
-        user = _by_id(user_id)
-        before = _role(user)
+        user = _user_by_id(user_id)
+        before = _role_of(user)
         if before != role:
-            _keep_an_admin(user)
+            _check_not_last_admin(user)
             user.roles = [_role_row(role)]
             session.flush()
             sessions.end_all_sessions(user.id)
@@ -63,16 +69,16 @@ def change_role(user_id: str, role: str, *, actor: str | None = None) -> Account
 def remove_user(email: str, *, actor: str | None = None) -> None:
     """Ends an account and its sessions; the last administrator stays."""
     with transaction() as session:
-        user = _by_address(email)
-        _keep_an_admin(user)
+        user = _user_by_address(email)
+        _check_not_last_admin(user)
         session.delete(user)
         record("user removed", {"user": user.email}, actor)
 
 
-def end_sessions(user_id: str, *, actor: str | None = None) -> None:
+def end_sessions(user_id: UserId, *, actor: str | None = None) -> None:
     """Signs an account out in every browser."""
     with transaction():
-        user = _by_id(user_id)
+        user = _user_by_id(user_id)
         sessions.end_all_sessions(user.id)
         record("sessions ended", {"user": user.email}, actor)
 
@@ -84,27 +90,30 @@ def list_users() -> tuple[Account, ...]:
     )
 
 
-def find_user(user_id: str) -> Account:
+def find_user(user_id: UserId) -> Account:
     """The account with this id; refused when it is gone."""
-    return _account(_by_id(user_id))
+    return _account(_user_by_id(user_id))
 
 
 def make_sign_in_link(
     email: str, config: Config, now: datetime | None = None, *, actor: str | None = None
 ) -> str:
-    """A fresh link that signs this person in once within a day; earlier ones end. The secret stands behind the #."""
+    """A fresh link that signs this person in once within a day; earlier ones end.
+
+    The secret stands behind the #.
+    """
     secret = secrets.token_urlsafe(32)
     now = now or present()
     with transaction() as session:
-        user = _by_address(email)
-        session.execute(
-            delete(SignInLinkRow).where(
-                (SignInLinkRow.user_id == user.id) | (SignInLinkRow.expires_at < now)
-            )
-        )
+        user = _user_by_address(email)
+        is_superseded = (SignInLinkRow.user_id == user.id) | (SignInLinkRow.expires_at < now)
+        session.execute(delete(SignInLinkRow).where(is_superseded))
         session.add(
             SignInLinkRow(
-                hash=_hash(secret), user_id=user.id, expires_at=now + LINK_LASTS, used_at=None
+                hash=_hash(secret),
+                user_id=user.id,
+                expires_at=now + LINK_LASTS,
+                used_at=None,
             )
         )
         record("sign-in link made", {"user": user.email}, actor)
@@ -112,14 +121,22 @@ def make_sign_in_link(
 
 
 def use_link(secret: str, now: datetime) -> UserRow | None:
-    """Uses a one-time link up; None when it is unknown, used or too old. For the sign-in page alone."""
+    """Uses a one-time link up, for the sign-in page alone; gives whom it signs in.
+
+    None when it is unknown, used or too old.
+    """
     with transaction() as session:
-        query = update(SignInLinkRow).where(
-            SignInLinkRow.hash == _hash(secret.strip()),
-            SignInLinkRow.used_at.is_(None),
-            SignInLinkRow.expires_at > now,
+        use_up = (
+            update(SignInLinkRow)
+            .where(
+                SignInLinkRow.hash == _hash(secret.strip()),
+                SignInLinkRow.used_at.is_(None),
+                SignInLinkRow.expires_at > now,
+            )
+            .values(used_at=now)
+            .returning(SignInLinkRow.user_id)
         )
-        user_id = session.scalar(query.values(used_at=now).returning(SignInLinkRow.user_id))
+        user_id = session.scalar(use_up)
         return session.get(UserRow, user_id) if user_id else None
 
 
@@ -129,29 +146,21 @@ def check_same(new: str, again: str) -> None:
         raise Refused("passwords-differ", "The two new passwords differ. Type the same one twice.")
 
 
-def choose_password(user_id: str, new: str, *, current: str | None, now_known: bool) -> None:
+def choose_password(user_id: UserId, new: str, *, current: str | None, now_known: bool) -> None:
     """Sets an account's password and ends its sessions in other browsers.
 
-    Refused when the current one is wrong (not asked after a sign-in by link: `now_known`), or the new one is too short or
-    too easy.
+    Refused when the current one is wrong, or the new one is too short or too easy. `now_known`: the
+    current one need not be given, as after a sign-in by link.
     """
-    user = _by_id(user_id)
-    if (
-        user.password
-        and not now_known
-        and not verify_password(_normal(current or ""), user.password)
-    ):
-        raise Refused(
-            "password-wrong",
-            "The present password is not right. If you have forgotten it, ask an administrator for"
-            " a sign-in link.",
-        )
+    user = _user_by_id(user_id)
+    if user.password and not now_known:
+        _check_current_password(user.password, current or "")
     fault = password_fault(new, user.email)
     if fault:
         raise Refused("password-unfit", fault)
-    hashed = hash_password(_normal(new))  # slow, so before the write lock is taken
+    hashed = hash_password(_normalized(new))  # slow, so before the write lock is taken
     with transaction():
-        user = _by_id(user_id)
+        user = _user_by_id(user_id)
         user.password = hashed
         sessions.end_all_sessions(user.id, but_this=True)
         record("password changed", {"user": user.email})
@@ -161,8 +170,17 @@ def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode(errors="replace")).digest()
 
 
-def _normal(password: str) -> str:
+def _normalized(password: str) -> str:
     return str(_security.password_util.normalize(password))
+
+
+def _check_current_password(hashed: str, given: str) -> None:
+    if not verify_password(_normalized(given), hashed):
+        raise Refused(
+            "password-wrong",
+            "The present password is not right. If you have forgotten it, ask an administrator for"
+            " a sign-in link.",
+        )
 
 
 def _check_role(role: str) -> None:
@@ -170,25 +188,28 @@ def _check_role(role: str) -> None:
         raise Refused("role-unknown", f"{role!r} is no role. Use admin, manager or viewer.")
 
 
-def _by_address(email: str) -> UserRow:
-    found: UserRow | None = db.session.scalar(
+def _user_by_address(email: str) -> UserRow:
+    user: UserRow | None = db.session.scalar(
         select(UserRow).where(UserRow.email == tidy_address(email))
     )
-    if found is None:
+    if user is None:
         raise NotFound("user", f"Nobody with the address {email} may sign in.")
-    return found
+    return user
 
 
-def _by_id(user_id: str) -> UserRow:
-    found = db.session.get(UserRow, user_id)
-    if found is None:
+def _user_by_id(user_id: UserId) -> UserRow:
+    user = db.session.get(UserRow, user_id)
+    if user is None:
         raise NotFound("user", "This account has been removed meanwhile.")
-    return found
+    return user
 
 
-def _keep_an_admin(user: UserRow) -> None:
-    """Locks the administrators, so that two who remove each other at once do not both succeed."""
-    if _role(user) != "admin":
+def _check_not_last_admin(user: UserRow) -> None:
+    """Refuses to take the last administrator away.
+
+    Locks the administrators, so that two who remove each other at once do not both succeed.
+    """
+    if _role_of(user) != "admin":
         return
     admins = select(UserRow.id).where(UserRow.roles.any(RoleRow.name == "admin"))
     db.session.execute(select(RoleRow.id).where(RoleRow.name == "admin").with_for_update())
@@ -204,9 +225,9 @@ def _role_row(name: str) -> RoleRow:
     return row
 
 
-def _role(user: UserRow) -> str:
+def _role_of(user: UserRow) -> str:
     return user.roles[0].name if user.roles else ""
 
 
 def _account(user: UserRow) -> Account:
-    return Account(user.id, user.email, _role(user), bool(user.password), user.last_signed_in)
+    return Account(user.id, user.email, _role_of(user), bool(user.password), user.last_signed_in)

@@ -1,8 +1,10 @@
 """The audit log: what managers, commands and the timetable did. Never an event of a respondent.
 
-Opening a survey page, answering, stopping mails: none of it may ever be recorded here, for a line with a time would tell
-who answered when (documented exception to OWASP ASVS 5.0, 16.2.1). Each entry holds the SHA-256 of the one before and of
-itself, so that a change in the middle breaks the chain; the newest digest, kept elsewhere, shows a cut-off end.
+Opening a survey page, answering, stopping mails: none of it may ever be recorded here, for a line
+with a time would tell who answered when (documented exception to OWASP ASVS 5.0, 16.2.1).
+
+Each entry holds the SHA-256 of the one before and of itself, so that a change in the middle breaks
+the chain; the newest digest, kept elsewhere, shows a cut-off end.
 """
 
 import hashlib
@@ -25,25 +27,25 @@ _AT_ONCE = 1000
 
 
 def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
-    """Appends an entry inside the caller's transaction, so that the log and the deed stand or fall together.
+    """Appends an entry inside the caller's transaction.
 
-    `facts` must be plain JSON; `who` is the signed-in user, or "command line" outside a page, when not given. On SQLite the
-    transaction itself keeps other writers out, on PostgreSQL an advisory lock that lasts until the commit.
+    So the entry and what it is about stand or fall together. `facts` must be plain JSON; `who` is
+    the signed-in user, or "command line" outside a page, when not given. On SQLite the transaction
+    itself keeps other writers out, on PostgreSQL an advisory lock that lasts until the commit.
     """
     plain = json.loads(json.dumps(dict(facts), allow_nan=False))
+    newest = select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
     with transaction() as session:
         if connection().dialect.name == "postgresql":
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        last = session.execute(
-            select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
-        ).first()
+        previous = session.execute(newest).first()
         entry = AuditRow(
-            number=last.number + 1 if last else 1,
+            number=previous.number + 1 if previous else 1,
             at=now(),
             who=who or current_actor(),
             what=what,
             facts=plain,
-            previous=last.digest if last else START,
+            previous=previous.digest if previous else START,
         )
         entry.digest = _digest(entry)
         session.add(entry)
@@ -56,18 +58,20 @@ def verify_chain() -> int | None:
     query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
     with closing(db.session.scalars(query)) as rows:
         for row in rows:
-            if row.number != expected or row.previous != previous or row.digest != _digest(row):
+            is_next = row.number == expected and row.previous == previous
+            if not is_next or row.digest != _digest(row):
                 return expected
             previous, expected = row.digest, expected + 1
     return None
 
 
 def head_digest() -> str:
-    """The digest of the newest entry; kept elsewhere, it proves that nothing before it was taken away."""
-    return (
-        db.session.scalar(select(AuditRow.digest).order_by(AuditRow.number.desc()).limit(1))
-        or START
-    )
+    """The digest of the newest entry.
+
+    Kept elsewhere, it proves that nothing before it was taken away.
+    """
+    newest = select(AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
+    return db.session.scalar(newest) or START
 
 
 def number_of_entries() -> int:
@@ -93,9 +97,11 @@ def list_entries(
 
 
 def export_log(file: TextIO, progress: Callable[[int, int], None] | None = None) -> str:
-    """Writes the whole log, oldest first, one JSON document a line with all that its digest is made of; gives the newest digest.
+    """Writes the whole log, oldest first, one JSON document a line; gives the newest digest.
 
-    Entries are written as they are read, so that the memory it needs does not grow with the log.
+    A document holds all that its digest is made of. Entries are written as they are read, so that
+    the memory it needs does not grow with the log. `progress` is called with the number of written
+    entries and of all.
     """
     total, number, newest = number_of_entries(), 0, START
     query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
@@ -107,13 +113,10 @@ def export_log(file: TextIO, progress: Callable[[int, int], None] | None = None)
                 "who": row.who,
                 "what": row.what,
                 "facts": row.facts,
+                "previous": row.previous,
+                "digest": row.digest,
             }
-            file.write(
-                json.dumps(
-                    entry | {"previous": row.previous, "digest": row.digest}, ensure_ascii=False
-                )
-                + "\n"
-            )
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
             newest = row.digest
             if progress and number % _AT_ONCE == 0:
                 progress(number, max(number, total))
@@ -134,12 +137,8 @@ def recorded_actors() -> tuple[str, ...]:
 
 def _digest(row: AuditRow) -> str:
     plain = [row.number, row.at.isoformat(), row.who, row.what, row.facts, row.previous]
-    return (
-        "sha256:"
-        + hashlib.sha256(
-            json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
-        ).hexdigest()
-    )
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @event.listens_for(AuditRow, "before_update")

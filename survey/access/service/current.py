@@ -5,7 +5,10 @@ from flask_login import current_user
 
 
 def current_actor() -> str:
-    """The mail address of whoever is signed in; "command line" outside a page; "nobody" on a page without sign-in."""
+    """The mail address of whoever is signed in.
+
+    "command line" outside a page, "nobody" on a page without sign-in.
+    """
     if not has_request_context():
         return "command line"
     return str(current_user.email) if current_user.is_authenticated else "nobody"

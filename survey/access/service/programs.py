@@ -1,4 +1,4 @@
-"""Whether a program asks and not a person: it gets a problem (RFC 9457) where a browser gets a page."""
+"""Whether a program asks: it gets a problem (RFC 9457) where a browser gets a page."""
 
 from flask import request
 
@@ -13,6 +13,6 @@ def wants_json() -> bool:
 
 
 def tell_program(refused: Refused) -> None:
-    """Before a form is shown again: raises the refusal when a program asks, which has no use for the form."""
+    """Raises the refusal when a program asks; called before a form is shown again to a person."""
     if wants_json():
         raise refused

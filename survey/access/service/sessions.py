@@ -1,7 +1,8 @@
 """Who is signed in, in which browser: kept on the server, so that it can be ended from there.
 
-The signed cookie holds a 256-bit secret and the time of the last page; the table holds the secret's SHA-256 and the end.
-A session lasts 12 hours at most and 30 minutes without a page (OWASP ASVS 5.0, 7.3.1, 7.3.2).
+The signed cookie holds a 256-bit secret and the time of the last page; the table holds the secret's
+SHA-256 and the end. A session lasts 12 hours at most and 30 minutes without a page (OWASP ASVS 5.0,
+7.3.1, 7.3.2).
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from datetime import datetime
 from flask import session
 from sqlalchemy import delete, func, select
 
-from survey.access.rules.accounts import IDLE_LASTS, SESSION_LASTS
+from survey.access.rules.accounts import IDLE_LASTS, SESSION_LASTS, UserId
 from survey.access.tables import SessionRow, UserRow
 from survey.database import db, transaction
 
@@ -19,8 +20,8 @@ _SECRET, _SEEN = "secret", "seen"
 _SEEN_EVERY = 60  # seconds: the cookie is not written anew with every page
 
 
-def begin_session(user_id: str, now: datetime, *, by_link: bool) -> None:
-    """Starts a session of this browser under a fresh secret, and clears away those that have ended."""
+def begin_session(user_id: UserId, now: datetime, *, by_link: bool) -> None:
+    """Starts a session of this browser under a fresh secret, and deletes those that have ended."""
     end_this_session()
     secret = secrets.token_urlsafe(32)
     with transaction() as store:
@@ -35,24 +36,28 @@ def begin_session(user_id: str, now: datetime, *, by_link: bool) -> None:
     session[_SECRET], session[_SEEN] = secret, int(now.timestamp())
 
 
-def is_valid(user_id: str, now: datetime) -> bool:
-    """Whether this browser's session belongs to this user, has not ended and was not left idle; notes the visit."""
-    row, idle = _row(), now.timestamp() - session.get(_SEEN, 0)
-    if (
-        row is None
-        or row.user_id != user_id
-        or row.ends_at <= now
-        or idle > IDLE_LASTS.total_seconds()
-    ):
+def is_valid(user_id: UserId, now: datetime) -> bool:
+    """Whether this browser's session belongs to this user, has not ended and was not left idle.
+
+    Notes the visit.
+    """
+    row = _session_row()
+    idle_seconds = now.timestamp() - session.get(_SEEN, 0)
+    if row is None or row.user_id != user_id:
         return False
-    if idle > _SEEN_EVERY:
+    if row.ends_at <= now or idle_seconds > IDLE_LASTS.total_seconds():
+        return False
+    if idle_seconds > _SEEN_EVERY:
         session[_SEEN] = int(now.timestamp())
     return True
 
 
 def is_by_link() -> bool:
-    """Whether this session was begun with a one-time link: then a forgotten password may be replaced without knowing it."""
-    row = _row()
+    """Whether this session was begun with a one-time link.
+
+    Then a forgotten password may be replaced without knowing it.
+    """
+    row = _session_row()
     return row is not None and row.by_link
 
 
@@ -64,7 +69,7 @@ def end_this_session() -> None:
             store.execute(delete(SessionRow).where(SessionRow.hash == _hash(secret)))
 
 
-def end_all_sessions(user_id: str, *, but_this: bool = False) -> None:
+def end_all_sessions(user_id: UserId, *, but_this: bool = False) -> None:
     """Ends a user's sessions in all browsers, or in all but this one."""
     query = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but_this:
@@ -73,7 +78,7 @@ def end_all_sessions(user_id: str, *, but_this: bool = False) -> None:
         store.execute(query)
 
 
-def number_of_sessions(user_id: str, now: datetime) -> int:
+def number_of_sessions(user_id: UserId, now: datetime) -> int:
     """In how many browsers a user is signed in."""
     query = (
         select(func.count())
@@ -83,7 +88,7 @@ def number_of_sessions(user_id: str, now: datetime) -> int:
     return db.session.scalar(query) or 0
 
 
-def _row() -> SessionRow | None:
+def _session_row() -> SessionRow | None:
     return db.session.get(SessionRow, _hash(session.get(_SECRET, "")))
 
 

@@ -7,21 +7,25 @@ from flask import Flask, Response, abort, request
 from survey.access.rules.policy import POLICY
 from survey.config import Config
 
-_ANY_HOST = {"/healthz", "/readyz", "/metrics"}
-
-
-_LOCAL = {"localhost", "127.0.0.1", "[::1]"}
+_PATHS_OF_MONITORS = {"/healthz", "/readyz", "/metrics"}  # answered under any host name
+_LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 
 def init_headers(app: Flask, config: Config) -> None:
-    """Adds the headers to every answer, keeping those a view chose itself, and refuses forged host names with 400."""
+    """Adds the headers to every response, and refuses forged host names with 400.
+
+    A header that a view chose itself is kept.
+    """
     host = urlsplit(config.base_url).hostname or ""
-    allowed = _LOCAL | {host} if config.is_local else {host}
+    allowed = _LOCAL_HOSTS | {host} if config.is_local else {host}
 
     @app.before_request
     def refuse_forged_hosts() -> None:
-        name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-        if request.path not in _ANY_HOST and name.lower() not in allowed:
+        if request.path in _PATHS_OF_MONITORS:
+            return
+        is_bare_ipv6 = request.host.endswith("]")  # no port behind it
+        name = request.host if is_bare_ipv6 else request.host.rsplit(":", 1)[0]
+        if name.lower() not in allowed:
             abort(400)
 
     @app.after_request

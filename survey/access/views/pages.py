@@ -52,7 +52,8 @@ def link() -> Response:
 def use() -> BaseResponse:
     """Uses the link up and signs in."""
     address = request.remote_addr or ""
-    wait = sign_in_limit().attempt(f"link from {address}", address)
+    account = f"link from {address}"  # whose link it is, is not known yet
+    wait = sign_in_limit().attempt(account, address)
     if wait:
         return _link_refused(
             f"Too many failed tries. Try again in {wait} seconds; the link has not been used up.",
@@ -61,11 +62,11 @@ def use() -> BaseResponse:
     user = use_link(request.form.get("token", "")[:200], now())
     if user is None:
         return _link_refused(_LINK_ENDED, 410)
-    sign_in_limit().forgive(f"link from {address}", address)
+    sign_in_limit().forgive(account, address)
     login_user(user, authn_via=["link"])
-    if not user.password and not current_app.config["CANDOUR"].is_demo:
-        return redirect(url_for("access.account"), 303)
-    return redirect("/", 303)
+    is_demo = current_app.config["CANDOUR"].is_demo
+    should_choose_password = not user.password and not is_demo
+    return redirect(url_for("access.account") if should_choose_password else "/", 303)
 
 
 @blueprint.get("/account")
@@ -84,14 +85,17 @@ def account() -> str:
 @open_to("viewer")
 def password() -> str | BaseResponse | tuple[str, int]:
     """Choose or change one's own password; after a sign-in by link the present one is not asked."""
-    known = is_by_link() or not current_user.password
+    need_not_know = is_by_link() or not current_user.password
     problem = None
     if request.method == "POST":
-        new, again = request.form.get("new_password", ""), request.form.get("again", "")
+        new = request.form.get("new_password", "")
         try:
-            check_same(new, again)
+            check_same(new, request.form.get("again", ""))
             choose_password(
-                current_user.id, new, current=request.form.get("password"), now_known=known
+                current_user.id,
+                new,
+                current=request.form.get("password"),
+                now_known=need_not_know,
             )
         except Refused as refused:
             tell_program(refused)
@@ -99,7 +103,7 @@ def password() -> str | BaseResponse | tuple[str, int]:
         else:
             flash("Your new password is set.")
             return redirect(url_for("access.account"), 303)
-    page = render_template("access/password.html", known=known, problem=problem)
+    page = render_template("access/password.html", need_not_know=need_not_know, problem=problem)
     return (page, 400) if problem else page
 
 
@@ -116,20 +120,19 @@ def sign_out_everywhere() -> BaseResponse:
 @open_to("admin")
 def users() -> str | tuple[str, int]:
     """Who may sign in; adding somebody shows their one-time link once."""
-    made = problem = None
+    new_link = problem = None
     if request.method == "POST":
+        email, role = request.form.get("email", ""), request.form.get("role", "")
         try:
-            added = add_user(
-                request.form.get("email", ""), request.form.get("role", ""), actor=current_actor()
-            )
-            made = make_sign_in_link(added.email, current_app.config["CANDOUR"])
+            added = add_user(email, role, actor=current_actor())
+            new_link = make_sign_in_link(added.email, current_app.config["CANDOUR"])
         except Refused as refused:
             tell_program(refused)
             problem = refused
         else:
             flash(f"{added.email} may sign in as {added.role}.")
     page = render_template(
-        "access/users.html", users=list_users(), roles=ROLES, made=made, problem=problem
+        "access/users.html", users=list_users(), roles=ROLES, new_link=new_link, problem=problem
     )
     return (page, 400) if problem else page
 

@@ -13,6 +13,7 @@ from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
 from flask_security.forms import LoginForm
 from flask_security.utils import validate_redirect_url
 from flask_wtf.csrf import CSRFError
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -34,7 +35,6 @@ from survey.kernel.hints import link_for_page
 
 log = logging.getLogger(__name__)
 
-
 # Views that libraries bring, and who may open them.
 FOREIGN = {
     "static": PageAccess(frozenset({"everyone"})),
@@ -43,14 +43,34 @@ FOREIGN = {
 }
 
 
+# What an error page says by its status: title and message.
+_ERROR_TEXTS = {
+    400: ("This request was not understood", "Go back, reload the page and try again."),
+    405: ("Not in this way", "Go back and use the button on the page."),
+    413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
+    415: (
+        "This request was not understood",
+        "No page takes JSON. Send the form that the page shows.",
+    ),
+}
+_NOT_FOUND_TEXT = (
+    "Not found, or not open to you",
+    "The address may be mistyped, or your role does not reach this page.",
+)
+
+
 class SignInForm(LoginForm):
-    """The library's form, with a limit on failures and one answer for unknown accounts and wrong passwords."""
+    """The library's form, with a limit on failures.
+
+    It says the same about unknown accounts and wrong passwords.
+    """
 
     remember = None  # no cookie may outlive a session
 
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
         """Whether these are the right address and password, and another try is allowed."""
-        account, address = tidy_address(self.email.data or ""), request.remote_addr or ""
+        account = tidy_address(self.email.data or "")
+        address = request.remote_addr or ""
         wait = sign_in_limit().attempt(account, address)
         if wait:
             self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
@@ -65,7 +85,10 @@ class SignInForm(LoginForm):
 
 
 def init_access(app: Flask, config: Config) -> None:
-    """Sign-in with argon2 passwords, sessions of 12 hours at most, CSRF on every form, deny by default."""
+    """Adds sign-in and the rules of access to an application.
+
+    Passwords by argon2, sessions of 12 hours at most, CSRF on every form, deny by default.
+    """
     secure = not config.is_local
     app.config.update(
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of a method
@@ -90,15 +113,16 @@ def init_access(app: Flask, config: Config) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
-        WTF_CSRF_TIME_LIMIT=None,  # a form left open over lunch is still good while the session lasts
+        WTF_CSRF_TIME_LIMIT=None,  # a form is good while the session lasts
     )
     csrf.init_app(app)
     Security(app, SQLAlchemyUserDatastore(db, UserRow, RoleRow), login_form=SignInForm)
-    app.login_manager.request_loader(lambda _: None)  # type: ignore[attr-defined]  # no token in a header, address or body signs in
+    # No token in a header, address or body signs in.
+    app.login_manager.request_loader(lambda _: None)  # type: ignore[attr-defined]
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
     init_headers(app, config)
-    app.before_request(_guard)
+    app.before_request(_check_access)
     app.jinja_env.globals["next_step"] = link_for_page
     app.register_error_handler(Refused, _show_refusal)
     app.register_error_handler(CSRFError, _show_stale_form)
@@ -117,66 +141,57 @@ def undeclared(app: Flask) -> list[str]:
     )
 
 
-def _guard() -> Any:  # noqa: ANN401 - a response or nothing
+def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
+    """Refuses, before every view, whoever may not open it and what no view can read."""
     endpoint = request.endpoint
     if endpoint is None:
         return None  # no such page: the error page answers
-    opening = FOREIGN.get(endpoint) or access_of(current_app.view_functions[endpoint])
-    if opening is None:
+    access = FOREIGN.get(endpoint) or access_of(current_app.view_functions[endpoint])
+    if access is None:
         log.error("%s lacks @open_to(...): say who may read it", endpoint)
-        return _page(403)
-    request.max_content_length = request.max_form_memory_size = opening.largest
+        return _error_page_for(403)
+    request.max_content_length = request.max_form_memory_size = access.largest
     if request.is_json:
-        return _page(415)
-    if _holds_nul(with_form=opening.needs_sign_in or endpoint in FOREIGN):
-        return _page(400)
-    return _ask_who(opening) if opening.needs_sign_in else None
+        return _error_page_for(415)
+    if _holds_nul(with_form=access.needs_sign_in or endpoint in FOREIGN):
+        return _error_page_for(400)
+    return _check_role(access) if access.needs_sign_in else None
 
 
-def _ask_who(opening: PageAccess) -> Any:  # noqa: ANN401 - a response or nothing
+def _check_role(access: PageAccess) -> Any:  # noqa: ANN401 - a response or nothing
+    """Sends whoever is not signed in to sign in, and refuses a role that does not suffice."""
     if current_user.is_authenticated and not sessions.is_valid(current_user.id, now()):
         sessions.end_this_session()
         logout_user()
     role = current_role()
     if role is None:
-        return redirect(
-            url_for(
-                "security.login",
-                next=request.full_path.rstrip("?") if request.method == "GET" else None,
-            )
-        )
-    return None if opening.admits(role) else _page(403)
+        way_back = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("security.login", next=way_back))
+    return None if access.admits(role) else _error_page_for(403)
 
 
 def _holds_nul(*, with_form: bool) -> bool:
-    """Whether the request holds a character that nobody types and PostgreSQL refuses; an employee's form is cleaned instead."""
-    fields = [request.args, request.form] if with_form else [request.args]
-    return "\0" in request.path or any(
-        "\0" in value for values in fields for _, value in values.items(multi=True)
-    )
+    """Whether the request holds the character NUL, which nobody types and PostgreSQL refuses.
+
+    `with_form`: whether to look at the form as well; an employee's form is cleaned instead.
+    """
+    texts = [request.path, *_all_values(request.args)]
+    if with_form:
+        texts += _all_values(request.form)
+    return any("\0" in text for text in texts)
 
 
-def _page(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
-    texts = {
-        400: ("This request was not understood", "Go back, reload the page and try again."),
-        413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
-        415: (
-            "This request was not understood",
-            "No page takes JSON. Send the form that the page shows.",
-        ),
-        405: ("Not in this way", "Go back and use the button on the page."),
-    }
-    title, message = texts.get(
-        code,
-        (
-            "Not found, or not open to you",
-            "The address may be mistyped, or your role does not reach this page.",
-        ),
-    )
+def _all_values(values: MultiDict[str, str]) -> list[str]:
+    return [value for _, value in values.items(multi=True)]
+
+
+def _error_page_for(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
+    title, message = _ERROR_TEXTS.get(code, _NOT_FOUND_TEXT)
     return _error_page(title, message, code)
 
 
-def _error_page(title: str, message: str, code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
+# A page, or a problem for a program.
+def _error_page(title: str, message: str, code: int) -> Any:  # noqa: ANN401
     if wants_json():
         return _problem(code, f"{title}. {message}")
     return render_template("errors/page.html", title=title, message=message), code
@@ -191,17 +206,19 @@ def _show_refusal(refused: Refused) -> Any:  # noqa: ANN401 - a page, or a probl
 
 
 def _problem(status: int, detail: str, **more: object) -> Response:
-    """What went wrong, for a program (RFC 9457); `code` tells refusals apart, for their type is always about:blank."""
-    said = {
+    """What went wrong, for a program (RFC 9457).
+
+    `more` may hold a `code`, which tells refusals apart, for their type is always about:blank.
+    """
+    document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         **more,
     }
-    return Response(
-        json.dumps(said, ensure_ascii=False), status, content_type="application/problem+json"
-    )
+    text = json.dumps(document, ensure_ascii=False)
+    return Response(text, status, content_type="application/problem+json")
 
 
 def _show_stale_form(error: CSRFError) -> Any:  # noqa: ANN401 - a page, or a problem for a program
@@ -217,10 +234,10 @@ def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass t
     code = error.code or 500
     if error.response is not None or code < 400:
         return error.get_response()
-    answer = current_app.make_response(_page(code))
+    response = current_app.make_response(_error_page_for(code))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return answer
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
 
 
 def _show_fault(error: Exception) -> Any:  # noqa: ANN401 - a page, or a problem for a program

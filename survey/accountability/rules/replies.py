@@ -11,8 +11,8 @@ from survey.kernel.errors import Refused
 LONGEST_REPLY, LONGEST_OPENING, LONGEST_CHANGES, LONGEST_WHY = 12_000, 300, 2_000, 300
 LONGEST_WHAT, LONGEST_OWNER = 300, 120
 MOST_COMMITMENTS = 20
-LAST_YEAR = 2990
-_UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+FIRST_YEAR, LAST_YEAR = 2000, 2990
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Side(StrEnum):
@@ -49,7 +49,10 @@ class TypedCommitment:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReply:
-    """What is known of the provider's reply: one version, never changed; without a text where none has arrived."""
+    """One version of what is known of the provider's reply, never changed.
+
+    `text` and `received` are None where no reply has arrived.
+    """
 
     version: int
     text: str | None
@@ -59,7 +62,11 @@ class RecordedReply:
 
 @dataclass(frozen=True, slots=True)
 class ReplyStanding:
-    """How far the reply to one shared wave has come on a day: when it is due, and what is recorded of it."""
+    """How far the reply to one shared wave has come on a day (`today`).
+
+    `shared`: when the findings were shared. `reply_due`: the last day for the reply. `record`: the
+    newest version of what is recorded of it.
+    """
 
     shared: date
     reply_due: date
@@ -73,39 +80,44 @@ class ReplyStanding:
 
     @property
     def from_day(self) -> date:
-        """The first day on which a follow-up may go without a reply: the day after the reply was due."""
+        """The first day on which the follow-up mail may go without a reply."""
         return self.reply_due + timedelta(days=1)
 
 
 def read_reply(text: str) -> str:
-    r"""A reply word for word, with one kind of line end and no blank lines around it; refuses an empty, overlong or unprintable one.
+    r"""A reply word for word, with one kind of line end and no blank lines around it.
+
+    Refuses an empty, overlong or unprintable one.
 
     >>> read_reply("\r\nWe agree.\r\n\r\nOtto\r\n")
     'We agree.\n\nOtto'
     """
-    found = tidy_text(text)
-    if not found.strip():
+    reply = tidy_text(text)
+    if not reply.strip():
         raise Refused(
             "reply-empty",
             "The reply is empty. Paste it word for word, or say that none has arrived.",
         )
-    if _UNFIT.search(found):
+    if _UNPRINTABLE.search(reply):
         raise Refused(
             "reply-unfit",
             "The reply holds a control character, which no mail can carry. Paste it as plain text.",
         )
-    if len(found) > LONGEST_REPLY:
+    if len(reply) > LONGEST_REPLY:
         raise Refused(
             "reply-too-long",
-            f"The reply has {len(found):,} characters; a mail to everybody can hold "
+            f"The reply has {len(reply):,} characters; a mail to everybody can hold "
             f"{LONGEST_REPLY:,}. It goes out word for word, so ask the provider for a shorter "
             "text, and record that.",
         )
-    return found
+    return reply
 
 
 def check_received(received: date | None, shared: date, today: date) -> date:
-    """Refuses a day on which the reply cannot have arrived: none, one to come, or one before the findings were shared."""
+    """The day on which the reply arrived; refuses one on which it cannot have.
+
+    That is none, one to come, or one before the findings were shared.
+    """
     if received is None:
         raise Refused("reply-day-missing", "Say on which day the reply arrived, like 2027-02-09.")
     if received > today:
@@ -124,7 +136,10 @@ def check_received(received: date | None, shared: date, today: date) -> date:
 
 
 def read_day(text: str) -> date | None:
-    """A day as a browser or a person writes it; None where nothing was written; refuses what is no day."""
+    """A day as a browser or a person writes it (ISO 8601); None where nothing was written.
+
+    Refuses what is no day.
+    """
     if not text.strip():
         return None
     try:
@@ -132,22 +147,28 @@ def read_day(text: str) -> date | None:
     except ValueError as error:
         raise Refused(
             "day-unreadable",
-            f"{_shown(text)} is not a day. Write it like 2027-03-31.",
+            f"{text[:40]!r} is not a day. Write it like 2027-03-31.",
         ) from error
 
 
 def read_commitments(lines: Sequence[TypedCommitment]) -> tuple[Commitment, ...]:
-    """The commitments in what was typed, empty lines aside; refuses them whole, with every fault by its line."""
+    """The commitments in what was typed, empty lines aside.
+
+    Refuses them whole where any is wrong, with every fault by the number of its line.
+    """
+    commitments: list[Commitment] = []
     faults: list[str] = []
-    found = [
-        commitment
-        for number, line in enumerate(lines, 1)
-        if not line.is_empty and (commitment := _commitment(number, line, faults))
-    ]
-    if len(found) > MOST_COMMITMENTS:
+    for number, line in enumerate(lines, 1):
+        if line.is_empty:
+            continue
+        commitment, faults_of_line = _read_commitment(line)
+        faults += [f"Line {number}: {fault}." for fault in faults_of_line]
+        if commitment is not None:
+            commitments.append(commitment)
+    if len(commitments) > MOST_COMMITMENTS:
         faults.append(
-            f"{len(found)} commitments; {MOST_COMMITMENTS} are the most. Keep those that staff will"
-            " notice."
+            f"{len(commitments)} commitments; {MOST_COMMITMENTS} are the most. Keep those that"
+            " staff will notice."
         )
     if faults:
         raise Refused(
@@ -155,7 +176,7 @@ def read_commitments(lines: Sequence[TypedCommitment]) -> tuple[Commitment, ...]
             "The commitments are not complete. Nothing was recorded.",
             details=tuple(faults),
         )
-    return tuple(found)
+    return tuple(commitments)
 
 
 def named_day(day: date, *, with_weekday: bool = False) -> str:
@@ -176,48 +197,58 @@ def no_reply_by(due: date) -> str:
     return f"No reply had arrived by {due.day} {due:%B}."
 
 
-def _commitment(number: int, line: TypedCommitment, faults: list[str]) -> Commitment | None:
-    found: list[str] = []
-    what, owner = " ".join(line.what.split()), " ".join(line.owner.split())
+def _read_commitment(line: TypedCommitment) -> tuple[Commitment | None, list[str]]:
+    """The commitment that was typed, or None and everything that is wrong with it."""
+    what = " ".join(line.what.split())
+    owner = " ".join(line.owner.split())
+    faults: list[str] = []
     if line.side not in set(Side):
-        found.append("say whose it is, the provider’s or the client’s")
-    for name, given, longest in (("what", what, LONGEST_WHAT), ("owner", owner, LONGEST_OWNER)):
-        if not given:
-            found.append(
-                "say what is promised" if name == "what" else "name an owner, by role or name"
-            )
-        elif fault := text_fault(name, given, longest):
-            found.append(fault[0].lower() + fault[1:].removesuffix("."))
-    due = None
+        faults.append("say whose it is, the provider’s or the client’s")
+    if not what:
+        faults.append("say what is promised")
+    faults += _in_sentence(text_fault("what", what, LONGEST_WHAT))
+    if not owner:
+        faults.append("name an owner, by role or name")
+    faults += _in_sentence(text_fault("owner", owner, LONGEST_OWNER))
+    due, fault_of_day = _read_due_day(line.due)
+    if fault_of_day:
+        faults.append(fault_of_day)
+    if faults or due is None:
+        return None, faults
+    return Commitment(Side(line.side), what, owner, due), []
+
+
+def _in_sentence(fault: str | None) -> list[str]:
+    """A fault as it stands behind the number of its line; nothing for None."""
+    return [fault[0].lower() + fault[1:].removesuffix(".")] if fault else []
+
+
+def _read_due_day(text: str) -> tuple[date | None, str | None]:
+    """The day on which a commitment is due, and what is wrong with it."""
     try:
-        due = read_day(line.due)
+        due = read_day(text)
     except Refused as refused:
-        found.append(refused.sentence.removesuffix("."))
-    else:
-        if due is None:
-            found.append("give the day it is due; without one it is no commitment")
-        elif not 2000 <= due.year <= LAST_YEAR:
-            found.append(f"check the year {due.year}")
-    faults += [f"Line {number}: {fault}." for fault in found]
-    return Commitment(Side(line.side), what, owner, due) if not found and due else None
+        return None, refused.sentence.removesuffix(".")
+    if due is None:
+        return None, "give the day it is due; without one it is no commitment"
+    if not FIRST_YEAR <= due.year <= LAST_YEAR:
+        return None, f"check the year {due.year}"
+    return due, None
 
 
 def text_fault(name: str, text: str, longest: int) -> str | None:
-    """What is wrong with a typed text: a control character, or more than `longest` characters; None when nothing is."""
-    if _UNFIT.search(text):
+    """What is wrong with a typed text: a control character, or too many characters; else None.
+
+    `name` is what the sentence calls it, `longest` the most characters it may have.
+    """
+    if _UNPRINTABLE.search(text):
         return f"Remove the control character from the {name}."
-    return (
-        f"The {name} has {len(text):,} characters; {longest:,} are the most."
-        if len(text) > longest
-        else None
-    )
+    if len(text) > longest:
+        return f"The {name} has {len(text):,} characters; {longest:,} are the most."
+    return None
 
 
 def tidy_text(text: str) -> str:
-    """One kind of line end, no blank lines around."""
+    """A text with one kind of line end, and no blank lines around it."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"\A(?:[ \t]*\n)+|\s+\Z", "", plain)
-
-
-def _shown(text: str) -> str:
-    return repr(text[:40])

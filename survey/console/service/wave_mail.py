@@ -1,16 +1,17 @@
-"""The mail of a wave as its manager sees and steers it: how far the invitations are, which did not arrive, retry, cancel, pause.
+"""The mail of a wave as its manager sees and steers it: progress, failures, retry, cancel, pause.
 
-Names are told of invitations only: a name among the reminders would say who has not answered.
+Names appear among invitations only: a name among the reminders would say who has not answered.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from survey.invitations.rules.codes import reminder_window
+from survey.invitations.rules.codes import InvitationId, reminder_window
 from survey.invitations.service.invitations import INVITATION, REMINDER, TO_STAFF, find_invitation
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.mail import service as mail
+from survey.mail.rules.letter import LetterId
 from survey.mail.rules.wording import (
     MailPause,
     StateCounts,
@@ -37,12 +38,17 @@ from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState, printed_time, to_wall_clock
 
 LISTED_AT_ONCE = 200
-_OVER = frozenset({WaveState.COUNTED, WaveState.SHARED})
+_COUNTED_STATES = frozenset({WaveState.COUNTED, WaveState.SHARED})
+_STATES_AFTER_CLOSE = _COUNTED_STATES | {WaveState.CLOSED}  # but not void
 
 
 @dataclass(frozen=True, slots=True)
 class WaveMail:
-    """How far the mail of a wave is; `reminders` are words while it is open, and numbers once it has been counted."""
+    """How far the mail of a wave is.
+
+    `later`: how many invitations the mail server has put off. `reminders`: words while the wave is
+    open, numbers once it has been counted. `others`: counts of the other letter types, by name.
+    """
 
     wave: Wave
     counts: StateCounts
@@ -55,9 +61,9 @@ class WaveMail:
 
     @property
     def others_wait(self) -> int:
-        """Of the other letters that anybody may know of, how many wait to leave."""
+        """How many of the other letters with public counts wait to leave."""
         return sum(
-            counts.waiting for kind, counts in self.others.items() if kind not in {*TO_STAFF, ALARM}
+            counts.waiting for kind, counts in self.others.items() if _is_about_results(kind)
         )
 
     @property
@@ -78,12 +84,16 @@ class WaveMail:
     @property
     def unreached(self) -> str:
         """After the close: how many were not reached, in words; nothing for a void wave."""
-        return unreached_words(self.counts) if self.wave.state in {*_OVER, WaveState.CLOSED} else ""
+        return unreached_words(self.counts) if self.wave.state in _STATES_AFTER_CLOSE else ""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingLetters:
-    """Letters of a wave that wait: how many may be told, what they are called, and of which kinds all of them are."""
+    """Letters of a wave that wait to leave.
+
+    `number` counts only letters whose counts are public; `noun` is what they are called; `kinds`
+    are the types of all that wait, public or confidential.
+    """
 
     number: int
     noun: str
@@ -109,7 +119,11 @@ class UnreachedPerson:
 
 @dataclass(frozen=True, slots=True)
 class UnreachedPeople:
-    """Whom no invitation has reached: by name as many as are listed, how many more, and how many who have left the directory."""
+    """Whom no invitation has reached.
+
+    `listed`: by name, as many as are listed at once; `more`: how many others; `gone`: how many of
+    those looked at have left the directory.
+    """
 
     listed: tuple[UnreachedPerson, ...]
     more: int
@@ -118,7 +132,11 @@ class UnreachedPeople:
 
 @dataclass(frozen=True, slots=True)
 class MailNotice:
-    """What is not as it should be with a wave's mail: paused, invitations that failed while it is open, other letters for a while."""
+    """What is wrong with the mail of one wave.
+
+    It is paused, invitations failed while the wave is open, or other letters failed a while ago
+    (`others`: how many of each letter type).
+    """
 
     wave: Wave
     pause: MailPause | None
@@ -126,186 +144,234 @@ class MailNotice:
     others: dict[str, int]
 
 
-def mail_of_wave(item: Wave, moment: datetime) -> WaveMail:
-    """How far the mail of a wave is."""
-    found = mail.letter_counts(item.slug)
-    reminders = _reminders(item, moment)
-    counts = (
-        found.of(INVITATION) if item.state is not WaveState.VOID else StateCounts()
-    )  # of a void wave no number is told
+def mail_of_wave(wave: Wave, now: datetime) -> WaveMail:
+    """How far the mail of a wave is; of a void wave no number of invitations is shown."""
+    letters = mail.letter_counts(wave.slug)
+    is_void = wave.state is WaveState.VOID
     others = {
-        kind: numbers
-        for kind, numbers in found.counts.items()
+        kind: counts
+        for kind, counts in letters.counts.items()
         if kind != INVITATION and has_public_counts(kind)
     }
     return WaveMail(
-        item,
-        counts,
-        found.later,
-        mail.channel_state(),
-        mail.pause_of(item.slug),
-        mail.stated_pace(),
-        reminders,
-        others,
+        wave=wave,
+        counts=StateCounts() if is_void else letters.of(INVITATION),
+        later=letters.later,
+        channel=mail.channel_state(),
+        pause=mail.pause_of(wave.slug),
+        pace=mail.stated_pace(),
+        reminders=_reminders_in_words(wave, now),
+        others=others,
     )
 
 
-def unreached_in_words(item: Wave) -> str:
-    """After the close: how many were not reached, in words; nothing before, and nothing for a void wave."""
-    return (
-        unreached_words(mail.letter_counts(item.slug).of(INVITATION))
-        if item.state in {*_OVER, WaveState.CLOSED}
-        else ""
-    )
+def unreached_in_words(wave: Wave) -> str:
+    """After the close: how many were not reached, in words.
+
+    Nothing before the close, and nothing for a void wave.
+    """
+    if wave.state not in _STATES_AFTER_CLOSE:
+        return ""
+    return unreached_words(mail.letter_counts(wave.slug).of(INVITATION))
 
 
-def unreached_people(item: Wave, most: int = LISTED_AT_ONCE) -> UnreachedPeople:
+def unreached_people(wave: Wave, most: int = LISTED_AT_ONCE) -> UnreachedPeople:
     """Whom the invitations of a wave did not reach, by name; nobody of a void wave."""
-    if item.state is WaveState.VOID:
+    if wave.state is WaveState.VOID:
         return UnreachedPeople((), 0, 0)
-    found = mail.not_arrived(item.slug, INVITATION)
-    named = [(_person_behind(letter.recipient), letter) for letter in found[:most]]
-    listed = sorted(
-        (UnreachedPerson(person, letter) for person, letter in named if person),
-        key=lambda one: (one.person.name, one.person.email),
+    letters = mail.not_arrived(wave.slug, INVITATION)
+    looked_at = letters[:most]
+    people = [
+        UnreachedPerson(person, letter)
+        for letter in looked_at
+        if (person := _invited_person(InvitationId(letter.recipient)))
+    ]
+    people.sort(key=lambda unreached: (unreached.person.name, unreached.person.email))
+    return UnreachedPeople(
+        listed=tuple(people),
+        more=len(letters) - len(looked_at),
+        gone=len(looked_at) - len(people),
     )
-    return UnreachedPeople(tuple(listed), max(0, len(found) - most), len(named) - len(listed))
 
 
 def retry_wave_letters(
-    name: str, moment: datetime, letter: str | None = None, *, actor: str
+    wave_slug: str, now: datetime, letter_id: LetterId | None = None, *, actor: str
 ) -> int:
-    """Puts what failed or came back in the queue again, one invitation or all letters; says how many that were.
+    """Queues again what failed or came back, one invitation or all letters; gives their number.
 
-    Refused for the invitations of a wave that takes no answers any more. For somebody who has answered meanwhile it looks
-    as if sent.
+    Refused for the invitations of a wave that takes no answers any more. For somebody who has
+    answered meanwhile it looks as if sent.
     """
-    item = waves.find_wave(name)
-    faulty = [
-        kind
-        for kind, counts in mail.letter_counts(item.slug).counts.items()
-        if has_public_counts(kind) and counts.failed + counts.bounced
-    ]
-    is_over = not item.takes_answers(moment)
-    kinds = [kind for kind in faulty if kind != INVITATION] if is_over else faulty
-    if is_over and (letter is not None or (INVITATION in faulty and not kinds)):
-        raise Refused(
-            "invitations-over",
-            f"{item.slug} takes no answers any more, so its invitations are not sent again. Correct"
-            " the addresses for the next wave.",
-        )
-    if letter is not None:
-        return mail.retry_letters(item.slug, INVITATION, letter, actor=actor)
-    return sum(mail.retry_letters(item.slug, kind, actor=actor) for kind in kinds)
+    wave = waves.find_wave(wave_slug)
+    kinds = _kinds_with_failures(wave)
+    if not wave.takes_answers(now):
+        others = [kind for kind in kinds if kind != INVITATION]
+        has_only_invitations = bool(kinds) and not others
+        if letter_id is not None or has_only_invitations:
+            raise Refused(
+                "invitations-over",
+                f"{wave.slug} takes no answers any more, so its invitations are not sent again."
+                " Correct the addresses for the next wave.",
+            )
+        kinds = others
+    if letter_id is not None:
+        return mail.retry_letters(wave.slug, INVITATION, letter_id, actor=actor)
+    return sum(mail.retry_letters(wave.slug, kind, actor=actor) for kind in kinds)
 
 
-def waiting_letters(item: Wave, moment: datetime) -> WaitingLetters:
-    """What can be paused or taken back; refuses a wave that has no mail to steer."""
-    counts = mail.letter_counts(item.slug).counts
-    if item.takes_answers(moment):  # reminders too, whose number is told nowhere
-        return WaitingLetters(counts.get(INVITATION, StateCounts()).waiting, "invitation", TO_STAFF)
-    kinds = tuple(
-        kind for kind, found in counts.items() if found.waiting and kind not in {*TO_STAFF, ALARM}
-    )
-    if not kinds:
+def waiting_letters(wave: Wave, now: datetime) -> WaitingLetters:
+    """What can be paused or taken back; refuses a wave that has no mail to steer.
+
+    While a wave takes answers these are its invitations and reminders; the reminders are not
+    counted, for their number is confidential.
+    """
+    counts = mail.letter_counts(wave.slug).counts
+    if wave.takes_answers(now):
+        invitations = counts.get(INVITATION, StateCounts())
+        return WaitingLetters(invitations.waiting, "invitation", TO_STAFF)
+    waiting = {
+        kind: of_kind.waiting
+        for kind, of_kind in counts.items()
+        if of_kind.waiting and _is_about_results(kind)
+    }
+    if not waiting:
         raise Refused(
             "nothing-waits",
-            f"{item.slug} is not open, and nothing about it waits to leave.",
+            f"{wave.slug} is not open, and nothing about it waits to leave.",
         )
-    return WaitingLetters(sum(counts[kind].waiting for kind in kinds), "letter", kinds)
+    return WaitingLetters(sum(waiting.values()), "letter", tuple(waiting))
 
 
-def cancel_waiting_letters(name: str, moment: datetime, *, actor: str) -> int:
-    """Takes back whatever waits to be written about a wave; says how many letters of told kinds that were."""
-    item = waves.find_wave(name)
-    return mail.withdraw_letters(item.slug, waiting_letters(item, moment).kinds, actor=actor)
+def cancel_waiting_letters(wave_slug: str, now: datetime, *, actor: str) -> int:
+    """Takes back whatever waits about a wave; gives the number of letters with public counts."""
+    wave = waves.find_wave(wave_slug)
+    waiting = waiting_letters(wave, now)
+    return mail.withdraw_letters(wave.slug, waiting.kinds, actor=actor)
 
 
-def pause_mail_of_wave(name: str, moment: datetime, *, actor: str) -> None:
-    """The mail of a wave waits until it is resumed; its dates do not move."""
-    item = waves.find_wave(name)
-    waiting_letters(item, moment)
-    pause_wave(item.slug, actor=actor)
+def pause_mail_of_wave(wave_slug: str, now: datetime, *, actor: str) -> None:
+    """Lets the mail of a wave wait until it is resumed; its dates do not move.
 
-
-def resume_mail_of_wave(name: str, *, actor: str) -> None:
-    """The mail of a wave goes on."""
-    resume_wave(waves.find_wave(name).slug, actor=actor)
-
-
-def confidential_progress(item: Wave | None, moment: datetime) -> dict[str, str]:
-    """Of kinds whose numbers are not told, those of which it may be told whether they go out, of one wave or of all.
-
-    Not of an invitation to a corrected address: one that the server puts off shows that its person has not answered.
+    Refuses a wave that has no mail to steer.
     """
-    found = {_by_clock(one, moment) for one in ([item] if item else waves.open_waves())}
-    words = next((words for words in (GOING_OUT, DONE) if words in found), "")
-    return {REMINDER: words} if words else {}
+    wave = waves.find_wave(wave_slug)
+    waiting_letters(wave, now)
+    pause_wave(wave.slug, actor=actor)
 
 
-def mail_notices(moment: datetime) -> tuple[MailNotice, ...]:
-    """What the first page says about the mail of waves: paused, or letters that did not arrive; of ended waves for 30 days."""
-    faults, paused, found = mail.failed_counts(), paused_waves(), []
-    for item in waves.list_waves():
-        is_open, theirs = item.state is WaveState.OPEN, faults.get(item.slug, {})
-        number = theirs.get(INVITATION, 0) if is_open else 0
+def resume_mail_of_wave(wave_slug: str, *, actor: str) -> None:
+    """Lets the mail of a wave leave again."""
+    wave = waves.find_wave(wave_slug)
+    resume_wave(wave.slug, actor=actor)
+
+
+def confidential_progress(wave: Wave | None, now: datetime) -> dict[str, str]:
+    """Whether letters with confidential counts go out, by letter type: of one wave, or of all open.
+
+    Only reminders are named. An invitation to a corrected address is not: one that the mail server
+    puts off shows that its person has not answered.
+    """
+    chosen = [wave] if wave else waves.open_waves()
+    progress = {_reminder_progress(each, now) for each in chosen}
+    for words in (GOING_OUT, DONE):
+        if words in progress:
+            return {REMINDER: words}
+    return {}
+
+
+def mail_notices(now: datetime) -> tuple[MailNotice, ...]:
+    """What is wrong with the mail of waves, for the first page: paused, or letters that failed.
+
+    Invitations count while their wave is open, other letters for 30 days after its close.
+    """
+    failures = mail.failed_counts()
+    paused = paused_waves()
+    notices = []
+    for wave in waves.list_waves():
+        failed = failures.get(wave.slug, {})
+        invitations = failed.get(INVITATION, 0) if wave.state is WaveState.OPEN else 0
         others = {
-            kind: failed
-            for kind, failed in theirs.items()
-            if kind != INVITATION and moment < item.closes_at + KEPT
+            kind: number
+            for kind, number in failed.items()
+            if kind != INVITATION and now < wave.closes_at + KEPT
         }
-        held = MailPause(*paused[item.slug]) if item.slug in paused else None
-        found += [MailNotice(item, held, number, others)] if held or number or others else []
-    return tuple(found)
+        pause = MailPause(*paused[wave.slug]) if wave.slug in paused else None
+        if pause or invitations or others:
+            notices.append(MailNotice(wave, pause, invitations, others))
+    return tuple(notices)
 
 
-def _reminders(item: Wave, moment: datetime) -> str:
-    if item.state is WaveState.OPEN:
-        return _by_clock(item, moment)
-    return _reminded(item) if item.state in _OVER and not item.imported else ""
-
-
-def _reminded(item: Wave) -> str:
-    return ", ".join(
-        f"{number:,} {state}"
-        for state, number in mail.confidential_totals(item.slug, REMINDER).items()
-    )
-
-
-def _by_clock(item: Wave, moment: datetime) -> str:
-    """Whether reminders go out, by the clock alone: that none waits, or how long they take, would say how many have not answered."""
-    windows = _windows(item) if item.state is WaveState.OPEN else ()
-    if not windows or moment < windows[0][0]:
-        return ""
-    return GOING_OUT if moment < windows[-1][1] else DONE
-
-
-def _windows(item: Wave) -> tuple[tuple[datetime, datetime], ...]:
-    """When its reminders may leave; none where it is too short for one, and one where both would leave at once."""
-    found = dict.fromkeys(reminder_window(item, number) for number in range(1, item.reminders + 1))
-    return tuple((first, last) for first, last in found if first < last)
-
-
-def coming_reminders(item: Wave, moment: datetime) -> tuple[tuple[str, str], ...]:
-    """The reminders that are still to come: which one, and when it is due as it is printed."""
-    windows = _windows(item)
+def coming_reminders(wave: Wave, now: datetime) -> tuple[tuple[str, str], ...]:
+    """The reminders still to come: which one, and when it is due as it is printed."""
+    windows = _reminder_windows(wave)
     names = ("the first reminder", "the second reminder") if len(windows) > 1 else ("one reminder",)
-    due = [
-        (name, first) for name, (first, _) in zip(names, windows, strict=False) if moment < first
-    ]
-    return tuple(
-        (name, printed_time(to_wall_clock(first, item.timezone), item.timezone))
-        for name, first in due
-    )
+    coming = []
+    for name, (begins, _) in zip(names, windows, strict=False):
+        if now < begins:
+            due = printed_time(to_wall_clock(begins, wave.timezone), wave.timezone)
+            coming.append((name, due))
+    return tuple(coming)
 
 
-def why_no_reminder(item: Wave) -> str:
+def why_no_reminder(wave: Wave) -> str:
     """That nobody is reminded, and why; nothing where somebody may be."""
-    if not item.reminders:
+    if not wave.reminders:
         return "Nobody is reminded; the survey was planned so."
-    return "" if _windows(item) else "Nobody is reminded: this wave is too short for it."
+    if not _reminder_windows(wave):
+        return "Nobody is reminded: this wave is too short for it."
+    return ""
 
 
-def _person_behind(invitation_id: str) -> Person | None:
-    found = find_invitation(invitation_id)
-    return find_person(found.person_id) if found and found.person_id else None
+def _is_about_results(kind: str) -> bool:
+    """Whether letters of this type are neither to invitees nor alarms to administrators."""
+    return kind not in {*TO_STAFF, ALARM}
+
+
+def _kinds_with_failures(wave: Wave) -> list[str]:
+    """The letter types with public counts of which a letter failed or came back."""
+    return [
+        kind
+        for kind, counts in mail.letter_counts(wave.slug).counts.items()
+        if has_public_counts(kind) and counts.failed + counts.bounced
+    ]
+
+
+def _reminders_in_words(wave: Wave, now: datetime) -> str:
+    if wave.state is WaveState.OPEN:
+        return _reminder_progress(wave, now)
+    if wave.state not in _COUNTED_STATES or wave.imported:
+        return ""
+    totals = mail.confidential_totals(wave.slug, REMINDER)
+    return ", ".join(f"{number:,} {state}" for state, number in totals.items())
+
+
+def _reminder_progress(wave: Wave, now: datetime) -> str:
+    """Whether reminders go out, by the clock alone.
+
+    That none waits, or how long they take, would say how many have not answered.
+    """
+    windows = _reminder_windows(wave) if wave.state is WaveState.OPEN else ()
+    if not windows:
+        return ""
+    (first_begins, _), (_, last_ends) = windows[0], windows[-1]
+    if now < first_begins:
+        return ""
+    return GOING_OUT if now < last_ends else DONE
+
+
+def _reminder_windows(wave: Wave) -> tuple[tuple[datetime, datetime], ...]:
+    """From when and until when each reminder of a wave may leave.
+
+    None where the wave is too short for one, and one where both would leave at once.
+    """
+    windows = [reminder_window(wave, number) for number in range(1, wave.reminders + 1)]
+    distinct = dict.fromkeys(windows)
+    return tuple((begins, ends) for begins, ends in distinct if begins < ends)
+
+
+def _invited_person(invitation_id: InvitationId) -> Person | None:
+    """Whom an invitation was for; None once they have left the directory."""
+    invitation = find_invitation(invitation_id)
+    if invitation is None or invitation.person_id is None:
+        return None
+    return find_person(invitation.person_id)

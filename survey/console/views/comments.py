@@ -8,14 +8,20 @@ from werkzeug.wrappers import Response
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
 from survey.access.service.programs import tell_program
-from survey.findings.comments.rules import cut_at_warnings, find_warnings, known_names
+from survey.findings.comments.rules import (
+    KnownNames,
+    cut_at_warnings,
+    find_warnings,
+    known_names,
+)
 from survey.findings.comments.service import CommentReview, comments_under_review, decide_on_comment
 from survey.kernel.errors import Refused
 from survey.people.service.directory import list_people
+from survey.responses.rules import CommentId
 from survey.responses.service.comments import Comment, ReviewState
 
-AT_ONCE = 25
-SAID = {
+LISTED_AT_ONCE = 25
+MESSAGES = {
     ReviewState.RELEASED: "Released: it can go to the provider when you share.",
     ReviewState.REDACTED: "Redacted: what is left can go to the provider when you share.",
     ReviewState.HELD: "Held back: it goes nowhere.",
@@ -25,7 +31,11 @@ blueprint = Blueprint("comments", __name__)
 
 @dataclass(frozen=True, slots=True)
 class CommentView:
-    """One comment as it is read: in pieces, each with what it is warned about, and the words of all its warnings."""
+    """One comment as it is read.
+
+    `group` is None where naming it could show who wrote. `pieces`: the text in order, cut at the
+    warnings; each with why to look twice, empty where there is no warning.
+    """
 
     comment: Comment
     group: str | None
@@ -40,71 +50,93 @@ class CommentView:
 @blueprint.route("/findings/<wave>/comments", methods=["GET", "POST"])
 @open_to("manager")
 def comments(wave: str) -> str | Response:
-    """Comments with their warnings and what can be done with each; a decision that does not fit keeps what was typed."""
-    problem, form = None, request.form
-    if request.method == "POST":
-        try:
-            decided = decide_on_comment(
-                wave,
-                form.get("comment", ""),
-                form.get("decision", ""),
-                offered=form.get("text"),
-                actor=current_actor(),
-            )
-        except Refused as refused:
-            tell_program(refused)
-            problem = refused
-        else:
-            flash(SAID[decided.review])
-            return redirect(url_for("comments.comments", wave=wave, show=_shown()), 303)
-    desk = comments_under_review(wave)
-    listed, more = _listed(desk, first=form.get("comment", "") if problem else "")
-    facts = {
-        "found": desk.findings,
-        "counts": desk.counts,
-        "shown": _shown(),
-        "listed": listed,
-        "more": more,
-        "problem": problem,
-    }
-    is_listed = any(
-        reading.comment.id == form.get("comment") for _, readings in listed for reading in readings
-    )
-    facts |= {"typed": form.get("text", ""), "at": form.get("comment", ""), "is_listed": is_listed}
-    return make_response(render_template("console/comments.html", **facts), 400 if problem else 200)
+    """The comments with their warnings, and what can be decided about each.
 
-
-def _shown() -> ReviewState:
-    """Which comments are listed: those of one state, unread ones unless the address says otherwise."""
-    asked = request.args.get("show", "")
-    return ReviewState(asked) if asked in list(ReviewState) else ReviewState.UNREAD
-
-
-def _listed(desk: CommentReview, first: str) -> tuple[list[tuple[str, list[CommentView]]], int]:
-    """Up to 25 comments of the state that is shown, by question and warned about, and how many more there are.
-
-    The one that a problem is about comes first.
+    A refused decision shows the page again with what was typed.
     """
-    people = list_people()
-    known = known_names((person.name for person in people), (person.email for person in people))
-    listed, left, more = [], AT_ONCE, 0
-    for written in sorted(
-        desk.questions, key=lambda written: all(comment.id != first for comment in written.comments)
+    if request.method != "POST":
+        return _comments_page(wave)
+    try:
+        decided = decide_on_comment(
+            wave,
+            CommentId(request.form.get("comment", "")),
+            request.form.get("decision", ""),
+            offered=request.form.get("text"),
+            actor=current_actor(),
+        )
+    except Refused as refused:
+        tell_program(refused)
+        return _comments_page(wave, refused)
+    flash(MESSAGES[decided.review])
+    return redirect(url_for("comments.comments", wave=wave, show=_listed_state()), 303)
+
+
+def _comments_page(wave_slug: str, problem: Refused | None = None) -> Response:
+    """The page; after a refused decision (`problem`) with what was typed, and status 400."""
+    review = comments_under_review(wave_slug)
+    posted_id = CommentId(request.form.get("comment", ""))
+    listed, more = _list_comments(review, first=posted_id if problem else None)
+    listed_ids = {view.comment.id for _, views in listed for view in views}
+    page = render_template(
+        "console/comments.html",
+        findings=review.findings,
+        counts=review.counts,
+        state=_listed_state(),
+        listed=listed,
+        more=more,
+        problem=problem,
+        typed=request.form.get("text", ""),
+        posted_id=posted_id,
+        is_listed=posted_id in listed_ids,
+    )
+    return make_response(page, 400 if problem else 200)
+
+
+def _listed_state() -> ReviewState:
+    """The state whose comments are listed: the address says it, else the unread ones."""
+    wanted = request.args.get("show", "")
+    return ReviewState(wanted) if wanted in list(ReviewState) else ReviewState.UNREAD
+
+
+def _list_comments(
+    review: CommentReview, first: CommentId | None
+) -> tuple[list[tuple[str, list[CommentView]]], int]:
+    """Up to 25 comments of the listed state, by question, and how many more there are.
+
+    `first`: the comment that a problem is about, if any; it and its question come first.
+    """
+    names = _names_of_people()
+    state = _listed_state()
+    listed: list[tuple[str, list[CommentView]]] = []
+    room, more = LISTED_AT_ONCE, 0
+    for question in sorted(
+        review.questions,
+        key=lambda question: all(comment.id != first for comment in question.comments),
     ):
         due = [
             comment
-            for comment in written.comments
-            if comment.review is _shown() or comment.id == first
+            for comment in question.comments
+            if comment.review is state or comment.id == first
         ]
         due.sort(key=lambda comment: comment.id != first)
-        chosen, left, more = due[:left], max(0, left - len(due)), more + max(0, len(due) - left)
-        readings = [
-            CommentView(
-                comment,
-                comment.group if comment.group in desk.named else None,
-                cut_at_warnings(comment.text, find_warnings(comment.text, known)),
-            )
-            for comment in chosen
-        ]
-        listed += [(written.question, readings)] if readings else []
+        views = [_view(comment, review, names) for comment in due[:room]]
+        if views:
+            listed.append((question.question, views))
+        room -= len(views)
+        more += len(due) - len(views)
     return listed, more
+
+
+def _names_of_people() -> KnownNames:
+    """The names and addresses of everybody in the staff directory."""
+    people = list_people()
+    return known_names((person.name for person in people), (person.email for person in people))
+
+
+def _view(comment: Comment, review: CommentReview, names: KnownNames) -> CommentView:
+    warnings = find_warnings(comment.text, names)
+    return CommentView(
+        comment=comment,
+        group=comment.group if comment.group in review.named else None,
+        pieces=cut_at_warnings(comment.text, warnings),
+    )

@@ -1,4 +1,7 @@
-"""The manager's hand on the mail: retry, pause, resume and cancel, each on a page of its own that says what it does to how many."""
+"""Pages on which a manager retries, pauses, resumes and cancels the mail of a wave.
+
+Each is a page of its own that says what the button does, and to how many letters.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +15,7 @@ from survey.console.service import wave_mail as sending
 from survey.kernel.clock import now
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail import service as mail
+from survey.mail.rules.letter import LetterId
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 
@@ -21,73 +25,79 @@ blueprint = Blueprint("wave_mail", __name__)
 @blueprint.get("/waves/<wave>/mail")
 @open_to("viewer")
 def wave_mail(wave: str) -> str | Response:
-    """After the close: how many were reached, and whom the invitations did not reach. Before, the wave's own page says it."""
-    item = waves.find_wave(wave)
-    if item.state in {WaveState.PLANNED, WaveState.OPEN}:
-        return redirect(url_for("console.progress", wave=item.slug))
-    found = sending.mail_of_wave(item, now())
-    facts = {
-        "wave": item,
-        "sending": found,
-        "missing": sending.unreached_people(item) if manages() else None,
-    }
-    facts |= {
-        "reasons": {kind: mail.failure_reasons(item.slug, kind) for kind in found.others},
-        "manages": manages(),
-    }
-    facts |= {"may_retry": any(counts.failed + counts.bounced for counts in found.others.values())}
-    return render_template("console/wave_mail.html", **facts)
+    """After the close: how many were reached, and whom the invitations did not reach.
+
+    Before the close the wave's own page says it, so this one redirects there.
+    """
+    this_wave = waves.find_wave(wave)
+    if this_wave.state in {WaveState.PLANNED, WaveState.OPEN}:
+        return redirect(url_for("console.progress", wave=this_wave.slug))
+    progress = sending.mail_of_wave(this_wave, now())
+    others = progress.others
+    return render_template(
+        "console/wave_mail.html",
+        wave=this_wave,
+        sending=progress,
+        missing=sending.unreached_people(this_wave) if manages() else None,
+        reasons={kind: mail.failure_reasons(this_wave.slug, kind) for kind in others},
+        manages=manages(),
+        may_retry=any(counts.failed + counts.bounced for counts in others.values()),
+    )
 
 
 @blueprint.post("/waves/<wave>/mail/retry")
 @open_to("manager")
 def retry(wave: str) -> Response:
-    """One invitation once more, or all that did not arrive; a second press finds nothing to do."""
-    number = sending.retry_wave_letters(
-        wave, now(), request.form.get("letter") or None, actor=current_actor()
-    )
+    """Queues one invitation again, or all that did not arrive; a second press does nothing."""
+    posted = request.form.get("letter")
+    letter_id = LetterId(posted) if posted else None
+    number = sending.retry_wave_letters(wave, now(), letter_id, actor=current_actor())
     flash(
-        f"{_letters(number)} queued again."
+        f"{_letters_are(number)} queued again."
         if number
         else "Nothing was left to retry: what did not arrive is queued already."
     )
-    return _back(wave)
+    return _to_wave_mail(wave)
 
 
 @blueprint.route("/waves/<wave>/mail/cancel", methods=["GET", "POST"])
 @open_to("manager")
 def cancel(wave: str) -> str | Response:
     """Takes back what waits, for good."""
-    item = waves.find_wave(wave)
-    found = sending.waiting_letters(item, now())
-    if request.method == "POST":
-        number = sending.cancel_waiting_letters(item.slug, now(), actor=current_actor())
-        flash(f"{_letters(number)} cancelled." if number else f"No {found.noun} waited.")
-        return _back(item.slug)
-    return render_template("console/cancel_mail.html", wave=item, waiting=found)
+    this_wave = waves.find_wave(wave)
+    waiting = sending.waiting_letters(this_wave, now())
+    if request.method != "POST":
+        return render_template("console/cancel_mail.html", wave=this_wave, waiting=waiting)
+    number = sending.cancel_waiting_letters(this_wave.slug, now(), actor=current_actor())
+    flash(f"{_letters_are(number)} cancelled." if number else f"No {waiting.noun} waited.")
+    return _to_wave_mail(this_wave.slug)
 
 
 @blueprint.route("/waves/<wave>/mail/pause", methods=["GET", "POST"])
 @open_to("manager")
 def pause(wave: str) -> str | Response:
     """Lets the letters of one wave wait."""
-    item = waves.find_wave(wave)
-    found = sending.waiting_letters(item, now())
-    act = partial(sending.pause_mail_of_wave, item.slug, now(), actor=current_actor())
-    return _steer(act, "The mail of this wave is paused.", wave=item, waiting=found, pausing=True)
+    this_wave = waves.find_wave(wave)
+    waiting = sending.waiting_letters(this_wave, now())
+    return _steer(
+        partial(sending.pause_mail_of_wave, this_wave.slug, now(), actor=current_actor()),
+        "The mail of this wave is paused.",
+        wave=this_wave,
+        waiting=waiting,
+        pausing=True,
+    )
 
 
 @blueprint.route("/waves/<wave>/mail/resume", methods=["GET", "POST"])
 @open_to("manager")
 def resume(wave: str) -> str | Response:
     """Lets the letters of one wave leave again."""
-    item = waves.find_wave(wave)
-    act = partial(sending.resume_mail_of_wave, item.slug, actor=current_actor())
+    this_wave = waves.find_wave(wave)
     return _steer(
-        act,
+        partial(sending.resume_mail_of_wave, this_wave.slug, actor=current_actor()),
         "The mail of this wave goes on.",
-        wave=item,
-        held=mail.pause_of(item.slug),
+        wave=this_wave,
+        pause=mail.pause_of(this_wave.slug),
         pausing=False,
     )
 
@@ -97,7 +107,7 @@ def resume(wave: str) -> str | Response:
 def pause_channel() -> str | Response:
     """Lets all letters wait, whatever they are about."""
     return _steer(
-        lambda: mail.pause_sending(actor=current_actor()),
+        partial(mail.pause_sending, actor=current_actor()),
         "Sending is paused.",
         wave=None,
         pausing=True,
@@ -108,31 +118,32 @@ def pause_channel() -> str | Response:
 @open_to("manager")
 def resume_channel() -> str | Response:
     """Lets all letters leave again."""
-    done = "Sending goes on within a few seconds."
     return _steer(
-        lambda: mail.resume_sending(actor=current_actor()),
-        done,
+        partial(mail.resume_sending, actor=current_actor()),
+        "Sending goes on within a few seconds.",
         wave=None,
-        held=mail.channel_state().pause,
+        pause=mail.channel_state().pause,
         pausing=False,
     )
 
 
-def _steer(act: Callable[[], None], done: str, **facts: object) -> str | Response:
-    """GET says what the button will do, POST does it."""
+def _steer(
+    act: Callable[[], None], message: str, *, wave: Wave | None, **for_page: object
+) -> str | Response:
+    """GET shows what the button will do; POST does it (`act`) and says so (`message`).
+
+    `wave`: whose mail it is; None for all mail. `for_page`: what the page shows besides.
+    """
     if request.method == "GET":
-        return render_template("console/steer_mail.html", **facts)
+        return render_template("console/steer_mail.html", wave=wave, **for_page)
     act()
-    flash(done)
-    wave = facts["wave"]
-    return (
-        _back(wave.slug) if isinstance(wave, Wave) else redirect(url_for("console.dashboard"), 303)
-    )
+    flash(message)
+    return _to_wave_mail(wave.slug) if wave else redirect(url_for("console.dashboard"), 303)
 
 
-def _back(wave: str) -> Response:
-    return redirect(url_for("wave_mail.wave_mail", wave=wave), 303)
+def _to_wave_mail(wave_slug: str) -> Response:
+    return redirect(url_for("wave_mail.wave_mail", wave=wave_slug), 303)
 
 
-def _letters(number: int) -> str:
+def _letters_are(number: int) -> str:
     return f"{how_many(number, 'letter')} {choose_form(number, 'is', 'are')}"

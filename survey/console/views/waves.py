@@ -58,8 +58,13 @@ class WaveLine:
 def dashboard() -> str:
     """All waves, newest first, each with what it says or when it will."""
     lines = [
-        WaveLine(item, provider_by_id(item.provider_id).name, _says(item), unreached_in_words(item))
-        for item in reversed(waves.list_waves())
+        WaveLine(
+            wave=wave,
+            provider=provider_by_id(wave.provider_id).name,
+            says=_says(wave),
+            unreached=unreached_in_words(wave),
+        )
+        for wave in reversed(waves.list_waves())
     ]
     return render_template(
         "console/dashboard.html",
@@ -75,33 +80,34 @@ def dashboard() -> str:
 @blueprint.get("/waves")
 @open_to("viewer")
 def list_waves() -> Response:
-    """The list stands on the first page."""
+    """Redirects to the first page, where the list stands."""
     return redirect(url_for("console.dashboard"))
 
 
 @blueprint.get("/waves/<wave>")
 @open_to("viewer")
 def results(wave: str) -> str | Response:
-    """The results of a counted wave, rendered from its frozen document; before that, how far it has come."""
-    item = waves.find_wave(wave)
-    if not item.is_published:
-        return redirect(url_for("console.progress", wave=item.slug))
-    found, before = find_findings(item.slug), earlier_findings(item)
+    """The results of a counted wave, rendered from its frozen document; else its progress."""
+    this_wave = waves.find_wave(wave)
+    if not this_wave.is_published:
+        return redirect(url_for("console.progress", wave=this_wave.slug))
+    findings = find_findings(this_wave.slug)
+    earlier = earlier_findings(this_wave)
+    if this_wave.is_third:
+        return _third(findings, earlier)
+    whole_waves = [document for document in earlier if not is_document_of_third(document)]
     may_act = manages()
-    if item.is_third:
-        return _third(found, before)
-    before_it = [document for document in before if not is_document_of_third(document)]
     return render_template(
         "console/results.html",
-        shown=present_document(found.document, before, request.args.get("trend")),
+        results=present_document(findings.document, earlier, request.args.get("trend")),
         charts=drawings,
-        closed=named_date(found.document["wave"]["closed"]),
-        previous=before_it[-1]["wave"]["slug"] if before_it else None,
-        thirds=waves.thirds_of(item),
+        closed=named_date(findings.document["wave"]["closed"]),
+        previous=whole_waves[-1]["wave"]["slug"] if whole_waves else None,
+        thirds=waves.thirds_of(this_wave),
         manages=may_act,
-        comments=comments_of(found) if may_act else (),
-        copies=copies_to_destroy(item) if may_act else (),
-        loop_of=follow_up_standing(item, now()),
+        comments=comments_of(findings) if may_act else (),
+        copies=copies_to_destroy(this_wave) if may_act else (),
+        follow_up=follow_up_standing(this_wave, now()),
         named_day=named_day,
     )
 
@@ -110,44 +116,59 @@ def results(wave: str) -> str | Response:
 @open_to("viewer")
 def progress(wave: str) -> str | Response:
     """Before a wave is counted: counts and dates only."""
-    item = waves.find_wave(wave)
-    if item.is_published:
-        return redirect(url_for("console.results", wave=item.slug))
-    facts = {
-        "wave": item,
-        "manages": manages(),
-        "provider": provider_by_id(item.provider_id),
-        "says": _says(item),
-    }
-    facts |= {"spare": spare_copies(item), "copies": copies_to_destroy(item) if manages() else ()}
-    facts |= {"sending": mail_of_wave(item, now()), "sent_means": SENT_MEANS}
-    facts |= {"counting": counting_progress(item), "is_beating": is_beating(now()), "at": now()}
-    if item.state is WaveState.OPEN:
-        facts |= {
-            "reminds_from": coming_reminders(item, now()),
-            "no_reminder": why_no_reminder(item),
-        }
-        facts |= {"missing": unreached_people(item) if manages() else None}
-        at_least = number_answered(item.id) // item.minimum_group * item.minimum_group
-        facts |= {"at_least": at_least, "closes": printed_time(item.closes, item.timezone)}
-    return render_template("console/progress.html", **facts)
+    this_wave = waves.find_wave(wave)
+    if this_wave.is_published:
+        return redirect(url_for("console.results", wave=this_wave.slug))
+    is_open = this_wave.state is WaveState.OPEN
+    return render_template(
+        "console/progress.html",
+        wave=this_wave,
+        manages=manages(),
+        provider=provider_by_id(this_wave.provider_id),
+        says=_says(this_wave),
+        spare=spare_copies(this_wave),
+        copies=copies_to_destroy(this_wave) if manages() else (),
+        sending=mail_of_wave(this_wave, now()),
+        sent_means=SENT_MEANS,
+        counting=counting_progress(this_wave),
+        is_beating=is_beating(now()),
+        at=now(),
+        **(_figures_while_open(this_wave) if is_open else {}),
+    )
 
 
 @blueprint.post("/waves/<wave>/copies")
 @open_to("manager")
 def confirm_copies(wave: str) -> Response:
     """A manager says that every exported copy of an ended wave's key is destroyed."""
-    item = waves.find_wave(wave)
-    confirmed = confirm_copies_destroyed(item, actor=current_actor())
+    this_wave = waves.find_wave(wave)
+    confirmed = confirm_copies_destroyed(this_wave, actor=current_actor())
     flash(
         "Recorded: all copies of the key are destroyed."
         if confirmed
         else "No copy of the key waits to be confirmed."
     )
-    return redirect(url_for("console.results", wave=item.slug), 303)
+    return redirect(url_for("console.results", wave=this_wave.slug), 303)
+
+
+def _figures_while_open(wave: Wave) -> dict[str, Any]:
+    """What the page of an open wave shows besides.
+
+    How many have answered is rounded down to a multiple of the minimum group, so that nobody can
+    tell who just answered.
+    """
+    answered = number_answered(wave.id)
+    return {
+        "reminds_from": coming_reminders(wave, now()),
+        "no_reminder": why_no_reminder(wave),
+        "missing": unreached_people(wave) if manages() else None,
+        "at_least": answered // wave.minimum_group * wave.minimum_group,
+        "closes": printed_time(wave.closes, wave.timezone),
+    }
 
 
 def _says(item: Wave) -> str:
+    """What a wave says in one line: its headline once published, before that its state and date."""
     if item.is_published:
         return str(find_findings(item.slug).document["headline"])
     match item.state:
@@ -158,11 +179,10 @@ def _says(item: Wave) -> str:
         case WaveState.OPEN:
             return f"Open until {item.closes.day} {item.closes:%B %Y}"
         case WaveState.CLOSED:
-            doing = (
-                f"waiting for {' or '.join(key.name for key in item.co_keys)}"
-                if item.is_strict
-                else "counting"
-            )
+            doing = "counting"
+            if item.is_strict:
+                holders = " or ".join(key.name for key in item.co_keys)
+                doing = f"waiting for {holders}"
             return f"Closed on {item.closes.day} {item.closes:%B %Y}, {doing}"
     return (
         "Too few answers to show anything"
@@ -171,13 +191,16 @@ def _says(item: Wave) -> str:
     )
 
 
-def _third(found: Findings, before: Sequence[FindingsDocument]) -> str:
-    """One third of a quarter: a score, its range, its place in the trend, and no verdict."""
+def _third(findings: Findings, earlier: Sequence[dict[str, Any]]) -> str:
+    """The page of one third of a quarter: scores and ranges, a trend, and no verdict.
+
+    `earlier`: the documents of the survey's earlier waves, oldest first.
+    """
     return render_template(
         "console/third.html",
-        shown=present_document(found.document, before, request.args.get("trend")),
+        results=present_document(findings.document, earlier, request.args.get("trend")),
         charts=drawings,
-        closed=named_date(found.document["wave"]["closed"]),
-        quarter=waves.pool_of(found.wave),
-        copies=copies_to_destroy(found.wave) if manages() else (),
+        closed=named_date(findings.document["wave"]["closed"]),
+        quarter=waves.pool_of(findings.wave),
+        copies=copies_to_destroy(findings.wave) if manages() else (),
     )

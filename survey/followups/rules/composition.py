@@ -1,4 +1,8 @@
-"""The document of a follow-up mail: chosen from frozen findings by a rule, put beside reply and commitments; nothing is computed again."""
+"""The document of a follow-up mail.
+
+A rule chooses from the frozen findings, and reply and commitments are put beside; nothing is
+computed again.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,8 +18,10 @@ from survey.findings.words.rules.presentation import present_document
 from survey.findings.words.rules.view_model import MeasureView, Presentation
 from survey.followups.rules.follow_up import FollowUpDraft, FollowUpStanding
 from survey.kernel.errors import NotFound, Refused
+from survey.questionnaires.rules import QuestionId
 from survey.waves.rules.waves import Wave
 
+# Of each part: the verdict of a measure that may not stand in it, and why not.
 OPPOSITE = {
     "strengths": ("misses", "misses its target, so it is no strength"),
     "problems": ("meets", "meets its target, so it is no problem"),
@@ -24,7 +30,11 @@ OPPOSITE = {
 
 @dataclass(frozen=True, slots=True)
 class FollowUpOccasion:
-    """What a follow-up is written on: the findings, who asks and who answers, how far the loop has come, and the next wave."""
+    """What a follow-up mail is written on.
+
+    `client`, `contact` and `provider` are names; `following` is the next wave of the survey that
+    asks staff, if one is planned; `version` is the number that the mail will have.
+    """
 
     findings: Findings
     client: str
@@ -41,47 +51,37 @@ class FollowUpOccasion:
 
 
 def compose_follow_up(occasion: FollowUpOccasion, draft: FollowUpDraft) -> dict[str, Any]:
-    """The whole document: company figures as the findings print them, the reply word for word, what both sides commit to.
+    """The whole document of the mail, with its digest.
 
-    Never a group, never a comment. Refuses a chosen measure that the findings do not show, or whose verdict says the opposite.
+    It holds company figures as the findings print them, the reply word for word, and what both
+    sides commit to; never a group, never a comment. Refuses a chosen measure that the findings do
+    not show, or whose verdict says the opposite.
     """
-    found = occasion.findings.document
-    shown = present_document(found)
+    findings = occasion.findings.document
+    presentation = present_document(findings)
+    wave = findings["wave"]
     document = {
         "schema": 1,
         "version": occasion.version,
         "corrects": _corrects(occasion, draft.correction),
-        "wave": {
-            key: found["wave"][key] for key in ("slug", "survey", "period", "opened", "closed")
-        },
-        "period": shown.period,
-        "month": f"{date.fromisoformat(found['wave']['opened']):%B}",
+        "wave": {key: wave[key] for key in ("slug", "survey", "period", "opened", "closed")},
+        "period": presentation.period,
+        "month": f"{date.fromisoformat(wave['opened']):%B}",
         "client": occasion.client,
         "contact": occasion.contact,
-        "provider": found["provider"],
+        "provider": findings["provider"],
         "findings": {"version": occasion.findings.version, "digest": occasion.findings.digest},
-        "invited": found["invited"],
-        "answered": found["answered"],
-        "response": wording.response_rate(found),
-        "whom": shown.whom,
-        "notes": list(shown.notes),
-        "range": _range(found),
-        **_contrast(shown, draft, occasion.client),
+        "invited": findings["invited"],
+        "answered": findings["answered"],
+        "response": wording.response_rate(findings),
+        "whom": presentation.whom,
+        "notes": list(presentation.notes),
+        "range": _explain_range(findings),
+        **_strengths_and_problems(presentation, draft, occasion.client),
         "opening": draft.opening,
-        "reply": _reply(occasion),
+        "reply": _reply(occasion.record),
         "reply_due": occasion.standing.reply_due.isoformat(),
-        "commitments": [
-            {
-                "side": one.side.value,
-                "what": one.what,
-                "owner": one.owner,
-                "due": one.due.isoformat(),
-            }
-            for one in sorted(
-                occasion.record.commitments,
-                key=lambda one: (one.side is not Side.PROVIDER, one.due),
-            )
-        ],
+        "commitments": _commitments(occasion.record),
         "changes": draft.changes,
         "following": _following(occasion),
         "sent": occasion.standing.today.isoformat(),
@@ -90,77 +90,124 @@ def compose_follow_up(occasion: FollowUpOccasion, draft: FollowUpDraft) -> dict[
 
 
 def follow_up_digest(document: Mapping[str, Any]) -> str:
-    """The SHA-256 of a document without its digest, as JSON in UTF-8 with sorted keys and no spaces."""
+    """The SHA-256 of a document without its digest.
+
+    It is taken of the document as JSON in UTF-8, with sorted keys and no spaces.
+    """
     plain = {key: value for key, value in document.items() if key != "digest"}
     return "sha256:" + hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
 
-def measures_to_choose(found: Findings) -> tuple[MeasureView, ...]:
+def measures_to_choose(findings: Findings) -> tuple[MeasureView, ...]:
     """The measures a manager may choose from: those of the company that have a number."""
-    return tuple(measure for measure in present_document(found.document).measures if measure.chart)
+    return tuple(
+        measure for measure in present_document(findings.document).measures if measure.chart
+    )
 
 
-def check_choice(found: Findings, draft: FollowUpDraft) -> None:
-    """Refuses a chosen measure that the findings do not show, or whose verdict says the opposite of where it would stand."""
-    shown = present_document(found.document)
-    for name, chosen in (("strengths", draft.strengths), ("problems", draft.problems)):
-        _chosen(shown, name, chosen)
+def check_choice(findings: Findings, draft: FollowUpDraft) -> None:
+    """Refuses a chosen measure that the findings do not show for the whole company.
+
+    Also one whose verdict says the opposite of where it would stand.
+    """
+    presentation = present_document(findings.document)
+    _chosen_measures(presentation, "strengths", draft.strengths)
+    _chosen_measures(presentation, "problems", draft.problems)
 
 
-def _contrast(shown: Presentation, draft: FollowUpDraft, client: str) -> dict[str, Any]:
-    """The rule's two strengths and two problems, or what was chosen in place of either; then the mail says who chose."""
-    rule, parts = shown.contrast, dict[str, Any]()
-    for name, by_rule, said in (
-        ("strengths", rule.strengths, rule.of_strengths),
-        ("problems", rule.problems, rule.of_problems),
-    ):
-        chosen = _chosen(shown, name, getattr(draft, name))
-        taken = getattr(draft, "problems" if name == "strengths" else "strengths")
-        listed = chosen or tuple(measure for measure in by_rule if measure.question not in taken)
-        parts[name] = [
-            {
-                "question": m.question,
-                "name": m.name,
-                "score": m.score,
-                "range": m.range,
-                "judged": m.judged,
-                "answers": m.answers,
-            }
-            for m in listed
-        ]
-        parts[f"of_{name}"] = f"Chosen by {client}." if chosen and listed != by_rule else said
-    return parts
+def _strengths_and_problems(
+    presentation: Presentation, draft: FollowUpDraft, client: str
+) -> dict[str, Any]:
+    """The rule's two strengths and two problems, or what was chosen in place of either.
+
+    What was chosen for one part is left out of what the rule says for the other. Where measures
+    were chosen that the rule would not, the mail says who chose.
+    """
+    rule = presentation.contrast
+    strengths = _chosen_measures(presentation, "strengths", draft.strengths)
+    problems = _chosen_measures(presentation, "problems", draft.problems)
+    if not strengths:
+        strengths = _without(rule.strengths, draft.problems)
+    if not problems:
+        problems = _without(rule.problems, draft.strengths)
+    chosen_by = f"Chosen by {client}."
+    has_own_strengths = bool(draft.strengths) and strengths != rule.strengths
+    has_own_problems = bool(draft.problems) and problems != rule.problems
+    return {
+        "strengths": [_printed_measure(measure) for measure in strengths],
+        "of_strengths": chosen_by if has_own_strengths else rule.of_strengths,
+        "problems": [_printed_measure(measure) for measure in problems],
+        "of_problems": chosen_by if has_own_problems else rule.of_problems,
+    }
 
 
-def _chosen(shown: Presentation, name: str, chosen: Sequence[str]) -> tuple[MeasureView, ...]:
-    known = {measure.question: measure for measure in shown.measures if measure.chart}
-    verdict, words = OPPOSITE[name]
+def _without(
+    measures: tuple[MeasureView, ...], questions: Sequence[QuestionId]
+) -> tuple[MeasureView, ...]:
+    return tuple(measure for measure in measures if measure.question not in questions)
+
+
+def _printed_measure(measure: MeasureView) -> dict[str, Any]:
+    return {
+        "question": measure.question,
+        "name": measure.name,
+        "score": measure.score,
+        "range": measure.range,
+        "judged": measure.judged,
+        "answers": measure.answers,
+    }
+
+
+def _chosen_measures(
+    presentation: Presentation, part: str, chosen: Sequence[QuestionId]
+) -> tuple[MeasureView, ...]:
+    """The measures chosen for a part ("strengths" or "problems"); refuses those that do not fit."""
+    measures = {measure.question: measure for measure in presentation.measures if measure.chart}
+    opposite, why_unfit = OPPOSITE[part]
     for question in chosen:
-        if question not in known:
+        if question not in measures:
             raise NotFound(
                 "measure",
                 f"{question[:20]!r} is no measure that these findings show for the whole company."
                 " Choose another.",
             )
-        if known[question].look == verdict:
-            raise Refused("measure-unfit", f"{known[question].name} {words}. Choose another.")
-    return tuple(known[question] for question in chosen)
+        measure = measures[question]
+        if measure.look == opposite:
+            raise Refused("measure-unfit", f"{measure.name} {why_unfit}. Choose another.")
+    return tuple(measures[question] for question in chosen)
 
 
-def _range(found: Mapping[str, Any]) -> str:
-    if found["answered"] == found["invited"]:
+def _explain_range(document: Mapping[str, Any]) -> str:
+    """What the range in brackets means."""
+    if document["answered"] == document["invited"]:
         return "Everyone answered, so a score has no range."
     return (
-        f"In brackets the range: what all {found['invited']} would very likely have said (95%), if"
-        " silence is unrelated to satisfaction."
+        f"In brackets the range: what all {document['invited']} would very likely have said (95%),"
+        " if silence is unrelated to satisfaction."
     )
 
 
-def _reply(occasion: FollowUpOccasion) -> dict[str, Any] | None:
-    record = occasion.record
+def _reply(record: RecordedReply) -> dict[str, Any] | None:
     if record.text is None or record.received is None:
         return None
     return {"version": record.version, "received": record.received.isoformat(), "text": record.text}
+
+
+def _commitments(record: RecordedReply) -> list[dict[str, str]]:
+    """What both sides commit to: the provider's first, each by the day it is due."""
+    in_order = sorted(
+        record.commitments,
+        key=lambda commitment: (commitment.side is not Side.PROVIDER, commitment.due),
+    )
+    return [
+        {
+            "side": commitment.side.value,
+            "what": commitment.what,
+            "owner": commitment.owner,
+            "due": commitment.due.isoformat(),
+        }
+        for commitment in in_order
+    ]
 
 
 def _following(occasion: FollowUpOccasion) -> dict[str, Any] | None:
@@ -175,12 +222,13 @@ def _following(occasion: FollowUpOccasion) -> dict[str, Any] | None:
 
 
 def _corrects(occasion: FollowUpOccasion, why: str) -> dict[str, Any] | None:
-    before = occasion.standing.edition
-    if before is None:
+    """Which mail this one corrects and why; None for the first."""
+    previous = occasion.standing.edition
+    if previous is None:
         return None
     return {
-        "version": before.version,
-        "sent": before.sent.isoformat(),
-        "digest": before.digest,
+        "version": previous.version,
+        "sent": previous.sent.isoformat(),
+        "digest": previous.digest,
         "why": why,
     }

@@ -1,4 +1,4 @@
-"""What a manager adds to the closing mail, and when it may go."""
+"""What a manager adds to the follow-up mail, and when it may go."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,20 +15,24 @@ from survey.accountability.rules.replies import (
 )
 from survey.kernel.errors import Refused
 from survey.kernel.workdays import NONE_LISTED
+from survey.questionnaires.rules import QuestionId
 from survey.waves.rules.deadlines import follow_up_by
+from survey.waves.rules.ids import WaveId
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpDraft:
-    """What a manager adds: a line to begin with, what the client changes, and measures chosen in place of the rule's (by question id).
+    """What a manager adds to the follow-up mail.
 
-    `correction` says what another version of a mail that went out corrects.
+    `opening`: a line to begin with. `changes`: what the client changes. `strengths`, `problems`:
+    measures chosen in place of the rule's. `correction`: what another version of a mail that went
+    out corrects.
     """
 
     opening: str = ""
     changes: str = ""
-    strengths: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    strengths: tuple[QuestionId, ...] = ()
+    problems: tuple[QuestionId, ...] = ()
     correction: str = ""
 
 
@@ -36,7 +40,7 @@ class FollowUpDraft:
 class FollowUpEdition:
     """One follow-up mail as it went out: frozen whole, with the SHA-256 of its document."""
 
-    wave_id: str
+    wave_id: WaveId
     version: int
     digest: str
     document: Mapping[str, Any] = field(compare=False)
@@ -49,7 +53,11 @@ class FollowUpEdition:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpStanding(ReplyStanding):
-    """How far the loop of one shared wave has come on a day: when the reply and the follow-up are due, what is there of both."""
+    """How far one shared wave is on a day: when reply and follow-up are due, what is there of both.
+
+    `edition`: the newest follow-up mail that went out, if one did. `holidays`: days that do not
+    count as working days.
+    """
 
     edition: FollowUpEdition | None = None
     holidays: frozenset[date] = NONE_LISTED
@@ -77,29 +85,38 @@ def read_draft(
     problems: Sequence[str],
     correction: str = "",
 ) -> FollowUpDraft:
-    """What a manager typed and chose; refuses texts too long or unprintable, and a measure chosen twice."""
-    line, text, reason = (
-        " ".join(opening.split()),
-        tidy_text(changes).strip(),
-        " ".join(correction.split()),
+    """What a manager typed and chose, tidied.
+
+    Refuses texts too long or unprintable, and a measure chosen twice. A measure left open is "".
+    """
+    draft = FollowUpDraft(
+        opening=" ".join(opening.split()),
+        changes=tidy_text(changes).strip(),
+        strengths=_without_blanks(strengths),
+        problems=_without_blanks(problems),
+        correction=" ".join(correction.split()),
     )
+    faults = _faults_of(draft)
+    if faults:
+        raise Refused("mail-not-saved", "The mail was not saved.", details=tuple(faults))
+    return draft
+
+
+def _without_blanks(questions: Sequence[str]) -> tuple[QuestionId, ...]:
+    return tuple(QuestionId(question) for question in questions if question)
+
+
+def _faults_of(draft: FollowUpDraft) -> list[str]:
+    """What is wrong with a draft, a sentence each."""
     limits = (
-        ("opening line", line, LONGEST_OPENING),
-        ("text on what you change", text, LONGEST_CHANGES),
-        ("reason", reason, LONGEST_WHY),
+        ("opening line", draft.opening, LONGEST_OPENING),
+        ("text on what you change", draft.changes, LONGEST_CHANGES),
+        ("reason", draft.correction, LONGEST_WHY),
     )
     faults = [
         fault for name, given, longest in limits if (fault := text_fault(name, given, longest))
     ]
-    chosen = [one for one in (*strengths, *problems) if one]
+    chosen = (*draft.strengths, *draft.problems)
     if len(set(chosen)) < len(chosen):
         faults.append("A measure is chosen twice. Choose each once.")
-    if faults:
-        raise Refused("mail-not-saved", "The mail was not saved.", details=tuple(faults))
-    return FollowUpDraft(
-        line,
-        text,
-        tuple(one for one in strengths if one),
-        tuple(one for one in problems if one),
-        reason,
-    )
+    return faults

@@ -1,4 +1,4 @@
-"""The closing mail to staff: write it, look at it, send it once to everybody who was invited."""
+"""The follow-up mail to staff: write it, look at it, send it once to everybody who was invited."""
 
 import json
 from dataclasses import replace
@@ -32,118 +32,141 @@ from survey.waves.service.rows import locked_row
 FOLLOW_UP = "follow-up"
 
 
-def follow_up_standing(item: Wave, now: datetime) -> FollowUpStanding | None:
-    """How far the loop of a wave has come; None before its findings were shared."""
-    due = reply_due(item)
+def follow_up_standing(wave: Wave, now: datetime) -> FollowUpStanding | None:
+    """How far reply and follow-up mail of a wave are; None before its findings were shared."""
+    due = reply_due(wave)
     if due is None:
         return None
     return FollowUpStanding(
-        due.shared_on,
-        due.reply_by,
-        to_wall_clock(now, item.timezone).date(),
-        recorded_reply(item),
-        _newest(item),
-        item.holidays,
+        shared=due.shared_on,
+        reply_due=due.reply_by,
+        today=to_wall_clock(now, wave.timezone).date(),
+        record=recorded_reply(wave),
+        edition=_stored_edition(wave),
+        holidays=wave.holidays,
     )
 
 
 def list_standings(now: datetime) -> tuple[tuple[Wave, FollowUpStanding], ...]:
-    """Every shared wave with how far its loop has come, oldest first."""
-    shared = [
-        item for item in waves.list_waves() if item.state is WaveState.SHARED and not item.imported
-    ]
-    return tuple((item, found) for item in shared if (found := follow_up_standing(item, now)))
+    """Every shared wave with how far its follow-up is, oldest first; imported waves have none."""
+    standings = []
+    for wave in waves.list_waves():
+        if wave.state is not WaveState.SHARED or wave.imported:
+            continue
+        standing = follow_up_standing(wave, now)
+        if standing is not None:
+            standings.append((wave, standing))
+    return tuple(standings)
 
 
 def waves_awaiting_follow_up(now: datetime) -> tuple[tuple[Wave, FollowUpStanding], ...]:
-    """The newest shared wave of each survey, where staff have not heard yet what was answered and what changes."""
-    newest = {item.survey_id: (item, found) for item, found in list_standings(now)}
-    return tuple((item, found) for item, found in newest.values() if found.edition is None)
+    """The newest shared wave of each survey, where its follow-up mail has not gone out yet."""
+    newest = {wave.survey_id: (wave, standing) for wave, standing in list_standings(now)}
+    return tuple((wave, standing) for wave, standing in newest.values() if not standing.edition)
 
 
-def draft_of(item: Wave) -> FollowUpDraft:
+def draft_of(wave: Wave) -> FollowUpDraft:
     """What a manager has written so far; empty at first."""
-    row = db.session.get(DraftRow, item.id)
-    return (
-        FollowUpDraft(
-            row.opening, row.changes, tuple(row.strengths), tuple(row.problems), row.correction
-        )
-        if row
-        else FollowUpDraft()
+    row = db.session.get(DraftRow, wave.id)
+    if row is None:
+        return FollowUpDraft()
+    return FollowUpDraft(
+        opening=row.opening,
+        changes=row.changes,
+        strengths=tuple(row.strengths),
+        problems=tuple(row.problems),
+        correction=row.correction,
     )
 
 
-def save_draft(name: str, written: FollowUpDraft) -> None:
-    """Keeps what a manager has written; refuses a chosen measure that the findings do not show, or whose verdict says the opposite."""
-    item = waves.find_wave(name)
-    check_choice(find_findings(item.slug), written)
+def save_draft(wave_slug: str, draft: FollowUpDraft) -> None:
+    """Keeps what a manager has written.
+
+    Refuses a chosen measure that the findings do not show, or whose verdict says the opposite.
+    """
+    wave = waves.find_wave(wave_slug)
+    check_choice(find_findings(wave.slug), draft)
     with transaction() as session:
         session.merge(
             DraftRow(
-                wave_id=item.id,
-                opening=written.opening,
-                changes=written.changes,
-                strengths=list(written.strengths),
-                problems=list(written.problems),
-                correction=written.correction,
+                wave_id=wave.id,
+                opening=draft.opening,
+                changes=draft.changes,
+                strengths=list(draft.strengths),
+                problems=list(draft.problems),
+                correction=draft.correction,
             )
         )
 
 
 def preview_follow_up(
-    name: str, now: datetime, *, correction: str | None = None
+    wave_slug: str, now: datetime, *, correction: str | None = None
 ) -> FollowUpEdition:
-    """The follow-up as it would go out now, without storing it; refuses a wave that is not shared, or that nobody was invited to."""
-    item = waves.find_wave(name)
-    occasion, draft = _occasion(item, _shared(item, now)), draft_of(item)
-    document = compose_follow_up(
-        occasion, draft if correction is None else replace(draft, correction=correction)
-    )
-    return FollowUpEdition(item.id, occasion.version, document["digest"], document)
+    """The follow-up mail as it would go out now, without storing it.
+
+    `correction`: what it corrects, in place of what the draft says. Refuses a wave that is not
+    shared, or that nobody was invited to.
+    """
+    wave = waves.find_wave(wave_slug)
+    occasion = _occasion(wave, _shared_standing(wave, now))
+    draft = draft_of(wave)
+    if correction is not None:
+        draft = replace(draft, correction=correction)
+    document = compose_follow_up(occasion, draft)
+    return FollowUpEdition(wave.id, occasion.version, document["digest"], document)
 
 
-def why_not_yet(item: Wave, found: FollowUpStanding) -> str | None:
-    """Why the follow-up may not go yet, with the day from which it may; None where it may."""
-    if found.may_send:
+def why_not_yet(wave: Wave, standing: FollowUpStanding) -> str | None:
+    """Why the mail may not go yet, with the day from which it may; None where it may."""
+    if standing.may_send:
         return None
-    provider = provider_by_id(item.provider_id).name
+    provider = provider_by_id(wave.provider_id).name
+    due = named_day(standing.reply_due, with_weekday=True)
+    from_day = named_day(standing.from_day, with_weekday=True)
     return (
-        f"{provider} has until {named_day(found.reply_due, with_weekday=True)} to reply. The mail"
-        " may go once a reply is recorded, or without one from"
-        f" {named_day(found.from_day, with_weekday=True)}."
+        f"{provider} has until {due} to reply. The mail may go once a reply is recorded, or without"
+        f" one from {from_day}."
     )
 
 
-def follow_up_readers(item: Wave) -> tuple[str, ...]:
-    """The invitations of everybody who was invited and is still in the directory; to a quarter of thirds, by its thirds."""
-    asked = waves.thirds_of(item) if item.is_pool else (item,)
-    return invitations_to_waves(*(one.id for one in asked))
+def follow_up_readers(wave: Wave) -> tuple[str, ...]:
+    """The invitations of everybody who was invited and is still in the directory.
+
+    To a quarter of thirds people were invited by its thirds.
+    """
+    invited_by = waves.thirds_of(wave) if wave.is_pool else (wave,)
+    return invitations_to_waves(*(each.id for each in invited_by))
 
 
 def send_follow_up(
-    name: str, now: datetime, *, actor: str, seen: str | None = None, correction: str | None = None
+    wave_slug: str,
+    now: datetime,
+    *,
+    actor: str,
+    seen: str | None = None,
+    correction: str | None = None,
 ) -> FollowUpEdition:
-    """Freezes the follow-up and queues it to everybody who was invited, whether they answered or not; once for each wave.
+    """Freezes the follow-up mail and queues it to everybody who was invited; once for each wave.
 
-    Again only as a correction with its reason (the draft's when none is given), a new version. `seen` is the digest of what
-    was looked at: anything that has changed since is refused. Who stopped survey mails, leaves or gets another address
-    meanwhile is left out at the moment of sending.
+    Whether they answered or not makes no difference. Again only as a correction with its reason
+    (the draft's when none is given), a new version. `seen` is the digest of what was looked at:
+    anything that has changed since is refused. Who stopped survey mails, leaves or gets another
+    address meanwhile is left out at the moment of sending.
     """
-    item = waves.find_wave(name)
-    _check(item, _shared(item, now), correction)
-    to = follow_up_readers(item)
-    if not to:
+    wave = waves.find_wave(wave_slug)
+    _check_sendable(wave, _shared_standing(wave, now), correction)
+    readers = follow_up_readers(wave)
+    if not readers:
         raise Refused(
             "nobody-to-write-to",
-            f"Nobody who was invited to {item.slug} is in the directory any more. Nothing was"
+            f"Nobody who was invited to {wave.slug} is in the directory any more. Nothing was"
             " sent.",
         )
-    with transaction() as session:
-        locked_row(
-            item.id
-        )  # whoever sends at the same moment waits here, and then finds this edition
-        _check(item, _shared(item, now), correction)
-        edition = preview_follow_up(name, now, correction=correction)
+    with transaction():
+        # Whoever sends at the same moment waits here, and then finds this edition.
+        locked_row(wave.id)
+        _check_sendable(wave, _shared_standing(wave, now), correction)
+        edition = preview_follow_up(wave_slug, now, correction=correction)
         if seen is not None and seen != edition.digest:
             raise Refused(
                 "mail-changed-since-seen",
@@ -151,122 +174,149 @@ def send_follow_up(
                 " nothing was sent.",
             )
         check_follow_up_length(edition)
-        document = json.dumps(
-            edition.document, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        )
-        session.add(
-            EditionRow(
-                wave_id=item.id, version=edition.version, digest=edition.digest, document=document
-            )
-        )
-        flush_or_refuse(
-            "follow-up-sent-meanwhile",
-            f"The follow-up of {item.slug} was sent by somebody else at this moment. Nothing was"
-            " sent twice.",
-        )
+        _store_edition(wave, edition)
         mail.queue_letters(
-            FOLLOW_UP, item.slug, to, number=edition.version, letter_version=edition.version
+            FOLLOW_UP,
+            wave.slug,
+            readers,
+            number=edition.version,
+            letter_version=edition.version,
         )
-        save_draft(name, replace(draft_of(item), correction=""))
-        reply, corrects = edition.document["reply"], edition.document["corrects"]
-        facts = {
-            "wave": item.slug,
-            "version": edition.version,
-            "digest": edition.digest,
-            "letters": len(to),
-        }
-        facts |= {"reply": reply["version"]} if reply else {}
-        log("follow-up sent", facts | ({"corrects": corrects["why"]} if corrects else {}), actor)
+        save_draft(wave_slug, replace(draft_of(wave), correction=""))
+        log("follow-up sent", _audit_facts(wave, edition, letters=len(readers)), actor)
     return edition
 
 
-def find_edition(item: Wave, version: int | None = None) -> FollowUpEdition | None:
-    """A version of the follow-up as it went out, the newest by default; None where there is none.
+def find_edition(wave: Wave, version: int | None = None) -> FollowUpEdition | None:
+    """A version of the mail as it went out, the newest by default; None where there is none.
 
-    Refuses a document that is not what its digest says, for nobody may be shown something else than what was sent.
+    Refuses a document that is not what its digest says, for nobody may be shown something else than
+    what was sent.
     """
-    found = _newest(item, version)
-    if found and not follow_up_digest(found.document) == found.document["digest"] == found.digest:
+    edition = _stored_edition(wave, version)
+    if edition is None:
+        return None
+    computed = follow_up_digest(edition.document)
+    if not computed == edition.document["digest"] == edition.digest:
         raise Refused(
             "follow-up-changed-in-database",
-            f"The follow-up of {item.slug} was changed in the database after it was sent. Restore"
+            f"The follow-up of {wave.slug} was changed in the database after it was sent. Restore"
             " it from a backup.",
         )
-    return found
+    return edition
 
 
-def list_editions(item: Wave) -> tuple[int, ...]:
+def list_editions(wave: Wave) -> tuple[int, ...]:
     """The numbers of the versions that went out."""
     query = (
-        select(EditionRow.version).where(EditionRow.wave_id == item.id).order_by(EditionRow.version)
+        select(EditionRow.version).where(EditionRow.wave_id == wave.id).order_by(EditionRow.version)
     )
     return tuple(db.session.scalars(query))
 
 
-def _newest(item: Wave, version: int | None = None) -> FollowUpEdition | None:
-    """As it is stored: who only asks whether there is one must not be kept from the page."""
-    query = (
-        select(EditionRow)
-        .where(EditionRow.wave_id == item.id)
-        .order_by(EditionRow.version.desc())
-        .limit(1)
+def _stored_edition(wave: Wave, version: int | None = None) -> FollowUpEdition | None:
+    """A version as it is stored, the newest by default, its digest unchecked.
+
+    A page that only asks whether there is one must open even where the digest does not fit.
+    """
+    query = select(EditionRow).where(EditionRow.wave_id == wave.id)
+    if version is not None:
+        query = query.where(EditionRow.version == version)
+    row = db.session.scalar(query.order_by(EditionRow.version.desc()).limit(1))
+    if row is None:
+        return None
+    return FollowUpEdition(row.wave_id, row.version, row.digest, json.loads(row.document))
+
+
+def _store_edition(wave: Wave, edition: FollowUpEdition) -> None:
+    """Stores what goes out, inside the caller's transaction; refused when somebody was faster."""
+    document = json.dumps(
+        edition.document, ensure_ascii=False, sort_keys=True, separators=(",", ":")
     )
-    row = db.session.scalar(
-        query if version is None else query.where(EditionRow.version == version)
+    db.session.add(
+        EditionRow(
+            wave_id=wave.id,
+            version=edition.version,
+            digest=edition.digest,
+            document=document,
+        )
     )
-    return (
-        FollowUpEdition(row.wave_id, row.version, row.digest, json.loads(row.document))
-        if row
-        else None
+    flush_or_refuse(
+        "follow-up-sent-meanwhile",
+        f"The follow-up of {wave.slug} was sent by somebody else at this moment. Nothing was"
+        " sent twice.",
     )
 
 
-def _shared(item: Wave, now: datetime) -> FollowUpStanding:
-    shared_reply_standing(item, now)
-    found = follow_up_standing(item, now)
-    if found is None:
-        raise AssertionError(item.slug)  # it was shared a line before
-    return found
+def _audit_facts(wave: Wave, edition: FollowUpEdition, *, letters: int) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "wave": wave.slug,
+        "version": edition.version,
+        "digest": edition.digest,
+        "letters": letters,
+    }
+    reply, corrects = edition.document["reply"], edition.document["corrects"]
+    if reply:
+        facts["reply"] = reply["version"]
+    if corrects:
+        facts["corrects"] = corrects["why"]
+    return facts
 
 
-def _check(item: Wave, found: FollowUpStanding, correction: str | None) -> None:
-    if reason := why_not_yet(item, found):
-        raise Refused("follow-up-must-wait", f"Nothing was sent. {reason}")
-    if found.edition is None:
+def _shared_standing(wave: Wave, now: datetime) -> FollowUpStanding:
+    """How far a wave is that must be shared; refused otherwise."""
+    shared_reply_standing(wave, now)
+    standing = follow_up_standing(wave, now)
+    if standing is None:
+        raise AssertionError(wave.slug)  # it was shared a line before
+    return standing
+
+
+def _check_sendable(wave: Wave, standing: FollowUpStanding, correction: str | None) -> None:
+    """Refuses to send too early, twice without a reason, or a correction of nothing."""
+    reason_to_wait = why_not_yet(wave, standing)
+    if reason_to_wait:
+        raise Refused("follow-up-must-wait", f"Nothing was sent. {reason_to_wait}")
+    sent = standing.edition
+    if sent is None:
         if correction is not None:
             raise Refused(
                 "nothing-to-correct",
-                f"No follow-up of {item.slug} was sent yet, so there is nothing to correct. Send it"
+                f"No follow-up of {wave.slug} was sent yet, so there is nothing to correct. Send it"
                 " without a reason.",
             )
-    elif not (draft_of(item).correction if correction is None else correction):
+        return
+    reason = draft_of(wave).correction if correction is None else correction
+    if not reason:
         raise Refused(
             "follow-up-sent-already",
-            f"The follow-up of {item.slug} was sent on {named_day(found.edition.sent)}; it goes "
+            f"The follow-up of {wave.slug} was sent on {named_day(sent.sent)}; it goes "
             "out once. To send another, say in one line what it corrects: then it goes as a "
-            f"correction, version {found.edition.version + 1}, and its readers see the line.",
+            f"correction, version {sent.version + 1}, and its readers see the line.",
         )
 
 
-def _occasion(item: Wave, found: FollowUpStanding) -> FollowUpOccasion:
-    asks, provider = client_name(), provider_by_id(item.provider_id)
-    version = found.edition.version + 1 if found.edition else 1
+def _occasion(wave: Wave, standing: FollowUpStanding) -> FollowUpOccasion:
+    client = client_name()
     return FollowUpOccasion(
-        find_findings(item.slug),
-        asks.name,
-        asks.contact_name,
-        provider.name,
-        found,
-        _following(item),
-        version,
+        findings=find_findings(wave.slug),
+        client=client.name,
+        contact=client.contact_name,
+        provider=provider_by_id(wave.provider_id).name,
+        standing=standing,
+        following=_following_wave(wave),
+        version=standing.edition.version + 1 if standing.edition else 1,
     )
 
 
-def _following(item: Wave) -> Wave | None:
-    """The next wave of the same survey that asks staff: none that was declared void, nor what thirds add up to."""
-    ours = (
-        w
-        for w in waves.list_waves()
-        if w.survey_id == item.survey_id and not w.is_pool and w.state is not WaveState.VOID
-    )
-    return next((w for w in ours if w.opens >= item.closes), None)
+def _following_wave(wave: Wave) -> Wave | None:
+    """The next wave of the same survey that asks staff, if one is planned.
+
+    Not one that was declared void, nor a quarter, which only adds up its thirds.
+    """
+    for other in waves.list_waves():
+        is_of_survey = other.survey_id == wave.survey_id
+        asks_staff = not other.is_pool and other.state is not WaveState.VOID
+        if is_of_survey and asks_staff and other.opens >= wave.closes:
+            return other
+    return None

@@ -1,18 +1,18 @@
-"""How the sender writes the closing mail."""
+"""How the sender writes the follow-up mail."""
 
 from datetime import timedelta
 
 from survey.config import Config
 from survey.followups.letters import follow_up_letter
 from survey.followups.service.follow_ups import FOLLOW_UP, find_edition
+from survey.invitations.rules.codes import InvitationId
 from survey.invitations.service.recipients import reader_of, store_stop_secrets_if_due
 from survey.mail.service import LetterType, PreparedLetter, QueuedLetter
 from survey.people.service.stopping import draw_stop_secret
 from survey.waves import service as waves
 
-NO_LONGER_NEWS = timedelta(
-    days=14
-)  # it counts from queueing, and a large company under a limit a day takes many days to write to
+# It counts from queueing, and a large company under a limit a day takes many days to write to.
+NO_LONGER_NEWS = timedelta(days=14)
 PRIORITY = 70  # after invitations and reminders: those have a last day
 
 
@@ -22,17 +22,16 @@ def follow_up_letter_type(config: Config) -> LetterType:
     Everybody who was invited gets it, so its numbers tell nothing of who answered.
     """
 
-    def write(item: QueuedLetter) -> PreparedLetter | None:
-        sent, reader = (
-            find_edition(waves.find_wave(item.wave), item.letter_version),
-            reader_of(item.recipient),
-        )
-        if sent is None or reader is None:
+    def write(letter: QueuedLetter) -> PreparedLetter | None:
+        edition = find_edition(waves.find_wave(letter.wave), letter.letter_version)
+        invitation_id = InvitationId(letter.recipient)
+        reader = reader_of(invitation_id)
+        if edition is None or reader is None:
             return None
         ways_out = draw_stop_secret(), draw_stop_secret()
         return PreparedLetter(
-            follow_up_letter(sent, reader, ways_out, config),
-            lambda: store_stop_secrets_if_due(item.recipient, reader.email, ways_out),
+            follow_up_letter(edition, reader, ways_out, config),
+            lambda: store_stop_secrets_if_due(invitation_id, reader.email, ways_out),
         )
 
     return LetterType(
