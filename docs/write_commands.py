@@ -36,11 +36,14 @@ def leaves(context: click.Context) -> Iterator[click.Context]:
 
 def every_command() -> list[click.Context]:
     """The contexts of all commands of `candour`; `command_path` is what one types."""
-    return list(leaves(click.Context(candour, info_name="candour")))
+    return list(leaves(click.Context(candour, info_name="candour", **candour.context_settings)))
 
 
 def split_help(command: click.Command) -> tuple[str, str]:
-    """The explanation and the example (without the word) of a command; the example may be missing."""
+    """The explanation and the example (without the word) of a command.
+
+    The example may be missing.
+    """
     explanation, _, example = cleandoc(command.help or "").replace("\b", "").partition("Example:")
     return explanation.strip(), " ".join(example.split())
 

@@ -1,4 +1,4 @@
-"""Why a wave is void as one of a few reasons, and tables and columns under the names that the program uses"""
+"""Why a wave is void, as one of a few reasons; tables and columns under the program's names."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,7 +18,8 @@ WAVE_CHECKS = {
     "ck_wave_k_group": "ck_wave_minimum_group",
     "ck_wave_k_comment": "ck_wave_minimum_detail",
 }
-# A reason was a sentence until now; whatever is none of the program's own was typed by somebody who gave the wave up.
+# A reason was a sentence until now; whatever is none of the program's own was typed by somebody
+# who gave the wave up.
 FILL_VOID_REASONS = """
 UPDATE wave SET void_reason = CASE
   WHEN void_words = 'fewer than ' || CAST(minimum_group AS TEXT) || ' people answered'
@@ -37,7 +38,8 @@ def upgrade():
         rename_wave_column(old, new)
     for old, new in WAVE_CHECKS.items():
         rename_wave_check(old, new)
-    # In words: both databases take a check with the column, and drop it with it; SQLite adds none afterwards.
+    # In words: both databases take a check with the column, and drop it with it; SQLite adds none
+    # afterwards.
     op.execute(
         "ALTER TABLE wave ADD COLUMN void_reason TEXT"
         f" CONSTRAINT ck_wave_void_reason CHECK (void_reason IN ({REASONS}))"
@@ -65,15 +67,18 @@ def rename_wave_column(old, new):
 
 
 def rename_wave_check(old, new):
-    """SQLite keeps the old name: to change it the table would have to be copied, to which other tables refer."""
+    """SQLite keeps the old name: to change it the table would have to be copied.
+
+    Other tables refer to it.
+    """
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"ALTER TABLE wave RENAME CONSTRAINT {old} TO {new}")
 
 
 def move_rows(old, table):
-    """Moves all rows to a table of the same columns, whose constraints have their own names on both databases."""
+    """Moves all rows to a table of the same columns, whose constraints have their own names."""
     columns = ", ".join(column.name for column in table.columns)
-    op.execute(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {old}")
+    op.execute(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {old}")  # noqa: S608 - names of our own
     op.drop_table(old)
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import NewType
 
 from survey.findings.document.rules.document import FindingsDocument
+from survey.providers.rules import ContactId
 from survey.waves.rules.waves import Wave
 
 SharingId = NewType("SharingId", str)
@@ -32,7 +33,7 @@ class Sharing:
 
     id: SharingId
     findings: Findings
-    contact_id: str
+    contact_id: ContactId
     shared_on: date
     reply_by: date
     groups: bool = False

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
 from survey.findings.rules import SharingId
+from survey.providers.rules import ContactId
 from survey.waves.rules.ids import WaveId
 
 
@@ -31,7 +32,7 @@ class SharingRow(Base):
     id: Mapped[SharingId] = mapped_column(Text, primary_key=True)
     wave_id: Mapped[WaveId] = mapped_column(Text, index=True)
     version: Mapped[int] = mapped_column(Integer)
-    contact_id: Mapped[str] = mapped_column(Text)
+    contact_id: Mapped[ContactId] = mapped_column(Text)
     shared_on: Mapped[date] = mapped_column(Date)
     reply_by: Mapped[date] = mapped_column(Date)
     groups: Mapped[bool] = mapped_column(default=False)

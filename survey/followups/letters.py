@@ -13,11 +13,11 @@ from survey.mail.rules import letter
 from survey.mail.rules.letter import Letter, inline_styles
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.service import find_organisation
-from survey.people.rules.staff_list import Person
+from survey.people.rules.staff_list import Person, PersonId
 
 SHORTER = "Shorten what you change, or ask the provider for a shorter reply and record that."
 SAMPLE = ("w" * 43, "w" * 43)  # as long as the secrets that stand in their place in a letter
-READER = Person("", "staff@example.invalid", "Everybody invited", "")
+READER = Person(PersonId(""), "staff@example.invalid", "Everybody invited", "")
 
 
 def follow_up_letter(

@@ -34,7 +34,7 @@ class InvitationRow(Base):
 
 
 class AssignedThirdRow(Base):
-    """Which third of a survey's people somebody was dealt into; without a date, and known to no page."""
+    """Which third of a survey's people somebody belongs to; without a date, and on no page."""
 
     __tablename__ = "assigned_third"
     __table_args__ = (

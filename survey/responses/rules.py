@@ -72,7 +72,7 @@ class Tally:
     """
 
     groups: tuple[PublishedGroup, ...]
-    cells: Mapping[str, Mapping[str, CellCounts]]
+    cells: Mapping[QuestionId, Mapping[str, CellCounts]]
     comments: int
     unreadable: int
 

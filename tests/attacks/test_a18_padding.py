@@ -101,7 +101,10 @@ EDITS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: open_wave("it-support-2027-q1", _open_moment(), None, actor="test"),
         REFUSED,
     ),
-    "k of the group under its floor": (set_in_database("UPDATE wave SET minimum_group = 4"), REFUSED),
+    "k of the group under its floor": (
+        set_in_database("UPDATE wave SET minimum_group = 4"),
+        REFUSED,
+    ),
     "k of the detail under that of the group": (
         set_in_database("UPDATE wave SET minimum_detail = 4"),
         REFUSED,

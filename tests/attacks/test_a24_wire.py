@@ -1,4 +1,4 @@
-"""A24: the lengths of requests and replies on the wire, against the comments as they were counted."""
+"""A24: the lengths of requests and replies on the wire, against the counted comments."""
 
 from urllib.parse import quote_plus
 

@@ -350,7 +350,7 @@ def _answer(world: World) -> None:
 
 
 def as_the_page_sends(page: str, fields: Mapping[str, str]) -> bytes:
-    """The body of a form as the page's script makes it: as many octets as the page says, if it says so."""
+    """The body of a form as the page's script makes it: as many octets as the page says."""
     whole = urlencode({**fields, "pad": ""})
     size = re.search(r'data-size="(\d+)"', page)
     return (whole + "x" * (int(size[1]) - len(whole) if size else 0)).encode()

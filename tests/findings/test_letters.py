@@ -1,4 +1,7 @@
-"""The provider's mail: the same numbers twice, each with its range, and nothing of a group, a person or a comment."""
+"""The provider's mail: the same numbers twice, each with its range.
+
+Nothing of a group, a person or a comment is in it.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""Page, mail, CSV and JSON render one document: what it says they say, and nothing is computed again or claimed beyond it."""
+"""Page, mail, CSV and JSON render one document.
+
+What it says they say, and nothing is computed again or claimed beyond it.
+"""
 
 import copy
 import csv
@@ -50,7 +53,7 @@ def shown_parts(part: Any, path: str = "") -> Iterator[tuple[str, Json]]:
 
 
 def rewritten(document: Json) -> Json:
-    """The document with other figures everywhere, each of them nowhere else: no counting could come to them."""
+    """The document with other figures everywhere, to which no counting could come."""
     other = copy.deepcopy(document)
     for at, (_, part) in enumerate(shown_parts(other)):
         width = 4 if part.get("statistic") == "mean" else 1
@@ -63,7 +66,7 @@ def rewritten(document: Json) -> Json:
 
 
 def printed(part: Json, *, signed: bool = False) -> str:
-    """A share as the design prints it, formatted here by hand: `37% (27 to 49)`, for a change `+12 (-9 to +33)`."""
+    """A share as the design prints it, formatted by hand: `37% (27 to 49)`; `+12 (-9 to +33)`."""
     ends = [
         round(100 * part["estimate"] + 1e-9),
         int(100 * part["low"] + 1e-7),

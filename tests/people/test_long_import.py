@@ -212,7 +212,7 @@ def test_one_bad_row_of_a_long_list_stores_nothing(app: Flask, short: None) -> N
 
 
 @on_postgresql("databases")
-def test_while_an_import_is_under_way_nobody_else_is_changed_and_no_wave_opens_for_half_of_the_staff(
+def test_while_an_import_is_under_way_nobody_else_is_changed_and_no_wave_opens_for_half_the_staff(
     app: Flask, database_url: str, tmp_path: Path, short: None
 ) -> None:
     first = found_company({"Sales": 20})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -191,7 +192,7 @@ def _says(item: Wave) -> str:
     )
 
 
-def _third(findings: Findings, earlier: Sequence[dict[str, Any]]) -> str:
+def _third(findings: Findings, earlier: Sequence[FindingsDocument]) -> str:
     """The page of one third of a quarter: scores and ranges, a trend, and no verdict.
 
     `earlier`: the documents of the survey's earlier waves, oldest first.

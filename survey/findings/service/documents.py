@@ -17,7 +17,7 @@ from survey.findings.rules import Findings
 from survey.findings.tables import FindingsRow
 from survey.kernel.errors import Refused
 from survey.providers.service import provider_by_id
-from survey.questionnaires.rules import Questionnaire, ScaleKind
+from survey.questionnaires.rules import QuestionId, Questionnaire, ScaleKind
 from survey.responses.rules import PublishedGroup, Tally
 from survey.responses.service import responses
 from survey.responses.service.responses import comment_texts
@@ -110,7 +110,7 @@ def comments_of(findings: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
     comments = []
     for question in findings.document["questions"]:
         if question["kind"] == "text":
-            texts = comment_texts(findings.wave, question["id"])
+            texts = comment_texts(findings.wave, QuestionId(question["id"]))
             if texts:
                 comments.append((question["text"].replace("{provider}", provider), texts))
     return tuple(comments)
@@ -219,6 +219,4 @@ def _tally_of_pool(pool: Wave, questionnaire: Questionnaire, comments: int = 0) 
 
 def _third(wave: Wave) -> Third:
     answered = find_findings(wave.slug).document["answered"] if wave.is_published else None
-    return Third(
-        wave.slug, wave.period, wave.opens.date(), wave.invited, answered, wave.void_words
-    )
+    return Third(wave.slug, wave.period, wave.opens.date(), wave.invited, answered, wave.void_words)

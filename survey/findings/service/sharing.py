@@ -15,7 +15,7 @@ from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
-from survey.providers.rules import Contact, Provider
+from survey.providers.rules import Contact, ContactId, Provider
 from survey.providers.service import provider_by_id
 from survey.responses.service.comments import released_comments
 from survey.waves import service as waves
@@ -48,7 +48,7 @@ def sharing_recipients(wave: Wave) -> tuple[Provider, tuple[Contact, ...]]:
 
 def share_findings(
     slug: str,
-    contact_ids: Sequence[str],
+    contact_ids: Sequence[ContactId],
     now: datetime,
     *,
     actor: str,
@@ -111,7 +111,7 @@ def share_findings(
 
 def preview_sharing(
     findings: Findings,
-    contact_id: str,
+    contact_id: ContactId,
     now: datetime,
     *,
     with_comments: bool = False,
@@ -194,7 +194,7 @@ def check_publication(findings: Findings, *, with_groups: bool) -> None:
         )
 
 
-def _row_of(preview: Sharing, contact_id: str) -> SharingRow:
+def _row_of(preview: Sharing, contact_id: ContactId) -> SharingRow:
     """What a preview would send, to be stored for one contact."""
     return SharingRow(
         id=random_id(),

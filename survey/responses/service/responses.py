@@ -193,7 +193,7 @@ def tally_responses(
         if group_name in strings_of:
             strings_of[group_name].append(scores)
     scored = [question for question in questionnaire.questions if question.scale.codes]
-    cells: dict[str, dict[str, CellCounts]] = {}
+    cells: dict[QuestionId, dict[str, CellCounts]] = {}
     for place, question in enumerate(scored):
         cells[question.id] = {
             group_name: rules.count_cell(strings, place, question.scale.codes)

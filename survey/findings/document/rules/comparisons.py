@@ -21,7 +21,7 @@ from survey.findings.document.rules.document import (
 )
 from survey.findings.document.rules.evidence import EarlierWave
 from survey.findings.words.rules import wording
-from survey.questionnaires.rules import Question, Questionnaire
+from survey.questionnaires.rules import Question, QuestionId, Questionnaire
 from survey.responses.rules import CellCounts, PublishedGroup
 from survey.statistics.planning import FOUND_FACTOR
 from survey.statistics.pooled import pooled_difference, pooled_interval
@@ -233,7 +233,7 @@ def mix_changed(first: Sequence[PublishedGroup], second: Sequence[PublishedGroup
     return distance > MIX_SHIFT
 
 
-def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
+def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[QuestionId, str]) -> str:
     """The headline's second sentence: what clearly changed since which wave; empty for nothing.
 
     `measures` are those of the company, `names` the questions' by id.

@@ -24,8 +24,9 @@ def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> Driver
     """
     asked = [question for question in questionnaire.questions if question.scale.codes]
     ordinal = [question for question in asked if question.scale.kind is ScaleKind.ORDINAL]
-    outcome = next((question for question in ordinal if question.dimension == OVERALL_DIMENSION), None)
+    overall = [question for question in ordinal if question.dimension == OVERALL_DIMENSION]
     predictors = [question for question in ordinal if question.dimension != OVERALL_DIMENSION]
+    outcome = overall[0] if overall else None
     if outcome is None or len(predictors) < 2:
         return None
     hidden: HiddenBlock = {"shown": False, "words": wording.FROM_A_HUNDRED}

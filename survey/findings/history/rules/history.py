@@ -15,7 +15,7 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import slug
 from survey.kernel.plurals import how_many
 from survey.kernel.tabular import TableRow
-from survey.questionnaires.rules import Question, Questionnaire
+from survey.questionnaires.rules import Question, QuestionId, Questionnaire
 from survey.responses.rules import Answers
 from survey.statistics.suppression import merge_small, merge_to_invited
 from survey.waves.rules.checks import MINIMUM_INVITED
@@ -134,7 +134,7 @@ def _read_answers(
     faults: list[str],
 ) -> Answers:
     """The answers of one row, by column; cells that are none are added to the faults."""
-    scores: dict[str, int | None] = {}
+    scores: dict[QuestionId, int | None] = {}
     for column, question in questions.items():
         try:
             code = _read_code(cells[column], question, mapping)

@@ -33,7 +33,6 @@ from survey.waves.rules.waves import named_period
 __all__ = ["Presentation", "named_date", "present_document"]
 
 
-
 def present_document(
     document: Document, earlier: Sequence[Document] = (), trend_of: str | None = None
 ) -> Presentation:
