@@ -253,7 +253,7 @@ def test_a_later_wave_leaves_earlier_findings_as_they_were(app: Flask) -> None:
     company = counted_company(app)
     kept = stored_document(company)
     following = next(
-        item for item in waves.list_waves("IT support") if item.state is WaveState.PLANNED
+        wave for wave in waves.list_waves("IT support") if wave.state is WaveState.PLANNED
     )
     opened = open_wave(following.slug, following.opens_at, company.config.key_dir, actor="test")
     codes = [draw_code() for _ in invitations_of(opened.id)]
