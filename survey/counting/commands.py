@@ -45,18 +45,18 @@ def close(slug: str, early: str | None) -> None:
     _say_counted(wave)
 
 
-def _say_counted(item: Wave) -> None:
+def _say_counted(wave: Wave) -> None:
     """Says what became of a wave that was closed: void, or counted with its headline."""
-    if item.state is WaveState.VOID:
+    if wave.state is WaveState.VOID:
         click.echo(
-            f"{item.slug} is void: {item.void_words}. Nothing was read and nothing was kept."
+            f"{wave.slug} is void: {wave.void_words}. Nothing was read and nothing was kept."
         )
-        _say_pooled(item)
+        _say_pooled(wave)
         return
-    document = find_findings(item.slug).document
-    click.echo(f"{item.slug} is counted: {_result_in_words(document)}")
-    click.echo(f"Read it: candour findings show {item.slug}")
-    _say_pooled(item)
+    document = find_findings(wave.slug).document
+    click.echo(f"{wave.slug} is counted: {_result_in_words(document)}")
+    click.echo(f"Read it: candour findings show {wave.slug}")
+    _say_pooled(wave)
 
 
 def _say_pooled(wave: Wave) -> None:
@@ -83,8 +83,8 @@ def void(slug: str, reason: str) -> None:
 
     Example: candour waves void it-support-2027-q1 --reason "wrong staff list"
     """
-    item = void_wave(slug, current_app.config["CANDOUR"].key_dir, reason=reason, actor=ACTOR)
-    click.echo(f"{item.slug} is void: {item.void_words}.")
+    wave = void_wave(slug, current_app.config["CANDOUR"].key_dir, reason=reason, actor=ACTOR)
+    click.echo(f"{wave.slug} is void: {wave.void_words}.")
 
 
 @click.group("ceremony")

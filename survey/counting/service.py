@@ -247,23 +247,23 @@ def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) 
     Works without the key, which may be why it is given up. Refuses an empty reason, and a wave that
     has been counted or is void already.
     """
-    item = waves.find_wave(wave_slug)
+    wave = waves.find_wave(wave_slug)
     if not reason.strip():
         raise Refused(
             "reason-missing",
             "Say why, in a line. It is shown wherever the wave would be.",
         )
-    if item.state not in {WaveState.PLANNED, WaveState.OPEN, WaveState.CLOSED}:
+    if wave.state not in {WaveState.PLANNED, WaveState.OPEN, WaveState.CLOSED}:
         raise Refused(
             "wave-ended",
-            f"{item.slug} is {item.state}; only a wave that has not been counted can be made void.",
+            f"{wave.slug} is {wave.state}; only a wave that has not been counted can be made void.",
         )
     with transaction():
-        _void(item, VoidReason.GIVEN_UP, " ".join(reason.split())[:300], actor)
+        _void(wave, VoidReason.GIVEN_UP, " ".join(reason.split())[:300], actor)
     # A key that is there is destroyed below, where the deleted rows are overwritten as well.
-    if not key_files.has_key(key_dir, item.id):
+    if not key_files.has_key(key_dir, wave.id):
         overwrite_deleted_rows(*_SCRUBBED)
-    return _finish(item, key_dir, actor)
+    return _finish(wave, key_dir, actor)
 
 
 def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
@@ -303,7 +303,7 @@ def _working_key(wave: Wave, key_dir: Path | None) -> bytes:
 
 
 def _count(
-    item: Wave, opened: responses.OpenedBallots, actor: str, co_key: str | None = None
+    wave: Wave, opened: responses.OpenedBallots, actor: str, co_key: str | None = None
 ) -> None:
     """Counts opened ballots in one transaction, or makes the wave void where too few answered.
 
@@ -311,28 +311,28 @@ def _count(
     when another process has counted the wave meanwhile.
     """
     with transaction():
-        if not waves.hold_for_counting(item):
+        if not waves.hold_for_counting(wave):
             return
-        long_jobs.forget_job(COUNT, item.slug)
-        used = invitations.number_answered(item.id)
-        ballots = responses.number_of_ballots(item.id)
+        long_jobs.forget_job(COUNT, wave.slug)
+        used = invitations.number_answered(wave.id)
+        ballots = responses.number_of_ballots(wave.id)
         if not used == ballots == opened.ballots:
             raise Refused(
                 "ballots-not-matched",
-                f"{item.slug} holds {ballots} ballots but {used} used invitations. That must never "
+                f"{wave.slug} holds {ballots} ballots but {used} used invitations. That must never "
                 "differ, so nothing was counted and nothing was changed. "
                 "Keep the database as it is and ask for help.",
             )
-        if len(opened.answers) < item.minimum_group:
-            words = f"fewer than {item.minimum_group} people answered"
-            _void(item, VoidReason.TOO_FEW_ANSWERS, words, actor)
+        if len(opened.answers) < wave.minimum_group:
+            words = f"fewer than {wave.minimum_group} people answered"
+            _void(wave, VoidReason.TOO_FEW_ANSWERS, words, actor)
             return
-        tally = responses.store_counted(item, waves.questions_of(item), opened)
-        invitations.forget_answering(item, sum_up=True)
-        findings = freeze_findings(item, tally, name_words())
-        waves.set_wave_state(item, WaveState.COUNTED)
+        tally = responses.store_counted(wave, waves.questions_of(wave), opened)
+        invitations.forget_answering(wave, sum_up=True)
+        findings = freeze_findings(wave, tally, name_words())
+        waves.set_wave_state(wave, WaveState.COUNTED)
         facts: dict[str, object] = {
-            "wave": item.slug,
+            "wave": wave.slug,
             "answered": tally.answered,
             "groups": {group.name: group.answered for group in tally.groups},
             "digest": findings.digest,
@@ -342,11 +342,11 @@ def _count(
         record("wave counted", facts, actor)
 
 
-def _void(item: Wave, reason: VoidReason, words: str, actor: str) -> None:
-    long_jobs.forget_job(COUNT, item.slug)
-    responses.forget_ballots(item.id)
-    invitations.forget_answering(item)
-    waves.mark_wave_void(item, reason, words)
-    if item.state is WaveState.PLANNED and not item.one_off:
-        waves.plan_following(item.survey_id, item.opens)
-    record("wave void", {"wave": item.slug, "reason": words}, actor)
+def _void(wave: Wave, reason: VoidReason, words: str, actor: str) -> None:
+    long_jobs.forget_job(COUNT, wave.slug)
+    responses.forget_ballots(wave.id)
+    invitations.forget_answering(wave)
+    waves.mark_wave_void(wave, reason, words)
+    if wave.state is WaveState.PLANNED and not wave.one_off:
+        waves.plan_following(wave.survey_id, wave.opens)
+    record("wave void", {"wave": wave.slug, "reason": words}, actor)

@@ -295,6 +295,21 @@ def token(client: FlaskClient) -> str:
     pytest.fail("no form shows a CSRF token")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_whoever_only_looks_changes_nothing(world: World, method: str) -> None:
+    """Even an administrator, at any address: HEAD reaches the same view as GET, with no token."""
+    administrator, changed = world.browser(AS[-1]), []
+    before = contents()
+    for rule in routes(world.app, method):
+        for address in world.addresses(rule):
+            administrator.open(address, method=method)
+        after = contents()
+        if after != before:
+            changed.append(rule.endpoint)
+        before = after
+    assert changed == []
+
+
 @pytest.mark.parametrize("role", AS)
 def test_a_post_beyond_ones_role_is_refused_and_changes_nothing(
     world: World, role: str | None

@@ -130,11 +130,11 @@ def resume_channel() -> str | Response:
 def _steer(
     act: Callable[[], None], message: str, *, wave: Wave | None, **for_page: object
 ) -> str | Response:
-    """GET shows what the button will do; POST does it (`act`) and says so (`message`).
+    """GET (and HEAD) shows what the button will do; POST does it (`act`) and says so (`message`).
 
     `wave`: whose mail it is; None for all mail. `for_page`: what the page shows besides.
     """
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("console/steer_mail.html", wave=wave, **for_page)
     act()
     flash(message)

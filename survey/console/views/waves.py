@@ -168,27 +168,27 @@ def _figures_while_open(wave: Wave) -> dict[str, Any]:
     }
 
 
-def _says(item: Wave) -> str:
+def _says(wave: Wave) -> str:
     """What a wave says in one line: its headline once published, before that its state and date."""
-    if item.is_published:
-        return str(find_findings(item.slug).document["headline"])
-    match item.state:
+    if wave.is_published:
+        return str(find_findings(wave.slug).document["headline"])
+    match wave.state:
         case WaveState.PLANNED:
-            if waves.find_survey(item.survey).state == "paused":
+            if waves.find_survey(wave.survey).state == "paused":
                 return "Planned, but the survey is paused"
-            return f"Opens on {item.opens.day} {item.opens:%B %Y}"
+            return f"Opens on {wave.opens.day} {wave.opens:%B %Y}"
         case WaveState.OPEN:
-            return f"Open until {item.closes.day} {item.closes:%B %Y}"
+            return f"Open until {wave.closes.day} {wave.closes:%B %Y}"
         case WaveState.CLOSED:
             doing = "counting"
-            if item.is_strict:
-                holders = " or ".join(key.name for key in item.co_keys)
+            if wave.is_strict:
+                holders = " or ".join(key.name for key in wave.co_keys)
                 doing = f"waiting for {holders}"
-            return f"Closed on {item.closes.day} {item.closes:%B %Y}, {doing}"
+            return f"Closed on {wave.closes.day} {wave.closes:%B %Y}, {doing}"
     return (
         "Too few answers to show anything"
-        if item.void_reason is VoidReason.TOO_FEW_ANSWERS
-        else f"Void: {item.void_words}"
+        if wave.void_reason is VoidReason.TOO_FEW_ANSWERS
+        else f"Void: {wave.void_words}"
     )
 
 
