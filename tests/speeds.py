@@ -6,13 +6,16 @@ Which tests run at which, told by what they use and not by lists.
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.proofs import PROOFS, SPEEDS, choose_examples, has_properties
 
+ROOT = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # octets that must be free there
 PIECES = {"test_packaging"}  # files whose tests share something that takes long to make
@@ -91,23 +94,42 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left)
     # Long ones first: whoever begins one last keeps all others waiting.
     items[:] = sorted(kept, key=_place_in_the_run)
-    for test in items:
-        if piece := _piece(test):
-            test.add_marker(pytest.mark.xdist_group(piece))
 
 
-def _piece(test: pytest.Item) -> str | None:
-    """What one process runs from end to end, because it starts or installs something once for all
-    of it.
+@cache
+def _words_of(file: str) -> str:
+    return (ROOT / file).read_text()
+
+
+def piece_of(nodeid: str) -> str:
+    """What one process runs from end to end, because it makes something once for all of it.
+
+    The sample organisation serves all tests of the browser that look at it, a world of answers all
+    attacks on one database; a test that shares nothing is a piece of its own.
     """
-    if "demo" in getattr(test, "fixturenames", ()):
-        return "demo"
-    return test.path.stem if "browser" in traits(test) or test.path.stem in PIECES else None
+    file, _, case = nodeid.partition("::")
+    if file.startswith("tests/browser/"):
+        return "demo" if "demo: Demo" in _words_of(file) else file
+    if file.startswith("tests/attacks/") and "worlds: Worlds" in _words_of(file):
+        return f"worlds on {'postgresql' if 'postgresql' in case else 'sqlite'}"
+    return file if Path(file).stem in PIECES else nodeid
+
+
+class Pieces(LoadScopeScheduling):
+    """Hands out pieces: the largest first, then in the order of `_place_in_the_run`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return piece_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Pieces | None:
+    """Takes the place of xdist's groups, which this version of pytest does not see."""
+    return Pieces(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def _place_in_the_run(test: pytest.Item) -> int:
-    """What is one piece, then tests that wait for processes, then all others."""
-    if _piece(test) or "attacks" in test.path.parts:
+    """Parts of pieces, then tests that wait for processes, then all others."""
+    if piece_of(test.nodeid) != test.nodeid:
         return 0
     waits = (
         test.get_closest_marker("proof_on_postgresql")

@@ -23,10 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for test in items:
         if HERE in test.path.parents and "postgresql" in traits(test):
             test.add_marker(proof("attacks"))
-        if "worlds" in getattr(test, "fixturenames", ()):
-            test.add_marker(
-                pytest.mark.xdist_group(f"worlds of {test.callspec.params['database']}")
-            )  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

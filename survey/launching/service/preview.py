@@ -117,20 +117,19 @@ def _partition(people: Sequence[Person]) -> tuple[ReportingGroup, ...]:
     return tuple(ReportingGroup(group.name, group.invited, group.members) for group in merged)
 
 
-def _questions(item: Wave, invited: int) -> Questionnaire:
-    if version := next(
-        (one.questionnaire_version for one in waves.thirds_of(item) if one.questionnaire_version),
-        None,
-    ):
-        return frozen_questionnaire(
-            version
-        )  # the thirds of a quarter are added up, so they ask the same
-    asked = find_questionnaire(waves.find_survey(item.survey).questionnaire)
-    follows = waves.number_of_earlier_waves(item) > 0
-    asks_loop = asked.with_role(QuestionRole.LOOP) is not None
-    if follows and asked.slug == "quarterly_8" and not asks_loop:
-        asked = select_questions(asked, [bank_question_with_role(QuestionRole.LOOP).id])
-    return asked if invited >= SMALLEST_FOR_TEXT else asked.without_texts()
+def _questions(wave: Wave, invited: int) -> Questionnaire:
+    """What the wave asks: the thirds of a quarter the same, for they are added up."""
+    versions = [third.questionnaire_version for third in waves.thirds_of(wave)]
+    for version in versions:
+        if version:
+            return frozen_questionnaire(version)
+    questionnaire = find_questionnaire(waves.find_survey(wave.survey).questionnaire)
+    is_first = waves.number_of_earlier_waves(wave) == 0
+    asks_loop = questionnaire.with_role(QuestionRole.LOOP) is not None
+    if not is_first and questionnaire.slug == "quarterly_8" and not asks_loop:
+        loop = bank_question_with_role(QuestionRole.LOOP)
+        questionnaire = select_questions(questionnaire, [loop.id])
+    return questionnaire if invited >= SMALLEST_FOR_TEXT else questionnaire.without_texts()
 
 
 def _notes_on_size(groups: Sequence[ReportingGroup], invited: int) -> tuple[str, ...]:
