@@ -71,7 +71,7 @@ def test(address: str, *, as_json: bool) -> None:
 
 
 def _trial_message(address: str, config: Config) -> Message:
-    """The test mail to this address, ready to be handed over."""
+    """The test mail to this address with headers and Message-ID, ready to be handed over."""
     domain = wire_domain(parseaddr(config.mail_from)[1])
     message_id = f"<{random_id()}@{domain}>"
     envelope_from = envelope_sender(config.mail_from, config.bounce_address, message_id)
@@ -80,6 +80,7 @@ def _trial_message(address: str, config: Config) -> Message:
 
 
 def _print_step(step: Step) -> None:
+    """Prints one step of the conversation with the mail server and the server's answer."""
     click.echo(f"{step.name}: {step.says}")
 
 

@@ -7,7 +7,10 @@ from survey.mail.rules.letter import Letter, inline_styles
 
 
 def trial_letter(address: str, config: Config) -> Letter:
-    """A test mail, which asks nothing: whoever gets it sees how mails to staff arrive."""
+    """The test mail to this address, rendered from templates; nothing is sent yet.
+
+    It asks nothing: its reader sees how mails to staff arrive.
+    """
     context = {"base_url": config.base_url, "sender": config.mail_from}
     return Letter(
         to_name="",

@@ -16,16 +16,16 @@ FRAMED = (
 @blueprint.get("/mail")
 @open_to("everyone")
 def inbox() -> str:
-    """All caught letters, newest first."""
+    """Shows all letters that the demo's mail catcher holds, newest first; 404 outside the demo."""
     return render_template("mail/inbox.html", letters=_catcher().letters())
 
 
 @blueprint.get("/mail/<letter_id>")
 @open_to("everyone")
 def letter(letter_id: str) -> Response:
-    """One letter: headers, text part with working links, and the HTML part in a frame.
+    """Shows one caught letter: headers, text with working links, and the HTML part in a frame.
 
-    The frame runs nothing.
+    404 when there is no such letter. The frame runs nothing.
     """
     caught = _letter(letter_id)
     response = make_response(render_template("mail/letter.html", letter=caught))
@@ -37,7 +37,10 @@ def letter(letter_id: str) -> Response:
 @blueprint.get("/mail/<letter_id>/html")
 @open_to("everyone")
 def html(letter_id: str) -> Response:
-    """The HTML part alone, for the frame."""
+    """The HTML part of one caught letter, for the frame; its links open in new tabs.
+
+    A strict policy lets nothing in it run. 404 when there is no such letter.
+    """
     caught = _letter(letter_id)
     in_new_tabs = caught.html.replace("<head>", '<head><base target="_blank">', 1)
     response = make_response(in_new_tabs)
@@ -55,4 +58,5 @@ def _catcher() -> Catcher:
 
 
 def _letter(letter_id: str) -> CaughtLetter:
+    """The caught letter with this id; 404 when there is none, or outside the demo."""
     return _catcher().letter(letter_id) or abort(404)

@@ -57,7 +57,10 @@ def bounces(files: tuple[Path, ...], *, piped: bool) -> None:
 
 
 def _read_files(files: tuple[Path, ...], config: Config) -> MailboxReading:
-    """Reads one message from each file."""
+    """Records the bounce in each file (one message a file) and counts what came of them.
+
+    `problem` names the files whose letter is still being handed over: those are to be given again.
+    """
     reading = MailboxReading()
     early: list[str] = []
     for path in files:
@@ -75,9 +78,10 @@ def _read_files(files: tuple[Path, ...], config: Config) -> MailboxReading:
 
 
 def _read_piped(config: Config) -> None:
-    """Reads one message from standard input.
+    """Records the bounce on standard input; exits with 75 when it has to come again later.
 
-    Says nothing when all is well: a mail server would mail it to the sender.
+    That is when the database fails, or the letter is still being handed over. Says nothing when all
+    is well: a mail server would mail it to the sender.
     """
     try:
         outcome = record_bounce(sys.stdin.buffer.read(LARGEST + 1), config)
@@ -93,5 +97,6 @@ def _read_piped(config: Config) -> None:
 
 
 def _exit_to_try_again(reason: str) -> NoReturn:
+    """Prints the reason to standard error and exits with 75 (EX_TEMPFAIL)."""
     click.echo(reason, err=True)
     sys.exit(TRY_AGAIN)

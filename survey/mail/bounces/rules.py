@@ -76,7 +76,7 @@ _GENERAL_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class BounceNotice:
-    """What a delivery status notification says.
+    """What a delivery status notification says: the letters it names, and the failure code.
 
     marks: the random parts of the Message-IDs that it names, or of the address that it came to.
     is_ours: whether one of them stands beside our own domain or bounce address.
@@ -89,12 +89,12 @@ class BounceNotice:
 
     @property
     def reason(self) -> str:
-        """Our own words for the failure."""
+        """Why the letter came back, in our own words, from the status code."""
         return bounce_reason(self.code)
 
 
 def bounce_reason(code: str) -> str:
-    """Our own words for an enhanced status code (RFC 3463).
+    """Why a letter came back, in our own words, for an enhanced status code (RFC 3463).
 
     >>> bounce_reason("5.1.1"), bounce_reason("4.4.7")
     ('this mailbox does not exist', 'the mail servers gave up after days')
@@ -112,9 +112,9 @@ def bounce_reason(code: str) -> str:
 def read_bounce_notice(
     raw: bytes, mail_from: str, bounce_address: str | None
 ) -> BounceNotice | None:
-    """What this message says, if it is a delivery status notification.
+    """Reads a message as a delivery status notification (bounce); None when it is not one.
 
-    None for anything else, and for what is broken or too large.
+    None also for what is broken or larger than a mebibyte.
     """
     if len(raw) > LARGEST:
         return None
@@ -139,7 +139,7 @@ def read_bounce_notice(
 
 
 def _report_boundary(fields: dict[str, list[str]]) -> str | None:
-    """What stands between the parts of a delivery status notification; None for anything else."""
+    """The boundary between the parts of a status notification; None for other messages."""
     content_type, parameters = _content_type(fields)
     report_type = parameters.get("report-type", "delivery-status").lower()
     if content_type != "multipart/report" or report_type != "delivery-status":
@@ -148,7 +148,7 @@ def _report_boundary(fields: dict[str, list[str]]) -> str | None:
 
 
 def is_report(content_type: str) -> bool:
-    """Whether a message with this header may be a delivery status notification.
+    """Whether a Content-Type value begins with `multipart/report`, so it may be a bounce.
 
     Others are not even fetched.
     """
@@ -156,7 +156,10 @@ def is_report(content_type: str) -> bool:
 
 
 def _marks_in_addresses(fields: dict[str, list[str]], bounce_address: str) -> set[str]:
-    """The marks in the addresses that a message came to, where our bounce address has a `*`."""
+    """The marks (random parts) in the addresses that a message came to, by our bounce address.
+
+    Empty where the bounce address has no `*`, which stands for the mark.
+    """
     if "*" not in bounce_address:
         return set()
     before, _, after = bounce_address.partition("*")
@@ -172,14 +175,14 @@ def _marks_in_addresses(fields: dict[str, list[str]], bounce_address: str) -> se
 
 
 def _marks_and_domains(fields: dict[str, list[str]]) -> set[tuple[str, str]]:
-    """The mark and the domain of each Message-ID that looks like ours."""
+    """The mark (random part) and the domain of each Message-ID that looks like ours."""
     values = [value for name in _MESSAGE_ID_FIELDS for value in fields.get(name, [])]
     matches = filter(None, map(_MESSAGE_ID.search, values))
     return {(match[1].lower(), match[2].lower()) for match in matches}
 
 
 def _final_code(content: bytes) -> str:
-    """The status of the recipient that was given up, unless another one got the letter.
+    """The status code of a recipient that was given up; empty if none, or if another got it.
 
     "failed" is final whatever the status' first digit (RFC 3464, 2.3.3): Postfix and Exchange give
     up after days with 4.4.x.
@@ -196,12 +199,12 @@ def _final_code(content: bytes) -> str:
 
 
 def _action(recipient: dict[str, list[str]]) -> str:
-    """What the mail server did about a recipient; behind it there may be a comment."""
+    """What the mail server did about a recipient, such as "failed", without a comment behind."""
     return _first(recipient, "action").partition("(")[0].strip().lower()
 
 
 def _recipients(content: bytes) -> Iterator[dict[str, list[str]]]:
-    """The fields of each recipient.
+    """The fields of each recipient block in a status report, at most the first 50 blocks.
 
     Those of the whole message, which come first, have no action and do no harm.
     """
@@ -215,9 +218,10 @@ def _recipients(content: bytes) -> Iterator[dict[str, list[str]]]:
 
 
 def _parts(body: bytes, boundary: str) -> Iterator[tuple[str, bytes]]:
-    """Content type and content of each outermost part.
+    """Content type and decoded content of each outermost part, at most the first 20.
 
-    A part that is cut off ends with the message.
+    Nothing when the boundary is longer than 200 characters. A part that is cut off ends with the
+    message.
     """
     if len(boundary) > _LONGEST_BOUNDARY:
         return
@@ -237,7 +241,7 @@ def _parts(body: bytes, boundary: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _part(octets: bytes) -> tuple[str, bytes]:
-    """Content type and decoded content of one part."""
+    """Content type and decoded content of one part; content is empty where base64 is broken."""
     head, content = _split(octets.removeprefix(b"\r").removeprefix(b"\n"))
     fields = _fields(head)
     encoding = _first(fields, "content-transfer-encoding").strip().lower()
@@ -252,7 +256,7 @@ def _part(octets: bytes) -> tuple[str, bytes]:
 
 
 def _split(octets: bytes) -> tuple[bytes, bytes]:
-    """Headers and what follows the first blank line."""
+    """The octets before and after the first blank line: headers and content."""
     blank_line = _BLANK_LINE.search(octets)
     if blank_line is None:
         return octets, b""
@@ -260,7 +264,7 @@ def _split(octets: bytes) -> tuple[bytes, bytes]:
 
 
 def _fields(block: bytes) -> dict[str, list[str]]:
-    """The header fields by name in small letters, folded lines joined.
+    """The header fields by name in small letters, folded lines joined, long ones cut.
 
     What is no field is passed over.
     """
@@ -281,6 +285,7 @@ def _fields(block: bytes) -> dict[str, list[str]]:
 
 
 def _first(fields: dict[str, list[str]], name: str) -> str:
+    """The first value of a header field; empty when there is none."""
     return fields.get(name, [""])[0]
 
 

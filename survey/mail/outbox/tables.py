@@ -55,7 +55,7 @@ class OutboxRow(Base):
 
 
 class LetterTotalRow(Base):
-    """How many confidential letters of a counted wave ended in which state.
+    """The number of a counted wave's confidential letters of one type that ended in one state.
 
     Kept when the rows of these letters are deleted.
     """
@@ -72,7 +72,10 @@ class LetterTotalRow(Base):
 
 
 class MailChannelRow(Base):
-    """Whether anything goes out at all: one row, number 1, written when the channel pauses."""
+    """The state that all senders share: pause, absence of the server, pace. One row, number 1.
+
+    Written when the channel is first locked.
+    """
 
     __tablename__ = "mail_channel"
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
@@ -89,7 +92,7 @@ class MailChannelRow(Base):
 
 
 class MailBudgetRow(Base):
-    """How many letters were handed over in one hour since the epoch: for limits a day."""
+    """How many letters were claimed for sending in one hour since the epoch: for limits a day."""
 
     __tablename__ = "mail_budget"
     hour: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -97,7 +100,7 @@ class MailBudgetRow(Base):
 
 
 class MailPauseRow(Base):
-    """A wave whose mail waits until somebody resumes it."""
+    """A wave whose letters wait until somebody resumes its mail."""
 
     __tablename__ = "mail_pause"
     wave: Mapped[str] = mapped_column(Text, primary_key=True)

@@ -18,7 +18,7 @@ _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file beside the letter."""
+    """A file that is attached to a letter."""
 
     name: str
     media_type: str
@@ -27,7 +27,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail to one person.
+    """One mail to one person; refuses what is unfit for a header, when it is made.
 
     Refuses control characters in any header, malformed addresses, and subjects over 200 characters.
     """
@@ -42,7 +42,7 @@ class Letter:
     attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
-        """Checks everything that becomes a header."""
+        """Refuses bad addresses, control characters in headers, and a subject that is too long."""
         fault = address_fault(self.to_address)
         if fault is None and self.reply_to:
             fault = plain_address_fault(self.reply_to)
@@ -76,9 +76,9 @@ def inline_styles(html: str) -> str:
 
 
 def length_fault(letter: Letter, remedy: str) -> str | None:
-    """What is wrong with a letter that some mail programs would cut off; None where they do not.
+    """A sentence about HTML over 40 kB, which some mail programs cut off; None if it fits.
 
-    `remedy` is a sentence of the caller's, and follows.
+    `remedy` is a sentence of the caller, put at the end.
     """
     size = len(letter.html.encode())
     if size <= LARGEST_HTML:
@@ -92,6 +92,9 @@ def length_fault(letter: Letter, remedy: str) -> str | None:
 
 
 def check_length(letter: Letter, remedy: str) -> None:
-    """Refuses a letter that some mail programs would cut off: nothing may be lost silently."""
+    """Refuses a letter whose HTML is over 40 kB: some mail programs would cut the rest off.
+
+    Nothing may be lost without notice. `remedy` is a sentence of the caller, put into the refusal.
+    """
     if fault := length_fault(letter, remedy):
         raise Refused("mail-too-long", f"{fault} Nothing was sent.")

@@ -13,7 +13,7 @@ _SETTING = re.compile(r"CANDOUR_[A-Z_]+\*?")
 
 
 class Cause(StrEnum):
-    """What lies behind a reason."""
+    """The kinds of reasons why mail does not go out, as codes."""
 
     REFUSED_IN_A_ROW = "refused-in-a-row"
     BY_HAND = "by-hand"
@@ -110,7 +110,7 @@ _AT_A_SHELL = {
 
 
 def cause_of(reason: str) -> Cause:
-    """The code of a reason, whichever version wrote it.
+    """The code for a stored reason, found by its words, those of older versions too.
 
     >>> cause_of("the mail server's name is not known; check CANDOUR_MAIL_URL").value
     'host-unknown'
@@ -119,7 +119,9 @@ def cause_of(reason: str) -> Cause:
 
 
 def without_settings(reason: str) -> str:
-    """A reason as a page may show it, though an older version named settings in it.
+    """The reason without names of settings, as a page may show it.
+
+    An older version wrote settings into it.
 
     >>> without_settings("the mail server's name is not known; check CANDOUR_MAIL_URL")
     "the mail server's name is not known"
@@ -141,5 +143,5 @@ def remedy_for_managers(reason: str) -> str:
 
 
 def remedy_at_a_shell(reason: str) -> str:
-    """What whoever runs the server can do: the setting to look at; empty where there is none."""
+    """What the person who runs the server can do, with settings by name; empty if nothing."""
     return _AT_A_SHELL.get(cause_of(reason), "")

@@ -7,7 +7,7 @@ from survey.kernel.addresses import wire_address
 
 
 def envelope_sender(mail_from: str, bounce_address: str | None, message_id: str) -> str:
-    """Where a letter comes back to: the bounce address, or without one the sender's own.
+    """The address a letter comes back to: the bounce address, else the sender's address.
 
     A `*` in the bounce address stands for the random part of the letter's Message-ID (VERP).
     """
@@ -18,5 +18,5 @@ def envelope_sender(mail_from: str, bounce_address: str | None, message_id: str)
 
 @lru_cache(maxsize=8)
 def _pattern(bounce_address: str, mail_from: str) -> str:
-    """The address to return to, maybe with a `*`, as it goes over the wire."""
+    """The bounce address, else the sender's, in its form for SMTP; a `*` is kept."""
     return wire_address(bounce_address or parseaddr(mail_from)[1])

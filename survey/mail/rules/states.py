@@ -16,7 +16,7 @@ _REASONS = {
 
 
 class LetterState(StrEnum):
-    """Where a letter stands."""
+    """The state of a letter in the outbox."""
 
     READY = "ready"
     LEASED = "leased"
@@ -29,7 +29,7 @@ class LetterState(StrEnum):
 
 
 class Phase(StrEnum):
-    """How far the conversation with the server had come."""
+    """How far the conversation with the mail server had come."""
 
     CONNECT = "connect"
     SIGN_IN = "sign in"
@@ -39,7 +39,7 @@ class Phase(StrEnum):
 
 
 class DeliveryOutcome(StrEnum):
-    """What an attempt came to."""
+    """How an attempt to hand a letter over ended."""
 
     SENT = "sent"
     LATER = "later"  # try this letter again after a while
@@ -54,7 +54,7 @@ class DeliveryOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """An outcome with the server's code and our own words for it.
+    """How an attempt to hand a letter over ended, the server's code and our reason.
 
     Never the server's text, which may quote an address.
     slower: whether the server asks for fewer letters, not just for this one later.
@@ -67,7 +67,7 @@ class DeliveryAttempt:
 
 
 def judge_reply(phase: Phase, code: int, enhanced: str = "") -> DeliveryAttempt:
-    """What a server's reply code means in this phase.
+    """The outcome that a mail server's refusing reply code means in this phase.
 
     enhanced: the enhanced status code (RFC 3463), such as 5.1.1, or nothing.
 
@@ -108,9 +108,9 @@ def _asks_for_fewer(code: int, enhanced: str) -> bool:
 
 
 def retry_delay(attempts: int, spread: float) -> float:
-    """Seconds until the next try: 10, 30, 90, 270 ..., at most an hour.
+    """Seconds until the next try: 10, 30, 90, 270 ..., at most an hour, varied by a fifth.
 
-    Times 0.8 to 1.2, as `spread` (0 to 1) says.
+    Varied means: times 0.8 to 1.2, as `spread` (0 to 1) says.
 
     >>> [retry_delay(n, 0.5) for n in (1, 2, 3, 9)]
     [10.0, 30.0, 90.0, 3600.0]

@@ -16,9 +16,10 @@ _NAME = re.compile(r"[a-z_]+")
 
 
 class Marks:
-    """What stands for each slot while a letter is written.
+    """Random placeholder words for the slots of a letter; refuses slot names not in a-z and _.
 
-    A word that nobody can guess, so that no value can be taken for a slot.
+    Nobody can guess such a word, so that no value can be taken for a slot. It is in the letter
+    while the letter is written.
     """
 
     def __init__(self, *names: str) -> None:
@@ -28,31 +29,34 @@ class Marks:
         self._nonce = f"slot{secrets.token_hex(8)}"
 
     def __getitem__(self, name: str) -> str:
-        """The word for one slot; it passes unchanged through templates, HTML and folding."""
+        """The placeholder word for one slot; KeyError for an unknown slot.
+
+        It passes unchanged through templates, HTML and folding.
+        """
         if name not in self._names:
             raise KeyError(name)
         return f"{self._nonce}{name}x{self._nonce}"
 
     @property
     def names(self) -> frozenset[str]:
-        """All slots."""
+        """The names of all slots."""
         return self._names
 
     def cut(self, text: str) -> "Part":
-        """A text, cut into what stands between its slots and the slots."""
+        """Cuts a text at its placeholder words into fixed texts and slots."""
         pieces = re.split(f"{self._nonce}([a-z_]+)x{self._nonce}", text)
         return Part(tuple(pieces[::2]), tuple(pieces[1::2]))
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a template: fixed texts, and between each two of them a slot."""
+    """One part of a template: fixed texts, with one slot between each two of them."""
 
     fixed: tuple[str, ...]
     slots: tuple[str, ...]
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The part with these values in its slots, as they are."""
+        """The text of the part with these values in its slots; the values are not escaped."""
         filled = [self.fixed[0]]
         for slot, text in zip(self.slots, self.fixed[1:], strict=True):
             filled += (values[slot], text)
@@ -61,7 +65,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A letter to many: written, styled and cut at its slots once, then only filled.
+    """A letter to many people: written, styled and cut at its slots once, then only filled.
 
     Encoding for the wire comes after filling.
     """
@@ -84,7 +88,7 @@ class Template:
         reply_to: str | None = None,
         headers: Iterable[tuple[str, str]] = (),
     ) -> "Template":
-        """A template from a letter that was written with marks where its slots are."""
+        """The template from a letter whose slots are written as the words of `marks`."""
         return cls(
             names=marks.names,
             subject=marks.cut(subject),
@@ -95,7 +99,7 @@ class Template:
         )
 
     def fill(self, to_name: str, to_address: str, values: Mapping[str, str]) -> Letter:
-        """One person's letter: each value escaped for HTML and as it is elsewhere.
+        """One person's letter: values are escaped in the HTML part, unchanged elsewhere.
 
         Refuses as `Letter` does. A value that is missing, unknown, or not one printable line is a
         mistake of the caller's, and raises ValueError.

@@ -56,21 +56,21 @@ class StateCounts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of letters in all states together."""
         return self.waiting + self.sent + self.failed + self.bounced + self.unknown + self.cancelled
 
     @property
     def handed_over(self) -> int:
-        """Letters that the mail server took, whatever became of them afterwards."""
+        """Letters that the mail server took: sent, bounced or of unknown outcome."""
         return self.sent + self.bounced + self.unknown
 
     @property
     def unreached(self) -> int:
-        """Letters that reached nobody as far as is known, including what still waits."""
+        """Letters that reached nobody as far as is known, including those that still wait."""
         return self.total - self.sent - self.unknown
 
     def named(self) -> dict[str, int]:
-        """The numbers by name; rare states only where there are any."""
+        """The numbers by name of state; unknown and cancelled only where there are any."""
         numbers = {
             "waiting": self.waiting,
             "sent": self.sent,
@@ -84,7 +84,7 @@ class StateCounts:
         return numbers
 
     def words(self) -> str:
-        """The numbers in one line.
+        """The numbers in one line; unknown and cancelled only where there are any.
 
         >>> StateCounts(waiting=581, sent=405, failed=5, bounced=7, cancelled=2).words()
         'waiting 581, sent 405, failed 5, bounced 7, cancelled 2'
@@ -94,7 +94,10 @@ class StateCounts:
 
 @dataclass(frozen=True, slots=True)
 class StatedPace:
-    """How many letters may leave, and why not more; None: as many as the server takes."""
+    """How many letters may leave a minute and a day, and why not more; None: no limit.
+
+    None means: as many as the server takes.
+    """
 
     per_minute: int | None = None
     per_day: int | None = None
@@ -103,30 +106,30 @@ class StatedPace:
 
 @dataclass(frozen=True, slots=True)
 class MailPause:
-    """Why nothing leaves, since when, and what mends it."""
+    """A pause of sending: why nothing leaves, since when, and what ends it."""
 
     because: str
     since: datetime | None
 
     def __post_init__(self) -> None:
-        """Takes settings out of the reason, which an older version named in it."""
+        """Takes names of settings out of the reason; an older version wrote them in."""
         object.__setattr__(self, "because", without_settings(self.because))
 
     @property
     def says(self) -> str:
-        """The sentence for pages and commands."""
+        """The sentence about the pause for pages and commands."""
         return f"Sending is paused: {self.because}. {NOTHING_IS_LOST}"
 
     @property
     def remedy(self) -> str:
-        """What a manager can do."""
+        """What a manager can do to end the pause, without names of settings."""
         if cause_of(self.because) is Cause.BY_HAND:
             return "Resume when it may go on."
         return f"{remedy_for_managers(self.because)} Then resume."
 
     @property
     def remedy_at_a_shell(self) -> str:
-        """What whoever runs the server can do: settings and commands by name."""
+        """What the person who runs the server can do: settings and commands by name."""
         cause = cause_of(self.because)
         todo = remedy_at_a_shell(self.because)
         if cause is Cause.BY_HAND:
@@ -137,7 +140,9 @@ class MailPause:
 
 
 def public_state(state: str, reason: str | None) -> str:
-    """The state of a letter as people may read it: what was not due any more counts as sent.
+    """The state of a letter as people may read it; one cancelled as not due counts as sent.
+
+    One that somebody took back counts as cancelled; what is not yet handed over counts as waiting.
 
     >>> public_state("cancelled", None), public_state("cancelled", TAKEN_BACK)
     ('sent', 'cancelled')
@@ -151,12 +156,12 @@ def public_state(state: str, reason: str | None) -> str:
 
 
 def counts_by_state(states: Mapping[str, int]) -> StateCounts:
-    """Counts from numbers by public state."""
+    """Turns numbers by name of public state into `StateCounts`."""
     return StateCounts(**dict(states))
 
 
 def reason_in_words(reason: str | None, code: str | None) -> str:
-    """Our reason as a sentence, with the server's code.
+    """The stored reason as a sentence without settings, with the server's code in brackets.
 
     >>> reason_in_words("this mailbox does not exist", "550 5.1.1"), reason_in_words(None, None)
     ('This mailbox does not exist (550 5.1.1)', 'The reason is not known')
@@ -167,7 +172,7 @@ def reason_in_words(reason: str | None, code: str | None) -> str:
 
 
 def advice(state: str, code: str | None) -> str:
-    """What to do about one letter that did not arrive."""
+    """What staff can do about one letter that failed or came back, by its code."""
     enhanced = (code or "").rpartition(" ")[2]
     if enhanced in _ADVICE:
         return _ADVICE[enhanced]
@@ -180,7 +185,7 @@ def advice(state: str, code: str | None) -> str:
 
 
 def time_left(waiting: int, pace: StatedPace) -> str:
-    """About how long it takes until nothing waits, in words; empty where there is no limit.
+    """About how long it takes until no letter waits, in words; empty without waiting or limit.
 
     >>> [time_left(waiting, StatedPace(25, 9_500)) for waiting in (10, 581, 9_000, 12_000)]
     ['less than a minute', 'about 23 minutes', 'about 6 hours', 'about 2 days']
@@ -202,7 +207,7 @@ def time_left(waiting: int, pace: StatedPace) -> str:
 
 
 def pace_in_words(pace: StatedPace) -> str:
-    """The pace in words; empty where there is no limit.
+    """The limits a minute and a day in words; empty where there is no limit.
 
     >>> pace_in_words(StatedPace(25, None, "as your settings say")), pace_in_words(StatedPace())
     ('25 a minute', '')
@@ -218,9 +223,9 @@ def pace_in_words(pace: StatedPace) -> str:
 
 
 def progress_in_words(counts: StateCounts, noun: str, pace: StatedPace, *, is_held: bool) -> str:
-    """How far the letters of one type have come, in one line.
+    """One line: how many letters of one type are handed over, the pace, the time left.
 
-    Without a forecast while they are held.
+    Without pace and time left while they are held, and when nothing waits.
 
     >>> counts = StateCounts(waiting=588, sent=405, bounced=7)
     >>> progress_in_words(counts, "invitation", StatedPace(25), is_held=False)
@@ -237,7 +242,9 @@ def progress_in_words(counts: StateCounts, noun: str, pace: StatedPace, *, is_he
 
 
 def unreached_words(counts: StateCounts) -> str:
-    """How many were not reached as far as is known, for after the close; empty for none.
+    """How many letters reached nobody as far as is known, in words; empty if none.
+
+    For after the close.
 
     >>> unreached_words(StateCounts(sent=80, failed=5, bounced=7, cancelled=28))
     '40 of 120 were not reached'

@@ -62,23 +62,23 @@ class MailboxTokens(Protocol):
     """Where access tokens come from."""
 
     def token(self, *, fresh: bool = False) -> str:
-        """A token that is valid now; a new one when the last was refused."""
+        """A valid access token; `fresh` asks for a new one because the last was refused."""
 
 
 class MailboxAway(Exception):
-    """The mailbox could not be read: why, in our own words."""
+    """Raised when the bounce mailbox cannot be read; its text is the reason in our words."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivedMessage:
-    """A message: its number, and its octets if it may be a bounce."""
+    """A message in the mailbox: its number, and its octets; None when it cannot be a bounce."""
 
     uid: int
     raw: bytes | None
 
 
 class Mailbox:
-    """A folder of an IMAP server, as the address `imaps://user:password@host/FOLDER` names it.
+    """The bounce mailbox, opened by `with`; its url is `imaps://user:password@host/FOLDER`.
 
     Without a password it is signed in by token. After `mark` changed, messages are numbered anew.
     """
@@ -106,7 +106,10 @@ class Mailbox:
         self.mark = ""
 
     def __enter__(self) -> Self:
-        """Connects, signs in and opens the folder; raises `MailboxAway` when that fails."""
+        """Connects, signs in and opens the folder; raises `MailboxAway` when that fails.
+
+        Starts the timer that cuts the connection after `seconds`, and sets `mark`.
+        """
         self._timer = threading.Timer(self._seconds, self._cut)
         self._timer.daemon = True
         self._timer.start()
@@ -128,15 +131,19 @@ class Mailbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Says goodbye; whatever goes wrong now undoes nothing."""
+        """Signs out and closes the connection; errors in doing so are ignored.
+
+        What has been read or deleted before is not undone by them.
+        """
         with suppress(Exception):
             self._client.logout()
         self._end()
 
     def new_from(self, first: int) -> Iterator[list[ArrivedMessage]]:
-        """The messages from this number on, a few at a time.
+        """The messages not deleted from this number on, at most 500, in lists of up to 20.
 
-        Most of them are not read, and all of them are left as they are.
+        Ends early after 20 seconds. Only possible bounces are fetched whole; all messages are left
+        as they are. Raises `MailboxAway`.
         """
         with self._away_on_errors():
             listed = self._client.search(["UID", f"{first}:*", "UNDELETED"])
@@ -151,7 +158,7 @@ class Mailbox:
             yield messages
 
     def _fetch_bounces(self, uids: list[int]) -> list[ArrivedMessage]:
-        """These messages; with their octets those that may be bounces."""
+        """Fetches these messages; whole only those that may be bounces, of others the number."""
         answers = self._client.fetch(uids, ["RFC822.SIZE", _CONTENT_TYPE])
         messages = []
         for uid in uids:
@@ -160,9 +167,10 @@ class Mailbox:
         return messages
 
     def delete(self, uids: list[int]) -> bool:
-        """Takes these messages away, and no other that somebody has marked as deleted.
+        """Deletes these messages for good; False when the server does not allow it.
 
-        False when the server does not allow it.
+        No other message that somebody has marked as deleted is taken away: where the server cannot
+        name messages in that command and others are marked, ours are only marked.
         """
         if not uids:
             return True
@@ -181,7 +189,7 @@ class Mailbox:
         return True
 
     def _fetch_raw(self, uid: int) -> bytes | None:
-        """The octets of a message, up to just beyond the largest that is read."""
+        """Fetches the octets of a message, up to one beyond the limit; None if it is not given."""
         try:
             answers = self._client.fetch([uid], [f"BODY.PEEK[]<0.{LARGEST + 1}>"])
         except imaplib.IMAP4.abort:
@@ -192,7 +200,10 @@ class Mailbox:
         return _value_of(answers.get(uid, {}), b"BODY[]")
 
     def _sign_in(self, *, fresh: bool) -> IMAPClient:
-        """A connection that is open, encrypted and signed in; with a `fresh` token, if by token."""
+        """Opens an encrypted connection and signs in, by password or by token.
+
+        A refused token is replaced once by a fresh one. Raises `MailboxAway` when there is neither.
+        """
         client = self._connect()
         if self._password:
             client.login(self._user, self._password)
@@ -211,7 +222,10 @@ class Mailbox:
         return client
 
     def _connect(self) -> IMAPClient:
-        """A connection that is open and encrypted; in clear to this machine only."""
+        """Opens an encrypted connection; refuses one in clear except to this machine.
+
+        Raises `MailboxAway`, also where the server offers no STARTTLS.
+        """
         is_encrypted = self._scheme in {"imaps", "imap+starttls"}
         if not is_encrypted and not is_loopback(self._server):
             raise MailboxAway("plain imap:// is for a server on this machine only")
@@ -225,14 +239,14 @@ class Mailbox:
 
     @contextmanager
     def _away_on_errors(self) -> Iterator[None]:
-        """Whatever goes wrong meanwhile, in the server or on the way, means `MailboxAway`."""
+        """Turns every error raised inside the `with` block into `MailboxAway` with a reason."""
         try:
             yield
         except Exception as error:
             raise self._explain(error) from error
 
-    def _opened(self, connection: socket.socket) -> None:
-        """Keeps a way to shut this new connection down, from the timer's thread too."""
+    def _keep_cutter(self, connection: socket.socket) -> None:
+        """Keeps a copy of a new socket, so that the timer thread can shut the connection down."""
         if self._cutter:
             self._cutter.close()
         self._cutter = connection.dup()  # shuts the connection down, whatever wraps it by then
@@ -240,14 +254,14 @@ class Mailbox:
             self._cut()
 
     def _cut(self) -> None:
-        """Ends the conversation, for it took too long."""
+        """Shuts the connection down because time is up; called from the timer's thread."""
         self._is_over = True
         if self._cutter:
             with suppress(OSError):
                 self._cutter.shutdown(socket.SHUT_RDWR)
 
     def _end(self) -> None:
-        """Closes everything."""
+        """Stops the timer and closes all connections; errors are ignored."""
         self._timer.cancel()
         for connection in self._connections:
             with suppress(Exception):
@@ -259,7 +273,7 @@ class Mailbox:
             cutter.close()
 
     def _explain(self, error: BaseException) -> MailboxAway:
-        """An error as the reason why the mailbox is away, in our own words."""
+        """The `MailboxAway` to raise for any error, with its reason in our own words."""
         if isinstance(error, MailboxAway):
             return error
         if isinstance(error, Refused):
@@ -271,7 +285,7 @@ class Mailbox:
 
 
 class _Connection(imaplib.IMAP4):
-    """A connection that can be cut off at any time.
+    """An IMAP connection that the mailbox can cut off at any time; refuses huge answers.
 
     It reads no more at once than twice what a message may hold.
     """
@@ -282,21 +296,22 @@ class _Connection(imaplib.IMAP4):
         super().__init__(box._server, box._port, timeout=COMMAND_SECONDS)  # noqa: SLF001
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
+        """Connects, registers the socket for cutting off, and encrypts it if there is a context."""
         plain = socket.create_connection((self.host, self.port), timeout)
-        self._box._opened(plain)  # noqa: SLF001
+        self._box._keep_cutter(plain)  # noqa: SLF001
         if self._context is None:
             return plain
         return self._context.wrap_socket(plain, server_hostname=self.host)
 
     def read(self, size: int) -> bytes:
-        """A literal of the server's."""
+        """Reads a literal of the server; aborts when it is larger than two mebibytes."""
         if size > 2 * LARGEST:
             raise self.abort("too large")
         return super().read(size)
 
 
 class _Client(IMAPClient):  # type: ignore[misc]
-    """IMAPClient over a connection of ours."""
+    """An IMAPClient whose connection the mailbox can cut off."""
 
     def __init__(self, box: Mailbox, context: ssl.SSLContext | None) -> None:
         self._box = box
@@ -310,11 +325,12 @@ class _Client(IMAPClient):  # type: ignore[misc]
         )
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - the library's name
+        """Replaces the library's connection by ours, which can be cut off."""
         return _Connection(self._box, self.ssl_context)
 
 
 def _may_be_bounce(answer: Mapping[bytes, object]) -> bool:
-    """Whether a message is a report, by its size and its Content-Type."""
+    """Whether a message is a report of at most a mebibyte, by its size and Content-Type."""
     size = answer.get(b"RFC822.SIZE")
     field = _value_of(answer, b"BODY[HEADER") or b""
     content_type = field.decode("latin-1").partition(":")[2]
@@ -322,7 +338,7 @@ def _may_be_bounce(answer: Mapping[bytes, object]) -> bool:
 
 
 def _value_of(answer: Mapping[bytes, object], start: bytes) -> bytes | None:
-    """The value of the first key that starts so."""
+    """The value of the first key that starts with `start`; None when there is none."""
     for key, value in answer.items():
         if key.startswith(start) and isinstance(value, bytes):
             return value
@@ -330,7 +346,10 @@ def _value_of(answer: Mapping[bytes, object], start: bytes) -> bytes | None:
 
 
 def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
-    """What verifies certificates: the system's authorities, or those in a file of ours."""
+    """The context that verifies certificates: by system authorities, or those in `ca_file`.
+
+    Raises `MailboxAway` when the file holds no certificate.
+    """
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:

@@ -32,7 +32,7 @@ BETWEEN_READINGS = timedelta(minutes=10)
 
 
 class NoticeOutcome(StrEnum):
-    """What became of one message."""
+    """What became of one message in the bounce mailbox."""
 
     NOTED = "noted"  # a letter came back
     UNCHANGED = "unchanged"  # about a letter of ours, but not final, or known already
@@ -43,7 +43,7 @@ class NoticeOutcome(StrEnum):
 
 @dataclass(slots=True)
 class MailboxReading:
-    """What one reading came to.
+    """The counts of one reading of the bounce mailbox, and what went wrong.
 
     No number of letters with confidential counts, and no sum from which one could be worked out.
     """
@@ -54,13 +54,13 @@ class MailboxReading:
     problem: str = ""
 
     def add(self, outcome: NoticeOutcome) -> None:
-        """Counts one message."""
+        """Counts one message by its outcome; confidential and early ones are not counted."""
         self.came_back += outcome is NoticeOutcome.NOTED
         self.unchanged += outcome is NoticeOutcome.UNCHANGED
         self.foreign += outcome is NoticeOutcome.FOREIGN
 
     def lines(self) -> tuple[str, ...]:
-        """One line if there is anything worth saying, one for what went wrong."""
+        """The lines to print: the counts unless all are zero, then the problem if any."""
         numbers = {
             "came back": self.came_back,
             "changed nothing": self.unchanged,
@@ -80,9 +80,11 @@ class MailboxState:
 
 
 def record_bounce(raw: bytes, config: Config) -> NoticeOutcome:
-    """Reads one message: a letter whose final failure it reports becomes `bounced`.
+    """Reads one message; if it reports a final failure, marks its letter as `bounced`.
 
-    Every other message changes nothing.
+    Every other message changes nothing. `EARLY`: its letter is still being handed over, so the
+    message is to be read again. For any other letter with confidential counts the outcome is
+    `CONFIDENTIAL`, whether or not it came back.
     """
     notice = read_bounce_notice(raw, config.mail_from, config.bounce_address)
     if notice is None or not notice.marks:
@@ -105,18 +107,19 @@ def record_bounce(raw: bytes, config: Config) -> NoticeOutcome:
 
 
 def read_bounces(config: Config, tokens: MailboxTokens | None = None) -> MailboxReading:
-    """Reads what is new in the bounce mailbox.
+    """Reads the new mail in the bounce mailbox now and marks letters that came back.
 
-    Notices about letters of ours are deleted there, all other mail stays as it is.
+    Failing to reach it gives a `problem`, no exception. Notices about letters of ours are deleted
+    there, all other mail stays as it is.
     """
     _claim_reading(timedelta(0))
     return _read_mailbox(config, tokens)
 
 
 def read_bounces_if_due(config: Config, tokens: MailboxTokens | None = None) -> MailboxReading:
-    """Reads the bounce mailbox every ten minutes by the real clock, whoever asks first.
+    """Reads the bounce mailbox if nobody has for ten minutes; else gives an empty reading.
 
-    Does nothing when no mailbox is set.
+    Measured by the real clock, in all processes together. Does nothing when no mailbox is set.
     """
     if config.bounce_url and _claim_reading(BETWEEN_READINGS):
         return _read_mailbox(config, tokens)
@@ -124,13 +127,16 @@ def read_bounces_if_due(config: Config, tokens: MailboxTokens | None = None) -> 
 
 
 def mailbox_state() -> MailboxState:
-    """How the last reading went."""
+    """When the bounce mailbox was last looked at, and what kept it from being read, if so."""
     row = db.session.get(BounceBoxRow, 1, populate_existing=True)
     return MailboxState(row.looked_at, row.problem) if row else MailboxState(None, None)
 
 
 def _read_mailbox(config: Config, tokens: MailboxTokens | None) -> MailboxReading:
-    """Reads what is new in the mailbox, and stores what kept it from being read, if anything."""
+    """Reads and records the new messages; stores why the mailbox cannot be read, if so.
+
+    Stores None once it can be read again.
+    """
     reading, problem = MailboxReading(), None
     try:
         tokens = tokens or _tokens(config)
@@ -148,16 +154,21 @@ def _read_mailbox(config: Config, tokens: MailboxTokens | None) -> MailboxReadin
 
 
 def _tokens(config: Config) -> MailboxTokens | None:
-    """The same tokens as for sending, in the name of the bounce mailbox.
+    """The tokens to sign in to the bounce mailbox; None where its address has a password.
 
-    None where the mailbox's address holds a password.
+    The same settings as for sending, in the name of the bounce mailbox. None also where none are
+    set.
     """
     parts = urlsplit(config.bounce_url)
     return None if parts.password else token_source(config, unquote(parts.username or ""))
 
 
 def _read_new(mailbox: Mailbox, config: Config, reading: MailboxReading) -> None:
-    """Reads the messages that have come since the last reading, and adds them to this one."""
+    """Records the messages new since the last reading, deletes those about our letters.
+
+    Adds the counts to `reading`, and stores how far the mailbox has been read: not beyond a message
+    whose letter is still being handed over.
+    """
     row = db.session.get(BounceBoxRow, 1, populate_existing=True)
     first = row.next_uid if row and row.mark == mailbox.mark else 1
     early: list[int] = []
@@ -180,7 +191,7 @@ def _read_new(mailbox: Mailbox, config: Config, reading: MailboxReading) -> None
 def _record_all(
     messages: Iterable[ArrivedMessage], config: Config
 ) -> list[tuple[ArrivedMessage, NoticeOutcome]]:
-    """Records each message that may be a bounce; with what became of it."""
+    """Records each message that may be a bounce; gives all of them with their outcomes."""
     outcomes = []
     for message in messages:
         if message.raw is None:
@@ -191,7 +202,7 @@ def _record_all(
 
 
 def _store_bounce(letter_id: LetterId, notice: BounceNotice) -> bool:
-    """Marks a sent letter as bounced; False when it is not `sent`."""
+    """Marks a sent letter as bounced, with code and reason; False when it is not `sent`."""
     query = update(OutboxRow).where(
         OutboxRow.id == letter_id, OutboxRow.state == LetterState.SENT.value
     )
@@ -205,9 +216,10 @@ def _store_bounce(letter_id: LetterId, notice: BounceNotice) -> bool:
 
 
 def _claim_reading(pause: timedelta) -> bool:
-    """Whether this process is to read now: nobody has within this time.
+    """Whether this process is to read now; if so, stores that it looks at the mailbox.
 
-    By clocks that differ a little or were put back.
+    It is unless the mailbox was looked at within `pause`. The difference counts in both directions,
+    because clocks differ a little or may be put back.
     """
     with transaction():
         # In this order: whoever waited for the row must not be earlier than who held it.
@@ -220,7 +232,7 @@ def _claim_reading(pause: timedelta) -> bool:
 
 
 def _locked_row() -> BounceBoxRow:
-    """Our one row, locked."""
+    """The one row about the bounce mailbox, locked until the commit; created when missing."""
     row = db.session.get(BounceBoxRow, 1, with_for_update=True, populate_existing=True)
     if row is None:
         db.session.execute(

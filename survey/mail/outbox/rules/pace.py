@@ -14,7 +14,7 @@ PUNCTUAL = timedelta(seconds=1)
 
 
 def spacing(per_minute: int | None, share: float) -> timedelta | None:
-    """The time from one letter to the next; None where nothing limits them.
+    """The time from one letter to the next at this share of the pace; None without a limit.
 
     A letter leaves within a second of its turn, or its turn is drawn anew. So no 60 seconds see
     more than `per_minute` letters: a minute reaches over at most 61 seconds of turns, and turns
@@ -32,7 +32,7 @@ def spacing(per_minute: int | None, share: float) -> timedelta | None:
 
 
 def slowed_share(share: float) -> float:
-    """The share of the pace that is kept after the server asked to slow down: half of what it was.
+    """Half the share of the pace, at least `SLOWEST`: after the server asked to slow down.
 
     >>> slowed_share(1.0), slowed_share(0.5), slowed_share(SLOWEST) == SLOWEST
     (0.5, 0.25, True)
@@ -41,7 +41,7 @@ def slowed_share(share: float) -> float:
 
 
 def recovered_share(share: float, since: datetime | None, now: datetime) -> float:
-    """The share of the pace now, where it was slowed to `share` at `since`.
+    """The share of the pace at `now`, after it was slowed to `share` at `since`.
 
     A tenth of the full pace is given back each five minutes.
 
@@ -57,5 +57,5 @@ def recovered_share(share: float, since: datetime | None, now: datetime) -> floa
 
 
 def is_punctual(turn: datetime | None, now: datetime) -> bool:
-    """Whether a letter may still leave in the turn that was drawn for it."""
+    """Whether at most a second has passed since the turn; always when there is no turn."""
     return turn is None or now - turn <= PUNCTUAL

@@ -27,7 +27,10 @@ NO_LONGER_OF_USE = timedelta(days=3)
 
 
 def raise_alarm(wave: str) -> None:
-    """Queues a mail to every administrator: letters of this wave do not go out."""
+    """Queues a mail to every administrator: letters of this wave do not go out.
+
+    Does nothing where this program does not know alarms.
+    """
     if ALARM not in letter_types():
         return
     with transaction() as session:
@@ -37,9 +40,13 @@ def raise_alarm(wave: str) -> None:
 
 
 def alarm_letter_type(config: Config) -> LetterType:
-    """How the sender writes an alarm; one whose cause has been mended meanwhile is not sent."""
+    """The letter type of alarms, whose `write` gives None once the cause is mended.
+
+    None also when the recipient is no administrator any more; then the mail is not sent.
+    """
 
     def write(letter: QueuedLetter) -> PreparedLetter | None:
+        """Writes one alarm mail; None when it is not needed any more."""
         address = _admin_addresses().get(letter.recipient)
         reason = _find_reason(letter.wave)
         if address is None or reason is None:
@@ -67,12 +74,12 @@ def alarm_letter_type(config: Config) -> LetterType:
 
 
 def _admin_addresses() -> dict[str, str]:
-    """The mail addresses of the administrators, by account."""
+    """The mail addresses of all administrators, by account id."""
     return {account.id: account.email for account in list_users() if account.role == "admin"}
 
 
 def _find_reason(wave: str) -> str | None:
-    """What is the matter with this wave's mail, as long as it is."""
+    """Why this wave's mail is stuck: paused, or letters given up; None when it is not."""
     pause = paused_waves().get(wave)
     if pause:
         return f"is paused: {pause[0]}"

@@ -47,7 +47,7 @@ PAUSED = f"Sending is paused: {{reason}}. Nothing is lost. When it is mended: {R
 
 @dataclass(slots=True)
 class DeliveryReport:
-    """What one pass of handing over came to.
+    """The counts of one pass of sending, and the problem that ended it.
 
     notes: what somebody should look at, while the other letters go on.
     """
@@ -62,10 +62,10 @@ class DeliveryReport:
     reached_server: bool = field(default=False, compare=False)
 
     def lines(self) -> tuple[str, ...]:
-        """One line per thing worth saying; no name, no address, no confidential count.
+        """The lines to print: counts, notes, problem; no name, address or confidential count.
 
-        A letter to staff that was not due any more is said to be sent: one that fails to turn up
-        would tell who has answered.
+        Only what is worth saying. A letter to staff that was not due any more is counted as sent:
+        one that fails to turn up would say who has answered.
         """
         numbers = {
             "sent": self.sent + self.cancelled,
@@ -80,7 +80,7 @@ class DeliveryReport:
 
 @dataclass(slots=True)
 class _Pass:
-    """One pass: where letters go, how fast, and what came of it so far.
+    """The state of one pass of sending: where letters go, how fast, and what came of it so far.
 
     clock_offset: how far the database's clock is ahead of ours.
     unwritten: by wave, letters in a row that could not be written.
@@ -103,7 +103,7 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True)
 class _FinishedAttempt:
-    """An attempt whose outcome is not stored yet."""
+    """An attempt to hand a letter over whose outcome is not stored yet."""
 
     claim: ClaimedLetter
     attempt: DeliveryAttempt
@@ -116,9 +116,11 @@ class _FinishedAttempt:
 
 
 def deliver_letters(*, seconds: float = 300.0, channel: Channel | None = None) -> DeliveryReport:
-    """Hands over what is due until nothing is, for at most so many seconds.
+    """Hands over all due letters, for at most so many seconds; nothing while paused.
 
-    Where there is a pace, it waits for the turn of each letter.
+    Where there is a pace, it waits for the turn of each letter. First it fails letters that waited
+    too long, and frees those that a dead sender left behind. Nothing leaves while the server is
+    away. `channel`: where letters go instead of to the mail server of the settings.
     """
     config, report = current_app.config["CANDOUR"], DeliveryReport()
     _give_up_expired(report)
@@ -154,15 +156,16 @@ def _deliver_until_nothing_is_due(run: _Pass, end: float) -> None:
 
 
 def _wait(seconds: float) -> bool:
-    """Waits for a turn; False when we are to stop."""
+    """Waits so many seconds; False when the program is shutting down."""
     return not shutdown.wait_for_shutdown(max(0.0, seconds))
 
 
 def _deliver_batch(run: _Pass, batch: Sequence[ClaimedLetter]) -> None:
-    """Writes and hands over a batch.
+    """Writes and hands over a batch; on a problem with the server gives the rest back.
 
-    Commit B of one letter is commit A of the next, while nothing waits between them: `previous` is
-    the attempt whose outcome is still to be stored.
+    A problem is a server that is away, refuses us, refuses five letters in a row, or leaves three
+    unanswered; a shutdown ends it too. Commit B of one letter is commit A of the next, while
+    nothing waits between them: `previous` is the attempt whose outcome is still to be stored.
     """
     previous: _FinishedAttempt | None = None
     run.writers.clear()
@@ -196,8 +199,8 @@ def _deliver_batch(run: _Pass, batch: Sequence[ClaimedLetter]) -> None:
     _store_outcome(run, previous)
 
 
-def _is_our_turn(run: _Pass, claim: ClaimedLetter) -> bool:
-    """Waits for the turn that was drawn; False when it is over, or when we are to stop."""
+def _wait_for_turn(run: _Pass, claim: ClaimedLetter) -> bool:
+    """Waits for the letter's turn; False when it is over, or when we are to stop."""
     if claim.turn is None:
         return True
     early = (claim.turn - clock.now() - run.clock_offset).total_seconds()
@@ -207,9 +210,9 @@ def _is_our_turn(run: _Pass, claim: ClaimedLetter) -> bool:
 
 
 def _is_punctual(run: _Pass, claim: ClaimedLetter, now: datetime) -> bool:
-    """Whether a letter may still leave in its turn.
+    """Whether a letter may still leave in its turn; if not, sets `run.slack`.
 
-    Where it may not, because a commit took so long, the next turns are drawn ahead.
+    It may not when a commit took so long; then the next turns are drawn ahead.
     """
     is_punctual = pace.is_punctual(claim.turn, now)
     if not is_punctual and claim.turn is not None:
@@ -223,7 +226,11 @@ def _attempt_delivery(
     claim: ClaimedLetter,
     batch: Sequence[ClaimedLetter],
 ) -> _FinishedAttempt | None:
-    """Writes a letter and hands it over; the outcome is stored with the next commit."""
+    """Writes one letter and hands it over; None when it was not handed over.
+
+    Stores the outcome of `previous` with the first commit; the outcome given is stored with the
+    next. A letter that cannot be written now is put off; one with an error fails.
+    """
     try:
         writer = _find_writer(run, claim.letter.kind, batch)
         message = _begin(run, previous, claim, writer)
@@ -248,7 +255,10 @@ def _attempt_delivery(
 
 
 def _find_writer(run: _Pass, letter_type: str, batch: Sequence[ClaimedLetter]) -> Writer:
-    """Who writes the letters of one type in this batch; reads at once what they need."""
+    """The function that writes the letters of one type in this batch, kept in `run.writers`.
+
+    The first call for a type reads at once what all of its letters need.
+    """
     if letter_type not in run.writers:
         letters = [claim.letter for claim in batch if claim.letter.kind == letter_type]
         run.writers[letter_type] = letter_types()[letter_type].writer(letters)
@@ -258,9 +268,11 @@ def _find_writer(run: _Pass, letter_type: str, batch: Sequence[ClaimedLetter]) -
 def _begin(
     run: _Pass, previous: _FinishedAttempt | None, claim: ClaimedLetter, write: Writer
 ) -> Message | None:
-    """Writes a letter, then makes commit B of the one before and commit A of this one.
+    """Writes a letter and marks it as being sent; None when it is not ours or not due any more.
 
-    None when the letter is not ours or not due any more.
+    The same commit stores the outcome of `previous`: commit B of the one before is commit A of this
+    one. It waits for the turn first. A letter that is not due is cancelled, one that missed its
+    turn becomes ready again.
     """
     prepared = write(claim.letter)
     date = claim.date or clock.now().replace(microsecond=0)
@@ -269,7 +281,7 @@ def _begin(
         # Counting holds the wave, then these rows: wait for it without one of them.
         _store_outcome(run, previous)
         previous = None
-    is_in_time = _is_our_turn(run, claim)  # after writing, which takes its time too
+    is_in_time = _wait_for_turn(run, claim)  # after writing, which takes its time too
     with transaction():
         is_stored = previous is not None and _update_outcome(previous)
         is_due = is_in_time and prepared is not None and prepared.store()
@@ -290,15 +302,16 @@ def _begin(
 
 
 def _build_message(run: _Pass, letter: Letter, claim: ClaimedLetter, date: datetime) -> Message:
+    """The finished message with its headers, from a written letter."""
     config = run.config
     sender = envelope_sender(config.mail_from, config.bounce_address, claim.message_id)
     return Message(letter, config.mail_from, claim.message_id, date, sender)
 
 
 def _fail_unwritten(run: _Pass, claim: ClaimedLetter, error: Exception) -> None:
-    """Fails a letter that could not be written.
+    """Fails a letter that could not be written; the fifth in a row of a wave pauses its mail.
 
-    Five in a row of one wave pause that wave's mail, and only that.
+    Only that wave's mail is paused, with a note in the report, and administrators get an alarm.
     """
     wave = claim.letter.wave
     run.unwritten[wave] = run.unwritten.get(wave, 0) + 1
@@ -323,7 +336,7 @@ def _fail_unwritten(run: _Pass, claim: ClaimedLetter, error: Exception) -> None:
 
 
 def _pause_after_refusals(run: _Pass, rest: Sequence[ClaimedLetter]) -> None:
-    """Pauses sending after too many refusals in a row; the rest of the batch waits."""
+    """Pauses all sending after five refusals in a row; the rest of the batch waits."""
     leases.release_claims(rest, run.limits)
     pausing.pause_sending("the mail server refused five letters in a row", actor=pausing.OF_ITSELF)
     run.report.problem = (
@@ -333,7 +346,7 @@ def _pause_after_refusals(run: _Pass, rest: Sequence[ClaimedLetter]) -> None:
 
 
 def _store_outcome(run: _Pass, finished: _FinishedAttempt | None) -> None:
-    """Stores and counts what came of an attempt, in a commit of its own; nothing for None."""
+    """Stores the outcome of an attempt in a separate commit and counts it; None does nothing."""
     if finished:
         with transaction():
             is_stored = _update_outcome(finished)
@@ -342,7 +355,10 @@ def _store_outcome(run: _Pass, finished: _FinishedAttempt | None) -> None:
 
 
 def _update_outcome(finished: _FinishedAttempt) -> bool:
-    """Writes what came of an attempt into its row; False when the lease is not ours any more."""
+    """Writes an attempt's outcome into its row; False when the lease is not ours any more.
+
+    Retries get a later time; halves the pace when the server asked for fewer letters.
+    """
     claim, attempt = finished.claim, finished.attempt
     now, tries = clock.now(), claim.letter.attempts + finished.has_begun
     to, next_at = LetterState.READY, None
@@ -373,21 +389,22 @@ def _update_outcome(finished: _FinishedAttempt) -> bool:
 
 
 def _retry_delay(tries: int) -> timedelta:
+    """The time until the next try, longer after each, varied at random."""
     seconds = states.retry_delay(tries, random.random())  # noqa: S311 - spreads retries, hides nothing
     return timedelta(seconds=seconds)
 
 
 def _is_tried_again(finished: _FinishedAttempt) -> bool:
-    """Whether a letter of unknown outcome is sent once more, as its type says.
+    """Whether a letter of unknown outcome is retried: its type allows it, and tries are left.
 
-    Not for ever: a server that never answers may have it all the same.
+    At most three tries: a server that does not answer may have it all the same.
     """
     tries = finished.claim.letter.attempts + 1
     return finished.letter_type.is_sent_again and tries < MOST_UNANSWERED
 
 
 def _count_outcome(report: DeliveryReport, finished: _FinishedAttempt) -> None:
-    """Counts an outcome in the report; of a letter with confidential counts nothing at all.
+    """Adds an outcome to the report; nothing for a type with confidential counts.
 
     Not even that one went: letters that only those get who have not answered would say by it that
     there are such people.
@@ -435,7 +452,10 @@ def _stop_for_server(run: _Pass, attempt: DeliveryAttempt, rest: Sequence[Claime
 
 
 def _give_up_expired(report: DeliveryReport) -> None:
-    """Gives up letters that waited too long, and tells administrators of their waves."""
+    """Fails letters that waited too long, notes it, and queues an alarm about each wave.
+
+    Alarms that come too late are noted only.
+    """
     for letter_type, wave in leases.give_up_expired():
         note = (
             f"{letter_type}: letters about {wave} could not be delivered in time and were given up."
@@ -449,15 +469,17 @@ def _give_up_expired(report: DeliveryReport) -> None:
 
 @contextlib.contextmanager
 def _among_senders(config: Config, clock_offset: timedelta) -> Iterator[None]:
-    """Counts this process as a sender, on SQLite.
+    """Counts this process as a sender inside the `with` block, on SQLite only.
 
-    One that finds itself alone need not wait for the leases of those that died.
+    If no other sender is alive, letters that dead ones left behind are freed at once, without
+    waiting for their leases.
     """
     if config.database_file is None:
         yield
         return
 
     def reclaim_all() -> None:
+        """Frees all leased letters, for no other sender is alive."""
         leases.reclaim_abandoned(clock_offset, all_of_them=True)
 
     with among_senders(config.folder / "senders.lock", reclaim_all):
@@ -465,10 +487,12 @@ def _among_senders(config: Config, clock_offset: timedelta) -> Iterator[None]:
 
 
 def _is_away() -> bool:
+    """Whether the server is noted as away until a time that has not come yet."""
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
     return bool(row and row.away_until and row.away_until > clock.now())
 
 
 def _was_away() -> bool:
+    """Whether absences of the server have been counted since it was last reached."""
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
     return bool(row and row.away_times)

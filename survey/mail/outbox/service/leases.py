@@ -30,7 +30,10 @@ GIVEN_UP = "not delivered in time, so it was given up"
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLetter:
-    """A leased letter with what makes its copies agree, and the turn in which it may leave."""
+    """A letter leased to this process, and the turn in which it may leave; None: at once.
+
+    Message-ID and date are kept here, so that all copies of the letter agree.
+    """
 
     letter: QueuedLetter
     lease: str
@@ -41,7 +44,7 @@ class ClaimedLetter:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedBatch:
-    """The letters that are leased to us now.
+    """The letters just leased to us, or how long to wait before asking again.
 
     wait: when there are none, the seconds until there may be some; None: nothing waits for a turn.
     """
@@ -53,8 +56,8 @@ class ClaimedBatch:
 def database_clock_offset() -> timedelta:
     """How far the database's clock is ahead of ours; zero on SQLite, which has our clock.
 
-    Leases of several machines must be measured by one clock. A difference that the time of the
-    question alone explains counts as none.
+    Rolls back what the session had begun, except on SQLite. Leases of several machines must be
+    measured by one clock. A difference that the time of the question alone explains counts as none.
     """
     if db.session.get_bind().dialect.name == "sqlite":
         return timedelta(0)
@@ -69,8 +72,9 @@ def database_clock_offset() -> timedelta:
 def claim_letters(
     limits: SendingPace, clock_offset: timedelta, slack: timedelta = timedelta(0)
 ) -> ClaimedBatch:
-    """Leases the most urgent letters that are due, as many as the pace allows.
+    """Leases the most urgent due letters for a minute, as many as the pace allows.
 
+    One at a time where there is a pace; they count for the day, and the next turn is stored.
     Nothing is leased while sending is paused, the server is away, or the next turn is far off.
     `slack`: how far ahead a turn is drawn at least, where a commit takes longer than a turn lasts.
     """
@@ -99,9 +103,9 @@ def claim_letters(
 
 
 def _possible_turn(next_turn: datetime | None, now: datetime, space: timedelta) -> datetime:
-    """The next turn, or now where it lies further ahead than any can be drawn.
+    """The stored next turn; `now` if there is none or it is too far ahead to be true.
 
-    A clock has gone back since such a turn was drawn.
+    A clock has gone back since a turn that far ahead was drawn.
     """
     if next_turn is None or next_turn - now > LEASE / 2 + space:
         return now
@@ -109,7 +113,7 @@ def _possible_turn(next_turn: datetime | None, now: datetime, space: timedelta) 
 
 
 def _claim_nothing_until(turn: datetime, now: datetime) -> ClaimedBatch:
-    """An empty batch: if a letter is due, wait until its turn is half a lease away."""
+    """An empty batch: wait until half a lease before the turn; no wait if nothing is due."""
     if not _has_due_letters(now):
         return ClaimedBatch((), None)
     return ClaimedBatch((), (turn - now).total_seconds() - LEASE.total_seconds() / 2)
@@ -118,10 +122,10 @@ def _claim_nothing_until(turn: datetime, now: datetime) -> ClaimedBatch:
 def _lease_letters(
     lease: str, now: datetime, turn: datetime | None, most: int
 ) -> list[ClaimedLetter]:
-    """Leases at most so many due letters, the most urgent first."""
+    """Leases at most `most` due letters for a minute, the most urgent first; gives them."""
     query = (
         select(*_CLAIMED_COLUMNS)
-        .where(*_is_due(now))
+        .where(*_due_conditions(now))
         .order_by(OutboxRow.priority, OutboxRow.next_at, OutboxRow.id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -142,12 +146,16 @@ def _lease_letters(
 
 
 def _has_due_letters(now: datetime) -> bool:
-    query = select(OutboxRow.id).where(*_is_due(now)).limit(1)
+    """Whether any letter may leave now, of the types that this program can write."""
+    query = select(OutboxRow.id).where(*_due_conditions(now)).limit(1)
     return db.session.scalar(query) is not None
 
 
-def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Letters that may leave now, of the types that this program can write."""
+def _due_conditions(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The SQL conditions for letters that may leave now: ready, due, known type, not paused.
+
+    A pause of the wave does not hold up alarms.
+    """
     is_not_paused = OutboxRow.wave.not_in(select(MailPauseRow.wave))
     return (
         OutboxRow.state == LetterState.READY.value,
@@ -158,7 +166,10 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _count_left_today(per_day: int | None) -> int:
-    """How many letters may still be claimed today, where there is a limit a day."""
+    """How many letters may still be claimed in this day; a full batch without a limit.
+
+    The day is the hour under way and the 24 before it.
+    """
     if per_day is None:
         return BATCH
     is_of_today = MailBudgetRow.hour > _hour() - HOURS_A_DAY
@@ -169,7 +180,10 @@ def _count_left_today(per_day: int | None) -> int:
 def _charge_budget(
     channel: MailChannelRow, number: int, limits: SendingPace, next_turn: datetime | None
 ) -> None:
-    """Notes the next turn, and counts letters for the day where there is a limit a day."""
+    """Stores the next turn, and adds `number` to the count of the hour if the day has a limit.
+
+    Deletes the counts of hours that are past the day.
+    """
     channel.next_turn = next_turn
     if limits.per_day is None:
         return
@@ -184,26 +198,29 @@ def _charge_budget(
 
 
 def _hour() -> int:
-    """The hour under way, counted from the epoch."""
+    """The number of the current hour, counted from the epoch."""
     return int(clock.now().timestamp() // 3600)
 
 
 def release_claims(claims: Sequence[ClaimedLetter], limits: SendingPace) -> None:
-    """Gives back what was claimed and not begun."""
+    """Makes leased letters that were not begun `ready` again, and refunds the day's count."""
     with transaction():
         released = sum(update_claimed(claim, RELEASE, {}) for claim in claims)
         refund_budget(released, limits)
 
 
 def put_off(claim: ClaimedLetter, limits: SendingPace) -> None:
-    """Gives a letter back about which nothing can be decided now."""
+    """Gives a leased letter back to wait 30 seconds, because nothing can be decided now.
+
+    Refunds the day's count.
+    """
     with transaction():
         if update_claimed(claim, PUT_OFF, {"next": clock.now() + NOT_NOW}):
             refund_budget(1, limits)
 
 
 def refund_budget(number: int, limits: SendingPace) -> None:
-    """Takes letters that did not leave off the day's count, inside a transaction."""
+    """Takes letters that did not leave off the count of this hour, inside a transaction."""
     if limits.per_day is not None and number:
         query = update(MailBudgetRow).where(
             MailBudgetRow.hour == _hour(), MailBudgetRow.used >= number
@@ -212,10 +229,10 @@ def refund_budget(number: int, limits: SendingPace) -> None:
 
 
 def reclaim_abandoned(clock_offset: timedelta, *, all_of_them: bool = False) -> None:
-    """Takes letters back whose process is gone.
+    """Frees letters whose lease has ended, because the process that held them is gone.
 
-    Leased ones wait again; of those being sent, the letter type says whether to try again.
-    `all_of_them`: no other sender is alive, so no lease needs to be waited for.
+    Leased ones become `ready`; those being sent become `ready` or `unknown`, as the letter type
+    says. `all_of_them`: no other sender is alive, so no lease needs to be waited for.
     """
     sent_again = [name for name, letter_type in letter_types().items() if letter_type.is_sent_again]
     is_abandoned: ColumnElement[bool]
@@ -226,6 +243,7 @@ def reclaim_abandoned(clock_offset: timedelta, *, all_of_them: bool = False) -> 
     with transaction():
 
         def move(state: LetterState, where: ColumnElement[bool], to: LetterState) -> None:
+            """Moves abandoned letters from one state to another and removes their lease."""
             query = update(OutboxRow).where(OutboxRow.state == state.value, is_abandoned, where)
             connection().execute(query.values(state=to.value, lease_token=None, lease_until=None))
 
@@ -297,6 +315,6 @@ STORE_OUTCOME = (
 
 
 def update_claimed(claim: ClaimedLetter, statement: object, values: Mapping[str, object]) -> bool:
-    """Changes a row that is still leased to us; False when it is not."""
+    """Runs an UPDATE on a claimed letter; False when it is not leased to us any more."""
     parameters = {"row": claim.letter.id, "lease": claim.lease, **values}
     return bool(connection().execute(statement, parameters).rowcount == 1)  # type: ignore[call-overload]

@@ -14,7 +14,7 @@ _EXTENSION = "candour_mail"
 
 @dataclass(frozen=True, slots=True)
 class QueuedLetter:
-    """A letter that is about to be written."""
+    """What a writer gets: a letter in the outbox that is about to be written."""
 
     id: LetterId
     kind: str
@@ -25,12 +25,12 @@ class QueuedLetter:
 
 
 class NotNow(Exception):
-    """Raised by a writer: the letter waits, nothing is decided."""
+    """Raised by a writer: the letter goes back to wait 30 seconds; no attempt is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedLetter:
-    """A written letter, and what is called in the commit before it is handed over.
+    """A written letter, and the function to call in the commit before it is handed over.
 
     `store` says whether the letter is still due, and stores what must be stored with it.
     """
@@ -41,7 +41,9 @@ class PreparedLetter:
 
 @dataclass(frozen=True, slots=True)
 class LetterType:
-    """One letter type; each room registers those that it writes.
+    """One type of letter: its urgency, retries, confidentiality, and who writes it.
+
+    Each room registers those that it writes.
 
     priority: letters with a lower number leave first.
     is_sent_again: whether a letter of which nobody knows whether it arrived is sent once more.
@@ -67,7 +69,10 @@ class LetterType:
     read: "Reader | None" = None
 
     def writer(self, letters: Sequence[QueuedLetter]) -> "Writer":
-        """The function that writes these letters: what `read` gives for them, or `write`."""
+        """The function that writes these letters: what `read` gives for them, or `write`.
+
+        `read` reads and may store what the whole batch needs.
+        """
         write = self.read(letters) if self.read else self.write
         assert write, f"nobody writes letters of the kind {self.name!r}"
         return write
@@ -78,18 +83,18 @@ Reader = Callable[[Sequence[QueuedLetter]], Writer]
 
 
 def register_letter_type(app: Flask, letter_type: LetterType) -> None:
-    """Makes a letter type known to the sender."""
+    """Registers a letter type in this app, by its name; replaces one of the same name."""
     app.extensions.setdefault(_EXTENSION, {})[letter_type.name] = letter_type
 
 
 def letter_types() -> dict[str, LetterType]:
-    """Every letter type that this program can write, by name."""
+    """Every letter type registered in the current app, by name."""
     by_name: dict[str, LetterType] = current_app.extensions.get(_EXTENSION, {})
     return by_name
 
 
 def has_public_counts(letter_type: str) -> bool:
-    """Whether the counts of this letter type may be shown; never those of an unknown one."""
+    """Whether the counts of this letter type may be shown; False for an unknown type."""
     known_type = letter_types().get(letter_type)
     return known_type is not None and known_type.has_public_counts
 

@@ -30,7 +30,7 @@ _HANDED_OVER = (
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """Letters by type and state, and why nothing goes out, if so.
+    """How many letters of each type are in which state, and why nothing goes out, if so.
 
     progress: of letter types with confidential counts, only whether they are done.
     failures: the recipient and our reason, of letters with public counts.
@@ -42,15 +42,16 @@ class DeliveryStatus:
     failures: tuple[tuple[str, str], ...]
 
     def counts(self, letter_type: str) -> dict[str, int]:
-        """The numbers of one letter type by state."""
+        """The numbers of one letter type by state; empty when there are none."""
         return self.numbers.get(letter_type, {})
 
 
 def cancel_letters(wave: str, letter_type: str | None = None, recipient: str | None = None) -> None:
-    """Takes back what waits for a wave, or only one letter type, or only one recipient's letters.
+    """Cancels waiting letters of a wave, or only those of one type or one recipient.
 
-    What is being handed over runs its course. A letter of one `recipient` is not due any more, and
-    looks like every other that was not.
+    What is being handed over runs its course. A letter of one `recipient` keeps no reason: it is
+    not due any more, and looks like every other that was not. Without a recipient they count as
+    taken back.
     """
     query = update(OutboxRow).where(OutboxRow.wave == wave, OutboxRow.state.in_(_WAITING))
     if letter_type:
@@ -69,7 +70,11 @@ def cancel_letters(wave: str, letter_type: str | None = None, recipient: str | N
 
 
 def delivery_status(wave: str | None = None) -> DeliveryStatus:
-    """Letters by type and state; failures with our reason, for whoever looks after the mail."""
+    """Counts letters by type and state; lists failures with reasons, for those who run mail.
+
+    Of letter types with confidential counts it says only whether they are done; totals kept of
+    counted waves are added.
+    """
     numbers = _numbers_by_state(wave)
     progress = {}
     for letter_type in confidential_types():
@@ -83,7 +88,7 @@ def delivery_status(wave: str | None = None) -> DeliveryStatus:
 
 
 def _numbers_by_state(wave: str | None) -> dict[str, dict[str, int]]:
-    """By letter type and state: how many letters there are, of one wave or all."""
+    """How many letters of each type are in which state, of one wave or all."""
     columns = (OutboxRow.kind, OutboxRow.state)
     query = select(*columns, func.count()).group_by(*columns)
     if wave:
@@ -95,7 +100,7 @@ def _numbers_by_state(wave: str | None) -> dict[str, dict[str, int]]:
 
 
 def _failures(wave: str | None) -> tuple[tuple[str, str], ...]:
-    """Recipient and reason of letters that did not arrive; none with confidential counts."""
+    """Recipient and reason of letters that failed or bounced; of confidential types none."""
     query = select(OutboxRow.recipient, OutboxRow.last_reason, OutboxRow.last_code)
     query = query.where(
         OutboxRow.state.in_(_NOT_ARRIVED), OutboxRow.kind.not_in(confidential_types())
@@ -109,7 +114,7 @@ def _failures(wave: str | None) -> tuple[tuple[str, str], ...]:
 
 
 def oldest_due_at() -> datetime | None:
-    """Since when the oldest letter that could have gone is due.
+    """When the oldest letter that waits became due; None when none is due.
 
     Letters with confidential counts are left out: their time would count them.
     """
@@ -134,8 +139,8 @@ def is_queued(wave: str, letter_type: str, number: int = 1) -> bool:
 def recipients_lately_written_to(wave: str, since: datetime, until: datetime) -> frozenset[str]:
     """Recipients with a letter of this wave that waits or was handed over in this time.
 
-    Letters of whatever type; for reminding only. Of a letter whose outcome nobody knows, the moment
-    when it was handed over counts.
+    After `since`, up to `until`. Letters of every type; for reminding only. Of a letter whose
+    outcome nobody knows, the moment when it was handed over counts.
     """
     handed_over_at = case(
         (OutboxRow.state == LetterState.UNKNOWN.value, OutboxRow.date_header),
@@ -149,9 +154,10 @@ def recipients_lately_written_to(wave: str, since: datetime, until: datetime) ->
 
 
 def forget_confidential_letters(wave: str, *, sum_up: bool = False) -> None:
-    """Deletes letters with confidential counts, inside the counting transaction.
+    """Deletes the wave's letters with confidential counts; `sum_up` keeps totals.
 
-    Only those got them who had not answered, so no row may stay behind; `sum_up` keeps totals.
+    Inside the counting transaction. Only those got them who had not answered, so no row may stay
+    behind.
     """
     with transaction():
         if sum_up:
@@ -164,7 +170,7 @@ def forget_confidential_letters(wave: str, *, sum_up: bool = False) -> None:
 
 
 def _store_totals(wave: str) -> None:
-    """Stores totals of what the server heard of, for the letter types that keep them.
+    """Stores a wave's totals of letters that the server heard of, for types that keep them.
 
     How many were taken back is not kept: it would say how many answered meanwhile. A letter on its
     way counts as unknown, for nobody will hear of it.
@@ -191,7 +197,7 @@ def _store_totals(wave: str) -> None:
 
 
 def _totals(wave: str | None) -> Select[str, str, int]:
-    """The totals that are kept of confidential letters, of one wave or all."""
+    """The query for the totals kept of confidential letters, of one wave or all."""
     query = select(LetterTotalRow.kind, LetterTotalRow.state, func.sum(LetterTotalRow.number))
     if wave:
         query = query.where(LetterTotalRow.wave == wave)
@@ -199,9 +205,9 @@ def _totals(wave: str | None) -> Select[str, str, int]:
 
 
 def erase_recipients(recipients: Sequence[str]) -> None:
-    """Takes erased recipients out of their letters' rows.
+    """Removes these recipients from all their letters' rows, waiting ones included.
 
-    What waits for them is not due any more.
+    What waits for them is not due any more. Their dedupe keys, which name them, are replaced.
     """
     with transaction():
         query = update(OutboxRow).where(OutboxRow.recipient.in_(list(recipients)))
@@ -211,7 +217,7 @@ def erase_recipients(recipients: Sequence[str]) -> None:
 
 
 def erase_old_recipients(wave: str, closed_at: datetime, now: datetime) -> None:
-    """Takes the recipients out of a wave's letters 30 days after its close.
+    """Removes the recipients from a wave's letters 30 days after its close; earlier, nothing.
 
     Out of letters that came later (those that last a fixed time), 30 days after they left.
     """

@@ -22,10 +22,10 @@ OF_ITSELF = "mail"  # who pauses or resumes where nobody does it by hand
 
 
 def pause_sending(reason: str = BY_HAND, *, actor: str | None = None) -> None:
-    """Pauses all mail until somebody resumes it; a letter being handed over runs its course.
+    """Pauses all mail until somebody resumes it, and audits the first pause.
 
-    A pause by hand overwrites no other reason, for that says what to mend. Only the first pause is
-    audited.
+    A letter being handed over runs its course; claimed ones wait again. A pause by hand overwrites
+    no other reason, for that says what to mend.
     """
     with transaction():
         channel = channel_row()
@@ -39,7 +39,10 @@ def pause_sending(reason: str = BY_HAND, *, actor: str | None = None) -> None:
 
 
 def resume_sending(*, actor: str | None = None) -> None:
-    """Lets letters go out again; harmless when nothing is paused."""
+    """Ends the pause and the absence of the server; audits it only if there was a pause.
+
+    Harmless when nothing is paused.
+    """
     with transaction():
         channel = channel_row()
         earlier_reason = channel.paused_because
@@ -50,9 +53,9 @@ def resume_sending(*, actor: str | None = None) -> None:
 
 
 def pause_wave(wave: str, reason: str = BY_HAND, *, actor: str | None = None) -> None:
-    """Pauses the mail of one wave until somebody resumes it; harmless when repeated.
+    """Pauses the mail of one wave until somebody resumes it; audits only the first pause.
 
-    The dates of the wave do not move.
+    Harmless when repeated. Claimed letters wait again. The dates of the wave do not move.
     """
     with transaction():
         channel_row()  # locks it: nothing is claimed meanwhile
@@ -65,7 +68,7 @@ def pause_wave(wave: str, reason: str = BY_HAND, *, actor: str | None = None) ->
 
 
 def resume_wave(wave: str, *, actor: str | None = None) -> None:
-    """Lets the letters of this wave go out again; harmless when they were not paused."""
+    """Ends the pause of one wave's mail; audits it if there was one, else does nothing."""
     with transaction():
         resumed = connection().execute(delete(MailPauseRow).where(MailPauseRow.wave == wave))
         if resumed.rowcount:
@@ -73,13 +76,13 @@ def resume_wave(wave: str, *, actor: str | None = None) -> None:
 
 
 def paused_waves() -> dict[str, tuple[str, datetime]]:
-    """The waves whose mail is paused: why, and since when."""
+    """The waves whose mail is paused, each with the reason and the time."""
     rows = db.session.scalars(select(MailPauseRow).order_by(MailPauseRow.wave))
     return {row.wave: (row.reason, row.at) for row in rows}
 
 
 def channel_pause() -> tuple[str, datetime] | None:
-    """Why nothing goes out at all, and since when; None while it does."""
+    """Why all sending is paused, and since when; None when it is not."""
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
     if row and row.paused_because and row.paused_at:
         return row.paused_because, row.paused_at
@@ -87,7 +90,7 @@ def channel_pause() -> tuple[str, datetime] | None:
 
 
 def slow_down() -> None:
-    """Halves the pace, inside a transaction: the server asked for fewer letters."""
+    """Halves the pace of sending, inside a transaction: the server asked for fewer letters."""
     channel, now = channel_row(), clock.now()
     share = pace.recovered_share(channel.share, channel.slowed_at, now)
     channel.share = pace.slowed_share(share)
@@ -95,7 +98,7 @@ def slow_down() -> None:
 
 
 def note_server_away(*, reached_before: bool) -> None:
-    """Notes, inside a transaction, that the server is not there, and when to try it again.
+    """Stores, inside a transaction, until when the server is away: longer each time in a row.
 
     The next try follows after 30 s, then after twice as long each time, at most 15 minutes.
     """
@@ -106,7 +109,7 @@ def note_server_away(*, reached_before: bool) -> None:
 
 
 def channel_row() -> MailChannelRow:
-    """The one row that all senders share, inside a transaction: locked until the commit."""
+    """The row that all senders share, in a transaction: locked until its end, made if missing."""
     row = _locked_channel()
     if row is None:
         first = upsert(MailChannelRow).values(number=1, away_times=0, share=1.0)
@@ -119,14 +122,17 @@ def channel_row() -> MailChannelRow:
 def upsert(
     table: type[MailChannelRow | OutboxRow | MailPauseRow | MailBudgetRow],
 ) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT of the dialect in use, for `on_conflict_...`."""
+    """An INSERT into this table, in the database's dialect, which offers `on_conflict_...`."""
     if db.session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
 
 
 def _release_all(wave: str | None) -> None:
-    """Lets what was claimed but not begun wait again: its holder finds the lease gone."""
+    """Makes leased letters `ready` again, of one wave or all: their holder loses the lease.
+
+    Letters that are being sent are left alone.
+    """
     query = update(OutboxRow).where(OutboxRow.state == LetterState.LEASED.value)
     if wave is not None:
         query = query.where(OutboxRow.wave == wave)
@@ -136,4 +142,5 @@ def _release_all(wave: str | None) -> None:
 
 
 def _locked_channel() -> MailChannelRow | None:
+    """The shared row, locked until the commit; None when there is none yet."""
     return db.session.get(MailChannelRow, 1, with_for_update=True, populate_existing=True)

@@ -51,7 +51,7 @@ _RECIPIENTS_A_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class LetterCounts:
-    """How far the letters are.
+    """How many letters are in which state, by type, as people may see it.
 
     counts: by letter type with public counts.
     confidential: by letter type with confidential counts, in words: going out or done.
@@ -65,13 +65,13 @@ class LetterCounts:
     later: int = 0
 
     def of(self, letter_type: str) -> StateCounts:
-        """The counts of one letter type."""
+        """The counts of one letter type; zero when there are none or they are confidential."""
         return self.counts.get(letter_type, StateCounts())
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """Whether anything leaves at all: paused, or until when the server is away."""
+    """Whether all mail is paused, or until when the mail server is away."""
 
     pause: MailPause | None = None
     away_until: datetime | None = None
@@ -79,7 +79,7 @@ class ChannelState:
 
 @dataclass(frozen=True, slots=True)
 class NotArrived:
-    """One letter that did not arrive; whom it was for is a reference."""
+    """One letter that failed or came back, with reason and advice; the person is a reference."""
 
     id: LetterId
     kind: str
@@ -90,7 +90,7 @@ class NotArrived:
 
 
 def letter_counts(wave: str | None = None) -> LetterCounts:
-    """How far the letters of a wave, or all letters, are.
+    """Counts the letters of a wave, or all letters, by type as people may see it.
 
     Of a wave also the totals that are kept of letters with confidential counts.
     """
@@ -125,7 +125,7 @@ def letter_counts(wave: str | None = None) -> LetterCounts:
 
 
 def _numbers_by_type(wave: str | None) -> _Numbers:
-    """Numbers of letters by type and state.
+    """The query for numbers of letters by type and state, of one wave or all.
 
     Three marks follow type and state: taken back; put off; a total that is kept of a counted wave.
     """
@@ -149,7 +149,7 @@ def _numbers_by_type(wave: str | None) -> _Numbers:
 
 
 def channel_state() -> ChannelState:
-    """The mail channel: paused, away, or in order."""
+    """Whether mail is paused or the server is away, as stored; neither when all is in order."""
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
     if row is None:
         return ChannelState()
@@ -159,7 +159,7 @@ def channel_state() -> ChannelState:
 
 
 def stated_pace() -> StatedPace:
-    """How fast letters may leave, and who says so."""
+    """How many letters may leave now a minute and a day, and which setting or server says so."""
     config = current_app.config["CANDOUR"]
     limits = pace_for(config.mail_url, config.mail_per_minute)
     row = db.session.get(MailChannelRow, 1, populate_existing=True)
@@ -176,9 +176,9 @@ def stated_pace() -> StatedPace:
 
 
 def not_arrived(wave: str, letter_type: str) -> tuple[NotArrived, ...]:
-    """The letters of a type that failed or came back, in no order that tells a time.
+    """The letters of a type that failed or came back; empty where its counts are confidential.
 
-    None where the counts of this type are confidential.
+    In no order that tells a time.
     """
     if not has_public_counts(letter_type):
         return ()
@@ -201,7 +201,7 @@ def not_arrived(wave: str, letter_type: str) -> tuple[NotArrived, ...]:
 
 
 def public_states(recipients: Sequence[str], letter_type: str) -> dict[str, str]:
-    """By recipient: the state of their newest letter of a type, as it may be shown.
+    """By recipient: the state of the newest letter of a type, as it may be shown.
 
     Empty where the counts of this type are confidential.
     """
@@ -221,7 +221,7 @@ def public_states(recipients: Sequence[str], letter_type: str) -> dict[str, str]
 
 
 def failure_reasons(wave: str, letter_type: str) -> dict[str, int]:
-    """Why letters of a type did not arrive, and how many for each reason; no name, no address.
+    """How many letters of a type did not arrive for each reason; no name, no address.
 
     Empty where the counts of this type are confidential.
     """
@@ -229,7 +229,7 @@ def failure_reasons(wave: str, letter_type: str) -> dict[str, int]:
 
 
 def failed_counts() -> dict[str, dict[str, int]]:
-    """By wave and letter type with public counts: how many letters failed or came back."""
+    """How many letters failed or came back, by wave and by letter type with public counts."""
     columns = (OutboxRow.wave, OutboxRow.kind)
     query = (
         select(*columns, func.count())
@@ -245,10 +245,10 @@ def failed_counts() -> dict[str, dict[str, int]]:
 
 
 def retry_letters(wave: str, letter_type: str, letter_id: str | None = None, *, actor: str) -> int:
-    """Queues again what failed or came back, one letter or all of a type; says how many.
+    """Queues failed or bounced letters again, one or all, and audits it; gives their number.
 
-    None where the counts of this type are confidential. Pressed twice, the second finds nothing.
-    Whether a letter is still due is looked at when it leaves, and nobody is told.
+    Zero where the counts of this type are confidential. Pressed twice, the second finds nothing.
+    Whether a letter is still due is looked at when it leaves, and nobody learns of that.
     """
     if not has_public_counts(letter_type):
         return 0
@@ -270,9 +270,9 @@ def retry_letters(wave: str, letter_type: str, letter_id: str | None = None, *, 
 
 
 def supersede_letter(letter_type: str, recipient: str) -> None:
-    """Cancels a letter that failed or came back.
+    """Cancels failed or bounced letters of this type to this recipient.
 
-    Inside the transaction that sends its recipient another letter instead.
+    Inside the transaction that sends the recipient another letter instead.
     """
     with transaction():
         query = update(OutboxRow).where(
@@ -286,9 +286,9 @@ def supersede_letter(letter_type: str, recipient: str) -> None:
 
 
 def withdraw_letters(wave: str, letter_types: Sequence[str], *, actor: str) -> int:
-    """Takes back for good what waits of these letter types; says how many with public counts.
+    """Cancels waiting letters of these types, audited; gives how many with public counts.
 
-    What is being handed over runs its course.
+    They count as taken back, for good. What is being handed over runs its course.
     """
     taken_back = {
         "state": LetterState.CANCELLED.value,
@@ -311,11 +311,12 @@ def withdraw_letters(wave: str, letter_types: Sequence[str], *, actor: str) -> i
 
 
 def erase_delivery_traces(wave: str) -> None:
-    """Makes letters that were sent and letters that were not needed alike, inside the counting.
+    """Makes rows of sent and needless letters to staff alike; erases their times and reasons.
 
-    A letter that its person's answer may have made needless could else be told by its row for
-    ever. So all of them are `sent` and keep no time and no reason. The rows are also inserted
-    anew: the order in which they lie would tell which were needless.
+    Inside the counting. A letter that its person's answer may have made needless could otherwise be
+    recognised by its row at any later time. So all of them are `sent` and keep no time and no
+    reason. The rows are also inserted anew: the order in which they lie would show which were
+    needless.
     """
     of_wave = (OutboxRow.wave == wave, OutboxRow.kind.in_(public_staff_types()))
     is_sent = OutboxRow.state == LetterState.SENT.value
@@ -345,9 +346,9 @@ def erase_delivery_traces(wave: str) -> None:
 
 
 def confidential_totals(wave: str, letter_type: str) -> dict[str, int]:
-    """By state: letters of a counted wave whose counts were confidential while it was open.
+    """A counted wave's letters of a confidential type, by final state; empty for a void wave.
 
-    Empty for a void wave.
+    Their counts were confidential while the wave was open.
     """
     query = select(LetterTotalRow.state, LetterTotalRow.number).where(
         LetterTotalRow.wave == wave, LetterTotalRow.kind == letter_type
@@ -356,10 +357,11 @@ def confidential_totals(wave: str, letter_type: str) -> dict[str, int]:
 
 
 def pause_of(wave: str) -> MailPause | None:
-    """Why and since when the mail of one wave is paused, if it is."""
+    """Why and since when the mail of one wave is paused; None when it is not."""
     pause = paused_waves().get(wave)
     return MailPause(*pause) if pause else None
 
 
 def _is_of(wave: str, letter_type: str) -> ColumnElement[bool]:
+    """The SQL condition for letters of this wave and type."""
     return (OutboxRow.wave == wave) & (OutboxRow.kind == letter_type)

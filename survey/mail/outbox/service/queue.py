@@ -26,9 +26,9 @@ def queue_letters(
     number: int = 1,
     letter_version: int = 1,
 ) -> None:
-    """Queues one letter per recipient inside the caller's transaction.
+    """Queues one letter per recipient in the caller's transaction; skips those queued before.
 
-    A letter that is queued already, by wave, type, number and recipient, is left as it is.
+    Queued before means: the same wave, type, number and recipient; such a letter is left as it is.
     """
     priority = letter_types()[letter_type].priority
     lasts_for = letter_types()[letter_type].lasts_for
@@ -61,7 +61,7 @@ def queue_letters(
 def queue_another_letter(
     letter_type: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]
 ) -> None:
-    """Queues one more letter of this type for somebody, unless a letter still waits for them.
+    """Queues one more letter of this type for a recipient, if none of `unless_waiting` waits.
 
     `unless_waiting`: the types of waiting letters that count; such a letter is locked, so that it
     waits on until the commit.

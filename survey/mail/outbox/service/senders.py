@@ -12,14 +12,14 @@ from pathlib import Path
 
 @contextmanager
 def among_senders(path: Path, when_alone: Callable[[], None]) -> Iterator[None]:
-    """Counts this process as a sender while it lasts.
+    """Holds a shared lock on this file while the block runs: this process is a sender.
 
     When no other sender was alive at its beginning, `when_alone` is called first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if _is_alone(file):
+        if _lock_if_alone(file):
             when_alone()
         # Waits while another sender, alone until now, looks after what was left behind.
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -28,8 +28,8 @@ def among_senders(path: Path, when_alone: Callable[[], None]) -> Iterator[None]:
         os.close(file)
 
 
-def _is_alone(file: int) -> bool:
-    """Whether nobody else holds the lock; then we hold it, exclusively."""
+def _lock_if_alone(file: int) -> bool:
+    """Takes the exclusive lock if nobody else holds one; False when somebody does."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -28,32 +28,35 @@ class WatchedChannel:
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """The name of the real channel, for people."""
         return self.channel.name
 
     @property
     def is_ready(self) -> bool:
-        """Whether the next letter can go at once."""
+        """Whether the real channel can take the next letter at once."""
         return self.channel.is_ready
 
     def connect(self) -> DeliveryAttempt | None:
-        """Makes ready; None when it is, else why not."""
+        """Connects the real channel; None when it is ready, else the failed attempt."""
         return self.channel.connect()
 
     def deliver(self, message: Message) -> DeliveryAttempt:
-        """Hands one letter over."""
+        """Hands one letter to the real channel; first reports, if a second has passed."""
         if monotonic() - self.looked_at >= SECONDS_BETWEEN_LOOKS:
             self._report()
         return self.channel.deliver(message)
 
     def close(self) -> None:
-        """Says goodbye, after a last report."""
+        """Closes the real channel, after a last report if any letters waited."""
         if self.most:
             self._report()
         self.channel.close()
 
     def _report(self) -> None:
-        """Says how far the letters are."""
+        """Counts the waiting letters and calls `say` with progress, pace and time left.
+
+        Rolls back the session after counting.
+        """
         self.looked_at = monotonic()
         waiting = sum(counts.waiting for counts in progress.letter_counts().counts.values())
         db.session.rollback()  # no snapshot is held while the server takes its time

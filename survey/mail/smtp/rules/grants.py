@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class NoToken(Exception):
-    """There is no token.
+    """Raised when no sign-in token can be got.
 
     reason: why, in our own words.
     must_look: whether trying again is of no use until somebody has looked.
@@ -19,7 +19,7 @@ class NoToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Whom we ask for tokens, for which mailbox, and how we prove who we are."""
+    """What asking for a token needs: the token server, the mailbox, and our secret or key file."""
 
     token_url: str
     scope: str

@@ -31,7 +31,7 @@ GOOGLE_RELAY = SendingPace(60, 9_000)  # its own limit: 10,000 a day
 
 
 def pace_for(mail_url: str, per_minute: int | None = None) -> SendingPace:
-    """The pace of a mail server; a number that somebody set replaces the one for a minute.
+    """The limits of a mail server, known by host name; `per_minute` replaces its minute limit.
 
     >>> pace_for("smtp+starttls://smtp.office365.com:587")
     SendingPace(per_minute=25, per_day=8000)
@@ -45,7 +45,7 @@ def pace_for(mail_url: str, per_minute: int | None = None) -> SendingPace:
 
 
 def time_needed(letters: int, pace: SendingPace) -> timedelta:
-    """How long so many letters take: full days first, then minutes.
+    """How long it takes to send so many letters: full days first, then minutes.
 
     >>> time_needed(1_000, MICROSOFT), time_needed(12_000, MICROSOFT)
     (datetime.timedelta(seconds=2400), datetime.timedelta(days=1, seconds=9600))
@@ -57,7 +57,7 @@ def time_needed(letters: int, pace: SendingPace) -> timedelta:
 
 
 def slow_opening(letters: int, pace: SendingPace, stays_open: timedelta) -> str | None:
-    """What to say before a launch whose letters take long; None where they do not.
+    """A warning before a launch whose letters would take long to send; None if they do not.
 
     Long is over a day, or over a quarter of the time that the wave stays open.
 
@@ -79,6 +79,7 @@ def slow_opening(letters: int, pace: SendingPace, stays_open: timedelta) -> str 
 
 
 def _preset(mail_url: str) -> SendingPace:
+    """The limits known for a server's host name; none for this machine and the catcher."""
     parts = urlsplit(mail_url)
     host = parts.hostname or ""
     if parts.scheme == "catcher" or is_loopback(host):
@@ -89,7 +90,7 @@ def _preset(mail_url: str) -> SendingPace:
 
 
 def _daily(pace: SendingPace) -> int | None:
-    """The most in a day, where it is reached before the day ends."""
+    """The limit a day; None if there is none, or if the minute's limit never lets it be reached."""
     if pace.per_minute is not None and (pace.per_day or 0) >= pace.per_minute * 24 * 60:
         return None
     return pace.per_day or None

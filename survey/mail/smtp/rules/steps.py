@@ -24,7 +24,7 @@ _FAULTS = {  # OpenSSL's numbers (X509_V_ERR_*)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, and what the server said to it."""
+    """One step of the conversation with a mail server, and what the server said to it."""
 
     name: str
     says: str
@@ -33,14 +33,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Who the server proved to be, until when, and how the connection is encrypted."""
+    """A server's names by its certificate, when that ends, and the encryption in use."""
 
     names: tuple[str, ...]
     ends_at: datetime
     encryption: str
 
     def says(self) -> str:
-        """The same in a line."""
+        """The encryption, up to three names and the last day, in one line."""
         return (
             f"{self.encryption}, certificate of {', '.join(self.names[:3])}, valid until"
             f" {self.ends_at:%Y-%m-%d}"
@@ -48,7 +48,7 @@ class Certificate:
 
 
 def seen_certificate(connection: socket.socket | None) -> Certificate | None:
-    """The verified certificate of an encrypted connection; None of one in clear."""
+    """The verified certificate of an encrypted connection; None for one in clear."""
     if not isinstance(connection, ssl.SSLSocket):
         return None
     certificate = connection.getpeercert() or {}
@@ -62,7 +62,7 @@ def seen_certificate(connection: socket.socket | None) -> Certificate | None:
 
 
 def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
-    """What is wrong with a certificate.
+    """Why a certificate was not accepted, in our own words.
 
     >>> certificate_fault(ssl.SSLCertVerificationError())
     "the mail server's certificate cannot be verified"
@@ -72,7 +72,7 @@ def certificate_fault(error: ssl.SSLCertVerificationError) -> str:
 
 
 def remedy(attempt: DeliveryAttempt, *, by_token: bool) -> str:
-    """What whoever runs the server can do about an attempt that came to nothing.
+    """What the person who runs the server can do about an attempt that failed; names settings.
 
     >>> attempt = DeliveryAttempt(DeliveryOutcome.FAILED, "550 5.1.1", "no such mailbox")
     >>> remedy(attempt, by_token=False)
@@ -96,7 +96,9 @@ def remedy(attempt: DeliveryAttempt, *, by_token: bool) -> str:
 
 
 def quoted_reply(code: int, text: bytes | str, *secrets: str) -> str:
-    r"""A server's reply as a person may read it: one line, printable, without what signs us in.
+    r"""A server's reply in brackets: one printable line without secrets, cut at 200 characters.
+
+    Secrets are what signs us in, also in base64.
 
     >>> quoted_reply(550, b"5.7.60 no\x1b[2J hush", "hush"), quoted_reply(0, b"")
     ('(550 5.7.60 no [2J (secret))', '')

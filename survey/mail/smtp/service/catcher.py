@@ -20,15 +20,15 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class FinishedLetter(Protocol):
-    """A letter ready to go."""
+    """A letter that is ready to be handed over."""
 
     def as_bytes(self) -> bytes:
-        """Its octets."""
+        """The octets of the letter, headers and parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaughtLetter:
-    """A letter in the catcher."""
+    """A letter read back from the catcher."""
 
     id: str
     at: datetime
@@ -40,7 +40,7 @@ class CaughtLetter:
 
 
 class Catcher:
-    """A channel that always takes letters."""
+    """A channel that sends nothing: it stores each letter as a file in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,16 +49,16 @@ class Catcher:
 
     @property
     def is_ready(self) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
     def connect(self) -> DeliveryAttempt | None:
-        """Makes the folder."""
+        """Makes the folder, for its owner alone; always ready, so always None."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return None
 
     def deliver(self, message: FinishedLetter) -> DeliveryAttempt:
-        """Keeps one letter as a file that its owner alone can read."""
+        """Stores one letter as a file that its owner alone can read; always `SENT`."""
         partial = self.folder / f"{random_id()}.part"
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -67,21 +67,22 @@ class Catcher:
         return DeliveryAttempt(DeliveryOutcome.SENT, "250")
 
     def close(self) -> None:
-        """Does nothing."""
+        """Does nothing: there is no connection."""
 
     def letters(self) -> list[CaughtLetter]:
-        """All letters, newest first."""
+        """Reads all stored letters, newest first."""
         caught = map(_read_letter, self.folder.glob("*.eml"))
         return sorted(caught, key=lambda letter: (letter.at, letter.to), reverse=True)
 
     def letter(self, letter_id: str) -> CaughtLetter | None:
-        """One letter, or None."""
+        """Reads the stored letter with this id; None when there is none or the id is malformed."""
         path = self.folder / f"{letter_id}.eml"
         is_known = _NAME.fullmatch(letter_id) and path.is_file()
         return _read_letter(path) if is_known else None
 
 
 def _read_letter(path: Path) -> CaughtLetter:
+    """Reads a stored letter from its file."""
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert isinstance(message, EmailMessage)
     contents = {}

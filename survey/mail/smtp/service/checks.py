@@ -29,7 +29,7 @@ _LATE = DeliveryAttempt(DeliveryOutcome.AWAY, "", "the mail server does not answ
 
 @dataclass(frozen=True, slots=True)
 class MailFinding:
-    """One thing that was examined: what is the case, and what to do about it.
+    """One thing that was examined: whether it is wrong, a sentence on it, what to do about it.
 
     is_wrong: None for what is only worth knowing.
     """
@@ -42,7 +42,7 @@ class MailFinding:
 
 @dataclass(frozen=True, slots=True)
 class _ConnectionTrial:
-    """What a connection to the mail server came to."""
+    """The result of a trial connection to the mail server; `fault` is None if it worked."""
 
     server: str
     fault: DeliveryAttempt | None
@@ -51,7 +51,7 @@ class _ConnectionTrial:
 
 
 def examine_mail(config: Config, now: datetime) -> tuple[MailFinding, ...]:
-    """What is wrong with the mail server, the sign-in, the sender and the links in mails.
+    """Examines the mail server, sign-in, sender and links in mails; gives good findings too.
 
     Signs in, and sends nothing.
     """
@@ -68,7 +68,8 @@ def notes_before_launch(
 ) -> tuple[str, ...]:
     """What a manager should know about mail before a wave opens; never a refusal.
 
-    Takes a few seconds at most. Names no setting: `examine_mail` does, for whoever runs the server.
+    Signs in to the mail server, unless paused or in the demo; sends nothing. Takes a few seconds at
+    most. Names no setting: `examine_mail` does, for whoever runs the server.
     """
     notes = []
     if paused_because:
@@ -79,7 +80,7 @@ def notes_before_launch(
         if not paused_because:
             # While it is paused, another wrong sign-in could lock the mailbox.
             findings = [*_examine_server(config, now, QUICK), *findings]
-        notes += [_note(finding) for finding in findings if finding.is_wrong is not False]
+        notes += [_manager_note(finding) for finding in findings if finding.is_wrong is not False]
         if config.is_local:
             notes.append(
                 f"The links in mails start with {config.base_url}, which opens on this machine"
@@ -91,15 +92,15 @@ def notes_before_launch(
     return tuple(notes)
 
 
-def _note(finding: MailFinding) -> str:
-    """A finding in a manager's words; what has a remedy is for an administrator."""
+def _manager_note(finding: MailFinding) -> str:
+    """A finding in a manager's words; with a remedy it refers to the administrator."""
     return f"{finding.says} {_BY_ADMINISTRATOR}" if finding.remedy else finding.says
 
 
 def _examine_server(
     config: Config, now: datetime, limits: Limits = THOROUGH
 ) -> Iterator[MailFinding]:
-    """Whether the mail server answers, lets us sign in, and how long its certificate lasts."""
+    """Findings on the mail server: connects, signs in, looks when its certificate ends."""
     if config.is_demo:
         says = "Mails are kept on this machine and sent to nobody (catcher://)."
         yield MailFinding("mail server", None, says, "Set CANDOUR_MAIL_URL.")
@@ -126,11 +127,12 @@ def _examine_server(
 
 
 def _try_connection(config: Config, limits: Limits) -> _ConnectionTrial:
-    """Connects to the mail server and signs in, within the limits."""
+    """Connects to the mail server, signs in and closes, within the limits; sends nothing."""
     steps: list[Step] = []
     connection = connection_for(config, steps.append, limits)
 
     def connect() -> tuple[DeliveryAttempt | None, Certificate | None]:
+        """Connects, closes, and gives the fault if any and the certificate."""
         try:
             return connection.connect(), connection.certificate
         finally:
@@ -145,7 +147,10 @@ def _try_connection(config: Config, limits: Limits) -> _ConnectionTrial:
 
 
 def _examine_key_file(config: Config, now: datetime) -> Iterator[MailFinding]:
-    """Whether the key for sign-in by token can be read, by us alone, and how long it lasts."""
+    """Findings on the key file for sign-in by token: unreadable, open to others, ending.
+
+    Nothing where there is no such file, or all is well.
+    """
     path, name = config.mail_oauth_key_file, "key file for mail"
     if path is None:
         return
@@ -169,7 +174,10 @@ def _examine_key_file(config: Config, now: datetime) -> Iterator[MailFinding]:
 
 
 def _examine_sender(config: Config) -> Iterator[MailFinding]:
-    """Whether somebody reads answers to the sender, and whether it fits whoever signs in."""
+    """Findings on the sender: nobody can answer, or its domain is not that of the sign-in.
+
+    Nothing in the demo, or when all is well.
+    """
     if config.is_demo:
         return
     domain = parseaddr(config.mail_from)[1].rpartition("@")[2].lower()
@@ -187,9 +195,10 @@ def _examine_sender(config: Config) -> Iterator[MailFinding]:
 
 
 def _examine_links(config: Config) -> Iterator[MailFinding]:
-    """Whether the address in mails leads here.
+    """Asks the address in mails over the network whether it leads to Candour.
 
-    Seen from this machine, so that a fault is worth knowing, not more.
+    Nothing where the address is this machine only. Seen from this machine, so that a fault is worth
+    knowing, not more.
     """
     if config.is_local:
         return

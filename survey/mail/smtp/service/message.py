@@ -47,7 +47,7 @@ _AUTOMATIC = (
 
 
 class Message(flask_mail.Message):
-    """A finished letter: Flask-Mail's message, built once.
+    """A finished letter as octets, built once; refuses headers that are set here anyway.
 
     Its Message-ID and its Date never change.
     """
@@ -86,14 +86,15 @@ class Message(flask_mail.Message):
         self._octets = head + _body(letter, seed)
 
     def as_bytes(self) -> bytes:
-        """The letter as it goes over the wire."""
+        """The octets of the letter as they go over the wire."""
         return self._octets
 
 
 def _body(letter: Letter, seed: str) -> bytes:
-    """The parts, between boundaries that copies of a letter share.
+    """The text and HTML parts and attachments as octets, with boundaries made from `seed`.
 
-    No part can hold a boundary: `=_` is not quoted-printable.
+    Copies of a letter share their boundaries. No part can hold a boundary: `=_` is
+    not quoted-printable.
     """
     alternatives = [_text_part("plain", letter.text), _text_part("html", letter.html)]
     texts = _multipart("alternative", f"=_a{seed}", alternatives)
@@ -103,6 +104,7 @@ def _body(letter: Letter, seed: str) -> bytes:
 
 
 def _multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
+    """These parts with the boundary between them, and the header that names it."""
     pieces = [f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'.encode()]
     for part in parts:
         pieces += (f"\r\n--{boundary}\r\n".encode(), part)
@@ -111,6 +113,7 @@ def _multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
 
 
 def _text_part(subtype: str, content: str) -> bytes:
+    """One text part, UTF-8 in quoted-printable, with its headers."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     head = (
         f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
@@ -120,6 +123,7 @@ def _text_part(subtype: str, content: str) -> bytes:
 
 
 def _file_part(file: Attachment) -> bytes:
+    """One attachment with its headers."""
     part = EmailMessage(policy=_FILE_POLICY)
     main, _, sub = file.media_type.partition("/")
     part.set_content(
@@ -131,25 +135,30 @@ def _file_part(file: Attachment) -> bytes:
 
 @lru_cache(maxsize=64)
 def _parsed(sender: str) -> tuple[str, str]:
+    """The name and the address in a sender such as "Candour <a@b.example>"; cached."""
     return parseaddr(sender)
 
 
 @lru_cache(maxsize=64)
 def _date_line(date: datetime) -> str:
+    """The Date header; cached."""
     return f"Date: {format_datetime(date)}"
 
 
 @lru_cache(maxsize=64)
 def _known_address_line(header: str, name: str, address: str) -> str:
+    """The same as `_address_line`, cached for addresses that come again and again."""
     return _address_line(header, name, address)
 
 
 @lru_cache(maxsize=256)
 def _subject_line(subject: str) -> str:
+    """The Subject header, encoded where needed; cached."""
     return f"Subject: {_encoded('Subject', subject)}"
 
 
 def _address_line(header: str, name: str, address: str) -> str:
+    """A header with one address; the name in encoded words or quotes where needed."""
     on_the_wire = wire_address(address)
     local, _, domain = on_the_wire.rpartition("@")
     is_short = len(header) + len(name) + len(on_the_wire) + len(":  <>") <= LONGEST_LINE
@@ -165,9 +174,10 @@ def _address_line(header: str, name: str, address: str) -> str:
 
 
 def _encoded(name: str, text: str, *, always: bool = False) -> str:
-    """A header's text, in encoded words (RFC 2047) where it needs them.
+    """A header's text in ASCII: unchanged if plain and short, else encoded words (RFC 2047).
 
-    A link stays in one piece.
+    `always`: in encoded words even if plain. Only a subject can be too long. A link stays in one
+    piece.
     """
     is_plain = text.isascii() and "=?" not in text
     fits = len(name) + 2 + len(text) <= LONGEST_LINE or name != "Subject"

@@ -40,9 +40,9 @@ _REFUSALS = {  # RFC 6749, 5.2
 
 
 def renew_token(grant: Grant, seconds: float) -> tuple[str, float]:
-    """A new token and its lifetime in seconds, after so many `seconds` at most.
+    """Asks the token server for a new token; gives it and its lifetime in seconds.
 
-    Raises `NoToken`.
+    Waits at most so many `seconds`. Raises `NoToken`.
     """
     host = urlsplit(grant.token_url).hostname
     try:
@@ -68,11 +68,11 @@ def renew_token(grant: Grant, seconds: float) -> tuple[str, float]:
 
 
 def _request_token(grant: Grant) -> tuple[str, float]:
-    """Asks the server for a token and its lifetime.
+    """Asks the token server for a token and its lifetime in seconds.
 
     In the name of an application, or, with a service account's key, in that of the mailbox.
     """
-    key = _key(grant)
+    key = _read_key(grant)
     parameters = {"grant_type": "client_credentials", "scope": grant.scope}
     method: str | PrivateKeyJWT = "client_secret_post"
     auth = None
@@ -97,8 +97,8 @@ def _request_token(grant: Grant) -> tuple[str, float]:
     return _token_and_lifetime(answer, urlsplit(grant.token_url).hostname)
 
 
-def _key(grant: Grant) -> KeyFile | None:
-    """The key that proves who we are, where there is a file of it."""
+def _read_key(grant: Grant) -> KeyFile | None:
+    """Reads the key file that proves who we are; None without one; `NoToken` if it is faulty."""
     try:
         return read_key_file(grant.key_file) if grant.key_file else None
     except ValueError as error:
@@ -107,7 +107,10 @@ def _key(grant: Grant) -> KeyFile | None:
 
 
 def _key_method(grant: Grant, key: KeyFile) -> PrivateKeyJWT:
-    """How an application proves with a key who it is; by the thumbprint Microsoft finds the key."""
+    """The way an application proves with a key who it is: PS256 with thumbprint, or RS256.
+
+    Microsoft finds the key by the thumbprint.
+    """
     if key.thumbprint:
         headers = {"typ": "JWT", "x5t#S256": key.thumbprint}
         return PrivateKeyJWT(grant.token_url, headers=headers, alg="PS256")
@@ -115,7 +118,7 @@ def _key_method(grant: Grant, key: KeyFile) -> PrivateKeyJWT:
 
 
 def _assertion(grant: Grant, key: KeyFile) -> str:
-    """What a service account signs to ask in the name of the mailbox (RFC 7523, 2.1)."""
+    """Signs the claim by which a service account asks for the mailbox's token (RFC 7523, 2.1)."""
     assertion = JWTBearerGrant.sign(
         RSAKey.import_key(key.key),
         key.account,
@@ -128,7 +131,7 @@ def _assertion(grant: Grant, key: KeyFile) -> str:
 
 
 def _token_and_lifetime(answer: dict[str, Any], host: str | None) -> tuple[str, float]:
-    """The token in a server's answer and its lifetime in seconds; refuses what is no token."""
+    """The token in an answer and its lifetime (1 s to a day); `NoToken` for anything else."""
     token = answer.get("access_token")
     scheme = str(answer.get("token_type", "Bearer")).lower()
     lifetime = float(answer.get("expires_in", USUAL_SECONDS))
@@ -139,11 +142,12 @@ def _token_and_lifetime(answer: dict[str, Any], host: str | None) -> tuple[str, 
 
 
 def _no_token_from(host: str | None) -> str:
+    """The reason for an answer of this server that is no token."""
     return f"what the sign-in server {host} answers is no token"
 
 
 def _refuse_failure(response: Response) -> Response:
-    """Lets a good answer through; raises `NoToken` for any other.
+    """Gives an answer with status 200 back; raises `NoToken` for any other.
 
     The server's own words stay out, for they may quote what we sent.
     """
@@ -166,12 +170,12 @@ def _refuse_failure(response: Response) -> Response:
 
 
 def _unchanged(request: PreparedRequest) -> PreparedRequest:
-    """The request as it is; given so that no password file of the system's user is read."""
+    """The request as it is; as `auth` it keeps the library from reading a password file."""
     return request
 
 
 class _Session(OAuth2Session):  # type: ignore[misc] # the library has no types
-    """One request, without redirects and without a password file.
+    """A session for one token request, without redirects and without a password file.
 
     Certificates are checked as for mail, and the answer is of bounded size.
     """
@@ -185,7 +189,7 @@ class _Session(OAuth2Session):  # type: ignore[misc] # the library has no types
         self.register_compliance_hook("access_token_response", _refuse_failure)
 
     def request(self, method: str, url: str, **more: Any) -> Response:  # noqa: ANN401 - what the library passes through
-        """Reads the answer up to a limit."""
+        """Sends the request and reads the answer; ValueError when it is over 64 KiB."""
         response: Response = super().request(method, url, withhold_token=True, **more)
         with response:
             octets = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)

@@ -52,38 +52,38 @@ SENSELESS = "the mail server's answer makes no sense"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long we wait, in seconds: for one command, for one letter in all."""
+    """How many seconds we wait: for one command, and for one letter in all."""
 
     command: float = COMMAND_SECONDS
     letter: float = LETTER_SECONDS
 
 
 class Channel(Protocol):
-    """Somewhere that takes letters."""
+    """What takes letters: an SMTP connection, the catcher, or a wrapper of one."""
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """The name of the channel, for people."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether the next letter can go at once."""
+        """Whether the next letter can go without connecting anew."""
 
     def connect(self) -> DeliveryAttempt | None:
-        """Makes ready; None when it is, else why not."""
+        """Connects unless ready; None when ready, else the failed attempt."""
 
     def deliver(self, message: Message) -> DeliveryAttempt:
-        """Hands one letter over."""
+        """Hands one letter over; gives the outcome, and raises nothing for a failure."""
 
     def close(self) -> None:
-        """Says goodbye."""
+        """Ends the connection, if there is one."""
 
 
 class Connection(flask_mail.Connection):
-    """One reused SMTP connection: closed after 100 letters or half a minute without a letter.
+    """One reused SMTP connection: not ready after 100 letters, or 30 seconds without one.
 
-    `on_step` is called with each step in the server's own words. The outbox must not give it: the
-    words may quote an address.
+    Then it is replaced at the next `connect`. `on_step` is called with each step in the server's
+    own words. The outbox must not give it: the words may quote an address.
     """
 
     def __init__(
@@ -116,9 +116,10 @@ class Connection(flask_mail.Connection):
         self._watchdog = Watchdog(self._end)
 
     def configure_host(self) -> smtplib.SMTP:
-        """An open, encrypted, signed-in connection.
+        """Connects, encrypts and signs in; raises when one of them fails.
 
-        What signs us in is sent over a verified connection only.
+        Reports each step. Keeps the connection in `host` and the certificate in `certificate`. What
+        signs us in is sent over a verified connection only.
         """
         host = self._new_host()
         self.host = host  # from here on the watchdog can cut it
@@ -143,7 +144,7 @@ class Connection(flask_mail.Connection):
         return host
 
     def _new_host(self) -> "_Server | _TlsServer":
-        """A connection that is not open yet; refused where it would be in clear to elsewhere."""
+        """A connection that is not open yet; refuses plain SMTP to another machine."""
         host: _Server | _TlsServer
         if self.scheme == "smtps":
             host = _TlsServer(
@@ -166,13 +167,13 @@ class Connection(flask_mail.Connection):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the next letter can go at once."""
+        """Whether it is open, used in the last 30 seconds, and for fewer than 100 letters."""
         is_idle = time.monotonic() - self.last_used > IDLE_SECONDS
         is_used_up = self.num_emails >= LETTERS_PER_CONNECTION
         return self.host is not None and not is_idle and not is_used_up
 
     def connect(self) -> DeliveryAttempt | None:
-        """Opens the connection unless a fresh one is open; None when ready, else why not.
+        """Opens the connection unless one is ready; None when ready, else the failed attempt.
 
         A refused token is replaced once.
         """
@@ -185,15 +186,15 @@ class Connection(flask_mail.Connection):
         return fault
 
     def _is_token_refused(self, fault: DeliveryAttempt) -> bool:
-        """Whether it was the server that refused our token, at the sign-in."""
+        """Whether the fault is the server refusing our token at the sign-in."""
         is_reply = fault.outcome is DeliveryOutcome.PAUSED and bool(fault.code)
         return is_reply and self.phase is Phase.SIGN_IN and bool(self._token)
 
     def deliver(self, message: Message) -> DeliveryAttempt:
-        """Hands one letter to one recipient over, command by command.
+        """Hands one letter over; replaces the token and tries again if the server refuses us.
 
-        An outcome that is not known is `LOST`. Where the server refuses us, the token may have
-        ended meanwhile: it is replaced once.
+        Command by command, to one recipient. An outcome that is not known is `LOST`. Where the
+        server refuses us, the token may have ended meanwhile: it is replaced once.
         """
         end = time.monotonic() + self.limits.letter  # for all of it: the lease must outlast it
         attempt = self._hand_over(message, end)
@@ -204,7 +205,10 @@ class Connection(flask_mail.Connection):
         return attempt
 
     def _open(self, end: float, *, fresh: bool) -> DeliveryAttempt | None:
-        """Opens a new connection, until `end` at most (monotonic); None when it is open."""
+        """Closes the old connection, opens a new one; None when open, else the failed attempt.
+
+        Until `end` at most (monotonic). `fresh`: with a new token.
+        """
         self.close()
         self.phase, self.certificate, self._is_fresh = Phase.CONNECT, None, fresh
         try:
@@ -213,12 +217,12 @@ class Connection(flask_mail.Connection):
                 self.configure_host()
         except (OSError, smtplib.SMTPException, ValueError, NoToken, _NotSafe) as error:
             self._cut()
-            return self._not_connected(error)
+            return self._judge_open_error(error)
         self.num_emails, self.last_used = 0, time.monotonic()
         return None
 
     def _take_token(self, *, fresh: bool) -> None:
-        """Gets a token where we sign in by one.
+        """Gets and keeps a token if we sign in by one, else forgets it; may raise `NoToken`.
 
         Before the connection is open: a server that waits for us may close it.
         """
@@ -229,7 +233,10 @@ class Connection(flask_mail.Connection):
             self._say("token", f"{how} by {self.tokens.server}")
 
     def _sign_in(self, host: smtplib.SMTP) -> str:
-        """Signs in; gives the mechanism."""
+        """Signs in by token or password; gives the mechanism, refuses if none is offered.
+
+        Raises `_NotSafe` before any secret is sent.
+        """
         secret = "token" if self._token else "password"
         if not (self.user + self.password).isascii():
             raise _NotSafe(
@@ -253,7 +260,10 @@ class Connection(flask_mail.Connection):
         return "password"
 
     def _hand_over(self, message: Message, end: float) -> DeliveryAttempt:
-        """Hands one letter over an open connection, until `end` at most (monotonic)."""
+        """Hands one letter over the open connection, until `end` at most (monotonic).
+
+        An error closes the connection and becomes an outcome.
+        """
         if self.host is None:
             return DeliveryAttempt(DeliveryOutcome.AWAY, "", "no connection")
         self.phase = Phase.SENDER
@@ -262,13 +272,16 @@ class Connection(flask_mail.Connection):
                 attempt = self._converse(self.host, message)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             self._cut()
-            attempt = self._broken(_away(error))
+            attempt = self._broken_attempt(_away_reason(error))
         self.num_emails += 1
         self.last_used = time.monotonic()
         return attempt
 
     def close(self) -> None:
-        """Says goodbye; whatever goes wrong now undoes nothing."""
+        """Says goodbye to the server and closes; errors are ignored, for they undo nothing.
+
+        Ends the watchdog's thread.
+        """
         host, self.host = self.host, None
         if host is not None:
             with contextlib.suppress(OSError, smtplib.SMTPException, ValueError):
@@ -279,23 +292,23 @@ class Connection(flask_mail.Connection):
         self._watchdog.rest()
 
     def _converse(self, host: smtplib.SMTP, message: Message) -> DeliveryAttempt:
-        """Gives the server the sender, the recipient and the letter, and hears its answers."""
+        """Gives the server sender, recipient and letter; the outcome by its answers."""
         recipient = wire_address(message.letter.to_address)
         if needs_utf8(recipient) and not host.has_extn("smtputf8"):
             return DeliveryAttempt(DeliveryOutcome.FAILED, "", CANNOT_TAKE)
         code, text = _give_sender(host, message.envelope_from, is_utf8=needs_utf8(recipient))
         if code != 250:
-            return self._refused(host, code, text)
+            return self._handle_refusal(host, code, text)
         self._say(Phase.SENDER.value, message.envelope_from, code, text)
         self.phase = Phase.RECIPIENT
         code, text = host.docmd("RCPT", f"TO:<{recipient}>")
         if code not in {250, 251}:
-            return self._refused(host, code, text)
+            return self._handle_refusal(host, code, text)
         self._say(Phase.RECIPIENT.value, recipient, code, text)
         host.putcmd("data")
         code, text = host.getreply()
         if code != 354:
-            return self._refused(host, code, text)
+            return self._handle_refusal(host, code, text)
         self.phase = Phase.DATA
         host.send(_dotted(message.as_bytes()))
         # A server may look at a letter for long; the watchdog ends it all the same.
@@ -305,14 +318,14 @@ class Connection(flask_mail.Connection):
         if code == 250:
             self._say(Phase.DATA.value, "accepted", code, text)
             return DeliveryAttempt(DeliveryOutcome.SENT, "250")
-        return self._refused(host, code, text)
+        return self._handle_refusal(host, code, text)
 
-    def _refused(self, host: smtplib.SMTP, code: int, text: bytes) -> DeliveryAttempt:
-        """What a refusal means; makes the connection ready for the next letter, or ends it."""
+    def _handle_refusal(self, host: smtplib.SMTP, code: int, text: bytes) -> DeliveryAttempt:
+        """The attempt that a refusal means; resets the connection or cuts it."""
         self._say(self.phase.value, "refused", code, text, is_good=False)
         if not 400 <= code < 600:
             self._cut()
-            return self._broken(SENSELESS)
+            return self._broken_attempt(SENSELESS)
         attempt = judge_reply(self.phase, code, _enhanced(text))
         if code == 421:
             self._cut()
@@ -321,8 +334,8 @@ class Connection(flask_mail.Connection):
             host.rset()
         return attempt
 
-    def _not_connected(self, error: Exception) -> DeliveryAttempt:
-        """What it means that the connection could not be opened."""
+    def _judge_open_error(self, error: Exception) -> DeliveryAttempt:
+        """The failed attempt for an error while connecting; reports a refusal as a step."""
         if isinstance(error, NoToken):
             outcome = DeliveryOutcome.PAUSED if error.must_look else DeliveryOutcome.AWAY
             return DeliveryAttempt(outcome, "", error.reason)
@@ -335,12 +348,12 @@ class Connection(flask_mail.Connection):
         fault = _standing_fault(error)
         if fault:
             return DeliveryAttempt(DeliveryOutcome.PAUSED, "", fault)
-        return DeliveryAttempt(DeliveryOutcome.AWAY, "", _away(error))
+        return DeliveryAttempt(DeliveryOutcome.AWAY, "", _away_reason(error))
 
     def _say(
         self, step: str, words: str, code: int = 0, text: bytes | str = b"", *, is_good: bool = True
     ) -> None:
-        """Tells a step to `on_step`, with the server's words.
+        """Reports a step to `on_step`, if there is one, with the server's words.
 
         Not with them while signing in: they may repeat what signs us in.
         """
@@ -350,10 +363,11 @@ class Connection(flask_mail.Connection):
         quote = quoted_reply(code, reply, self.password, self._token)
         self.on_step(Step(step, " ".join(filter(None, (words, quote))), is_good))
 
-    def _broken(self, reason: str) -> DeliveryAttempt:
-        """What a broken connection means.
+    def _broken_attempt(self, reason: str) -> DeliveryAttempt:
+        """The attempt that a broken connection means: `LOST`, `DROPPED` or `AWAY`.
 
-        A used one is replaced; one that breaks at its first letter means that the server is away.
+        From DATA on, nobody knows the outcome. A used connection is replaced; one that breaks at
+        its first letter means that the server is away.
         """
         if self.phase is Phase.DATA:
             return DeliveryAttempt(DeliveryOutcome.LOST, "", "the connection broke")
@@ -361,7 +375,7 @@ class Connection(flask_mail.Connection):
         return DeliveryAttempt(outcome, "", reason)
 
     def _end(self) -> None:
-        """Ends the conversation, from the watchdog's thread; whoever reads closes the connection.
+        """Shuts the connection down, from the watchdog's thread; its reader then closes it.
 
         Not by the encrypted socket's own method, which would take the encryption off first.
         """
@@ -373,7 +387,7 @@ class Connection(flask_mail.Connection):
                     socket.socket.shutdown(host.sock, socket.SHUT_RDWR)
 
     def _cut(self) -> None:
-        """Closes the connection without a goodbye."""
+        """Closes the connection at once, without a goodbye to the server."""
         host, self.host = self.host, None
         if host is not None and host.sock is not None:
             with contextlib.suppress(OSError):
@@ -382,7 +396,7 @@ class Connection(flask_mail.Connection):
 
 
 def channel_for(config: Config, on_step: Callable[[Step], None] | None = None) -> Channel:
-    """The channel that the settings name: an SMTP connection, or the demo's catcher."""
+    """The channel of the settings, not yet connected: SMTP, or in the demo the catcher."""
     if config.is_demo:
         return Catcher(config.folder / "mail")
     return connection_for(config, on_step)
@@ -391,7 +405,7 @@ def channel_for(config: Config, on_step: Callable[[Step], None] | None = None) -
 def connection_for(
     config: Config, on_step: Callable[[Step], None] | None = None, limits: Limits | None = None
 ) -> Connection:
-    """The SMTP connection that the settings describe."""
+    """The SMTP connection that the settings describe, not yet open."""
     return Connection(
         config.mail_url, config.mail_ca_file, limits, tokens=token_source(config), on_step=on_step
     )
@@ -405,6 +419,7 @@ class _MeasuredReplies:
         self.octets_left = LARGEST_REPLY
 
     def readline(self, size: int) -> bytes:
+        """Reads a line; OSError when the line or the whole reply is too long."""
         line = self.file.readline(size)
         self.octets_left -= len(line)
         if self.octets_left < 0 or len(line) > LONGEST_LINE:
@@ -416,13 +431,14 @@ class _MeasuredReplies:
 
 
 class _BoundedReplies:
-    """Ends a conversation whose replies do not end; each reply is measured anew."""
+    """Mixin for smtplib: refuses replies over 64 KiB, and any after time is up."""
 
     sock: socket.socket | None
     file: object
     is_over = False
 
     def getreply(self) -> tuple[int, bytes]:
+        """Reads the server's reply; raises when it is too long or time is up."""
         if self.is_over:
             raise smtplib.SMTPServerDisconnected("out of time")
         if isinstance(self.file, _MeasuredReplies):
@@ -434,19 +450,22 @@ class _BoundedReplies:
 
 
 class _Server(_BoundedReplies, smtplib.SMTP):
-    """A server whose replies are measured."""
+    """An SMTP connection with limited replies, opened in clear (STARTTLS may follow)."""
 
 
 class _TlsServer(_BoundedReplies, smtplib.SMTP_SSL):
-    """The same, encrypted from the first octet."""
+    """An SMTP connection with limited replies, encrypted from the first octet."""
 
 
 class _NotSafe(Exception):
-    """Going on could give a password away or cannot work: somebody has to look."""
+    """Raised when going on could give a password away or cannot work: somebody has to look."""
 
 
 def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
-    """What verifies certificates: the system's authorities, or those in a file of ours."""
+    """The context that verifies certificates: by system authorities, or those in `ca_file`.
+
+    Raises `_NotSafe` when the file holds no certificate.
+    """
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as error:
@@ -456,7 +475,7 @@ def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _give_sender(host: smtplib.SMTP, envelope_from: str, *, is_utf8: bool) -> tuple[int, bytes]:
-    """Gives MAIL; gives the reply.
+    """Sends MAIL FROM with its options; gives the server's code and text.
 
     RET=HDRS (RFC 3461): a bounce brings no living link back. SMTPUTF8: RFC 6531.
     """
@@ -470,12 +489,13 @@ def _give_sender(host: smtplib.SMTP, envelope_from: str, *, is_utf8: bool) -> tu
 
 
 def _set_timeout(host: smtplib.SMTP, seconds: float) -> None:
+    """Sets how many seconds each read may take; nothing when there is no connection."""
     if host.sock is not None:
         host.sock.settimeout(seconds)
 
 
 def _dotted(octets: bytes) -> bytes:
-    """The octets of DATA (RFC 5321, 4.5.2).
+    """The octets to send after DATA: leading dots doubled, with the end mark (RFC 5321, 4.5.2).
 
     A dot at the start of a line is doubled, and the end mark follows.
     """
@@ -488,7 +508,7 @@ def _dotted(octets: bytes) -> bytes:
 
 
 def _enhanced(text: bytes | str) -> str:
-    """The enhanced status code at the start of a reply, such as 5.1.1 (RFC 3463), or nothing."""
+    """The enhanced status code at the start of a reply, such as 5.1.1 (RFC 3463); else empty."""
     reply = text.decode("ascii", "replace") if isinstance(text, bytes) else text
     first_word = reply[:20].split(" ")[0]
     parts = first_word.split(".")
@@ -497,7 +517,7 @@ def _enhanced(text: bytes | str) -> str:
 
 
 def _standing_fault(error: Exception) -> str | None:
-    """What is wrong, if trying again is of no use until somebody has looked."""
+    """The reason why retrying is of no use until somebody has looked; None if it may help."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{certificate_fault(error)}; {NOTHING_SENT}"
     if isinstance(error, smtplib.SMTPNotSupportedError):
@@ -505,8 +525,8 @@ def _standing_fault(error: Exception) -> str | None:
     return str(error) if isinstance(error, _NotSafe) else None
 
 
-def _away(error: Exception) -> str:
-    """Why the server cannot be reached, in our own words."""
+def _away_reason(error: Exception) -> str:
+    """The reason why the server cannot be reached, in our own words."""
     if isinstance(error, socket.gaierror):
         return "the mail server's name is not known"
     if isinstance(error, ConnectionRefusedError):

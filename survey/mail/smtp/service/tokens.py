@@ -14,9 +14,10 @@ EARLY_SECONDS, REQUEST_SECONDS = 300.0, 20.0
 
 
 class TokenSource:
-    """Access tokens for one mailbox.
+    """Gives access tokens for one mailbox, kept in memory until shortly before they end.
 
-    The one in memory is given until five minutes before its end, then another.
+    The one in memory is given until five minutes before its end (or half its lifetime), then
+    another.
     """
 
     def __init__(self, grant: Grant, seconds: float = REQUEST_SECONDS) -> None:
@@ -26,7 +27,10 @@ class TokenSource:
         self._token, self._until = "", 0.0
 
     def token(self, fresh: bool = False) -> str:  # noqa: FBT001, FBT002 - token(fresh=True) reads well
-        """An access token; a `fresh` one when the last was refused. Raises `NoToken`."""
+        """An access token, from memory or newly asked for. Raises `NoToken`.
+
+        `fresh` asks for another, when the last was refused.
+        """
         with self._lock:
             if fresh or time.monotonic() >= self._until:
                 from survey.mail.smtp.service.oauth import renew_token
@@ -38,7 +42,7 @@ class TokenSource:
 
     @property
     def server(self) -> str:
-        """Whom we ask, and through which proxy, as a person may read it."""
+        """The token server, and the proxy to it if any, as a person may read it."""
         from survey.mail.smtp.service.web import proxies_for
 
         token_url = urlsplit(self.grant.token_url)
@@ -48,7 +52,7 @@ class TokenSource:
 
 
 def token_source(config: Config, user: str = "") -> TokenSource | None:
-    """The tokens for a mailbox; None when nothing is set for them.
+    """The source of tokens for a mailbox; None when the settings name no token server.
 
     It is the mailbox in `CANDOUR_MAIL_URL` unless another `user` is named.
     One source per mailbox and process, so that all connections share its token.
@@ -71,7 +75,7 @@ _SOURCES: dict[Grant, TokenSource] = {}
 
 
 def xoauth2(user: str, token: str) -> str:
-    r"""What XOAUTH2 sends, before it is put into base64.
+    r"""The text by which XOAUTH2 signs in, before it is put into base64.
 
     >>> xoauth2("dana@northwind.example", "abc")
     'user=dana@northwind.example\x01auth=Bearer abc\x01\x01'

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class Watchdog:
-    """Calls a function, from a thread of its own, when what is watched is not over in time."""
+    """Calls `when_late`, from a separate thread, when what is watched is not over in time."""
 
     def __init__(self, when_late: Callable[[], None]) -> None:
         self._when_late = when_late
@@ -21,7 +21,7 @@ class Watchdog:
 
     @contextmanager
     def watch(self, seconds: float) -> Iterator[None]:
-        """Watches what is done while this lasts: at most so many seconds."""
+        """Calls `when_late` if the `with` block lasts longer than so many seconds."""
         self._watch_until(time.monotonic() + seconds)
         try:
             yield
@@ -30,25 +30,23 @@ class Watchdog:
                 self._until = None  # nobody is woken: the thread finds out when it looks again
 
     def rest(self) -> None:
-        """Ends the thread; the next watch starts another."""
+        """Lets the thread end; the next watch starts another."""
         with self._changed:
             self._thread = None
             self._changed.notify_all()
 
     def _watch_until(self, until: float) -> None:
-        """Sets the end; starts the thread, or wakes it where it would wake too late."""
+        """Sets the time limit; starts the thread, or wakes it where it would wake too late."""
         with self._changed:
             self._until = until
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._look, name="mail watchdog", daemon=True
-                )
+                self._thread = threading.Thread(target=self._run, name="mail watchdog", daemon=True)
                 self._thread.start()
             elif self._wakes_at is None or until < self._wakes_at:
                 self._changed.notify_all()
 
-    def _look(self) -> None:
-        """What the thread does: sleeps until the end that is set, then looks whether it is over."""
+    def _run(self) -> None:
+        """Runs in the thread: sleeps until the limit and calls `when_late` if it is still set."""
         while True:
             with self._changed:
                 if self._thread is not threading.current_thread():

@@ -19,11 +19,11 @@ from survey.mail.smtp.rules.grants import NoToken
 
 
 class Untrusted(Exception):
-    """The server has a certificate that this machine does not trust."""
+    """Raised when a web server has a certificate that this machine does not trust."""
 
 
 def base_url_leads_here(config: Config) -> bool:
-    """Whether the address in mails leads to this program.
+    """Asks the address in mails (`/healthz`) whether this program answers there.
 
     Raises `Untrusted`, or OSError where it cannot be reached.
     """
@@ -41,16 +41,17 @@ def base_url_leads_here(config: Config) -> bool:
 
 
 def proxies_for(url: str) -> dict[str, str]:
-    """The proxy that the system names for this address; none for this very machine."""
+    """The proxies that the system sets for this address, by scheme; none for this machine."""
     if is_loopback(urlsplit(url).hostname or ""):
         return {}
     return dict(get_environ_proxies(url))
 
 
 class Verified(HTTPAdapter):
-    """Checks certificates as mail does, not by the library's own list.
+    """Makes `requests` check certificates as mail does, not by its built-in list.
 
-    They are checked by the system's authorities, and by those in a file of ours.
+    By the system's authorities, and by those in `ca_file`. Raises `NoToken` when that file holds no
+    certificate.
     """
 
     def __init__(self, ca_file: Path | None) -> None:
@@ -69,9 +70,9 @@ class Verified(HTTPAdapter):
         verify: bool | str,  # noqa: FBT001 - the library's own
         cert: str | tuple[str, str] | None = None,
     ) -> tuple[Any, Any]:
-        """Puts our context in."""
+        """Makes the connection use our context, which verifies certificates."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"ssl_context": self.context, "cert_reqs": "CERT_REQUIRED"}
 
     def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
-        """Leaves our context as it is."""
+        """Does nothing, so that the library does not replace our context's authorities."""
