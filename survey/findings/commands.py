@@ -112,7 +112,7 @@ def share(wave: str, audience: str, *, dry_run: bool, **extra: bool) -> None:  #
 def _print_mail(
     findings: Findings, provider: Provider, contacts: Sequence[Contact], **extra: bool
 ) -> None:
-    """Prints the mail and its recipients; refuses what sharing would refuse."""
+    """Prints the mail and its recipients, sends nothing; refuses what sharing would refuse."""
     sharing = preview_sharing(findings, contacts[0].id, now(), **extra)
     check_publication(findings, with_groups=sharing.groups)
     check_findings_length(sharing, provider, contacts[0])
@@ -125,7 +125,7 @@ def _print_mail(
 
 
 def _measure_line(measure: Mapping[str, Any]) -> str:
-    """One measure of the company: its score with its range, or the words that stand for it."""
+    """One line to print for a company measure: score and range, or the words shown instead."""
     head = f"{measure['question']:<12} {measure['statistic']:<6}"
     if not measure["shown"]:
         return f"{head} {measure['words']}"
@@ -139,6 +139,7 @@ def _measure_line(measure: Mapping[str, Any]) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
+    """Writes a text file (UTF-8), over any old one; refuses a place where it cannot be written."""
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:

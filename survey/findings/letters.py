@@ -18,9 +18,10 @@ SHORTER = "Leave out the groups, or hold back some comments."
 def findings_letter(
     sharing: Sharing, provider: Provider, contact: Contact, config: Config
 ) -> Letter:
-    """The findings mail to one contact: the frozen document on a page, and a date to answer by.
+    """Renders the findings mail to one contact, with a date to reply by; sends nothing.
 
-    Groups and comments stand in it only as the sharing holds them.
+    It holds the frozen document on a page. Groups and comments are in it only as the sharing holds
+    them.
     """
     document = sharing.findings.document
     client = find_organisation(config.mail_from)
@@ -53,6 +54,6 @@ def findings_letter(
 
 
 def check_findings_length(sharing: Sharing, provider: Provider, contact: Contact) -> None:
-    """Refuses a mail that would be cut off on its way."""
+    """Refuses a findings mail so long that some mail programs would cut it off."""
     config = current_app.config["CANDOUR"]
     letter.check_length(findings_letter(sharing, provider, contact, config), SHORTER)

@@ -15,7 +15,7 @@ SharingId = NewType("SharingId", str)
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """One frozen version of a wave's document."""
+    """One frozen version of a wave's findings document."""
 
     wave: Wave
     version: int
@@ -25,7 +25,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """A version on its way to one contact.
+    """One version of findings, for one contact, with the extras that go along.
 
     `groups` says whether the figures of the groups go along; `comments` are those released by then,
     in random order, if they go along.
@@ -41,9 +41,9 @@ class Sharing:
 
     @property
     def mark(self) -> str:
-        """A digest of what goes along with the company figures, in whatever order.
+        """A digest of the extras (groups or not, and comments in any order); empty without any.
 
-        Empty where nothing does.
+        It tells whether what goes along with the company figures has changed.
         """
         if not (self.groups or self.comments):
             return ""

@@ -23,7 +23,7 @@ class FindingsRow(Base):
 
 
 class SharingRow(Base):
-    """A version sent to one contact of the provider, on a day, with the day a reply is due."""
+    """A version queued for one contact of the provider, on a day, with the day a reply is due."""
 
     __tablename__ = "sharing"
     __table_args__ = (
@@ -40,7 +40,7 @@ class SharingRow(Base):
 
 
 class ImportRow(Base):
-    """The digest of an imported file, so that the same history is not taken twice."""
+    """The digest of an imported file, so that the same history is not imported twice."""
 
     __tablename__ = "history_import"
     wave_id: Mapped[WaveId] = mapped_column(ForeignKey("wave.id"), primary_key=True)

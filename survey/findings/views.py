@@ -46,10 +46,10 @@ FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self';
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be sent to the provider's contacts, with what the form ticks to go along.
+    """The mail as it would be sent to contacts, with the extras that the form ticks.
 
-    `sharing` and `letter` are None where the provider has no contact. Where something that is
-    ticked cannot go along, `problem` says why, and they are those of the mail without it.
+    `sharing` and `letter` are None where the provider has no contact. Where an extra that is ticked
+    cannot go along, `problem` says why, and both are those of the mail without extras.
     """
 
     findings: Findings
@@ -63,9 +63,10 @@ class Preview:
 @blueprint.route("/findings/<wave>", methods=["GET", "POST"])
 @open_to("manager")
 def share_page(wave: str) -> BaseResponse:
-    """What will be sent to the provider, and to whom, and the sending of it.
+    """Shows the findings mail and its recipients; a POST queues it to the contacts ticked.
 
-    Nothing and nobody is ticked beforehand, and only what was previewed can be sent.
+    Nothing and nobody is ticked beforehand, and only what was previewed can be sent. A POST with
+    `do=preview` shows only.
     """
     preview = _preview(find_findings(wave))
     is_sending = request.method == "POST" and request.form.get("do") != "preview"
@@ -87,7 +88,7 @@ def share_page(wave: str) -> BaseResponse:
 @blueprint.get("/findings/<wave>/letter")
 @open_to("manager")
 def letter(wave: str) -> Response:
-    """The mail's HTML part alone, for the preview's frame; empty where there is no contact."""
+    """The HTML of the findings mail, for the preview's frame; empty where there is no contact."""
     findings = find_findings(wave)
     provider, contacts = sharing_recipients(findings.wave)
     html = ""
@@ -102,7 +103,7 @@ def letter(wave: str) -> Response:
 @blueprint.get("/findings/<wave>.csv")
 @open_to("viewer")
 def csv(wave: str) -> Response:
-    """The findings as a CSV file, one line per published figure."""
+    """The findings as a CSV file to download, one line per figure."""
     findings = find_findings(wave)
     headers = {"Content-Disposition": f"attachment; filename={findings.wave.slug}.csv"}
     return Response(as_csv(findings), mimetype="text/csv", headers=headers)
@@ -111,7 +112,7 @@ def csv(wave: str) -> Response:
 @blueprint.get("/how-we-count")
 @open_to("everyone")
 def how_we_count() -> str:
-    """How scores, ranges and verdicts are made, in plain words."""
+    """The page on how scores, ranges and verdicts are made, in plain words."""
     return render_template(
         "findings/how_we_count.html",
         charts=drawings,
@@ -121,15 +122,17 @@ def how_we_count() -> str:
 
 
 def _extras(ticked: Container[str]) -> dict[str, bool]:
-    """What is ticked to go along with the company figures, as `share_findings` takes it."""
+    """Whether comments and groups are ticked to go along, as `share_findings` takes it."""
     return {"with_comments": "comments" in ticked, "with_groups": "groups" in ticked}
 
 
 def _chosen_contacts() -> list[ContactId]:
+    """The ids of the contacts that the form ticks."""
     return [ContactId(value) for value in request.form.getlist("contact")]
 
 
 def _preview(findings: Findings) -> Preview:
+    """The mail to the first contact; without extras, and with `problem`, if those cannot go."""
     provider, contacts = sharing_recipients(findings.wave)
     if not contacts:
         return Preview(findings, provider, contacts, sharing=None, letter=None, problem=None)
@@ -145,10 +148,12 @@ def _preview(findings: Findings) -> Preview:
 
 
 def _letter(sharing: Sharing, provider: Provider, contact: Contact) -> Letter:
+    """The findings mail that a sharing would send to a contact, with today's configuration."""
     return findings_letter(sharing, provider, contact, current_app.config["CANDOUR"])
 
 
 def _share_page(preview: Preview, problem: Refused | None) -> Response:
+    """The page with preview and form; its status is 400 where there is a problem."""
     findings = preview.findings
     page = render_template(
         "findings/share.html",
@@ -170,7 +175,11 @@ def _share_page(preview: Preview, problem: Refused | None) -> Response:
 
 
 def _check_sending(preview: Preview, contact_ids: Sequence[ContactId]) -> None:
-    """Refuses to send as the form stands: to nobody, what was not previewed, or too long a mail."""
+    """Refuses no recipients, extras that changed since the preview, and too long a mail.
+
+    Of the mail, only the digest of its extras (groups and comments) is compared with the one the
+    form has seen.
+    """
     if not contact_ids:
         raise Refused("nobody-chosen", "Tick at least one person; nothing was sent.")
     if preview.sharing and preview.sharing.mark != request.form.get("seen", ""):
@@ -184,12 +193,12 @@ def _check_sending(preview: Preview, contact_ids: Sequence[ContactId]) -> None:
 
 
 def _length_fault(preview: Preview) -> str | None:
-    """Why the mail is too long to arrive whole, or None."""
+    """Why the previewed mail is too long to arrive whole; None where it is not, or no mail."""
     return length_fault(preview.letter, SHORTER) if preview.letter else None
 
 
 def _sent_message(new: int, chosen: int) -> str:
-    """How many of the people chosen the mail goes to, and how many had this version before."""
+    """A sentence on how many people the mail goes to, and how many had this version before."""
     message = f"On its way to {how_many(new, 'person')}." if new else "Nothing was sent."
     had_before = chosen - new
     if not had_before:

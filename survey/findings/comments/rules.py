@@ -23,7 +23,7 @@ PHONE = "a telephone number"
 DATE = "a date"
 ONLY_ONE = "words that point at one person"
 
-# What stands before the @ and could be nothing but a login: `ada.berg`, `aberg7`.
+# What comes before the @ and could be nothing but a login: `ada.berg`, `aberg7`.
 _LOGIN = re.compile(r"(?=.{4})[a-z]+[._-][a-z0-9._-]+|[a-z]+\d+")
 _SHORT_NAME = 2  # letters
 # Names that are everyday words too: only with a capital are they taken for a name.
@@ -105,10 +105,10 @@ _PATTERNS = (
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What a comment must not give away.
+    """Colleagues' names, mail addresses and logins, which a comment must not give away.
 
-    The words of everybody's names (without accents), their mail addresses, and what stands before
-    the @ where it looks like a login; all without capitals.
+    `words` are the words of everybody's names (without accents), `addresses` their mail addresses,
+    and `logins` what comes before the @ where it looks like a login; all without capitals.
     """
 
     words: frozenset[str] = frozenset()
@@ -118,7 +118,7 @@ class KnownNames:
 
 @dataclass(frozen=True, slots=True)
 class TextWarning:
-    """A place in a comment that deserves a second look, and why."""
+    """A piece of a comment (from `start`, up to `end`) to read again before release, and why."""
 
     start: int
     end: int
@@ -126,9 +126,10 @@ class TextWarning:
 
 
 def known_names(names: Iterable[str], addresses: Iterable[str]) -> KnownNames:
-    """Names and addresses as they are looked for: without capitals, each word of a name by itself.
+    """The words of names, the addresses and the logins to look for in comments.
 
-    The words have no accents either; a single letter is not looked for.
+    All are without capitals. Each word of a name is looked for by itself and without accents; a
+    single letter is not looked for. A login is what comes before the @ where it looks like one.
     """
     words = {without_accents(word) for name in names for word in _WORD.findall(name)}
     folded_addresses = {address.casefold() for address in addresses}
@@ -141,7 +142,7 @@ def known_names(names: Iterable[str], addresses: Iterable[str]) -> KnownNames:
 
 
 def without_accents(word: str) -> str:
-    """A word without accents, in small letters.
+    """A word in small letters, without accents and with a straight apostrophe.
 
     >>> without_accents("Müller"), without_accents("O’Brien")
     ('muller', "o'brien")
@@ -152,9 +153,10 @@ def without_accents(word: str) -> str:
 
 
 def find_warnings(text: str, known: KnownNames) -> tuple[TextWarning, ...]:
-    """What to look at twice before a comment is released, from left to right.
+    """The pieces of a comment that may tell who is meant: names, addresses, numbers, dates.
 
-    No two are on the same words: of those that overlap one remains, with the reasons of all.
+    They are what to look at twice before a comment is released, from left to right. No two are on
+    the same words: of those that overlap one remains, with the reasons of all.
 
     >>> text, known = "Ask Ada Berg, INC0012345", known_names(["Ada Berg"], [])
     >>> [text[warning.start : warning.end] for warning in find_warnings(text, known)]
@@ -169,7 +171,7 @@ def find_warnings(text: str, known: KnownNames) -> tuple[TextWarning, ...]:
 
 
 def cut_at_warnings(text: str, warnings: Iterable[TextWarning]) -> tuple[tuple[str, str], ...]:
-    """The text cut at its warnings: each piece, and why it is warned about or an empty string.
+    """The whole text as pieces, each with the reason for its warning or an empty string.
 
     >>> cut_at_warnings("Ask Ada", [TextWarning(4, 7, NAME)])
     (('Ask ', ''), ('Ada', 'the name of a colleague'))
@@ -185,14 +187,18 @@ def cut_at_warnings(text: str, warnings: Iterable[TextWarning]) -> tuple[tuple[s
 
 
 def is_unchanged(original: str, offered: str) -> bool:
-    """Whether a text that went through a browser is still the same."""
+    """Whether two texts are equal apart from how their line ends are written.
+
+    A browser rewrites the line ends of a text that goes through it.
+    """
     return _with_plain_newlines(original) == _with_plain_newlines(offered)
 
 
 def check_redaction(original: str, offered: str) -> str:
-    """The words that are left of a comment.
+    """The redacted text with plain line ends; refuses changes other than words made `[...]`.
 
-    Refuses whatever is not the original with parts replaced by `[...]`.
+    Refuses what is not the original with parts replaced by `[...]`, an unchanged text, and one of
+    which nothing would be left.
     """
     if fault := redaction_fault(original, offered):
         raise Refused("redaction-unfit", fault)
@@ -200,9 +206,10 @@ def check_redaction(original: str, offered: str) -> str:
 
 
 def redaction_fault(original: str, offered: str) -> str | None:
-    """Why this is no redaction of the comment, or None.
+    """Why a text is no redaction of the comment, as a sentence for the manager; None if it is.
 
-    It must be the original with parts replaced by `[...]`, each of at least one letter.
+    It must be the original with parts replaced by `[...]`, each of at least one character, and some
+    words must be left.
 
     >>> redaction_fault("Ask Ada in IT", "Ask [...] in IT") is None
     True
@@ -227,9 +234,9 @@ def redaction_fault(original: str, offered: str) -> str | None:
 
 
 def _is_made_of(original: str, kept_parts: list[str]) -> bool:
-    """Whether the original is these parts in their order, at least one character between any two.
+    """Whether the original is these parts in order, with at least one character between any two.
 
-    The first stands at its beginning and the last at its end.
+    The first part is at its beginning and the last at its end. A single part is not enough.
     """
     first, *rest = kept_parts
     if not rest or not original.startswith(first):
@@ -246,7 +253,7 @@ def _is_made_of(original: str, kept_parts: list[str]) -> bool:
 
 
 def _find_addresses(text: str, known: KnownNames) -> list[TextWarning]:
-    """Mail addresses, and what stands before the @ of a colleague's."""
+    """Warnings on mail addresses, and on colleagues' logins (what comes before their @)."""
     warnings = []
     for match in _MAIL.finditer(text):
         address = match[0].rstrip(".")
@@ -262,7 +269,7 @@ def _find_addresses(text: str, known: KnownNames) -> list[TextWarning]:
 
 
 def _find_names(text: str, known: KnownNames) -> list[TextWarning]:
-    """Words of names; neighbours are one name."""
+    """Warnings on words of colleagues' names; neighbouring words make one warning."""
     warnings: list[TextWarning] = []
     for match in _WORD.finditer(text):
         end = match.end()
@@ -279,9 +286,9 @@ def _find_names(text: str, known: KnownNames) -> list[TextWarning]:
 
 
 def _is_name(word: str, known: KnownNames) -> bool:
-    """Whether this is a word of a colleague's name.
+    """Whether a word is part of a colleague's name; short and everyday words need a capital.
 
-    Short and everyday words are names only with a capital.
+    Short words have at most two letters. Words in scripts without capitals need none.
     """
     folded = without_accents(word)
     if folded not in known.words:
@@ -292,6 +299,7 @@ def _is_name(word: str, known: KnownNames) -> bool:
 
 
 def _find_patterns(text: str) -> list[TextWarning]:
+    """Warnings on tickets, dates, telephone numbers, titles and words that point at one person."""
     return [
         TextWarning(match.start(), match.end(), why)
         for why, pattern in _PATTERNS
@@ -300,7 +308,7 @@ def _find_patterns(text: str) -> list[TextWarning]:
 
 
 def _drop_covered(warnings: Iterable[TextWarning]) -> list[TextWarning]:
-    """These warnings without those whose words an earlier one covers whole."""
+    """The warnings without those that lie wholly inside one that is earlier in the list."""
     kept: list[TextWarning] = []
     for warning in warnings:
         is_covered = any(
@@ -312,7 +320,7 @@ def _drop_covered(warnings: Iterable[TextWarning]) -> list[TextWarning]:
 
 
 def _join_overlapping(warnings: Iterable[TextWarning]) -> tuple[TextWarning, ...]:
-    """These warnings from left to right, overlapping ones as one with the reasons of all."""
+    """The warnings from left to right, overlapping ones joined into one with all their reasons."""
     joined: list[TextWarning] = []
     for warning in sorted(warnings, key=lambda warning: warning.start):
         previous = joined[-1] if joined else None

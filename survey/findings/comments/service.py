@@ -32,7 +32,7 @@ DECISIONS = {
 
 @dataclass(frozen=True, slots=True)
 class QuestionComments:
-    """What people wrote to one question, in random order; `question` is its text."""
+    """The comments on one question, in random order; `question` is the question's text."""
 
     question: str
     comments: tuple[Comment, ...]
@@ -40,14 +40,14 @@ class QuestionComments:
 
 @dataclass(frozen=True, slots=True)
 class CommentReview:
-    """The comments of a wave under review, by question."""
+    """The comments of one wave for a manager to review, by question."""
 
     findings: Findings
     questions: tuple[QuestionComments, ...]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many are released, redacted, held and unread."""
+        """How many comments are released, redacted, held and unread, by state."""
         number_by_state = Counter(
             comment.review for question in self.questions for comment in question.comments
         )
@@ -61,7 +61,7 @@ class CommentReview:
 
     @property
     def named(self) -> frozenset[str]:
-        """The groups that may be named beside a comment.
+        """The reporting groups whose name may be shown beside a comment.
 
         None that is small, and none whose naming would point at a small one.
         """
@@ -75,9 +75,10 @@ class CommentReview:
 
 
 def comments_under_review(wave_slug: str) -> CommentReview:
-    """The comments of a counted wave for whoever reviews them.
+    """The comments of a counted wave to review; refuses a third, and too few answers.
 
-    Refuses a wave with too few answers, and the third of a quarter.
+    Questions without comments are left out. Refuses a wave with fewer answers than its minimum, and
+    the third of a quarter.
     """
     findings = find_findings(wave_slug)
     _check_reviewable(findings)
@@ -102,10 +103,12 @@ def decide_on_comment(
     offered: str | None = None,
     actor: str,
 ) -> Comment:
-    """Releases a comment, redacts it to the words offered, or holds it back.
+    """Stores and audits the decision to release, redact or hold back a comment; returns it.
 
-    `decision` is one of `DECISIONS`; it can be changed at any time. What was sent before stays as
-    it was sent. Refused where the words offered do not fit the decision.
+    `decision` is one of `DECISIONS`; it can be changed at any time. `offered` is the text that came
+    with it; a redaction stores it. What was sent before stays as it was sent. Refuses an unknown
+    decision, a comment that is gone, words that do not fit the decision, a third, and a wave with
+    too few answers.
     """
     findings = find_findings(wave_slug)
     _check_reviewable(findings)
@@ -129,7 +132,7 @@ def decide_on_comment(
 
 
 def _redacted_text(comment: Comment, decision: str, offered: str | None) -> str | None:
-    """What is left of the comment where it is redacted, else None.
+    """The text to store for a redaction, else None; refuses text that does not fit the decision.
 
     Refuses a redaction that takes out no words or changes others, and to release a changed text.
     """
@@ -145,7 +148,7 @@ def _redacted_text(comment: Comment, decision: str, offered: str | None) -> str 
 
 
 def _check_reviewable(findings: Findings) -> None:
-    """Refuses the third of a quarter, and a wave with too few answers."""
+    """Refuses the third of a quarter, and a wave with fewer answers than comments need."""
     wave = findings.wave
     if wave.is_third:
         raise Refused(

@@ -86,6 +86,7 @@ def import_responses(
 
 
 def _read_json(path: Path) -> Any:  # noqa: ANN401
+    """The content of a JSON file; refuses a file that cannot be read as JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
@@ -93,5 +94,8 @@ def _read_json(path: Path) -> Any:  # noqa: ANN401
 
 
 def _day(midnight: datetime | None) -> Any:  # noqa: ANN401
-    """The day that somebody typed, or None; click reads it as the midnight at its beginning."""
+    """The date of a typed day, or None where none was typed.
+
+    Click reads a day as the midnight at its beginning.
+    """
     return midnight.date() if midnight else None

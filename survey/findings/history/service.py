@@ -32,10 +32,11 @@ def check_import(
     opened: date | None,
     closed: date | None,
 ) -> None:
-    """Refuses whatever could not be stored.
+    """Refuses a past wave that could not be stored; stores nothing.
 
-    That is a known file, a known or unusable name of the wave, a missing survey or missing dates,
-    and too few people or responses. `survey` is the name of a survey.
+    Refused are a known file, a known or unusable name of the wave, a missing survey or missing
+    dates, a wave of wrong length, and too few people or responses. `survey` is the name of a
+    survey.
     """
     earlier = db.session.scalar(select(ImportRow.wave_id).where(ImportRow.digest == history.digest))
     if earlier:
@@ -64,7 +65,7 @@ def import_history(
     closed: date | None,
     actor: str,
 ) -> Findings:
-    """Stores a past wave and freezes its findings.
+    """Stores a past wave and its responses, freezes its findings and audits that.
 
     Its responses are shuffled, merged and hidden like those of one of our own waves, and it is
     marked as imported everywhere. Refuses what `check_import` refuses.
@@ -89,7 +90,7 @@ def import_history(
 
 
 def base_questionnaire(wave_slug: str, survey: str | None) -> Questionnaire:
-    """The questionnaire that the columns are matched with.
+    """The questionnaire whose questions a file's columns are matched with.
 
     That of the survey named, else of the wave that exists, else the usual one.
     """
@@ -102,11 +103,12 @@ def base_questionnaire(wave_slug: str, survey: str | None) -> Questionnaire:
 
 
 def _find_wave(wave_slug: str) -> Wave | None:
+    """The wave with exactly this name, or None."""
     return next((wave for wave in waves.list_waves() if wave.slug == wave_slug), None)
 
 
 def _check_wave_slug(wave_slug: str) -> None:
-    """Refuses the name of a wave that exists, and one that cannot stand in addresses."""
+    """Refuses the name of an existing wave, and one that is unfit for web addresses."""
     wave = _find_wave(wave_slug)
     if wave and wave.state is not WaveState.PLANNED:
         raise Refused(
@@ -128,7 +130,10 @@ def _check_wave_slug(wave_slug: str) -> None:
 
 
 def _check_numbers(history: History) -> None:
-    """Refuses a file of which nothing could be shown: too few invited, or too few responses."""
+    """Refuses a file with too few people invited, or with too few responses.
+
+    Nothing of it could ever be shown.
+    """
     invited, answered = sum(history.invited.values()), len(history.responses)
     if invited < MINIMUM_INVITED:
         raise Refused(
@@ -145,7 +150,7 @@ def _check_numbers(history: History) -> None:
 
 
 def _as_opened_ballots(history: History) -> OpenedBallots:
-    """The responses, each with the name of the reporting group that its group belongs to."""
+    """The responses, each under the reporting group into which its own group was merged."""
     name_of = {member: group.name for group in history.partition for member in group.members}
     responses = tuple((name_of[group], answers) for group, answers in history.responses)
     return OpenedBallots(len(responses), responses)

@@ -28,9 +28,10 @@ ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
 
 
 def freeze_findings(wave: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
-    """Computes and stores the document of a wave, inside the transaction that counts it.
+    """Computes and stores a wave's findings as version 1; refuses if hidden answers would leak.
 
-    `names` are words in small letters that no theme may hold.
+    It runs inside the transaction that counts the wave. `names` are words in small letters that no
+    theme may hold.
     """
     questionnaire = waves.questions_of(wave)
     evidence = _evidence_for(wave, questionnaire, names)
@@ -51,9 +52,10 @@ def freeze_findings(wave: Wave, tally: Tally, names: frozenset[str] = frozenset(
 def freeze_pool(
     thirds: Sequence[Wave], names: frozenset[str] = frozenset(), *, actor: str
 ) -> Findings | None:
-    """Adds up the thirds of a quarter and stores the document; None when somebody was faster.
+    """Adds up the thirds of a quarter, stores and audits its findings; None if already done.
 
-    What people wrote moves to the quarter, shuffled. `names` are words that no theme may hold.
+    None is for when somebody was faster. What people wrote moves to the quarter, shuffled. `names`
+    are words that no theme may hold.
     """
     with transaction():
         pool = waves.add_pool(thirds)
@@ -74,9 +76,10 @@ def freeze_pool(
 
 
 def find_findings(slug: str) -> Findings:
-    """The newest findings of a wave (`latest` is the newest counted wave of the only survey).
+    """The newest findings of a wave; refuses a wave that is void or not yet counted.
 
-    Refuses a wave that is void, and one that has none yet, saying when they come.
+    `latest` is the newest counted wave of the only survey. The refusal of a wave that has none yet
+    says when they come.
     """
     wave = waves.find_wave(slug)
     if wave.state is WaveState.VOID:
@@ -102,9 +105,9 @@ def earlier_findings(wave: Wave) -> tuple[FindingsDocument, ...]:
 
 
 def comments_of(findings: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What people wrote, as (question, comments in random order).
+    """All comments, released or not, as (question, comments in random order).
 
-    Nothing where fewer than ten answered.
+    Nothing where fewer than ten answered, and nothing for a third.
     """
     provider = findings.document["provider"]
     comments = []
@@ -117,7 +120,7 @@ def comments_of(findings: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def findings_of_row(wave: Wave, row: FindingsRow) -> Findings:
-    """A stored version, with the state that its wave has today."""
+    """The findings in a stored row, with the state that their wave has today."""
     document: FindingsDocument = json.loads(row.document)
     document["wave"]["state"] = wave.state.value
     return Findings(wave, row.version, row.digest, document)
@@ -126,9 +129,10 @@ def findings_of_row(wave: Wave, row: FindingsRow) -> Findings:
 def _compute_without_leaks(
     wave: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence
 ) -> FindingsDocument:
-    """The document of a wave, with as much hidden beyond the rules as gives nothing away.
+    """The document, with more hidden until no hidden answer follows; else refuses to make one.
 
-    Refuses to make any where that is not enough.
+    Each round hides one more group on the questions that leak, or compares them with no earlier
+    wave. Earlier documents are looked at too.
     """
     provider = provider_by_id(wave.provider_id).name
     earlier = earlier_findings(wave)
@@ -147,7 +151,7 @@ def _compute_without_leaks(
 
 
 def _evidence_for(wave: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
-    """What the findings of a wave are made of beside its own cells; nothing for a third."""
+    """What findings need beside the wave's own counts, read from storage; empty for a third."""
     if wave.is_third:
         return Evidence()
     newest_first = [earlier for earlier in _earlier_waves(wave) if not earlier.is_third][::-1]
@@ -167,7 +171,7 @@ def _evidence_for(wave: Wave, questionnaire: Questionnaire, names: frozenset[str
 
 
 def _earlier_wave(wave: Wave) -> EarlierWave:
-    """An earlier wave with its cells, counted again in the groups that were published."""
+    """An earlier wave with its counts, counted again in the groups that it published."""
     document = find_findings(wave.slug).document
     questionnaire = waves.questions_of(wave)
     tally = _tally_of_pool(wave, questionnaire) if wave.is_pool else _tally_again(wave, document)
@@ -191,7 +195,7 @@ def _earlier_waves(wave: Wave) -> list[Wave]:
 
 
 def _tally_again(wave: Wave, document: FindingsDocument) -> Tally:
-    """The cells of a counted wave from its responses, in the groups that its document shows."""
+    """A counted wave's counts from its stored responses, in the groups that its document shows."""
     groups = [_published_group(group) for group in document["groups"] if group["shown"]]
     questionnaire = waves.questions_of(wave)
     return responses.tally_responses(wave, questionnaire, groups, document["unreadable"])
@@ -208,7 +212,7 @@ def _published_group(group: ShownGroup) -> PublishedGroup:
 
 
 def _tally_of_pool(pool: Wave, questionnaire: Questionnaire, comments: int = 0) -> Tally:
-    """The cells of a quarter: the sum of its counted thirds."""
+    """A quarter's counts: the sum of what its counted thirds published."""
     tallies = [
         _tally_again(third, find_findings(third.slug).document)
         for third in waves.thirds_of(pool)
@@ -218,5 +222,6 @@ def _tally_of_pool(pool: Wave, questionnaire: Questionnaire, comments: int = 0) 
 
 
 def _third(wave: Wave) -> Third:
+    """A third for its quarter's document; `answered` is None where it was not published."""
     answered = find_findings(wave.slug).document["answered"] if wave.is_published else None
     return Third(wave.slug, wave.period, wave.opens.date(), wave.invited, answered, wave.void_words)

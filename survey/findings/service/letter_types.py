@@ -14,9 +14,13 @@ NO_LONGER_NEWS = timedelta(days=3)
 
 
 def findings_letter_type(config: Config) -> LetterType:
-    """How the sender writes this letter; a contact that was removed meanwhile gets nothing."""
+    """The findings letter for the sender: how to write it, its priority, when it is too old.
+
+    A contact that was removed meanwhile gets nothing.
+    """
 
     def write(queued: QueuedLetter) -> PreparedLetter | None:
+        """Writes the queued mail; None, so no mail, if its sharing or contact is gone."""
         sharing = find_sharing(SharingId(queued.recipient))
         contact = find_contact(sharing.contact_id) if sharing else None
         if sharing is None or contact is None:

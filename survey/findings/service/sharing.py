@@ -26,9 +26,9 @@ FINDINGS = "findings"
 
 
 def sharing_recipients(wave: Wave) -> tuple[Provider, tuple[Contact, ...]]:
-    """The provider that a wave is about, and whom its findings can be sent to.
+    """The wave's provider, and its contacts, who may get the findings; refuses a third.
 
-    Refuses a third, for it carries no verdict.
+    A third carries no verdict.
     """
     if wave.is_third:
         pool = waves.pool_of(wave)
@@ -55,10 +55,12 @@ def share_findings(
     with_comments: bool = False,
     with_groups: bool = False,
 ) -> tuple[Sharing, ...]:
-    """Queues the findings mail of a wave to these contacts; returns what is new.
+    """Queues and audits the findings mail to contacts; marks the wave shared; gives new sharings.
 
-    Nobody who was sent this version before gets it again. `with_comments` adds what is released at
-    this moment, `with_groups` the published cells of the reporting groups.
+    The result is empty where all had this version: nobody who was sent it before gets it again.
+    `with_comments` adds what is released at this moment, `with_groups` the published cells of the
+    reporting groups. Refuses an empty or outdated choice, a mail that is too long, findings that
+    would reveal hidden answers, and what `preview_sharing` refuses.
     """
     findings = find_findings(slug)
     check_publication(findings, with_groups=with_groups)
@@ -117,7 +119,7 @@ def preview_sharing(
     with_comments: bool = False,
     with_groups: bool = False,
 ) -> Sharing:
-    """What sharing now would send to one contact, without storing it.
+    """What sharing now would send to one contact; stores and sends nothing.
 
     Refuses comments where none is released, and groups where there is nothing to compare.
     """
@@ -147,12 +149,12 @@ def has_groups(findings: Findings) -> bool:
 
 
 def number_of_released_comments(findings: Findings) -> int:
-    """How many comments could be sent now."""
+    """How many comments of the wave are released, so that they could be sent now."""
     return len(released_comments(findings.wave))
 
 
 def shared_with(findings: Findings) -> frozenset[str]:
-    """The ids of the contacts that were sent this version."""
+    """The ids of the contacts that this version was sent to, or is queued for."""
     query = select(SharingRow.contact_id).where(
         SharingRow.wave_id == findings.wave.id, SharingRow.version == findings.version
     )
@@ -160,9 +162,9 @@ def shared_with(findings: Findings) -> frozenset[str]:
 
 
 def reply_due(wave: Wave) -> ReplyDue | None:
-    """By when the provider's reply to this wave is due; None before it was shared.
+    """When findings of this wave were shared, and the reply's due day; None if not shared.
 
-    That is counted from the first sharing of the newest shared version.
+    Both are of the first sharing of the newest shared version.
     """
     query = select(SharingRow.shared_on, SharingRow.reply_by).where(SharingRow.wave_id == wave.id)
     order = SharingRow.version.desc(), SharingRow.shared_on, SharingRow.reply_by
@@ -171,7 +173,7 @@ def reply_due(wave: Wave) -> ReplyDue | None:
 
 
 def find_sharing(sharing_id: SharingId) -> Sharing | None:
-    """A version on its way, by the reference that its letter carries; None if it is unknown."""
+    """The stored sharing with this id, which its letter carries as reference; None if unknown."""
     row = db.session.get(SharingRow, sharing_id)
     if row is None:
         return None
@@ -181,7 +183,7 @@ def find_sharing(sharing_id: SharingId) -> Sharing | None:
 
 
 def check_publication(findings: Findings, *, with_groups: bool) -> None:
-    """Refuses to hand out a version from which something that is not shown could be worked out."""
+    """Refuses findings from which, with earlier ones, something hidden could be worked out."""
     earlier = earlier_findings(findings.wave)
     reasons = publication_faults(findings.document, earlier, with_groups=with_groups)
     if reasons:
@@ -195,7 +197,7 @@ def check_publication(findings: Findings, *, with_groups: bool) -> None:
 
 
 def _row_of(preview: Sharing, contact_id: ContactId) -> SharingRow:
-    """What a preview would send, to be stored for one contact."""
+    """A new row, not yet stored, that sends what a preview holds to one contact."""
     return SharingRow(
         id=random_id(),
         wave_id=preview.findings.wave.id,

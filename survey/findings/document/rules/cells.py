@@ -21,7 +21,7 @@ BANDED_BELOW = 10
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """One figure of a question.
+    """One figure of a question, such as its mean: which value each answer counts for.
 
     `points` are the values of its scale's points in order, `minimum` is from how many answers it
     may be shown.
@@ -33,7 +33,7 @@ class Statistic:
 
     @property
     def is_share(self) -> bool:
-        """Whether each answer counts as 0 or 1."""
+        """Whether the figure is a share, in which each answer counts as 0 or 1."""
         return self.name not in {"mean", "nps"}
 
     @property
@@ -43,11 +43,11 @@ class Statistic:
 
     @property
     def width(self) -> float:
-        """How long its scale is."""
+        """The length of its scale: the highest value less the lowest."""
         return self.values[-1] - self.values[0]
 
     def valued(self, counts: Sequence[int]) -> tuple[int, ...]:
-        """Counts per value, the values ascending, from counts per point of the scale.
+        """Counts per distinct value (ascending), from counts per point of the scale.
 
         That is (others, top) for a share, (detractors, passives, promoters) for NPS, and the same
         for a mean.
@@ -58,7 +58,11 @@ class Statistic:
         )
 
     def band(self, counts: Sequence[int]) -> str | None:
-        """The words instead of a number where nearly all answers are alike, or None."""
+        """The words shown instead of a number if nearly all answers are alike, or None.
+
+        For a mean, that is where all answers lie on two neighbouring points; for a share with fewer
+        than 10 answers, where at most one is, or is not, a yes. Other figures have no band.
+        """
         if self.name == "mean":
             return neighbouring_band(counts, int(self.points[0]))
         if self.name == "share" and sum(counts) < BANDED_BELOW:
@@ -73,9 +77,10 @@ class Statistic:
 def statistics_of(
     question: Question, minimum_share: int, minimum_detail: int
 ) -> tuple[Statistic, ...]:
-    """The figures of a question, first the one that is compared over waves and groups.
+    """The figures of a question, first the one compared over waves and groups; may be empty.
 
-    A share is shown from `minimum_share` answers, any other figure from `minimum_detail`.
+    A share is shown from `minimum_share` answers, any other figure from `minimum_detail`. A text,
+    and a choice without a best answer, have no figure.
     """
     scale = question.scale
     top = tuple(float(code in scale.top) for code in scale.codes)
@@ -100,7 +105,10 @@ def statistics_of(
 
 
 class GroupCells:
-    """One question's cells by group; `further` groups are hidden beyond those of the rules."""
+    """One question's counts by reporting group, and which groups to hide.
+
+    `further` groups are hidden beyond those of the rules.
+    """
 
     def __init__(
         self, groups: Sequence[PublishedGroup], cells: Mapping[str, CellCounts], further: int = 0
@@ -111,20 +119,21 @@ class GroupCells:
 
     @cached_property
     def company(self) -> CellCounts:
-        """All groups together."""
+        """The counts of all groups added up."""
         return self.together(tuple(self.cells))
 
     @property
     def population(self) -> int:
-        """All invited, less those who opted out of the question."""
+        """How many people were invited, less those who opted out of the question."""
         return sum(self.invited.values()) - self.company.opted_out
 
     def hidden(self, statistic: Statistic) -> frozenset[str]:
-        """The groups without a number for this figure; they enter the company's value together.
+        """The groups whose number is hidden for this figure.
 
-        They are those with too few answers and those hidden for their sake, and those that are said
-        in a band of words. A band alone would be undone by a subtraction, so the smallest other
-        group is hidden with it.
+        They enter the company's value together. They are those with too few answers and those
+        hidden for their sake, and those that are said in a band of words. A band alone would be
+        undone by a subtraction, so the smallest other group is hidden with it. `further` groups are
+        added, the smallest first.
         """
         few = self._few(statistic)
         banded = {name for name, cell in self.cells.items() if statistic.band(cell.counts)}
@@ -136,10 +145,11 @@ class GroupCells:
         return few | banded | frozenset(smallest_first[:companions])
 
     def banded(self, statistic: Statistic) -> dict[str, str]:
-        """The words by group of those that are said in a band; none of those with too few answers.
+        """The words by group, for groups shown as a band of words; may be empty.
 
-        No group is where all would be: two bands and their sum tell both numbers. That does not
-        matter where the company is in a band itself, for then nothing is summed.
+        Groups with too few answers have none. There are no bands where all groups would have one:
+        two bands and their sum tell both numbers. That does not matter where the company is in a
+        band itself, for then nothing is summed.
         """
         few = self._few(statistic)
         words = {
@@ -153,27 +163,27 @@ class GroupCells:
         return words
 
     def _few(self, statistic: Statistic) -> frozenset[str]:
-        """The groups with too few answers, and those hidden for their sake."""
+        """The groups with too few answers, and further ones hidden to protect them."""
         answers = [(name, cell.answers) for name, cell in self.cells.items()]
         return hidden_cells(answers, statistic.minimum)
 
     def together(self, names: Sequence[str]) -> CellCounts:
-        """These groups as one."""
+        """The counts of these groups added up; at least one must be named."""
         first, *rest = (self.cells[name] for name in names)
         return sum(rest, first)
 
     def rest(self, name: str) -> CellCounts:
-        """All groups but one."""
+        """The counts of all groups but the named one, added up."""
         return self.together([other for other in self.cells if other != name])
 
     def stratum(self, names: Sequence[str], statistic: Statistic) -> st.Stratum:
-        """These groups as one stratum."""
+        """These groups as one stratum: people less those who opted out, and counts."""
         cell = self.together(names)
         population = sum(self.invited[name] for name in names) - cell.opted_out
         return st.Stratum(population, statistic.valued(cell.counts))
 
     def strata(self, statistic: Statistic) -> list[st.Stratum]:
-        """The strata of the company's value: each shown group, and all hidden ones as one.
+        """The strata of the company's value: one per shown group, one for all hidden ones.
 
         So no hidden group can be worked out of the company's value. Strata without answers are
         left out.

@@ -38,7 +38,7 @@ MIX_SHIFT = 0.10
 
 @dataclass(frozen=True, slots=True)
 class PendingComparison:
-    """One difference that waits for its verdict.
+    """One comparison without a verdict yet, and the block to write the verdict into.
 
     `block` is its place in the document, `words` those for a clear difference and for none. Where
     the mix of departments changed, nothing is called clear.
@@ -51,7 +51,7 @@ class PendingComparison:
 
     @property
     def answers(self) -> tuple[int, int]:
-        """How many answered on each side."""
+        """How many answered on each side of the comparison."""
         first, second = self.block["answers"]
         return first, second
 
@@ -70,26 +70,34 @@ class ComparisonFamily:
         *,
         is_mix_changed: bool = False,
     ) -> None:
-        """Adds a difference, whose block `judge` completes in its place."""
+        """Adds a comparison; `judge` later puts its verdict, one of `words`, into `block`.
+
+        With `is_mix_changed` it will not be called clear.
+        """
         self.pending.append(PendingComparison(block, difference, words, is_mix_changed))
 
     def judge(self) -> None:
-        """Writes q-value, size of the family, direction and verdict into every block."""
+        """Writes q-value, size of the family, direction and verdict into every block.
+
+        The p-values of all comparisons are adjusted together.
+        """
         p_values = [comparison.difference.p_value for comparison in self.pending]
         q_values = st.adjust_p_values(p_values)
         for comparison, q_value in zip(self.pending, q_values, strict=True):
-            way = Direction.UNCLEAR
+            judged_direction = Direction.UNCLEAR
             if not comparison.is_mix_changed:
-                way = direction(comparison.difference, q_value, comparison.answers)
+                judged_direction = direction(comparison.difference, q_value, comparison.answers)
             clear, unclear = comparison.words
             comparison.block["q_value"] = q_value
             comparison.block["family"] = len(self.pending)
-            comparison.block["direction"] = way.value
-            comparison.block["verdict"] = unclear if way is Direction.UNCLEAR else clear
+            comparison.block["direction"] = judged_direction.value
+            comparison.block["verdict"] = (
+                unclear if judged_direction is Direction.UNCLEAR else clear
+            )
 
 
 def unjudged_difference(difference: st.Difference, answers: tuple[int, int]) -> DifferenceBlock:
-    """The block of a difference before its family is judged: nothing is clear yet."""
+    """The document's block of a difference, marked unclear until `judge` completes it."""
     return {
         "shown": True,
         "estimate": difference.estimate,
@@ -113,7 +121,10 @@ def compare_with_earlier(
     earlier: Sequence[EarlierWave],
     family: ComparisonFamily,
 ) -> ChangeBlock | None:
-    """The change since the last comparable wave, judged with its family; None if there is none."""
+    """Gives the change since the last comparable wave and adds it to `family`; None without one.
+
+    Where either wave has too few answers, the change holds words only and is not judged.
+    """
     base = last_comparable(question, earlier)
     if base is None:
         return None
@@ -147,9 +158,9 @@ def compare_with_earlier(
 def compare_with_rest(
     statistic: Statistic, cells: GroupCells, names: Sequence[str], family: ComparisonFamily
 ) -> dict[str, DifferenceBlock]:
-    """Each of these groups against all others together, judged with its family.
+    """Adds to `family`, and gives by name, each named group's comparison with all others together.
 
-    Groups with too few answers on either side are left out.
+    Groups with too few answers on either side are left out; with a single group there are none.
     """
     if len(cells.cells) < 2:
         return {}
@@ -180,10 +191,10 @@ def compare_years(
     earlier: Sequence[EarlierWave],
     family: ComparisonFamily,
 ) -> YearBlock | None:
-    """The waves of the year up to this one as one wave, and against the year before.
+    """The past year's waves pooled, and compared in `family` with the year before; may be None.
 
-    `opened` and `slug` are this wave's. The year before counts for questions that it asked too;
-    None where this year has too few waves.
+    The year ends with this wave, whose `opened` and `slug` are given. The year before counts for
+    questions that it asked too. None where this year has too few waves, or no question has.
     """
     this_year = [wave for wave in earlier if wave.opened > opened - YEAR]
     year_before = [wave for wave in earlier if opened - 2 * YEAR < wave.opened <= opened - YEAR]
@@ -200,18 +211,18 @@ def compare_years(
 
 
 def last_comparable(question: Question, earlier: Sequence[EarlierWave]) -> EarlierWave | None:
-    """The newest earlier wave that asked the same question: same id, same wording, same scale."""
+    """The newest earlier wave with the same question (id, wording and scale), or None."""
     return next((wave for wave in earlier if _is_asked_in(question, wave.questionnaire)), None)
 
 
 def cells_of_wave(wave: EarlierWave, question: Question) -> GroupCells:
-    """A question's cells in an earlier wave."""
+    """A question's counts by group in an earlier wave, with as many groups hidden as then."""
     further = wave.further.get(question.id, 0)
     return GroupCells(wave.tally.groups, wave.tally.cells[question.id], further)
 
 
 def primary_statistic(question: Question, wave: EarlierWave) -> Statistic:
-    """A question's first figure under the minimum that an earlier wave froze.
+    """A question's first figure, with the minimum of answers that an earlier wave froze.
 
     What that wave hid stays hidden in every later one.
     """
@@ -219,9 +230,10 @@ def primary_statistic(question: Question, wave: EarlierWave) -> Statistic:
 
 
 def mix_changed(first: Sequence[PublishedGroup], second: Sequence[PublishedGroup]) -> bool:
-    """Whether the departments' shares of the invited differ by more than a tenth in all.
+    """Whether the departments' shares of the invited shifted by more than a tenth in all.
 
-    They are compared over the coarsest partition that both waves share.
+    Half the sum of all differences counts. Shares are compared over the finest partition into which
+    the groups of both waves fit whole.
     """
     blocks: list[set[str]] = []
     for departments in (_departments(group) for group in (*first, *second)):
@@ -234,7 +246,7 @@ def mix_changed(first: Sequence[PublishedGroup], second: Sequence[PublishedGroup
 
 
 def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[QuestionId, str]) -> str:
-    """The headline's second sentence: what clearly changed since which wave; empty for nothing.
+    """The headline's second sentence: what clearly rose or fell since which wave; may be empty.
 
     `measures` are those of the company, `names` the questions' by id.
     """
@@ -244,8 +256,8 @@ def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[Quest
     for (opened, quarter), changed in groupby(clear, key=_compared_wave):
         names_by_direction: dict[str, list[str]] = {"up": [], "down": []}
         for measure in changed:
-            way = measure["change"]["direction"]
-            names_by_direction[way].append(names[measure["question"]])
+            up_or_down = measure["change"]["direction"]
+            names_by_direction[up_or_down].append(names[measure["question"]])
         sentences.append(
             wording.clear_changes(
                 names_by_direction["up"],
@@ -257,6 +269,7 @@ def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[Quest
 
 
 def _hidden_change(base: EarlierWave) -> HiddenChange:
+    """The block of a change that may not be shown: the earlier wave, and words for numbers."""
     change: HiddenChange = {
         "shown": False,
         "words": wording.NOT_COMPARED,
@@ -270,22 +283,24 @@ def _hidden_change(base: EarlierWave) -> HiddenChange:
 
 
 def _is_clearly_changed(measure: Mapping[str, Any]) -> bool:
+    """Whether a measure holds a change that was judged clear, up or down."""
     change = measure.get("change", {})
     return bool(change.get("direction", Direction.UNCLEAR.value) != Direction.UNCLEAR.value)
 
 
 def _compared_wave(measure: Mapping[str, Any]) -> tuple[str, str | None]:
-    """When the wave that a measure is compared with opened, and its quarter if it is one."""
+    """The opening day of the wave that a measure is compared with, and its quarter or None."""
     change = measure["change"]
     return str(change["opened"]), change.get("quarter")
 
 
 def _departments(group: PublishedGroup) -> set[str]:
+    """The departments in a group, or its members where departments are not known."""
     return set(group.departments or group.members)
 
 
 def _mix(groups: Sequence[PublishedGroup], blocks: Sequence[set[str]]) -> list[float]:
-    """Each block's share of the invited; a block holds whole groups."""
+    """Each block's share (0 to 1) of the people invited; a block holds whole groups."""
     invited = [
         sum(group.invited for group in groups if block >= _departments(group)) for block in blocks
     ]
@@ -303,7 +318,7 @@ def _is_asked_in(question: Question, questionnaire: Questionnaire) -> bool:
 
 
 def _published_in(question: Question, earlier: Sequence[EarlierWave]) -> list[CellCounts]:
-    """The company cells of those waves that asked the question and published its number."""
+    """The company's counts in those waves that asked the question and published its number."""
     published = []
     for wave in earlier:
         if _is_asked_in(question, wave.questionnaire):
@@ -313,9 +328,9 @@ def _published_in(question: Question, earlier: Sequence[EarlierWave]) -> list[Ce
 
 
 def _published_company(statistic: Statistic, cells: GroupCells) -> list[CellCounts]:
-    """A wave's company cell where the wave published its number, else nothing.
+    """The company's counts as a list of one; empty if the wave did not publish the number.
 
-    What it hid, or said in a band of words, stays out of every pool.
+    What a wave hid, or said in a band of words, stays out of every pool.
     """
     company = cells.company
     if company.answers < statistic.minimum or statistic.band(company.counts):
@@ -330,7 +345,11 @@ def _year_measure(
     past: Sequence[CellCounts],
     family: ComparisonFamily,
 ) -> list[YearMeasure]:
-    """The figure over these waves, against those of the year before; nothing of too few waves."""
+    """A question's figure over the year, as a list of one; empty with fewer than three waves.
+
+    Where the year before has three waves as well, and enough answers, the change since then is
+    added to the measure and to `family`.
+    """
     if len(waves) < FEWEST_IN_A_YEAR:
         return []
     counts = [statistic.valued(cell.counts) for cell in waves]
@@ -357,5 +376,5 @@ def _year_measure(
 
 
 def _mean_answers(waves: Sequence[CellCounts]) -> int:
-    """Answers of a wave on average, rounded down."""
+    """The mean number of answers of a wave, rounded down; 0 for no waves."""
     return sum(cell.answers for cell in waves) // max(len(waves), 1)

@@ -51,7 +51,7 @@ _ALONE, _NOTHING = Evidence(), Withholding()
 
 @dataclass(frozen=True, slots=True)
 class _QuestionCells:
-    """A question with a scale, its figures (the one that is compared first) and its cells."""
+    """A question with a scale: its figures (the one compared is first), counts and target."""
 
     question: Question
     statistics: tuple[Statistic, ...]
@@ -68,7 +68,7 @@ def compute_document(
     evidence: Evidence = _ALONE,
     withheld: Withholding = _NOTHING,
 ) -> FindingsDocument:
-    """The whole document of a counted wave, with its digest.
+    """Computes the whole findings document of a counted wave, with its digest; stores nothing.
 
     `withheld` is what stays out of it beside what the rules hide. A third of a quarter has its
     shares and nothing beside them: no verdict, no comparison, no distribution, no comments.
@@ -124,7 +124,7 @@ def compute_document(
 
 
 def document_digest(document: Mapping[str, Any]) -> str:
-    """The SHA-256 of a document without its digest and its wave's state.
+    """The SHA-256 (after `sha256:`) of a document without its digest and its wave's state.
 
     It is taken of the document as JSON in UTF-8 with sorted keys and no spaces.
     """
@@ -134,7 +134,7 @@ def document_digest(document: Mapping[str, Any]) -> str:
 
 
 def canonical_json(document: Mapping[str, Any]) -> str:
-    """JSON with sorted keys and no spaces; refuses what JSON does not know (NaN)."""
+    """JSON with sorted keys and no spaces; ValueError for what JSON does not know (NaN)."""
     return json.dumps(
         document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -147,7 +147,7 @@ def _question_cells(
     evidence: Evidence,
     withheld: Withholding,
 ) -> list[_QuestionCells]:
-    """The questions with a scale, in their order.
+    """The questions with a scale, in their order, each with its figures, counts and target.
 
     A third has no targets, nor has a quarter of which a single third was counted.
     """
@@ -170,7 +170,7 @@ def _question_cells(
 
 
 def _statistics(wave: Wave, question: Question) -> tuple[Statistic, ...]:
-    """A question's figures; of a third only shares."""
+    """A question's figures; only its shares where the wave is a third."""
     statistics = statistics_of(question, wave.minimum_group, wave.minimum_detail)
     if wave.is_third:
         return tuple(statistic for statistic in statistics if statistic.is_share)
@@ -178,6 +178,7 @@ def _statistics(wave: Wave, question: Question) -> tuple[Statistic, ...]:
 
 
 def _wave(wave: Wave) -> WavePart:
+    """The document's part about the wave; its state is always "counted" here."""
     part: WavePart = {
         "slug": wave.slug,
         "survey": wave.survey,
@@ -202,7 +203,10 @@ def _company_figure(
     evidence: Evidence,
     family: ComparisonFamily,
 ) -> CompanyFigure | HiddenBlock:
-    """A question's figure for the whole company; its first figure with the change since then."""
+    """A question's company figure or words; its first figure with the change since earlier.
+
+    The change is added to `family`, to be judged.
+    """
     figure = _company_level(statistic, asked.cells, asked.target)
     is_first = statistic is asked.statistics[0]
     if figure["shown"] and is_first and asked.is_compared_with_earlier:
@@ -217,7 +221,10 @@ def _company_figure(
 def _company_level(
     statistic: Statistic, cells: GroupCells, target: Target | None
 ) -> CompanyFigure | HiddenBlock:
-    """A figure of the whole company, or the words that stand for it."""
+    """A company figure with its ranges, or words that replace it.
+
+    Words replace it where too few answered, nearly all answers are alike, or its range is too wide.
+    """
     company = cells.company
     if company.answers < statistic.minimum:
         return _hidden(_words_for_too_few(statistic))
@@ -257,7 +264,7 @@ def _company_level(
 def _add_feasible_range(
     figure: CompanyFigure, satisfied: int, target: Target | None, interval: st.Interval
 ) -> None:
-    """Adds to a share what the silent could make of it, and the verdict where it has a target."""
+    """Adds to a share what people who did not answer could make of it, and a target's verdict."""
     answers, population = figure["answers"], figure["population"]
     feasible = st.feasible_range(satisfied, answers, population)
     figure["feasible"] = [feasible.low, feasible.high]
@@ -272,6 +279,7 @@ def _add_feasible_range(
 def _company_measure(
     question: Question, statistic: Statistic, figure: CompanyFigure | HiddenBlock
 ) -> MeasureBlock:
+    """A question's measure for the company: its figure, or words where that is hidden."""
     if not figure["shown"]:
         return _hidden_measure(question, statistic, None, figure["words"])
     return {"question": question.id, "statistic": statistic.name, "group": None, **figure}
@@ -280,9 +288,9 @@ def _company_measure(
 def _group_measures(
     asked: _QuestionCells, statistic: Statistic, family: ComparisonFamily
 ) -> list[MeasureBlock]:
-    """One measure for each reporting group; nothing where there is only one group.
+    """One measure for each reporting group, shown or hidden; empty with a single group.
 
-    The question's first figure of a group is compared with all other groups together.
+    The question's first figure of a group is compared with all other groups together, in `family`.
     """
     question, cells = asked.question, asked.cells
     if len(cells.cells) < 2:
@@ -303,7 +311,7 @@ def _group_measures(
 def _shown_measures(
     question: Question, statistic: Statistic, cells: GroupCells, names: Sequence[str]
 ) -> dict[str, GroupMeasure]:
-    """The measures of those of these groups whose range is not too wide to be printed."""
+    """Measures by group name, for those of `names` whose range is not too wide to print."""
     if not names:
         return {}
     strata = [cells.stratum([name], statistic) for name in names]
@@ -332,6 +340,7 @@ def _shown_measures(
 def _hidden_measure(
     question: Question, statistic: Statistic, group: str | None, words: str
 ) -> HiddenMeasure:
+    """A measure with words and no numbers; `group` is None for the company."""
     return {
         "question": question.id,
         "statistic": statistic.name,
@@ -342,13 +351,17 @@ def _hidden_measure(
 
 
 def _words_for_too_few(statistic: Statistic) -> str:
+    """The words for a figure with too few answers: one sentence for shares, one for others."""
     return HIDDEN if statistic.is_share else FROM_TEN
 
 
 def _levels(
     statistic: Statistic, counts: Sequence[Sequence[int]], populations: Sequence[int]
 ) -> st.Intervals:
-    """The figure with its range for several cells at once; counts are per value."""
+    """The estimate and range of a figure for several cells at once.
+
+    `counts` are per value, `populations` are people; both have one entry per cell.
+    """
     if not statistic.is_share:
         return st.mean_intervals(counts, statistic.values, populations, CONFIDENCE)
     satisfied = [top for _, top in counts]
@@ -357,7 +370,7 @@ def _levels(
 
 
 def _range_of_process(statistic: Statistic, counts: Sequence[int]) -> ProcessRange:
-    """The plain counts' range about the process, for contracts."""
+    """Estimate and range of plain counts, about the process behind them; for contracts."""
     if statistic.is_share:
         interval = st.proportion_interval(counts[1], sum(counts), None, CONFIDENCE)
     else:
@@ -371,6 +384,7 @@ def _range_of_process(statistic: Statistic, counts: Sequence[int]) -> ProcessRan
 
 
 def _hidden(words: str) -> HiddenBlock:
+    """A block with words in place of numbers."""
     return {"shown": False, "words": words}
 
 
@@ -381,6 +395,7 @@ def _groups(groups: Sequence[PublishedGroup]) -> list[GroupPart]:
 
 
 def _merged_group(name: str) -> MergedGroup:
+    """The part of a group counted within another: name and words, no numbers."""
     return {"name": name, "answered": None, "shown": False, "words": HIDDEN}
 
 
@@ -410,7 +425,7 @@ def _question(question: Question) -> QuestionPart:
 
 
 def _distribution(asked: _QuestionCells, wave: Wave) -> DistributionBlock:
-    """How many of the company chose each point, or the words that stand for it."""
+    """How many of the company chose each point, or words where that may not be shown."""
     question, company = asked.question, asked.cells.company
     words = _words_for_distribution(question, company, wave.minimum_detail)
     if words:
@@ -424,7 +439,7 @@ def _distribution(asked: _QuestionCells, wave: Wave) -> DistributionBlock:
 
 
 def _words_for_distribution(question: Question, company: CellCounts, minimum: int) -> str | None:
-    """What stands instead of a distribution that may not be shown; None where it may."""
+    """The words instead of a distribution that may not be shown; None where it may."""
     if company.answers < minimum:
         return FROM_TEN
     if question.scale.kind is ScaleKind.ORDINAL:
@@ -435,7 +450,7 @@ def _words_for_distribution(question: Question, company: CellCounts, minimum: in
 def _lost_time(
     asked: _QuestionCells, share: CompanyFigure | HiddenBlock, wave: Wave
 ) -> LostTimeBlock:
-    """The share who lost over two hours, and what the brackets allow in hours a week."""
+    """The block on lost time: share who lost over two hours, and possible mean hours a week."""
     return {
         "question": asked.question.id,
         "share_over_2h": share,
@@ -446,7 +461,7 @@ def _lost_time(
 def _hours_per_week(
     question: Question, company: CellCounts, wave: Wave
 ) -> HoursRange | HiddenBlock:
-    """The lowest and highest mean that the brackets allow."""
+    """The lowest and highest mean hours a week that the brackets allow, or words if hidden."""
     if wave.is_third:
         return _hidden(WITH_THE_QUARTER)
     if company.answers < wave.minimum_detail:
@@ -462,9 +477,9 @@ def _hours_per_week(
 def _comments(
     wave: Wave, questionnaire: Questionnaire, tally: Tally, evidence: Evidence
 ) -> CommentsPart:
-    """How many comments are held back, and what several of them share.
+    """How many comments are held back, and the themes that several share.
 
-    Nothing at all below ten responses, and of a third.
+    Words and no numbers below ten responses, and for a third.
     """
     if wave.is_third:
         return {"shown": 0, "held_back": 0, "themes": _hidden(WITH_THE_QUARTER)}
@@ -490,7 +505,7 @@ def _third(third: Third) -> ThirdPart:
 
 
 def _verdicts(measures: Sequence[MeasureBlock]) -> list[str]:
-    """The verdicts on the company's measures."""
+    """The verdicts of the company's shown measures; those without a target have none."""
     return [
         measure["verdict"]
         for measure in measures
@@ -501,7 +516,10 @@ def _verdicts(measures: Sequence[MeasureBlock]) -> list[str]:
 def _changed(
     measures: Sequence[MeasureBlock], lost_time: LostTimeBlock | None, questionnaire: Questionnaire
 ) -> str:
-    """The headline's second sentence: what clearly changed, lost time included."""
+    """The headline's second sentence: which measures clearly changed, lost time included.
+
+    Empty where none did.
+    """
     company: list[Mapping[str, Any]]
     company = [measure for measure in measures if measure["group"] is None]
     if lost_time:

@@ -11,19 +11,19 @@ from documents that were stored before it came.
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
-# The last stands in a year and in a file alone: in a document, lost time is a block of its own.
+# The last is used in a year and in a file only: in a document, lost time has a separate block.
 StatisticName: TypeAlias = Literal["top2", "mean", "nps", "share", "share_over_two_hours"]
 
 
 class HiddenBlock(TypedDict):
-    """What stands in place of something hidden; `words` is the sentence that is printed."""
+    """What replaces something hidden: no numbers; `words` is the sentence to print."""
 
     shown: Literal[False]
     words: str
 
 
 class WavePart(TypedDict):
-    """The wave that was counted."""
+    """The wave that was counted: its names, days and special marks."""
 
     slug: str
     survey: str
@@ -39,7 +39,7 @@ class WavePart(TypedDict):
 
 
 class ShownGroup(TypedDict):
-    """A reporting group as it was counted."""
+    """A reporting group as it was counted, with how many were invited and answered."""
 
     name: str
     invited: int
@@ -50,7 +50,7 @@ class ShownGroup(TypedDict):
 
 
 class MergedGroup(TypedDict):
-    """A group that was counted within another, and has no number of its own."""
+    """A group that was counted within another: it has a name and words, and no numbers."""
 
     name: str
     answered: None
@@ -62,7 +62,7 @@ GroupPart: TypeAlias = ShownGroup | MergedGroup
 
 
 class QuestionPart(TypedDict):
-    """A question as it was asked."""
+    """A question as it was asked: its wording and its scale."""
 
     id: str
     revision: int  # counts the wordings
@@ -83,7 +83,7 @@ class ComparisonRange(TypedDict):
 
 
 class ProcessRange(TypedDict):
-    """Estimate and range of the plain counts, for contracts.
+    """Estimate and range of plain counts, about the process behind them; for contracts.
 
     Anyone can compute them again from two whole numbers.
     """
@@ -95,7 +95,7 @@ class ProcessRange(TypedDict):
 
 
 class DifferenceBlock(TypedDict):
-    """First minus second, judged within the family of all comparisons of its document."""
+    """A difference, first minus second, judged among all comparisons of its document."""
 
     shown: Literal[True]
     estimate: float
@@ -111,7 +111,7 @@ class DifferenceBlock(TypedDict):
 
 
 class ShownChange(DifferenceBlock):
-    """The change since the newest earlier wave that asked the same."""
+    """The change since the newest earlier wave that asked the same question."""
 
     since: str  # the earlier wave's slug
     opened: str
@@ -121,7 +121,7 @@ class ShownChange(DifferenceBlock):
 
 
 class HiddenChange(TypedDict):
-    """The earlier wave, where one of both has too few answers to compare."""
+    """A change that is not shown, because either wave has too few answers to compare."""
 
     shown: Literal[False]
     words: str
@@ -148,17 +148,17 @@ class ShownFigure(TypedDict):
 
 
 class CompanyFigure(ShownFigure):
-    """A figure of the whole company, post-stratified over its groups."""
+    """A figure of the whole company, its groups weighted by their people (post-stratified)."""
 
     comparison: NotRequired[ComparisonRange]  # younger
     effective_answers: NotRequired[float]  # as many, evenly spread, weigh as much; younger
     process: ProcessRange
-    feasible: NotRequired[list[float]]  # of shares: low and high, whatever the silent think
+    feasible: NotRequired[list[float]]  # of shares: low and high, whatever the others think
     target: NotRequired[float]  # this and the next four: of shares that have a target
     minimum: NotRequired[float | None]
     stretch: NotRequired[float | None]
     verdict: NotRequired[str]  # "meets", "misses" or "too close to call"
-    break_even: NotRequired[float | None]  # share of the silent that it needs; None: nobody is
+    break_even: NotRequired[float | None]  # share needed of those not answering; None: all answered
     change: NotRequired[ChangeBlock]  # of a question's first figure, if it was asked before
 
 
@@ -180,7 +180,7 @@ class GroupMeasure(ShownFigure):
 
 
 class HiddenMeasure(TypedDict):
-    """A figure that may not be shown: alike if it is hidden for itself or for another's sake."""
+    """A figure that may not be shown; the words do not tell if it protects itself or another."""
 
     question: str
     statistic: StatisticName
@@ -266,7 +266,7 @@ class CommentsPart(TypedDict):
 
 
 class YearMeasure(TypedDict):
-    """One figure over the waves of a year, and against the year before if that has enough waves."""
+    """One figure over a year's waves, and its change since the year before if that has enough."""
 
     question: str
     statistic: StatisticName
@@ -282,7 +282,7 @@ class YearMeasure(TypedDict):
 
 
 class YearBlock(TypedDict):
-    """The waves of the year up to this one, taken as one wave."""
+    """The waves of the year up to this one, taken as one wave, with their measures."""
 
     waves: list[str]  # slugs, oldest first
     measures: list[YearMeasure]
@@ -300,7 +300,7 @@ class ThirdPart(TypedDict):
 
 
 class FindingsDocument(TypedDict):
-    """Everything that a wave publishes."""
+    """Everything that a wave publishes, in the form of schema 1."""
 
     schema: Literal[1]
     wave: WavePart

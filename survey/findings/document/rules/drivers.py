@@ -16,11 +16,11 @@ Table = NDArray[np.int64]
 
 
 def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> DriversBlock | None:
-    """The block of a findings document; None with nothing asked overall, or little beside it.
+    """The questions that go with the overall one most, or words if few answered; may be None.
 
-    `scores` holds one string per response, one character a question. Whole answers are needed:
-    while fewer than 100 people have answered all questions, the one that most left out is left out
-    too.
+    None where nothing is asked overall, or fewer than two ordinal questions beside it. `scores`
+    holds one string per response, one character a question. Whole answers are needed: while fewer
+    than 100 people have answered all questions, the one that most left out is left out too.
     """
     asked = [question for question in questionnaire.questions if question.scale.codes]
     ordinal = [question for question in asked if question.scale.kind is ScaleKind.ORDINAL]
@@ -48,9 +48,10 @@ def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> Driver
 def _whole_answers(
     table: Table, asked: Sequence[Question], outcome: Question, predictors: Sequence[Question]
 ) -> tuple[Table, list[Question]]:
-    """The rows in which all of these are answered, the outcome last, and the predictors kept.
+    """The complete rows, their outcome in the last column, and the predictors that were kept.
 
-    `table` has a row per response and a column per question of `asked`; below 0 is no answer.
+    `table` has a row per response and a column per question of `asked`; below 0 is no answer. While
+    fewer than 100 rows are complete, the predictor that most left out is dropped.
     """
     column = {question.id: at for at, question in enumerate(asked)}
     kept = list(predictors)

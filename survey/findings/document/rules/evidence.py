@@ -44,7 +44,7 @@ class Third:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a wave's findings are made of beside its own cells.
+    """What findings need beside the wave's own counts: earlier waves, comments and so on.
 
     `earlier` holds earlier waves, newest first. `scores` holds one string per response in no order,
     one character a question; it serves the key drivers and nothing else. `comments` are in no
@@ -60,13 +60,13 @@ class Evidence:
 
     @property
     def is_of_one_third(self) -> bool:
-        """Whether a quarter's result is in truth that of a single third, which is never judged."""
+        """Whether a quarter has a single counted third, so that nothing is judged."""
         return sum(third.answered is not None for third in self.thirds) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Withholding:
-    """What an audit keeps out of a document.
+    """What to leave out of a document beyond the rules, as its audit found necessary.
 
     `further` is how many groups to hide beyond the rules, by question; `apart` are the questions
     that are not compared with earlier waves.

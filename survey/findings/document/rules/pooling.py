@@ -11,7 +11,7 @@ from survey.waves.rules.waves import Wave
 def pool_thirds_cells(
     pool: Wave, questionnaire: Questionnaire, thirds: Sequence[Tally], comments: int = 0
 ) -> Tally:
-    """A quarter's cells: of each question the answers of those thirds that published its number.
+    """A quarter's counts: per question the sum over those thirds that published its number.
 
     The people invited are those of all thirds. What a third hid, or said in a band of words, stays
     out: subtracting the other thirds would tell it.
@@ -31,7 +31,7 @@ def pool_thirds_cells(
 
 
 def _together(pool: Wave, question: Question, cells: Iterable[CellCounts]) -> CellCounts:
-    """The sum of those cells of a question whose share was published."""
+    """The sum of a question's counts over those thirds that published its share."""
     statistics = statistics_of(question, pool.minimum_group, pool.minimum_detail)
     shares = [statistic for statistic in statistics if statistic.is_share]
     total = CellCounts((0,) * len(question.scale.codes), 0)

@@ -38,7 +38,7 @@ _Numbers = tuple[int, int, int]  # people, answers, and the values of all answer
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Something that is not shown and follows from what is published.
+    """A hidden fact that follows from what is published, with a sentence about it.
 
     `question` is a question's id or RESPONSES; `across` says that an earlier wave's document is
     needed for it.
@@ -51,7 +51,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class PublishedTable:
-    """One kind of figure of one question, for the company and for its groups.
+    """One kind of figure of one question as published: the company's and each group's.
 
     `minimum` is from how many answers it is shown, `distributed` how many answers the question's
     distribution tells, 0 where there is none.
@@ -66,12 +66,12 @@ class PublishedTable:
 
     @property
     def shown(self) -> dict[str, Measure]:
-        """The groups with a number."""
+        """The groups whose number is shown, with their measures."""
         return {name: measure for name, measure in self.groups.items() if measure["shown"]}
 
     @property
     def facts(self) -> list[Fact]:
-        """Sums of numbers of answers."""
+        """What the table tells about numbers of answers: the sum over some of its groups."""
         facts = [Fact.total([name], measure["answers"]) for name, measure in self.shown.items()]
         for name, measure in self.groups.items():
             against = measure.get("against_rest", {})
@@ -92,7 +92,10 @@ def publication_faults(
     *,
     with_groups: bool = True,
 ) -> tuple[str, ...]:
-    """Why a document may not be published beside the earlier ones; empty where it may."""
+    """Why a document may not be published beside earlier ones, as sentences; empty if it may.
+
+    Without groups only what its company figures tell is looked at.
+    """
     leaks = find_leaks(document, earlier, with_groups=with_groups)
     return tuple(dict.fromkeys(leak.words for leak in leaks))
 
@@ -103,7 +106,7 @@ def find_leaks(
     *,
     with_groups: bool = True,
 ) -> list[Leak]:
-    """All that follows from the document and may not.
+    """The hidden facts that follow from a document and the earlier ones; empty if none does.
 
     Without groups only what its company figures tell.
     """
@@ -126,7 +129,7 @@ def find_leaks(
 
 
 def hide_further(withheld: Withholding, leaks: Sequence[Leak]) -> Withholding:
-    """Hides one more group on each question that leaks.
+    """A new `Withholding` that hides one more group on each question that leaks.
 
     A question that leaks across waves is left out of comparisons with earlier ones instead.
     """
@@ -138,7 +141,7 @@ def hide_further(withheld: Withholding, leaks: Sequence[Leak]) -> Withholding:
 
 
 def published_tables(document: FindingsDocument) -> list[PublishedTable]:
-    """A document's measures by question and kind of figure."""
+    """A document's measures, as one table for each question and kind of figure."""
     distributed = {
         distribution["question"]: sum(distribution["counts"])
         for distribution in document["distributions"]
@@ -165,7 +168,7 @@ def published_tables(document: FindingsDocument) -> list[PublishedTable]:
 
 
 def _leaks_of_company(tables: Sequence[PublishedTable]) -> Iterator[Leak]:
-    """Figures of the company that are shown below their minimum."""
+    """Leaks: figures of the company that are shown with fewer answers than their minimum."""
     for table in tables:
         company = table.company
         if company and company["shown"] and company["answers"] < table.minimum:
@@ -177,7 +180,7 @@ def _leaks_of_company(tables: Sequence[PublishedTable]) -> Iterator[Leak]:
 
 
 def _leaks_of_responses(document: FindingsDocument) -> Iterator[Leak]:
-    """Numbers of responses by group: too small, or of a group that has none of its own."""
+    """Leaks: groups shown with too few responses, and merged groups that hold a number."""
     few = [
         group["name"]
         for group in document["groups"]
@@ -194,7 +197,7 @@ def _leaks_of_responses(document: FindingsDocument) -> Iterator[Leak]:
 
 
 def _numbers_in_hidden_cells(table: PublishedTable) -> Iterator[Leak]:
-    """A cell that is not shown holds words, and nothing else."""
+    """A leak where a cell that is not shown holds anything but words."""
     cells = list(table.groups.values())
     if table.company:
         cells.append(table.company)
@@ -203,7 +206,7 @@ def _numbers_in_hidden_cells(table: PublishedTable) -> Iterator[Leak]:
 
 
 def _small_unions(table: PublishedTable, tables: Sequence[PublishedTable]) -> Iterator[Leak]:
-    """Unions of groups below the minimum whose number of answers follows by differences.
+    """Leaks: sets of groups with too few answers, whose number follows by differences.
 
     A mean follows from means alone; a share also from what the other figures of its question say
     about who answered.
@@ -222,7 +225,7 @@ def _small_unions(table: PublishedTable, tables: Sequence[PublishedTable]) -> It
 
 
 def _numbers_of_bands(table: PublishedTable) -> Iterator[Leak]:
-    """Groups in a band of words whose number follows from the company's and the other groups'."""
+    """Leaks: groups in a band of words whose number follows from the company and the others."""
     banded = {
         name for name, cell in table.groups.items() if not cell["shown"] and _is_band(cell["words"])
     }
@@ -240,7 +243,7 @@ def _numbers_of_bands(table: PublishedTable) -> Iterator[Leak]:
 
 
 def _finer_weights(table: PublishedTable) -> Iterator[Leak]:
-    """A company value that is weighed by more than the groups shown and all others as one.
+    """A leak if the company's value is weighed by more than shown groups and all others as one.
 
     Such a value would tell those others apart. Groups too few to say would need a number to be
     weighed by; where there are any, the value is not computed again.
@@ -266,7 +269,7 @@ def _finer_weights(table: PublishedTable) -> Iterator[Leak]:
 
 
 def _is_explained(table: PublishedTable, company: Measure, strata: Sequence[_Numbers]) -> bool:
-    """Whether the company's value is that of these strata."""
+    """Whether the company's value, and a share's range, are those computed from these strata."""
     if any(people < answers or answers < 1 for people, answers, _ in strata):
         return False
     people = sum(stratum[0] for stratum in strata)
@@ -287,7 +290,7 @@ def _is_explained(table: PublishedTable, company: Measure, strata: Sequence[_Num
 def _leaks_across_waves(
     document: FindingsDocument, earlier: Sequence[FindingsDocument]
 ) -> Iterator[Leak]:
-    """What changes and the year tell of earlier waves that those waves did not publish.
+    """Leaks: what changes and the year reveal of earlier waves that these did not publish.
 
     A change tells the earlier value, a year the sum of its waves.
     """
@@ -299,14 +302,17 @@ def _leaks_across_waves(
 def _leaks_of_changes(
     document: FindingsDocument, documents: Mapping[str, FindingsDocument]
 ) -> Iterator[Leak]:
-    """Changes since waves (by slug) whose value they tell and those waves do not."""
+    """Leaks: changes that reveal a value which the earlier wave hid or published otherwise.
+
+    `documents` are by the slug of their wave.
+    """
     for measure in _measures_with_change(document):
         change = measure["change"]
         before = _company_measure_like(documents.get(change["since"]), measure)
         if not before or before.get("words") == TOO_WIDE:
             continue
-        told = measure["estimate"] - change["estimate"]
-        if not before["shown"] or abs(told - before["estimate"]) > _CLOSE_CHANGE:
+        revealed = measure["estimate"] - change["estimate"]
+        if not before["shown"] or abs(revealed - before["estimate"]) > _CLOSE_CHANGE:
             yield Leak(
                 measure["question"],
                 f"{measure['question']}: the change tells a value of {change['since']} that was not"
@@ -318,9 +324,9 @@ def _leaks_of_changes(
 def _leaks_of_year(
     document: FindingsDocument, documents: Mapping[str, FindingsDocument]
 ) -> Iterator[Leak]:
-    """Figures of a year that are made of more waves than published one; documents by slug.
+    """Leaks: figures of a year that are made of more waves than published that figure.
 
-    Nothing where a document of an earlier wave of the year is missing.
+    `documents` are by slug. Nothing where a document of an earlier wave of the year is missing.
     """
     year = document.get("year")
     if not year or any(slug not in documents for slug in year["waves"][:-1]):
@@ -328,7 +334,7 @@ def _leaks_of_year(
     waves = [documents.get(slug, document) for slug in year["waves"]]
     for pooled in year["measures"]:
         measures = [_company_measure_like(wave, pooled) for wave in waves]
-        published = sum(measure is not None and _is_told(measure) for measure in measures)
+        published = sum(measure is not None and _is_published(measure) for measure in measures)
         if pooled["waves"] > published:
             yield Leak(
                 pooled["question"],
@@ -337,13 +343,16 @@ def _leaks_of_year(
             )
 
 
-def _is_told(measure: Measure) -> bool:
-    """Whether there is a number, or would be if its range were not too wide to print."""
+def _is_published(measure: Measure) -> bool:
+    """Whether a figure is shown, or hidden only because its range is too wide to print."""
     return bool(measure["shown"] or measure["words"] == TOO_WIDE)
 
 
 def _leaks_of_third(document: FindingsDocument) -> Iterator[Leak]:
-    """What a third says beside its shares: it could be subtracted from its quarter."""
+    """Leaks: everything that a third publishes beside its company shares.
+
+    It could be subtracted from its quarter.
+    """
     if document["wave"].get("third") is None:
         return
     for measure in _all_measures(document):
@@ -364,10 +373,11 @@ def _leaks_of_third(document: FindingsDocument) -> Iterator[Leak]:
 def _leaks_of_quarter(
     document: FindingsDocument, earlier: Sequence[FindingsDocument]
 ) -> Iterator[Leak]:
-    """What a quarter tells beyond what its thirds said: it is the sum of that.
+    """Leaks: shares of a quarter that reveal what one of its thirds did not publish.
 
-    What remains after subtracting the thirds that said a number may only be of thirds whose range
-    was too wide to print, and of enough answers for a share.
+    A quarter is the sum of what its thirds said. What remains after subtracting the thirds that
+    said a number may only be of thirds whose range was too wide to print, and of enough answers for
+    a share.
     """
     if "thirds" not in document:
         return
@@ -387,7 +397,10 @@ def _leaks_of_quarter(
 
 
 def _is_sum_of(whole: Measure, parts: Sequence[Measure], minimum: int) -> bool:
-    """Whether a quarter's figure tells nothing beyond those of its thirds."""
+    """Whether a quarter's figure tells nothing beyond those of its thirds.
+
+    It may tell more only of thirds too wide to print, with at least `minimum` answers.
+    """
     shown = [part for part in parts if part["shown"]]
     answers = whole["answers"] - sum(part["answers"] for part in shown)
     total = _total(whole) - sum(map(_total, shown))
@@ -398,13 +411,14 @@ def _is_sum_of(whole: Measure, parts: Sequence[Measure], minimum: int) -> bool:
 
 
 def _measures_with_change(document: FindingsDocument) -> Iterator[Measure]:
+    """The company's measures that hold a shown change."""
     for measure in _all_measures(document):
         if measure["group"] is None and measure.get("change", {}).get("shown"):
             yield measure
 
 
 def _company_measure_like(document: FindingsDocument | None, measure: Measure) -> Measure | None:
-    """The company's figure of the same question and kind in another document."""
+    """The company's figure of the same question and kind in a document; None without one."""
     if document is None:
         return None
     key = measure["question"], measure["statistic"]
@@ -415,7 +429,7 @@ def _company_measure_like(document: FindingsDocument | None, measure: Measure) -
 
 
 def _all_measures(document: FindingsDocument) -> list[Measure]:
-    """A document's measures, and the share of lost time as one of them."""
+    """A document's measures, and the share of lost time as one more."""
     measures: list[Measure] = list(document["measures"])
     lost_time = document["lost_time"]
     if lost_time:
@@ -425,14 +439,19 @@ def _all_measures(document: FindingsDocument) -> list[Measure]:
 
 
 def _numbers_of(measure: Measure) -> _Numbers:
+    """A shown measure's people, answers, and the sum of the values of its answers."""
     return measure["population"], measure["answers"], _total(measure)
 
 
 def _total(measure: Measure) -> int:
-    """The values of all answers together: whole, for every scale's points are."""
+    """The sum of the values of all answers: estimate times answers, rounded.
+
+    It is a whole number, for the points of every scale are whole.
+    """
     plain = measure.get("process", measure)
     return round(float(plain["estimate"] * measure["answers"]))
 
 
 def _is_band(words: str) -> bool:
+    """Whether these words are a band, such as "none or one" or "all 4 or 5"."""
     return words.startswith(("all ", "none "))

@@ -49,10 +49,10 @@ _Stems = tuple[str, ...]  # one, or two that stand side by side
 
 
 def themes_block(comments: Iterable[str], language: str, names: frozenset[str]) -> ThemesBlock:
-    """The block of a findings document: up to eight themes, the most frequent first.
+    """Up to eight themes that at least five comments share, or words where there is none.
 
-    Each is a word or a pair in its commonest form, with its number of comments. `names` are words
-    in small letters that no theme may hold.
+    The most frequent comes first. Each is a word or a pair in its commonest form, with its number
+    of comments. `names` are words in small letters that no theme may hold.
 
     >>> comments = ["The VPN drops", "vpn again", "Slow VPN", "VPN!", "my vpn"]
     >>> themes_block(comments, "en", frozenset())["themes"]
@@ -71,10 +71,10 @@ def themes_block(comments: Iterable[str], language: str, names: frozenset[str]) 
 
 
 def _frequent_stems(stems_by_comment: Sequence[set[_Stems]]) -> dict[_Stems, int]:
-    """The stems and pairs that enough comments share, with their number of comments.
+    """The stems and pairs that at least five comments share, with their number of comments.
 
-    A pair stands for both of its words where either hardly stands without the other; a word that is
-    in such a pair is not a theme of its own.
+    A pair replaces both of its words where both are rare without the other; a word in such a pair
+    is no theme by itself.
     """
     single = Counter(
         stem for stems in stems_by_comment for stem in {part for pair in stems for part in pair}
@@ -94,6 +94,7 @@ def _frequent_stems(stems_by_comment: Sequence[set[_Stems]]) -> dict[_Stems, int
 
 
 def _most_frequent_first(counted: tuple[_Stems, int]) -> tuple[int, _Stems]:
+    """A sort key: the most frequent first, of equals the first by letters."""
     stems, number = counted
     return -number, stems
 
@@ -101,7 +102,10 @@ def _most_frequent_first(counted: tuple[_Stems, int]) -> tuple[int, _Stems]:
 def _stems_and_forms(
     comments: Iterable[str], language: str, names: frozenset[str]
 ) -> tuple[list[set[_Stems]], dict[str, Counter[str]]]:
-    """For each comment its stems alone and in neighbouring pairs; for each stem its forms."""
+    """For each comment its stems and neighbouring pairs; for each stem its forms, counted.
+
+    Numbers, addresses, `names` and words that say nothing are left out.
+    """
     import snowballstemmer
 
     code = language.partition("-")[0]
@@ -126,11 +130,15 @@ def _commonest_form(stems: _Stems, forms: Mapping[str, Counter[str]]) -> str:
 
 
 def _commonest(forms: Counter[str]) -> str:
+    """The most frequent form, of equals the first by letters."""
     return min(forms, key=lambda word: (-forms[word], word))
 
 
 def _algorithm(code: str) -> str:
-    """Snowball names its stemmers by the English name of the language."""
+    """The name of the Snowball stemmer for a language code; "english" where there is none.
+
+    Snowball names its stemmers by the English name of the language.
+    """
     import snowballstemmer
 
     try:

@@ -51,7 +51,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(findings: Findings) -> str:
-    """The findings document as CSV, one line per published figure.
+    """The findings document as CSV text, one line per figure; hidden ones have words only.
 
     First the measures, then lost time, then the year as one wave, marked by its number of waves.
     Text is safe against spreadsheet formulas; hidden cells hold words and no number.
@@ -77,12 +77,14 @@ def as_csv(findings: Findings) -> str:
 
 
 def _all_measures(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The document's measures, then the two figures of lost time, then those of the year."""
     yield from document["measures"]
     yield from _lost_time(document["lost_time"])
     yield from _year(document["year"])
 
 
 def _lost_time(lost_time: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    """Share and hours of lost time as two measures; none where it was not asked."""
     if not lost_time:
         return
     for statistic in ("share_over_2h", "hours_per_week"):
@@ -95,6 +97,7 @@ def _lost_time(lost_time: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any
 
 
 def _year(year: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    """The figures of the year as company measures; none where there is no year."""
     if not year:
         return
     for measure in year["measures"]:
@@ -102,7 +105,7 @@ def _year(year: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
 
 
 def _ranges(measure: Mapping[str, Any]) -> dict[str, Any]:
-    """The ends of the process and the comparison range, where the measure has them."""
+    """The columns for the ends of process and comparison range; none the measure lacks."""
     ends = {}
     for name in ("process", "comparison"):
         if name in measure:
@@ -112,9 +115,9 @@ def _ranges(measure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _difference(measure: Mapping[str, Any]) -> dict[str, Any]:
-    """What a figure was compared with, and what came of it.
+    """The columns about a measure's comparison; none where no comparison was shown.
 
-    That is an earlier wave for the company and the rest for a group; empty where it was not shown.
+    The company is compared with an earlier wave, a group with the rest.
     """
     for name in ("change", "against_rest"):
         difference = measure.get(name, {})
@@ -131,7 +134,7 @@ def _difference(measure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cell(value: object) -> object:
-    """A value as it is written: nothing for None, and no text that a spreadsheet would compute."""
+    """A value as CSV holds it: empty for None, and ' before text that looks like a formula."""
     if value is None:
         return ""
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):

@@ -25,7 +25,7 @@ class ColumnMapping:
 
 
 def read_mapping(content: Any) -> ColumnMapping:  # noqa: ANN401 - whatever JSON held
-    """A mapping file's content; refuses anything that is not of its form."""
+    """The mapping that JSON content holds; refuses unknown keys and parts of a wrong form."""
     if not isinstance(content, dict) or set(content) - {"group", "columns", "values", "ignore"}:
         raise Refused(
             "mapping-unreadable",
@@ -44,7 +44,7 @@ def read_mapping(content: Any) -> ColumnMapping:  # noqa: ANN401 - whatever JSON
 
 
 def read_groups(content: Any) -> dict[str, int]:  # noqa: ANN401 - whatever JSON held
-    """A groups file's content: number invited per group.
+    """The number of people invited per group, from a groups file's content.
 
     Refuses anything but positive whole numbers, and names that are empty, long or not printable.
     """
@@ -58,7 +58,7 @@ def read_groups(content: Any) -> dict[str, int]:  # noqa: ANN401 - whatever JSON
 
 
 def _mapping_rules(mapping: ColumnMapping) -> Iterator[tuple[str, bool]]:
-    """What each part of a mapping must be, and whether it is."""
+    """For each part of a mapping, a sentence on what it must be, and whether it is that."""
     columns, values, ignore = mapping.columns, mapping.values, mapping.ignore
     yield 'group: the name of a column, for example "Department".', isinstance(mapping.group, str)
     yield (
@@ -83,14 +83,14 @@ def _are_strings(values: Iterable[object]) -> bool:
 
 
 def _is_points(points: object) -> bool:
-    """Whether this gives a whole number, or None for no answer, for every word."""
+    """Whether `points` gives a whole number, or None for no answer, for every word."""
     return isinstance(points, dict) and all(
         code is None or type(code) is int for code in points.values()
     )
 
 
 def _is_group(entry: tuple[str, object]) -> bool:
-    """Whether this is a plain name and a positive whole number."""
+    """Whether this is a printable name of 1 to 80 characters, and a positive whole number."""
     name, invited = entry
     is_plain_name = name == name.strip() and name.isprintable() and 0 < len(name) <= LONGEST_GROUP
     return is_plain_name and type(invited) is int and invited > 0

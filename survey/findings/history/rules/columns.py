@@ -19,9 +19,10 @@ LARGEST = 50 * 1024 * 1024  # octets
 
 
 def read_rows(content: bytes, base: Questionnaire, mapping: ColumnMapping) -> list[TableRow]:
-    """The heading and the records below it.
+    """The heading and the records below it, as rows; the heading comes first.
 
-    Refuses what cannot be read, and a heading that names a column twice or not at all.
+    Refuses what cannot be read, lost letters, a file without records, and a heading that names a
+    column twice or not at all.
     """
     question_ids = [question.id for question in base.questions]
     known_columns = {
@@ -56,9 +57,10 @@ def match_columns(
     mapping: ColumnMapping,
     scale: int | None,
 ) -> dict[str, Question]:
-    """The question of each column, but for those that are ignored and the group's.
+    """The question of each column by name, without the group's column and ignored ones.
 
-    Refuses columns that are no question, and two columns for one question.
+    With `scale`, an unknown column becomes a question of so many points. Without it, columns that
+    are no question are refused. Refuses two columns for one question, and a file without questions.
     """
     scored = {q.id: q for q in base.questions if q.scale.kind is not ScaleKind.TEXT}
     questions: dict[str, Question] = {}
@@ -86,6 +88,7 @@ def match_columns(
 
 
 def _check_heading(names: Sequence[str]) -> None:
+    """Refuses a heading that names a column twice or leaves one without a name."""
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise Refused(
@@ -100,7 +103,7 @@ def _check_heading(names: Sequence[str]) -> None:
 
 
 def _first_filled(index: int, rows: Sequence[TableRow]) -> str:
-    """Where a column holds anything for the first time, so that somebody finds it."""
+    """Words on the first row that fills a column, so that somebody finds it; "empty" if none."""
     for row in rows:
         if len(row.cells) > index and row.cells[index].strip():
             return f"first filled in row {row.number}"
@@ -108,6 +111,7 @@ def _first_filled(index: int, rows: Sequence[TableRow]) -> str:
 
 
 def _check_each_question_once(questions: Mapping[str, Question]) -> None:
+    """Refuses two columns that stand for one question."""
     times = Counter(question.id for question in questions.values())
     twice = [
         f"{column} ({question.id})"

@@ -27,10 +27,10 @@ MOST_FAULTS_LISTED = 100  # of a file that holds more than MOST_FAULTS
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A file as read: the questions it holds, its responses, and the people invited per group.
+    """A file of a past wave as read: its questions, responses, and people invited per group.
 
-    A response is the group as the file names it, and the answers. `digest` stands for the file and
-    the numbers invited, by which it is known when it comes again.
+    A response is the group as the file names it, and the answers. `digest` identifies the file and
+    the numbers invited, so that it is known when it comes again.
     """
 
     questionnaire: Questionnaire
@@ -40,12 +40,15 @@ class History:
 
     @property
     def partition(self) -> tuple[ReportingGroup, ...]:
-        """The groups to freeze: those of the file, small ones together."""
+        """The reporting groups to freeze: those of the file, with small ones merged."""
         merged = merge_to_invited(sorted(self.invited.items()), minimum=MINIMUM_INVITED)
         return tuple(ReportingGroup(group.name, group.invited, group.members) for group in merged)
 
     def counts(self) -> dict[str, Any]:
-        """Answers per group and question as they would be stored, small groups together."""
+        """Responses, and answers per question, of each group as it would be published.
+
+        Small groups are merged.
+        """
         name_of = {member: group.name for group in self.partition for member in group.members}
         responses = Counter(name_of[group] for group, _ in self.responses)
         answers = Counter(
@@ -74,12 +77,12 @@ def read_history(
     scale: int | None,
     title: str,
 ) -> History:
-    """Reads a file whole; refuses it whole with all bad rows listed.
+    """Reads a file of past answers; refuses all of it if any row is bad, listing the bad rows.
 
-    Cells are whole numbers on the question's scale, words listed under `values` of the mapping, or
-    empty for no answer. `invited` is the number of people per group, and `base` the questionnaire
-    that the columns are matched with. With `scale` every further column is a question of so many
-    points. `title` names the questionnaire that the file makes.
+    Nothing is stored. Cells are whole numbers on the question's scale, words listed under `values`
+    of the mapping, or empty for no answer. `invited` is the number of people per group, and `base`
+    the questionnaire that the columns are matched with. With `scale` every further column is a
+    question of so many points. `title` names the questionnaire that the file makes.
     """
     heading, *rows = read_rows(content, base, mapping)
     columns = heading.cells
@@ -113,7 +116,7 @@ def read_history(
 
 
 def _full_rows(width: int, rows: Sequence[TableRow], faults: list[str]) -> Iterator[TableRow]:
-    """The rows that hold anything; one of another length than the heading is added to the faults.
+    """The rows that are not empty; rows of another length than the heading go to `faults`.
 
     Ends early when there are more faults than are counted.
     """
@@ -133,7 +136,7 @@ def _read_answers(
     mapping: ColumnMapping,
     faults: list[str],
 ) -> Answers:
-    """The answers of one row, by column; cells that are none are added to the faults."""
+    """The answers of one row; cells that are no valid answer are added to `faults`."""
     scores: dict[QuestionId, int | None] = {}
     for column, question in questions.items():
         try:
@@ -147,9 +150,9 @@ def _read_answers(
 
 
 def _read_code(cell: str, question: Question, mapping: ColumnMapping) -> int | None:
-    """The point of the scale that a cell stands for; None for no answer.
+    """The point of the scale that a cell means, None for no answer; else a ValueError.
 
-    Raises a ValueError where it is none of the question's.
+    It is raised where the point is none of the question's.
     """
     points = mapping.values.get(question.id, {})
     if cell in points:
@@ -169,7 +172,7 @@ def _read_code(cell: str, question: Question, mapping: ColumnMapping) -> int | N
 def _groups_with_too_many_responses(
     responses: Sequence[tuple[str, Answers]], invited: Mapping[str, int]
 ) -> list[str]:
-    """A fault for every group that has more responses than people."""
+    """A sentence for every group that has more responses than people invited."""
     answered = Counter(group for group, _ in responses)
     return [
         f"{name}: {answered[name]} responses but only {number} invited"
@@ -179,7 +182,7 @@ def _groups_with_too_many_responses(
 
 
 def _check_faults(faults: Sequence[str]) -> None:
-    """Refuses a file with faults, and lists them; of very many the first."""
+    """Refuses a file that has faults, and lists them; of more than 10,000 the first 100."""
     if len(faults) > MOST_FAULTS:
         raise Refused(
             "too-many-faults",
@@ -196,4 +199,5 @@ def _check_faults(faults: Sequence[str]) -> None:
 
 
 def _digest(content: bytes, invited: Mapping[str, int]) -> str:
+    """The SHA-256 of a file and the numbers invited."""
     return hashlib.sha256(content + repr(sorted(invited.items())).encode()).hexdigest()

@@ -14,12 +14,12 @@ Questions = Mapping[QuestionId, Question]
 
 
 def measure_views(measures: Sequence[Measure], questions: Questions) -> tuple[MeasureView, ...]:
-    """These measures as they are shown, in the same order; `questions` are the document's by id."""
+    """Each measure as texts and a chart, in this order; `questions` are the document's by id."""
     return tuple(measure_view(measure, questions) for measure in measures)
 
 
 def measure_view(measure: Measure, questions: Questions) -> MeasureView:
-    """One measure as it is shown, with its change where it was compared with an earlier wave."""
+    """One measure as texts and a chart, with its change where it was compared."""
     question = questions[measure["question"]]
     verdict, target = measure.get("verdict", ""), measure.get("target")
     low, high = _scale(measure["statistic"], question)
@@ -49,7 +49,7 @@ def _scale(statistic: str, question: Question) -> tuple[float, float]:
 
 
 def _range_on_chart(measure: Measure, lowest: float, highest: float) -> Range:
-    """The measure on 0 to 100, where `lowest` to `highest` is the whole scale in its own unit."""
+    """Estimate, range and target on 0 to 100; `lowest` and `highest` are the scale's ends."""
 
     def place(value: float) -> float:
         return min(100.0, max(0.0, 100 * (value - lowest) / (highest - lowest)))
@@ -64,14 +64,14 @@ def _range_on_chart(measure: Measure, lowest: float, highest: float) -> Range:
 
 
 def _silence(measure: Measure) -> str:
-    """How many silent people would have to be satisfied; empty where there is nothing to meet."""
+    """How many who did not answer must be satisfied, in words; empty if hidden or no target."""
     has_target = measure.get("target") is not None
     has_break_even = measure["shown"] and "break_even" in measure
     return wording.silence(measure) if has_target and has_break_even else ""
 
 
 def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
-    """The measure against an earlier wave; None where it was not compared."""
+    """A measure's change since an earlier wave as it is shown; None where it was not compared."""
     change = measure.get("change")
     if not change:
         return None
@@ -105,7 +105,7 @@ def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
 
 
 def _compared_with(change: Measure) -> str:
-    """The earlier wave as a sentence names it after "since"."""
+    """The earlier wave as text after "since"; "the year before" for the change of a year."""
     since = "the year before"
     if "opened" in change:
         since = wording.named_wave(change["opened"], change.get("quarter"))
@@ -113,5 +113,5 @@ def _compared_with(change: Measure) -> str:
 
 
 def is_clear_difference(difference: Measure) -> bool:
-    """Whether a comparison is shown and has a direction."""
+    """Whether a comparison is shown and was judged clear, up or down."""
     return bool(difference["shown"] and difference["direction"] != "unclear")

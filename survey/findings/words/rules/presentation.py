@@ -36,7 +36,7 @@ __all__ = ["Presentation", "named_date", "present_document"]
 def present_document(
     document: Document, earlier: Sequence[Document] = (), trend_of: str | None = None
 ) -> Presentation:
-    """The document of a wave as a page or a mail shows it.
+    """All that a page or a mail shows of a document: chosen, sorted and put into words.
 
     `earlier` are the earlier documents of the same survey, oldest first, for the trend. `trend_of`
     is the question whose trend is drawn; the overall one when it is unknown or not given.
@@ -95,11 +95,12 @@ def present_document(
 
 
 def _share_of(question: str | None, shares: Sequence[Measure]) -> Measure | None:
+    """The first of these measures that is on the question, or None."""
     return next((measure for measure in shares if measure["question"] == question), None)
 
 
 def _urgency(measure: Measure) -> tuple[int, float]:
-    """Furthest below its target first; without a target after those with; hidden ones last."""
+    """A sort key: furthest below target first, then those without a target, hidden ones last."""
     if not measure["shown"]:
         return 2, 0.0
     if measure.get("target") is None:
@@ -108,18 +109,19 @@ def _urgency(measure: Measure) -> tuple[int, float]:
 
 
 def _period(document: Document) -> str:
+    """The wave's period as people name it."""
     wave = document["wave"]
     return named_period(wave["period"], date.fromisoformat(wave["opened"]))
 
 
 def _is_first(document: Document, earlier: Sequence[Document]) -> bool:
-    """Whether there is no earlier wave to compare with, apart from thirds of this quarter."""
+    """Whether no earlier wave but thirds is there to compare with, and this one is no import."""
     has_only_thirds_before = all(is_document_of_third(previous) for previous in earlier)
     return has_only_thirds_before and not document["wave"]["imported"]
 
 
 def _lede(document: Document, below: Sequence[str]) -> str:
-    """What follows the headline: what is below target, who answered, and what a range says."""
+    """The sentences below the headline: what misses its target, who answered, what ranges say."""
     invited, answered = document["invited"], document["answered"]
     whom = wording.of_whom(document)
     sentences = []
@@ -141,7 +143,7 @@ def _lede(document: Document, below: Sequence[str]) -> str:
 
 
 def _notes(document: Document) -> tuple[str, ...]:
-    """What restricts the use of this document, a sentence or two each."""
+    """Warnings about a document: imported, closed early, baseline, single third, unreadable."""
     wave = document["wave"]
     is_third = wave.get("third") is not None
     counted_thirds = sum(third["answered"] is not None for third in document.get("thirds", ()))
@@ -164,7 +166,7 @@ def _notes(document: Document) -> tuple[str, ...]:
 
 
 def _weight(measure: Measure | None) -> str:
-    """How many evenly spread answers the answers of the overall measure weigh as much as.
+    """How many evenly spread answers the overall measure's answers weigh as much as, in words.
 
     Empty where they are spread evenly, and where the measure is not shown.
     """
@@ -180,7 +182,7 @@ def _weight(measure: Measure | None) -> str:
 
 
 def _merged_groups(document: Document) -> tuple[str, ...]:
-    """A sentence for every shown group that several small ones were counted together in."""
+    """A sentence for every shown group that is made of several small groups."""
     return tuple(
         f"{group['name']} were counted together, so that nobody can be worked out."
         for group in document["groups"]

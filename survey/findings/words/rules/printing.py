@@ -17,7 +17,7 @@ Measure = Mapping[str, Any]
 
 
 def rounded_number(value: float, digits: int = 0) -> str:
-    """A number with so many decimals, halves rounded up, and a true minus.
+    """A number as text with so many decimals; halves go away from zero; a true minus sign.
 
     >>> rounded_number(60.5), rounded_number(-9.04, 1)
     ('61', '\u22129.0')
@@ -30,20 +30,20 @@ def rounded_number(value: float, digits: int = 0) -> str:
 
 
 def signed_number(value: float, digits: int = 0) -> str:
-    """A difference with its sign, whichever it is; nought has none.
+    """A number as text with plus or minus in front; what is printed as zero has no sign.
 
     >>> signed_number(12.2), signed_number(-9), signed_number(0.2)
     ('+12', '\u22129', '0')
     """
     number = rounded_number(value, digits)
-    is_nought = not any(digit in number for digit in "123456789")
-    if is_nought or number.startswith(_MINUS):
+    is_zero = not any(digit in number for digit in "123456789")
+    if is_zero or number.startswith(_MINUS):
         return number
     return f"+{number}"
 
 
 def percent(share: float) -> str:
-    """A share that somebody set, such as a target, as exactly as it was set.
+    """A share (0 to 1) as per cent with all its decimals, for one that was set like a target.
 
     >>> percent(0.7), percent(0.725)
     ('70%', '72.5%')
@@ -52,9 +52,10 @@ def percent(share: float) -> str:
 
 
 def range_in_words(low: float, high: float, target: float | None = None, digits: int = 0) -> str:
-    """A range, its low end rounded down and its high end up.
+    """A range as text, ends rounded outward; finer where the target needs it.
 
-    It is printed finer where rounding would contradict the verdict on the target.
+    Its low end is rounded down and its high end up. It is printed finer where rounding would
+    contradict the verdict on the target.
 
     >>> range_in_words(27.2, 48.3), range_in_words(35.53, 64.47, 65)
     ('27 to 49', '35.5 to 64.5')
@@ -64,7 +65,7 @@ def range_in_words(low: float, high: float, target: float | None = None, digits:
 
 
 def signed_range_in_words(low: float, high: float) -> str:
-    """The range of a difference; finer where rounding would hide that it leaves out zero.
+    """A difference's range as text; finer where rounding would hide that it leaves out zero.
 
     >>> signed_range_in_words(-8.9, 32.8), signed_range_in_words(0.4, 21)
     ('\u22129 to +33', '+0.4 to +21.0')
@@ -79,7 +80,7 @@ def signed_range_in_words(low: float, high: float) -> str:
 
 
 def unit(statistic: str) -> tuple[float, int, str]:
-    """How a statistic is printed: by which factor, with how many decimals, before which sign.
+    """How a statistic is printed: the factor, the number of decimals, and the sign behind it.
 
     >>> unit("top2"), unit("mean"), unit("nps")
     ((100.0, 0, '%'), (1.0, 1, ''), (1.0, 0, ''))
@@ -92,7 +93,9 @@ def unit(statistic: str) -> tuple[float, int, str]:
 
 
 def score_in_words(measure: Measure) -> str:
-    """The score alone, or the words that stand for it; finer only where it would leave its range.
+    """The score as text without range, or the words shown instead of a hidden one.
+
+    It is printed finer only where it would leave its printed range.
 
     >>> top2 = {"shown": True, "statistic": "top2"}
     >>> score_in_words(top2 | {"estimate": 0.605, "low": 0.5, "high": 0.7})
@@ -115,9 +118,9 @@ def score_in_words(measure: Measure) -> str:
 
 
 def score_range(measure: Measure) -> str:
-    """The range alone: `27 to 49`.
+    """The range as text (`27 to 49`), without its unit; empty where the score is hidden.
 
-    Where everyone answered it says so; where the score is not shown it is empty.
+    Where everyone answered it says so.
     """
     if not measure["shown"]:
         return ""
@@ -129,13 +132,13 @@ def score_range(measure: Measure) -> str:
 
 
 def score_with_range(measure: Measure) -> str:
-    """Score and range: `37% (27 to 49)`; without the range where there is none."""
+    """Score and range as text: `37% (27 to 49)`; the words alone where the score is hidden."""
     score, printed_range = score_in_words(measure), score_range(measure)
     return f"{score} ({printed_range})" if printed_range else score
 
 
 def _printed_target(measure: Measure) -> float | None:
-    """The target in the unit of the printed range."""
+    """The target in the unit of the printed range; None without a target."""
     target = measure.get("target")
     if target is None:
         return None
@@ -146,7 +149,7 @@ def _printed_target(measure: Measure) -> float | None:
 def _printed_ends(
     low: float, high: float, target: float | None, digits: int
 ) -> tuple[float, float, int]:
-    """The ends rounded outward, and with how many decimals.
+    """Both ends of a range rounded outward, and how many decimals they were rounded to.
 
     There are at least `digits`, and as many as keep both ends on their side of the target.
     """
@@ -162,6 +165,6 @@ def _printed_ends(
 
 
 def _rounded_outward(low: float, high: float, digits: int) -> tuple[float, float]:
-    """Low rounded down and high rounded up, apart from what is only an error of computation."""
+    """Low rounded down and high up to `digits` decimals; errors of computation do not count."""
     scale = 10.0**digits
     return math.floor(low * scale + TINY) / scale, math.ceil(high * scale - TINY) / scale

@@ -26,7 +26,7 @@ from survey.findings.words.rules.view_model import (
 
 
 def lost_time_view(document: Document, questions: Questions) -> LostTimeView | None:
-    """The lost time as it is shown; None where nobody was asked or the share is hidden."""
+    """The lost time as texts; None where it was not asked or its share is hidden."""
     lost_time = document["lost_time"]
     if not lost_time or not lost_time["share_over_2h"]["shown"]:
         return None
@@ -50,7 +50,7 @@ def lost_time_view(document: Document, questions: Questions) -> LostTimeView | N
 def contrast_view(
     judged: Sequence[Measure], shares: Sequence[Measure], questions: Questions
 ) -> Contrast:
-    """Strengths and problems by verdict where two or more are judged, else by score alone."""
+    """Strengths and problems: by verdict if two or more measures are judged, else by score."""
     if len(judged) > 1:
         best, worst = wording.strengths_and_problems(judged)
         of_strengths, of_problems = _remarks_on_verdicts(judged)
@@ -69,7 +69,7 @@ def contrast_view(
 
 
 def _remarks_on_verdicts(judged: Sequence[Measure]) -> tuple[str, str]:
-    """What must be said of strengths where none meets, and of problems where none misses."""
+    """Remarks on strengths if none meets its target, on problems if none misses; else empty."""
     verdicts = {measure["verdict"] for measure in judged}
     of_strengths = of_problems = ""
     if "meets" not in verdicts:
@@ -80,7 +80,7 @@ def _remarks_on_verdicts(judged: Sequence[Measure]) -> tuple[str, str]:
 
 
 def distribution_view(distribution: Mapping[str, Any], question: Question) -> DistributionView:
-    """The answers to one question as they are drawn: five ordered steps diverge from the middle."""
+    """The answers to one question for drawing; five ordered steps diverge from the middle."""
     return DistributionView(
         name=question["name"],
         labels=tuple(question["labels"]),
@@ -91,7 +91,10 @@ def distribution_view(distribution: Mapping[str, Any], question: Question) -> Di
 
 
 def largest_sides(distributions: Sequence[DistributionView]) -> tuple[float, float, float]:
-    """The largest share left, right and in the middle, so that all rows are drawn on one scale."""
+    """The largest shares (0 to 100) left, right and in the middle, as one scale for all rows.
+
+    Each is 1 where nothing is drawn.
+    """
     shares = [
         [100 * side / sum(distribution.counts) for side in distribution.sides]
         for distribution in distributions
@@ -104,7 +107,7 @@ def largest_sides(distributions: Sequence[DistributionView]) -> tuple[float, flo
 def group_table(
     document: Document, questions: Questions
 ) -> tuple[tuple[str, ...], tuple[GroupRow, ...]]:
-    """The table of shares by reporting group: its columns' names, and a row for each group."""
+    """The table of shares by reporting group: names of columns, and rows; may be empty."""
     measures = [
         measure
         for measure in document["measures"]
@@ -127,6 +130,7 @@ def group_table(
 
 
 def _group_cell(measure: Measure) -> GroupCell:
+    """A group's cell; `look` says whether it is clearly higher or lower than the rest."""
     difference = measure.get("against_rest")
     look = ""
     if difference and is_clear_difference(difference):
@@ -140,7 +144,7 @@ def _group_cell(measure: Measure) -> GroupCell:
 
 
 def year_view(year: Mapping[str, Any] | None, questions: Questions) -> YearView | None:
-    """The waves of a year as one; None where the document has none, or no share in it."""
+    """The shares over a year's waves as texts; None where the document has no year, or no share."""
     if not year:
         return None
     shares = [measure for measure in year["measures"] if measure["statistic"] in SHARES]
@@ -152,7 +156,7 @@ def year_view(year: Mapping[str, Any] | None, questions: Questions) -> YearView 
 def drivers_view(
     drivers: Mapping[str, Any] | None, shares: Sequence[Measure], questions: Questions
 ) -> DriversView | None:
-    """The questions that go together with the overall one, each with the company's share."""
+    """The questions that go with the overall one, each with its share; None without drivers."""
     if not drivers:
         return None
     if not drivers["shown"]:

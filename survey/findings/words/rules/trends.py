@@ -20,10 +20,11 @@ _Form = tuple[int, tuple[int, ...]]
 
 
 def trend_view(documents: Sequence[Document], question: QuestionId) -> TrendView | None:
-    """One measure over the waves with its comparison ranges, oldest first; None below two scores.
+    """The company's share on a question over the waves, oldest first; None below two scores.
 
-    Another wording or scale, or a missing wave, starts a new line. The thirds of a quarter stand
-    beside the line, which joins the quarters. `documents` are those of the waves, oldest first.
+    Each has its comparison range. Another wording or scale, or a missing wave, starts a new line.
+    The thirds of a quarter are drawn beside the line, which joins the quarters. `documents` are
+    those of the waves, oldest first.
     """
     breaks = list(_breaks(documents, question))
     points, rows = [], []
@@ -53,7 +54,7 @@ def is_document_of_third(document: Mapping[str, Any]) -> bool:
 
 
 def _breaks(documents: Sequence[Document], question: QuestionId) -> Iterator[tuple[str, bool]]:
-    """For each wave, how the question has changed since, and whether a wave is missing before it.
+    """For each wave, how the question changed since the last, and if a wave is missing between.
 
     A third breaks nothing, for no line joins it.
     """
@@ -82,7 +83,7 @@ def _opening_day(document: Document) -> date:
 
 
 def _form(document: Document, question_id: QuestionId) -> _Form | None:
-    """The question's wording and scale in this wave, or None where it was not asked."""
+    """The question's revision (wording) and codes in this wave, or None where it was not asked."""
     for question in document["questions"]:
         if question["id"] == question_id:
             return question["revision"], tuple(question["codes"])
@@ -90,6 +91,7 @@ def _form(document: Document, question_id: QuestionId) -> _Form | None:
 
 
 def _change_of_form(before: _Form | None, after: _Form | None) -> str:
+    """What differs between two waves, scale or wording, in words; empty if nothing or unknown."""
     if not before or not after or before == after:
         return ""
     has_same_scale = before[1] == after[1]
@@ -97,7 +99,10 @@ def _change_of_form(before: _Form | None, after: _Form | None) -> str:
 
 
 def _point(document: Document, question: QuestionId, *, starts_line: bool) -> TrendPoint:
-    """The wave as it is drawn; a quarter stands at its closing, so that it follows its thirds."""
+    """A wave as a point of the trend, at its opening day; a quarter at its closing day.
+
+    So a quarter follows its thirds.
+    """
     wave = document["wave"]
     is_quarter = "thirds" in document
     day = date.fromisoformat(wave["closed"] if is_quarter else wave["opened"])
@@ -114,7 +119,7 @@ def _point(document: Document, question: QuestionId, *, starts_line: bool) -> Tr
 def _row(
     document: Document, question: QuestionId, point: TrendPoint, change_of_form: str
 ) -> TrendRow:
-    """The wave as the table beside the drawing shows it."""
+    """A wave as a row of the table beside the trend: name, score, comparison range, answers."""
     imported = "imported" if point.is_imported else ""
     third = "one third" if point.is_partial else ""
     remarks = [remark for remark in (imported, third, change_of_form) if remark]
@@ -133,11 +138,12 @@ def _row(
 
 
 def _company_share(document: Document, question: QuestionId) -> Mapping[str, Any] | None:
+    """The company's share on this question in a document, or None."""
     return next((m for m in document["measures"] if _is_company_share(m, question)), None)
 
 
 def _is_company_share(measure: Mapping[str, Any], question: QuestionId) -> bool:
-    """Whether this is the company's share of this question."""
+    """Whether a measure is the company's share on this question."""
     return bool(
         measure["question"] == question
         and measure["group"] is None
@@ -154,7 +160,7 @@ def _comparison_range(measure: Mapping[str, Any] | None) -> Range | None:
 
 
 def _notes(points: Sequence[TrendPoint], *, has_changed_form: bool) -> tuple[str, ...]:
-    """What must be said beside the drawing, so that nobody misreads it."""
+    """Sentences beside the drawing on broken lines, imported waves and thirds."""
     notes = []
     if has_changed_form:
         notes.append("The line is broken where the wording or the scale changed.")

@@ -13,7 +13,7 @@ TrendRow = tuple[str, str, str, str]  # wave, score, comparison range, answers
 
 @dataclass(frozen=True, slots=True)
 class MeasureView:
-    """One company-level measure in a table.
+    """One company-level measure as texts for a table, and its chart.
 
     `score` holds words where nothing may be shown. `range` is empty then, `chart` and `answers` are
     None. `look` is the class by which pages and mails colour the verdict: meets, misses or open.
@@ -35,12 +35,12 @@ class MeasureView:
 
     @property
     def printed(self) -> str:
-        """Score and range: `37% (27 to 49)`."""
+        """Score and range as text: `37% (27 to 49)`; the score or words without a range."""
         return f"{self.score} ({self.range})" if self.range else self.score
 
     @property
     def judged(self) -> str:
-        """The verdict with its target: `Misses target of 60%`."""
+        """The verdict with its target: `Misses target of 60%`; empty without one."""
         if not self.verdict:
             return ""
         preposition = "at" if self.look == "open" else "of"
@@ -49,7 +49,7 @@ class MeasureView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """A measure against the last comparable wave, which `since` names.
+    """A measure's change since the last comparable wave, which `since` names, as texts.
 
     `score` is empty where the measure may not be compared, and `words` say why. `detectable` is the
     sentence about how large a change would have shown; it is empty where the change is clear.
@@ -65,13 +65,13 @@ class ChangeView:
 
     @property
     def printed(self) -> str:
-        """Difference and range in points: `+12 (\u22129 to +33)`."""
+        """Difference and range in points: `+12 (\u22129 to +33)`; empty if not compared."""
         return f"{self.score} ({self.range})" if self.score else ""
 
 
 @dataclass(frozen=True, slots=True)
 class LostTimeView:
-    """The share who lost over two hours, and the mean hours.
+    """The share who lost over two hours and the mean hours, as texts.
 
     `hours` is the range from the lowest to the highest mean that the question's brackets allow.
     """
@@ -85,7 +85,7 @@ class LostTimeView:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two strengths and two problems.
+    """Up to two strengths and two problems, with a remark on each kind.
 
     `of_strengths` and `of_problems` hold what must be said where none meets or none misses.
     """
@@ -98,7 +98,7 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class DistributionView:
-    """The answers to one question: counts per labelled point, or the words that stand for them.
+    """The answers to one question: counts per labelled point, or the words shown instead.
 
     `diverges` where the question has five ordered steps, which are drawn left and right of a line.
     """
@@ -111,7 +111,7 @@ class DistributionView:
 
     @property
     def sides(self) -> tuple[int, int, int]:
-        """Negative, middle and positive answers of five."""
+        """Numbers of negative, middle and positive answers; for five points only."""
         negative = self.counts[0] + self.counts[1]
         positive = self.counts[3] + self.counts[4]
         return negative, self.counts[2], positive
@@ -128,7 +128,7 @@ class DistributionView:
 
 @dataclass(frozen=True, slots=True)
 class GroupCell:
-    """One group on one measure; `answers` is None and `score` holds words where it is hidden.
+    """A group's cell for one measure; where hidden, `score` holds words and `answers` is None.
 
     `look` is "higher" or "lower" where the group clearly differs from the rest, else empty.
     """
@@ -141,7 +141,7 @@ class GroupCell:
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """One reporting group across the measures."""
+    """One reporting group with its cells, one for each column of the table."""
 
     name: str
     invited: int
@@ -161,7 +161,7 @@ class TrendView:
 
 @dataclass(frozen=True, slots=True)
 class YearView:
-    """The waves of a year, counted as one; `waves` is how many they are.
+    """A year's waves counted as one, as texts; `waves` is how many they are.
 
     Each measure has its score with its comparison range, and is compared with the year before.
     """
@@ -172,10 +172,10 @@ class YearView:
 
 @dataclass(frozen=True, slots=True)
 class DriversView:
-    """Which questions go together with the overall one.
+    """Which questions go together with the overall one, or words why that is unknown.
 
     They are in order where they are `ranked`, else a group that holds the first. Where neither can
-    be told, `words` say why.
+    be said, `words` tell why.
     """
 
     words: str

@@ -1,4 +1,4 @@
-"""The sentences about a wave's results: headline, changes, silence, and what stands for a number.
+"""The sentences about a wave's results: headline, changes, silence, and words in place of numbers.
 
 They are made in this one place, so that no text claims more than a range allows.
 """
@@ -28,8 +28,8 @@ VERDICTS = {
 LOOKS = {"meets": "meets", "misses": "misses", "too close to call": "open"}
 CHANGES = ("clear change", "no clear change")
 DIFFERENCES = ("clear difference", "no clear difference")
-# What stands where a number may not: the same words whether a cell is hidden for itself or for the
-# sake of another.
+# What is printed in place of a hidden number: the same words whether a cell is hidden for itself
+# or for the sake of another.
 HIDDEN = "Hidden: too few answers to show safely"
 FROM_FIVE, FROM_TEN = "Shown from 5 answers.", "Shown from 10 answers."
 TOO_WIDE = "Too few answers to say"
@@ -44,7 +44,9 @@ Document = Mapping[str, Any]
 
 
 def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
-    """What the verdicts together say, and nothing beyond them.
+    """How many measures miss, meet or are too close to their target, as a headline.
+
+    It says nothing beyond the verdicts; without any, how many answered.
 
     >>> close = "too close to call"
     >>> headline(["misses", close, "misses", "meets", "misses", close], 42, 58)
@@ -72,7 +74,9 @@ def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
 
 
 def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
-    """What the verdicts together say, in the few words of a subject line.
+    """How many measures meet their target, in the few words of a subject line.
+
+    With fewer than two verdicts it is the headline, with a small letter at its beginning.
 
     >>> outcome(["misses", "meets", "meets"], 42, 58)
     '2 of 3 measures meet target'
@@ -89,7 +93,7 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
 
 
 def named_wave(opened: str, quarter: str | None = None) -> str:
-    """A wave as a sentence names it, by the month of the day it `opened` (ISO 8601).
+    """A wave in words by the month it opened (`opened`, ISO 8601), or by its quarter.
 
     The result of three thirds is named by its quarter, for a third has a month as well.
 
@@ -103,7 +107,7 @@ def named_wave(opened: str, quarter: str | None = None) -> str:
 
 
 def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:
-    """Which measures clearly changed since which wave; empty where none did.
+    """Sentences on which measures clearly rose or fell since a wave; empty where none did.
 
     It is the second sentence of the headline. `up` and `down` are names of measures.
 
@@ -119,7 +123,9 @@ def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:
 
 
 def would_have_shown(points: float) -> str:
-    """How large a change would probably have been found, in points or in the measure's own unit.
+    """A sentence on how large a change would probably have been found.
+
+    `points` are points, or the measure's own unit.
 
     >>> would_have_shown(31.3)
     'A change of about 31 points would probably have shown.'
@@ -128,7 +134,7 @@ def would_have_shown(points: float) -> str:
 
 
 def why_unclear(change: Measure, factor: float) -> str:
-    """Why a change is not called clear.
+    """A sentence on why a change is not clear: changed mix, many comparisons, or too small.
 
     Either who was invited has changed, or chance among so many comparisons would produce it, or it
     is too small to be found. `factor` turns the change into the unit in which it is printed.
@@ -144,7 +150,7 @@ def why_unclear(change: Measure, factor: float) -> str:
 
 
 def outlook_in_words(prospect: Outlook) -> tuple[str, str, str]:
-    """What a wave could say if so many answered, as three cells of a table.
+    """The prospects of a wave as three table cells: answers, score with range, change found.
 
     They are who answers, how a usual score would read, and which change would show.
 
@@ -174,7 +180,10 @@ def outlook_in_words(prospect: Outlook) -> tuple[str, str, str]:
 
 
 def silence(measure: Measure) -> str:
-    """How many of those who did not answer would have to be satisfied for the target to be met."""
+    """How many of those who did not answer must be satisfied to meet the target, in words.
+
+    Says so where everyone answered, where the target is met in any case, or is out of reach.
+    """
     break_even = measure["break_even"]
     if break_even is None:
         return EVERYONE
@@ -194,18 +203,21 @@ def silence(measure: Measure) -> str:
 
 
 def response_rate(document: Document) -> str:
-    """The response rate in whole per cent; under half is never rounded up to half."""
+    """The response rate in whole per cent as text; under half is never rounded up to half."""
     rate = document["response_rate"] * 100
     return f"{math.floor(rate)}%" if rate < 50 else f"{rounded_number(rate)}%"
 
 
 def of_whom(document: Document) -> str:
-    """What every sentence about a score must add where fewer than half answered."""
+    """The words "of those who answered" where fewer than half answered, else empty.
+
+    Every sentence about a score must add it.
+    """
     return "of those who answered" if document["response_rate"] < 0.5 else ""
 
 
 def strengths_and_problems(measures: Sequence[Measure]) -> tuple[list[Measure], list[Measure]]:
-    """Up to two strengths and two problems, the clearest first; none is both.
+    """Up to two measures as strengths and two as problems, the clearest first; none is both.
 
     What meets its target is a strength first, what misses it a problem first; then the distance
     from the target decides.
@@ -222,7 +234,7 @@ def strengths_and_problems(measures: Sequence[Measure]) -> tuple[list[Measure], 
 
 
 def made_of(thirds: Sequence[Mapping[str, Any]]) -> str:
-    """How the result of a quarter came about, in a sentence or two; empty for any other result.
+    """A sentence on how a quarter's result was added up from thirds; empty without thirds.
 
     `thirds` is that part of the document; a third without a number of answers is void.
 
@@ -243,6 +255,7 @@ def made_of(thirds: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _void_third(third: Mapping[str, Any]) -> str:
+    """Words on a void third: not asked, or its people counted as not having answered."""
     reason = third["void"]
     if not third["invited"]:
         return f"one third was not asked ({reason})"
@@ -262,7 +275,7 @@ def named_date(text: str) -> str:
 
 
 def joined_names(names: Sequence[str]) -> str:
-    """Names in their order, as a person lists them.
+    """Names in their order joined by commas and "and"; at least one is needed.
 
     >>> joined_names(["Legal", "Finance"])
     'Legal and Finance'

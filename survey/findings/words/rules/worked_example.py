@@ -48,7 +48,7 @@ class WorkedExample:
 
 
 def worked_example() -> WorkedExample:
-    """The example with the numbers that the product would publish."""
+    """The example of the page on counting, computed and printed by the product's own methods."""
     strata = [
         st.Stratum(invited, (answered - satisfied, satisfied))
         for _, invited, answered, satisfied in GROUPS
@@ -72,7 +72,7 @@ def worked_example() -> WorkedExample:
 
 
 def measured_promises() -> tuple[tuple[str, str, str, str], ...]:
-    """How often the methods were right, a row for each check, as the page prints it.
+    """How often the methods were right in simulations, as table rows of text.
 
     A row is what was measured, what it must be, the worst situation and the average of all.
     """
@@ -80,11 +80,13 @@ def measured_promises() -> tuple[tuple[str, str, str, str], ...]:
 
 
 def _row(name: str, invited: int, answered: int, satisfied: int) -> tuple[str, int, int, int, str]:
+    """A group's numbers, and the satisfied among those who answered in whole per cent."""
     share = printing.rounded_number(100 * satisfied / answered)
     return name, invited, answered, satisfied, f"{share}%"
 
 
 def _promise(check: MeasuredPromise) -> tuple[str, str, str, str]:
+    """A check as texts: what was measured, its bound, the worst and the average."""
     side = "at least" if check.at_least else "at most"
     return (
         check.what,
