@@ -48,7 +48,10 @@ OVERALL_DIMENSION = "overall"  # of questions about the service as a whole, a cl
 
 
 class QuestionRole(StrEnum):
-    """What a question of the bank is to the program; `role_of_question` says which have a role."""
+    """What the program uses a question of the bank for; most questions have no role.
+
+    `role_of_question` says which have one.
+    """
 
     OVERALL = "overall"  # satisfaction with the service as a whole: the headline
     LOOP = "loop"  # whether something changes when staff point out a problem
@@ -56,7 +59,7 @@ class QuestionRole(StrEnum):
 
 
 class ScaleKind(StrEnum):
-    """What kind of answer a question takes."""
+    """The kind of answer that a question takes: `TEXT` is written, the others are one tap."""
 
     ORDINAL = "ordinal"
     NPS = "nps"
@@ -67,7 +70,7 @@ class ScaleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The points of a question in order, low to high, each in words.
+    """The answers to choose from, low to high, each in words; or a written answer's limit.
 
     `top` are the points that a share counts; `hours` are the bounds of each bracket; `anchors` are
     the words at both ends of a scale whose points are numbers.
@@ -89,7 +92,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question: its id carries the trend, its revision the wording."""
+    """One question: its id carries the trend, its revision says which wording it is."""
 
     id: QuestionId
     revision: int
@@ -100,21 +103,21 @@ class Question:
 
     @property
     def role(self) -> QuestionRole | None:
-        """Its role in the bank; None for one without a role, and for a client's own question."""
+        """Its role in the bank; None where it has none, and for a client's own question."""
         return role_of_question(self.id)
 
     @classmethod
     def numeric(cls, name: str, scale: Scale) -> "Question":
-        """A question of an imported history; only its column's name and its scale are known."""
+        """Makes a question of an imported history from its column's name and its scale alone."""
         title = name.replace("_", " ").capitalize()
         return cls(QuestionId(name), 1, title, "imported", name, scale)
 
 
 @dataclass(frozen=True, slots=True)
 class Questionnaire:
-    """A list of questions under a name; two with the same content have the same digest.
+    """A list of questions under a name (`slug`); `of` makes one and checks it.
 
-    Version 0 is the shipped one.
+    Two with the same content have the same digest. Version 0 is the shipped one.
     """
 
     slug: QuestionnaireSlug
@@ -129,7 +132,7 @@ class Questionnaire:
     def of(
         cls, *, slug: str, title: str, language: str, preamble: str, questions: Sequence[Question]
     ) -> "Questionnaire":
-        """A checked questionnaire; refuses with all faults at once."""
+        """Makes a questionnaire with its digest; refuses a faulty one, all faults at once."""
         made = cls(QuestionnaireSlug(slug), title, language, preamble, tuple(questions))
         _refuse(questionnaire_faults(made))
         text = json.dumps(questionnaire_document(made), sort_keys=True, ensure_ascii=False)
@@ -137,26 +140,29 @@ class Questionnaire:
 
     @property
     def scale_questions(self) -> int:
-        """How many questions are answered by a tap."""
+        """How many of its questions are answered by a tap, not in writing."""
         return sum(question.scale.kind is not ScaleKind.TEXT for question in self.questions)
 
     @property
     def minutes(self) -> int:
-        """Expected time to answer, in whole minutes."""
+        """Expected time to answer all questions, in whole minutes, 1 at least."""
         texts = len(self.questions) - self.scale_questions
         seconds = self.scale_questions * SECONDS_A_SCALE + texts * SECONDS_A_TEXT
         return max(1, round(seconds / 60))
 
     def with_role(self, role: QuestionRole) -> Question | None:
-        """The question that has this role; None where none has it."""
+        """Its question that has this role; None where none has it."""
         return next((question for question in self.questions if question.role is role), None)
 
     def without_texts(self) -> "Questionnaire":
-        """The same without open questions, for waves in which a comment would betray its writer."""
+        """A copy without the questions that are answered in writing.
+
+        It is for waves in which a comment would betray its writer.
+        """
         return self.with_only(q for q in self.questions if q.scale.kind is not ScaleKind.TEXT)
 
     def with_only(self, questions: Iterable[Question]) -> "Questionnaire":
-        """The same with these questions."""
+        """A copy with these questions in place of its own; refuses one with faults."""
         return Questionnaire.of(
             slug=self.slug,
             title=self.title,
@@ -168,14 +174,14 @@ class Questionnaire:
 
 @cache
 def read_bank() -> dict[str, Any]:
-    """The content of the bank that ships with the product: scales, questions, sets of questions."""
+    """The shipped bank, from `bank.json`, as it is there: scales, questions, sets of questions."""
     text = resources.files("survey.questionnaires").joinpath("bank.json").read_text("utf-8")
     content: dict[str, Any] = json.loads(text)
     return content
 
 
 def read_roles(questions: Iterable[Mapping[str, Any]]) -> dict[QuestionRole, QuestionId]:
-    """The ids of the bank's questions by their role, for those that have one.
+    """The id of the question that has each role, from questions in the bank's form.
 
     Raises ValueError for an unknown role, and for one that two questions have.
     """
@@ -192,12 +198,12 @@ def read_roles(questions: Iterable[Mapping[str, Any]]) -> dict[QuestionRole, Que
 
 @cache
 def roles_in_bank() -> dict[QuestionRole, QuestionId]:
-    """The ids of the bank's questions by their role."""
+    """The id of the question that has each role in the shipped bank."""
     return read_roles(read_bank()["questions"])
 
 
 def role_of_question(question_id: str) -> QuestionRole | None:
-    """The role that the bank gives a question of this id; None where it gives none.
+    """The role that the shipped bank gives the question with this id; None where it gives none.
 
     Neither a frozen questionnaire nor its digest holds roles: they follow from the ids, so that
     waves frozen before there were roles have them too.
@@ -209,7 +215,9 @@ def role_of_question(question_id: str) -> QuestionRole | None:
 
 
 def numeric_scale(points: int) -> Scale:
-    """A satisfaction scale of 2 to 11 points known by number only; `top` are the two highest.
+    """Makes a satisfaction scale of points known by number only; `top` are the two highest.
+
+    Refuses fewer than 2 points and more than 11. They begin with 1, or with 0 where there are 11.
 
     >>> sorted(numeric_scale(7).top)
     [6, 7]
@@ -226,7 +234,7 @@ def numeric_scale(points: int) -> Scale:
 
 
 def read_scale(name: str, document: Mapping[str, Any]) -> Scale:
-    """A scale from its document form.
+    """Makes a scale from its document form; raises, and does not refuse, where that is wrong.
 
     Raises ValueError, KeyError or TypeError where a part is missing or of another kind.
     """
@@ -249,6 +257,7 @@ def read_scale(name: str, document: Mapping[str, Any]) -> Scale:
 
 
 def _read_nps_scale(name: str, document: Mapping[str, Any]) -> Scale:
+    """Makes a scale of recommendation from its document form; raises where that is wrong."""
     opt_out = _words_or_none(document.get("opt_out"))
     detractors = frozenset(_span(document["detractor"]))
     promoters = frozenset(_span(document["promoter"]))
@@ -267,7 +276,7 @@ def _read_nps_scale(name: str, document: Mapping[str, Any]) -> Scale:
 
 
 def scale_document(scale: Scale) -> dict[str, Any]:
-    """The document form of a scale, as `read_scale` takes it."""
+    """A scale as a dictionary of plain JSON, from which `read_scale` makes it again."""
     if scale.kind is ScaleKind.TEXT:
         return {"kind": "text", "max_chars": scale.max_chars, "hint": scale.hint}
     document: dict[str, Any] = {"kind": scale.kind.value, "opt_out": scale.opt_out}
@@ -288,7 +297,7 @@ def scale_document(scale: Scale) -> dict[str, Any]:
 
 
 def questionnaire_document(questionnaire: Questionnaire) -> dict[str, Any]:
-    """The document form of a questionnaire: plain JSON."""
+    """A questionnaire as a dictionary of plain JSON, which `read_document` takes."""
     scales = {
         question.scale.name: scale_document(question.scale) for question in questionnaire.questions
     }
@@ -314,7 +323,7 @@ def questionnaire_document(questionnaire: Questionnaire) -> dict[str, Any]:
 
 
 def read_document(document: object) -> Questionnaire:
-    """A questionnaire from its document form; refuses anything else, with all faults at once."""
+    """Makes a questionnaire from its document form; refuses a faulty one, all faults at once."""
     if not isinstance(document, dict):
         raise Refused(
             "questionnaire-of-other-form",
@@ -348,7 +357,7 @@ def read_document(document: object) -> Questionnaire:
 
 
 def questionnaire_faults(questionnaire: Questionnaire) -> tuple[str, ...]:
-    """Everything that keeps a questionnaire from being asked, one sentence a fault."""
+    """One sentence for each fault that keeps a questionnaire from being asked; empty when none."""
     faults = [] if questionnaire.questions else ["It has no question."]
     if not _SLUG.fullmatch(questionnaire.slug):
         faults.append("slug: letters, digits, _ and - only, 64 at most.")
@@ -370,11 +379,12 @@ def questionnaire_faults(questionnaire: Questionnaire) -> tuple[str, ...]:
 
 
 def reuse_faults(known: Iterable[Question], new: Iterable[Question]) -> tuple[str, ...]:
-    """Ids that would carry a trend over other words or another scale than they had, as sentences.
+    """One sentence for each new question that would break the trend of its id; empty when none.
 
-    `known` are all questions that were ever stored, `new` those of a questionnaire that shall be.
-    Other words need a higher revision; punctuation and capitals are no words. Another kind or
-    number of points needs another id, because it cannot stand in one line with the old one.
+    It would where it has other words under the same revision, or another scale. `known` are all
+    questions that were ever stored, `new` those of a questionnaire that is to be stored. Other
+    words need a higher revision; punctuation and capitals are no words. Another kind or number of
+    points needs another id, because it cannot share a trend line with the old one.
     """
     faults = []
     known_by_id: dict[str, list[Question]] = {}
@@ -401,6 +411,7 @@ def reuse_faults(known: Iterable[Question], new: Iterable[Question]) -> tuple[st
 
 
 def _faults_of_questions(questions: Iterable[Question]) -> _Faults:
+    """One sentence for each fault of these questions, each with the question's id."""
     return [
         f"{question.id}: {fault}"
         for question in questions
@@ -409,6 +420,7 @@ def _faults_of_questions(questions: Iterable[Question]) -> _Faults:
 
 
 def _faults_of_question(question: Question) -> _Faults:
+    """One sentence for each fault of a question, its texts and its scale; empty when none."""
     faults = []
     if not _ID.fullmatch(question.id):
         faults.append("an id begins with a letter and has letters, digits and _ only, 32 at most.")
@@ -427,7 +439,7 @@ def _faults_of_question(question: Question) -> _Faults:
 
 
 def _faults_of_text(scale: Scale) -> _Faults:
-    """What is wrong with an open question's limit and hint."""
+    """One sentence for each fault in an open question's limit and hint; empty when none."""
     faults = _faults_of_part("hint", scale.hint) if scale.hint else []
     if scale.max_chars is not None and scale.max_chars < 1:
         faults.append("max_chars: leave room for at least 1 character.")
@@ -435,7 +447,7 @@ def _faults_of_text(scale: Scale) -> _Faults:
 
 
 def _faults_of_points(scale: Scale) -> _Faults:
-    """What is wrong with the points and labels of a scale that is answered by a tap."""
+    """One sentence for each fault of a tapped scale's points and labels; empty when none."""
     faults = []
     number = len(scale.codes)
     if not FEWEST_POINTS <= number <= MOST_POINTS:
@@ -456,13 +468,14 @@ def _faults_of_points(scale: Scale) -> _Faults:
         faults.append(
             "the two best points of the scale count as satisfied (of two points, the better one)."
         )
-    has_rising_hours = len(scale.hours) == number and _rise(scale.hours)
+    has_rising_hours = len(scale.hours) == number and _are_rising(scale.hours)
     if scale.kind is ScaleKind.BRACKET and not has_rising_hours:
         faults.append("every bracket needs its bounds in hours, from short to long.")
     return faults
 
 
 def _faults_of_labels(scale: Scale) -> _Faults:
+    """One sentence for each fault in the words of a scale's points, ends and way out."""
     labels = [*scale.labels, *(scale.anchors or ())]
     if scale.opt_out is not None:
         labels.append(scale.opt_out)
@@ -473,7 +486,10 @@ def _faults_of_labels(scale: Scale) -> _Faults:
 
 
 def _faults_of_part(part: str, text: str, *, called: str = "") -> _Faults:
-    """What is wrong with one text; `called` is how the sentences name it, else by the part."""
+    """One sentence for each fault of a text: empty, too long, unprintable, or a wrong placeholder.
+
+    `part` says which limits hold; `called` is how the sentences name it, else by the part.
+    """
     faults = [] if text.strip() else ["it is empty."]
     if len(text) > _LONGEST[part]:
         faults.append(f"shorten to {_LONGEST[part]} characters.")
@@ -496,14 +512,14 @@ def _best(codes: Sequence[int]) -> frozenset[int]:
     return frozenset(codes[-number:] if number > 0 else ())
 
 
-def _rise(hours: Sequence[tuple[float, float]]) -> bool:
-    """Whether these brackets go from short to long."""
+def _are_rising(hours: Sequence[tuple[float, float]]) -> bool:
+    """Whether these brackets (from, to, in hours) go from short to long and do not overlap."""
     ends = [end for bounds in hours for end in bounds]
     return all(earlier <= later for earlier, later in pairwise(ends))
 
 
 def _wording(question: Question) -> tuple[list[str], ...]:
-    """The words of a question and its scale, without punctuation and capitals."""
+    """The words of a question and its scale, to compare without punctuation and capitals."""
     texts = (
         question.text,
         *question.scale.labels,
@@ -514,12 +530,12 @@ def _wording(question: Question) -> tuple[list[str], ...]:
 
 
 def _points(scale: Scale) -> tuple[object, ...]:
-    """What must stay the same of a scale for two waves to stand in one line."""
+    """The parts of a scale that must be the same for two waves to share a trend line."""
     return scale.kind, scale.codes, scale.top, scale.promoters, scale.detractors, scale.hours
 
 
 def _read_question(form: Mapping[str, Any], scales: Mapping[str, Scale | None]) -> Question | None:
-    """A question from its document form; None where its scale could not be read."""
+    """Makes a question from its form; None where its scale was faulty, ValueError where unknown."""
     if _words(_object(form)["scale"]) not in scales:
         raise ValueError(f"there is no scale {form['scale']}")
     scale = scales[form["scale"]]
@@ -534,7 +550,7 @@ def _read_question(form: Mapping[str, Any], scales: Mapping[str, Scale | None]) 
 
 
 def _read(where: str, faults: _Faults, read: Callable[[], T]) -> T | None:
-    """What `read` gives; where it fails, None, and `faults` gets a sentence that names `where`."""
+    """Gives what `read` gives; where it raises, None, and `faults` gets a sentence with `where`."""
     try:
         return read()
     except KeyError as error:
@@ -545,6 +561,7 @@ def _read(where: str, faults: _Faults, read: Callable[[], T]) -> T | None:
 
 
 def _words(value: object) -> str:
+    """Gives back a text; raises TypeError for anything else."""
     if not isinstance(value, str):
         raise TypeError(
             f"{_named(value)} must be text; in YAML, write words such as Yes and No in quotation"
@@ -554,35 +571,43 @@ def _words(value: object) -> str:
 
 
 def _words_or_none(value: object) -> str | None:
+    """Gives back a text or None; raises TypeError for anything else."""
     return None if value is None else _words(value)
 
 
 def _object(value: object) -> Mapping[str, Any]:
+    """Gives back a dictionary; raises TypeError for anything else."""
     if not isinstance(value, dict):
         raise TypeError(f"{_named(value)} must be an object with named parts")
     return value
 
 
 def _kind(value: object) -> ScaleKind:
+    """The kind of scale of this name; raises ValueError where there is none."""
     if value not in list(ScaleKind):
         raise ValueError(f"{_named(value)} is no kind of scale; use {', '.join(ScaleKind)}")
     return ScaleKind(str(value))
 
 
 def _list(value: object) -> list[Any]:
+    """Gives back a list; raises TypeError for anything else."""
     if not isinstance(value, list):
         raise TypeError(f"{_named(value)} must be a list")
     return value
 
 
 def _whole(value: object) -> int:
+    """Gives back a whole number from -10,000 to 10,000; raises TypeError for anything else."""
     if type(value) is not int or not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
         raise TypeError(f"{_named(value)} must be a whole number of at most {LARGEST_NUMBER:,}")
     return value
 
 
 def _named(value: object) -> str:
-    """A value as a message may repeat it; one that holds others could be deep and is only named."""
+    """A value as a message may repeat it: its first 40 characters, or only what kind it is.
+
+    One that holds others could be deep and is only named.
+    """
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -593,12 +618,14 @@ def _named(value: object) -> str:
 
 
 def _pair(value: object) -> list[Any]:
+    """Gives back a list of two values; raises ValueError or TypeError for anything else."""
     if len(_list(value)) != 2:
         raise ValueError(f"{_named(value)} must be two values, the lower one first")
     return _list(value)
 
 
 def _bounds(value: object) -> tuple[float, float]:
+    """Two bounds in hours, 0 to 168; raises ValueError or TypeError for anything else."""
     low, high = _pair(value)
     if not all(type(end) in {int, float} and 0 <= end <= HOURS_A_WEEK for end in (low, high)):
         raise ValueError(f"{_named(value)} must be two numbers of hours, 0 to {HOURS_A_WEEK}")
@@ -606,6 +633,7 @@ def _bounds(value: object) -> tuple[float, float]:
 
 
 def _span(ends: object) -> range:
+    """The whole numbers from the first of two ends to the second; raises outside 0 to 10."""
     low, high = (_whole(end) for end in _pair(ends))
     if not 0 <= low <= high <= MOST_POINTS - 1:
         raise ValueError(f"{low} to {high} is no part of 0 to 10")
@@ -613,7 +641,7 @@ def _span(ends: object) -> range:
 
 
 def _refuse(faults: Sequence[str]) -> None:
-    """Refuses a questionnaire for these faults, where there are any; the first 200 are listed."""
+    """Refuses a questionnaire for these faults, if there are any; lists the first 200."""
     if not faults:
         return
     lines = [_printable(fault) for fault in faults[:_FAULTS_LISTED]]
@@ -627,6 +655,6 @@ def _refuse(faults: Sequence[str]) -> None:
 
 
 def _printable(line: str) -> str:
-    """A line that repeats what a file holds, cut, and without control characters for a terminal."""
+    """A line cut to 300 characters, with control characters (for a terminal) replaced."""
     plain = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return plain if len(plain) <= _LONGEST_LINE else plain[:_LONGEST_LINE] + "…"

@@ -37,7 +37,7 @@ _TITLES = {
 
 
 def question_bank() -> dict[QuestionId, Question]:
-    """Every question that ships with the product, by id."""
+    """Every question that ships with the product, by its id."""
     bank = rules.read_bank()
     scales = {name: rules.read_scale(name, scale) for name, scale in bank["scales"].items()}
     questions = (
@@ -55,12 +55,12 @@ def question_bank() -> dict[QuestionId, Question]:
 
 
 def bank_question_with_role(role: QuestionRole) -> Question:
-    """The question of the bank that has this role."""
+    """The shipped question that has this role; KeyError where none has it."""
     return question_bank()[rules.roles_in_bank()[role]]
 
 
 def find_questionnaire(slug: str) -> Questionnaire:
-    """The newest version of a questionnaire: the one that was saved, else the bank's set.
+    """The newest saved version of a questionnaire; where none was saved, the shipped one.
 
     Refuses an unknown slug by naming those there are.
     """
@@ -77,7 +77,7 @@ def find_questionnaire(slug: str) -> Questionnaire:
 
 
 def list_questionnaires() -> tuple[Questionnaire, ...]:
-    """Every questionnaire in its newest version, by name."""
+    """Every questionnaire, saved or shipped, in its newest version, by slug."""
     query = select(QuestionnaireRow.slug).where(QuestionnaireRow.saved.is_(True)).distinct()
     saved = db.session.scalars(query).all()
     slugs = sorted({*saved, *rules.read_bank()["sets"]})
@@ -85,7 +85,11 @@ def list_questionnaires() -> tuple[Questionnaire, ...]:
 
 
 def select_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
-    """A questionnaire with further questions of the bank, placed before its open questions."""
+    """A copy of a questionnaire with these questions of the bank added, before its open ones.
+
+    Nothing is stored. Refuses an id that the bank does not have, or that the questionnaire has
+    already.
+    """
     bank = {str(question_id): question for question_id, question in question_bank().items()}
     missing = [question_id for question_id in ids if question_id not in bank]
     if missing:
@@ -97,21 +101,21 @@ def select_questions(base: Questionnaire, ids: Sequence[str]) -> Questionnaire:
 
 
 def freeze_questionnaire(questionnaire: Questionnaire) -> VersionId:
-    """Stores the exact questionnaire of a wave, the same content once; returns the version's id."""
+    """Stores the exact questionnaire of a wave, the same content once; gives the version's id."""
     return _store(questionnaire, saved=False)
 
 
 @lru_cache(maxsize=64)  # it never changes, and reading it takes longer than ten letters
 def frozen_questionnaire(version_id: VersionId) -> Questionnaire:
-    """The questionnaire that a wave froze."""
+    """The questionnaire stored under this version id, which must exist; remembered in memory."""
     query = select(QuestionnaireRow.document).where(QuestionnaireRow.id == version_id)
     return rules.read_document(db.session.scalars(query).one())
 
 
 def save_questionnaire(questionnaire: Questionnaire, *, actor: str = COMMAND_LINE) -> Questionnaire:
-    """Makes this the newest version of its name.
+    """Stores this as the newest version of its slug and audits that; gives the stored version.
 
-    Refuses an id that carried other words under this revision, or other points, before.
+    Refuses a question id that carried other words under this revision, or other points, before.
     """
     with transaction():
         faults = rules.reuse_faults(_known_questions(), questionnaire.questions)
@@ -128,14 +132,15 @@ def save_questionnaire(questionnaire: Questionnaire, *, actor: str = COMMAND_LIN
 
 
 def read_questionnaire(text: str) -> Questionnaire:
-    """A questionnaire from JSON or YAML text; refuses what is neither.
+    """Makes a questionnaire from JSON or YAML text; refuses what is neither, or faulty.
 
-    YAML's anchors are refused too, because they can blow up a small file.
+    Refuses more than 1 MiB. YAML that repeats parts by anchors, or nests them deeply, is refused
+    too, because a small file of that kind can take minutes to read.
     """
     if len(text) > LARGEST_IMPORT:
         raise Refused("questionnaire-too-large", "The questionnaire file is larger than 1 MiB.")
     if text.lstrip().startswith("{"):
-        return rules.read_document(_json(text))
+        return rules.read_document(_read_json(text))
     import yaml
 
     try:
@@ -156,7 +161,7 @@ def read_questionnaire(text: str) -> Questionnaire:
 
 
 def write_questionnaire(questionnaire: Questionnaire, form: str) -> str:
-    """A questionnaire as text that `read_questionnaire` takes; `form` is json or yaml."""
+    """Gives a questionnaire as text, which `read_questionnaire` takes; `form` is json or yaml."""
     document = rules.questionnaire_document(questionnaire)
     if form == "yaml":
         import yaml
@@ -166,9 +171,10 @@ def write_questionnaire(questionnaire: Questionnaire, form: str) -> str:
 
 
 def _check_yaml(text: str) -> None:
-    """Refuses what could blow up a small file.
+    """Refuses YAML that uses an anchor (an alias, `*name`), or is nested over 20 levels deep.
 
-    That is anchors, and nesting so deep that reading it would take minutes.
+    Either could make a small file blow up, or take minutes to read. An anchor that nothing uses
+    does no harm and passes.
     """
     import yaml
 
@@ -191,7 +197,8 @@ def _check_yaml(text: str) -> None:
             )
 
 
-def _json(text: str) -> object:
+def _read_json(text: str) -> object:
+    """The content of JSON text; refuses what is not JSON, or too deep to read."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -202,7 +209,10 @@ def _json(text: str) -> object:
 
 
 def _store(questionnaire: Questionnaire, *, saved: bool) -> VersionId:
-    """Stores a version, the same content once; `saved` makes it the newest. Returns its id."""
+    """Stores a version of a questionnaire, the same content once; returns its id.
+
+    `saved` makes it the newest, also where it is stored already.
+    """
     slug, digest = questionnaire.slug, questionnaire.digest
     with transaction() as session:
         query = select(QuestionnaireRow)
@@ -228,7 +238,7 @@ def _store(questionnaire: Questionnaire, *, saved: bool) -> VersionId:
 
 
 def _from_set(slug: str) -> Questionnaire:
-    """The questionnaire that a set of the bank makes."""
+    """Makes the shipped questionnaire of this slug, from its set of ids in the bank."""
     bank, questions = rules.read_bank(), question_bank()
     return Questionnaire.of(
         slug=slug,
@@ -240,7 +250,7 @@ def _from_set(slug: str) -> Questionnaire:
 
 
 def _known_questions() -> list[Question]:
-    """The questions of the bank and of every stored version."""
+    """The questions of the bank and of every stored version, saved or frozen; ids repeat."""
     known = list(question_bank().values())
     for document in db.session.scalars(select(QuestionnaireRow.document)):
         known += rules.read_document(document).questions

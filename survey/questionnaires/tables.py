@@ -10,10 +10,9 @@ from survey.questionnaires.rules import QuestionnaireSlug, VersionId
 
 
 class QuestionnaireRow(Base):
-    """One version of a questionnaire; its content never changes.
+    """One version of a questionnaire, `saved` by a manager or else only frozen by a wave.
 
-    A manager saved those that are `saved`, a wave froze the others. The newest has the highest
-    number.
+    Its content never changes. The newest has the highest number.
     """
 
     __tablename__ = "questionnaire_version"

@@ -11,7 +11,7 @@ blueprint = Blueprint("questionnaires", __name__)
 @blueprint.get("/questionnaires")
 @open_to("viewer")
 def list_questionnaires() -> str:
-    """All questionnaires with their length."""
+    """Shows all questionnaires, each with its length."""
     return render_template(
         "questionnaires/list_questionnaires.html", questionnaires=service.list_questionnaires()
     )
@@ -20,7 +20,7 @@ def list_questionnaires() -> str:
 @blueprint.get("/questionnaires/<slug>")
 @open_to("viewer")
 def show_questionnaire(slug: str) -> str:
-    """One questionnaire, question by question."""
+    """Shows one questionnaire, question by question; refuses an unknown slug."""
     return render_template(
         "questionnaires/show_questionnaire.html",
         questionnaire=service.find_questionnaire(slug),

@@ -222,6 +222,7 @@ def end(name: str) -> None:
 
 
 def _co_key_as_json(co_key: "co_keys.RegisteredCoKey") -> dict[str, object]:
+    """A registered key as `cokey list --json` prints it: `ended` is ISO 8601, or None."""
     return {
         "name": co_key.key.name,
         "fingerprint": co_key.fingerprint,
@@ -231,7 +232,10 @@ def _co_key_as_json(co_key: "co_keys.RegisteredCoKey") -> dict[str, object]:
 
 
 def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
-    """The first line of a file, else what is typed; a `fresh` one is asked twice."""
+    """Reads a passphrase from a file's first line, or asks for it at the terminal.
+
+    A `fresh` one is asked twice. Refuses a file that is not UTF-8.
+    """
     if file is None:
         return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=fresh, err=True))
     try:
@@ -241,6 +245,7 @@ def _passphrase(file: BinaryIO | None, *, fresh: bool = False) -> str:
 
 
 def _destroy(path: Path) -> None:
+    """Overwrites and deletes a key file; refuses, saying what to do, where that fails."""
     try:
         shred(path)
     except OSError as error:

@@ -9,7 +9,7 @@ from survey.database import Base, UtcDateTime
 
 
 class CoKeyRow(Base):
-    """The public half of a representative's key; without an end the next wave is sealed to it."""
+    """A representative's public key; while `ended_at` is None, the next wave is sealed to it."""
 
     __tablename__ = "co_key"
     __table_args__ = (CheckConstraint("length(public_key) = 32", name="public_key"),)

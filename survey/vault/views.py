@@ -15,7 +15,10 @@ blueprint = Blueprint("vault", __name__)
 @blueprint.route("/organisation/cokey", methods=["GET", "POST"])
 @open_to("admin")
 def cokey() -> str | Response | tuple[str, int]:
-    """What a second key means, who holds one, and registering one."""
+    """Shows the page of second keys and who holds one; a POST registers one.
+
+    The page says what a second key means. A refusal is shown on it, with status 400.
+    """
     problem = None
     if request.method == "POST":
         try:
@@ -40,7 +43,7 @@ def cokey() -> str | Response | tuple[str, int]:
 @blueprint.post("/organisation/cokey/end")
 @open_to("admin")
 def end_cokey() -> Response:
-    """Ends a key for the waves to come."""
+    """Ends the key of the `name` in the form, so that no later wave is sealed to it."""
     ended = co_keys.end_co_key(request.form.get("name", ""), actor=current_actor())
     still_needed = f" {ended.seals} still needs it." if ended.seals else ""
     flash(f"The key of {ended.key.name} is ended.{still_needed}")

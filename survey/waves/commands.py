@@ -41,7 +41,7 @@ def add_holiday(day: str, name: str) -> None:
     Example: candour organisation holidays add 2027-04-12 "Works outing"
     """
     change = holidays.add_holidays([read_holiday(day, name)], now(), actor=ACTOR)
-    _say_changed(change, "listed")
+    _print_change(change, "listed")
 
 
 @holidays_group.command("list")
@@ -68,7 +68,7 @@ def remove_holiday(day: str) -> None:
     Example: candour organisation holidays remove 2027-04-12
     """
     change = holidays.remove_holidays([read_holiday(day).day], now(), actor=ACTOR)
-    _say_changed(change, "removed")
+    _print_change(change, "removed")
 
 
 @holidays_group.command("import")
@@ -81,11 +81,11 @@ def import_holidays(file: Path) -> None:
     Example: candour organisation holidays import england-and-wales.ics
     """
     in_file = read_holiday_file(file.read_bytes())
-    _say_changed(holidays.add_holidays(in_file, now(), actor=ACTOR), "listed")
+    _print_change(holidays.add_holidays(in_file, now(), actor=ACTOR), "listed")
 
 
-def _say_changed(change: holidays.HolidayChange, verb: str) -> None:
-    """Says what a change of the list did; `verb` says it of the days: listed, removed."""
+def _print_change(change: holidays.HolidayChange, verb: str) -> None:
+    """Prints how many days were listed or removed (`verb`) and which waves moved because of it."""
     number = len(change.holidays)
     click.echo(f"{how_many(number, 'holiday')} {verb}.")
     for wave in change.moved:
@@ -182,7 +182,7 @@ def end(name: str, *, yes: bool) -> None:
 
 
 def _still_open(survey: Survey) -> str:
-    """The sentence about a wave of the survey that is open; nothing where none is."""
+    """A sentence on the survey's open wave and when it closes; an empty text where none is open."""
     for wave in waves.list_waves(survey.slug):
         if wave.state is WaveState.OPEN:
             return (
@@ -193,7 +193,7 @@ def _still_open(survey: Survey) -> str:
 
 
 def _planned_wave(survey: Survey) -> Wave | None:
-    """The first planned wave of the survey."""
+    """The survey's first planned wave; None where nothing is planned."""
     its_waves = waves.list_waves(survey.slug)
     return next((wave for wave in its_waves if wave.state is WaveState.PLANNED), None)
 
@@ -295,6 +295,6 @@ def extend(slug: str, days: int) -> None:
 
 
 def _line(wave: Wave) -> str:
-    """A wave as one line of a list."""
+    """A wave as one line of a list: slug, state, opening, closing and how many are invited."""
     dates = f"{wave.opens:%Y-%m-%d %H:%M} to {wave.closes:%Y-%m-%d %H:%M}"
     return f"{wave.slug}  {wave.state}  {dates}  {wave.invited} invited"

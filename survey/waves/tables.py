@@ -26,7 +26,7 @@ _VOID_REASONS = ", ".join(f"'{reason.value}'" for reason in VoidReason)
 
 
 class SurveyRow(Base):
-    """A standing programme."""
+    """A survey programme as planned; `targets` are those of waves not yet opened."""
 
     __tablename__ = "survey"
     __table_args__ = (
@@ -52,7 +52,7 @@ class SurveyRow(Base):
 
 
 class WaveRow(Base):
-    """One dated run of a survey, with what launching froze."""
+    """One dated run of a survey, with what its opening fixed: empty while it is planned."""
 
     __tablename__ = "wave"
     __table_args__ = (
@@ -104,7 +104,7 @@ class WaveRow(Base):
 
 
 class WaveGroupRow(Base):
-    """One reporting group of a wave's frozen partition."""
+    """One group of departments of a wave, whose answers are reported together."""
 
     __tablename__ = "wave_group"
     __table_args__ = (CheckConstraint("invited >= 8", name="invited"),)
@@ -115,7 +115,7 @@ class WaveGroupRow(Base):
 
 
 class HolidayRow(Base):
-    """A day on which nobody works: the cadence opens no wave on it, and it is no working day."""
+    """A day on which nobody works: no wave of a cadence opens on it, and it is no working day."""
 
     __tablename__ = "holiday"
     day: Mapped[date] = mapped_column(Date, primary_key=True)

@@ -23,7 +23,10 @@ blueprint = Blueprint("waves", __name__)
 @blueprint.route("/organisation/holidays", methods=["GET", "POST"])
 @open_to("manager")
 def list_holidays() -> str | tuple[str, int] | Response:
-    """The days on which nobody works; adds one, or all of a file."""
+    """Shows the listed holidays; a POST adds one, or all of a file, and moves planned waves.
+
+    A refusal is shown on the page, with status 400.
+    """
     problem = None
     if request.method == "POST":
         try:
@@ -43,7 +46,7 @@ def list_holidays() -> str | tuple[str, int] | Response:
 @blueprint.post("/organisation/holidays/remove")
 @open_to("manager")
 def remove_holiday() -> Response:
-    """Takes a day off the list."""
+    """Takes the day in the form off the listed holidays; planned waves may move back."""
     day = read_holiday(request.form.get("day", "")).day
     change = holidays.remove_holidays([day], now(), actor=current_actor())
     flash(" ".join(_sentences_about(change, "removed")))
@@ -51,7 +54,7 @@ def remove_holiday() -> Response:
 
 
 def _holidays_of_form() -> Sequence[Holiday]:
-    """The holidays of the file that was sent, else the one that was typed; refuses what is none."""
+    """The holidays in the uploaded file, else the typed one; refuses what cannot be read."""
     file = request.files.get("file")
     if file and file.filename:
         return read_holiday_file(file.read())
@@ -59,7 +62,7 @@ def _holidays_of_form() -> Sequence[Holiday]:
 
 
 def _sentences_about(change: holidays.HolidayChange, verb: str) -> Iterator[str]:
-    """What a change of the list did; `verb` says it of the days: listed, removed."""
+    """Sentences on how many days were listed or removed (`verb`) and which waves moved."""
     number = len(change.holidays)
     if number:
         yield f"{how_many(number, 'day')} {verb}."
@@ -79,9 +82,10 @@ CHANGES = {
 @blueprint.route("/surveys/<survey>/<change>", methods=["GET", "POST"])
 @open_to("manager")
 def change_survey(survey: str, change: str) -> str | Response:
-    """Says on a page of its own what pausing, resuming or ending does; its button does it.
+    """Shows what pausing, resuming or ending a survey does, with a button; a POST does it.
 
-    `survey` is the slug of one, `change` one of pause, resume and end.
+    `survey` is the slug of one, `change` one of pause, resume and end; 404 for any other change.
+    Refuses to bring a survey into the state it is in, and any change of one that was ended.
     """
     new_state, make_change = CHANGES.get(change) or abort(404)
     chosen = waves.find_survey(survey)
@@ -105,9 +109,9 @@ def change_survey(survey: str, change: str) -> str | Response:
 @blueprint.route("/waves/<wave>/skip", methods=["GET", "POST"])
 @open_to("manager")
 def skip_wave(wave: str) -> str | Response | tuple[str, int]:
-    """Says on a page of its own what skipping a planned wave does; its button does it.
+    """Shows what skipping a planned wave does and asks for a reason; a POST skips it.
 
-    `wave` is the slug of one.
+    `wave` is the slug of one. Refuses a wave that is not planned any more.
     """
     planned = waves.find_wave(wave)
     check_skips(planned)

@@ -32,7 +32,7 @@ _LONGEST_HEAD = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CeremonyHeader:
-    """What both files say about the wave.
+    """What the outgoing and the returned file both say about their wave.
 
     `keys` are the fingerprints of the representatives' keys, in the order of the layers that
     follow. `closes` is an instant, ISO 8601.
@@ -50,31 +50,35 @@ class CeremonyHeader:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFile:
-    """The outer layers of all ballots: one list a representative's key, each in its own order."""
+    """The file for the representative: all ballots sealed twice, once for each of the keys.
+
+    `layers` has one list a representative's key, in the order of `header.keys`; each holds all
+    ballots in another order.
+    """
 
     header: CeremonyHeader
     layers: tuple[tuple[bytes, ...], ...]
 
     @property
     def closes_at(self) -> datetime:
-        """The instant before which nobody may open anything."""
+        """The instant when the wave closes; before it nobody may open anything."""
         return datetime.fromisoformat(self.header.closes)
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedFile:
-    """The inner layers, still sealed to the wave's key, in the order that the shuffling gave."""
+    """The file for the server: shuffled ballots, still sealed to the wave's own key."""
 
     header: CeremonyHeader
     ballots: tuple[bytes, ...]
 
 
 def open_layer(outgoing: OutgoingFile, private: bytes, now: datetime) -> ReturnedFile:
-    """Opens the outer layers with the representative's private key, and shuffles what was inside.
+    """Opens the outer layers with the representative's private key and shuffles what was inside.
 
-    Refuses before the wave has closed, for fewer ballots than the minimum, and with a key to which
-    the wave is not sealed. A ballot that does not open goes on as random octets, so that the
-    numbers on both sides still agree; it is counted as unreadable.
+    Refuses before the wave has closed, with a key to which the wave is not sealed, and where fewer
+    ballots than the minimum can be opened. A ballot that does not open goes on as random octets, so
+    that the numbers on both sides still agree; it is counted as unreadable.
     """
     header = outgoing.header
     if now < outgoing.closes_at:
@@ -108,7 +112,7 @@ def open_layer(outgoing: OutgoingFile, private: bytes, now: datetime) -> Returne
 
 
 def _open_ballot(wave_id: str, private: bytes, ballot: bytes) -> bytes | None:
-    """What is inside the outer layer of a ballot; None where it does not open."""
+    """The inner ballot (8,240 octets) of one sealed twice; None where it does not open to that."""
     try:
         inner = open_outer_layer(private, wave_id, ballot)
     except Unreadable:
@@ -117,20 +121,21 @@ def _open_ballot(wave_id: str, private: bytes, ballot: bytes) -> bytes | None:
 
 
 def write_outgoing(outgoing: OutgoingFile) -> bytes:
-    """The content of the file for the representative."""
+    """The octets of the file for the representative, as `read_outgoing` reads them."""
     ballots = [ballot for layer in outgoing.layers for ballot in layer]
     return _write(_OUT, outgoing.header, ballots)
 
 
 def write_returned(returned: ReturnedFile) -> bytes:
-    """The content of the file for the server."""
+    """The octets of the file for the server, as `read_returned` reads them."""
     return _write(_BACK, returned.header, returned.ballots)
 
 
 def read_outgoing(content: bytes) -> OutgoingFile:
-    """Reads the file from the server.
+    """Reads the file for the representative; refuses a damaged or wrong one.
 
-    Refuses a damaged, cut or foreign one, and one in which a ballot stands twice.
+    Wrong is one that is cut, foreign, of another version or sealed to no key, or in which a ballot
+    is there twice.
     """
     header, body = _read(_OUT, content, "the server wrote for the representative")
     ballots = _split_ballots(body, SEALED_TWICE, header.count * len(header.keys))
@@ -145,21 +150,21 @@ def read_outgoing(content: bytes) -> OutgoingFile:
 
 
 def read_returned(content: bytes) -> ReturnedFile:
-    """Reads the file from the representative.
+    """Reads the file from the representative; refuses a damaged or wrong one.
 
-    Refuses a damaged, cut or foreign one, and one in which a ballot stands twice.
+    Wrong is one that is cut, foreign or of another version, or in which a ballot is there twice.
     """
     header, body = _read(_BACK, content, "the representative wrote with their key")
     return ReturnedFile(header, _split_ballots(body, SEALED, header.count))
 
 
 def file_hash(content: bytes) -> str:
-    """The hash of a file as both sides compare it."""
+    """The hash of a file for people to compare: 32 hexadecimal digits of its SHA-256, in fours."""
     return _grouped(hashlib.sha256(content).hexdigest()[:32])
 
 
 def fingerprint(public: bytes) -> str:
-    """A key as people compare it: 32 hexadecimal digits of its SHA-256, in groups of four.
+    """A public key for people to compare: 32 hexadecimal digits of its SHA-256, in fours.
 
     >>> fingerprint(bytes(32))
     '6668 7aad f862 bd77 6c8f c18b 8e9f 8e20'
@@ -168,7 +173,7 @@ def fingerprint(public: bytes) -> str:
 
 
 def public_key_as_text(public: bytes) -> str:
-    """A public half to hand over or read out: seven groups of eight letters and digits.
+    """A public key to hand over or read out: seven groups of eight letters and digits.
 
     They hold a check against slips: the first 3 octets of its SHA-256.
 
@@ -181,7 +186,10 @@ def public_key_as_text(public: bytes) -> str:
 
 
 def public_key_from_text(text: str) -> bytes:
-    """The public half again; capitals, spaces and hyphens do not matter, a slip is refused."""
+    """The public key (32 octets) behind what `public_key_as_text` gave; refuses a mistyped one.
+
+    Capitals, spaces and hyphens do not matter.
+    """
     try:
         octets = b32decode("".join(text.split()).replace("-", "").upper())
     except ValueError:
@@ -197,12 +205,16 @@ def public_key_from_text(text: str) -> bytes:
 
 
 def _write(kind: bytes, header: CeremonyHeader, ballots: Sequence[bytes]) -> bytes:
+    """The octets of a ceremony file: kind, header, ballots, and the SHA-256 of all these."""
     content = kind + json.dumps(asdict(header)).encode() + b"\n" + b"".join(ballots)
     return content + hashlib.sha256(content).digest()
 
 
 def _read(kind: bytes, content: bytes, origin: str) -> tuple[CeremonyHeader, bytes]:
-    """The header and the ballots of a file of this kind; `origin` says in refusals which it is."""
+    """The header and the ballots, not yet split, of a file of this kind; refuses a damaged one.
+
+    A file of another kind or version is refused too; `origin` says in refusals which one is meant.
+    """
     if not content.startswith(kind):
         raise Refused(
             "ceremony-file-foreign", f"This is not the right file. Take the one that {origin}."
@@ -225,7 +237,7 @@ def _read(kind: bytes, content: bytes, origin: str) -> tuple[CeremonyHeader, byt
 
 
 def _read_header(line: bytes) -> CeremonyHeader:
-    """The header in a file's second line; ValueError, TypeError or KeyError where it is none."""
+    """The header from a file's second line; ValueError, TypeError or KeyError where it is none."""
     document = json.loads(line[:_LONGEST_HEAD])
     header = CeremonyHeader(**{**document, "keys": tuple(document["keys"])})
     numbers = (header.minimum, header.invited, header.count, header.unreadable)
@@ -242,7 +254,7 @@ def _read_header(line: bytes) -> CeremonyHeader:
 
 
 def _split_ballots(body: bytes, length: int, count: int) -> tuple[bytes, ...]:
-    """The ballots in a file: `count` of them, each of `length` octets; refuses what is not so."""
+    """The `count` ballots of `length` octets in a file; refuses another size, and repeats."""
     if len(body) != count * length:
         raise Refused(
             "ceremony-file-incomplete",
@@ -260,4 +272,5 @@ def _split_ballots(body: bytes, length: int, count: int) -> tuple[bytes, ...]:
 
 
 def _grouped(digits: str) -> str:
+    """These digits in groups of four with blanks between."""
     return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))

@@ -20,9 +20,10 @@ _DAMAGED = "This is not a key file made by Candour, or it is damaged. Take your 
 
 
 def lock_with_passphrase(secret: bytes, passphrase: str, purpose: str) -> bytes:
-    """The secret (32 octets) under this passphrase, as the content of a file.
+    """Encrypts a secret (32 octets) under a passphrase; gives the content for a file.
 
-    Refuses a passphrase so short that somebody could guess it. `purpose` says what the file is.
+    Refuses a passphrase of fewer than 15 characters, so short that somebody could guess it.
+    `purpose` says what the file is.
     """
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise Refused(
@@ -39,7 +40,10 @@ def lock_with_passphrase(secret: bytes, passphrase: str, purpose: str) -> bytes:
 
 
 def unlock_with_passphrase(content: bytes, passphrase: str, purpose: str) -> bytes:
-    """The secret again; refuses a damaged file, one of another purpose, and a wrong passphrase."""
+    """Decrypts the secret (32 octets) from what `lock_with_passphrase` gave.
+
+    Refuses a damaged file, one of another purpose, and a wrong passphrase.
+    """
     try:
         document = json.loads(content)
         its_purpose = document["candour"]
@@ -70,5 +74,5 @@ def unlock_with_passphrase(content: bytes, passphrase: str, purpose: str) -> byt
 
 
 def _derive_key(passphrase: str, salt: bytes) -> bytes:
-    """The key that a passphrase and a salt make (32 octets)."""
+    """The encryption key (32 octets) from a passphrase and a salt; costly on purpose."""
     return Scrypt(salt=salt, length=_SECRET, **_COST).derive(passphrase.encode())

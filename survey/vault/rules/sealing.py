@@ -16,7 +16,7 @@ _PROBE = b"probe"
 
 
 class TooLong(Exception):
-    """More text than one ballot can hold; `octets` says by how many."""
+    """Raised for content that no ballot can hold; `octets` says by how many it is too long."""
 
     def __init__(self, octets: int) -> None:
         super().__init__(octets)
@@ -24,11 +24,11 @@ class TooLong(Exception):
 
 
 class Unreadable(Exception):
-    """A ballot that this key does not open."""
+    """Raised for a ballot that a key does not open."""
 
 
 def seal_ballot(public_key: bytes, wave_id: str, content: bytes) -> bytes:
-    """Seals at most 8,191 octets into always 8,240; refuses more with `TooLong`."""
+    """Encrypts at most 8,191 octets to a wave's key: always 8,240; raises `TooLong` for more."""
     room = PADDED - 1
     if len(content) > room:
         raise TooLong(len(content) - room)
@@ -37,7 +37,7 @@ def seal_ballot(public_key: bytes, wave_id: str, content: bytes) -> bytes:
 
 
 def open_ballot(private_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """What `seal_ballot` was given.
+    """Decrypts a ballot with the wave's private key: the content that `seal_ballot` was given.
 
     Raises `Unreadable` for anything that was not sealed to this key for this wave.
     """
@@ -46,7 +46,7 @@ def open_ballot(private_key: bytes, wave_id: str, sealed: bytes) -> bytes:
 
 
 def seal_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """A sealed ballot of 8,240 octets, sealed once more to a representative's public key: 8,288.
+    """Encrypts a sealed ballot (8,240 octets) once more, to a representative's public key: 8,288.
 
     This is the outer layer of the strict tier.
     """
@@ -54,25 +54,28 @@ def seal_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
 
 
 def open_outer_layer(co_key: bytes, wave_id: str, sealed: bytes) -> bytes:
-    """The sealed ballot that `seal_outer_layer` was given; raises `Unreadable` for anything else.
+    """Decrypts the outer layer: the ballot, still sealed, that `seal_outer_layer` was given.
 
-    `co_key` is the private half of the representative's key.
+    Raises `Unreadable` for anything else. `co_key` is the private half of the representative's key.
     """
     return _decrypt(co_key, _outer_info(wave_id), sealed)
 
 
 def public_key_of(private_key: bytes) -> bytes:
-    """The public half (32 octets) of a key."""
+    """The public half (32 octets) that belongs to a private half."""
     return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
 
 
 def make_probe(public_key: bytes, wave_id: str) -> bytes:
-    """A sealed word that says nothing, kept with the wave to test its key with."""
+    """Seals a fixed word to a wave's key; `opens_probe` tests with it whether a key is the wave's.
+
+    It is kept with the wave and says nothing about any answer.
+    """
     return seal_ballot(public_key, wave_id, _PROBE)
 
 
 def opens_probe(private_key: bytes, wave_id: str, sealed: bytes) -> bool:
-    """Whether this is the wave's key: it opens the probe `sealed`."""
+    """Whether this private key is the wave's: it opens `sealed`, which `make_probe` gave."""
     try:
         return open_ballot(private_key, wave_id, sealed) == _PROBE
     except Unreadable:
@@ -80,10 +83,12 @@ def opens_probe(private_key: bytes, wave_id: str, sealed: bytes) -> bool:
 
 
 def _encrypt(public_key: bytes, info: bytes, content: bytes) -> bytes:
+    """Encrypts content to a public key with HPKE; `info` binds it to a layer and a wave."""
     return _SUITE.encrypt(content, X25519PublicKey.from_public_bytes(public_key), info=info)
 
 
 def _decrypt(private_key: bytes, info: bytes, sealed: bytes) -> bytes:
+    """Decrypts what `_encrypt` gave under the same `info`; else raises `Unreadable`."""
     try:
         return _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(private_key), info=info)
     except (InvalidTag, ValueError) as error:
@@ -91,8 +96,10 @@ def _decrypt(private_key: bytes, info: bytes, sealed: bytes) -> bytes:
 
 
 def _info(wave_id: str) -> bytes:
+    """What binds an inner layer (the wave's key) to its wave."""
     return b"wave:" + wave_id.encode()
 
 
 def _outer_info(wave_id: str) -> bytes:
+    """What binds an outer layer (a representative's key) to its wave."""
     return b"cokey:" + wave_id.encode()

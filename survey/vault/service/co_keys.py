@@ -24,9 +24,10 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class RegisteredCoKey:
-    """One registered key of a representative.
+    """A representative's public key as registered, and what became of it.
 
-    `seals` is the slug of the wave that is sealed to it already, `ended_at` when it was ended.
+    `seals` is the slug of the wave that is sealed to it already, `ended_at` when it was ended; each
+    is None before that.
     """
 
     id: str
@@ -37,15 +38,16 @@ class RegisteredCoKey:
 
     @property
     def fingerprint(self) -> str:
-        """The key as people compare it."""
+        """The fingerprint of its public half, by which people compare it."""
         return fingerprint(self.key.public)
 
 
 def register_co_key(name: str, public_text: str, *, actor: str) -> RegisteredCoKey:
-    """Registers a representative's key for the next wave.
+    """Stores a representative's public key, to which the next wave is sealed too; audits that.
 
-    `public_text` is the public half as it was handed over. A fresh key of the same person takes the
-    place of the old one.
+    `public_text` is the public half as it was handed over. A fresh key of the same name ends the
+    old one. Refuses an empty or unprintable name, a mistyped or unusable key, one that was
+    registered before, and a third representative.
     """
     name, public = " ".join(name.split()), public_key_from_text(public_text)
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
@@ -84,9 +86,9 @@ def register_co_key(name: str, public_text: str, *, actor: str) -> RegisteredCoK
 
 
 def end_co_key(name: str, *, actor: str) -> RegisteredCoKey:
-    """Ends a registered key, named by its holder: no later wave is sealed to it.
+    """Ends the registered key of this holder: no later wave is sealed to it; audits that.
 
-    Waves that are sealed to it stay so.
+    Waves that are sealed to it stay so. Refuses a name that holds no key.
     """
     with transaction():
         query = select(CoKeyRow).where(CoKeyRow.name == name, CoKeyRow.ended_at.is_(None))
@@ -100,16 +102,16 @@ def end_co_key(name: str, *, actor: str) -> RegisteredCoKey:
 
 
 def list_co_keys() -> tuple[RegisteredCoKey, ...]:
-    """Every key that was ever registered, oldest first; those without an end seal the next wave."""
+    """Every key ever registered, ended ones too, by age; those not ended seal the next wave."""
     slugs_by_key = waves.waves_by_co_key()
     rows = db.session.scalars(select(CoKeyRow).order_by(CoKeyRow.registered_at))
     return tuple(_registered(row, slugs_by_key) for row in rows)
 
 
 def co_keys_for_launch() -> tuple[CoKey, ...]:
-    """The keys that a wave opening now is sealed to.
+    """The keys, not ended, that a wave opening now is sealed to; refuses a used one.
 
-    Refuses a key to which another wave is sealed, because it is destroyed with that wave. A key
+    Used is a key to which another wave is sealed, because it is destroyed with that wave. A key
     never drops out silently: it is replaced by a fresh one, or somebody ends it and the wave opens
     without.
     """
@@ -127,20 +129,26 @@ def co_keys_for_launch() -> tuple[CoKey, ...]:
 
 
 def announced_co_keys() -> tuple[CoKey, ...]:
-    """The keys that wait for the next wave; refuses nothing."""
+    """The keys that wait for the next wave: neither ended nor used for a wave.
+
+    Refuses nothing, unlike `co_keys_for_launch`.
+    """
     active = [registered for registered in list_co_keys() if registered.ended_at is None]
     return tuple(registered.key for registered in active if registered.seals is None)
 
 
 def hold_co_keys_for_launch() -> tuple[CoKey, ...]:
-    """Inside the opening transaction: the same keys, which no other wave takes until its end."""
+    """Locks the keys that are not ended, then gives or refuses as `co_keys_for_launch` does.
+
+    For the opening transaction: no other wave takes these keys until its end.
+    """
     active = select(CoKeyRow).where(CoKeyRow.ended_at.is_(None))
     db.session.scalars(active.order_by(CoKeyRow.id).with_for_update()).all()
     return co_keys_for_launch()
 
 
 def _check_can_seal(public: bytes) -> None:
-    """Refuses a public half to which nothing can be sealed."""
+    """Refuses a public half to which nothing can be sealed, by trying it."""
     try:
         sealing.seal_outer_layer(public, "probe", b"probe")
     except ValueError as error:
@@ -151,7 +159,7 @@ def _check_can_seal(public: bytes) -> None:
 
 
 def _registered(row: CoKeyRow, slugs_by_key: Mapping[bytes, WaveSlug]) -> RegisteredCoKey:
-    """A row as a value; `slugs_by_key` names the wave that is sealed to each public key."""
+    """A stored key as a value; `slugs_by_key` has the wave that each public key seals."""
     return RegisteredCoKey(
         row.id,
         CoKey(row.name, row.public_key),

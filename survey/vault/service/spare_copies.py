@@ -17,7 +17,7 @@ ENDED = frozenset({WaveState.COUNTED, WaveState.SHARED, WaveState.VOID})
 
 @dataclass(frozen=True, slots=True)
 class SpareCopy:
-    """One exported copy: the file it was written to, when, by whom, and its key's fingerprint."""
+    """One exported copy of a wave's key: file, time, who exported it, and the key's fingerprint."""
 
     file: str
     at: datetime
@@ -26,9 +26,10 @@ class SpareCopy:
 
 
 def spare_copies(wave: Wave) -> tuple[SpareCopy, ...]:
-    """The exported copies of this wave's key that nobody has confirmed as destroyed, oldest first.
+    """The exported copies of this wave's key that nobody confirmed as destroyed, oldest first.
 
-    Once the wave has opened with a key that was made anew, no copies of an older one.
+    Read from the audit log. Once the wave has opened with a key that was made anew, no copies of an
+    older one.
     """
     destroyed = [
         entry.number
@@ -49,17 +50,19 @@ def spare_copies(wave: Wave) -> tuple[SpareCopy, ...]:
 
 
 def copies_to_destroy(wave: Wave) -> tuple[SpareCopy, ...]:
-    """The exported copies that nothing needs any more.
+    """The copies, not confirmed as destroyed, of an ended wave's key; none before it has ended.
 
-    Each opens all ballots of its wave in an old backup of the database.
+    Ended is counted, shared or void: nothing needs them any more, and each opens all ballots of its
+    wave in an old backup of the database.
     """
     return spare_copies(wave) if wave.state in ENDED else ()
 
 
 def confirm_copies_destroyed(wave: Wave, *, actor: str) -> tuple[SpareCopy, ...]:
-    """Records that every exported copy of an ended wave's key is destroyed; gives those copies.
+    """Audits that all copies of an ended wave's key are said to be destroyed; gives those copies.
 
-    Harmless when repeated.
+    Destroys nothing itself. Refuses a wave that is not counted, shared or void. Harmless when
+    repeated: then it gives none and audits nothing.
     """
     if wave.state not in ENDED:
         raise Refused(

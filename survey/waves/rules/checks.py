@@ -13,7 +13,7 @@ FIRST_YEAR, LAST_YEAR = 1990, 2990
 
 
 def is_zone(name: str) -> bool:
-    """Whether somebody knows this time zone."""
+    """Whether this is a known time zone, such as Europe/London."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -22,7 +22,7 @@ def is_zone(name: str) -> bool:
 
 
 def check_zone(name: str) -> None:
-    """Refuses a time zone that nobody knows."""
+    """Refuses a name that is not a known time zone."""
     if not is_zone(name):
         raise Refused(
             "time-zone-not-known",
@@ -31,7 +31,10 @@ def check_zone(name: str) -> None:
 
 
 def check_year(opens: datetime) -> None:
-    """Refuses an opening date that can only be a slip of the pen."""
+    """Refuses an opening before the year 1990 or after 2990.
+
+    Such a date can only be a slip of the pen.
+    """
     if not FIRST_YEAR <= opens.year <= LAST_YEAR:
         raise Refused(
             "opening-year-implausible",
@@ -40,7 +43,10 @@ def check_year(opens: datetime) -> None:
 
 
 def check_wave_length(opens: datetime, closes: datetime) -> None:
-    """Refuses a wave that would close before it opens, or stay open for longer than a quarter."""
+    """Refuses a wave that closes before it opens or over 92 days later, or in an implausible year.
+
+    92 days are a quarter; the year is that of the opening, and looked at as `check_year` does.
+    """
     check_year(opens)
     if closes <= opens:
         raise Refused(
@@ -56,7 +62,7 @@ def check_wave_length(opens: datetime, closes: datetime) -> None:
 
 
 def check_state_change(survey: Survey, to: str) -> None:
-    """Refuses to bring a survey into a state that it is in, and to change one that was ended."""
+    """Refuses to bring a survey into the state it is in, and any change of an ended one."""
     if survey.state == "ended":
         raise Refused(
             "survey-ended",
@@ -77,7 +83,7 @@ def check_state_change(survey: Survey, to: str) -> None:
 
 
 def check_not_ended(survey: Survey) -> None:
-    """Refuses to plan anything more for a survey that was ended."""
+    """Refuses to plan a wave for a survey that was ended."""
     if survey.state == "ended":
         raise Refused(
             "survey-ended",
@@ -86,7 +92,7 @@ def check_not_ended(survey: Survey) -> None:
 
 
 def check_skips(wave: Wave) -> None:
-    """Refuses to skip a wave that has opened: only what is planned can be left out."""
+    """Refuses to skip a wave that is not planned any more: only what is planned can be left out."""
     if wave.state is WaveState.OPEN:
         raise Refused(
             "wave-open-already",
@@ -102,7 +108,7 @@ def check_skips(wave: Wave) -> None:
 
 
 def check_opens(wave: Wave) -> None:
-    """Refuses to open a wave that is not planned any more."""
+    """Refuses to open a wave that is not planned any more; looks at nothing else."""
     if wave.state is not WaveState.PLANNED:
         raise Refused(
             "wave-opened-already",
@@ -112,7 +118,10 @@ def check_opens(wave: Wave) -> None:
 
 
 def check_closes(wave: Wave, now: datetime, reason: str | None) -> None:
-    """Refuses to close a wave that is not open, or before its date without a reason."""
+    """Refuses to close a planned or void wave, or an open one early without a reason.
+
+    A wave that is closed or counted already is not refused.
+    """
     if wave.state is WaveState.PLANNED:
         raise Refused(
             "wave-not-open-yet",
@@ -131,7 +140,10 @@ def check_closes(wave: Wave, now: datetime, reason: str | None) -> None:
 
 
 def check_ceremony(wave: Wave) -> None:
-    """Refuses a ceremony for a wave that needs none, or not now."""
+    """Refuses to hand over or take back ballots of a wave that needs no representative, or not now.
+
+    Not now is before it has closed, and after it was counted or became void.
+    """
     if wave.state in {WaveState.COUNTED, WaveState.SHARED}:
         raise Refused("wave-counted", f"{wave.slug} is counted; there is nothing left to open.")
     if wave.state is WaveState.VOID:
@@ -151,7 +163,10 @@ def check_ceremony(wave: Wave) -> None:
 
 
 def check_audience(invited: int) -> None:
-    """Refuses a wave so small that nobody could hide in it."""
+    """Refuses a wave that would invite fewer than 8 people.
+
+    It would be so small that nobody could hide in it: answers could be traced.
+    """
     if invited < MINIMUM_INVITED:
         raise Refused(
             "too-few-invited",

@@ -15,7 +15,9 @@ DAYS_TO_FOLLOW_UP = 5  # from the day by which the reply was due
 
 
 def share_by(closed: date, holidays: AbstractSet[date], *, in_thirds: bool = False) -> date:
-    """The day by which the provider should have the findings; of thirds `closed` is the last one's.
+    """The day by which the provider should have the findings: 3 working days after the close.
+
+    Of thirds it is 5, and `closed` is the day on which the last one closed.
 
     >>> str(share_by(date(2027, 1, 25), frozenset()))
     '2027-01-28'
@@ -25,7 +27,7 @@ def share_by(closed: date, holidays: AbstractSet[date], *, in_thirds: bool = Fal
 
 
 def reply_by(shared: date, holidays: AbstractSet[date]) -> date:
-    """The day by which the provider has to reply to findings that were shared on a day.
+    """The day by which the provider has to reply: 10 working days after the findings were shared.
 
     >>> str(reply_by(date(2027, 1, 28), frozenset()))
     '2027-02-11'
@@ -34,7 +36,7 @@ def reply_by(shared: date, holidays: AbstractSet[date]) -> date:
 
 
 def follow_up_by(reply_due: date, holidays: AbstractSet[date]) -> date:
-    """The day by which staff should hear what changes.
+    """The day by which staff should hear what changes: 5 working days after the reply was due.
 
     >>> str(follow_up_by(date(2027, 2, 11), frozenset()))
     '2027-02-18'

@@ -24,7 +24,7 @@ _DAY = r"\d{4}-\d{2}-\d{2}"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Holiday:
-    """A day on which nobody works, and what it is called; the name may be empty."""
+    """A day on which nobody works, with its name, which may be empty."""
 
     day: date
     name: str = ""
@@ -32,14 +32,14 @@ class Holiday:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """One event of a calendar: the number of its first line, and its properties by name."""
+    """One event of a calendar file: the number of its first line, and its properties by name."""
 
     line: int
     properties: dict[str, str]
 
 
 def read_holiday(day: str, name: str = "") -> Holiday:
-    """A holiday as typed; refuses what is no date, and a name that could not be printed.
+    """Makes a holiday of a typed date and name; refuses what is no date, or not printable.
 
     >>> read_holiday("2027-12-27", " Christmas  Day (substitute) ")
     Holiday(day=datetime.date(2027, 12, 27), name='Christmas Day (substitute)')
@@ -62,9 +62,10 @@ def read_holiday(day: str, name: str = "") -> Holiday:
 
 
 def read_holiday_file(content: bytes) -> tuple[Holiday, ...]:
-    """The holidays in a file, by day.
+    """The holidays in a file (table or calendar), by day; refuses a file with any fault.
 
-    Refuses a file with any fault, naming each line and what is wrong with it.
+    It names each faulty line and what is wrong with it. Refuses an empty file and more than 2,000
+    days too; a day that is there twice takes its last name.
     """
     text = decode_text(content, largest=LARGEST, advice="Leave out what is long past or far away.")
     if text.content.lstrip().upper().startswith("BEGIN:VCALENDAR"):
@@ -102,12 +103,15 @@ def read_holiday_file(content: bytes) -> tuple[Holiday, ...]:
 
 
 def _is_expected(cell: str) -> bool:
-    """Whether a cell of the first line belongs to a table of holidays."""
+    """Whether a cell of the first line is a date or a heading of a table of holidays."""
     return cell in {*_HEADINGS, "name"} or re.fullmatch(_DAY, cell, re.ASCII) is not None
 
 
 def _rows_of_table(table: Table) -> Iterator[tuple[int, str, str]]:
-    """Number of the line, day and name of each line, as they were written."""
+    """The number, day and name of each line of a table, as they were written, without its heading.
+
+    Refuses a line that cannot be split into cells.
+    """
     is_first = True
     for record in table.records():
         if record.fault:
@@ -124,10 +128,10 @@ def _rows_of_table(table: Table) -> Iterator[tuple[int, str, str]]:
 
 
 def _rows_of_calendar(text: str) -> Iterator[tuple[int, str, str]]:
-    """Number of the line, day and name of each whole day of a calendar's events.
+    """The line's number, the day and the name for each whole day of a calendar's events.
 
-    An event of several days is each of them (its end is not part of it). In the place of the day of
-    an event that recurs, or that cannot be read, stands what is wrong with it.
+    An event of several days is each of them (its end is not part of it). One that recurs, or that
+    cannot be read, gives what is wrong with it in the place of the day.
     """
     for event in _events(text):
         begins, ends = event.properties.get("DTSTART", ""), event.properties.get("DTEND", "")
@@ -145,7 +149,7 @@ def _rows_of_calendar(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _unfolded_lines(text: str) -> list[tuple[int, str]]:
-    """The lines of a calendar, numbered; one that begins with a blank continues the one before."""
+    """The lines of a calendar, numbered; one that begins with a blank joins the one before."""
     lines: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line[:1] in {" ", "\t"} and lines:
@@ -157,6 +161,7 @@ def _unfolded_lines(text: str) -> list[tuple[int, str]]:
 
 
 def _events(text: str) -> Iterator[_Event]:
+    """The events (VEVENT) of a calendar's text; everything outside them is left out."""
     event: _Event | None = None
     for number, line in _unfolded_lines(text):
         name, _, value = line.partition(":")
@@ -171,7 +176,7 @@ def _events(text: str) -> Iterator[_Event]:
 
 
 def _read_day(value: str) -> date | None:
-    """The day of a date or a time as a calendar writes it; None for anything else."""
+    """The day of a date or time as a calendar writes it (20270426); None for anything else."""
     if not re.fullmatch(r"\d{8}(T\d{6}Z?)?", value, re.ASCII):
         return None
     try:

@@ -32,18 +32,18 @@ _UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that has been checked, as RFC 5545 writes it: `RRULE:FREQ=YEARLY;BYMONTH=3`."""
+    """A checked rule of recurrence, as RFC 5545 writes it: `RRULE:FREQ=YEARLY;BYMONTH=3`."""
 
     value: str
 
     def __str__(self) -> str:
-        """The rule as it was given."""
+        """The rule as it is written, with RRULE: in front."""
         return self.value
 
     def occurrences(self, anchor: datetime, zone: str) -> Iterator[datetime]:
-        """The anchor, which counts as the first, and every later date that the rule names.
+        """The openings in order: the anchor as the first, then each later date of the rule.
 
-        All are wall-clock times in this time zone.
+        All are wall-clock times in this time zone. Without COUNT or UNTIL they do not end.
 
         >>> rule = Rule("RRULE:FREQ=MONTHLY;INTERVAL=6;COUNT=3")
         >>> [str(day.date()) for day in rule.occurrences(datetime(2027, 1, 11, 9), "Europe/London")]
@@ -60,10 +60,11 @@ class Rule:
         yield from islice(later, int(count) - 1 if count else None)
 
     def check(self, anchor: datetime, zone: str, days: int) -> None:
-        """Refuses a rule that does not fit its first opening `anchor` and the days of a wave.
+        """Refuses a rule that leads to no later opening, or opens one before the last has closed.
 
-        Such a rule leaves nothing after the first opening, or opens a wave before the one before it
-        has closed.
+        `anchor` is its first opening, `days` is how long a wave is open. It leads to none where it
+        names no day within ten years, or its UNTIL lies before the anchor; a rule whose COUNT or
+        UNTIL leaves the first opening alone is not refused.
         """
         until = dict(_parts(self.value)).get("UNTIL")
         if until and _last_time(until, zone) < anchor:
@@ -94,9 +95,9 @@ class Rule:
 
 
 def read_rule(text: str) -> Rule:
-    """A rule as somebody typed it, in capitals and without blanks.
+    """Makes a rule of typed text, in capitals and without blanks; refuses all faults at once.
 
-    Refuses all its faults at once, each with what to write instead.
+    Each comes with what to write instead.
 
     >>> read_rule("rrule: freq=yearly; bymonth=3").value
     'RRULE:FREQ=YEARLY;BYMONTH=3'
@@ -114,18 +115,19 @@ def read_rule(text: str) -> Rule:
 
 
 def _parts(value: str) -> list[tuple[str, str]]:
-    """The names of a rule's parts and what is written behind their equals signs, in order."""
+    """A rule's parts in order, each its name and what is written behind the equals sign."""
     parts = value.removeprefix(PREFIX).removesuffix(";").split(";")
     split = (part.partition("=") for part in parts)
     return [(name, values) for name, _, values in split]
 
 
 def _join_parts(parts: dict[str, str]) -> str:
+    """These parts as one text, as RFC 5545 writes them; `_parts` splits it again."""
     return ";".join(f"{name}={values}" for name, values in parts.items())
 
 
 def _last_time(until: str, zone: str) -> datetime:
-    """The last time that UNTIL lets through, on the wall clock of this time zone.
+    """The last wall-clock time that UNTIL lets through, in this time zone.
 
     A date means its whole day; a time with Z is one of UTC.
     """
@@ -140,7 +142,7 @@ def _last_time(until: str, zone: str) -> datetime:
 
 
 def _faults(parts: list[tuple[str, str]]) -> Iterator[str]:
-    """What is wrong with a rule, one sentence a fault, each with what to write instead."""
+    """One sentence for each fault of a rule's parts, with what to write instead; none when good."""
     values_by_name = dict(parts)
     frequency = values_by_name.get("FREQ", "")
     if fault := _frequency_fault(frequency):
@@ -170,6 +172,7 @@ def _faults(parts: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def _frequency_fault(frequency: str) -> str | None:
+    """A sentence on a missing, too fine or unknown FREQ and what to write; None when it is good."""
     instead = f"FREQ={', FREQ='.join(FREQUENCIES)}"
     if not frequency:
         return f"FREQ is missing. Start with it: one of {instead}."
@@ -181,7 +184,7 @@ def _frequency_fault(frequency: str) -> str | None:
 
 
 def _part_fault(name: str, values: str, frequency: str) -> str | None:
-    """What is wrong with one part and what to write instead, if anything is."""
+    """A sentence on what is wrong with one part other than FREQ; None when it is good."""
     if name in {"BYHOUR", "BYMINUTE", "BYSECOND"}:
         return (
             f"{name} is finer than daily. Leave it out: a wave opens at the hour of the first"
@@ -206,18 +209,18 @@ def _part_fault(name: str, values: str, frequency: str) -> str | None:
 
 
 def _repeatable(text: str) -> str:
-    """What somebody typed, as a message may repeat it."""
+    """Typed text as a message may repeat it: 40 characters, or … where it is not printable."""
     return text[:40] if text.isprintable() else "…"
 
 
 def _between(low: int, high: int, *, signed: bool = False) -> Callable[[str, str], bool]:
-    """A check for whole numbers from `low` to `high`; with `signed`, + or - may lead."""
+    """Makes a check for whole numbers from `low` to `high`; with `signed`, + or - may lead."""
     form = re.compile(r"[+-]?\d{1,4}" if signed else r"\d{1,4}", re.ASCII)
     return lambda value, _: bool(form.fullmatch(value)) and low <= abs(int(value)) <= high
 
 
 def _is_day(value: str, frequency: str) -> bool:
-    """Whether BYDAY may hold this value: a day, with a number where the frequency allows."""
+    """Whether BYDAY may hold this value: a day, with a number where the frequency allows one."""
     day = _NUMBERED_DAY.fullmatch(value)
     if not day:
         return False
@@ -228,6 +231,7 @@ def _is_day(value: str, frequency: str) -> bool:
 
 
 def _is_until(value: str, _frequency: str) -> bool:
+    """Whether UNTIL may hold this value: a date, or a date and time, that exists."""
     if not _UNTIL.fullmatch(value):
         return False
     try:

@@ -22,7 +22,7 @@ MOST_OPENINGS = 10_000  # of a survey: more than anybody will hold
 
 
 class Cadence(StrEnum):
-    """How often a survey asks."""
+    """How often a survey asks, where it has no rule of recurrence."""
 
     QUARTERLY = "quarterly"
     MONTHLY = "monthly"
@@ -30,13 +30,16 @@ class Cadence(StrEnum):
 
     @property
     def months(self) -> int:
-        """Months from one planned opening to the next."""
+        """How many months lie between one planned opening and the next."""
         return 3 if self is Cadence.QUARTERLY else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A standing programme: provider, questionnaire, audience, cadence."""
+    """A survey programme: whom it asks about which provider, what, and how often, in waves.
+
+    `days` is how long a wave is open; `state` is active, paused or ended.
+    """
 
     id: SurveyId
     slug: SurveySlug
@@ -55,7 +58,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOpening:
-    """One planned opening of a survey, its number counted from 0.
+    """One opening that a survey's cadence plans, with its period, numbered from 0.
 
     `nominal` is the date that the cadence names, `opens` is when the wave really opens.
     """
@@ -67,7 +70,7 @@ class PlannedOpening:
 
 
 def read_cadence(text: str) -> Cadence | Rule:
-    """A cadence as somebody typed it; refuses an unknown one, and all faults of a rule at once.
+    """Makes a cadence or rule of typed text; refuses an unknown one, all faults of a rule at once.
 
     >>> read_cadence("monthly"), str(read_cadence("RRULE:FREQ=YEARLY"))
     (<Cadence.MONTHLY: 'monthly'>, 'RRULE:FREQ=YEARLY')
@@ -108,7 +111,7 @@ def half_period(survey: Survey, period: str | None) -> timedelta:
 
 
 def is_missed(wave: Wave, survey: Survey, now: datetime) -> bool:
-    """Whether a wave's opening is late by more than half its period, so that it is not held."""
+    """Whether a wave's opening is late by more than half its period, so it no longer opens."""
     late = now - wave.opens_at
     if late <= timedelta(0):
         return False
@@ -118,7 +121,7 @@ def is_missed(wave: Wave, survey: Survey, now: datetime) -> bool:
 def planned_openings(
     survey: Survey, holidays: AbstractSet[date] = NONE_LISTED
 ) -> Iterator[PlannedOpening]:
-    """All planned openings of a survey in order.
+    """All planned openings of a survey in order, on working days but for the first; may not end.
 
     They are computed from the first one, never from the last wave, so that nothing drifts. A
     missing day means the month's last; a weekend or a listed holiday moves to the next working day.
@@ -133,7 +136,7 @@ def planned_openings(
 
 
 def _nominal_openings(survey: Survey) -> Iterator[datetime]:
-    """The openings that the cadence names, on working days or not."""
+    """The wall-clock times that the cadence names, working days or not, in order; may not end."""
     if isinstance(survey.cadence, Rule):
         yield from survey.cadence.occurrences(survey.opens, survey.timezone)
         return
@@ -146,6 +149,7 @@ def _nominal_openings(survey: Survey) -> Iterator[datetime]:
 
 
 def _period_of(cadence: Cadence | Rule, nominal: datetime) -> str:
+    """The name of the period of an opening: `2027-q1`, `2027-01`, or of a rule the date."""
     if isinstance(cadence, Rule):
         return f"{nominal:%Y-%m-%d}"
     if cadence is Cadence.QUARTERLY:
@@ -156,7 +160,9 @@ def _period_of(cadence: Cadence | Rule, nominal: datetime) -> str:
 def planned_opening(
     survey: Survey, number: int, holidays: AbstractSet[date] = NONE_LISTED
 ) -> datetime:
-    """When a survey's planned opening number 0, 1, 2 ... is, on the wall clock.
+    """The wall-clock time of a survey's planned opening number 0, 1, 2 and so on.
+
+    The opening must exist: a rule may end before.
 
     >>> from survey.waves.rules.surveys import Cadence, Survey
     >>> cadence, opens = Cadence.QUARTERLY, datetime(2026, 1, 31, 9)
@@ -170,7 +176,7 @@ def planned_opening(
 
 
 def period_key(survey: Survey, number: int) -> str:
-    """The name of the period that opening number `number` belongs to.
+    """The name of the period that a survey's opening number 0, 1, 2 and so on belongs to.
 
     It is like `2027-q1`, for a monthly survey `2027-01`, for a rule a date.
 
@@ -193,6 +199,6 @@ def next_planned_opening(
 def opening_of_period(
     survey: Survey, period: str, holidays: AbstractSet[date] = NONE_LISTED
 ) -> PlannedOpening | None:
-    """The planned opening of this period; None for a wave outside the cadence."""
+    """The planned opening of this period; None where the cadence names no such period."""
     openings = islice(planned_openings(survey, holidays), MOST_OPENINGS)
     return next((opening for opening in openings if opening.period == period), None)

@@ -16,15 +16,15 @@ _PENDING = {WaveState.OPEN, WaveState.CLOSED}
 
 
 def usual_questionnaire(cadence: str) -> str:
-    """The slug of what a survey of this cadence asks where nobody chose a questionnaire.
+    """The slug of the questionnaire for a cadence where nobody chose one.
 
-    It has three questions where some people are asked every month.
+    It has three questions where a third of the people are asked every month, else eight.
     """
     return "monthly_3" if cadence == Cadence.MONTHLY_THIRDS.value else "quarterly_8"
 
 
 def third_of_quarter(anchor: datetime, period: str) -> tuple[str, int]:
-    """The quarter and the third (1 to 3) that a month belongs to.
+    """The quarter, like `2027-q1`, and the third (1 to 3) that a survey's month belongs to.
 
     They are counted from `anchor`, the survey's first opening; `period` is the month, like
     `2027-03`.
@@ -42,7 +42,7 @@ def third_of_quarter(anchor: datetime, period: str) -> tuple[str, int]:
 
 
 def last_closing(closes: date, third: int) -> date:
-    """About when the last third of a quarter closes, given that this third closes on `closes`.
+    """About the day on which a quarter's last third closes, when third 1, 2 or 3 does on `closes`.
 
     It is right to a few days, because weekends move openings.
 
@@ -53,7 +53,7 @@ def last_closing(closes: date, third: int) -> date:
 
 
 def completed_quarters(thirds: Sequence[Wave], *, is_ended: bool) -> tuple[tuple[Wave, ...], ...]:
-    """The quarters of which no third is still to come and some were counted, each as its thirds.
+    """The quarters with some thirds counted and none still to come, each as its thirds, in order.
 
     `thirds` are all thirds of one survey, `is_ended` says whether that survey was ended. None is
     still to come when all three have ended, or when a later quarter has begun, for then the missing
@@ -71,14 +71,14 @@ def completed_quarters(thirds: Sequence[Wave], *, is_ended: bool) -> tuple[tuple
 
 
 def group_of_everybody(thirds: Sequence[Wave]) -> ReportingGroup:
-    """All who were invited in a quarter, those of a void third too, as one group."""
+    """One group of all who were invited in a quarter's thirds, those of a void third too."""
     groups = [group for third in thirds for group in third.groups]
     departments = sorted({name for group in groups for name in group.members})
     return ReportingGroup(ALL_THIRDS, sum(group.invited for group in groups), tuple(departments))
 
 
 def _is_over(thirds: Sequence[Wave], *, is_last: bool, is_ended: bool) -> bool:
-    """Whether no third of this quarter is to come; `is_last`: no later quarter has begun."""
+    """Whether no third of this quarter is still to come; `is_last`: no later quarter has begun."""
     states = {third.state for third in thirds}
     if states & _PENDING:
         return False

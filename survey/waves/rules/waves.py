@@ -25,7 +25,7 @@ SURVEY_WAS_ENDED = "the survey was ended"
 
 
 class WaveState(StrEnum):
-    """The life of a wave, in order; `VOID` is its other end."""
+    """The states of a wave, in order; it ends as `SHARED` or else as `VOID`."""
 
     PLANNED = "planned"
     OPEN = "open"
@@ -36,7 +36,7 @@ class WaveState(StrEnum):
 
 
 class VoidReason(StrEnum):
-    """Why a wave is void; what people read about it stands in `Wave.void_words`."""
+    """Why a wave is void, for the program; what people read is in `Wave.void_words`."""
 
     TOO_FEW_ANSWERS = "too-few-answers"  # fewer than its minimum group, when it was counted
     NOT_OPENED = "not-opened"  # more than half its period had passed when it could have opened
@@ -47,7 +47,7 @@ class VoidReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a measure is held to, as shares from 0 to 1.
+    """The share of good answers that a measure is to reach, with an optional minimum and stretch.
 
     `target` is aimed for, below `minimum` is inadequate, from `stretch` on is excellent.
     """
@@ -57,7 +57,7 @@ class Target:
     stretch: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuses shares outside 0..1 and an order other than minimum < target < stretch."""
+        """Refuses shares outside 0 to 1, and an order other than minimum < target < stretch."""
         for name in ("target", "minimum", "stretch"):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
@@ -80,7 +80,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ReportingGroup:
-    """One reporting group of the frozen partition.
+    """A group of departments whose answers are reported together, fixed when a wave opens.
 
     `members` are the departments it holds, `invited` is how many people were invited.
     """
@@ -92,7 +92,7 @@ class ReportingGroup:
 
 @dataclass(frozen=True, slots=True)
 class CoKey:
-    """The public half of an employee representative's key, and who holds the other half."""
+    """A representative's public key (`public`), and the name of who holds the private half."""
 
     name: str
     public: bytes
@@ -100,7 +100,7 @@ class CoKey:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """One dated run of a survey; what launching froze is empty while it is planned."""
+    """One dated run of a survey; what is fixed only at its opening is empty while it is planned."""
 
     id: WaveId
     slug: WaveSlug
@@ -142,12 +142,12 @@ class Wave:
 
     @property
     def is_pool(self) -> bool:
-        """Whether it asked nobody and holds what the three thirds of a quarter come to."""
+        """Whether it asked nobody and holds the added-up result of a quarter's three thirds."""
         return self.quarter is not None and self.third is None
 
     @property
     def stands_at(self) -> datetime:
-        """Its place among the waves of its survey, as a wall-clock time.
+        """The wall-clock time by which the waves of a survey are put in order.
 
         It is the opening, but of a pool the closing, so that it follows its thirds.
         """
@@ -160,16 +160,16 @@ class Wave:
 
     @property
     def opens_at(self) -> datetime:
-        """The instant of opening."""
+        """The instant of opening, in UTC."""
         return to_utc(self.opens, self.timezone)
 
     @property
     def closes_at(self) -> datetime:
-        """The instant after which no answer is taken."""
+        """The instant, in UTC, from which on no answer is taken."""
         return to_utc(self.closes, self.timezone)
 
     def takes_answers(self, now: datetime) -> bool:
-        """Whether an answer sent now counts.
+        """Whether an answer sent now counts: the wave is open and its closing time not reached.
 
         The clock says so and not the state alone, so that a late pass of the timetable lengthens
         nothing.
@@ -183,12 +183,12 @@ class Wave:
 
     @property
     def is_published(self) -> bool:
-        """Whether its findings may be read."""
+        """Whether its findings may be read: it is counted or shared."""
         return self.state in {WaveState.COUNTED, WaveState.SHARED}
 
 
 def to_utc(wall: datetime, zone: str) -> datetime:
-    """A wall-clock time in this time zone as an instant in UTC.
+    """The instant, in UTC, of a wall-clock time in this time zone.
 
     A time that does not exist takes the offset before the gap, one that comes twice means the first
     (RFC 5545; `zoneinfo` with fold=0).
@@ -202,12 +202,12 @@ def to_utc(wall: datetime, zone: str) -> datetime:
 
 
 def to_wall_clock(instant: datetime, zone: str) -> datetime:
-    """An instant as the clock on the wall of this time zone shows it, to the minute."""
+    """The wall-clock time, cut to the minute, of an instant in this time zone."""
     return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None, second=0, microsecond=0)
 
 
 def printed_time(wall: datetime, zone: str, *, several_zones: bool = False) -> str:
-    """A wall-clock time as an employee reads it: weekday, date and hour.
+    """A wall-clock time as an employee reads it: weekday, day, month and time, without the year.
 
     With the zone where staff sit in several.
 
@@ -219,7 +219,7 @@ def printed_time(wall: datetime, zone: str, *, several_zones: bool = False) -> s
 
 
 def closing_time(opens: datetime, days: int) -> datetime:
-    """When a wave of this length closes: 17:00 on its last day, on the wall clock.
+    """The wall-clock time at which a wave of this many days closes: 17:00 on its last day.
 
     The last day is the opening day plus the length, and a day later when the wave opened after
     17:00.
@@ -235,7 +235,7 @@ def closing_time(opens: datetime, days: int) -> datetime:
 def times_when_opened(
     opens: datetime, closes: datetime, wall: datetime
 ) -> tuple[datetime, datetime]:
-    """Opening and closing of a wave planned for these times that really opens at `wall`.
+    """The opening and closing of a wave that was planned for these times and opens at `wall`.
 
     All are wall-clock times. The length in days is kept. Some late hours of the planned day move
     nothing.
@@ -259,12 +259,12 @@ def times_when_opened(
 
 
 def days_lost(wave: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime) -> int:
-    """By how many days an open wave is to be extended because the service was down.
+    """How many days (0 to 7) an open wave is to be extended for, because the service was down.
 
-    These are the whole days of `outages`, pairs of begin and end, that began while it was open, or
-    were under way when it opened; at most 7, and none when that would be too late or it was
-    extended before. What lies behind the closing time counts as well, else whoever meant to answer
-    on the last day could not.
+    These are the whole days of each of the `outages`, pairs of begin and end, that began while it
+    was open, or were under way when it opened; none when that would be too late or it was extended
+    before. What lies behind the closing time counts as well, else somebody who meant to answer on
+    the last day could not.
     """
     if wave.state is not WaveState.OPEN or wave.extended_days:
         return 0
@@ -278,7 +278,7 @@ def days_lost(wave: Wave, outages: Sequence[tuple[datetime, datetime]], now: dat
 
 
 def named_period(key: str, opened: date) -> str:
-    """A wave's period as a person names it; `key` is the period as it is stored.
+    """A wave's period for people: Q1 2027, February 2027 or 1 March 2027; `key` is as stored.
 
     One of a rule, or planned beside the cadence, is named by its day; any other by its month.
 

@@ -17,14 +17,14 @@ from survey.waves.tables import HolidayRow
 
 @dataclass(frozen=True, slots=True)
 class HolidayChange:
-    """What a change of the list did: the days it was about, and the planned waves that moved."""
+    """What a change of the list did: the days listed or removed, and the waves that moved."""
 
     holidays: tuple[Holiday, ...]
     moved: tuple[Wave, ...]
 
 
 def list_holidays() -> tuple[Holiday, ...]:
-    """All listed holidays by day."""
+    """All listed holidays with their names, by day."""
     rows = db.session.scalars(select(HolidayRow).order_by(HolidayRow.day))
     return tuple(Holiday(row.day, row.name) for row in rows)
 
@@ -32,9 +32,10 @@ def list_holidays() -> tuple[Holiday, ...]:
 def add_holidays(
     holidays: Sequence[Holiday], now: datetime, *, actor: str | None = None
 ) -> HolidayChange:
-    """Lists these days and moves the planned waves of a cadence that fell on them.
+    """Stores holidays, moves planned waves of a cadence off them, and audits both.
 
-    A day that is listed already takes the new name.
+    A day that is listed already takes the new name. Refuses more than 2,000 days in all. The result
+    holds only days that are new or renamed.
     """
     with transaction() as session:
         listed = {holiday.day: holiday for holiday in list_holidays()}
@@ -57,7 +58,7 @@ def add_holidays(
 def remove_holidays(
     days: Sequence[date], now: datetime, *, actor: str | None = None
 ) -> HolidayChange:
-    """Takes days off the list; planned waves that had moved because of them go back.
+    """Deletes listed holidays, moves planned waves back that had moved for them; audits both.
 
     Refuses a day that is not listed.
     """

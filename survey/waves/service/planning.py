@@ -29,7 +29,11 @@ from survey.waves.tables import SurveyRow, WaveRow
 
 
 def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
-    """Plans a one-off wave beside the cadence of a survey, which is found by name or slug."""
+    """Stores and audits a planned one-off wave of a survey, beside those of its cadence.
+
+    The survey is found by name or slug. Refuses dates that cannot be, an ended survey, a day on
+    which a rule opens a wave itself, and a day that has a wave.
+    """
     checks.check_wave_length(opens, closes)
     with transaction():
         row = locked_survey_row(survey_name)
@@ -49,11 +53,11 @@ def plan_wave(survey_name: str, opens: datetime, closes: datetime) -> Wave:
 def warn_of_overlapping_waves(
     wave: Wave, people: Callable[[str], AbstractSet[str]]
 ) -> tuple[str, ...]:
-    """A warning for each wave about another provider that asks the same people within 30 days.
+    """Sentences that warn of waves about other providers that ask the same people within 30 days.
 
-    Some of the same people are enough; planning such a wave is not refused. The planned waves of a
-    survey that is paused or ended ask nobody. `people` gives whom an audience means; none while
-    that is not known.
+    One for each such wave; empty when none. Some of the same people are enough; planning such a
+    wave is not refused. The planned waves of a survey that is paused or ended ask nobody. `people`
+    gives whom an audience means; none while that is not known.
     """
     warnings = []
     for other in waves_in_state(WaveState.PLANNED, WaveState.OPEN):
@@ -69,14 +73,18 @@ def warn_of_overlapping_waves(
 
 
 def _may_overlap(audience: AbstractSet[str], other: AbstractSet[str]) -> bool:
-    """Whether somebody may be in both; an empty audience is not known yet and may hold anybody."""
+    """Whether somebody may be in both audiences; an empty one, not known yet, may hold anybody."""
     if not audience or not other:
         return True
     return not audience.isdisjoint(other)
 
 
 def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date) -> Wave:
-    """Adds the wave that an imported history belongs to: another tool asked, on these days."""
+    """Stores a planned wave, marked as imported, for answers that another tool collected.
+
+    The imported history belongs to it; the tool asked on these days. Refuses dates that cannot be,
+    and a slug that is taken.
+    """
     opens = datetime.combine(opened, datetime.min.time())
     closes = datetime.combine(closed, waves.CLOSING_TIME)
     checks.check_wave_length(opens, closes)
@@ -87,9 +95,10 @@ def plan_past_wave(survey_name: str, wave_slug: str, opened: date, closed: date)
 
 
 def plan_following(survey_id: SurveyId, after: datetime) -> None:
-    """Plans the next wave of a survey's cadence after this wall-clock time, once per period.
+    """Stores the next wave of a survey's cadence after this wall-clock time, if it is not there.
 
-    None for an ended survey or rule.
+    Each period has one wave, whether it was void or not. Plans none for an ended survey or rule.
+    Not audited.
     """
     with transaction() as session:
         row = session.scalars(select(SurveyRow).where(SurveyRow.id == survey_id)).one()
@@ -105,7 +114,7 @@ def plan_following(survey_id: SurveyId, after: datetime) -> None:
 
 
 def move_planned(now: datetime, *, actor: str | None = None) -> tuple[Wave, ...]:
-    """Moves the planned waves of each cadence to where the holidays listed now let them open.
+    """Moves planned waves of each cadence to the dates that listed holidays allow; audits each.
 
     Gives those that moved. Dates that a person typed stay, and so does a wave whose time has come:
     it opens today or not at all.
@@ -138,9 +147,10 @@ def move_planned(now: datetime, *, actor: str | None = None) -> tuple[Wave, ...]
 
 
 def skip_wave(typed: str, reason: str, *, actor: str | None = None) -> Wave:
-    """Leaves a planned wave out and plans the next of its cadence.
+    """Makes a planned wave void for a typed reason, plans the next of its cadence, and audits.
 
-    `typed` is as `find_wave` takes it; the reason is shown wherever the wave would be.
+    Refuses an empty reason and a wave that is not planned. `typed` is as `find_wave` takes it; the
+    reason is shown wherever the wave would be.
     """
     reason = " ".join(reason.split())
     if not reason or not reason.isprintable():
@@ -157,7 +167,7 @@ def skip_wave(typed: str, reason: str, *, actor: str | None = None) -> Wave:
 
 
 def give_up_wave(wave: Wave, now: datetime, *, actor: str) -> bool:
-    """Makes a wave void whose opening was missed by more than half its period, and plans the next.
+    """Makes a planned wave void that is more than half its period late; plans the next, and audits.
 
     False, and nothing is changed, when this does not hold for it any more.
     """
@@ -174,6 +184,7 @@ def give_up_wave(wave: Wave, now: datetime, *, actor: str) -> bool:
 
 
 def _make_void(row: WaveRow, reason: VoidReason, words: str) -> None:
+    """Makes a wave void and, unless it is one-off, plans its cadence's next; audits nothing."""
     row.state = WaveState.VOID.value
     row.void_reason, row.void_words = reason.value, words
     db.session.flush()
@@ -191,9 +202,10 @@ def plan_row(
     imported: bool = False,
     one_off: bool = False,
 ) -> WaveRow:
-    """Adds a planned wave of this survey; refuses a slug that is taken.
+    """Stores a planned wave of this survey inside the caller's transaction; refuses a taken slug.
 
     `row` is the survey's. Where no `wave_slug` is given, it follows from the survey and the period.
+    Of monthly thirds a wave of the cadence gets its quarter and third.
     """
     wave_slug = wave_slug or WaveSlug(f"{row.slug}-{period}")
     if db.session.scalar(select(WaveRow.id).where(WaveRow.slug == wave_slug)):
@@ -228,5 +240,5 @@ def plan_row(
 
 
 def has_period(survey_id: SurveyId, period: str) -> ColumnElement[bool]:
-    """The condition that a wave is that of one period of one survey."""
+    """The SQL condition for the wave of this period of this survey."""
     return (WaveRow.survey_id == survey_id) & (WaveRow.period == period)

@@ -22,13 +22,13 @@ def find_survey(name: str) -> Survey:
 
 
 def list_surveys() -> tuple[Survey, ...]:
-    """All surveys by name."""
+    """All surveys, paused and ended ones too, by name."""
     rows = db.session.scalars(select(SurveyRow).order_by(SurveyRow.name))
     return tuple(survey_of(row) for row in rows)
 
 
 def list_waves(survey_slug: str | None = None) -> tuple[Wave, ...]:
-    """All waves, or those of one survey (found by slug or name), oldest first."""
+    """All waves in every state, or those of one survey (by slug or name), oldest first."""
     query = select(WaveRow)
     if survey_slug:
         query = query.where(WaveRow.survey_id == survey_row(survey_slug).id)
@@ -37,14 +37,17 @@ def list_waves(survey_slug: str | None = None) -> tuple[Wave, ...]:
 
 
 def open_waves() -> tuple[Wave, ...]:
-    """The waves that are open, oldest first: few, however long the record is."""
+    """The waves in the state open, oldest first, those past their closing time too.
+
+    They are few, however long the record is.
+    """
     return waves_in_state(WaveState.OPEN)
 
 
 def find_wave(typed: str) -> Wave:
-    """The wave that somebody named by its slug, or by `latest`; refuses what names none.
+    """The wave with this slug, or for `latest` the newest counted one; refuses what names none.
 
-    `latest` is the newest counted wave of the only survey; refused where there are several surveys.
+    `latest` is of the only survey with counted waves; refused where there are several.
     """
     if typed == "latest":
         return _latest_wave()
@@ -57,12 +60,12 @@ def find_wave(typed: str) -> Wave:
 
 
 def find_wave_by_id(wave_id: WaveId) -> Wave:
-    """The wave with this id, which must exist."""
+    """The wave with this id, which must exist (else SQLAlchemy raises)."""
     return wave_of(db.session.scalars(select(WaveRow).where(WaveRow.id == wave_id)).one())
 
 
 def waves_by_co_key() -> dict[bytes, WaveSlug]:
-    """The slug of the wave that is sealed to each representative's key, by the public key."""
+    """The slug of the wave that is sealed to each representative's public key, by that key."""
     slugs: dict[bytes, WaveSlug] = {}
     for slug, keys in db.session.execute(select(WaveRow.slug, WaveRow.co_keys)):
         for key in keys:
@@ -71,7 +74,7 @@ def waves_by_co_key() -> dict[bytes, WaveSlug]:
 
 
 def questions_of(wave: Wave) -> Questionnaire:
-    """The questionnaire that a wave froze; refuses a wave that has not been opened."""
+    """The questionnaire that a wave fixed at its opening; refuses a wave that was not opened."""
     if wave.questionnaire_version is None:
         raise Refused(
             "wave-not-opened", f"{wave.slug} has not been opened, so it has no questionnaire yet."
@@ -80,14 +83,14 @@ def questions_of(wave: Wave) -> Questionnaire:
 
 
 def probe_of(wave_id: WaveId) -> bytes | None:
-    """The sealed probe that shows whether the wave's key is still there."""
+    """The sealed probe that shows whether a wave's key is the right one; None before it opened."""
     return db.session.scalar(select(WaveRow.probe).where(WaveRow.id == wave_id))
 
 
 def number_of_earlier_waves(wave: Wave) -> int:
-    """How many waves of the same survey came before and were really opened.
+    """How many waves of the same survey opened before this one, without imported and void ones.
 
-    Imported ones do not count, and the three thirds of a quarter are one.
+    The three thirds of a quarter are one; those of its own quarter do not count.
     """
     query = select(WaveRow).where(
         WaveRow.survey_id == wave.survey_id,
@@ -100,7 +103,7 @@ def number_of_earlier_waves(wave: Wave) -> int:
 
 
 def due_to_open(now: datetime) -> tuple[Wave, ...]:
-    """Planned waves of active surveys whose time has come and is not long past."""
+    """The planned waves of active surveys that should open now: late by half a period at most."""
     surveys_by_id = {survey.id: survey for survey in list_surveys()}
     due = []
     for wave in waves_in_state(WaveState.PLANNED):
@@ -111,7 +114,7 @@ def due_to_open(now: datetime) -> tuple[Wave, ...]:
 
 
 def missed_openings(now: datetime) -> tuple[Wave, ...]:
-    """Planned waves of active surveys whose opening was missed by more than half a period."""
+    """The planned waves of active surveys that are late by more than half a period."""
     surveys_by_id = {survey.id: survey for survey in list_surveys()}
     return tuple(
         wave
@@ -121,7 +124,7 @@ def missed_openings(now: datetime) -> tuple[Wave, ...]:
 
 
 def due_to_close(now: datetime) -> tuple[Wave, ...]:
-    """Open waves past their closing time, and closed ones that wait to be counted."""
+    """The open waves past their closing time, and the closed ones that wait to be counted."""
     return tuple(
         wave
         for wave in waves_in_state(WaveState.OPEN, WaveState.CLOSED)
@@ -130,7 +133,10 @@ def due_to_close(now: datetime) -> tuple[Wave, ...]:
 
 
 def _latest_wave() -> Wave:
-    """The newest counted wave of the only survey; a third only where no quarter is counted."""
+    """The newest counted wave; a third only where no quarter is counted.
+
+    Refuses where waves of several surveys are counted, or none is.
+    """
     published = [wave for wave in list_waves() if wave.is_published]
     published = [wave for wave in published if not wave.is_third] or published
     if len({wave.survey_id for wave in published}) > 1:

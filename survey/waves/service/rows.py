@@ -16,7 +16,7 @@ from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
 
 
 def listed_holidays() -> frozenset[date]:
-    """The days on which nobody works, as listed for this installation."""
+    """The days on which nobody works, without their names, as listed in this installation."""
     return frozenset(db.session.scalars(select(HolidayRow.day)))
 
 
@@ -30,26 +30,30 @@ def waves_in_state(*states: WaveState) -> tuple[Wave, ...]:
 
 
 def locked_survey_row(name: str) -> SurveyRow:
-    """The row of the survey of this name or slug, locked until the end of the transaction."""
+    """The row of the survey of this name or slug, locked until the end of the transaction.
+
+    Refuses an unknown one.
+    """
     return _locked_survey(survey_row(name).id)
 
 
 def _locked_survey(survey_id: SurveyId) -> SurveyRow:
+    """The row of the survey with this id, read anew and locked until the transaction's end."""
     query = select(SurveyRow).where(SurveyRow.id == survey_id).with_for_update(of=SurveyRow)
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def row_held_with_survey(wave: Wave) -> WaveRow:
-    """The wave's row, locked until the end of the transaction, and its survey's before it.
+    """The wave's row; locks its survey's row first, then the wave's, until the transaction's end.
 
-    So whatever plans, opens or drops waves of one survey does so one at a time.
+    So everything that plans, opens or drops waves of one survey does so one at a time.
     """
     _locked_survey(wave.survey_id)
     return locked_row(wave.id)
 
 
 def locked_row(wave_id: WaveId) -> WaveRow:
-    """The wave's row, locked until the end of the transaction."""
+    """The wave's row, read anew and locked until the end of the transaction."""
     query = (
         select(WaveRow)
         .where(WaveRow.id == wave_id)
@@ -60,7 +64,7 @@ def locked_row(wave_id: WaveId) -> WaveRow:
 
 
 def survey_row(name: str) -> SurveyRow:
-    """The survey's row by name or slug; refuses an unknown one by naming those there are."""
+    """The row, not locked, of a survey by name or slug; refuses an unknown one, naming all."""
     query = select(SurveyRow).where((SurveyRow.name == name) | (SurveyRow.slug == name))
     row: SurveyRow | None = db.session.scalar(query)
     if row is None:
@@ -71,12 +75,12 @@ def survey_row(name: str) -> SurveyRow:
 
 
 def targets_of(stored: Mapping[str, Mapping[str, float]]) -> dict[QuestionId, Target]:
-    """Targets by question, as they are stored."""
+    """Targets by question id, made from their stored form."""
     return {QuestionId(question): Target(**values) for question, values in stored.items()}
 
 
 def survey_of(row: SurveyRow) -> Survey:
-    """A survey as a value."""
+    """A survey's row as a value, detached from the database."""
     return Survey(
         id=row.id,
         slug=row.slug,
@@ -95,13 +99,13 @@ def survey_of(row: SurveyRow) -> Survey:
 
 
 def waves_of(rows: Iterable[WaveRow]) -> tuple[Wave, ...]:
-    """Rows of waves as values."""
+    """Rows of waves as values, in the same order, all with the holidays listed now."""
     holidays = listed_holidays()
     return tuple(wave_of(row, holidays) for row in rows)
 
 
 def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
-    """A row of a wave as a value; `holidays` are those listed now unless they are given."""
+    """A wave's row as a value; reads the holidays listed now unless they are given."""
     groups = tuple(
         ReportingGroup(group.name, group.invited, tuple(group.members)) for group in row.groups
     )
@@ -141,7 +145,7 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
 
 
 def store_groups(wave_id: WaveId, groups: Sequence[ReportingGroup]) -> None:
-    """Inside the caller's transaction: stores the frozen partition of a wave."""
+    """Stores a wave's reporting groups inside the caller's transaction; deletes none."""
     for group in groups:
         row = WaveGroupRow(
             wave_id=wave_id,

@@ -22,7 +22,10 @@ from survey.waves.tables import WaveRow
 
 @dataclass(frozen=True, slots=True)
 class LaunchTerms:
-    """What opening a wave freezes."""
+    """What opening a wave fixes: its questionnaire, reporting groups, keys and probe.
+
+    `probe` is sealed to `public_key`; `co_keys` are those of representatives, if any.
+    """
 
     questionnaire_version: VersionId
     groups: tuple[ReportingGroup, ...]
@@ -32,9 +35,10 @@ class LaunchTerms:
 
 
 def hold_for_opening(wave: Wave) -> None:
-    """Inside the opening transaction: refuses a wave that cannot open now.
+    """Refuses a wave that cannot open now; else locks it and its survey until the transaction ends.
 
-    No other wave of its survey opens until the end of the transaction.
+    It cannot where it is not planned any more, its survey is paused or ended, or another wave of
+    the survey is open. No other wave of its survey opens until the end of the opening transaction.
     """
     row = row_held_with_survey(wave)
     checks.check_opens(wave_of(row))
@@ -64,10 +68,11 @@ def hold_for_opening(wave: Wave) -> None:
 
 
 def freeze_wave(wave: Wave, now: datetime, launch: LaunchTerms) -> Wave:
-    """Opens a planned wave and freezes its terms; refuses a wave that is not planned any more.
+    """Opens a planned wave: stores its terms, moves its dates if need be, and plans the next.
 
-    Opening by hand before the planned time, or a day late and more, moves the opening to now and
-    keeps the length.
+    Refuses what `hold_for_opening` refuses, such as a wave that is not planned any more. Opening by
+    hand before the planned time, or a day late and more, moves the opening to now and keeps the
+    length. The next wave is that of the cadence. Audits nothing.
     """
     with transaction() as session:
         hold_for_opening(wave)
@@ -95,7 +100,10 @@ def freeze_wave(wave: Wave, now: datetime, launch: LaunchTerms) -> Wave:
 def freeze_import(
     wave: Wave, questionnaire_version: VersionId, groups: Sequence[ReportingGroup]
 ) -> Wave:
-    """Marks an imported wave as counted, with the partition that its file gave."""
+    """Marks an imported wave as counted; stores its questionnaire version and its groups.
+
+    The groups are the partition that its file gave.
+    """
     with transaction() as session:
         row = locked_row(wave.id)
         row.questionnaire_version = questionnaire_version
@@ -108,9 +116,11 @@ def freeze_import(
 
 
 def close_for_answers(wave: Wave, now: datetime, reason: str | None) -> Wave:
-    """Closes an open wave: it takes no answers any more. Harmless when repeated.
+    """Closes an open wave, so that it takes no more answers; harmless when repeated.
 
-    Before the closing date only with a reason, which is kept.
+    Before the closing date only with a reason, which is stored; the closing date becomes now, and
+    the wave is no baseline any more. Refuses a planned or void wave. Counts nothing, audits
+    nothing.
     """
     with transaction() as session:
         row = locked_row(wave.id)
@@ -127,9 +137,10 @@ def close_for_answers(wave: Wave, now: datetime, reason: str | None) -> Wave:
 
 
 def extend_wave(typed: str, days: int, now: datetime) -> Wave:
-    """Moves the closing date of an open wave, once, by at most 7 days.
+    """Moves an open wave's closing date by 1 to 7 days, once, and audits that.
 
-    `typed` is as `find_wave` takes it.
+    Refuses other numbers, a second time, and a wave that takes no answers. `typed` is as
+    `find_wave` takes it.
     """
     with transaction():
         row = locked_row(find_wave(typed).id)
@@ -155,11 +166,11 @@ def extend_wave(typed: str, days: int, now: datetime) -> Wave:
 def make_up_for_outages(
     wave: Wave, outages: Sequence[tuple[datetime, datetime]], now: datetime, *, actor: str
 ) -> Wave | None:
-    """Extends an open wave by the whole days during which the service was down.
+    """Extends an open wave by the whole days of `outages`, and audits; None when nothing is due.
 
-    Once, and by at most 7 days; gives None when nothing is due. `outages` are pairs of begin and
-    end. That is then its one extension. It may come after the closing time, as long as nobody has
-    closed the wave.
+    Once, and by at most 7 days. `outages` are pairs of begin and end of times during which the
+    service was down. That is then its one extension. It may come after the closing time, as long as
+    nobody has closed the wave.
     """
     with transaction():
         row = locked_row(wave.id)
@@ -174,22 +185,25 @@ def make_up_for_outages(
 
 
 def set_wave_state(wave: Wave, state: WaveState) -> None:
-    """Moves a wave on to counted or shared."""
+    """Stores a wave's new state, counted or shared, without any check."""
     with transaction() as session:
         session.execute(update(WaveRow).where(WaveRow.id == wave.id).values(state=state.value))
 
 
 def mark_wave_void(wave: Wave, reason: VoidReason, words: str) -> None:
-    """Makes a wave void; `words` say why wherever the wave would be shown."""
+    """Stores that a wave is void, without any check; `words` say why, for people.
+
+    They are shown wherever the wave would be.
+    """
     values = {"state": WaveState.VOID.value, "void_reason": reason.value, "void_words": words}
     with transaction() as session:
         session.execute(update(WaveRow).where(WaveRow.id == wave.id).values(values))
 
 
 def note_missing_key(wave: Wave, missing_since: datetime | None) -> bool:
-    """Stores since when a wave's key is missing, or that it is there again (None).
+    """Stores since when a wave's key is missing (None: it is back); gives whether that was news.
 
-    Gives whether this changed anything: another process may have noticed first.
+    It is none where another process noticed first, or the wave's state has changed.
     """
     if missing_since:
         is_news = WaveRow.key_missing_since.is_(None)
@@ -205,14 +219,14 @@ def note_missing_key(wave: Wave, missing_since: datetime | None) -> bool:
 
 
 def hold_for_answer(wave_id: WaveId) -> bool:
-    """Inside the answer's transaction: whether the wave is open; then it stays so until the end."""
+    """Whether the wave is open; if so, it stays open until the end of the answer's transaction."""
     return hold_for_letter(wave_id) is not None
 
 
 def hold_for_letter(wave_id: WaveId) -> datetime | None:
-    """Inside a letter's transaction: the closing time of a wave that is open; else None.
+    """The closing time of an open wave, which stays open until the transaction ends; else None.
 
-    The time is on the wave's wall clock. An open wave stays open until the end of the transaction.
+    Used inside a letter's or an answer's transaction. The time is on the wave's wall clock.
     """
     server = connection()
     if server.dialect.name == "postgresql":  # as long as SQLite waits, then the page says so
@@ -225,9 +239,9 @@ def hold_for_letter(wave_id: WaveId) -> datetime | None:
 
 
 def hold_for_counting(wave: Wave) -> bool:
-    """Inside the counting transaction: whether the wave still waits to be counted.
+    """Whether the wave is closed and not counted; locks it until the transaction ends.
 
-    Nobody else counts it until the end of the transaction.
+    Used inside the counting transaction: nobody else counts the wave until its end.
     """
     return locked_row(wave.id).state == WaveState.CLOSED.value
 
@@ -241,7 +255,7 @@ _LOCK_WAVE = (
 
 
 def _opened_thirds(row: WaveRow) -> Sequence[WaveRow]:
-    """The other thirds of a third's quarter that were opened, in order; none for any other wave."""
+    """The other opened thirds of a third's quarter, in order; empty for a wave that is no third."""
     if row.third is None:
         return ()
     query = select(WaveRow).where(

@@ -25,7 +25,7 @@ from survey.waves.tables import SurveyRow, WaveRow
 
 @dataclass(frozen=True, slots=True)
 class SurveyPlan:
-    """What a manager says when planning a survey; dates are wall-clock times in `timezone`."""
+    """What a manager enters for a new survey, unchecked; dates are wall-clock in `timezone`."""
 
     name: str
     provider: str
@@ -41,7 +41,10 @@ class SurveyPlan:
 
 
 def store_survey(plan: SurveyPlan) -> tuple[Survey, Wave]:
-    """Adds a survey and plans its first wave; refuses what could never run, all faults at once."""
+    """Stores a survey with its first planned wave and audits; refuses all faults at once.
+
+    Faults are what could never run; a name that is taken is refused too.
+    """
     name = " ".join(plan.name.split())
     _check_all(
         lambda: _check_name(name),
@@ -88,25 +91,34 @@ def store_survey(plan: SurveyPlan) -> tuple[Survey, Wave]:
 
 
 def pause_survey(name: str, *, actor: str | None = None) -> Survey:
-    """Lets no further wave open until the survey is resumed; an open one runs to its close."""
+    """Pauses a survey, by name or slug, and audits: no wave opens until it is resumed.
+
+    An open one runs to its close. Refuses one that is paused or ended already.
+    """
     return _change_survey(name, "paused", "survey paused", actor)
 
 
 def resume_survey(name: str, *, actor: str | None = None) -> Survey:
-    """Takes a paused survey up again; what it missed is caught up with as after any outage."""
+    """Makes a paused survey, by name or slug, active again, and audits; refuses any other.
+
+    What it missed is caught up with as after any outage.
+    """
     return _change_survey(name, "active", "survey resumed", actor)
 
 
 def end_survey(name: str, *, actor: str | None = None) -> Survey:
-    """Ends a survey for good.
+    """Ends a survey, by name or slug, without return, makes its planned waves void, and audits.
 
-    Planned waves are given up, an open one runs to its close, the record stays.
+    An open one runs to its close, the record stays. Refuses a survey that was ended already.
     """
     return _change_survey(name, "ended", "survey ended", actor)
 
 
 def _change_survey(name: str, to: str, action: str, actor: str | None) -> Survey:
-    """Brings a survey into the state `to`; `action` is the audit log's word for it."""
+    """Stores a survey's new state `to` and audits it as `action`; refuses what is not possible.
+
+    Ending makes the planned waves void.
+    """
     with transaction() as session:
         row = locked_survey_row(name)
         checks.check_state_change(survey_of(row), to)
@@ -128,7 +140,11 @@ def _change_survey(name: str, to: str, action: str, actor: str | None) -> Survey
 
 
 def set_target(survey_name: str, question: str, target: Target) -> None:
-    """Sets what a question is held to, for the waves not yet opened."""
+    """Stores a question's target for the waves not yet opened, over the last one, and audits.
+
+    Refuses a question that is not the survey's, or whose scale has no best points. Opened waves
+    keep theirs.
+    """
     with transaction():
         row = survey_row(survey_name)
         questionnaire = find_questionnaire(row.questionnaire)
@@ -144,12 +160,12 @@ def set_target(survey_name: str, question: str, target: Target) -> None:
 
 
 def list_targets(survey_name: str) -> dict[QuestionId, Target]:
-    """The targets that the next wave will freeze."""
+    """The targets by question that the survey's next wave will fix when it opens."""
     return targets_of(survey_row(survey_name).targets)
 
 
 def _check_all(*checks: Callable[[], object]) -> None:
-    """Runs all checks; refuses everything that is wrong at once, in the words of each check."""
+    """Runs all checks, then refuses what any of them refused, all at once, in their words."""
     refused: list[Refused] = []
     for check in checks:
         try:
@@ -164,6 +180,7 @@ def _check_all(*checks: Callable[[], object]) -> None:
 
 
 def _check_name(name: str) -> None:
+    """Refuses a survey's name that is not printable or has no letter or digit."""
     if not name.isprintable() or not slug(name):
         raise Refused(
             "survey-name-missing",
@@ -172,6 +189,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_days(days: int) -> None:
+    """Refuses a length of a wave outside 1 to 92 days."""
     if not 1 <= days <= 92:
         raise Refused(
             "days-out-of-range",
@@ -180,6 +198,7 @@ def _check_days(days: int) -> None:
 
 
 def _check_reminders(number: int) -> None:
+    """Refuses a number of reminders other than 0, 1 or 2."""
     if not 0 <= number <= waves.MOST_REMINDERS:
         raise Refused(
             "reminders-out-of-range",
@@ -188,12 +207,14 @@ def _check_reminders(number: int) -> None:
 
 
 def _check_dates(plan: SurveyPlan) -> None:
+    """Refuses an implausible year of opening, and a first closing that is too early or late."""
     checks.check_year(plan.opens)
     if plan.closes:
         checks.check_wave_length(plan.opens, plan.closes)
 
 
 def _check_cadence(plan: SurveyPlan) -> None:
+    """Refuses an unknown cadence, and a rule that does not fit its first opening and days."""
     cadence = surveys.read_cadence(plan.cadence)
     if not isinstance(cadence, Rule):
         return
@@ -204,6 +225,7 @@ def _check_cadence(plan: SurveyPlan) -> None:
 
 
 def _check_questions(slug: str) -> None:
+    """Refuses an unknown questionnaire, and one without a question answered by a tap."""
     if find_questionnaire(slug).scale_questions < 1:
         raise Refused(
             "questionnaire-without-scores",

@@ -15,9 +15,9 @@ from survey.waves.tables import SurveyRow, WaveRow
 
 
 def thirds_of(wave: Wave) -> tuple[Wave, ...]:
-    """The thirds of the quarter that a third or a pool belongs to, in order.
+    """The thirds planned so far of the quarter of this third or pool, in order, itself too.
 
-    None for a wave that asks everybody.
+    Empty for a wave that asks everybody.
     """
     if wave.quarter is None:
         return ()
@@ -30,7 +30,7 @@ def thirds_of(wave: Wave) -> tuple[Wave, ...]:
 
 
 def pool_of(wave: Wave) -> Wave | None:
-    """The result of the quarter that a third belongs to, once there is one."""
+    """The wave with the added-up result of this third's quarter; None while there is none."""
     if wave.quarter is None:
         return None
     query = select(WaveRow).where(
@@ -43,7 +43,7 @@ def pool_of(wave: Wave) -> Wave | None:
 
 
 def due_to_pool() -> tuple[tuple[Wave, ...], ...]:
-    """The quarters that are complete and have not been added up yet, each as its thirds.
+    """The complete quarters that have no added-up result yet, each as its thirds; changes nothing.
 
     No third of them is still to come, and some were counted.
     """
@@ -58,9 +58,10 @@ def due_to_pool() -> tuple[tuple[Wave, ...], ...]:
 
 
 def add_pool(thirds: Sequence[Wave]) -> Wave | None:
-    """Inside the transaction that adds up a quarter: adds the wave that its result belongs to.
+    """Stores the wave, counted already, for the result of a quarter's thirds; None if there is one.
 
-    None when another process was faster.
+    Its dates and terms come from the thirds. Inside the transaction that adds up the quarter; None
+    means that another process was faster.
     """
     first = thirds[0]
     opened = [third for third in thirds if third.questionnaire_version]
@@ -92,7 +93,10 @@ def add_pool(thirds: Sequence[Wave]) -> Wave | None:
 
 
 def _free_period(survey_id: SurveyId, survey_slug: SurveySlug, quarter: str) -> str:
-    """The period of a quarter's result: the quarter, or more where an imported wave holds that."""
+    """The period for a quarter's result: the quarter, with `-thirds` added while that is taken.
+
+    An imported wave may hold it.
+    """
     period = quarter
     while True:
         is_taken = (WaveRow.slug == f"{survey_slug}-{period}") | has_period(survey_id, period)

@@ -12,9 +12,10 @@ _LENGTH = 32
 
 
 def make_key(folder: Path | None, wave_id: WaveId) -> bytes:
-    """Makes the wave's key, or takes the one that an interrupted launch left.
+    """Writes the wave's key file, or keeps the one that is there; gives the private half.
 
-    Returns the private half (32 octets).
+    The half has 32 octets. One may be there from an interrupted launch or from exporting a copy.
+    Refuses a folder that cannot be written, and a file that is damaged.
     """
     path = _path(folder, wave_id)
     try:
@@ -30,12 +31,12 @@ def make_key(folder: Path | None, wave_id: WaveId) -> bytes:
 
 
 def wave_public_key(private: bytes) -> bytes:
-    """The public half (32 octets), to which ballots are sealed."""
+    """The public half (32 octets) of a private half: ballots are sealed to it."""
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
 def load_key(folder: Path | None, wave_id: WaveId) -> bytes:
-    """The private half (32 octets); refuses with what to do when the file is gone or damaged."""
+    """Reads the private half (32 octets); refuses, saying what to do, a missing or damaged file."""
     path = _path(folder, wave_id)
     try:
         private = path.read_bytes()
@@ -58,12 +59,16 @@ def load_key(folder: Path | None, wave_id: WaveId) -> bytes:
 
 
 def has_key(folder: Path | None, wave_id: WaveId) -> bool:
-    """Whether the key file is there."""
+    """Whether the wave's key file exists (False without a key folder); its content is not read."""
     return folder is not None and _path(folder, wave_id).exists()
 
 
 def restore_key(folder: Path | None, wave_id: WaveId, private: bytes) -> None:
-    """Puts a key that was lost, damaged or mixed up back in its place, whole or not at all."""
+    """Writes a key that was lost, damaged or mixed up back, over what is in its place.
+
+    It is written whole or not at all. Refuses a folder that cannot be written; whether the key is
+    the right one, the caller has checked.
+    """
     path = _path(folder, wave_id)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,7 +82,10 @@ def restore_key(folder: Path | None, wave_id: WaveId, private: bytes) -> None:
 
 
 def destroy_key(folder: Path | None, wave_id: WaveId) -> None:
-    """Overwrites, syncs and removes the key file; harmless when it is gone already."""
+    """Overwrites and deletes the wave's key file on the disk; harmless when it is gone already.
+
+    Refuses where the file cannot be destroyed.
+    """
     path = _path(folder, wave_id)
     try:
         files.shred(path)
@@ -92,6 +100,7 @@ def destroy_key(folder: Path | None, wave_id: WaveId) -> None:
 
 
 def _path(folder: Path | None, wave_id: WaveId) -> Path:
+    """The place of a wave's key file; refuses a process without a key folder."""
     if folder is None:
         raise Refused(
             "no-key-folder",

@@ -21,11 +21,13 @@ _LARGEST_COPY = 10_000
 def export_key(
     typed: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str
 ) -> Wave:
-    """Writes a spare copy of a wave's key under a passphrase, and lists it in the audit log.
+    """Writes a spare copy of a wave's key to a new file, under a passphrase, and audits that.
 
-    `typed` names the wave as `find_wave` takes it; its owner alone may read `file`. For a planned
-    wave the key is made now and used when the wave opens, so that the copy can be in safety before
-    any mail goes out.
+    Refuses a wave whose key is destroyed already, a key that does not open the wave's probe, a
+    short passphrase, a place inside the key folder, and a file that is there already. `typed` names
+    the wave as `find_wave` takes it; its owner alone may read `file`. For a planned wave the key is
+    made now and used when the wave opens, so that the copy can be in safety before any mail goes
+    out.
     """
     wave = waves.find_wave(typed)
     if wave.state in ENDED:
@@ -54,9 +56,10 @@ def export_key(
 def import_key(
     typed: str, file: Path, passphrase: str, key_dir: Path | None, *, actor: str
 ) -> Wave:
-    """Puts a wave's key back from its spare copy, so that answers are taken again at once.
+    """Writes a wave's key back from its spare copy, so that answers are taken again; audits that.
 
-    The wave's probe is opened with the key before anything is written.
+    Refuses a planned or ended wave, a wrong passphrase, and a copy that does not open the wave's
+    probe; the probe is opened before anything is written.
     """
     wave = waves.find_wave(typed)
     if wave.state is WaveState.PLANNED:
@@ -85,7 +88,10 @@ def import_key(
 
 
 def key_fault(wave: Wave, key_dir: Path | None) -> str | None:
-    """Why this wave's answers could not be opened now; None when its key opens its probe."""
+    """A sentence on why the wave's key is of no use now; None when it opens the wave's probe.
+
+    Only looks. Refuses a process without a key folder.
+    """
     try:
         private = key_files.load_key(key_dir, wave.id)
     except Refused:
@@ -98,9 +104,10 @@ def key_fault(wave: Wave, key_dir: Path | None) -> str | None:
 
 
 def probe_key(wave: Wave, key_dir: Path | None, now: datetime, *, actor: str) -> str | None:
-    """Looks whether an open wave's key is there and opens its probe; gives the alarm, if any.
+    """Tests an open wave's key; stores and audits when it went missing or came back.
 
-    Without the key no answer is taken from now on, with it they are taken again.
+    Gives the sentence of the alarm, or None when the key opens the wave's probe. Without the key no
+    answer is taken from now on, with it they are taken again.
     """
     fault = key_fault(wave, key_dir)
     alarm = None
@@ -116,7 +123,7 @@ def probe_key(wave: Wave, key_dir: Path | None, now: datetime, *, actor: str) ->
 
 
 def _usable_key(wave: Wave, key_dir: Path | None) -> bytes:
-    """The private half of a wave's key; refuses one that is missing or opens nothing."""
+    """The private half of a wave's key; refuses one that is missing or does not open the probe."""
     if fault := key_fault(wave, key_dir):
         raise Refused(
             "key-not-copied",
@@ -127,20 +134,22 @@ def _usable_key(wave: Wave, key_dir: Path | None) -> bytes:
 
 
 def _opens_probe(private: bytes, wave: Wave) -> bool:
+    """Whether this private half opens the wave's stored probe; False where it has none."""
     return sealing.opens_probe(private, wave.id, waves.probe_of(wave.id) or b"")
 
 
 def _fingerprint_of(private: bytes) -> str:
-    """The fingerprint of the public half."""
+    """The fingerprint of the public half that belongs to a private half."""
     return fingerprint(key_files.wave_public_key(private))
 
 
 def _purpose(wave: Wave) -> str:
-    """What a spare copy says that it is; one of another wave is refused."""
+    """The words that a spare copy of this wave's key carries; a copy with others is refused."""
     return f"key of the wave {wave.slug}"
 
 
 def _content(file: Path) -> bytes:
+    """Reads a spare copy, at most 10,000 octets of it; refuses a file that cannot be read."""
     try:
         with file.open("rb") as copy:
             return copy.read(_LARGEST_COPY)
