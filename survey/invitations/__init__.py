@@ -1,1 +1,1 @@
-"""Who was invited and whether a code is still good: WHO, never WHAT."""
+"""Who was invited, and whether a code can still be used: WHO was asked, never WHAT was answered."""

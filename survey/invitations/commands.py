@@ -1,4 +1,4 @@
-"""What may be done about one person's data, from the command line."""
+"""Commands about one person's data: correct the address, export everything, erase it."""
 
 import json
 

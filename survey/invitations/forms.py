@@ -1,4 +1,4 @@
-"""Correcting an address."""
+"""The form that corrects an address."""
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField
@@ -8,7 +8,10 @@ from survey.kernel.addresses import LONGEST_ADDRESS
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc]
-    """Another address for somebody."""
+    """The new address for somebody in the directory; refuses an empty or too long one.
+
+    The service checks the rest.
+    """
 
     email = EmailField(
         "New address",

@@ -43,6 +43,7 @@ class LetterFacts:
     """All that the letters of one wave to one group state; equal facts make equal letters.
 
     `wave` is the slug, `questions` the number of questions, `minutes` how long answering takes.
+    `closes` is the time on the wall clock of `timezone`.
     """
 
     organisation: Organisation
@@ -61,7 +62,7 @@ class LetterFacts:
 
 @dataclass(frozen=True, slots=True)
 class PersonalSecrets:
-    """What one letter carries and no other.
+    """What only one person's letter carries: the code to answer with, and two stop secrets.
 
     `code` is what to answer with, `stop` the secret of the stop link in the text, `one_click` that
     of the header from which mail programs make a button.
@@ -73,13 +74,13 @@ class PersonalSecrets:
 
     @property
     def stop_secrets(self) -> tuple[str, str]:
-        """Both secrets that stop survey mails."""
+        """The two secrets that stop survey mails: that of the text, that of the mail header."""
         return self.stop, self.one_click
 
 
 @dataclass(slots=True)
 class _WrittenTemplates:
-    """The letters that have been written already, and the Jinja environment they are written in.
+    """The letter templates that an app has rendered so far, and the Jinja environment for more.
 
     In this environment an unknown name in a template is a fault.
     """
@@ -96,7 +97,7 @@ def letter_facts(
     questionnaire: Questionnaire,
     base_url: str,
 ) -> LetterFacts:
-    """What the letters of a wave to one of its groups state."""
+    """Collects what the letters of a wave to one of its groups state; reads and stores nothing."""
     return LetterFacts(
         organisation=organisation,
         provider=provider.name,
@@ -114,9 +115,10 @@ def letter_facts(
 
 
 def template_for(name: str, voice: Voice, facts: LetterFacts) -> Template:
-    """The invitation or the reminder in one language to one group.
+    """The invitation or reminder in one language to one group; rendered once, then kept in memory.
 
-    Written once, and kept while its facts stay the same. `name` is INVITES or REMINDS.
+    It is kept while its facts stay the same; when MOST_KEPT are kept, all are dropped and rendered
+    again. `name` is INVITES or REMINDS.
     """
     written = _written_templates()
     key = (name, voice, facts)
@@ -130,7 +132,7 @@ def template_for(name: str, voice: Voice, facts: LetterFacts) -> Template:
 
 
 def personal_letter(template: Template, person: Person, secrets: PersonalSecrets) -> Letter:
-    """One person's letter: a link with the code, the promise with their group, a way out."""
+    """Fills a template for one person: name, address, a link with the code, and the stop links."""
     values = {
         "code": secrets.code,
         "grouped": grouped_code(secrets.code),
@@ -141,17 +143,18 @@ def personal_letter(template: Template, person: Person, secrets: PersonalSecrets
 
 
 def language_of(person: Person, organisation: Organisation) -> str:
-    """The language that somebody wants to be written to in, whether it is offered or not."""
+    """The language for a person's letters, offered or not: their own, else the organisation's."""
     return person.language or organisation.language
 
 
 def check_letters_can_be_written(
     wave: Wave, group: ReportingGroup, questionnaire: Questionnaire, people: Sequence[Person]
 ) -> dict[str, int]:
-    """Writes invitation and reminder in every language of these people, and sends none.
+    """Refuses a wave whose invitation or reminder cannot be written; gives languages not offered.
 
-    Refuses a wave of which a letter cannot be written, naming files and lines. Gives the languages
-    that are wanted but not offered, so that English stands in, and by how many people.
+    Writes both in every language of these people, to an invented person, and sends none; the
+    refusal names files and lines. Gives the languages that are wanted but not offered, each with
+    the number of people who get English instead.
     """
     config = current_app.config["CANDOUR"]
     organisation = find_organisation(config.mail_from)
@@ -174,7 +177,10 @@ def check_letters_can_be_written(
 
 
 def _faults_in_language(language: str, facts: LetterFacts) -> tuple[str, ...]:
-    """What keeps the letters in one language from being written: its catalog, or a template."""
+    """What keeps invitation or reminder in one language from being written; empty when both can be.
+
+    Faults of the language's catalog, or else one of each template.
+    """
     if faults := catalog_faults(language):
         return faults
     return tuple(
@@ -183,7 +189,7 @@ def _faults_in_language(language: str, facts: LetterFacts) -> tuple[str, ...]:
 
 
 def _fault_of_letter(name: str, language: str, facts: LetterFacts) -> str | None:
-    """What keeps one letter from being written: it is written to an invented person."""
+    """Why one letter cannot be written to an invented person, as a sentence; None when it can."""
     nobody = Person(PersonId(""), "somebody@organisation.example", "Somebody", facts.group.name)
     secrets = PersonalSecrets("0" * LENGTH, "0", "0")
     try:
@@ -196,7 +202,11 @@ def _fault_of_letter(name: str, language: str, facts: LetterFacts) -> str | None
 
 
 def _place_of(error: Exception) -> str:
-    """File and line of a template where it cannot be read, else where it asked for what failed."""
+    """The template file and line of an error, or "letters" where no template is in its traceback.
+
+    Of a template that cannot be read the line of the fault, else the line that asked for what
+    failed.
+    """
     if isinstance(error, TemplateSyntaxError):
         return f"templates/{error.name}, line {error.lineno}"
     for frame in reversed(extract_tb(error.__traceback__)):
@@ -207,6 +217,7 @@ def _place_of(error: Exception) -> str:
 
 
 def _reason_of(error: Exception) -> str:
+    """What went wrong in writing a letter, as a clause without a full stop."""
     if isinstance(error, TemplateError):
         return (error.message or "cannot be read").rstrip(".")
     if isinstance(error, KeyError):
@@ -215,7 +226,7 @@ def _reason_of(error: Exception) -> str:
 
 
 def _written_templates() -> _WrittenTemplates:
-    """What this app has written, and its environment, made on first use."""
+    """The current app's rendered templates and their Jinja environment; made on first use."""
     extensions = current_app.extensions
     if _EXTENSION not in extensions:
         strict = current_app.jinja_env.overlay(undefined=StrictUndefined)
@@ -228,7 +239,7 @@ def _written_templates() -> _WrittenTemplates:
 def _write_template(
     environment: Environment, name: str, voice: Voice, facts: LetterFacts
 ) -> Template:
-    """Renders subject, text and HTML of a letter, with marks where each person's secrets stand."""
+    """Renders subject, text and HTML of a letter, with marks in place of a person's secrets."""
     marks = Marks("code", "grouped", "stop", "one_click")
     context = {
         **_phrases(voice, facts),
@@ -239,6 +250,7 @@ def _write_template(
     }
 
     def render(ending: str) -> str:
+        """Renders the template file of this letter with such an ending, for example `txt`."""
         return environment.get_template(f"invitations/letters/{name}.{ending}").render(context)
 
     one_click_url = f"{facts.base_url}/stop/{facts.wave}/{marks['one_click']}"
@@ -256,7 +268,7 @@ def _write_template(
 
 
 def _addresses(facts: LetterFacts, marks: Marks) -> dict[str, str]:
-    """The code and the addresses of pages that a letter prints."""
+    """The code and page addresses that a letter prints, by name, with marks for the secrets."""
     address = f"{facts.base_url}/s/{facts.wave}"
     return {
         "link": f"{address}#{marks['code']}",
@@ -268,7 +280,10 @@ def _addresses(facts: LetterFacts, marks: Marks) -> dict[str, str]:
 
 
 def _phrases(voice: Voice, facts: LetterFacts) -> dict[str, str]:
-    """The parts of sentences that come in plural forms, the closing date and the promise."""
+    """Translated parts of a letter, by name: closing date, promise, numbers, reminder's subject.
+
+    Those with numbers come in plural forms; `reminder` is the subject of a reminder.
+    """
     organisation, group = facts.organisation, facts.group
     closes = voice.moment(facts.closes, facts.timezone, several_zones=organisation.several_zones)
     terms = PromiseTerms(
@@ -311,12 +326,12 @@ def _phrases(voice: Voice, facts: LetterFacts) -> dict[str, str]:
 
 
 def _number_as_word(number: int, words: Sequence[str]) -> str:
-    """A number as one of these words, which begin with that for 2; in digits where none fits."""
+    """A number as one of `words`, the first of which means 2; in digits where none fits."""
     return dict(enumerate(words, start=2)).get(number, str(number))
 
 
 def _words_at_start(voice: Voice) -> tuple[str, ...]:
-    """Numbers as words at the start of a sentence; a language may write digits instead."""
+    """The words for 2 to 12 at the start of a sentence; a language may write digits instead."""
     return (
         voice.gettext("Two"),
         voice.gettext("Three"),
@@ -333,7 +348,7 @@ def _words_at_start(voice: Voice) -> tuple[str, ...]:
 
 
 def _words_within(voice: Voice) -> tuple[str, ...]:
-    """Numbers as words within a sentence."""
+    """The words for 2 to 12 within a sentence, the word for 2 first."""
     return (
         voice.gettext("two"),
         voice.gettext("three"),

@@ -18,7 +18,10 @@ from survey.waves.rules.ids import WaveId
 
 
 class InvitationRow(Base):
-    """One person in the snapshot of one wave; `answered` lives only until the count."""
+    """One person invited to one wave; the count sets `answered` (0 or 1) back to 0 for everybody.
+
+    `person_id` is empty once the person was erased.
+    """
 
     __tablename__ = "invitation"
     __table_args__ = (
@@ -34,7 +37,7 @@ class InvitationRow(Base):
 
 
 class AssignedThirdRow(Base):
-    """Which third of a survey's people somebody belongs to; without a date, and on no page."""
+    """A person's third (1 to 3) of a survey's people; stored without a date, printed on no page."""
 
     __tablename__ = "assigned_third"
     __table_args__ = (
@@ -47,7 +50,7 @@ class AssignedThirdRow(Base):
 
 
 class TokenRow(Base):
-    """The SHA-256 of one code.
+    """The SHA-256 of one code, and the invitation that the code can use up.
 
     A person may hold several codes, and any of them uses up the one invitation.
     """

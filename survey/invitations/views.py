@@ -1,4 +1,4 @@
-"""Correcting an address, which ends codes and invites afresh."""
+"""The page that corrects an address, which ends codes and queues new invitations."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
@@ -18,7 +18,7 @@ blueprint = Blueprint("invitations", __name__)
 @blueprint.route("/people/<person_id>/address", methods=["GET", "POST"])
 @open_to("manager")
 def correct_address(person_id: str) -> str | tuple[str, int] | Response:
-    """Gives somebody another address.
+    """Shows a form; when sent, changes the address, ends codes and queues fresh invitations.
 
     What that means for open waves happens whether they have answered or not, and looks the same.
     """

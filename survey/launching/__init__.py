@@ -1,1 +1,1 @@
-"""Opening a wave: audience, partition, questions, key, letters, and what it will never show."""
+"""Adds surveys, previews what opening a wave would freeze and hide, and opens waves."""

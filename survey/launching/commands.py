@@ -123,5 +123,6 @@ def open_(wave: str) -> None:
 
 
 def _warn_of_people_asked_twice(wave: Wave) -> None:
+    """Prints a note, on standard error, for each other wave that asks some of the same people."""
     for warning in warn_of_people_asked_twice(wave):
         click.echo(f"Note: {warning}", err=True)

@@ -1,4 +1,4 @@
-"""Planning a survey."""
+"""The form that plans a survey."""
 
 from flask_wtf import FlaskForm
 from wtforms import DateTimeLocalField, IntegerField, SelectField, StringField
@@ -23,7 +23,7 @@ _RULE = "Or a rule of your own (RFC 5545), instead of the choice above"
 
 
 class SurveyForm(FlaskForm):  # type: ignore[misc]
-    """A survey and its first opening; the service checks."""
+    """What a manager types to add a survey with its first opening; the service checks the rest."""
 
     name = StringField(
         "Name, as staff will see it in addresses", [_GIVEN, Length(max=80)], default="IT support"
@@ -42,7 +42,7 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def recurrence(self) -> str:
-        """The rule, when one was typed, else what was chosen."""
+        """The typed recurrence rule, with its prefix; where none was typed, the chosen cadence."""
         rule = (self.rule.data or "").strip()
         if not rule:
             return str(self.cadence.data)

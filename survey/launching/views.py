@@ -1,4 +1,4 @@
-"""Planning a survey, and opening a wave by hand."""
+"""The pages that plan a survey and open a wave by hand."""
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -30,7 +30,7 @@ blueprint = Blueprint("launching", __name__)
 @blueprint.route("/surveys", methods=["GET", "POST"])
 @open_to("manager")
 def surveys() -> str | Response | tuple[str, int]:
-    """All surveys with their waves; the form plans one."""
+    """Lists all surveys and waves; when the form is sent, adds a survey with its first wave."""
     form = _survey_form()
     problem = None
     if request.method == "POST":
@@ -54,7 +54,7 @@ def surveys() -> str | Response | tuple[str, int]:
 
 
 def _survey_form() -> SurveyForm:
-    """The form with the providers and questionnaires there are to choose from."""
+    """The form for a new survey, with the providers and questionnaires that can be chosen."""
     form = SurveyForm()
     form.provider.choices = [
         SelectChoice(provider.slug, provider.name) for provider in list_providers()
@@ -68,7 +68,10 @@ def _survey_form() -> SurveyForm:
 
 
 def _plan_survey(form: SurveyForm) -> Wave:
-    """Plans the survey that was typed; gives its first wave."""
+    """Adds the survey that was typed and gives its first wave; refuses a form with faults.
+
+    Refuses an audience that names no department, too.
+    """
     if not form.validate():
         faults = tuple(
             f"{form[name].label.text}: {', '.join(sentences)}"
@@ -94,7 +97,7 @@ def _plan_survey(form: SurveyForm) -> Wave:
 @blueprint.route("/waves/<wave>/open", methods=["GET", "POST"])
 @open_to("manager")
 def open_by_hand(wave: str) -> str | Response:
-    """A page of its own that says what opening will do; the button does it."""
+    """Shows what opening the wave would do; when the button is pressed, opens it."""
     config = current_app.config["CANDOUR"]
     if request.method == "POST":
         opened = open_wave(wave, now(), config.key_dir, actor=current_actor())

@@ -1,4 +1,4 @@
-"""Uploading a staff list, and carrying it through the preview."""
+"""The forms that take an uploaded staff list and carry it, signed, through the preview."""
 
 import base64
 import binascii
@@ -20,7 +20,10 @@ LARGEST_FORM = LARGEST_UPLOAD * 4 // 3 + 64 * 1024
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]
-    """A file to look at; nothing is stored. Once valid, `content` and `staff` hold it."""
+    """Takes an uploaded staff list and reads it into `content` and `staff`; stores nothing.
+
+    They are set once the form is valid.
+    """
 
     file = FileField(
         "CSV file", validators=[FileRequired("Choose a CSV file, then press Look at it.")]
@@ -29,7 +32,10 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
     staff: StaffList
 
     def validate_file(self, field: FileField) -> None:
-        """Refuses what is no staff list at all; the preview shows faults of single rows."""
+        """Reads the file; refuses one that is too large or no staff list at all.
+
+        Faults of single rows are no reason: the preview shows them. Sets `content` and `staff`.
+        """
         self.content = field.data.read(LARGEST_UPLOAD + 1)
         if len(self.content) > LARGEST_UPLOAD:
             limit = LARGEST_UPLOAD // 1024**2
@@ -44,12 +50,12 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def file_name(self) -> str:
-        """The file's own name, as a page may print it."""
+        """The name of the uploaded file, shortened for a page."""
         return shortened(self.file.data.filename or "the file")
 
 
 class CarriedFile(FlaskForm):  # type: ignore[misc]
-    """The file that the preview showed, carried by the page and signed.
+    """The form with the file that the preview showed, packed and signed, for the next request.
 
     So nothing is kept on the server.
     """
@@ -58,9 +64,9 @@ class CarriedFile(FlaskForm):  # type: ignore[misc]
     remove_missing = BooleanField()
 
     def content(self) -> bytes:
-        """The file, exactly as it was looked at.
+        """The unpacked file, exactly as it was previewed; refuses what this server did not sign.
 
-        Refuses what this server did not sign, for it would not unpack strange data.
+        It would not unpack strange data.
         """
         carried = self.carried.data if self.validate_on_submit() else ""
         try:
@@ -74,10 +80,11 @@ class CarriedFile(FlaskForm):  # type: ignore[misc]
 
 
 def carry(content: bytes) -> CarriedFile:
-    """The form that takes a file along to the next page."""
+    """Packs and signs a file into the form that takes it along to the next page."""
     signed = _signer().sign(base64.urlsafe_b64encode(zlib.compress(content)))
     return CarriedFile(formdata=None, carried=signed.decode())
 
 
 def _signer() -> Signer:
+    """What signs a carried file and checks its signature, with the app's secret key."""
     return Signer(current_app.config["SECRET_KEY"], salt=_SIGNED_FOR)

@@ -8,7 +8,7 @@ from survey.people.rules.staff_list import PersonId
 
 
 class PersonRow(Base):
-    """Somebody who can be invited; addresses in lower case, so that one mailbox is one person."""
+    """Somebody in the directory; the address in lower case, so that one mailbox is one person."""
 
     __tablename__ = "person"
     __table_args__ = (
@@ -32,7 +32,10 @@ class StopRow(Base):
 
 
 class StopCodeRow(Base):
-    """The SHA-256 of a secret that can only stop somebody's mails or take them up again."""
+    """The SHA-256 of a secret that can only stop a person's mails or let them go again.
+
+    Some are random filling that no secret leads to.
+    """
 
     __tablename__ = "stop_code"
     __table_args__ = (CheckConstraint("length(hash) = 32", name="hash"),)
@@ -41,9 +44,9 @@ class StopCodeRow(Base):
 
 
 class StaffFileRow(Base):
-    """The only row: a long staff list, compressed, with the numbers of all that it changes.
+    """The file of the long import under way, compressed, with the numbers of all that it changes.
 
-    Deleted when all of it is stored.
+    The table has at most this one row. Deleted when all of it is stored.
     """
 
     __tablename__ = "staff_file"

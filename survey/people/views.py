@@ -1,4 +1,4 @@
-"""The staff directory, importing into it, and changing single people."""
+"""The pages of the staff directory: list, import, and removing one person."""
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -21,7 +21,7 @@ _WITH_A_FILE = {"people.preview", "people.confirm", "people.missing", "people.fa
 
 @blueprint.url_value_preprocessor
 def allow_uploads(endpoint: str | None, values: object) -> None:
-    """Raises the limit of a request where a staff list comes along.
+    """Raises the size limit of requests to the pages that take a staff list, and of no others.
 
     It does so before anything (the CSRF check, too) reads the form.
     """
@@ -34,7 +34,7 @@ def allow_uploads(endpoint: str | None, values: object) -> None:
 @blueprint.get("/people")
 @open_to("manager")
 def list_people() -> str:
-    """Departments with their numbers; people of one department, or all where they are few."""
+    """Shows departments with their numbers, and one department's people, or all if up to 200."""
     departments = directory.departments()
     total = sum(departments.values())
     chosen = request.args.get("department")
@@ -58,7 +58,7 @@ def list_people() -> str:
 @blueprint.route("/people/import", methods=["GET", "POST"])
 @open_to("manager")
 def preview() -> str | tuple[str, int]:
-    """After an upload: the rows to correct, or what the file would do. Nothing is saved."""
+    """Shows the upload form; then the file's faulty rows, or what it would do. Stores nothing."""
     form = UploadForm()
     if not form.validate_on_submit():
         return _upload_page(form), 400 if form.is_submitted() else 200
@@ -73,7 +73,7 @@ def preview() -> str | tuple[str, int]:
 @blueprint.post("/people/import/missing")
 @open_to("manager")
 def missing() -> str | tuple[str, int]:
-    """The page before people are removed: who, and how many."""
+    """Lists people who are not in the previewed file, before they are removed. Changes nothing."""
     try:
         content = CarriedFile().content()
         result = directory.preview_import(read_staff_list(content))
@@ -126,7 +126,7 @@ def confirm() -> BaseResponse | tuple[str, int]:
 @blueprint.post("/people/import/faults.csv")
 @open_to("manager")
 def faults() -> Response | tuple[str, int]:
-    """The rows to correct, with the reasons, as CSV."""
+    """Gives the faulty rows of the previewed file as a CSV download, with what to do about each."""
     try:
         text = refused_rows(read_staff_list(CarriedFile().content()))
     except Refused as refused:
@@ -139,7 +139,7 @@ def faults() -> Response | tuple[str, int]:
 @blueprint.route("/people/<person_id>/remove", methods=["GET", "POST"])
 @open_to("manager")
 def remove_person(person_id: str) -> str | BaseResponse | tuple[str, int]:
-    """A page of its own that says what removing means; the button does it."""
+    """Shows what removing a person means; when the button is pressed, removes them."""
     person = _person_or_404(PersonId(person_id))
     problem = None
     if request.method == "POST":
@@ -156,7 +156,7 @@ def remove_person(person_id: str) -> str | BaseResponse | tuple[str, int]:
 
 
 def _upload_page(form: UploadForm, problem: Refused | None = None) -> str:
-    """The form that takes a file, and why the last one was not taken."""
+    """The page with the upload form, and the refusal of the last file, if it was refused."""
     return render_template(
         "people/preview.html", form=form, staff=None, correction="", problem=problem
     )
@@ -165,6 +165,7 @@ def _upload_page(form: UploadForm, problem: Refused | None = None) -> str:
 def _preview_page(
     form: UploadForm, content: bytes, staff: StaffList, problem: Refused | None = None
 ) -> str:
+    """The page with what a staff list would change, its first faults, and a refusal, if any."""
     return render_template(
         "people/preview.html",
         form=form,
@@ -178,7 +179,7 @@ def _preview_page(
 
 
 def _preview_again(content: bytes, problem: Refused) -> str:
-    """The preview with the file that was refused; only the upload where it has no preview."""
+    """The preview of a file that was refused, with the refusal; if that fails, the upload page."""
     form = UploadForm(formdata=None)
     try:
         return _preview_page(form, content, read_staff_list(content), problem)
@@ -187,6 +188,7 @@ def _preview_again(content: bytes, problem: Refused) -> str:
 
 
 def _person_or_404(person_id: PersonId) -> Person:
+    """The person with this id; not found (404) once they have left the directory."""
     person = directory.find_person(person_id)
     if person is None:
         raise NotFound("person", "This person is not in the directory any more.")

@@ -1,1 +1,1 @@
-"""Sealed ballots and counted answers: WHAT, never WHO."""
+"""Sealed ballots and counted answers: WHAT was answered, never WHO did."""

@@ -1,4 +1,4 @@
-"""Answers as values: packed into a ballot, opened, counted."""
+"""Answers as values: packed into a ballot, unpacked, written as score strings, counted."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,31 +18,34 @@ _DIGITS = "0123456789A"
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one person sent: a code or an opt-out (None) per question touched, and texts."""
+    """One person's answers: scale codes, or None for an opt-out, and texts, by question.
+
+    A question that the person did not touch is in neither.
+    """
 
     scores: Mapping[QuestionId, int | None] = field(default_factory=dict)
     texts: Mapping[QuestionId, str] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all was answered; an opt-out is an answer of a kind."""
+        """Whether no question was touched at all; an opt-out counts as an answer here."""
         return not self.scores and not self.texts
 
 
 @dataclass(frozen=True, slots=True)
 class CellCounts:
-    """One question in one group: answers per point of the scale, and how many opted out."""
+    """Counts of one question in one group: answers per point of the scale, and opt-outs."""
 
     counts: tuple[int, ...]
     opted_out: int
 
     @property
     def answers(self) -> int:
-        """How many gave an answer."""
+        """How many chose a point of the scale; without opt-outs."""
         return sum(self.counts)
 
     def __add__(self, other: "CellCounts") -> "CellCounts":
-        """Both together."""
+        """The sum of two cells, point by point; ValueError where their scales differ in length."""
         return CellCounts(
             tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
             self.opted_out + other.opted_out,
@@ -51,7 +54,7 @@ class CellCounts:
 
 @dataclass(frozen=True, slots=True)
 class PublishedGroup:
-    """A reporting group as counted: how many were invited, and how many responses there are.
+    """A reporting group after the count: its name, people invited, and number of responses.
 
     `members` are the frozen groups it holds, `departments` all departments of these.
     """
@@ -65,7 +68,7 @@ class PublishedGroup:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """All that findings may be made of.
+    """The counts of a wave, all that findings may be made of: groups, cells, comments, unreadable.
 
     `groups` hold the responses per published group; `cells` one cell per question and group, by the
     question's id and the group's name; `comments` and `unreadable` are numbers.
@@ -78,25 +81,25 @@ class Tally:
 
     @property
     def invited(self) -> int:
-        """All invited."""
+        """How many were invited, over all groups."""
         return sum(group.invited for group in self.groups)
 
     @property
     def answered(self) -> int:
-        """All responses."""
+        """How many responses there are, over all groups."""
         return sum(group.answered for group in self.groups)
 
 
 def pack_ballot(group: str, answers: Answers) -> bytes:
-    """The content of a ballot: compact JSON in UTF-8."""
+    """Group and answers as the bytes of a ballot, before sealing: compact JSON in UTF-8."""
     content = {"g": group, "s": dict(answers.scores), "t": dict(answers.texts)}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def unpack_ballot(content: bytes) -> tuple[str, Answers]:
-    """Group and answers of an opened ballot.
+    """Group and answers in the bytes of an opened ballot; ValueError where they are no ballot.
 
-    ValueError for anything that `pack_ballot` did not make.
+    Everything that `pack_ballot` makes can be unpacked; codes and texts are not checked here.
     """
     ballot = json.loads(content)
     try:
@@ -106,7 +109,7 @@ def unpack_ballot(content: bytes) -> tuple[str, Answers]:
 
 
 def score_string(questions: Sequence[Question], answers: Answers) -> str:
-    """Scores as stored: one character a question.
+    """One response's scores as stored: one character for each question with a scale, in order.
 
     `-` blank, `x` opted out, otherwise the code (A is 10). Questions that take a text have none.
     """
@@ -115,7 +118,10 @@ def score_string(questions: Sequence[Question], answers: Answers) -> str:
 
 
 def count_cell(strings: Sequence[str], place: int, codes: Sequence[int]) -> CellCounts:
-    """The cell of the question at this place of the score strings."""
+    """Counts one question over all score strings: how often each of `codes`, and how many opt-outs.
+
+    `place` is the question's place in the score strings.
+    """
     characters = [string[place] for string in strings]
     counts = tuple(characters.count(_DIGITS[code]) for code in codes)
     return CellCounts(counts, opted_out=characters.count(OPT_OUT))
@@ -135,7 +141,7 @@ def score_table(strings: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _character(answers: Answers, question: QuestionId) -> str:
-    """What stands in a score string for one question."""
+    """The character for one question in a score string: blank, opt-out or the code (A is 10)."""
     if question not in answers.scores:
         return BLANK
     code = answers.scores[question]

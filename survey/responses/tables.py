@@ -15,7 +15,7 @@ _WITHOUT_ROWID = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
 class BallotRow(Base):
-    """One sealed ballot, until the count.
+    """One sealed ballot, deleted by the count; no person, no time.
 
     `spare` is the same ballot sealed to the second representative, where the strict tier has two.
     """
@@ -33,9 +33,9 @@ class BallotRow(Base):
 
 
 class ResponseRow(Base):
-    """One counted response: its group and its scores.
+    """One counted response: its published group and its scores; no person, no time.
 
-    One character a question, in the questionnaire's order.
+    The scores have one character a question, in the questionnaire's order.
     """
 
     __tablename__ = "response"
@@ -47,7 +47,10 @@ class ResponseRow(Base):
 
 
 class CommentRow(Base):
-    """One comment, apart from the scores of whoever wrote it."""
+    """One comment with its review; nothing links it to a person or to that person's scores.
+
+    `group_name` is empty where too few of the group answered.
+    """
 
     __tablename__ = "comment"
     __table_args__ = (

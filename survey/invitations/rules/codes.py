@@ -1,4 +1,4 @@
-"""The code that carries the right to answer once, and who is asked under which group."""
+"""Codes that give the right to answer once, invitations, and when reminders may leave."""
 
 import hashlib
 import re
@@ -25,7 +25,10 @@ _FORGIVEN = str.maketrans("OIL", "011")
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A person's right to answer one wave once."""
+    """A person's right to answer one wave once, under one reporting group.
+
+    `person_id` is None once the person was erased; `answered` says whether it has been used.
+    """
 
     id: InvitationId
     wave_id: WaveId
@@ -35,10 +38,10 @@ class Invitation:
 
 
 def reminder_window(wave: Wave, number: int = 1) -> tuple[datetime, datetime]:
-    """From when the first or second reminder may leave, and until when.
+    """The time from which, and the time until which (not any more then), a reminder may leave.
 
-    The first from halfway on, the second from two working days before the close, neither within
-    the last working day.
+    `number` is 1 for the first reminder, 2 for the second. The first from halfway on, the second
+    from two working days before the close, neither within the last working day.
     """
     until = _before_close(wave, 1)
     halfway = wave.opens_at + (wave.closes_at - wave.opens_at) / 2
@@ -48,19 +51,19 @@ def reminder_window(wave: Wave, number: int = 1) -> tuple[datetime, datetime]:
 
 
 def _before_close(wave: Wave, working_days: int) -> datetime:
-    """So many working days before the close, at the same time of day."""
+    """The time in UTC so many working days before a wave's close, at the same wall-clock time."""
     day = subtract_working_days(wave.closes.date(), working_days, wave.holidays)
     return to_utc(datetime.combine(day, wave.closes.time()), wave.timezone)
 
 
 def draw_code() -> str:
-    """A fresh code: 24 characters, 120 bits from the system's random source."""
+    """Draws a new code: 24 characters, 120 bits from the system's random source. Stores nothing."""
     # The 256 values of a byte fall evenly on 32 characters.
     return secrets.token_bytes(LENGTH).translate(_SPREAD).decode()
 
 
 def grouped_code(code: str) -> str:
-    """A code as it is printed, in groups of four.
+    """A code as it is printed: hyphens after every four characters.
 
     >>> grouped_code("0123456789ABCDEFGHJKMNPQ")
     '0123-4567-89AB-CDEF-GHJK-MNPQ'
@@ -69,7 +72,7 @@ def grouped_code(code: str) -> str:
 
 
 def code_in(text: str) -> str | None:
-    """The code in what was linked, pasted or typed, or None.
+    """The code in a text that came in a link, or was pasted or typed; None where there is none.
 
     Any case, spaces and hyphens ignored, O read as 0, I and L as 1.
 
@@ -83,7 +86,7 @@ def code_in(text: str) -> str | None:
 
 
 def code_hash(code: str) -> bytes:
-    """The SHA-256 of a code, which alone is stored.
+    """The SHA-256 of a code, 32 bytes; only this is stored, never the code.
 
     120 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2).
     """

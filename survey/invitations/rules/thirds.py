@@ -13,7 +13,7 @@ from survey.waves.rules.thirds import THIRDS
 def assign_thirds(
     people: Sequence[tuple[PersonId, str]], assigned_before: Mapping[PersonId, int], source: Random
 ) -> dict[PersonId, int]:
-    """A third (1 to 3) for each of these people (id, department) who has none yet.
+    """Draws a third (1 to 3) for each of `people` (id, department) who has none; gives only these.
 
     Everybody gets the smallest third; of equal ones that with the fewest people of the department;
     what is still open is drawn from `source`. So of a whole company assigned at once neither the
@@ -48,6 +48,6 @@ def assign_thirds(
 
 
 def _smallest_third(sizes: Counter[int], within: Counter[int], source: Random) -> int:
-    """The smallest third; of equal ones the smallest within the department; else one by chance."""
+    """The smallest third; of equal ones the smallest within the department; else one drawn."""
     thirds = range(1, THIRDS + 1)
     return min(thirds, key=lambda third: (sizes[third], within[third], source.random()))

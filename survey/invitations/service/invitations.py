@@ -31,9 +31,9 @@ TO_STAFF = (INVITATION, FRESH, REMINDER)
 
 
 def invite(wave: Wave, group_of: Mapping[PersonId, str]) -> None:
-    """Invites each of these people, in their groups, and queues their letters.
+    """Stores an invitation for each person, under their group, and queues the invitation letters.
 
-    Inside the opening transaction.
+    `group_of` gives the group's name by person. Inside the opening transaction.
     """
     rows = []
     for person_id, group in group_of.items():
@@ -51,7 +51,7 @@ def invite(wave: Wave, group_of: Mapping[PersonId, str]) -> None:
 
 
 def find_invitation(invitation_id: InvitationId) -> Invitation | None:
-    """The invitation with this id, if it is still there."""
+    """The invitation with this id, read anew; None where there is none."""
     row = db.session.get(InvitationRow, invitation_id, populate_existing=True)
     return _invitation(row) if row else None
 
@@ -59,7 +59,7 @@ def find_invitation(invitation_id: InvitationId) -> Invitation | None:
 def invitations_by_id(
     invitation_ids: Sequence[InvitationId],
 ) -> dict[InvitationId, Invitation]:
-    """Those of these invitations that are still there, by id."""
+    """The invitations with these ids, by id; those that are not there any more are left out."""
     columns = (
         InvitationRow.id,
         InvitationRow.wave_id,
@@ -75,7 +75,7 @@ def invitations_by_id(
 
 
 def invitations_of(wave_id: WaveId) -> tuple[tuple[Invitation, Person], ...]:
-    """Everybody invited to a wave who is still in the directory, by address."""
+    """All invitations to a wave with their people, in order of address; none of people who left."""
     rows = db.session.scalars(select(InvitationRow).where(InvitationRow.wave_id == wave_id)).all()
     pairs = []
     for row in rows:
@@ -86,7 +86,7 @@ def invitations_of(wave_id: WaveId) -> tuple[tuple[Invitation, Person], ...]:
 
 
 def invitation_for(code: str, wave_id: WaveId) -> Invitation | None:
-    """The invitation that this code belongs to in this wave.
+    """The unused invitation to this wave that a code belongs to; None where it gives no right.
 
     None for an unknown code, a spent one, one of another wave, and once the person has left the
     directory. Writes nothing.
@@ -107,7 +107,7 @@ def invitation_for(code: str, wave_id: WaveId) -> Invitation | None:
 
 
 def store_code(invitation_id: InvitationId, code: str) -> None:
-    """Keeps the hash of a code that is about to be handed over."""
+    """Stores the hash of a code for an invitation, just before somebody is given the code."""
     with transaction() as session:
         session.add(TokenRow(hash=rules.code_hash(code), invitation_id=invitation_id))
         session.flush()
@@ -116,10 +116,10 @@ def store_code(invitation_id: InvitationId, code: str) -> None:
 def store_personal_secrets(
     wave_id: WaveId, secrets: Mapping[InvitationId, PersonalSecrets]
 ) -> dict[InvitationId, PersonalSecrets]:
-    """Before letters leave, in one commit: keeps the hashes of their secrets, by invitation.
+    """Stores hashes of codes and stop secrets, for letters still due; gives the secrets of these.
 
-    Gives those that are still due: none once the wave takes no answers, nor of people who have
-    answered or left meanwhile.
+    In one commit before the letters leave; by invitation. None are due once the wave takes no
+    answers, nor of people who have answered or left meanwhile; of those nothing is stored.
     """
     with transaction():
         if waves.hold_for_letter(wave_id) is None:
@@ -142,11 +142,12 @@ def store_personal_secrets(
 
 
 def is_letter_due(invitation_id: InvitationId, to: str, wave: Wave) -> bool:
-    """Whether a letter to this address is still due, inside the commit before it leaves.
+    """Whether a letter to the address `to` may still leave; NotNow if the closing time has changed.
 
-    It is not when the person has answered, left, stopped survey mails, or got another address than
-    `to` meanwhile. When the wave closes at another time than that of `wave`, which the letter
-    prints, it is to be written anew: NotNow.
+    Asked inside the commit before it leaves; holds the wave and the invitation until then. It may
+    not when the wave is not open, or when the person has answered, left, stopped survey mails, or
+    got another address than `to` meanwhile. When the wave closes at another time than that of
+    `wave`, which the letter prints, it has to be written anew: NotNow.
     """
     closes = waves.hold_for_letter(wave.id)
     if closes is None:
@@ -161,7 +162,7 @@ def is_letter_due(invitation_id: InvitationId, to: str, wave: Wave) -> bool:
 
 
 def use_up_invitation(invitation_id: InvitationId) -> bool:
-    """Uses up an invitation; False when that was done already.
+    """Marks an invitation as answered; False when it was answered already, or is not there.
 
     Inside the transaction that stores its ballot.
     """
@@ -174,7 +175,7 @@ def use_up_invitation(invitation_id: InvitationId) -> bool:
 
 
 def unanswered(wave_id: WaveId) -> list[InvitationId]:
-    """The unused invitations of a wave, of people in the directory. For reminding only."""
+    """Ids of a wave's unanswered invitations, of people in the directory. For reminding only."""
     query = (
         select(InvitationRow)
         .where(InvitationRow.wave_id == wave_id, InvitationRow.answered == 0)
@@ -185,7 +186,7 @@ def unanswered(wave_id: WaveId) -> list[InvitationId]:
 
 
 def number_answered(wave_id: WaveId) -> int:
-    """How many invitations of a wave have been used.
+    """How many invitations to a wave are marked as answered; the marks are erased by the count.
 
     For counting only: pages print it in steps of the minimum group.
     """
@@ -196,11 +197,13 @@ def number_answered(wave_id: WaveId) -> int:
 
 
 def forget_answering(wave: Wave, *, sum_up: bool = False) -> None:
-    """Erases who answered or was reminded: codes, marks, and any row order that tells it.
+    """Erases who answered and who was reminded, and cancels the wave's letters that still wait.
 
-    Inside the counting transaction. The rows are deleted and inserted again in the order of their
-    ids, because an UPDATE leaves them lying in the order of answering on PostgreSQL. Totals of the
-    reminders stay if `sum_up` says so: of a counted wave, never of a void one.
+    Codes, marks, and any row order that shows it. Stop secrets are filled up, so that their number
+    shows nothing. A pause of the wave's mail ends. Inside the counting transaction. The rows are
+    deleted and inserted again in the order of their ids, because an UPDATE leaves them lying in the
+    order of answering on PostgreSQL. Totals of the reminders stay if `sum_up` says so: of a counted
+    wave, never of a void one.
     """
     with transaction() as session:
         is_ours = InvitationRow.wave_id == wave.id
@@ -247,4 +250,5 @@ _HOLD_ALL = (
 
 
 def _invitation(row: InvitationRow) -> Invitation:
+    """An invitation as a value, made from its row."""
     return Invitation(row.id, row.wave_id, row.person_id, row.group_name, bool(row.answered))

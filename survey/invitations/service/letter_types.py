@@ -1,4 +1,4 @@
-"""How the sender writes invitations and reminders."""
+"""The letter types invitation, fresh invitation and reminder, as the sender needs them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,9 +36,9 @@ PRIORITY, AFTER_INVITATIONS = 50, 60
 
 
 def invitation_letter_type(config: Config) -> LetterType:
-    """How the sender writes an invitation.
+    """The letter type of the first invitation: retried when its outcome is unknown.
 
-    Each letter carries a fresh code, whose hash is stored just before the mail server hears of it.
+    Each letter carries a fresh code, whose hash is stored just before the mail server gets it.
     """
     return LetterType(
         INVITATION, PRIORITY, is_sent_again=True, read=_reader(config, INVITES, Wave.takes_answers)
@@ -46,9 +46,10 @@ def invitation_letter_type(config: Config) -> LetterType:
 
 
 def fresh_invitation_letter_type(config: Config) -> LetterType:
-    """How the sender writes an invitation once more, to a corrected address.
+    """The letter type of the invitation to a corrected address; its counts are confidential.
 
-    It leaves only to people who have not answered, so its numbers are confidential.
+    They are because it leaves only to people who have not answered. Retried when its outcome is
+    unknown.
     """
     return LetterType(
         FRESH,
@@ -60,9 +61,10 @@ def fresh_invitation_letter_type(config: Config) -> LetterType:
 
 
 def reminder_letter_type(config: Config) -> LetterType:
-    """How the sender writes a reminder.
+    """The letter type of a reminder: sent at most once, and not in the wave's last working day.
 
-    At most once, and not any more within the last working day.
+    It leaves only to people who have not answered, so its counts are confidential; totals are kept
+    after the count.
     """
     return LetterType(
         REMINDER,
@@ -75,16 +77,19 @@ def reminder_letter_type(config: Config) -> LetterType:
 
 
 def _may_still_remind(wave: Wave, now: datetime) -> bool:
-    """Whether a queued reminder may leave; halfway was checked when it was queued."""
+    """Whether a queued reminder may leave: the wave is open, and not in its last working day.
+
+    That the reminder was due, halfway or later, was checked when it was queued.
+    """
     return wave.takes_answers(now) and now < reminder_window(wave)[1]
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What the letters of one batch share, read once, and what each of them carries.
+    """What the letters of one batch share, read once, and the secrets drawn for each of them.
 
     `template` is INVITES or REMINDS; `templates` are those written so far, by wave, group and
-    language.
+    language. `secrets` holds only those of letters that were due when they were stored.
     """
 
     config: Config
@@ -98,7 +103,7 @@ class _Batch:
     templates: dict[tuple[WaveId, str, str], Template] = field(default_factory=dict)
 
     def prepare(self, letters: Sequence[QueuedLetter]) -> None:
-        """Draws what the letters carry and stores its hashes.
+        """Draws codes and stop secrets for those letters that may leave, and stores their hashes.
 
         One commit a wave, because a commit costs more than a letter.
         """
@@ -117,10 +122,9 @@ class _Batch:
             self.secrets |= service.store_personal_secrets(wave.id, drawn)
 
     def write(self, letter: QueuedLetter) -> PreparedLetter | None:
-        """One letter; None when it is not due any more.
+        """Writes a letter; None when it is not due any more, NotNow if the wave takes no answers.
 
-        One of a wave that takes no answers any more is left for the close to take back, so that it
-        counts as not sent.
+        Such a letter is left for the close to take back, so that it counts as not sent.
         """
         moment, wave = now(), self.waves[letter.wave]
         if not wave.takes_answers(moment):
@@ -137,13 +141,14 @@ class _Batch:
         )
 
     def _addressee(self, invitation_id: InvitationId) -> Person | None:
-        """Whom the letter to this invitation goes to; None who has answered or left."""
+        """The person whom an invitation's letter goes to; None once they have answered or left."""
         invitation = self.invitations.get(invitation_id)
         if invitation is None or invitation.person_id is None or invitation.answered:
             return None
         return self.people.get(invitation.person_id)
 
     def _template(self, wave: Wave, group_name: str, language: str) -> Template:
+        """The template for a group in one language; written once for a batch."""
         key = (wave.id, group_name, language)
         if key not in self.templates:
             group = next(group for group in wave.groups if group.name == group_name)
@@ -157,9 +162,13 @@ class _Batch:
 
 
 def _reader(config: Config, template: str, may_leave: Callable[[Wave, datetime], bool]) -> Reader:
-    """Reads what a batch of letters needs, and gives who writes each of them."""
+    """Gives the function that prepares a batch of letters (stores hashes) and gives their writer.
+
+    `template` is INVITES or REMINDS; letters leave only while `may_leave` says so of their wave.
+    """
 
     def read(letters: Sequence[QueuedLetter]) -> Writer:
+        """Reads what these letters need, stores hashes for them, and gives their writer."""
         invitations = service.invitations_by_id(
             [InvitationId(letter.recipient) for letter in letters]
         )

@@ -1,4 +1,4 @@
-"""What may be done about one person's data: correct the address, export everything, erase it.
+"""One person's data: corrects the address, exports everything, erases it.
 
 Never what they answered.
 """
@@ -25,11 +25,12 @@ _SCRUBBED = ("person", "stop", "stop_code", "invitation", "token", "assigned_thi
 
 
 def correct_invited_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
-    """Gives somebody another address; their codes end, and each open wave invites them afresh.
+    """Changes somebody's address, ends their codes and queues new invitations to their open waves.
 
-    The fresh invitation leaves only if the person has not answered, and nothing shows the
-    difference: the same rows are written for everybody, and the numbers of fresh invitations are
-    confidential.
+    Refuses an unknown old address, and a new one that is malformed or somebody else's; the same one
+    changes nothing. Audited. The fresh invitation leaves only if the person has not answered, and
+    nothing shows the difference: the same rows are written for everybody, and the numbers of fresh
+    invitations are confidential.
     """
     with transaction() as session:
         before = people.person_at(old)
@@ -48,7 +49,10 @@ def correct_invited_address(old: str, new: str, *, actor: str = COMMAND_LINE) ->
 
 
 def _invite_afresh(wave: Wave, recipient: Recipient) -> None:
-    """Queues a fresh invitation; it takes the place of the first one and of reminders."""
+    """Queues a fresh invitation; cancels a failed first one and reminders that still wait.
+
+    None is queued where an invitation still waits, or where it was cancelled by hand.
+    """
     supersede_letter(INVITATION, recipient)
     mail.cancel_letters(wave.slug, REMINDER, recipient)
     state = public_states([recipient], INVITATION).get(recipient)
@@ -57,9 +61,9 @@ def _invite_afresh(wave: Wave, recipient: Recipient) -> None:
 
 
 def export_personal_data(email: str, *, actor: str = COMMAND_LINE) -> dict[str, object]:
-    """Everything that is stored about one person.
+    """Everything that is stored about one person, ready for JSON; refuses an unknown address.
 
-    Not whether they have answered, for that is nobody's to read.
+    Audited without a name. Not whether they have answered, for nobody may read that.
     """
     person = people.person_at(email)
     rows = db.session.scalars(
@@ -103,10 +107,12 @@ def export_personal_data(email: str, *, actor: str = COMMAND_LINE) -> dict[str, 
 
 
 def erase_personal_data(email: str, *, actor: str = COMMAND_LINE) -> None:
-    """Erases everything that leads to a person.
+    """Erases somebody's directory row, codes, third and mail wish; unlinks invitations and letters.
 
-    Of an invitation the bare row with its group stays, so that counts still add up. What was
-    answered is not touched, for nothing links to it.
+    Refuses an unknown address, and while a long import of a staff list is under way. Audited
+    without a name; the deleted rows are overwritten on the disk. Of an invitation the bare row with
+    its group stays, so that counts still add up. What was answered is not touched, for nothing
+    links to it.
     """
     with transaction() as session:
         person = people.person_at(email)
@@ -131,7 +137,7 @@ def erase_personal_data(email: str, *, actor: str = COMMAND_LINE) -> None:
 
 
 def _end_codes(person: Person) -> None:
-    """Makes all codes of somebody unusable."""
+    """Deletes all codes of a person, so that none of their letters opens the questions any more."""
     their_ids = select(InvitationRow.id).where(InvitationRow.person_id == person.id)
     db.session.execute(
         delete(TokenRow)

@@ -18,7 +18,7 @@ from survey.waves.rules.waves import Wave
 
 
 def invitations_to_waves(*wave_ids: WaveId) -> tuple[InvitationId, ...]:
-    """The invitations to these waves, used or not, of people in the directory: one a person."""
+    """Ids of invitations to these waves, used or not: one for each person in the directory."""
     in_directory = {person.id for person in list_people()}
     query = (
         select(InvitationRow.person_id, InvitationRow.id)
@@ -34,18 +34,15 @@ def invitations_to_waves(*wave_ids: WaveId) -> tuple[InvitationId, ...]:
 
 
 def warn_of_people_asked_twice(wave: Wave) -> tuple[str, ...]:
-    """A warning for each wave about another provider that asks some of the same people.
+    """Warnings on waves about other providers, within 30 days, that ask some of the same people.
 
-    Of waves within 30 days of this one.
+    A sentence for each such wave; empty when there is none. Refuses nothing.
     """
     return waves.warn_of_overlapping_waves(wave, _people_meant_by)
 
 
 def reader_of(invitation_id: InvitationId) -> Person | None:
-    """Whom a letter to this invitation goes to.
-
-    None once they have left the directory or stopped survey mails.
-    """
+    """Whom a letter to this invitation goes to; None once they left or stopped survey mails."""
     invitation = find_invitation(invitation_id)
     if invitation is None or invitation.person_id is None:
         return None
@@ -56,7 +53,7 @@ def reader_of(invitation_id: InvitationId) -> Person | None:
 def store_stop_secrets_if_due(
     invitation_id: InvitationId, to: str, stop_secrets: Sequence[str]
 ) -> bool:
-    """Keeps the hashes of a letter's stop secrets, if it is still due; gives whether it is.
+    """Stores the hashes of a letter's stop secrets if the letter is still due; gives whether it is.
 
     Inside the commit before the letter leaves. It is not due when the person has left, stopped
     survey mails, or got another address than `to` meanwhile.
@@ -72,6 +69,7 @@ def store_stop_secrets_if_due(
 
 
 def _people_meant_by(audience: str) -> frozenset[PersonId]:
+    """Ids of the people that an audience label means; empty if it names an unknown department."""
     try:
         return frozenset(person.id for person in people_in(audience))
     except Refused:  # a department that is gone, or is yet to come

@@ -1,6 +1,6 @@
-"""Reminding those who have not answered, once or twice as the wave says.
+"""Finds and queues the reminders of a wave, to people who have not answered, once or twice.
 
-How many they are stands nowhere.
+How many people get one is stored and shown nowhere.
 """
 
 from datetime import datetime, timedelta
@@ -20,19 +20,20 @@ NO_REMINDER_WITHIN = timedelta(hours=48)  # of the last letter
 
 
 def waves_due_to_remind(now: datetime) -> tuple[Wave, ...]:
-    """Open waves of which a reminder is due and has not been queued."""
+    """Open waves with a reminder that may leave now and has not been queued yet."""
     open_waves = [wave for wave in waves.list_waves() if wave.state is WaveState.OPEN]
     return tuple(wave for wave in open_waves if _due_reminders(wave, now))
 
 
 def queue_reminders(wave: Wave, now: datetime) -> bool:
-    """Queues the reminders that are due; gives whether one was.
+    """Queues the reminders of a wave that may leave now; gives whether there was one.
 
-    Each goes to everybody who has not answered and has had the last letter for a while; who answers
-    meanwhile is left out at the moment of sending. Where nobody is left to remind, a letter to
-    nobody is queued: so the reminder is done once, like any other, and nothing shows that all have
-    answered. When both reminders are due at once, because nothing ran for a while, the second
-    finds that the first has only just been queued, and falls away.
+    False also when the wave is not open. Each goes to everybody who has not answered and has had no
+    other letter of the wave for 48 hours, or a quarter of the wave if that is less; people who
+    answer meanwhile are left out at the moment of sending. Where nobody is left to remind, a letter
+    to nobody is queued: so the reminder is done once, like any other, and nothing shows that all
+    have answered. When both reminders are due at once, because nothing ran for a while, the second
+    finds that the first has only just been queued, so only a letter to nobody is queued for it.
     """
     with transaction():
         if not waves.hold_for_answer(wave.id):
@@ -46,7 +47,10 @@ def queue_reminders(wave: Wave, now: datetime) -> bool:
 
 
 def _recipients_to_remind(wave: Wave, since: datetime, now: datetime) -> list[Recipient]:
-    """Who has not answered, got an invitation, and has had no letter of this wave since then."""
+    """Who was invited, has not answered, and has had no letter of this wave from `since` to `now`.
+
+    Without those whose invitation was cancelled.
+    """
     silent = [Recipient(invitation_id) for invitation_id in unanswered(wave.id)]
     states = public_states(silent, INVITATION)
     lately_written_to = mail.recipients_lately_written_to(wave.slug, since, now)
@@ -59,7 +63,7 @@ def _recipients_to_remind(wave: Wave, since: datetime, now: datetime) -> list[Re
 
 
 def _due_reminders(wave: Wave, now: datetime) -> tuple[int, ...]:
-    """The numbers of the reminders that may leave now and have not been queued."""
+    """The numbers (1, 2) of a wave's reminders that may leave now and have not been queued."""
     due = []
     for number in range(1, wave.reminders + 1):
         begins, ends = reminder_window(wave, number)

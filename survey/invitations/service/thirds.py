@@ -1,4 +1,4 @@
-"""Which third of a survey's people somebody belongs to."""
+"""Reads, draws and stores which third of a survey's people somebody belongs to."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _SOURCE = secrets.SystemRandom()
 
 
 def assigned_thirds(person_id: PersonId) -> dict[SurveyId, int]:
-    """The thirds that a person was assigned to, by survey.
+    """The thirds (1 to 3) that a person was assigned to, by survey.
 
     For the person's own data, and for nobody who reads answers.
     """
@@ -30,9 +30,9 @@ def assigned_thirds(person_id: PersonId) -> dict[SurveyId, int]:
 def people_of_third(
     wave: Wave, people: Sequence[Person]
 ) -> tuple[tuple[Person, ...], dict[PersonId, int]]:
-    """Who of these people belongs to a wave's third, and who would be assigned to a third for that.
+    """Those of `people` who belong to a wave's third, and the thirds drawn for all who had none.
 
-    Stores nothing: gives the people of the third, and the thirds of those who have none yet.
+    Stores nothing: the opening stores what was drawn, by person. Drawn anew at every call.
     """
     ids = {person.id for person in people}
     stored = db.session.execute(
@@ -51,9 +51,9 @@ def people_of_third(
 
 
 def store_assigned_thirds(wave: Wave, assigned: Mapping[PersonId, int]) -> None:
-    """Keeps whom the opening assigned to a third; forgets who has left the company.
+    """Stores the thirds that were drawn, and deletes those of people who left the directory.
 
-    Inside the opening transaction.
+    Does nothing for a wave that asks everybody. Inside the opening transaction.
     """
     if not wave.is_third:
         return

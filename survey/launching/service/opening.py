@@ -1,4 +1,4 @@
-"""Opening a wave: everything that is frozen and queued, in one transaction."""
+"""Opens a wave: makes its key, then freezes its terms and queues letters in one transaction."""
 
 import hashlib
 from datetime import datetime
@@ -21,10 +21,13 @@ from survey.waves.rules.waves import Wave
 
 
 def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> Wave:
-    """Freezes a planned wave and queues one invitation per person, all in one transaction.
+    """Opens a planned wave: makes its key, freezes its terms and queues invitations; audited.
 
-    The key is made and its probe opened before anything is stored or sent; opening twice is refused
-    by the state.
+    One invitation per person; all that goes to the database does so in one transaction. Refuses a
+    wave that cannot open (see `preview_wave`; or its survey is paused or ended, or has an open
+    wave), while a staff list is imported, and while the database writes down who answers. The key
+    is made and its probe opened before anything is stored or sent; opening twice is refused by the
+    state.
     """
     last_import_before = check_no_import_under_way()
     preview = preview_wave(slug)
@@ -54,7 +57,7 @@ def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
 
 
 def _check_database_keeps_no_trace() -> None:
-    """Refuses while the database's settings make it write down who answers."""
+    """Refuses to open while settings of the database server make it write down who answers."""
     settings = revealing_server_settings()
     if settings:
         raise Refused(
@@ -66,7 +69,10 @@ def _check_database_keeps_no_trace() -> None:
 
 
 def _make_key(key_dir: Path | None, wave: Wave) -> tuple[bytes, bytes]:
-    """Makes the wave's key and tries it out; gives its public half and the sealed probe."""
+    """Makes the wave's key file; gives the public key and a sealed probe, which the key has opened.
+
+    Refuses where the key, read again, does not open the probe.
+    """
     private_key = key_files.make_key(key_dir, wave.id)
     public_key = key_files.wave_public_key(private_key)
     probe = sealing.make_probe(public_key, wave.id)
@@ -80,7 +86,7 @@ def _make_key(key_dir: Path | None, wave: Wave) -> tuple[bytes, bytes]:
 
 
 def _audited_terms(wave: Wave, preview: Preview) -> dict[str, object]:
-    """What the audit log keeps of a launch.
+    """An opening's entry for the audit log: numbers, groups, dates, and a hash of who is invited.
 
     So nobody can later say that other people, groups or dates were meant.
     """

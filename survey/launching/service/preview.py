@@ -1,4 +1,4 @@
-"""What opening a wave would freeze and ask, and what to know before."""
+"""Works out, and stores nothing: what opening a wave would freeze and ask, with warnings."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ FEW = 20
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What opening a wave would do: the groups it would freeze, the questions it would ask.
+    """What opening a wave would do: whom it would invite, in which groups, with which questions.
 
     `warnings` are what to know before. Where the wave asks a third, `newly_assigned` are the thirds
     of people who would be assigned to one by the opening, by person.
@@ -56,7 +56,11 @@ class Preview:
 
 
 def preview_wave(slug: str) -> Preview:
-    """What opening this wave would freeze; refuses what cannot be opened, saying why."""
+    """What opening this wave would freeze; stores nothing. Refuses a wave that cannot be opened.
+
+    The refusal says why: not planned any more, too few people, an audience that names no
+    department, or letters that cannot be written.
+    """
     wave = waves.find_wave(slug)
     check_opens(wave)
     audience = people_in(wave.audience)
@@ -79,7 +83,7 @@ def preview_wave(slug: str) -> Preview:
 
 
 def notes_on_mail(preview: Preview, config: Config, now: datetime) -> tuple[str, ...]:
-    """What to know about mail before this wave opens; it may open all the same.
+    """Warnings on mail before this wave opens, such as a pause; none of them keeps it from opening.
 
     Takes a few seconds at most.
     """
@@ -98,11 +102,12 @@ def notes_on_mail(preview: Preview, config: Config, now: datetime) -> tuple[str,
 
 
 def _domain_of(address: str) -> str:
+    """The domain of a mail address, in small letters."""
     return address.rpartition("@")[2].lower()
 
 
 def _one_group(people: Sequence[Person], audience: Sequence[Person]) -> tuple[ReportingGroup, ...]:
-    """A third as its only group, with the departments of the whole audience.
+    """A third as its only group, with its number of people and the whole audience's departments.
 
     Its own departments would tell to which third somebody belongs who is alone in one.
     """
@@ -111,14 +116,19 @@ def _one_group(people: Sequence[Person], audience: Sequence[Person]) -> tuple[Re
 
 
 def _partition(people: Sequence[Person]) -> tuple[ReportingGroup, ...]:
-    """The departments as reporting groups, small ones merged."""
+    """The departments as reporting groups, small ones merged to at least 8 people invited."""
     sizes = Counter(person.department for person in people)
     merged = merge_to_invited(sorted(sizes.items()), minimum=MINIMUM_INVITED)
     return tuple(ReportingGroup(group.name, group.invited, group.members) for group in merged)
 
 
 def _questions(wave: Wave, invited: int) -> Questionnaire:
-    """What the wave asks: the thirds of a quarter the same, for they are added up."""
+    """The questions that the wave would ask; for a third, those frozen already in its quarter.
+
+    The thirds of a quarter ask the same, for they are added up. Else the survey's questionnaire:
+    from its second wave on `quarterly_8` gets the question on what became of earlier answers, and
+    below ten invited there is no open question.
+    """
     versions = [third.questionnaire_version for third in waves.thirds_of(wave)]
     for version in versions:
         if version:
@@ -133,7 +143,7 @@ def _questions(wave: Wave, invited: int) -> Questionnaire:
 
 
 def _notes_on_size(groups: Sequence[ReportingGroup], invited: int) -> tuple[str, ...]:
-    """What will stay hidden of so few people, and which departments are counted together."""
+    """Warnings on what stays hidden of so few invited, and on departments counted together."""
     notes = []
     if invited < SMALLEST_FOR_TEXT:
         notes.append(
@@ -157,7 +167,10 @@ def _notes_on_size(groups: Sequence[ReportingGroup], invited: int) -> tuple[str,
 
 
 def _notes_on_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
-    """A note on languages that people want and letters are not offered in."""
+    """A note on how many people get English because their language is not offered; empty if nobody.
+
+    `unspoken` gives the number of people by language.
+    """
     if not unspoken:
         return ()
     number = sum(unspoken.values())
@@ -170,9 +183,9 @@ def _notes_on_languages(unspoken: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _notes_on_third(invited: int, audience: int) -> tuple[str, ...]:
-    """What to know of a wave that asks so many of the people of an audience.
+    """What to know of a wave that asks one third: `invited` of `audience` people.
 
-    Fewer than are needed for the cadence are a warning here, for the survey has begun.
+    Fewer than are needed for the cadence are a warning here, no refusal, for the survey has begun.
     """
     about_verdict = (
         f"This wave asks one third: {invited} of {audience} people. It shows a score without a"
@@ -187,7 +200,7 @@ def _notes_on_third(invited: int, audience: int) -> tuple[str, ...]:
 
 
 def _notes_on_co_keys(keys: Sequence[CoKey]) -> tuple[str, ...]:
-    """A note on who has to help when the answers are opened."""
+    """A note on whose key is needed too when the answers are opened; empty without co-keys."""
     if not keys:
         return ()
     holders = " or ".join(key.name for key in keys)

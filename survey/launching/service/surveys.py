@@ -1,4 +1,4 @@
-"""Adding a survey, whose audience is counted before."""
+"""Adds a survey; refuses monthly thirds where too few people would be asked."""
 
 from survey.kernel.errors import Refused
 from survey.people.service.directory import people_in
@@ -9,9 +9,10 @@ from survey.waves.rules.waves import Wave
 
 
 def add_survey(plan: waves.SurveyPlan) -> tuple[Survey, Wave]:
-    """Records a survey and plans its first wave.
+    """Stores a survey and its first wave, as planned; refuses monthly thirds of too few people.
 
-    Refuses monthly thirds of so few people that a third would tell nothing.
+    With fewer than OFFERED_FROM people a third would tell nothing. Refuses what could never run,
+    too.
     """
     if plan.cadence == Cadence.MONTHLY_THIRDS.value:
         size = len(people_in(plan.audience))

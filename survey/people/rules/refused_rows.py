@@ -1,4 +1,4 @@
-"""The faulty rows of a staff list as a file to correct."""
+"""Writes the faulty rows of a staff list as a CSV file to correct."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def refused_rows(staff: StaffList) -> str:
-    """Every faulty row of a staff list with its number and what to do, as CSV.
+    """The faulty rows of a staff list as CSV text, each with its number and what to do.
 
     No cell can act as a formula (OWASP, CSV injection).
     """
@@ -25,7 +25,7 @@ def refused_rows(staff: StaffList) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A cell that a spreadsheet will not calculate: an apostrophe stands before a formula sign.
+    """A cell with an apostrophe before a formula sign, so that no spreadsheet calculates it.
 
     >>> harmless("=1+1"), harmless("Ada")
     ("'=1+1", 'Ada')

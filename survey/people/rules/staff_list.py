@@ -1,4 +1,7 @@
-"""A staff list as people send it: read as a whole, every fault with its row and its remedy."""
+"""Reads a staff list as people send it: as a whole, every fault with its row and its remedy.
+
+Also the secrets that stop survey mails.
+"""
 
 import hashlib
 import re
@@ -64,7 +67,7 @@ _CELL_FAULTS: Mapping[str, _Checks] = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who can be invited; the address is in lower case."""
+    """Somebody in the staff directory, who can be invited; the address is in lower case."""
 
     id: PersonId
     email: str
@@ -77,7 +80,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class StaffRow:
-    """One good row of a staff list."""
+    """One faultless row of a staff list: a person without an id."""
 
     email: str
     name: str
@@ -89,7 +92,7 @@ class StaffRow:
 
 @dataclass(frozen=True, slots=True)
 class CellFault:
-    """What is wrong in one cell of a staff list, and what to do about it.
+    """What is wrong in one cell of a staff list: where, the cell itself, and what to do about it.
 
     `row` is the number that a spreadsheet shows; `cell` is the content of the cell, shortened.
     """
@@ -100,13 +103,13 @@ class CellFault:
     remedy: str
 
     def __str__(self) -> str:
-        """One line for the command line."""
+        """The fault as one line for the command line."""
         return f"row {self.row}, {self.column}: {self.cell or 'empty'}. {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)
 class StaffList:
-    """A file as read: which columns it has, its good rows, and its faults.
+    """A staff list as read: its columns, its faultless rows, and the faults of all others.
 
     `refused` holds the cells of each faulty row, by the number of the row.
     """
@@ -118,18 +121,18 @@ class StaffList:
 
     @property
     def size(self) -> int:
-        """How many rows the file has, good and bad."""
+        """How many rows the list has, faultless and faulty, without the heading and empty rows."""
         return len(self.rows) + len(self.refused)
 
 
 def read_staff_list(content: bytes) -> StaffList:
-    """Reads a staff list from a CSV file (RFC 4180).
+    """Reads a staff list (CSV, RFC 4180), faulty rows too; refuses what is no staff list at all.
 
-    The file is in UTF-8 or Windows-1252, separated by comma, semicolon or tab; its headings stand
-    in any case and order. Refuses in one sentence what is no staff list at all: too large, not
-    text, columns missing, unknown or named twice. Faults of single rows come back in the list.
-    A cell that begins like a formula is taken as it is, because "-" and "+1 team" are honest
-    entries; whatever writes a spreadsheet makes it harmless.
+    The file is in UTF-8 or Windows-1252, separated by comma, semicolon or tab; its headings may be
+    in any case and order. Refuses in one sentence: too large, not text, nobody in it, far too many
+    faults, columns missing, unknown or named twice. Faults of single rows come back in the list. A
+    cell that begins like a formula is taken as it is, because "-" and "+1 team" are honest entries;
+    what writes a spreadsheet later makes it harmless.
     """
     table = read_table(content, COLUMNS.__contains__, largest=LARGEST, advice=_TOO_LARGE)
     records = table.records()
@@ -157,7 +160,7 @@ def read_staff_list(content: bytes) -> StaffList:
 
 
 def spelling_key(department: str) -> str:
-    """What two spellings of one department share; capitals and the width of letters do not count.
+    """A key that spellings of one department share: capitals and the width of letters do not count.
 
     >>> spelling_key("SALES") == spelling_key("Sales")
     True
@@ -166,7 +169,7 @@ def spelling_key(department: str) -> str:
 
 
 def shortened(text: str) -> str:
-    r"""A cell as a message may repeat it: at most 60 characters, control characters made visible.
+    r"""A cell for a message: at most 60 characters, control characters replaced by a visible sign.
 
     >>> shortened("a\x00b") == "a\ufffdb"
     True
@@ -177,9 +180,9 @@ def shortened(text: str) -> str:
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read so far, and what later rows must not repeat.
+    """Reads rows one after another: the faultless and faulty ones, and what rows must not repeat.
 
-    `first_rows` is the row in which each address stood first; `spellings` is, for each department,
+    `first_rows` is the row in which each address came first; `spellings` is, for each department,
     its first spelling and the row of that.
     """
 
@@ -191,7 +194,7 @@ class _Reading:
     spellings: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def add_row(self, record: TableRow) -> None:
-        """Adds a row to the good or to the bad ones; rows without any text are passed over."""
+        """Adds a row to the faultless or to the faulty ones; leaves out rows without any text."""
         number = record.number
         if record.fault:
             remedy = f"{record.fault.capitalize()}. Correct it, here or just above."
@@ -209,6 +212,7 @@ class _Reading:
         self.rows.append(self._staff_row(cells))
 
     def _staff_row(self, cells: Sequence[str]) -> StaffRow:
+        """The cells of a faultless row as values: spaces tidied, the address in lower case."""
         values = {
             column: " ".join(cell.split())
             for column, cell in zip(self.columns, cells, strict=False)
@@ -219,7 +223,10 @@ class _Reading:
         return StaffRow(email=email, **values, leader=leader)
 
     def _faults_of_row(self, number: int, cells: list[str]) -> list[CellFault]:
-        """All faults of one row; fills the row up with empty cells where it is too short."""
+        """All faults of one row, and adds empty cells to `cells` where the row is too short.
+
+        Notes the row's address and department, for comparing with later rows.
+        """
         width = len(self.columns)
         if any(cells[width:]):
             advice = (
@@ -244,7 +251,10 @@ class _Reading:
         return faults
 
     def _clash_with_earlier_row(self, number: int, column: str, cell: str) -> str | None:
-        """What to do about an address or a spelling that clashes with an earlier row, or None."""
+        """What to do about an earlier row with this address or another spelling; None without one.
+
+        What no earlier row has is noted as this row's.
+        """
         if column == "email":
             first = self.first_rows.setdefault(wire_address(tidy_address(cell)), number)
             if first == number:
@@ -260,7 +270,10 @@ class _Reading:
 
 
 def _columns_of_heading(heading: Sequence[str]) -> tuple[str, ...]:
-    """The columns that a heading names; refuses missing, unknown and repeated ones, all at once."""
+    """The columns that a heading names; refuses missing, unknown and repeated ones, all at once.
+
+    A cell without a heading is "".
+    """
     names = [comparable_heading(cell) for cell in heading]
     missing = [name for name in REQUIRED if name not in names]
     unknown = [shortened(name) for name in names if name and name not in COLUMNS]
@@ -282,7 +295,7 @@ def _columns_of_heading(heading: Sequence[str]) -> tuple[str, ...]:
 
 
 def _cell_fault(column: str, cell: str) -> str | None:
-    """What to do about one cell, or None."""
+    """What to do about a faulty cell, by the rules of its column; None where the cell is good."""
     if _CONTROL.search(cell):
         return "Remove the line break or control character."
     if "\ufffd" in cell:
@@ -295,7 +308,10 @@ def _cell_fault(column: str, cell: str) -> str | None:
 
 
 def secret_in(pasted: str) -> str | None:
-    """The secret that stops mails, in what was pasted: alone, over several lines, or in a link.
+    """The secret that stops mails in a pasted text or link, or None where there is none.
+
+    It may come alone, over several lines, or at the end of a link. Whether anybody has it is not
+    looked up.
 
     >>> secret = "a" * 43
     >>> secret_in(f" https://x.example/stop/q1#{secret} ") == secret_in(secret) == secret
@@ -309,7 +325,7 @@ def secret_in(pasted: str) -> str | None:
 
 
 def secret_digest(secret: str) -> bytes:
-    """The SHA-256 of a secret, which alone is stored.
+    """The SHA-256 of a stop secret, 32 bytes; only this is stored, never the secret.
 
     256 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2).
     """

@@ -1,10 +1,10 @@
-"""What a staff list changes in the directory, and storing it: in one transaction, or in steps.
+"""Works out what a staff list changes in the directory, and stores it: at once, or in steps.
 
 One transaction over half a million people would keep every answer waiting for longer than a person
 does. So a long list is checked whole first and kept as it came, in one row; then it is stored some
 thousand people at a time. A process that is killed leaves the rest to the next: what is left to do
 is never remembered, it is the difference between that file and the directory, worked out again by
-whoever goes on. So the end is the same wherever the import was cut off.
+the process that goes on. So the end is the same wherever the import was cut off.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did, or would do, in numbers of people.
+    """What an import did, or would do: people added, changed, unchanged, missing, removed, moved.
 
     `missing` are those in the directory but not in the file; `moved` are those of the changed whose
     department changes.
@@ -81,14 +81,15 @@ class ImportResult:
 
     @property
     def changes(self) -> int:
-        """How many people are stored anew, changed or removed."""
+        """How many people are added, changed or removed in all."""
         return self.added + self.changed + self.removed
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryChanges:
-    """The difference between a file and the directory.
+    """The people that a file adds, changes and lacks, compared with the directory.
 
+    `changed` are people with their new rows; `missing` are in the directory but not in the file.
     `roster` is the directory afterwards: the department by address.
     """
 
@@ -99,7 +100,10 @@ class DirectoryChanges:
 
 
 def people(*conditions: ColumnElement[bool]) -> tuple[Person, ...]:
-    """The people in the directory for whom all conditions hold, by department and name."""
+    """The people for whom all conditions hold, in order of department and name.
+
+    Without a condition everybody in the directory.
+    """
     query = (
         select(*_FIELDS)
         .where(*conditions)
@@ -109,9 +113,11 @@ def people(*conditions: ColumnElement[bool]) -> tuple[Person, ...]:
 
 
 def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
-    """What this file would change in the directory as it is now.
+    """Compares a staff list with the directory as it is now; stores nothing.
 
-    Refuses a file that spells a department otherwise than people who are not in it.
+    Refuses a file that spells a department otherwise than people who are not in it; a file with
+    faulty rows is not checked for that. Faulty rows change nothing, but their people are not
+    missing.
     """
     people_by_email = {person.email: person for person in people()}
     addresses = _addresses_in(staff)
@@ -134,19 +140,22 @@ def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
 
 
 def _addresses_in(staff: StaffList) -> set[str]:
-    """All addresses in a file, those of faulty rows too."""
+    """All addresses in a staff list, of faultless and of faulty rows."""
     place = staff.columns.index("email")
     refused = {tidy_address(cells[place]) for cells in staff.refused.values() if cells}
     return refused | {row.email for row in staff.rows}
 
 
 def _columns_to_store(columns: Sequence[str]) -> list[str]:
-    """The columns of a file whose values are stored for people who are there already."""
+    """The columns of a file that are stored for people who are there already: all but the address.
+
+    Without columns that have no heading.
+    """
     return [column for column in columns if column not in {"", "email"}]
 
 
 def result_of(staff: StaffList, changes: DirectoryChanges, *, remove_missing: bool) -> ImportResult:
-    """The changes in numbers."""
+    """Counts the changes; `removed` is 0 without `remove_missing`, however many are missing."""
     return ImportResult(
         added=len(changes.added),
         changed=len(changes.changed),
@@ -158,7 +167,10 @@ def result_of(staff: StaffList, changes: DirectoryChanges, *, remove_missing: bo
 
 
 def is_long(staff: StaffList, *, remove_missing: bool) -> bool:
-    """Whether storing this list in one transaction would keep others waiting."""
+    """Whether storing this list changes, at most, so many people that it has to be done in steps.
+
+    More than AT_ONCE in one transaction would keep others waiting.
+    """
     largest_change = len(staff.rows)
     if remove_missing:
         in_directory = db.session.scalar(select(func.count()).select_from(PersonRow)) or 0
@@ -167,15 +179,15 @@ def is_long(staff: StaffList, *, remove_missing: bool) -> bool:
 
 
 def last_import() -> LongJob | None:
-    """The last long import, under way or not, if there ever was one."""
+    """The last long import, under way or ended; None if there never was one."""
     return long_jobs.find_job(IMPORT, STAFF_LIST)
 
 
 def check_no_import_under_way() -> datetime | None:
-    """Refuses while a long import is under way, for then the directory is half old and half new.
+    """Refuses while a long import is under way; gives when the last one changed, None without one.
 
-    Gives when the last long import changed, or None. Between two calls that give the same, the
-    directory was whole.
+    For while it is, the directory is half old and half new. Between two calls that give the same
+    time, the directory was whole.
     """
     job = last_import()
     if job is None:
@@ -196,7 +208,11 @@ def store_at_once(
     actor: str,
     progress: Progress | None,
 ) -> None:
-    """Stores all changes inside the caller's transaction."""
+    """Stores all changes inside the caller's transaction, and audits the import.
+
+    Forgets the stop secrets and wishes of people who are removed. `progress` is called with how
+    many of how many are stored.
+    """
     done = 0
     for statement, values in _steps(changes, columns, is_removing=bool(result.removed)):
         connection().execute(statement, values)
@@ -223,9 +239,10 @@ def begin_import(
     actor: str,
     wait: bool,
 ) -> long_jobs.JobLease | None:
-    """Keeps a checked file until it is stored, and queues the long job that stores it.
+    """Stores a checked file and queues the long job that imports it; changes nobody yet. Audited.
 
-    With `wait`, this process gets the lease of the job; otherwise None, and the timed work does it.
+    Refuses while another long import is under way. With `wait`, this process gets the lease of the
+    job; otherwise None, and the timed work does it.
     """
     numbers = {
         "added": result.added,
@@ -260,9 +277,10 @@ def begin_import(
 def take_over_import(
     content: bytes, *, remove_missing: bool, actor: str
 ) -> long_jobs.JobLease | None:
-    """Takes over the long import of this very file, whoever does it now; None if none is under way.
+    """Takes over the long import of this same file and options, even from another process, or None.
 
-    Gives this process's lease of the long job.
+    None if no import is under way, or one of another file or with another `remove_missing`. Gives
+    this process's lease of the long job.
     """
     job, kept = last_import(), _kept_file()
     if job is None or not job.is_under_way or kept is None:
@@ -279,10 +297,12 @@ def store_in_steps(
     progress: Progress | None = None,
     staff: StaffList | None = None,
 ) -> ImportResult | None:
-    """Stores what is left of the kept file, some thousand people in a transaction.
+    """Imports what is left of the kept file, 5,000 people a transaction; then deletes the file.
 
-    Each step is stored only while this process holds the lease. `staff` is the file as read, where
-    it has been. None when no file is kept, or when this process is told to end before all is done.
+    Each step is stored only while this process holds the lease; another process that has it makes
+    this one refuse. `staff` is the file as read, where that was done already. Gives the numbers of
+    the whole import, audited at its end. None when no file is kept, or when this process has to end
+    before all is done: then the next process that looks goes on.
     """
     with long_jobs.work_under_lease(lease):
         kept = _kept_file()
@@ -324,12 +344,12 @@ def store_in_steps(
 
 
 def _kept_file() -> StaffFileRow | None:
-    """The file of the long import under way, read anew."""
+    """The row with the file of the long import under way, read anew; None where none is kept."""
     return db.session.get(StaffFileRow, _FILE_ROW, populate_existing=True)
 
 
 def _planned_result(kept: StaffFileRow) -> ImportResult:
-    """What the whole import does, as it was worked out when it began."""
+    """The numbers of the whole import, as worked out when it began; `missing` is empty."""
     return ImportResult(
         added=kept.added,
         changed=kept.changed,
@@ -341,7 +361,7 @@ def _planned_result(kept: StaffFileRow) -> ImportResult:
 
 
 def _read_kept(content: bytes) -> StaffList:
-    """Reads the kept file; forgets one that a newer program would not take any more."""
+    """Reads the kept file; deletes and refuses one that a newer program does not take any more."""
     try:
         return read_staff_list(content)
     except Refused:
@@ -351,7 +371,7 @@ def _read_kept(content: bytes) -> StaffList:
 
 
 def _let_others_write() -> bool:
-    """Waits as long as another writer needs; gives whether this process is told to end."""
+    """Waits briefly, on SQLite, so that others can write; gives whether this process has to end."""
     if db.session.get_bind().dialect.name == "sqlite":
         return shutdown.wait_for_shutdown(SECONDS_BETWEEN_STEPS)
     return shutdown.is_shutting_down()
@@ -360,7 +380,10 @@ def _let_others_write() -> bool:
 def _steps(
     changes: DirectoryChanges, columns: Sequence[str], *, is_removing: bool
 ) -> Iterator[tuple[Executable, list[_Values]]]:
-    """Every statement with the values of the people it is for, some thousand people at a time."""
+    """Gives the statements that insert, update and delete, each with values of up to 5,000 people.
+
+    Nobody is deleted unless `is_removing`. Executes nothing.
+    """
     stored = _columns_to_store(columns)
     table = cast("Table", PersonRow.__table__)
     is_this_person = table.c.id == bindparam("its_id")
@@ -389,7 +412,7 @@ def _steps(
 
 
 def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> None:
-    """Refuses a file that spells the department of people who are not in it otherwise.
+    """Refuses a file that spells a department otherwise than people who are not in the file.
 
     `staying` are those people. They keep their department, so the file would tear it in two.
     """
@@ -411,9 +434,11 @@ def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> Non
 
 
 def _roster_hash(roster: Mapping[str, str]) -> str:
+    """A hash of who is in which department, for the audit log; the order does not matter."""
     lines = [f"{email}\t{department}\n" for email, department in sorted(roster.items())]
     return _hash("".join(lines).encode())
 
 
 def _hash(content: bytes) -> str:
+    """The SHA-256 of a content as text, with "sha256:" before it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,4 +1,4 @@
-"""The staff directory: import, look up, correct, remove."""
+"""The use cases of the staff directory: import, look up, correct, remove."""
 
 import csv
 import re
@@ -51,7 +51,10 @@ _NAME_WORD = re.compile(r"[^\W\d_]+")
 
 
 def preview_import(staff: StaffList) -> ImportResult:
-    """What the good rows of a staff list would do; stores nothing."""
+    """What the faultless rows of a staff list would change, removing nobody; stores nothing.
+
+    Refuses a file that spells a department otherwise than people who are not in it.
+    """
     return result_of(staff, changes_of(staff, remove_missing=False), remove_missing=False)
 
 
@@ -64,11 +67,12 @@ def import_people(
     progress: Progress | None = None,
     wait: bool = True,
 ) -> ImportResult:
-    """Imports a staff list (CSV), matching people by address.
+    """Imports a staff list (CSV), matching people by address; refuses it whole if a row is faulty.
 
-    Columns that it lacks stay as they are. Refused with every faulty row, and then nothing is
-    stored. Nobody leaves by an import unless `remove_missing` says so. The same file a second time
-    changes nothing.
+    Columns that it lacks stay as they are. The refusal names the faulty rows, and then nothing is
+    stored. With `dry_run` nothing is stored either. Nobody leaves by an import unless
+    `remove_missing` says so. The same file a second time changes nothing. Refused while a long
+    import is under way; audited.
 
     A short list is stored whole or not at all. A long one is stored in steps, which the same file,
     or the timed work, goes on with wherever they were cut off: with `wait` in this process, without
@@ -98,9 +102,9 @@ def import_people(
 
 
 def continue_import(actor: str) -> ImportResult | None:
-    """Goes on with a long import that waits or was left behind.
+    """Goes on with a long import that waits or was left behind, to its end; gives its numbers.
 
-    None when there is none, or another process does it.
+    None when there is none, when another process does it, or when this process has to end before.
     """
     lease = long_jobs.lease_job(IMPORT, STAFF_LIST)
     return store_in_steps(lease, actor) if lease else None
@@ -115,6 +119,11 @@ def _import_in_steps(
     remove_missing: bool,
     wait: bool,
 ) -> ImportResult:
+    """Begins a long import, or takes over that of the same file; with `wait` stores it all.
+
+    Without `wait` the timed work stores it. Refuses while another import is under way, and when
+    this process has to end before all is stored: what is stored then stays.
+    """
     lease = take_over_import(content, remove_missing=remove_missing, actor=actor) if wait else None
     missing: tuple[Person, ...] = ()
     if lease is None:
@@ -136,28 +145,28 @@ def _import_in_steps(
 
 
 def correction_of(staff: StaffList) -> str:
-    """How many rows of a staff list keep it from being taken, in a sentence."""
+    """A sentence that says how many rows of a staff list need a correction."""
     bad = len(staff.refused)
     return f"{bad:,} of {staff.size:,} rows {choose_form(bad, 'needs', 'need')} a correction."
 
 
 def list_people(department: str | None = None) -> tuple[Person, ...]:
-    """Everybody, or everybody in one department, by department and name."""
+    """Everybody in the directory, or only one department's people, by department and name."""
     return people() if department is None else people(PersonRow.department == department)
 
 
 def departments() -> dict[str, int]:
-    """How many people each department has, by its name."""
+    """The number of people in each department, by its name, in alphabetical order."""
     query = select(PersonRow.department, func.count()).group_by(PersonRow.department)
     rows = db.session.execute(query)
     return dict(sorted((name, size) for name, size in rows))
 
 
 def people_in(audience: str) -> tuple[Person, ...]:
-    """The people that an audience label means now.
+    """The people that an audience label means now; refuses one that names an unknown department.
 
     The label is `all`, or departments separated by commas (quoted where a name holds one), in any
-    case; refuses one that names a department nobody belongs to.
+    case; a department is unknown when nobody belongs to it.
     """
     label = " ".join(audience.split())
     if label.casefold() == ALL:
@@ -180,23 +189,23 @@ def people_in(audience: str) -> tuple[Person, ...]:
 
 
 def _names_in(label: str) -> list[str]:
-    """The names in a label that are separated by commas."""
+    """The names in a label, separated by commas; one in quotation marks may hold a comma."""
     cells = next(csv.reader([label], skipinitialspace=True), [])
     return [cell.strip() for cell in cells if cell]
 
 
 def find_person(person_id: PersonId) -> Person | None:
-    """The person with this id, if still in the directory."""
+    """The person with this id; None once they have left the directory."""
     return next(iter(people(PersonRow.id == person_id)), None)
 
 
 def people_by_id(person_ids: Sequence[PersonId]) -> dict[PersonId, Person]:
-    """Those of these people who are still in the directory, by id."""
+    """The people with these ids, by id; without those who have left the directory."""
     return {person.id: person for person in people(PersonRow.id.in_(person_ids))}
 
 
 def person_at(email: str) -> Person:
-    """The person with this address; refused when nobody has it."""
+    """The person with this address, in any case; refuses (not found) an address that nobody has."""
     matches = people(PersonRow.email == tidy_address(email))
     if not matches:
         raise NotFound("person", f"Nobody in the directory has the address {shortened(email)}.")
@@ -204,14 +213,18 @@ def person_at(email: str) -> Person:
 
 
 def name_words() -> frozenset[str]:
-    """The words of everybody's names, in small letters: what no published text may hold."""
+    """Every word of everybody's names, in small letters: published texts must hold none of them."""
     query = select(PersonRow.name).distinct().execution_options(yield_per=AT_ONCE)
     names = db.session.scalars(query)
     return frozenset(word for name in names for word in _NAME_WORD.findall(name.casefold()))
 
 
 def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
-    """Removes somebody from the directory; what they answered stays, for nothing links to it."""
+    """Deletes somebody from the directory with their stop secrets and wish; audited without a name.
+
+    What they answered stays, for nothing links to it. Refuses an unknown address, and while a long
+    import is under way.
+    """
     with transaction() as session:
         check_no_import_under_way()
         person = person_at(email)
@@ -222,9 +235,10 @@ def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
 
 
 def erase_person(person: Person, *, actor: str = COMMAND_LINE) -> None:
-    """Erases somebody's row in the directory and their wish about mails.
+    """Deletes somebody's row in the directory and their wish about mails; audited without a name.
 
-    Inside the transaction that erases all of their data; the audit log names nobody.
+    Inside the transaction that erases all of their data; the audit log names nobody. Refused while
+    a long import is under way.
     """
     with transaction() as session:
         check_no_import_under_way()
@@ -234,9 +248,11 @@ def erase_person(person: Person, *, actor: str = COMMAND_LINE) -> None:
 
 
 def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
-    """Gives somebody another address; refused when it is malformed or somebody else's.
+    """Changes somebody's address in the directory; refuses a malformed one, or somebody else's.
 
-    Ends no code and sends nothing: that is for the correction in `invitations`, which calls this.
+    Refuses an unknown old address, too, and while a long import is under way. Audited with the
+    department alone. Ends no code and sends nothing: that is for the correction in `invitations`,
+    which calls this.
     """
     address = tidy_address(new)
     if remedy := address_fault(address):
@@ -256,7 +272,7 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
 
 
 def _fault_lines(staff: StaffList) -> tuple[str, ...]:
-    """The faults of a staff list as lines, the first of them where there are very many."""
+    """The faults of a staff list as lines: the first 200, then how many more there are."""
     lines = [str(fault) for fault in staff.faults[:FAULTS_LISTED]]
     more = len(staff.faults) - FAULTS_LISTED
     if more > 0:

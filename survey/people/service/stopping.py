@@ -1,4 +1,4 @@
-"""Stopping survey mails and taking them up again: by the person alone, and known to nobody else.
+"""Stops survey mails and lets them go again: by the person alone, and known to nobody else.
 
 Nothing here is recorded in the audit log, has a time, or can be listed.
 """
@@ -17,12 +17,15 @@ _AT_ONCE = 500
 
 
 def draw_stop_secret() -> str:
-    """A fresh secret: 256 bits from the system's random source, as 43 letters, digits, - and _."""
+    """Draws a new secret: 256 random bits, as 43 characters. Stores nothing.
+
+    The bits come from the system's random source; the characters are letters, digits, - and _.
+    """
     return secrets.token_urlsafe(32)
 
 
 def store_stop_secrets(secrets_of: Iterable[tuple[PersonId, str]]) -> None:
-    """Keeps the hashes of secrets (person, secret), in a commit before the letter leaves."""
+    """Stores the hashes of stop secrets, given as (person, secret), before their letter leaves."""
     rows = [
         {"hash": secret_digest(secret), "person_id": person_id} for person_id, secret in secrets_of
     ]
@@ -32,9 +35,9 @@ def store_stop_secrets(secrets_of: Iterable[tuple[PersonId, str]]) -> None:
 
 
 def stop_mails(pasted: str) -> None:
-    """Stops all survey mails to the person whom this secret belongs to.
+    """Stops all survey mails to the person whose secret is in the pasted text; else does nothing.
 
-    An unknown secret changes nothing and is not told apart.
+    An unknown secret changes nothing and looks the same from outside. Not audited.
     """
     owner = _owner(pasted)
     if owner is None or has_stopped(owner):
@@ -48,9 +51,9 @@ def stop_mails(pasted: str) -> None:
 
 
 def take_up_mails(pasted: str) -> None:
-    """Lets survey mails go again to the person whom this secret belongs to.
+    """Lets survey mails go again to the person whose secret is in the text; else does nothing.
 
-    An unknown secret changes nothing and is not told apart.
+    An unknown secret changes nothing and looks the same from outside. Not audited.
     """
     owner = _owner(pasted)
     if owner is not None:
@@ -64,16 +67,19 @@ def has_stopped(person_id: PersonId) -> bool:
 
 
 def reachable_at(person_id: PersonId) -> str | None:
-    """For the sender: the address of somebody who is in the directory and wants survey mails."""
+    """The address of somebody who wants survey mails; None if they stopped them or left.
+
+    For the sender.
+    """
     return connection().execute(_REACHABLE, {"person": person_id}).scalar()
 
 
 def give_everybody_stop_secrets(person_ids: Sequence[PersonId]) -> None:
-    """Fills up the stop secrets, so that their number and order no longer tell who was reminded.
+    """Fills up stop secrets until everybody has as many, to hide who got more letters.
 
-    Inside the counting transaction. Every person gets as many rows as the one with the most, filled
-    up with random bytes that no secret leads to; all rows are written anew in the order of their
-    hashes.
+    So their number and order no longer tell who was reminded. Inside the counting transaction.
+    Every person gets as many rows as the one with the most, filled up with random bytes that no
+    secret leads to; all rows are written anew in the order of their hashes.
     """
     with transaction() as session:
         hashes: dict[PersonId, list[bytes]] = {person_id: [] for person_id in person_ids}
@@ -96,7 +102,7 @@ def give_everybody_stop_secrets(person_ids: Sequence[PersonId]) -> None:
 
 
 def forget_stops_of_the_gone() -> None:
-    """Forgets the wishes and the secrets of people who are not in the directory any more.
+    """Deletes mail wishes and stop secrets of people who are not in the directory any more.
 
     Inside the transaction that takes them out of it.
     """
@@ -113,7 +119,7 @@ _REACHABLE = select(PersonRow.email).where(PersonRow.id == bindparam("person"), 
 
 
 def _owner(pasted: str) -> PersonId | None:
-    """Whom the secret in a pasted text belongs to, if anybody."""
+    """Whom the secret in a pasted text belongs to; None for an unknown secret, or no secret."""
     secret = secret_in(pasted)
     if secret is None:
         return None

@@ -1,4 +1,4 @@
-"""Comments under review: what was written, and what was decided about it."""
+"""Comments under review: reads what was written, and stores what was decided about it."""
 
 import secrets
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _ID_OCTETS = 16
 
 
 class ReviewState(StrEnum):
-    """What a manager has decided about a comment.
+    """What a manager has decided about a comment: nothing yet, release, redact, or hold back.
 
-    Nothing leaves before it is released or redacted.
+    No comment leaves before it is released or redacted.
     """
 
     UNREAD = "unread"
@@ -31,7 +31,10 @@ class ReviewState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One comment as written, its group where that may be told, and what may leave of it."""
+    """A comment as written, with its group (None where that stays hidden) and its review.
+
+    `redacted` are the words that may leave instead, of a redacted comment.
+    """
 
     id: CommentId
     question: QuestionId
@@ -42,16 +45,16 @@ class Comment:
 
     @property
     def leaves(self) -> str | None:
-        """The words that others may read: as written, as redacted, or none."""
+        """The words that others may read: as written, as redacted, or None (unread, held)."""
         if self.review is ReviewState.RELEASED:
             return self.text
         return self.redacted if self.review is ReviewState.REDACTED else None
 
 
 def list_comments(wave: Wave) -> tuple[Comment, ...]:
-    """All comments of a wave in random order.
+    """All comments of a wave, in random order; empty where too few answered, and for a third.
 
-    None where fewer than the minimum answered, and none of a third.
+    Too few are fewer than the wave's minimum for details.
     """
     if not _may_show_comments(wave):
         return ()
@@ -60,9 +63,9 @@ def list_comments(wave: Wave) -> tuple[Comment, ...]:
 
 
 def find_comment(wave: Wave, comment_id: CommentId) -> Comment | None:
-    """One comment of this wave by its id, or None.
+    """The comment of this wave with this id; None if unknown, if too few answered, and for a third.
 
-    None where fewer than the minimum answered, and none of a third.
+    Too few are fewer than the wave's minimum for details.
     """
     try:
         row_id = bytes.fromhex(comment_id)
@@ -76,11 +79,15 @@ def find_comment(wave: Wave, comment_id: CommentId) -> Comment | None:
 
 
 def _may_show_comments(wave: Wave) -> bool:
+    """Whether comments may be read: enough people answered, and the wave is no third."""
     return not wave.is_third and number_of_responses(wave) >= wave.minimum_detail
 
 
 def mark_comment(comment: Comment, review: ReviewState, redacted: str | None = None) -> None:
-    """Keeps a decision about a comment; only a redacted one has other words than its own."""
+    """Stores a review of a comment; keeps the words in `redacted` only for a redacted one.
+
+    The comment as written stays as it is. Not audited here.
+    """
     other_words = redacted if review is ReviewState.REDACTED else None
     query = (
         update(CommentRow)
@@ -92,11 +99,15 @@ def mark_comment(comment: Comment, review: ReviewState, redacted: str | None = N
 
 
 def released_comments(wave: Wave) -> tuple[str, ...]:
-    """The words that may leave, in random order; none where fewer than the minimum answered."""
+    """The words of comments that may leave, in random order; empty where too few answered.
+
+    Too few are fewer than the wave's minimum for details; empty for a third, too.
+    """
     return tuple(comment.leaves for comment in list_comments(wave) if comment.leaves is not None)
 
 
 def _comment(row: CommentRow) -> Comment:
+    """A comment as a value, made from its row."""
     return Comment(
         id=CommentId(row.id.hex()),
         question=row.question,

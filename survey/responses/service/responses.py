@@ -1,4 +1,4 @@
-"""Ballots in, counted responses out. Nothing here knows who anybody is."""
+"""Stores and opens ballots, stores and counts responses. Nothing here knows who anybody is."""
 
 import secrets
 from collections import Counter
@@ -26,19 +26,22 @@ _SOURCE = secrets.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class OpenedBallots:
-    """The content of a wave's ballots, in memory only, in no order."""
+    """The answers in a wave's opened ballots, each with its group; in memory only, shuffled.
+
+    `ballots` is how many there were, with those that could not be opened.
+    """
 
     ballots: int
     answers: tuple[tuple[str, Answers], ...]
 
     @property
     def unreadable(self) -> int:
-        """Ballots that the key did not open."""
+        """How many ballots could not be opened with the key, or held no answers."""
         return self.ballots - len(self.answers)
 
 
 def store_ballot(wave_id: WaveId, sealed: bytes, spare: bytes | None = None) -> None:
-    """Keeps one sealed ballot under random bytes; with a spare if there are two co-keys.
+    """Stores one sealed ballot under a random id; `spare` is its copy for a second co-key.
 
     Inside the transaction that uses up its invitation.
     """
@@ -47,7 +50,7 @@ def store_ballot(wave_id: WaveId, sealed: bytes, spare: bytes | None = None) -> 
 
 
 def number_of_ballots(wave_id: WaveId) -> int:
-    """How many ballots wait to be counted."""
+    """How many ballots of a wave are stored, not counted yet."""
     query = select(func.count()).select_from(BallotRow).where(BallotRow.wave_id == wave_id)
     return db.session.scalar(query) or 0
 
@@ -55,19 +58,19 @@ def number_of_ballots(wave_id: WaveId) -> int:
 def open_ballots(
     wave_id: WaveId, private_key: bytes, progress: Callable[[int, int], None] | None = None
 ) -> OpenedBallots:
-    """Opens every ballot of a wave; one that does not open is counted as unreadable.
+    """Opens every stored ballot of a wave, in memory; one that fails is counted as unreadable.
 
-    `progress` hears how many of how many are opened.
+    Stores and deletes nothing. `progress` hears how many of how many are opened.
     """
     sealed = db.session.scalars(select(BallotRow.sealed).where(BallotRow.wave_id == wave_id)).all()
     return open_given_ballots(wave_id, private_key, sealed, progress)
 
 
 def list_sealed_ballots(wave_id: WaveId) -> tuple[tuple[bytes, ...], ...]:
-    """What the representatives open: every ballot as sealed to the first of them.
+    """The stored ballots for the representatives to open: one shuffled list for each of them.
 
-    If there is a second, also every ballot as sealed to the second; each list is shuffled by
-    itself.
+    Every ballot as sealed to the first of them. If there is a second, also every ballot as sealed
+    to the second; each list is shuffled by itself. Without ballots there is no list.
     """
     rows = db.session.execute(
         select(BallotRow.sealed, BallotRow.spare).where(BallotRow.wave_id == wave_id)
@@ -83,7 +86,10 @@ def open_given_ballots(
     sealed: Sequence[bytes],
     progress: Callable[[int, int], None] | None = None,
 ) -> OpenedBallots:
-    """Opens these ballots of a wave; what does not open is counted as unreadable."""
+    """Opens these ballots of a wave, in memory; one that fails is counted as unreadable.
+
+    Gives the answers shuffled. `progress` hears how many of how many are opened.
+    """
     opened = []
     for number, ballot in enumerate(sealed, start=1):
         if progress:
@@ -98,10 +104,10 @@ def open_given_ballots(
 
 
 def store_counted(wave: Wave, questionnaire: Questionnaire, opened: OpenedBallots) -> Tally:
-    """Stores what was opened, and gives the tally.
+    """Stores opened answers as responses and comments, deletes all ballots, and gives the tally.
 
-    Merges groups to the minimum, shuffles, stores responses and comments apart, and deletes the
-    ballots.
+    Merges groups to the minimum, shuffles, and stores responses and comments apart, so that nothing
+    links them.
     """
     groups = _merge(wave, opened.answers)
     with transaction():
@@ -138,7 +144,7 @@ def _store_comments(
     groups: Sequence[PublishedGroup],
     opened: OpenedBallots,
 ) -> None:
-    """Stores the comments of each question by themselves, in random order.
+    """Stores the texts, question by question, in random order and apart from the scores.
 
     The group is kept only where it has enough answers for comments.
     """
@@ -160,7 +166,7 @@ def _store_comments(
 def _comment_row(
     wave: Wave, question: QuestionId, text: str, group_name: str | None
 ) -> dict[str, object]:
-    """An unread comment under a new random id."""
+    """The values of a new, unread comment with a random id; stores nothing."""
     return {
         "id": random_bytes(),
         "wave_id": wave.id,
@@ -172,7 +178,7 @@ def _comment_row(
 
 
 def forget_ballots(wave_id: WaveId) -> None:
-    """Deletes a wave's ballots, counted or void."""
+    """Deletes all stored ballots of a wave that was counted or is void."""
     with transaction() as session:
         session.execute(
             delete(BallotRow)
@@ -184,7 +190,10 @@ def forget_ballots(wave_id: WaveId) -> None:
 def tally_responses(
     wave: Wave, questionnaire: Questionnaire, groups: Sequence[PublishedGroup], unreadable: int
 ) -> Tally:
-    """The table of counts of a counted wave, from its stored responses."""
+    """Counts a wave's stored responses: a cell per question and group; and how many comments.
+
+    Responses of other groups than `groups` are left out; `unreadable` is passed on as given.
+    """
     rows = db.session.execute(
         select(ResponseRow.group_name, ResponseRow.scores).where(ResponseRow.wave_id == wave.id)
     ).all()
@@ -205,9 +214,10 @@ def tally_responses(
 
 
 def move_comments(thirds: Sequence[Wave], pool: Wave) -> int:
-    """Gives the comments of the thirds of a quarter to the quarter; gives how many there are.
+    """Moves the comments of a quarter's thirds to the quarter; gives how many there are.
 
-    Shuffled and under new ids, so that no month shows.
+    Shuffled, without groups and under new ids, so that no month shows. Those of the thirds are
+    deleted.
     """
     is_of_thirds = CommentRow.wave_id.in_([third.id for third in thirds])
     with transaction() as session:
@@ -227,7 +237,7 @@ def move_comments(thirds: Sequence[Wave], pool: Wave) -> int:
 
 
 def number_of_responses(wave: Wave) -> int:
-    """How many answered a counted wave, or the thirds of a quarter together."""
+    """How many responses a counted wave has; for a quarter, its three thirds together."""
     query = (
         select(func.count())
         .select_from(ResponseRow)
@@ -237,9 +247,9 @@ def number_of_responses(wave: Wave) -> int:
 
 
 def comment_texts(wave: Wave, question: QuestionId) -> tuple[str, ...]:
-    """The comments on one question in random order.
+    """The comments on one question as written, in random order; empty if too few answered.
 
-    None where fewer than the minimum answered, and none of a third.
+    Reviewed or not. Too few are fewer than the wave's minimum for details; empty for a third, too.
     """
     if wave.is_third or number_of_responses(wave) < wave.minimum_detail:
         return ()
@@ -250,23 +260,23 @@ def comment_texts(wave: Wave, question: QuestionId) -> tuple[str, ...]:
 
 
 def score_strings(wave: Wave) -> list[str]:
-    """All responses of a counted wave as score strings.
+    """The score strings of all responses of a counted wave, in random order, without groups.
 
-    In random order and without their groups; for the key drivers alone.
+    For the key drivers alone. For a quarter, the responses of its thirds.
     """
     query = select(ResponseRow.scores).where(ResponseRow.wave_id.in_(_waves_of_responses(wave)))
     return _shuffled(db.session.scalars(query).all())
 
 
 def _waves_of_responses(wave: Wave) -> list[WaveId]:
-    """The waves whose responses are a wave's own: itself, or the thirds of a quarter."""
+    """Ids of the waves that hold a wave's responses: its own, or of the thirds of a quarter."""
     return [third.id for third in waves.thirds_of(wave)] if wave.is_pool else [wave.id]
 
 
 def _merge(wave: Wave, answers: Sequence[tuple[str, Answers]]) -> tuple[PublishedGroup, ...]:
-    """The frozen groups of a wave, those with few answers merged.
+    """The groups to publish: a wave's frozen groups, merged until each has enough answers.
 
-    Merged groups are named after all their departments.
+    Enough is the wave's `minimum_group`. Merged groups are named after all their departments.
     """
     answered = Counter(group for group, _ in answers)
     departments_of = {group.name: group.members for group in wave.groups}
@@ -282,4 +292,5 @@ def _merge(wave: Wave, answers: Sequence[tuple[str, Answers]]) -> tuple[Publishe
 
 
 def _shuffled(values: Sequence[T]) -> list[T]:
+    """The values as a list in random order; the given sequence stays as it is."""
     return _SOURCE.sample(list(values), len(values))
