@@ -60,7 +60,7 @@ def reply(wave: str) -> str | BaseResponse:
         return _reply_page(this_wave, standing, form)
     form = reply_form(request.form)
     try:
-        record = _record(this_wave, form)
+        record = _store_posted(this_wave, form)
     except Refused as refused:
         tell_program(refused)
         return _reply_page(this_wave, standing, form, refused)
@@ -68,7 +68,7 @@ def reply(wave: str) -> str | BaseResponse:
     return redirect(url_for("followups.write", wave=this_wave.slug), 303)
 
 
-def _record(wave: Wave, form: ReplyForm) -> RecordedReply:
+def _store_posted(wave: Wave, form: ReplyForm) -> RecordedReply:
     """Stores what was posted; "no reply yet" counts only where the text is empty."""
     has_no_text = form.has_none and not form.text.strip()
     commitments = read_commitments(form.lines)

@@ -39,13 +39,14 @@ def close_wave(
     progress: Callable[[int, int], None] | None = None,
     leave_large: bool = False,
 ) -> Wave:
-    """Closes a wave and counts it, or makes it void; harmless when repeated.
+    """Closes a wave and counts or voids it; `leave_large` leaves a long count to the timed work.
 
-    Finishes what was begun, destroys the key of a wave that has ended, and pools its quarter.
-    `early`: the reason for closing before the date; without one that is refused. `progress` is
-    called with the number of opened ballots and of all. `leave_large`: a wave of many ballots is
-    only closed here and its counting queued; the timed work counts it. A wave of the strict tier
-    waits in `closed` for what its representative opens, unless too few answered to open anything.
+    Harmless when repeated. Finishes what was begun, destroys the key of a wave that has ended, and
+    pools its quarter. `early`: the reason for closing before the date; without one that is refused.
+    `progress` is called with the number of opened ballots and of all. `leave_large`: a wave of many
+    ballots is only closed here and its counting queued; the timed work counts it. A wave of the
+    strict tier waits in `closed` for what its representative opens, unless too few answered to open
+    anything.
 
     Refused without any change: a wave that is not open yet or is void, an early close without a
     reason, a lost or wrong key.

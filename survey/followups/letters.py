@@ -35,12 +35,12 @@ def follow_up_letter(
     link_secret, one_click_secret = ways_out
     variables = {
         "document": document,
-        "reply_on": _named(reply["received"]) if reply else "",
+        "reply_on": _day_in_words(reply["received"]) if reply else "",
         "no_reply": no_reply_by(date.fromisoformat(document["reply_due"])),
         "owed": _owed_by_side(document),
-        "following": _named(following["opens"], with_weekday=True) if following else "",
-        "closed": _named(document["wave"]["closed"]),
-        "corrected": _named(corrects["sent"]) if corrects else "",
+        "following": _day_in_words(following["opens"], with_weekday=True) if following else "",
+        "closed": _day_in_words(document["wave"]["closed"]),
+        "corrected": _day_in_words(corrects["sent"]) if corrects else "",
         "how": f"{config.base_url}/how-we-count",
         "promise": f"{config.base_url}/promise",
         "digest": edition.digest.removeprefix("sha256:")[:16],
@@ -75,7 +75,7 @@ def check_follow_up_length(edition: FollowUpEdition) -> None:
     letter.check_length(sample_letter(edition), SHORTER)
 
 
-def _named(day: str, *, with_weekday: bool = False) -> str:
+def _day_in_words(day: str, *, with_weekday: bool = False) -> str:
     """A day of the document (ISO 8601) in words, as a mail prints it."""
     return named_day(date.fromisoformat(day), with_weekday=with_weekday)
 
@@ -88,7 +88,7 @@ def _owed_by_side(document: Mapping[str, Any]) -> list[tuple[str, list[tuple[str
     owed = []
     for side in Side:
         lines = [
-            (commitment["what"], commitment["owner"], _named(commitment["due"]))
+            (commitment["what"], commitment["owner"], _day_in_words(commitment["due"]))
             for commitment in document["commitments"]
             if commitment["side"] == side.value
         ]

@@ -109,7 +109,7 @@ def make_sign_in_link(
 ) -> str:
     """Makes a link that signs this person in once within 24 hours; deletes earlier ones.
 
-    The secret comes after the #. It is audited.
+    The secret comes after the #. It is audited. Refuses an address without an account.
     """
     secret = secrets.token_urlsafe(32)
     now = now or present()

@@ -34,9 +34,9 @@ class _Record:
 class FailureLimit:
     """Limits failed sign-ins: 5 a minute per account and 20 per network address.
 
-    Then none for 1, 2, 4, 8, at most 15 minutes. A try counts as failed from its beginning until
-    `forgive` says otherwise, so that fifty at once are not let through. What is kept is forgotten
-    with the process, and after an hour without a try.
+    Then no try goes on for 1, 2, 4, 8, at most 15 minutes. A try counts as failed from its
+    beginning until `forgive` says otherwise, so that fifty at once are not let through. What is
+    kept is forgotten with the process, and after an hour without a try.
     """
 
     def __init__(self) -> None:

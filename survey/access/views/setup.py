@@ -163,7 +163,7 @@ def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
 
 
 def _check_role(access: PageAccess) -> Any:  # noqa: ANN401 - a response or nothing
-    """A redirect to sign in for who is not signed in, an error page for a low role, else None.
+    """A redirect to sign-in for a visitor not signed in, a 403 page for a low role, else None.
 
     Signs out a browser whose session has ended.
     """

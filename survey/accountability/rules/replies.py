@@ -87,7 +87,7 @@ class ReplyStanding:
 def read_reply(text: str) -> str:
     r"""The reply with one kind of line end, trimmed; refuses an empty, overlong or unprintable one.
 
-    Else it stays word for word. Refuses an empty, overlong or unprintable one.
+    Otherwise its words are not changed.
 
     >>> read_reply("\r\nWe agree.\r\n\r\nOtto\r\n")
     'We agree.\n\nOtto'

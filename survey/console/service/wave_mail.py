@@ -226,7 +226,7 @@ def retry_wave_letters(
 
 
 def waiting_letters(wave: Wave, now: datetime) -> WaitingLetters:
-    """The waiting letters that can be paused or cancelled; refuses a closed wave with none.
+    """The waiting letters to pause or cancel; refuses a wave that is not open and has none.
 
     While a wave takes answers these are its invitations and reminders; the reminders are not
     counted, for their number is confidential.

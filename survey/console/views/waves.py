@@ -65,7 +65,7 @@ def dashboard() -> str:
         WaveLine(
             wave=wave,
             provider=provider_by_id(wave.provider_id).name,
-            says=_says(wave),
+            says=_state_in_words(wave),
             unreached=unreached_in_words(wave),
         )
         for wave in reversed(waves.list_waves())
@@ -101,7 +101,7 @@ def results(wave: str) -> str | Response:
     findings = find_findings(this_wave.slug)
     earlier = earlier_findings(this_wave)
     if this_wave.is_third:
-        return _third(findings, earlier)
+        return _page_of_third(findings, earlier)
     whole_waves = [document for document in earlier if not is_document_of_third(document)]
     may_act = manages()
     return render_template(
@@ -135,7 +135,7 @@ def progress(wave: str) -> str | Response:
         wave=this_wave,
         manages=manages(),
         provider=provider_by_id(this_wave.provider_id),
-        says=_says(this_wave),
+        says=_state_in_words(this_wave),
         spare=spare_copies(this_wave),
         copies=copies_to_destroy(this_wave) if manages() else (),
         sending=mail_of_wave(this_wave, now()),
@@ -177,7 +177,7 @@ def _figures_while_open(wave: Wave) -> dict[str, Any]:
     }
 
 
-def _says(wave: Wave) -> str:
+def _state_in_words(wave: Wave) -> str:
     """A wave in one line: its headline once published, else its state and date, or why void."""
     if wave.is_published:
         return str(find_findings(wave.slug).document["headline"])
@@ -201,7 +201,7 @@ def _says(wave: Wave) -> str:
     )
 
 
-def _third(findings: Findings, earlier: Sequence[FindingsDocument]) -> str:
+def _page_of_third(findings: Findings, earlier: Sequence[FindingsDocument]) -> str:
     """The page of one third of a quarter: scores and ranges, a trend, and no verdict.
 
     `earlier`: the documents of the survey's earlier waves, oldest first.

@@ -63,7 +63,7 @@ def compose_follow_up(occasion: FollowUpOccasion, draft: FollowUpDraft) -> dict[
     document = {
         "schema": 1,
         "version": occasion.version,
-        "corrects": _corrects(occasion, draft.correction),
+        "corrects": _corrected_mail(occasion, draft.correction),
         "wave": {key: wave[key] for key in ("slug", "survey", "period", "opened", "closed")},
         "period": presentation.period,
         "month": f"{date.fromisoformat(wave['opened']):%B}",
@@ -230,7 +230,7 @@ def _following(occasion: FollowUpOccasion) -> dict[str, Any] | None:
     }
 
 
-def _corrects(occasion: FollowUpOccasion, why: str) -> dict[str, Any] | None:
+def _corrected_mail(occasion: FollowUpOccasion, why: str) -> dict[str, Any] | None:
     """The sent mail that this one corrects, and why; None for the first."""
     previous = occasion.standing.edition
     if previous is None:

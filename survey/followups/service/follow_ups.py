@@ -146,13 +146,13 @@ def send_follow_up(
     seen: str | None = None,
     correction: str | None = None,
 ) -> FollowUpEdition:
-    """Freezes the follow-up mail and queues it to everybody invited; once for each wave.
+    """Freezes the follow-up mail, queues it to everybody invited, audits it; once for each wave.
 
-    The sending is audited, and the draft's reason for a correction is cleared. Whether they
-    answered or not makes no difference. Again only as a correction with its reason (the draft's
-    when none is given), a new version. `seen` is the digest of what was looked at: anything that
-    has changed since is refused. Who stopped survey mails, leaves or gets another address meanwhile
-    is left out at the moment of sending.
+    Whether somebody answered makes no difference. Again only as a correction with its reason (the
+    draft's when none is given), a new version; the draft's reason is then cleared. `seen` is the
+    digest of what was looked at: anything that has changed since is refused. So is sending before
+    the mail may go, and to nobody. Who stopped survey mails, leaves or gets another address
+    meanwhile is left out at the moment of sending.
     """
     wave = waves.find_wave(wave_slug)
     _check_sendable(wave, _shared_standing(wave, now), correction)
