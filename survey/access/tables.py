@@ -30,7 +30,7 @@ user_role = Table(
 
 
 class RoleRow(Base, RoleMixin):
-    """viewer, manager or admin."""
+    """One role that an account can have: viewer, manager or admin."""
 
     __tablename__ = "role"
     __table_args__ = (CheckConstraint(f"name IN {ROLES}", name="name"),)

@@ -14,7 +14,7 @@ LARGEST_REPLY = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReplyForm:
-    """The form on which a reply is recorded, as it was typed."""
+    """The form on which a reply is recorded, as typed and not checked yet."""
 
     text: str
     received: str
@@ -23,7 +23,7 @@ class ReplyForm:
 
     @property
     def rows(self) -> tuple[TypedCommitment, ...]:
-        """The lines as the form shows them, with empty ones to fill in."""
+        """The typed lines and, up to 20 in all, empty ones to fill in."""
         number = max(FEWEST_ROWS, len(self.lines) + SPARE_ROWS)
         empty = TypedCommitment("provider", "", "", "")
         missing = min(MOST_COMMITMENTS, number) - len(self.lines)
@@ -31,7 +31,7 @@ class ReplyForm:
 
 
 def reply_form(posted: MultiDict[str, str]) -> ReplyForm:
-    """The form as it was posted; empty lines at its end are left out."""
+    """The form as posted, not checked yet; empty lines at its end are left out."""
     columns = [posted.getlist(name) for name in ("side", "what", "owner", "due")]
     lines = [TypedCommitment(*cells) for cells in zip(*columns, strict=False)]
     lines = lines[: MOST_COMMITMENTS * 2]
@@ -46,7 +46,7 @@ def reply_form(posted: MultiDict[str, str]) -> ReplyForm:
 
 
 def filled_in(record: RecordedReply | None) -> ReplyForm:
-    """The form with what is recorded already, for a correction; empty when nothing is."""
+    """The form filled with what is recorded already, for a correction; empty if nothing is."""
     if record is None:
         return ReplyForm("", "", has_none=False, lines=())
     lines = tuple(

@@ -27,10 +27,7 @@ from survey.waves.rules.waves import Wave, to_wall_clock
 
 
 def reply_standing(wave: Wave, now: datetime) -> ReplyStanding | None:
-    """When the reply to a wave's findings is due and what is recorded of it.
-
-    None before the findings were shared.
-    """
+    """When the provider's reply is due and what is recorded; None before the sharing."""
     due = reply_due(wave)
     if due is None:
         return None
@@ -43,7 +40,7 @@ def reply_standing(wave: Wave, now: datetime) -> ReplyStanding | None:
 
 
 def shared_reply_standing(wave: Wave, now: datetime) -> ReplyStanding:
-    """When the reply is due and what is recorded of it, of a wave that must be shared.
+    """When the provider's reply is due and what is recorded; refuses a wave not shared.
 
     Refuses a wave that is not counted, not shared yet, or imported.
     """
@@ -67,7 +64,7 @@ def shared_reply_standing(wave: Wave, now: datetime) -> ReplyStanding:
 
 
 def recorded_reply(wave: Wave) -> RecordedReply | None:
-    """The newest version of what is known of the provider's reply."""
+    """The newest recorded version of reply and commitments; None if nothing is recorded."""
     query = (
         select(ReplyRow)
         .where(ReplyRow.wave_id == wave.id)
@@ -87,11 +84,12 @@ def record_reply(
     *,
     actor: str,
 ) -> RecordedReply:
-    """Keeps the provider's reply word for word, the day it came, and what both sides commit to.
+    """Stores the provider's reply, its day and the commitments as a new version; audits it.
 
-    A correction is a new version; what is recorded already changes nothing. Without a text (None)
-    only the commitments are kept, as long as no reply is. Refuses an empty or overlong text, a day
-    to come or before the findings were shared, and a wave not shared yet.
+    The reply is kept word for word. A correction is a new version; recording the same again changes
+    nothing and gives the version there is. Without a text (None) only the commitments are kept, as
+    long as no reply is. Refuses an empty or overlong text, a day to come or before the findings
+    were shared, and a wave not shared yet.
     """
     wave = waves.find_wave(wave_slug)
     standing = shared_reply_standing(wave, now)
@@ -138,6 +136,7 @@ def _audit_facts(wave: Wave, record: RecordedReply) -> dict[str, object]:
 
 
 def _row(wave: Wave, record: RecordedReply) -> ReplyRow:
+    """The table row of a record."""
     return ReplyRow(
         wave_id=wave.id,
         version=record.version,
@@ -156,6 +155,7 @@ def _row(wave: Wave, record: RecordedReply) -> ReplyRow:
 
 
 def _record(row: ReplyRow) -> RecordedReply:
+    """The record in a table row."""
     commitments = tuple(
         Commitment(
             side=Side(stored["side"]),

@@ -37,7 +37,10 @@ _ABOUT_THE_DAY = {
 
 @blueprint.url_value_preprocessor
 def allow_long_replies(endpoint: str | None, values: object) -> None:
-    """Raises the limit of a request before anything (the CSRF check, too) reads the form."""
+    """Raises the size limit of a request to the reply page before the form is read.
+
+    It runs before anything (the CSRF check, too) reads the form.
+    """
     del values
     if endpoint == "accountability.reply":
         request.max_content_length = request.max_form_memory_size = LARGEST_REPLY
@@ -46,7 +49,7 @@ def allow_long_replies(endpoint: str | None, values: object) -> None:
 @blueprint.route("/findings/<wave>/reply", methods=["GET", "POST"])
 @open_to("manager", largest=LARGEST_REPLY)
 def reply(wave: str) -> str | BaseResponse:
-    """Keeps what the provider replied.
+    """GET shows what is recorded; POST stores the provider's reply and the commitments.
 
     Whatever is wrong with it, the page comes back with everything still on it.
     """
@@ -57,7 +60,7 @@ def reply(wave: str) -> str | BaseResponse:
         return _reply_page(this_wave, standing, form)
     form = reply_form(request.form)
     try:
-        record = _record(this_wave, form)
+        record = _store_posted(this_wave, form)
     except Refused as refused:
         tell_program(refused)
         return _reply_page(this_wave, standing, form, refused)
@@ -65,7 +68,8 @@ def reply(wave: str) -> str | BaseResponse:
     return redirect(url_for("followups.write", wave=this_wave.slug), 303)
 
 
-def _record(wave: Wave, form: ReplyForm) -> RecordedReply:
+def _store_posted(wave: Wave, form: ReplyForm) -> RecordedReply:
+    """Stores what was posted; "no reply yet" counts only where the text is empty."""
     has_no_text = form.has_none and not form.text.strip()
     commitments = read_commitments(form.lines)
     return service.record_reply(
@@ -81,7 +85,7 @@ def _record(wave: Wave, form: ReplyForm) -> RecordedReply:
 def _reply_page(
     wave: Wave, standing: ReplyStanding | None, form: ReplyForm, problem: Refused | None = None
 ) -> BaseResponse:
-    """The page; after a refused form (`problem`) with what was typed, and status 400."""
+    """The reply page; after a refused form (`problem`) with what was typed, and status 400."""
     page = render_template(
         "accountability/reply.html",
         wave=wave,
@@ -99,12 +103,13 @@ def _reply_page(
 
 
 def _faults_by_field(problem: Refused) -> list[tuple[str, str]]:
-    """What is wrong, a sentence each, with the id of the field that it is about."""
+    """What is wrong, as pairs: the id of the field that it is about, and a sentence."""
     faults = problem.details or (problem.sentence,)
     return [(_field_of(problem.code, fault), fault) for fault in faults]
 
 
 def _field_of(code: str, fault: str) -> str:
+    """The id of the field that a fault is about: a commitment's line, the day, or the reply."""
     line = re.match(r"Line (\d+):", fault)
     if line:
         return f"what-{line[1]}"

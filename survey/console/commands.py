@@ -118,14 +118,14 @@ def resume(slug: str | None) -> None:
 
 
 def _letters_of(wave: Wave | None) -> LetterCounts:
-    """How far the letters of a wave, or all letters, are; nothing of a void wave."""
+    """The letter counts of one wave, or of all (None); no counts of a void wave."""
     if wave is not None and wave.state is WaveState.VOID:
         return LetterCounts({}, {}, ())
     return mail.letter_counts(wave.slug if wave else None)
 
 
 def _answered_at_least(wave: Wave) -> int | None:
-    """How many have answered an open wave, rounded down to a multiple of the minimum group."""
+    """Answers of an open wave, rounded down to a multiple of the minimum group; else None."""
     if wave.state is not WaveState.OPEN:
         return None
     return number_answered(wave.id) // wave.minimum_group * wave.minimum_group
@@ -174,7 +174,10 @@ def _mail_document(wave: Wave | None, letters: LetterCounts) -> dict[str, object
 
 
 def _say_letters(wave: Wave | None, letters: LetterCounts) -> None:
-    """The letters in the words of the wave's page; no name, no address, no number of reminders."""
+    """Prints how far the letters are, in the words of the wave's page.
+
+    No name, no address, no number of reminders.
+    """
     channel = mail.channel_state()
     wave_pause = mail.pause_of(wave.slug) if wave else None
     _say_channel(channel)
@@ -202,7 +205,7 @@ def _say_letters(wave: Wave | None, letters: LetterCounts) -> None:
 
 
 def _say_channel(channel: ChannelState) -> None:
-    """Says why no letter leaves at all, if so."""
+    """Prints why no letter at all leaves now (paused, or the mail server is away), if so."""
     if channel.pause:
         click.echo(
             f"{channel.pause.says} {channel.pause.remedy_at_a_shell} To resume: candour mail resume"
@@ -215,7 +218,7 @@ def _say_channel(channel: ChannelState) -> None:
 
 
 def _estimate(counts: StateCounts) -> str:
-    """How fast the waiting letters leave and how long that takes; nothing when none waits."""
+    """How fast the waiting letters leave and how long that takes; "" when none waits."""
     if not counts.waiting:
         return ""
     pace = mail.stated_pace()
@@ -224,9 +227,10 @@ def _estimate(counts: StateCounts) -> str:
 
 
 def _failure_reasons(wave: Wave | None, kind: str) -> dict[str, int]:
-    """Why letters of this type did not arrive, with numbers; only of one wave."""
+    """Why letters of this type did not arrive, with how many; {} where no wave is given."""
     return mail.failure_reasons(wave.slug, kind) if wave else {}
 
 
 def _iso(pause: MailPause | None) -> str | None:
+    """Since when the mail is paused, in ISO 8601; None where it is not, or that is unknown."""
     return pause.since.isoformat() if pause and pause.since else None

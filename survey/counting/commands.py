@@ -46,7 +46,7 @@ def close(slug: str, early: str | None) -> None:
 
 
 def _say_counted(wave: Wave) -> None:
-    """Says what became of a wave that was closed: void, or counted with its headline."""
+    """Prints what became of a wave that was closed: void, or counted with its headline."""
     if wave.state is WaveState.VOID:
         click.echo(
             f"{wave.slug} is void: {wave.void_words}. Nothing was read and nothing was kept."
@@ -60,7 +60,7 @@ def _say_counted(wave: Wave) -> None:
 
 
 def _say_pooled(wave: Wave) -> None:
-    """After the last third of a quarter: says what its thirds come to."""
+    """Prints the result of the quarter whose last third this wave is; else nothing."""
     quarter = waves.pool_of(wave) if wave.is_third else None
     if quarter:
         result = _result_in_words(find_findings(quarter.slug).document)
@@ -70,7 +70,7 @@ def _say_pooled(wave: Wave) -> None:
 
 
 def _result_in_words(document: Mapping[str, Any]) -> str:
-    """How many answered, and the headline."""
+    """How many answered of how many invited, and the headline."""
     answered = f"{document['answered']} of {document['invited']} answered"
     return f"{answered}. {document['headline']}."
 

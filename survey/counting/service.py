@@ -39,15 +39,17 @@ def close_wave(
     progress: Callable[[int, int], None] | None = None,
     leave_large: bool = False,
 ) -> Wave:
-    """Closes a wave and counts it; harmless when repeated, and finishes what was begun.
+    """Closes a wave and counts or voids it; `leave_large` leaves a long count to the timed work.
 
-    `early`: the reason for closing before the date; without one that is refused. `progress` is
-    called with the number of opened ballots and of all. `leave_large`: a wave of many ballots is
-    only closed here, and counted by whatever does the timed work. A wave of the strict tier waits
-    in `closed` for what its representative opens, unless too few answered to open anything.
+    Harmless when repeated. Finishes what was begun, destroys the key of a wave that has ended, and
+    pools its quarter. `early`: the reason for closing before the date; without one that is refused.
+    `progress` is called with the number of opened ballots and of all. `leave_large`: a wave of many
+    ballots is only closed here and its counting queued; the timed work counts it. A wave of the
+    strict tier waits in `closed` for what its representative opens, unless too few answered to open
+    anything.
 
-    Refused without any change: a wave that is not open yet, an early close without a reason, a lost
-    or wrong key.
+    Refused without any change: a wave that is not open yet or is void, an early close without a
+    reason, a lost or wrong key.
     """
     wave = waves.find_wave(wave_slug)
     check_closes(wave, now, early)
@@ -67,7 +69,10 @@ def close_wave(
 
 
 def continue_count(wave_slug: str, key_dir: Path | None, *, actor: str) -> Wave | None:
-    """Counts a wave of many ballots that was closed before; None when another process does it."""
+    """Counts a wave of many ballots that was closed before; None if another process does it.
+
+    None also when no such count is left to do.
+    """
     lease = long_jobs.lease_job(COUNT, wave_slug)
     if lease is None:
         return None
@@ -80,7 +85,7 @@ def continue_count(wave_slug: str, key_dir: Path | None, *, actor: str) -> Wave 
 
 
 def counting_progress(wave: Wave) -> LongJob | None:
-    """How far the counting of a closed wave of many ballots is."""
+    """How far the counting of a closed wave of many ballots is; None if none is queued."""
     return long_jobs.find_job(COUNT, wave.slug) if wave.state is WaveState.CLOSED else None
 
 
@@ -91,13 +96,14 @@ def _count_large(
     actor: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Counts in two steps that others see.
+    """Opens the ballots of a large wave and counts them, under a lease that shows progress.
 
     Opening the ballots is reported as it goes; then comes one transaction, of which nothing can be
     reported before its end.
     """
 
     def report(done: int, total: int) -> None:
+        """Passes the progress on to the caller, and to the lease, where others see it."""
         if progress:
             progress(done, total)
         lease.report(done, total)
@@ -109,7 +115,7 @@ def _count_large(
 
 
 def _finish(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
-    """Destroys the key of a wave that has ended, pools its quarter, gives the wave as it is now."""
+    """Destroys the key of a wave that has ended, pools its quarter, reads the wave afresh."""
     destroy_key_of_ended(wave, key_dir)
     if wave.is_third:
         pool_thirds(actor=actor)
@@ -117,9 +123,9 @@ def _finish(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
 
 
 def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
-    """Adds up every quarter whose thirds have all ended, once; gives the quarters.
+    """Adds up every quarter whose thirds have all ended; gives the quarters added up now.
 
-    Done when a third has ended, and taken up again after a crash.
+    Each is added up once. Done when a third has ended, and taken up again after a crash.
     """
     quarters = []
     for thirds in waves.due_to_pool():
@@ -130,14 +136,20 @@ def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
 
 
 def pool_quarter(thirds: Sequence[Wave], *, actor: str) -> Wave | None:
-    """Adds up one quarter whose thirds have all ended; None when another process was first."""
+    """Adds up one quarter whose thirds have all ended; None when another process was first.
+
+    Freezes its findings, and overwrites the deleted rows of the comments that moved to it.
+    """
     findings = freeze_pool(thirds, name_words(), actor=actor)
     overwrite_deleted_rows(*_MOVED)
     return findings.wave if findings else None
 
 
 def _close_for_answers(wave: Wave, now: datetime, early: str | None, actor: str) -> Wave:
-    """Closes a wave, cancels what waits of its mail to staff, and queues its counting if large."""
+    """Closes a wave, cancels what waits of its mail to staff, and queues its counting if large.
+
+    The closing is audited.
+    """
     with transaction():
         closed = waves.close_for_answers(wave, now, early)
         # Here and not at the count: a wave of the strict tier may wait for that, and its page says
@@ -154,9 +166,10 @@ def _close_for_answers(wave: Wave, now: datetime, early: str | None, actor: str)
 
 
 def export_sealed_ballots(wave_slug: str, *, actor: str) -> bytes:
-    """The file for the representative of a closed wave: every sealed ballot, shuffled.
+    """The file with all sealed ballots of a closed wave, shuffled, for its representative.
 
-    The audit log keeps the hash of the file.
+    The audit log keeps the hash of the file. Refuses a wave that needs no ceremony or not now, and
+    ballots that are not whole.
     """
     wave = waves.find_wave(wave_slug)
     check_ceremony(wave)
@@ -188,14 +201,14 @@ def export_sealed_ballots(wave_slug: str, *, actor: str) -> bytes:
 
 
 def _are_whole(layers: Sequence[Sequence[bytes]], *, number_of_keys: int) -> bool:
-    """Whether there is a layer of ballots for each key, and all have the same number of ballots."""
+    """Whether there is one layer of ballots for each key, all with the same number of ballots."""
     if not layers or len(layers) != number_of_keys:
         return False
     return len({len(layer) for layer in layers}) == 1
 
 
 def count_returned(wave_slug: str, content: bytes, key_dir: Path | None, *, actor: str) -> Wave:
-    """Counts a closed wave from the file that its representative gives back.
+    """Counts a closed wave from the opened file of its representative; refuses a wrong one.
 
     Whatever is wrong with the file, nothing is changed.
     """
@@ -242,7 +255,7 @@ def _check_returned(wave: Wave, header: ceremony_files.CeremonyHeader, ballots: 
 
 
 def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) -> Wave:
-    """Gives a wave up: its ballots are deleted unread, then its key is destroyed.
+    """Makes an uncounted wave void: deletes its ballots unread, then destroys its key.
 
     Works without the key, which may be why it is given up. Refuses an empty reason, and a wave that
     has been counted or is void already.
@@ -267,7 +280,7 @@ def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) 
 
 
 def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
-    """Destroys the key of a wave that has ended, after overwriting its deleted rows.
+    """Overwrites the deleted rows of a wave that has ended, then destroys its key.
 
     Harmless when done already or too early, and taken up again after a crash.
     """
@@ -288,7 +301,7 @@ def waves_with_leftover_keys(key_dir: Path | None) -> tuple[Wave, ...]:
 
 
 def _working_key(wave: Wave, key_dir: Path | None) -> bytes:
-    """The private key of a wave, after a test that it opens what is sealed for this wave."""
+    """The private key of a wave; refuses one that does not open what is sealed for this wave."""
     private = key_files.load_key(key_dir, wave.id)
     probe = waves.probe_of(wave.id) or b""
     if not sealing.opens_probe(private, wave.id, probe):
@@ -307,8 +320,9 @@ def _count(
 ) -> None:
     """Counts opened ballots in one transaction, or makes the wave void where too few answered.
 
-    `co_key`: the fingerprint of the representative's key that opened them, if one did. Does nothing
-    when another process has counted the wave meanwhile.
+    Deletes the ballots, freezes the findings and audits it. Refuses when ballots and used
+    invitations differ in number. `co_key`: the fingerprint of the representative's key that opened
+    them, if one did. Does nothing when another process has counted the wave meanwhile.
     """
     with transaction():
         if not waves.hold_for_counting(wave):
@@ -343,6 +357,10 @@ def _count(
 
 
 def _void(wave: Wave, reason: VoidReason, words: str, actor: str) -> None:
+    """Marks a wave void, deletes its ballots and who answered, and audits it.
+
+    A planned wave of a cadence is followed by the next one.
+    """
     long_jobs.forget_job(COUNT, wave.slug)
     responses.forget_ballots(wave.id)
     invitations.forget_answering(wave)

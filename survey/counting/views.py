@@ -34,7 +34,10 @@ blueprint = Blueprint("counting", __name__)
 
 @blueprint.url_value_preprocessor
 def allow_uploads(endpoint: str | None, values: object) -> None:
-    """Raises the limit of a request before anything (the CSRF check, too) reads the form."""
+    """Raises the size limit of a request that uploads ballots before the form is read.
+
+    It runs before anything (the CSRF check, too) reads the form.
+    """
     del values
     if endpoint == "counting.count":
         request.max_content_length = request.max_form_memory_size = _LARGEST_FORM
@@ -43,14 +46,14 @@ def allow_uploads(endpoint: str | None, values: object) -> None:
 @blueprint.get("/waves/<wave>/ceremony")
 @open_to("manager")
 def ceremony(wave: str) -> str:
-    """Where the wave stands, and what the representative does."""
+    """The page of the strict tier's ceremony: the wave's state and what its representative does."""
     return _ceremony_page(wave)
 
 
 @blueprint.post("/waves/<wave>/ceremony/sealed")
 @open_to("manager")
 def sealed(wave: str) -> Response:
-    """The file for the representative; a POST, because the audit log notes it."""
+    """Sends the file of sealed ballots for the representative; POST, because it is audited."""
     content = export_sealed_ballots(wave, actor=current_actor())
     file_name = f"{waves.find_wave(wave).slug}.sealed"
     headers = {"Content-Disposition": f"attachment; filename={file_name}"}
@@ -60,7 +63,10 @@ def sealed(wave: str) -> Response:
 @blueprint.post("/waves/<wave>/ceremony")
 @open_to("manager", largest=_LARGEST_FORM)
 def count(wave: str) -> BaseResponse | tuple[str, int]:
-    """Takes the file that came back and counts."""
+    """Counts the wave from the uploaded file that its representative opened, and redirects.
+
+    Where it is refused, the page comes back with the problem and status 400.
+    """
     file = request.files.get("file")
     content = file.read() if file else b""
     try:
@@ -78,6 +84,7 @@ def count(wave: str) -> BaseResponse | tuple[str, int]:
 
 
 def _ceremony_page(wave_slug: str, problem: Refused | None = None) -> str:
+    """The ceremony's page, with the refusal of a file (`problem`) if there was one."""
     wave = waves.find_wave(wave_slug)
     return render_template(
         "counting/ceremony.html",
@@ -94,7 +101,12 @@ def _ceremony_page(wave_slug: str, problem: Refused | None = None) -> str:
 @blueprint.route("/waves/<wave>/close", methods=["GET", "POST"])
 @open_to("manager")
 def close_by_hand(wave: str) -> str | BaseResponse | tuple[str, int]:
-    """A page of its own: closing early needs a reason and keeps the wave out of the ladder."""
+    """GET asks for a reason; POST closes the wave and counts it, now or by the timed work.
+
+    Closing early needs a reason, and such a wave does not count for the consequence ladder
+    (planned). A wave of many ballots is only closed here. One of the strict tier waits for its
+    representative.
+    """
     this_wave = waves.find_wave(wave)
     check_closes(this_wave, now(), "a reason may still be typed")
     problem, reason = None, request.form.get("reason", "")

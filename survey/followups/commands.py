@@ -201,6 +201,7 @@ def _print_mail(slug: str, correction: str | None) -> None:
 
 
 def _as_json(wave: Wave, standing: FollowUpStanding) -> dict[str, object]:
+    """One shared wave as the list prints it in JSON: dates due, and what was recorded and sent."""
     record, edition = standing.record, standing.edition
     received = record.received if record else None
     return {
@@ -220,14 +221,14 @@ def _as_json(wave: Wave, standing: FollowUpStanding) -> dict[str, object]:
 
 
 def _commitments_by_side(standing: FollowUpStanding) -> dict[str, int]:
-    """How many commitments each side has."""
+    """How many commitments each side has recorded, 0 included."""
     commitments = standing.record.commitments if standing.record else ()
     numbers = Counter(commitment.side for commitment in commitments)
     return {side.value: numbers[side] for side in Side}
 
 
 def _in_words(standing: FollowUpStanding) -> str:
-    """How far reply and mail to staff are, in one line."""
+    """In one line when the mail was sent, else if the reply is there and what is due when."""
     if standing.edition:
         sent = named_day(standing.edition.sent)
         return f"sent on {sent}, version {standing.edition.version}"

@@ -10,7 +10,7 @@ from survey.followups.rules.follow_up import FollowUpDraft
 
 @dataclass(frozen=True, slots=True)
 class MailForm:
-    """The form on which the mail is written, as it was typed."""
+    """The form on which the mail is written, as typed and not checked yet."""
 
     opening: str
     changes: str
@@ -20,7 +20,7 @@ class MailForm:
 
 
 def mail_form(posted: MultiDict[str, str]) -> MailForm:
-    """The form as it was posted."""
+    """The form as it was posted, not checked yet; at most two strengths and two problems."""
     return MailForm(
         opening=posted.get("opening", ""),
         changes=posted.get("changes", ""),
@@ -42,5 +42,5 @@ def as_saved(draft: FollowUpDraft) -> MailForm:
 
 
 def _fill_to_two(chosen: Sequence[str]) -> tuple[str, ...]:
-    """Two choices, as many as the form has fields; "" for one that is left to the rule."""
+    """Exactly two choices, as many as the form has fields; "" for one left to the rule."""
     return (*chosen, "", "")[:2]

@@ -23,10 +23,11 @@ READER = Person(PersonId(""), "staff@example.invalid", "Everybody invited", "")
 def follow_up_letter(
     edition: FollowUpEdition, reader: Person, ways_out: tuple[str, str], config: Config
 ) -> Letter:
-    """The follow-up mail to one reader: what staff said, what the provider answered, what changes.
+    """The follow-up mail to one reader, rendered from the frozen edition.
 
-    It renders the frozen edition, so that all readers get the same but for `ways_out`: the two
-    secrets with which they stop survey mails, by a link in the text and by one click (RFC 8058).
+    What staff said, what the provider answered, what changes. All readers get the same but for
+    `ways_out`: the two secrets with which they stop survey mails, by a link in the text and by one
+    click (RFC 8058).
     """
     document = edition.document
     reply, following, corrects = document["reply"], document["following"], document["corrects"]
@@ -34,12 +35,12 @@ def follow_up_letter(
     link_secret, one_click_secret = ways_out
     variables = {
         "document": document,
-        "reply_on": _named(reply["received"]) if reply else "",
+        "reply_on": _day_in_words(reply["received"]) if reply else "",
         "no_reply": no_reply_by(date.fromisoformat(document["reply_due"])),
         "owed": _owed_by_side(document),
-        "following": _named(following["opens"], with_weekday=True) if following else "",
-        "closed": _named(document["wave"]["closed"]),
-        "corrected": _named(corrects["sent"]) if corrects else "",
+        "following": _day_in_words(following["opens"], with_weekday=True) if following else "",
+        "closed": _day_in_words(document["wave"]["closed"]),
+        "corrected": _day_in_words(corrects["sent"]) if corrects else "",
         "how": f"{config.base_url}/how-we-count",
         "promise": f"{config.base_url}/promise",
         "digest": edition.digest.removeprefix("sha256:")[:16],
@@ -60,22 +61,22 @@ def follow_up_letter(
 
 
 def client_name() -> Organisation:
-    """The client as it stands in mails: its name, and whom readers write back to."""
+    """The client as mails print it: its name, and whom readers write back to."""
     return find_organisation(current_app.config["CANDOUR"].mail_from)
 
 
 def sample_letter(edition: FollowUpEdition) -> Letter:
-    """The mail as it will go, with stand-ins for what differs from reader to reader."""
+    """The mail of an edition, with stand-ins for what differs from reader to reader."""
     return follow_up_letter(edition, READER, SAMPLE, current_app.config["CANDOUR"])
 
 
 def check_follow_up_length(edition: FollowUpEdition) -> None:
-    """Refuses a mail that would be cut off on its way."""
+    """Refuses an edition whose mail is so long that it would be cut off on its way."""
     letter.check_length(sample_letter(edition), SHORTER)
 
 
-def _named(day: str, *, with_weekday: bool = False) -> str:
-    """A day of the document (ISO 8601) as a mail names it."""
+def _day_in_words(day: str, *, with_weekday: bool = False) -> str:
+    """A day of the document (ISO 8601) in words, as a mail prints it."""
     return named_day(date.fromisoformat(day), with_weekday=with_weekday)
 
 
@@ -87,7 +88,7 @@ def _owed_by_side(document: Mapping[str, Any]) -> list[tuple[str, list[tuple[str
     owed = []
     for side in Side:
         lines = [
-            (commitment["what"], commitment["owner"], _named(commitment["due"]))
+            (commitment["what"], commitment["owner"], _day_in_words(commitment["due"]))
             for commitment in document["commitments"]
             if commitment["side"] == side.value
         ]
@@ -97,4 +98,5 @@ def _owed_by_side(document: Mapping[str, Any]) -> list[tuple[str, list[tuple[str
 
 
 def _name_of_side(document: Mapping[str, Any], side: Side) -> str:
+    """The name of the provider or the client, as the document has it."""
     return str(document["provider" if side is Side.PROVIDER else "client"])

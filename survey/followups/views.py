@@ -40,7 +40,10 @@ FRAMED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self';
 @blueprint.route("/findings/<wave>/follow-up", methods=["GET", "POST"])
 @open_to("manager")
 def write(wave: str) -> str | BaseResponse:
-    """The mail as it will go, what a manager adds, and the button that sends it to everybody."""
+    """GET shows mail and draft; POST stores the draft, and sends the mail if asked to.
+
+    The mail is shown as it would go now; the button sends it to everybody who was invited.
+    """
     this_wave = waves.find_wave(wave)
     if request.method != "POST":
         return _write_page(this_wave, as_saved(follow_ups.draft_of(this_wave)))
@@ -55,7 +58,7 @@ def write(wave: str) -> str | BaseResponse:
 @blueprint.get("/findings/<wave>/follow-up/letter")
 @open_to("manager")
 def letter(wave: str) -> Response:
-    """The HTML part of the mail as it would go now, for the preview's frame."""
+    """The HTML part of the mail as it would go now, for the preview's frame; empty if none."""
     edition, _ = _preview(waves.find_wave(wave))
     return _framed(edition)
 
@@ -63,7 +66,7 @@ def letter(wave: str) -> Response:
 @blueprint.get("/waves/<wave>/follow-up")
 @open_to("viewer")
 def sent(wave: str) -> Response:
-    """What was sent to staff, as it was frozen; before that, when it is due."""
+    """The page of the mail as sent to staff, from what was frozen; before that, when it is due."""
     this_wave = waves.find_wave(wave)
     edition = follow_ups.find_edition(this_wave, _asked_version())
     page = render_template(
@@ -84,12 +87,12 @@ def sent(wave: str) -> Response:
 @blueprint.get("/waves/<wave>/follow-up/letter")
 @open_to("viewer")
 def sent_letter(wave: str) -> Response:
-    """The HTML part of what was sent, for the frame."""
+    """The HTML part of the mail as sent, for the frame; empty if none was."""
     return _framed(follow_ups.find_edition(waves.find_wave(wave), _asked_version()))
 
 
 def _write_page(wave: Wave, form: MailForm, problem: Refused | None = None) -> BaseResponse:
-    """The page; after a refused form (`problem`) with what was typed, and status 400."""
+    """The page to write the mail; after a refused form (`problem`) as typed, and status 400."""
     findings = find_findings(wave.slug)
     standing = follow_ups.follow_up_standing(wave, now())
     edition, refusal = _preview(wave)
@@ -116,7 +119,7 @@ def _write_page(wave: Wave, form: MailForm, problem: Refused | None = None) -> B
 
 
 def _save_or_send(wave: Wave, form: MailForm) -> BaseResponse:
-    """Keeps what is on the page, and sends the mail if that button was pressed.
+    """Stores the draft on the page, and sends the mail if that button was pressed.
 
     It is kept first, so that nothing typed is lost and only what was looked at is sent.
     """
@@ -133,7 +136,7 @@ def _save_or_send(wave: Wave, form: MailForm) -> BaseResponse:
 
 
 def _preview(wave: Wave) -> tuple[FollowUpEdition | None, Refused | None]:
-    """The mail as it would go now, or why there is none.
+    """The mail as it would go now, or the refusal that says why there is none.
 
     After one went out there is neither, unless the draft says what it corrects.
     """
@@ -146,18 +149,19 @@ def _preview(wave: Wave) -> tuple[FollowUpEdition | None, Refused | None]:
 
 
 def _asked_version() -> int | None:
-    """The version that the address asks for; None for the newest."""
+    """The version number in the address; None for the newest, or if it is not a number."""
     version = request.args.get("version", "")
     return int(version) if re.fullmatch(r"[1-9]\d{0,4}", version, re.ASCII) else None
 
 
 def _faults_by_field(problem: Refused) -> list[tuple[str, str]]:
-    """What is wrong, a sentence each, with the id of the field that it is about."""
+    """What is wrong, as pairs: the id of the field that it is about, and a sentence."""
     faults = problem.details or (problem.sentence,)
     return [(_field_of(fault), fault) for fault in faults]
 
 
 def _field_of(fault: str) -> str:
+    """The id of the field that a fault is about; "mail" where its words name none."""
     fields = {
         "opening line": "opening",
         "what you change": "changes",
@@ -171,14 +175,14 @@ def _field_of(fault: str) -> str:
 
 
 def _framed(edition: FollowUpEdition | None) -> Response:
-    """The HTML part of a mail alone, which may do nothing but stand in a frame of our pages."""
+    """The HTML part of a mail alone, which works only in a frame of our pages; None is empty."""
     response = make_response(sample_letter(edition).html if edition else "")
     response.headers["Content-Security-Policy"] = FRAMED
     return response
 
 
 def _allow_frames(page: str, code: int = 200) -> Response:
-    """A page that may show our own pages in frames."""
+    """A response with this page and status that may show our own pages in frames."""
     response = make_response(page, code)
     response.headers["Content-Security-Policy"] = POLICY + "; frame-src 'self'"
     return response

@@ -41,7 +41,7 @@ _RUNS = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may sign in."""
+    """Somebody who may sign in, with their role."""
 
     id: UserId
     email: str
@@ -62,7 +62,7 @@ class AuditEntry:
 
 
 def checked_address(text: str) -> str:
-    """The address in the form by which accounts are found; refuses one that mail cannot reach."""
+    """The address as accounts are found by it, tidied; refuses one that mail cannot reach."""
     email = tidy_address(text)
     if fault := address_fault(email):
         raise Refused("address-unfit", f"{text.strip()[:80]!r}: {fault}")
@@ -70,7 +70,7 @@ def checked_address(text: str) -> str:
 
 
 def password_fault(password: str, email: str) -> str | None:
-    """What is wrong with a new password, or None.
+    """What is wrong with a new password (length, too easy), as a sentence; None if nothing.
 
     Only length and easy guesses count (NIST SP 800-63B 3.1.1): the password is refused when nearly
     nothing remains once common words, parts of the own address (`email`), runs of the keyboard and
@@ -92,9 +92,10 @@ def password_fault(password: str, email: str) -> str | None:
 
 
 def _count_unguessed(password: str, email: str) -> int:
-    """How many characters remain of a password once what is easily guessed is taken out.
+    """How many characters remain of a password without common words, runs and repetitions.
 
-    Where many remain, each different character counts once.
+    Parts of the own address are taken out as well. Where many remain, each different character
+    counts once.
     """
     small_letters = unicodedata.normalize("NFKC", password).lower()
     text = _without_runs(small_letters).translate(_AS_LETTERS)
@@ -107,9 +108,9 @@ def _count_unguessed(password: str, email: str) -> int:
 
 
 def _without_runs(text: str) -> str:
-    """Takes out what is typed by sliding along a row of keys or the alphabet, either way.
+    """The text with each run along a row of keys or the alphabet replaced by one space.
 
-    From four characters on; each such run leaves one space.
+    A run has four characters or more, in either direction.
     """
     pairs = _neighbouring_keys()
     kept: list[str] = []
@@ -125,10 +126,11 @@ def _without_runs(text: str) -> str:
 
 
 def _neighbouring_keys() -> set[str]:
-    """All pairs of characters that follow each other in a run, either way."""
+    """All pairs of characters that follow each other in `_RUNS`, in either direction."""
     rows = [row for run in _RUNS for row in (run, run[::-1])]
     return {row[start : start + 2] for row in rows for start in range(len(row) - 1)}
 
 
 def _unless_long(run: str) -> str:
+    """The run where it has fewer than four characters, else one space."""
     return run if len(run) < 4 else " "

@@ -21,11 +21,14 @@ class PageAccess:
 
     @property
     def needs_sign_in(self) -> bool:
-        """Whether the visitor must be somebody with a role."""
+        """Whether the visitor must be signed in with a role; False for a page open to everyone.
+
+        It is False for a page of the provider's link, too.
+        """
         return not self.audiences & {"everyone", "provider-link"}
 
     def admits(self, role: str | None) -> bool:
-        """Whether somebody with this role (None: nobody known) may open the view."""
+        """Whether somebody with this role (None: not signed in) may open the view."""
         if not self.needs_sign_in:
             return True
         if role not in ROLES:
@@ -35,11 +38,11 @@ class PageAccess:
 
 
 def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View], View]:
-    """Declares who may open a view; without a declaration nobody may.
+    """Declares, as a decorator, who may open a view; without a declaration nobody may.
 
-    "viewer" is anybody who is signed in, "manager" includes administrators. "provider-link" means
-    that the view itself checks the secret of the provider's link. `largest`: the largest request
-    that the view takes, in bytes.
+    Raises ValueError for an unknown audience, and for none. "viewer" is anybody who is signed in,
+    "manager" includes administrators. "provider-link" means that the view itself checks the secret
+    of the provider's link. `largest`: the largest request that the view takes, in bytes.
     """
     unknown = set(audiences) - set(AUDIENCES)
     if unknown or not audiences:
@@ -48,6 +51,7 @@ def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View],
         )
 
     def declare(view: View) -> View:
+        """Marks a view with its audiences and largest request, and gives it back."""
         setattr(view, _MARK, PageAccess(frozenset(audiences), largest))
         return view
 
@@ -55,6 +59,6 @@ def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View],
 
 
 def access_of(view: Callable[..., object]) -> PageAccess | None:
-    """What a view declares, or None."""
+    """What a view declares with `open_to`; None where it declares nothing."""
     access = getattr(view, _MARK, None)
     return access if isinstance(access, PageAccess) else None

@@ -30,7 +30,10 @@ _LAST_ADMIN = "{} is the last administrator. Make somebody else one first."
 
 
 def add_user(email: str, role: str, *, actor: str | None = None) -> Account:
-    """Creates an account, or gives a known one this role."""
+    """Creates an account, or gives a known one this role; refuses an unfit address or role.
+
+    It is audited. Another role ends the sessions of a known account.
+    """
     email = checked_address(email)
     _check_role(role)
     with transaction() as session:
@@ -52,7 +55,10 @@ def add_user(email: str, role: str, *, actor: str | None = None) -> Account:
 
 
 def change_role(user_id: UserId, role: str, *, actor: str | None = None) -> Account:
-    """Gives an account another role and ends its sessions; the last administrator stays one."""
+    """Gives an account another role and ends its sessions; refuses for the last administrator.
+
+    It is audited. The same role again changes nothing.
+    """
     _check_role(role)
     with transaction() as session:
         user = _user_by_id(user_id)
@@ -67,7 +73,10 @@ def change_role(user_id: UserId, role: str, *, actor: str | None = None) -> Acco
 
 
 def remove_user(email: str, *, actor: str | None = None) -> None:
-    """Ends an account and its sessions; the last administrator stays."""
+    """Deletes an account and its sessions; refuses for the last administrator.
+
+    It is audited.
+    """
     with transaction() as session:
         user = _user_by_address(email)
         _check_not_last_admin(user)
@@ -76,7 +85,7 @@ def remove_user(email: str, *, actor: str | None = None) -> None:
 
 
 def end_sessions(user_id: UserId, *, actor: str | None = None) -> None:
-    """Signs an account out in every browser."""
+    """Signs an account out in every browser, and audits it."""
     with transaction():
         user = _user_by_id(user_id)
         sessions.end_all_sessions(user.id)
@@ -84,23 +93,23 @@ def end_sessions(user_id: UserId, *, actor: str | None = None) -> None:
 
 
 def list_users() -> tuple[Account, ...]:
-    """All accounts by address."""
+    """All accounts, sorted by address."""
     return tuple(
         _account(user) for user in db.session.scalars(select(UserRow).order_by(UserRow.email))
     )
 
 
 def find_user(user_id: UserId) -> Account:
-    """The account with this id; refused when it is gone."""
+    """The account with this id; refuses one that is gone."""
     return _account(_user_by_id(user_id))
 
 
 def make_sign_in_link(
     email: str, config: Config, now: datetime | None = None, *, actor: str | None = None
 ) -> str:
-    """A fresh link that signs this person in once within a day; earlier ones end.
+    """Makes a link that signs this person in once within 24 hours; deletes earlier ones.
 
-    The secret stands behind the #.
+    The secret comes after the #. It is audited. Refuses an address without an account.
     """
     secret = secrets.token_urlsafe(32)
     now = now or present()
@@ -121,9 +130,9 @@ def make_sign_in_link(
 
 
 def use_link(secret: str, now: datetime) -> UserRow | None:
-    """Uses a one-time link up, for the sign-in page alone; gives whom it signs in.
+    """Marks a one-time link as used; gives its user, or None if unknown, used or too old.
 
-    None when it is unknown, used or too old.
+    For the sign-in page alone.
     """
     with transaction() as session:
         use_up = (
@@ -147,7 +156,7 @@ def check_same(new: str, again: str) -> None:
 
 
 def choose_password(user_id: UserId, new: str, *, current: str | None, now_known: bool) -> None:
-    """Sets an account's password and ends its sessions in other browsers.
+    """Sets an account's password, ends its sessions in other browsers, and audits it.
 
     Refused when the current one is wrong, or the new one is too short or too easy. `now_known`: the
     current one need not be given, as after a sign-in by link.
@@ -167,14 +176,17 @@ def choose_password(user_id: UserId, new: str, *, current: str | None, now_known
 
 
 def _hash(secret: str) -> bytes:
+    """The SHA-256 of a link's secret, as it is stored."""
     return hashlib.sha256(secret.encode(errors="replace")).digest()
 
 
 def _normalized(password: str) -> str:
+    """The password in the one spelling (Unicode) in which the library hashes and checks it."""
     return str(_security.password_util.normalize(password))
 
 
 def _check_current_password(hashed: str, given: str) -> None:
+    """Refuses a current password that does not fit its stored hash."""
     if not verify_password(_normalized(given), hashed):
         raise Refused(
             "password-wrong",
@@ -184,11 +196,13 @@ def _check_current_password(hashed: str, given: str) -> None:
 
 
 def _check_role(role: str) -> None:
+    """Refuses a role that is not one of `ROLES`."""
     if role not in ROLES:
         raise Refused("role-unknown", f"{role!r} is no role. Use admin, manager or viewer.")
 
 
 def _user_by_address(email: str) -> UserRow:
+    """The user with this address, tidied; refuses an unknown one."""
     user: UserRow | None = db.session.scalar(
         select(UserRow).where(UserRow.email == tidy_address(email))
     )
@@ -198,6 +212,7 @@ def _user_by_address(email: str) -> UserRow:
 
 
 def _user_by_id(user_id: UserId) -> UserRow:
+    """The user with this id; refuses one that has been removed."""
     user = db.session.get(UserRow, user_id)
     if user is None:
         raise NotFound("user", "This account has been removed meanwhile.")
@@ -205,7 +220,7 @@ def _user_by_id(user_id: UserId) -> UserRow:
 
 
 def _check_not_last_admin(user: UserRow) -> None:
-    """Refuses to take the last administrator away.
+    """Refuses when this user is the only administrator left.
 
     Locks the administrators, so that two who remove each other at once do not both succeed.
     """
@@ -218,6 +233,7 @@ def _check_not_last_admin(user: UserRow) -> None:
 
 
 def _role_row(name: str) -> RoleRow:
+    """The row of this role, which is created when it is first needed."""
     row = db.session.scalar(select(RoleRow).where(RoleRow.name == name))
     if row is None:
         row = RoleRow(id=random_id(), name=name)
@@ -226,8 +242,10 @@ def _role_row(name: str) -> RoleRow:
 
 
 def _role_of(user: UserRow) -> str:
+    """The name of a user's role; "" where there is none."""
     return user.roles[0].name if user.roles else ""
 
 
 def _account(user: UserRow) -> Account:
+    """The account in a user's row, without its password."""
     return Account(user.id, user.email, _role_of(user), bool(user.password), user.last_signed_in)

@@ -27,11 +27,12 @@ _AT_ONCE = 1000
 
 
 def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
-    """Appends an entry inside the caller's transaction.
+    """Appends an entry to the audit log, inside the caller's transaction.
 
-    So the entry and what it is about stand or fall together. `facts` must be plain JSON; `who` is
-    the signed-in user, or "command line" outside a page, when not given. On SQLite the transaction
-    itself keeps other writers out, on PostgreSQL an advisory lock that lasts until the commit.
+    So the entry and what it is about are committed or rolled back together. `facts` must be plain
+    JSON; `who` is the signed-in user, or "command line" outside a page, when not given. On SQLite
+    the transaction itself keeps other writers out, on PostgreSQL an advisory lock that lasts until
+    the commit.
     """
     plain = json.loads(json.dumps(dict(facts), allow_nan=False))
     newest = select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
@@ -66,7 +67,7 @@ def verify_chain() -> int | None:
 
 
 def head_digest() -> str:
-    """The digest of the newest entry.
+    """The digest of the newest entry; `START` where the log is empty.
 
     Kept elsewhere, it proves that nothing before it was taken away.
     """
@@ -75,14 +76,14 @@ def head_digest() -> str:
 
 
 def number_of_entries() -> int:
-    """How many entries there are."""
+    """How many entries the audit log has."""
     return db.session.scalar(select(func.count()).select_from(AuditRow)) or 0
 
 
 def list_entries(
     *, what: str = "", who: str = "", before: int | None = None, limit: int | None = 100
 ) -> tuple[AuditEntry, ...]:
-    """The newest entries first: all, of one kind, by one person, or those before a number."""
+    """Up to `limit` entries, newest first; all, or by kind, person, and below a number."""
     query = select(AuditRow).order_by(AuditRow.number.desc()).limit(limit)
     if what:
         query = query.where(AuditRow.what == what)
@@ -126,16 +127,17 @@ def export_log(file: TextIO, progress: Callable[[int, int], None] | None = None)
 
 
 def recorded_actions() -> tuple[str, ...]:
-    """What has been recorded so far, by name, for the filter."""
+    """The kinds of entries recorded so far, sorted, for the filter of the page."""
     return tuple(db.session.scalars(select(AuditRow.what).distinct().order_by(AuditRow.what)))
 
 
 def recorded_actors() -> tuple[str, ...]:
-    """Who has acted so far, for the filter."""
+    """The names of those who have acted so far, sorted, for the filter."""
     return tuple(db.session.scalars(select(AuditRow.who).distinct().order_by(AuditRow.who)))
 
 
 def _digest(row: AuditRow) -> str:
+    """The SHA-256 of an entry's fields and of the digest of the entry before."""
     plain = [row.number, row.at.isoformat(), row.who, row.what, row.facts, row.previous]
     canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
@@ -144,4 +146,5 @@ def _digest(row: AuditRow) -> str:
 @event.listens_for(AuditRow, "before_update")
 @event.listens_for(AuditRow, "before_delete")
 def _refuse_change(_mapper: object, _connection: object, row: AuditRow) -> None:
+    """Raises an error when an entry of the audit log is about to be changed or deleted."""
     raise RuntimeError(f"entry {row.number} of the audit log may not be changed: record a new one")

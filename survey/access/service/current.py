@@ -5,7 +5,7 @@ from flask_login import current_user
 
 
 def current_actor() -> str:
-    """The mail address of whoever is signed in.
+    """Who acts, for the audit log: the mail address of the signed-in user.
 
     "command line" outside a page, "nobody" on a page without sign-in.
     """
@@ -15,12 +15,15 @@ def current_actor() -> str:
 
 
 def current_role() -> str | None:
-    """The role of whoever is signed in, or None."""
+    """The role of the signed-in user; None where nobody is signed in."""
     if not has_request_context() or not current_user.is_authenticated or not current_user.roles:
         return None
     return str(current_user.roles[0].name)
 
 
 def manages() -> bool:
-    """Whether whoever is signed in may act and read comments; a viewer sees figures only."""
+    """Whether the signed-in user is a manager or an administrator.
+
+    They may act and read comments; a viewer sees figures only.
+    """
     return current_role() in {"manager", "admin"}

@@ -24,7 +24,7 @@ _EXTENSION, _CODES = "candour_failures", "candour_failed_codes"
 
 @dataclass(slots=True)
 class _Record:
-    """What is known of one account or address: tries of the last minute, and how often blocked."""
+    """One account's or address's tries of the last minute, and its blocks so far."""
 
     tries: list[float] = field(default_factory=list)
     blocked_until: float = 0.0
@@ -32,11 +32,11 @@ class _Record:
 
 
 class FailureLimit:
-    """Lets 5 tries a minute through per account and 20 per network address.
+    """Limits failed sign-ins: 5 a minute per account and 20 per network address.
 
-    Then none for 1, 2, 4, 8, at most 15 minutes. A try counts as failed from its beginning until
-    `forgive` says otherwise, so that fifty at once are not let through. What is kept is forgotten
-    with the process, and after an hour without a try.
+    Then no try goes on for 1, 2, 4, 8, at most 15 minutes. A try counts as failed from its
+    beginning until `forgive` says otherwise, so that fifty at once are not let through. What is
+    kept is forgotten with the process, and after an hour without a try.
     """
 
     def __init__(self) -> None:
@@ -44,9 +44,10 @@ class FailureLimit:
         self._lock = threading.Lock()
 
     def attempt(self, account: str, address: str, now: float | None = None) -> int:
-        """0 when this try may go on; else the whole seconds to wait, and the try is not counted.
+        """Counts a try and gives 0; while blocked, gives the seconds to wait and counts nothing.
 
-        `now`: seconds on a clock that only goes forward; the machine's own unless given.
+        Seconds are whole. `now`: seconds on a clock that only goes forward; the machine's own
+        unless given.
         """
         now = time.monotonic() if now is None else now
         with self._lock:
@@ -64,7 +65,7 @@ class FailureLimit:
             return 0
 
     def forgive(self, account: str, address: str) -> None:
-        """The try was right: the account starts afresh, and the address gets this one try back."""
+        """Takes back a try that was right: clears the account, gives the address this try back."""
         with self._lock:
             (account_key, _), (address_key, allowed) = _keys(account, address)
             self._records.pop(account_key, None)
@@ -78,7 +79,10 @@ class FailureLimit:
                 record.blocks -= 1
 
     def _fresh_record(self, key: str, now: float) -> _Record:
-        """The record of an account or address, without what is too old to count."""
+        """The record of an account or address, without old tries; a new one if there is none.
+
+        It becomes the newest; beyond `MOST_KEPT` records the oldest are dropped.
+        """
         record = self._records.pop(key, None) or _Record()
         record.tries = [at for at in record.tries if now - at < WINDOW]
         if not record.tries and now - record.blocked_until > FORGOTTEN_AFTER:
@@ -90,7 +94,7 @@ class FailureLimit:
 
 
 class CodeLimit:
-    """Lets 30 different failed codes a minute through per network address.
+    """Limits failed codes of employees: 30 different ones a minute per network address.
 
     Good codes are never counted, for a whole office shares one address; nor is the same code again,
     for Send is pressed twice.
@@ -101,10 +105,10 @@ class CodeLimit:
         self._lock = threading.Lock()
 
     def fail(self, address: str, code: str, now: float | None = None) -> int:
-        """Counts a failed code; 0 while the address may go on.
+        """Counts a failed code and gives 0; at the limit gives the seconds to wait, counts nothing.
 
-        Else the whole seconds to wait, and the code is not counted. `now`: seconds on a clock that
-        only goes forward; the machine's own unless given.
+        Seconds are whole. `now`: seconds on a clock that only goes forward; the machine's own
+        unless given.
         """
         now = time.monotonic() if now is None else now
         hashed = hash(code)  # salted anew in every process: it leads back to nothing
@@ -122,24 +126,24 @@ class CodeLimit:
 
 
 def code_limit() -> CodeLimit:
-    """The limit on employees' codes of this application."""
+    """The application's one limit on failed codes of employees, created on first use."""
     limit: CodeLimit = current_app.extensions.setdefault(_CODES, CodeLimit())
     return limit
 
 
 def sign_in_limit() -> FailureLimit:
-    """The limit on sign-ins of this application."""
+    """The application's one limit on failed sign-ins, created on first use."""
     limit: FailureLimit = current_app.extensions.setdefault(_EXTENSION, FailureLimit())
     return limit
 
 
 def _keys(account: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
-    """The keys under which a try is counted, each with how many it allows: account, address."""
+    """The keys of the account and of the address, each with the tries a minute it allows."""
     return (f"account {account[:254]}", PER_ACCOUNT), (f"address {_network(address)}", PER_ADDRESS)
 
 
 def _network(address: str) -> str:
-    """What to count by: the address, or its network where it is IPv6.
+    """What tries are counted by: an IPv4 address itself, but the /64 network of an IPv6 one.
 
     An IPv6 customer has a whole /64 of addresses, which count as one.
     """

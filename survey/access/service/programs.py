@@ -6,13 +6,16 @@ from survey.kernel.errors import Refused
 
 
 def wants_json() -> bool:
-    """Whether a program asks, and not a browser, which prefers HTML."""
+    """Whether the request prefers JSON to HTML: a program asks, and not a browser."""
     accepted = request.accept_mimetypes
     offered = ["text/html", "application/json", "application/problem+json"]
     return accepted.best_match(offered, "text/html") != "text/html"
 
 
 def tell_program(refused: Refused) -> None:
-    """Raises the refusal when a program asks; called before a form is shown again to a person."""
+    """Raises the refusal again when a program asks; does nothing for a browser.
+
+    Called before a form is shown again to a person.
+    """
     if wants_json():
         raise refused

@@ -21,7 +21,10 @@ _SEEN_EVERY = 60  # seconds: the cookie is not written anew with every page
 
 
 def begin_session(user_id: UserId, now: datetime, *, by_link: bool) -> None:
-    """Starts a session of this browser under a fresh secret, and deletes those that have ended."""
+    """Starts a session in this browser under a fresh secret, in place of the one before.
+
+    Deletes all sessions that have ended, and stores the day of the user's last sign-in.
+    """
     end_this_session()
     secret = secrets.token_urlsafe(32)
     with transaction() as store:
@@ -37,9 +40,9 @@ def begin_session(user_id: UserId, now: datetime, *, by_link: bool) -> None:
 
 
 def is_valid(user_id: UserId, now: datetime) -> bool:
-    """Whether this browser's session belongs to this user, has not ended and was not left idle.
+    """Whether this browser's session is this user's, has not ended and was not left idle.
 
-    Notes the visit.
+    Notes the time of the visit in the cookie, at most once a minute.
     """
     row = _session_row()
     idle_seconds = now.timestamp() - session.get(_SEEN, 0)
@@ -53,7 +56,7 @@ def is_valid(user_id: UserId, now: datetime) -> bool:
 
 
 def is_by_link() -> bool:
-    """Whether this session was begun with a one-time link.
+    """Whether this browser's session was begun with a one-time link.
 
     Then a forgotten password may be replaced without knowing it.
     """
@@ -62,7 +65,7 @@ def is_by_link() -> bool:
 
 
 def end_this_session() -> None:
-    """Ends the session of this browser."""
+    """Deletes this browser's session from cookie and table; harmless if there is none."""
     secret = session.pop(_SECRET, None)
     if secret:
         with transaction() as store:
@@ -70,7 +73,7 @@ def end_this_session() -> None:
 
 
 def end_all_sessions(user_id: UserId, *, but_this: bool = False) -> None:
-    """Ends a user's sessions in all browsers, or in all but this one."""
+    """Deletes a user's sessions in all browsers, or in all but this one."""
     query = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but_this:
         query = query.where(SessionRow.hash != _hash(session.get(_SECRET, "")))
@@ -89,8 +92,10 @@ def number_of_sessions(user_id: UserId, now: datetime) -> int:
 
 
 def _session_row() -> SessionRow | None:
+    """The stored session of this browser; None where there is none."""
     return db.session.get(SessionRow, _hash(session.get(_SECRET, "")))
 
 
 def _hash(secret: str) -> bytes:
+    """The SHA-256 of a session's secret, as it is stored."""
     return hashlib.sha256(secret.encode()).digest()

@@ -12,7 +12,7 @@ _LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 
 def init_headers(app: Flask, config: Config) -> None:
-    """Adds the headers to every response, and refuses forged host names with 400.
+    """Adds security headers to every response, and refuses forged host names with 400.
 
     A header that a view chose itself is kept.
     """
@@ -21,6 +21,7 @@ def init_headers(app: Flask, config: Config) -> None:
 
     @app.before_request
     def refuse_forged_hosts() -> None:
+        """Answers 400 to a foreign host name, except on the paths of monitors."""
         if request.path in _PATHS_OF_MONITORS:
             return
         is_bare_ipv6 = request.host.endswith("]")  # no port behind it
@@ -30,6 +31,7 @@ def init_headers(app: Flask, config: Config) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
+        """Adds each security header that the view did not choose itself."""
         headers = response.headers
         headers.setdefault("Content-Security-Policy", POLICY)
         headers.setdefault("Referrer-Policy", "same-origin")

@@ -42,7 +42,10 @@ _LINK_ENDED = "This link has been used or is too old. Ask an administrator for a
 @blueprint.get("/sign-in/link")
 @open_to("everyone")
 def link() -> Response:
-    """A static page with a box for the secret; a small script fills it from the address."""
+    """The page of a one-time link, with a box for the secret; changes nothing yet.
+
+    It is static; a small script fills the box from the address.
+    """
     return _with_script(render_template("access/link.html", problem=None))
 
 
@@ -50,7 +53,10 @@ def link() -> Response:
 @csrf.exempt  # type: ignore[untyped-decorator]  # the secret is the authority, and the page sets no cookie
 @open_to("everyone")
 def use() -> BaseResponse:
-    """Uses the link up and signs in."""
+    """Uses up the one-time link that was posted, and signs its user in.
+
+    Answers 410 when the link has ended, 429 after too many failed tries.
+    """
     address = request.remote_addr or ""
     account = f"link from {address}"  # whose link it is, is not known yet
     wait = sign_in_limit().attempt(account, address)
@@ -72,7 +78,7 @@ def use() -> BaseResponse:
 @blueprint.get("/account")
 @open_to("viewer")
 def account() -> str:
-    """Own address, role and password."""
+    """The page with the signed-in user's address and role, and whether a password is set."""
     return render_template(
         "access/account.html",
         email=current_actor(),
@@ -84,7 +90,10 @@ def account() -> str:
 @blueprint.route("/account/password", methods=["GET", "POST"])
 @open_to("viewer")
 def password() -> str | BaseResponse | tuple[str, int]:
-    """Choose or change one's own password; after a sign-in by link the present one is not asked."""
+    """GET asks for a new password of one's own; POST sets it and ends the other sessions.
+
+    After a sign-in by link, or where none is set yet, the present one is not asked.
+    """
     need_not_know = is_by_link() or not current_user.password
     problem = None
     if request.method == "POST":
@@ -119,7 +128,7 @@ def sign_out_everywhere() -> BaseResponse:
 @blueprint.route("/users", methods=["GET", "POST"])
 @open_to("admin")
 def users() -> str | tuple[str, int]:
-    """Who may sign in; adding somebody shows their one-time link once."""
+    """GET lists who may sign in; POST adds somebody and shows their one-time link once."""
     new_link = problem = None
     if request.method == "POST":
         email, role = request.form.get("email", ""), request.form.get("role", "")
@@ -140,7 +149,10 @@ def users() -> str | tuple[str, int]:
 @blueprint.get("/audit")
 @open_to("manager")
 def audit_log() -> str:
-    """What was done, by whom, when; never an event of a respondent."""
+    """The newest entries of the audit log (at most 100), and where its chain is broken.
+
+    What was done, by whom, when; never an event of a respondent.
+    """
     what = request.args.get("what", "")
     return render_template(
         "access/audit_log.html",
@@ -151,12 +163,14 @@ def audit_log() -> str:
 
 
 def _link_refused(problem: str, code: int) -> Response:
+    """The page of a one-time link with a problem, and this status."""
     response = _with_script(render_template("access/link.html", problem=problem))
     response.status_code = code
     return response
 
 
 def _with_script(body: str) -> Response:
+    """A response whose page may run our own scripts, and tells no other page its address."""
     response = make_response(body)
     response.headers["Content-Security-Policy"] = WITH_SCRIPT
     response.headers["Referrer-Policy"] = "no-referrer"

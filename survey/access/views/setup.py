@@ -60,7 +60,7 @@ _NOT_FOUND_TEXT = (
 
 
 class SignInForm(LoginForm):
-    """The library's form, with a limit on failures.
+    """The library's form to sign in, with a limit on failed tries.
 
     It says the same about unknown accounts and wrong passwords.
     """
@@ -68,7 +68,7 @@ class SignInForm(LoginForm):
     remember = None  # no cookie may outlive a session
 
     def validate(self, **kwargs: Any) -> bool:  # noqa: ANN401 - the library's signature
-        """Whether these are the right address and password, and another try is allowed."""
+        """Whether address and password are right and another try is allowed; counts failures."""
         account = tidy_address(self.email.data or "")
         address = request.remote_addr or ""
         wait = sign_in_limit().attempt(account, address)
@@ -85,7 +85,7 @@ class SignInForm(LoginForm):
 
 
 def init_access(app: Flask, config: Config) -> None:
-    """Adds sign-in and the rules of access to an application.
+    """Adds sign-in, access rules, headers and error pages to an application.
 
     Passwords by argon2, sessions of 12 hours at most, CSRF on every form, deny by default.
     """
@@ -133,7 +133,7 @@ def init_access(app: Flask, config: Config) -> None:
 
 
 def undeclared(app: Flask) -> list[str]:
-    """Views that do not say who may open them."""
+    """A sentence on each view that does not say who may open it; empty if all do."""
     return sorted(
         f"{endpoint} lacks @open_to(...): say who may read it"
         for endpoint, view in app.view_functions.items()
@@ -142,7 +142,11 @@ def undeclared(app: Flask) -> list[str]:
 
 
 def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
-    """Refuses, before every view, whoever may not open it and what no view can read."""
+    """Before every view: an error page or redirect for what is refused, None to go on.
+
+    Refuses a visitor who may not open the view, a view without a declaration, JSON, and NUL. Sets
+    the size limit of the request as well.
+    """
     endpoint = request.endpoint
     if endpoint is None:
         return None  # no such page: the error page answers
@@ -159,7 +163,10 @@ def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
 
 
 def _check_role(access: PageAccess) -> Any:  # noqa: ANN401 - a response or nothing
-    """Sends whoever is not signed in to sign in, and refuses a role that does not suffice."""
+    """A redirect to sign-in for a visitor not signed in, a 403 page for a low role, else None.
+
+    Signs out a browser whose session has ended.
+    """
     if current_user.is_authenticated and not sessions.is_valid(current_user.id, now()):
         sessions.end_this_session()
         logout_user()
@@ -182,22 +189,26 @@ def _holds_nul(*, with_form: bool) -> bool:
 
 
 def _all_values(values: MultiDict[str, str]) -> list[str]:
+    """All values of a query or form, those of repeated names included."""
     return [value for _, value in values.items(multi=True)]
 
 
 def _error_page_for(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
+    """The error page for a status, with the texts of `_ERROR_TEXTS`; JSON for a program."""
     title, message = _ERROR_TEXTS.get(code, _NOT_FOUND_TEXT)
     return _error_page(title, message, code)
 
 
 # A page, or a problem for a program.
 def _error_page(title: str, message: str, code: int) -> Any:  # noqa: ANN401
+    """A page with this title, message and status; a problem (RFC 9457) for a program."""
     if wants_json():
         return _problem(code, f"{title}. {message}")
     return render_template("errors/page.html", title=title, message=message), code
 
 
 def _show_refusal(refused: Refused) -> Any:  # noqa: ANN401 - a page, or a problem for a program
+    """Rolls back and shows a refusal: 404 for what was not found, else 409."""
     db.session.rollback()
     status = 404 if isinstance(refused, NotFound) else 409
     if wants_json():
@@ -206,7 +217,7 @@ def _show_refusal(refused: Refused) -> Any:  # noqa: ANN401 - a page, or a probl
 
 
 def _problem(status: int, detail: str, **more: object) -> Response:
-    """What went wrong, for a program (RFC 9457).
+    """A problem document in JSON that says what went wrong, for a program (RFC 9457).
 
     `more` may hold a `code`, which tells refusals apart, for their type is always about:blank.
     """
@@ -222,6 +233,7 @@ def _problem(status: int, detail: str, **more: object) -> Response:
 
 
 def _show_stale_form(error: CSRFError) -> Any:  # noqa: ANN401 - a page, or a problem for a program
+    """The error page (400) for a form whose CSRF token is missing or too old."""
     del error
     message = (
         "The form is too old, or you were signed out meanwhile. Go back, reload the page and send"
@@ -231,6 +243,7 @@ def _show_stale_form(error: CSRFError) -> Any:  # noqa: ANN401 - a page, or a pr
 
 
 def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass through
+    """The error page for an HTTP error; redirects pass through, 405 keeps `Allow`."""
     code = error.code or 500
     if error.response is not None or code < 400:
         return error.get_response()
@@ -241,6 +254,7 @@ def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass t
 
 
 def _show_fault(error: Exception) -> Any:  # noqa: ANN401 - a page, or a problem for a program
+    """Rolls back, logs an unexpected error under a random reference, and shows that with 500."""
     db.session.rollback()
     reference = secrets.token_hex(4)
     log.error("fault %s in %s: %s", reference, request.endpoint, type(error).__name__)
@@ -254,6 +268,7 @@ def _show_fault(error: Exception) -> Any:  # noqa: ANN401 - a page, or a problem
 def _begin_session(
     app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object
 ) -> None:
+    """On sign-in: starts a stored session in this browser and audits it."""
     del app
     by_link = "link" in (authn_via or [])
     sessions.begin_session(user.id, now(), by_link=by_link)
@@ -261,5 +276,6 @@ def _begin_session(
 
 
 def _end_session(app: Flask, **_: object) -> None:
+    """On sign-out: deletes this browser's session."""
     del app
     sessions.end_this_session()

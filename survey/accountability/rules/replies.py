@@ -16,7 +16,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udff
 
 
 class Side(StrEnum):
-    """Who owes what was promised."""
+    """Who owes a commitment: the provider or the client."""
 
     PROVIDER = "provider"
     CLIENT = "client"
@@ -34,7 +34,7 @@ class Commitment:
 
 @dataclass(frozen=True, slots=True)
 class TypedCommitment:
-    """A commitment as it was typed."""
+    """A commitment as it was typed, not checked yet."""
 
     side: str
     what: str
@@ -49,7 +49,7 @@ class TypedCommitment:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReply:
-    """One version of what is known of the provider's reply, never changed.
+    """One version of the provider's reply and of both sides' commitments, never changed.
 
     `text` and `received` are None where no reply has arrived.
     """
@@ -62,7 +62,7 @@ class RecordedReply:
 
 @dataclass(frozen=True, slots=True)
 class ReplyStanding:
-    """How far the reply to one shared wave has come on a day (`today`).
+    """On one day (`today`): when the reply to a shared wave is due, and what is recorded.
 
     `shared`: when the findings were shared. `reply_due`: the last day for the reply. `record`: the
     newest version of what is recorded of it.
@@ -85,9 +85,9 @@ class ReplyStanding:
 
 
 def read_reply(text: str) -> str:
-    r"""A reply word for word, with one kind of line end and no blank lines around it.
+    r"""The reply with one kind of line end, trimmed; refuses an empty, overlong or unprintable one.
 
-    Refuses an empty, overlong or unprintable one.
+    Otherwise its words are not changed.
 
     >>> read_reply("\r\nWe agree.\r\n\r\nOtto\r\n")
     'We agree.\n\nOtto'
@@ -114,7 +114,7 @@ def read_reply(text: str) -> str:
 
 
 def check_received(received: date | None, shared: date, today: date) -> date:
-    """The day on which the reply arrived; refuses one on which it cannot have.
+    """Gives the day on which the reply arrived; refuses one on which it cannot have.
 
     That is none, one to come, or one before the findings were shared.
     """
@@ -136,9 +136,9 @@ def check_received(received: date | None, shared: date, today: date) -> date:
 
 
 def read_day(text: str) -> date | None:
-    """A day as a browser or a person writes it (ISO 8601); None where nothing was written.
+    """The day in a text like "2027-03-31"; None for an empty text; refuses any other.
 
-    Refuses what is no day.
+    A browser or a person writes it in ISO 8601.
     """
     if not text.strip():
         return None
@@ -152,9 +152,10 @@ def read_day(text: str) -> date | None:
 
 
 def read_commitments(lines: Sequence[TypedCommitment]) -> tuple[Commitment, ...]:
-    """The commitments in what was typed, empty lines aside.
+    """The typed commitments, empty lines left out; refuses all where any line is wrong.
 
-    Refuses them whole where any is wrong, with every fault by the number of its line.
+    The refusal names every fault by the number of its line. Too many commitments are refused as
+    well.
     """
     commitments: list[Commitment] = []
     faults: list[str] = []
@@ -180,7 +181,7 @@ def read_commitments(lines: Sequence[TypedCommitment]) -> tuple[Commitment, ...]
 
 
 def named_day(day: date, *, with_weekday: bool = False) -> str:
-    """A day as a mail names it.
+    """A day in words, as mails and pages print it.
 
     >>> named_day(date(2027, 2, 11)), named_day(date(2027, 4, 12), with_weekday=True)
     ('11 February 2027', 'Monday 12 April 2027')
@@ -189,7 +190,7 @@ def named_day(day: date, *, with_weekday: bool = False) -> str:
 
 
 def no_reply_by(due: date) -> str:
-    """What the mail says where no reply came in time.
+    """The sentence in the mail where no reply came in time.
 
     >>> no_reply_by(date(2027, 2, 11))
     'No reply had arrived by 11 February.'
@@ -198,7 +199,7 @@ def no_reply_by(due: date) -> str:
 
 
 def _read_commitment(line: TypedCommitment) -> tuple[Commitment | None, list[str]]:
-    """The commitment that was typed, or None and everything that is wrong with it."""
+    """The typed commitment and no faults, or None and everything that is wrong with it."""
     what = " ".join(line.what.split())
     owner = " ".join(line.owner.split())
     faults: list[str] = []
@@ -219,12 +220,12 @@ def _read_commitment(line: TypedCommitment) -> tuple[Commitment | None, list[str
 
 
 def _in_sentence(fault: str | None) -> list[str]:
-    """A fault as it stands behind the number of its line; nothing for None."""
+    """A fault as printed after "Line 3: ", in a list of one; an empty list for None."""
     return [fault[0].lower() + fault[1:].removesuffix(".")] if fault else []
 
 
 def _read_due_day(text: str) -> tuple[date | None, str | None]:
-    """The day on which a commitment is due, and what is wrong with it."""
+    """The day on which a commitment is due, or None; and what is wrong with it, or None."""
     try:
         due = read_day(text)
     except Refused as refused:
@@ -249,6 +250,6 @@ def text_fault(name: str, text: str, longest: int) -> str | None:
 
 
 def tidy_text(text: str) -> str:
-    """A text with one kind of line end, and no blank lines around it."""
+    """A text with one kind of line end, no blank lines before it, no white space after it."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"\A(?:[ \t]*\n)+|\s+\Z", "", plain)

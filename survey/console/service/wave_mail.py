@@ -44,7 +44,7 @@ _STATES_AFTER_CLOSE = _COUNTED_STATES | {WaveState.CLOSED}  # but not void
 
 @dataclass(frozen=True, slots=True)
 class WaveMail:
-    """How far the mail of a wave is.
+    """How far the mail of a wave is: invitations, reminders, other letters, pauses and pace.
 
     `later`: how many invitations the mail server has put off. `reminders`: words while the wave is
     open, numbers once it has been counted. `others`: counts of the other letter types, by name.
@@ -61,19 +61,22 @@ class WaveMail:
 
     @property
     def others_wait(self) -> int:
-        """How many of the other letters with public counts wait to leave."""
+        """How many letters about results (none to invitees, no alarms) wait to leave.
+
+        Only types with public counts are counted.
+        """
         return sum(
             counts.waiting for kind, counts in self.others.items() if _is_about_results(kind)
         )
 
     @property
     def is_held(self) -> bool:
-        """Whether nothing of it leaves at present."""
+        """Whether nothing leaves now: this wave or all mail is paused, or the server is away."""
         return bool(self.pause or self.channel.pause or self.channel.away_until)
 
     @property
     def says(self) -> str:
-        """How far the invitations are, in one line."""
+        """How far the invitations are, in one line of words."""
         return progress_in_words(self.counts, INVITATION, self.pace, is_held=self.is_held)
 
     @property
@@ -83,13 +86,13 @@ class WaveMail:
 
     @property
     def unreached(self) -> str:
-        """After the close: how many were not reached, in words; nothing for a void wave."""
+        """How many were not reached, in words; "" before the close, if void, and for none."""
         return unreached_words(self.counts) if self.wave.state in _STATES_AFTER_CLOSE else ""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingLetters:
-    """Letters of a wave that wait to leave.
+    """Letters of a wave that wait to leave: how many, what they are called, their types.
 
     `number` counts only letters whose counts are public; `noun` is what they are called; `kinds`
     are the types of all that wait, public or confidential.
@@ -101,7 +104,7 @@ class WaitingLetters:
 
     @property
     def says(self) -> str:
-        """How many, in words.
+        """How many wait, in words.
 
         >>> WaitingLetters(1, "invitation", ()).says, WaitingLetters(1200, "letter", ()).says
         ('1 invitation', '1,200 letters')
@@ -111,7 +114,7 @@ class WaitingLetters:
 
 @dataclass(frozen=True, slots=True)
 class UnreachedPerson:
-    """Somebody whose invitation did not arrive."""
+    """Somebody in the directory whose invitation failed or came back, and that letter."""
 
     person: Person
     letter: NotArrived
@@ -119,7 +122,7 @@ class UnreachedPerson:
 
 @dataclass(frozen=True, slots=True)
 class UnreachedPeople:
-    """Whom no invitation has reached.
+    """The people whose invitation did not arrive: some by name, the others in numbers.
 
     `listed`: by name, as many as are listed at once; `more`: how many others; `gone`: how many of
     those looked at have left the directory.
@@ -166,9 +169,9 @@ def mail_of_wave(wave: Wave, now: datetime) -> WaveMail:
 
 
 def unreached_in_words(wave: Wave) -> str:
-    """After the close: how many were not reached, in words.
+    """How many were not reached, in words; "" before the close and for a void wave.
 
-    Nothing before the close, and nothing for a void wave.
+    Also "" where all were reached.
     """
     if wave.state not in _STATES_AFTER_CLOSE:
         return ""
@@ -176,7 +179,10 @@ def unreached_in_words(wave: Wave) -> str:
 
 
 def unreached_people(wave: Wave, most: int = LISTED_AT_ONCE) -> UnreachedPeople:
-    """Whom the invitations of a wave did not reach, by name; nobody of a void wave."""
+    """The people whom a wave's invitations did not reach, by name; nobody of a void wave.
+
+    Looks at `most` letters; the others are only counted.
+    """
     if wave.state is WaveState.VOID:
         return UnreachedPeople((), 0, 0)
     letters = mail.not_arrived(wave.slug, INVITATION)
@@ -197,10 +203,10 @@ def unreached_people(wave: Wave, most: int = LISTED_AT_ONCE) -> UnreachedPeople:
 def retry_wave_letters(
     wave_slug: str, now: datetime, letter_id: LetterId | None = None, *, actor: str
 ) -> int:
-    """Queues again what failed or came back, one invitation or all letters; gives their number.
+    """Queues failed or returned letters again, one invitation or all; gives their number.
 
-    Refused for the invitations of a wave that takes no answers any more. For somebody who has
-    answered meanwhile it looks as if sent.
+    Only letters of types with public counts. Refused for the invitations of a wave that takes no
+    answers any more. For somebody who has answered meanwhile it looks as if sent.
     """
     wave = waves.find_wave(wave_slug)
     kinds = _kinds_with_failures(wave)
@@ -220,7 +226,7 @@ def retry_wave_letters(
 
 
 def waiting_letters(wave: Wave, now: datetime) -> WaitingLetters:
-    """What can be paused or taken back; refuses a wave that has no mail to steer.
+    """The waiting letters to pause or cancel; refuses a wave that is not open and has none.
 
     While a wave takes answers these are its invitations and reminders; the reminders are not
     counted, for their number is confidential.
@@ -243,16 +249,19 @@ def waiting_letters(wave: Wave, now: datetime) -> WaitingLetters:
 
 
 def cancel_waiting_letters(wave_slug: str, now: datetime, *, actor: str) -> int:
-    """Takes back whatever waits about a wave; gives the number of letters with public counts."""
+    """Cancels what waits of a wave's mail; gives the number of letters with public counts.
+
+    Refuses a wave that has no mail to steer.
+    """
     wave = waves.find_wave(wave_slug)
     waiting = waiting_letters(wave, now)
     return mail.withdraw_letters(wave.slug, waiting.kinds, actor=actor)
 
 
 def pause_mail_of_wave(wave_slug: str, now: datetime, *, actor: str) -> None:
-    """Lets the mail of a wave wait until it is resumed; its dates do not move.
+    """Pauses the mail of a wave until resumed; refuses a wave that has no mail to steer.
 
-    Refuses a wave that has no mail to steer.
+    The dates of the wave do not move.
     """
     wave = waves.find_wave(wave_slug)
     waiting_letters(wave, now)
@@ -260,16 +269,17 @@ def pause_mail_of_wave(wave_slug: str, now: datetime, *, actor: str) -> None:
 
 
 def resume_mail_of_wave(wave_slug: str, *, actor: str) -> None:
-    """Lets the mail of a wave leave again."""
+    """Lets the paused mail of a wave leave again; harmless when it was not paused."""
     wave = waves.find_wave(wave_slug)
     resume_wave(wave.slug, actor=actor)
 
 
 def confidential_progress(wave: Wave | None, now: datetime) -> dict[str, str]:
-    """Whether letters with confidential counts go out, by letter type: of one wave, or of all open.
+    """Whether reminders are going out or done, by letter type: of one wave, or of all open.
 
-    Only reminders are named. An invitation to a corrected address is not: one that the mail server
-    puts off shows that its person has not answered.
+    Empty where none was due yet. Other letters with confidential counts are left out. Only
+    reminders are named. An invitation to a corrected address is not: one that the mail server puts
+    off shows that its person has not answered.
     """
     chosen = [wave] if wave else waves.open_waves()
     progress = {_reminder_progress(each, now) for each in chosen}
@@ -280,7 +290,7 @@ def confidential_progress(wave: Wave | None, now: datetime) -> dict[str, str]:
 
 
 def mail_notices(now: datetime) -> tuple[MailNotice, ...]:
-    """What is wrong with the mail of waves, for the first page: paused, or letters that failed.
+    """A notice for each wave whose mail is paused or did not arrive, for the first page.
 
     Invitations count while their wave is open, other letters for 30 days after its close.
     """
@@ -302,7 +312,7 @@ def mail_notices(now: datetime) -> tuple[MailNotice, ...]:
 
 
 def coming_reminders(wave: Wave, now: datetime) -> tuple[tuple[str, str], ...]:
-    """The reminders still to come: which one, and when it is due as it is printed."""
+    """The reminders still to come, each as (which one, when it is due in words)."""
     windows = _reminder_windows(wave)
     names = ("the first reminder", "the second reminder") if len(windows) > 1 else ("one reminder",)
     coming = []
@@ -314,7 +324,7 @@ def coming_reminders(wave: Wave, now: datetime) -> tuple[tuple[str, str], ...]:
 
 
 def why_no_reminder(wave: Wave) -> str:
-    """That nobody is reminded, and why; nothing where somebody may be."""
+    """A sentence that nobody is reminded, and why; "" where somebody may be."""
     if not wave.reminders:
         return "Nobody is reminded; the survey was planned so."
     if not _reminder_windows(wave):
@@ -337,6 +347,7 @@ def _kinds_with_failures(wave: Wave) -> list[str]:
 
 
 def _reminders_in_words(wave: Wave, now: datetime) -> str:
+    """Reminders: going out or done while open, numbers once counted, else ""."""
     if wave.state is WaveState.OPEN:
         return _reminder_progress(wave, now)
     if wave.state not in _COUNTED_STATES or wave.imported:
@@ -346,7 +357,7 @@ def _reminders_in_words(wave: Wave, now: datetime) -> str:
 
 
 def _reminder_progress(wave: Wave, now: datetime) -> str:
-    """Whether reminders go out, by the clock alone.
+    """Whether reminders of an open wave go out or are done, by the clock alone; else "".
 
     That none waits, or how long they take, would say how many have not answered.
     """
@@ -360,7 +371,7 @@ def _reminder_progress(wave: Wave, now: datetime) -> str:
 
 
 def _reminder_windows(wave: Wave) -> tuple[tuple[datetime, datetime], ...]:
-    """From when and until when each reminder of a wave may leave.
+    """When each reminder of a wave may leave, as (from, until).
 
     None where the wave is too short for one, and one where both would leave at once.
     """
@@ -370,7 +381,7 @@ def _reminder_windows(wave: Wave) -> tuple[tuple[datetime, datetime], ...]:
 
 
 def _invited_person(invitation_id: InvitationId) -> Person | None:
-    """Whom an invitation was for; None once they have left the directory."""
+    """The person whom an invitation was for; None once they have left the directory."""
     invitation = find_invitation(invitation_id)
     if invitation is None or invitation.person_id is None:
         return None

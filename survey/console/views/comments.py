@@ -31,7 +31,7 @@ blueprint = Blueprint("comments", __name__)
 
 @dataclass(frozen=True, slots=True)
 class CommentView:
-    """One comment as it is read.
+    """One comment for the review page, cut at its warnings; its group only where safe to name.
 
     `group` is None where naming it could show who wrote. `pieces`: the text in order, cut at the
     warnings; each with why to look twice, empty where there is no warning.
@@ -43,16 +43,17 @@ class CommentView:
 
     @property
     def warned(self) -> tuple[tuple[str, str], ...]:
-        """Each warned piece once, with why."""
+        """The pieces that carry a warning, each once, as (text, why to look twice)."""
         return tuple(dict.fromkeys(piece for piece in self.pieces if piece[1]))
 
 
 @blueprint.route("/findings/<wave>/comments", methods=["GET", "POST"])
 @open_to("manager")
 def comments(wave: str) -> str | Response:
-    """The comments with their warnings, and what can be decided about each.
+    """GET lists comments to review; POST releases, redacts or holds one back, then redirects.
 
-    A refused decision shows the page again with what was typed.
+    Each comes with its warnings and what can be decided about it. A refused decision shows the page
+    again with what was typed.
     """
     if request.method != "POST":
         return _comments_page(wave)
@@ -72,7 +73,7 @@ def comments(wave: str) -> str | Response:
 
 
 def _comments_page(wave_slug: str, problem: Refused | None = None) -> Response:
-    """The page; after a refused decision (`problem`) with what was typed, and status 400."""
+    """The review page; after a refused decision (`problem`) with what was typed, and status 400."""
     review = comments_under_review(wave_slug)
     posted_id = CommentId(request.form.get("comment", ""))
     listed, more = _list_comments(review, first=posted_id if problem else None)
@@ -93,7 +94,7 @@ def _comments_page(wave_slug: str, problem: Refused | None = None) -> Response:
 
 
 def _listed_state() -> ReviewState:
-    """The state whose comments are listed: the address says it, else the unread ones."""
+    """The review state to list: `show` in the address where it names one, else UNREAD."""
     wanted = request.args.get("show", "")
     return ReviewState(wanted) if wanted in list(ReviewState) else ReviewState.UNREAD
 
@@ -128,12 +129,13 @@ def _list_comments(
 
 
 def _names_of_people() -> KnownNames:
-    """The names and addresses of everybody in the staff directory."""
+    """The names and addresses of everybody in the staff directory, to find them in comments."""
     people = list_people()
     return known_names((person.name for person in people), (person.email for person in people))
 
 
 def _view(comment: Comment, review: CommentReview, names: KnownNames) -> CommentView:
+    """One comment cut at its warnings; `group` is None unless `review.named` holds it."""
     warnings = find_warnings(comment.text, names)
     return CommentView(
         comment=comment,

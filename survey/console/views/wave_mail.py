@@ -25,7 +25,7 @@ blueprint = Blueprint("wave_mail", __name__)
 @blueprint.get("/waves/<wave>/mail")
 @open_to("viewer")
 def wave_mail(wave: str) -> str | Response:
-    """After the close: how many were reached, and whom the invitations did not reach.
+    """The page of a wave's mail after the close: how many were reached; to managers, who was not.
 
     Before the close the wave's own page says it, so this one redirects there.
     """
@@ -48,7 +48,10 @@ def wave_mail(wave: str) -> str | Response:
 @blueprint.post("/waves/<wave>/mail/retry")
 @open_to("manager")
 def retry(wave: str) -> Response:
-    """Queues one invitation again, or all that did not arrive; a second press does nothing."""
+    """Queues one posted invitation again, or all letters that failed or came back; redirects.
+
+    A second press does nothing.
+    """
     posted = request.form.get("letter")
     letter_id = LetterId(posted) if posted else None
     number = sending.retry_wave_letters(wave, now(), letter_id, actor=current_actor())
@@ -63,7 +66,7 @@ def retry(wave: str) -> Response:
 @blueprint.route("/waves/<wave>/mail/cancel", methods=["GET", "POST"])
 @open_to("manager")
 def cancel(wave: str) -> str | Response:
-    """Takes back what waits, for good."""
+    """GET asks; POST cancels what waits of a wave's mail, for good, and redirects."""
     this_wave = waves.find_wave(wave)
     waiting = sending.waiting_letters(this_wave, now())
     if request.method != "POST":
@@ -76,7 +79,7 @@ def cancel(wave: str) -> str | Response:
 @blueprint.route("/waves/<wave>/mail/pause", methods=["GET", "POST"])
 @open_to("manager")
 def pause(wave: str) -> str | Response:
-    """Lets the letters of one wave wait."""
+    """GET asks; POST pauses the mail of one wave; refuses a wave that has no mail to steer."""
     this_wave = waves.find_wave(wave)
     waiting = sending.waiting_letters(this_wave, now())
     return _steer(
@@ -91,7 +94,7 @@ def pause(wave: str) -> str | Response:
 @blueprint.route("/waves/<wave>/mail/resume", methods=["GET", "POST"])
 @open_to("manager")
 def resume(wave: str) -> str | Response:
-    """Lets the letters of one wave leave again."""
+    """GET asks; POST lets the paused mail of one wave leave again."""
     this_wave = waves.find_wave(wave)
     return _steer(
         partial(sending.resume_mail_of_wave, this_wave.slug, actor=current_actor()),
@@ -105,7 +108,7 @@ def resume(wave: str) -> str | Response:
 @blueprint.route("/sending/pause", methods=["GET", "POST"])
 @open_to("manager")
 def pause_channel() -> str | Response:
-    """Lets all letters wait, whatever they are about."""
+    """GET asks; POST pauses all mail, of every wave and every type."""
     return _steer(
         partial(mail.pause_sending, actor=current_actor()),
         "Sending is paused.",
@@ -117,7 +120,7 @@ def pause_channel() -> str | Response:
 @blueprint.route("/sending/resume", methods=["GET", "POST"])
 @open_to("manager")
 def resume_channel() -> str | Response:
-    """Lets all letters leave again."""
+    """GET asks; POST resumes all mail, except of waves that are paused singly."""
     return _steer(
         partial(mail.resume_sending, actor=current_actor()),
         "Sending goes on within a few seconds.",
@@ -130,7 +133,7 @@ def resume_channel() -> str | Response:
 def _steer(
     act: Callable[[], None], message: str, *, wave: Wave | None, **for_page: object
 ) -> str | Response:
-    """GET (and HEAD) shows what the button will do; POST does it (`act`) and says so (`message`).
+    """On GET (and HEAD) shows what the button will do; on POST calls `act` and flashes `message`.
 
     `wave`: whose mail it is; None for all mail. `for_page`: what the page shows besides.
     """
@@ -142,8 +145,10 @@ def _steer(
 
 
 def _to_wave_mail(wave_slug: str) -> Response:
+    """A redirect (303) to the page of the wave's mail."""
     return redirect(url_for("wave_mail.wave_mail", wave=wave_slug), 303)
 
 
 def _letters_are(number: int) -> str:
+    """A number of letters with its verb, like "1 letter is" or "1,200 letters are"."""
     return f"{how_many(number, 'letter')} {choose_form(number, 'is', 'are')}"

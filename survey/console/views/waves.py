@@ -46,7 +46,7 @@ blueprint = Blueprint("console", __name__)
 
 @dataclass(frozen=True, slots=True)
 class WaveLine:
-    """One wave in the list."""
+    """One wave in the list: its provider, a line on its state, and how many were not reached."""
 
     wave: Wave
     provider: str
@@ -57,12 +57,15 @@ class WaveLine:
 @blueprint.get("/")
 @open_to("viewer")
 def dashboard() -> str:
-    """All waves, newest first, each with what it says or when it will."""
+    """The first page: all waves, newest first, problems with mail, and follow-ups to send.
+
+    Each wave has its headline, or before that its state and date.
+    """
     lines = [
         WaveLine(
             wave=wave,
             provider=provider_by_id(wave.provider_id).name,
-            says=_says(wave),
+            says=_state_in_words(wave),
             unreached=unreached_in_words(wave),
         )
         for wave in reversed(waves.list_waves())
@@ -81,21 +84,24 @@ def dashboard() -> str:
 @blueprint.get("/waves")
 @open_to("viewer")
 def list_waves() -> Response:
-    """Redirects to the first page, where the list stands."""
+    """Redirects to the first page, which holds the list of waves."""
     return redirect(url_for("console.dashboard"))
 
 
 @blueprint.get("/waves/<wave>")
 @open_to("viewer")
 def results(wave: str) -> str | Response:
-    """The results of a counted wave, rendered from its frozen document; else its progress."""
+    """The results page of a counted wave; redirects to its progress page before that.
+
+    It is rendered from the frozen document.
+    """
     this_wave = waves.find_wave(wave)
     if not this_wave.is_published:
         return redirect(url_for("console.progress", wave=this_wave.slug))
     findings = find_findings(this_wave.slug)
     earlier = earlier_findings(this_wave)
     if this_wave.is_third:
-        return _third(findings, earlier)
+        return _page_of_third(findings, earlier)
     whole_waves = [document for document in earlier if not is_document_of_third(document)]
     may_act = manages()
     return render_template(
@@ -116,7 +122,10 @@ def results(wave: str) -> str | Response:
 @blueprint.get("/waves/<wave>/progress")
 @open_to("viewer")
 def progress(wave: str) -> str | Response:
-    """Before a wave is counted: counts and dates only."""
+    """The page of a wave that is not counted, or void: counts and dates only.
+
+    Redirects to the results once it is counted.
+    """
     this_wave = waves.find_wave(wave)
     if this_wave.is_published:
         return redirect(url_for("console.results", wave=this_wave.slug))
@@ -126,7 +135,7 @@ def progress(wave: str) -> str | Response:
         wave=this_wave,
         manages=manages(),
         provider=provider_by_id(this_wave.provider_id),
-        says=_says(this_wave),
+        says=_state_in_words(this_wave),
         spare=spare_copies(this_wave),
         copies=copies_to_destroy(this_wave) if manages() else (),
         sending=mail_of_wave(this_wave, now()),
@@ -141,7 +150,7 @@ def progress(wave: str) -> str | Response:
 @blueprint.post("/waves/<wave>/copies")
 @open_to("manager")
 def confirm_copies(wave: str) -> Response:
-    """A manager says that every exported copy of an ended wave's key is destroyed."""
+    """Records a manager's word that all exported copies of an ended wave's key are destroyed."""
     this_wave = waves.find_wave(wave)
     confirmed = confirm_copies_destroyed(this_wave, actor=current_actor())
     flash(
@@ -153,7 +162,7 @@ def confirm_copies(wave: str) -> Response:
 
 
 def _figures_while_open(wave: Wave) -> dict[str, Any]:
-    """What the page of an open wave shows besides.
+    """What the page of an open wave shows besides: reminders, failed mail, rounded answers.
 
     How many have answered is rounded down to a multiple of the minimum group, so that nobody can
     tell who just answered.
@@ -168,8 +177,8 @@ def _figures_while_open(wave: Wave) -> dict[str, Any]:
     }
 
 
-def _says(wave: Wave) -> str:
-    """What a wave says in one line: its headline once published, before that its state and date."""
+def _state_in_words(wave: Wave) -> str:
+    """A wave in one line: its headline once published, else its state and date, or why void."""
     if wave.is_published:
         return str(find_findings(wave.slug).document["headline"])
     match wave.state:
@@ -192,7 +201,7 @@ def _says(wave: Wave) -> str:
     )
 
 
-def _third(findings: Findings, earlier: Sequence[FindingsDocument]) -> str:
+def _page_of_third(findings: Findings, earlier: Sequence[FindingsDocument]) -> str:
     """The page of one third of a quarter: scores and ranges, a trend, and no verdict.
 
     `earlier`: the documents of the survey's earlier waves, oldest first.

@@ -30,7 +30,7 @@ OPPOSITE = {
 
 @dataclass(frozen=True, slots=True)
 class FollowUpOccasion:
-    """What a follow-up mail is written on.
+    """All that a follow-up mail is composed from, besides the manager's draft.
 
     `client`, `contact` and `provider` are names; `following` is the next wave of the survey that
     asks staff, if one is planned; `version` is the number that the mail will have.
@@ -46,12 +46,12 @@ class FollowUpOccasion:
 
     @property
     def record(self) -> RecordedReply:
-        """The newest record, or an empty one."""
+        """The newest record of the provider's reply, or an empty one (version 0)."""
         return self.standing.record or RecordedReply(0, None, None)
 
 
 def compose_follow_up(occasion: FollowUpOccasion, draft: FollowUpDraft) -> dict[str, Any]:
-    """The whole document of the mail, with its digest.
+    """The whole document of the mail, with its digest; refuses measures that do not fit.
 
     It holds company figures as the findings print them, the reply word for word, and what both
     sides commit to; never a group, never a comment. Refuses a chosen measure that the findings do
@@ -63,7 +63,7 @@ def compose_follow_up(occasion: FollowUpOccasion, draft: FollowUpDraft) -> dict[
     document = {
         "schema": 1,
         "version": occasion.version,
-        "corrects": _corrects(occasion, draft.correction),
+        "corrects": _corrected_mail(occasion, draft.correction),
         "wave": {key: wave[key] for key in ("slug", "survey", "period", "opened", "closed")},
         "period": presentation.period,
         "month": f"{date.fromisoformat(wave['opened']):%B}",
@@ -90,7 +90,7 @@ def compose_follow_up(occasion: FollowUpOccasion, draft: FollowUpDraft) -> dict[
 
 
 def follow_up_digest(document: Mapping[str, Any]) -> str:
-    """The SHA-256 of a document without its digest.
+    """The SHA-256 of a document without its `digest`, as "sha256:" and hexadecimal digits.
 
     It is taken of the document as JSON in UTF-8, with sorted keys and no spaces.
     """
@@ -99,16 +99,17 @@ def follow_up_digest(document: Mapping[str, Any]) -> str:
 
 
 def measures_to_choose(findings: Findings) -> tuple[MeasureView, ...]:
-    """The measures a manager may choose from: those of the company that have a number."""
+    """The measures of the whole company that have a number; a manager chooses from them."""
     return tuple(
         measure for measure in present_document(findings.document).measures if measure.chart
     )
 
 
 def check_choice(findings: Findings, draft: FollowUpDraft) -> None:
-    """Refuses a chosen measure that the findings do not show for the whole company.
+    """Refuses chosen measures that the findings do not show, or whose verdict says otherwise.
 
-    Also one whose verdict says the opposite of where it would stand.
+    They must be shown for the whole company; no strength may miss its target, no problem may meet
+    it.
     """
     presentation = present_document(findings.document)
     _chosen_measures(presentation, "strengths", draft.strengths)
@@ -118,7 +119,7 @@ def check_choice(findings: Findings, draft: FollowUpDraft) -> None:
 def _strengths_and_problems(
     presentation: Presentation, draft: FollowUpDraft, client: str
 ) -> dict[str, Any]:
-    """The rule's two strengths and two problems, or what was chosen in place of either.
+    """The strengths and problems to print: those chosen, else the rule's two, and who chose.
 
     What was chosen for one part is left out of what the rule says for the other. Where measures
     were chosen that the rule would not, the mail says who chose.
@@ -144,10 +145,12 @@ def _strengths_and_problems(
 def _without(
     measures: tuple[MeasureView, ...], questions: Sequence[QuestionId]
 ) -> tuple[MeasureView, ...]:
+    """The measures that are not about these questions."""
     return tuple(measure for measure in measures if measure.question not in questions)
 
 
 def _printed_measure(measure: MeasureView) -> dict[str, Any]:
+    """A measure as the mail's document holds it: name, score, range, verdict, answers."""
     return {
         "question": measure.question,
         "name": measure.name,
@@ -161,7 +164,11 @@ def _printed_measure(measure: MeasureView) -> dict[str, Any]:
 def _chosen_measures(
     presentation: Presentation, part: str, chosen: Sequence[QuestionId]
 ) -> tuple[MeasureView, ...]:
-    """The measures chosen for a part ("strengths" or "problems"); refuses those that do not fit."""
+    """The measures chosen as "strengths" or "problems"; refuses those that do not fit.
+
+    Refused are measures that are not shown for the whole company or whose verdict says the
+    opposite.
+    """
     measures = {measure.question: measure for measure in presentation.measures if measure.chart}
     opposite, why_unfit = OPPOSITE[part]
     for question in chosen:
@@ -178,7 +185,7 @@ def _chosen_measures(
 
 
 def _explain_range(document: Mapping[str, Any]) -> str:
-    """What the range in brackets means."""
+    """A sentence that says what the range in brackets means, or why there is none."""
     if document["answered"] == document["invited"]:
         return "Everyone answered, so a score has no range."
     return (
@@ -188,13 +195,14 @@ def _explain_range(document: Mapping[str, Any]) -> str:
 
 
 def _reply(record: RecordedReply) -> dict[str, Any] | None:
+    """The reply as the mail's document holds it; None where none is recorded."""
     if record.text is None or record.received is None:
         return None
     return {"version": record.version, "received": record.received.isoformat(), "text": record.text}
 
 
 def _commitments(record: RecordedReply) -> list[dict[str, str]]:
-    """What both sides commit to: the provider's first, each by the day it is due."""
+    """What both sides commit to: the provider's first, each side's by the day it is due."""
     in_order = sorted(
         record.commitments,
         key=lambda commitment: (commitment.side is not Side.PROVIDER, commitment.due),
@@ -211,6 +219,7 @@ def _commitments(record: RecordedReply) -> list[dict[str, str]]:
 
 
 def _following(occasion: FollowUpOccasion) -> dict[str, Any] | None:
+    """The next wave as the mail's document holds it; None where none is planned."""
     if occasion.following is None:
         return None
     opens = occasion.following.opens.date()
@@ -221,8 +230,8 @@ def _following(occasion: FollowUpOccasion) -> dict[str, Any] | None:
     }
 
 
-def _corrects(occasion: FollowUpOccasion, why: str) -> dict[str, Any] | None:
-    """Which mail this one corrects and why; None for the first."""
+def _corrected_mail(occasion: FollowUpOccasion, why: str) -> dict[str, Any] | None:
+    """The sent mail that this one corrects, and why; None for the first."""
     previous = occasion.standing.edition
     if previous is None:
         return None

@@ -22,7 +22,7 @@ from survey.waves.rules.ids import WaveId
 
 @dataclass(frozen=True, slots=True)
 class FollowUpDraft:
-    """What a manager adds to the follow-up mail.
+    """What a manager adds to the follow-up mail: texts, and measures in place of the rule's.
 
     `opening`: a line to begin with. `changes`: what the client changes. `strengths`, `problems`:
     measures chosen in place of the rule's. `correction`: what another version of a mail that went
@@ -53,7 +53,7 @@ class FollowUpEdition:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpStanding(ReplyStanding):
-    """How far one shared wave is on a day: when reply and follow-up are due, what is there of both.
+    """On one day: when reply and follow-up of a shared wave are due, and what is there of both.
 
     `edition`: the newest follow-up mail that went out, if one did. `holidays`: days that do not
     count as working days.
@@ -64,17 +64,17 @@ class FollowUpStanding(ReplyStanding):
 
     @property
     def may_send(self) -> bool:
-        """Whether there is something to say: a reply, or that none came in time."""
+        """Whether the mail may go: a reply is recorded, or the last day for one is over."""
         return self.is_replied or self.today >= self.from_day
 
     @property
     def due(self) -> date:
-        """The day by which staff should hear."""
+        """The last day on which the follow-up mail is in time."""
         return follow_up_by(self.reply_due, self.holidays)
 
     @property
     def is_overdue(self) -> bool:
-        """Whether staff should have heard by now."""
+        """Whether no follow-up mail has gone out and `due` is past."""
         return self.edition is None and self.today > self.due
 
 
@@ -85,7 +85,7 @@ def read_draft(
     problems: Sequence[str],
     correction: str = "",
 ) -> FollowUpDraft:
-    """What a manager typed and chose, tidied.
+    """A draft from what was typed, tidied; refuses unfit texts and a measure chosen twice.
 
     Refuses texts too long or unprintable, and a measure chosen twice. A measure left open is "".
     """
@@ -103,11 +103,12 @@ def read_draft(
 
 
 def _without_blanks(questions: Sequence[str]) -> tuple[QuestionId, ...]:
+    """The chosen questions, without the fields that were left empty."""
     return tuple(QuestionId(question) for question in questions if question)
 
 
 def _faults_of(draft: FollowUpDraft) -> list[str]:
-    """What is wrong with a draft, a sentence each."""
+    """What is wrong with a draft's texts and choices, a sentence each; empty if nothing."""
     limits = (
         ("opening line", draft.opening, LONGEST_OPENING),
         ("text on what you change", draft.changes, LONGEST_CHANGES),

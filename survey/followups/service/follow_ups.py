@@ -48,7 +48,7 @@ def follow_up_standing(wave: Wave, now: datetime) -> FollowUpStanding | None:
 
 
 def list_standings(now: datetime) -> tuple[tuple[Wave, FollowUpStanding], ...]:
-    """Every shared wave with how far its follow-up is, oldest first; imported waves have none."""
+    """Every shared wave and how far its follow-up is, oldest first; imported ones left out."""
     standings = []
     for wave in waves.list_waves():
         if wave.state is not WaveState.SHARED or wave.imported:
@@ -60,13 +60,13 @@ def list_standings(now: datetime) -> tuple[tuple[Wave, FollowUpStanding], ...]:
 
 
 def waves_awaiting_follow_up(now: datetime) -> tuple[tuple[Wave, FollowUpStanding], ...]:
-    """The newest shared wave of each survey, where its follow-up mail has not gone out yet."""
+    """The newest shared wave of each survey, if its follow-up mail has not gone out yet."""
     newest = {wave.survey_id: (wave, standing) for wave, standing in list_standings(now)}
     return tuple((wave, standing) for wave, standing in newest.values() if not standing.edition)
 
 
 def draft_of(wave: Wave) -> FollowUpDraft:
-    """What a manager has written so far; empty at first."""
+    """The stored draft of a wave's follow-up mail; an empty one if none is stored."""
     row = db.session.get(DraftRow, wave.id)
     if row is None:
         return FollowUpDraft()
@@ -80,9 +80,9 @@ def draft_of(wave: Wave) -> FollowUpDraft:
 
 
 def save_draft(wave_slug: str, draft: FollowUpDraft) -> None:
-    """Keeps what a manager has written.
+    """Stores a manager's draft over the last one; refuses measures that contradict the findings.
 
-    Refuses a chosen measure that the findings do not show, or whose verdict says the opposite.
+    That is a chosen measure that the findings do not show, or whose verdict says the opposite.
     """
     wave = waves.find_wave(wave_slug)
     check_choice(find_findings(wave.slug), draft)
@@ -102,7 +102,7 @@ def save_draft(wave_slug: str, draft: FollowUpDraft) -> None:
 def preview_follow_up(
     wave_slug: str, now: datetime, *, correction: str | None = None
 ) -> FollowUpEdition:
-    """The follow-up mail as it would go out now, without storing it.
+    """The follow-up mail as it would go now, not stored; refuses a wave that is not shared.
 
     `correction`: what it corrects, in place of what the draft says. Refuses a wave that is not
     shared, or that nobody was invited to.
@@ -130,7 +130,7 @@ def why_not_yet(wave: Wave, standing: FollowUpStanding) -> str | None:
 
 
 def follow_up_readers(wave: Wave) -> tuple[str, ...]:
-    """The invitations of everybody who was invited and is still in the directory.
+    """The invitation ids of everybody who was invited and is still in the directory.
 
     To a quarter of thirds people were invited by its thirds.
     """
@@ -146,12 +146,13 @@ def send_follow_up(
     seen: str | None = None,
     correction: str | None = None,
 ) -> FollowUpEdition:
-    """Freezes the follow-up mail and queues it to everybody who was invited; once for each wave.
+    """Freezes the follow-up mail, queues it to everybody invited, audits it; once for each wave.
 
-    Whether they answered or not makes no difference. Again only as a correction with its reason
-    (the draft's when none is given), a new version. `seen` is the digest of what was looked at:
-    anything that has changed since is refused. Who stopped survey mails, leaves or gets another
-    address meanwhile is left out at the moment of sending.
+    Whether somebody answered makes no difference. Again only as a correction with its reason (the
+    draft's when none is given), a new version; the draft's reason is then cleared. `seen` is the
+    digest of what was looked at: anything that has changed since is refused. So is sending before
+    the mail may go, and to nobody. Who stopped survey mails, leaves or gets another address
+    meanwhile is left out at the moment of sending.
     """
     wave = waves.find_wave(wave_slug)
     _check_sendable(wave, _shared_standing(wave, now), correction)
@@ -188,7 +189,7 @@ def send_follow_up(
 
 
 def find_edition(wave: Wave, version: int | None = None) -> FollowUpEdition | None:
-    """A version of the mail as it went out, the newest by default; None where there is none.
+    """A version of the mail as sent (None: the newest), its digest checked; None if none.
 
     Refuses a document that is not what its digest says, for nobody may be shown something else than
     what was sent.
@@ -207,7 +208,7 @@ def find_edition(wave: Wave, version: int | None = None) -> FollowUpEdition | No
 
 
 def list_editions(wave: Wave) -> tuple[int, ...]:
-    """The numbers of the versions that went out."""
+    """The numbers of the versions that went out, lowest first."""
     query = (
         select(EditionRow.version).where(EditionRow.wave_id == wave.id).order_by(EditionRow.version)
     )
@@ -215,7 +216,7 @@ def list_editions(wave: Wave) -> tuple[int, ...]:
 
 
 def _stored_edition(wave: Wave, version: int | None = None) -> FollowUpEdition | None:
-    """A version as it is stored, the newest by default, its digest unchecked.
+    """A version as stored (None: the newest), its digest not checked; None if none.
 
     A page that only asks whether there is one must open even where the digest does not fit.
     """
@@ -249,6 +250,7 @@ def _store_edition(wave: Wave, edition: FollowUpEdition) -> None:
 
 
 def _audit_facts(wave: Wave, edition: FollowUpEdition, *, letters: int) -> dict[str, object]:
+    """What the audit log keeps of a sending: versions, digest, number of letters, reason."""
     facts: dict[str, object] = {
         "wave": wave.slug,
         "version": edition.version,
@@ -264,7 +266,7 @@ def _audit_facts(wave: Wave, edition: FollowUpEdition, *, letters: int) -> dict[
 
 
 def _shared_standing(wave: Wave, now: datetime) -> FollowUpStanding:
-    """How far a wave is that must be shared; refused otherwise."""
+    """How far a wave's follow-up is; refuses a wave not counted, not shared, or imported."""
     shared_reply_standing(wave, now)
     standing = follow_up_standing(wave, now)
     if standing is None:
@@ -273,7 +275,7 @@ def _shared_standing(wave: Wave, now: datetime) -> FollowUpStanding:
 
 
 def _check_sendable(wave: Wave, standing: FollowUpStanding, correction: str | None) -> None:
-    """Refuses to send too early, twice without a reason, or a correction of nothing."""
+    """Refuses to send too early, again without a reason, or a correction of nothing."""
     reason_to_wait = why_not_yet(wave, standing)
     if reason_to_wait:
         raise Refused("follow-up-must-wait", f"Nothing was sent. {reason_to_wait}")
@@ -297,6 +299,7 @@ def _check_sendable(wave: Wave, standing: FollowUpStanding, correction: str | No
 
 
 def _occasion(wave: Wave, standing: FollowUpStanding) -> FollowUpOccasion:
+    """Gathers what the next version of the mail is composed from."""
     client = client_name()
     return FollowUpOccasion(
         findings=find_findings(wave.slug),
@@ -310,7 +313,7 @@ def _occasion(wave: Wave, standing: FollowUpStanding) -> FollowUpOccasion:
 
 
 def _following_wave(wave: Wave) -> Wave | None:
-    """The next wave of the same survey that asks staff, if one is planned.
+    """The survey's next wave that asks staff and opens after this one closes; None if none.
 
     Not one that was declared void, nor a quarter, which only adds up its thirds.
     """

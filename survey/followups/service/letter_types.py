@@ -17,12 +17,14 @@ PRIORITY = 70  # after invitations and reminders: those have a last day
 
 
 def follow_up_letter_type(config: Config) -> LetterType:
-    """How the sender writes this letter; who left or stopped survey mails meanwhile gets nothing.
+    """The letter type by which the sender writes follow-up mails.
 
-    Everybody who was invited gets it, so its numbers tell nothing of who answered.
+    Who left or stopped survey mails meanwhile gets nothing. Everybody else who was invited gets it,
+    so its numbers say nothing about who answered.
     """
 
     def write(letter: QueuedLetter) -> PreparedLetter | None:
+        """The mail to one reader, with fresh stop secrets; None if they left or stopped mails."""
         edition = find_edition(waves.find_wave(letter.wave), letter.letter_version)
         invitation_id = InvitationId(letter.recipient)
         reader = reader_of(invitation_id)
