@@ -3,7 +3,7 @@
 No chart has a script, a style attribute or a fixed width. Positions are percentages, so a chart
 stretches with its table cell and a phone needs no second drawing. The colours written here are
 those of the light theme; on screen the stylesheet repaints the classes from its tokens, for the
-dark theme too. Every chart is hidden from screen readers, because its numbers stand as text in the
+dark theme too. Every chart is hidden from screen readers, because its numbers are text in the
 same row or in a table beside it.
 """
 
@@ -58,7 +58,7 @@ def dot_and_whisker(score: Range, height: float = 30) -> Markup:
 
 
 def axis(ticks: Sequence[int] = (0, 25, 50, 75, 100), height: float = 16) -> Markup:
-    """Draws the scale that all rows share, once, in the column's heading."""
+    """Draws the numbers of the 0 to 100 scale that all rows share, for the column's heading."""
     first, last = ticks[0], ticks[-1]
     anchors = {first: "start", last: "end"}
     labels = []
@@ -69,7 +69,7 @@ def axis(ticks: Sequence[int] = (0, 25, 50, 75, 100), height: float = 16) -> Mar
 
 
 def diverging(counts: Sequence[int], reach: tuple[float, float], height: float = 24) -> Markup:
-    """Draws the answers to a five-step question left and right of a line, without the middle one.
+    """Draws answers to five steps as bars left and right of a line, leaving out the middle step.
 
     `counts` are answers per step, most negative first; another number of steps is refused. `reach`
     is the largest share (0 to 100) to the left and to the right in the whole table, so that rows
@@ -95,9 +95,10 @@ def diverging(counts: Sequence[int], reach: tuple[float, float], height: float =
 
 
 def middle(counts: Sequence[int], reach: float, height: float = 24) -> Markup:
-    """Draws the middle of five answers on a scale of its own, so that it tips neither side.
+    """Draws the middle of five answers as a separate bar; an empty drawing if nobody gave it.
 
-    `counts` are answers per step; `reach` is the largest share (0 to 100) in the whole table.
+    It has its own scale, apart from the others, so that it tips neither side. `counts` are answers
+    per step; `reach` is the largest share (0 to 100) in the whole table.
     """
     if not counts[2]:
         return svg(height, [])
@@ -106,18 +107,21 @@ def middle(counts: Sequence[int], reach: float, height: float = 24) -> Markup:
 
 
 def column(share: float, height: float = 18) -> Markup:
-    """Draws one bar of a plain distribution, `share` from 0 to 100."""
+    """Draws one bar that is `share` (0 to 100) per cent wide; an empty drawing for 0.
+
+    It is a bar of a plain distribution.
+    """
     return svg(height, [bar(3, 0, share, height)] if share else [])
 
 
 def swatch(step: int) -> Markup:
-    """Draws a patch of one step's colour, for a key."""
+    """Draws a small square in the colour of one step, for a legend."""
     name, colour = SIDES[step]
     return svg(12, [f'<rect class="c-{name}" width="12" height="12" fill="{colour}"/>'], "12")
 
 
 def range_cells(score: Range) -> Markup:
-    """Draws range, score and target as table cells that together are the whole scale, for mail.
+    """Draws range, score and target as coloured table cells that together are 100% wide, for mail.
 
     Mail programs drop SVG and block images.
     """
@@ -136,12 +140,13 @@ def range_cells(score: Range) -> Markup:
 
 
 def _track(centre: float) -> str:
-    """The thin line of the whole scale, on which the range lies."""
+    """The markup of the thin line of the whole scale, on which the range lies."""
     y = svg_number(centre - 1)
     return f'<rect class="c-track" width="100%" height="2" y="{y}" fill="{TRACK}"/>'
 
 
 def _range_bar(score: Range, centre: float) -> str:
+    """The markup of the range as a rounded bar, at least 0.4 per cent wide."""
     width = max(score.high - score.low, _NARROWEST_RANGE)
     place = (
         f'x="{svg_number(score.low)}%" width="{svg_number(width)}%"'
@@ -151,18 +156,20 @@ def _range_bar(score: Range, centre: float) -> str:
 
 
 def _target_line(target: float, height: float) -> str:
+    """The markup of the target as a dashed vertical line."""
     x = f"{svg_number(target)}%"
     dashes = ' stroke-width="2" stroke-dasharray="3 2"'
     return line("target", (x, "2"), (x, svg_number(height - 2)), dashes)
 
 
 def _score_dot(estimate: float, centre: float) -> str:
+    """The markup of the score as a dot."""
     place = f'cx="{svg_number(estimate)}%" cy="{svg_number(centre)}" r="6.5"'
     return f'<circle class="c-dot" {place} fill="{DOT}" stroke="{CARD}" stroke-width="1.5"/>'
 
 
 def _cell_colours(score: Range) -> list[str]:
-    """The colour of each of the hundred per cent of a scale; what comes later lies on top."""
+    """The colours of the hundred per cent of a scale: target over score over range."""
     colours = [_EMPTY_CELL] * 100
     low = min(99, math.floor(score.low))
     high = max(1, min(100, math.ceil(score.high)))

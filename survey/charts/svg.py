@@ -17,10 +17,10 @@ Point = tuple[str, str]  # x and y as attributes of a shape, for example ("36.7%
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A score with its range on a scale from 0 to 100, and a target where there is one.
+    """A score, its range and perhaps a target, 0 to 100; `ValueError` for a range out of order.
 
     Ends that are out of order or beyond the scale are refused: a drawing that cannot be right is
-    worse than none.
+    worse than none. The target is not checked.
     """
 
     estimate: float
@@ -29,14 +29,14 @@ class Range:
     target: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuses ends that are out of order or beyond the scale."""
+        """Raises `ValueError` unless 0 <= low <= estimate <= high <= 100."""
         ascending = (0, self.low, self.estimate, self.high, 100)
         if any(left > right + _ROUNDING_ERROR for left, right in pairwise(ascending)):
             raise ValueError(f"not a range within 0..100: {self}")
 
 
 def svg_number(value: float) -> str:
-    """A number for an attribute, with one decimal at most.
+    """A number as text for an SVG attribute, rounded to at most one decimal.
 
     >>> svg_number(36.666), svg_number(50), svg_number(-0.01)
     ('36.7', '50', '0')
@@ -46,7 +46,7 @@ def svg_number(value: float) -> str:
 
 
 def svg(height: float, parts: Sequence[str], width: str = "100%") -> Markup:
-    """A drawing made of these shapes, by default as wide as what it stands in.
+    """The SVG drawing of these shapes, hidden from screen readers; by default 100% wide.
 
     Where it holds words, they keep their direction in right-to-left pages.
     """
@@ -59,7 +59,10 @@ def svg(height: float, parts: Sequence[str], width: str = "100%") -> Markup:
 
 
 def bar(step: int, left: float, width: float, height: float) -> str:
-    """The bar of one of five steps; `left` and `width` are per cent of the drawing's width."""
+    """The rectangle of one of five steps, in its colour; `left` and `width` in per cent.
+
+    The per cent are of the drawing's width; 3 pixels stay free above and below.
+    """
     name, colour = SIDES[step]
     place = (
         f'x="{svg_number(left)}%" width="{svg_number(width)}%" y="3"'
@@ -69,7 +72,7 @@ def bar(step: int, left: float, width: float, height: float) -> str:
 
 
 def line(style_class: str, start: Point, end: Point, attributes: str = "") -> str:
-    """A straight line between two places; `attributes` are further ones, after a space."""
+    """An SVG line from `start` to `end`; `attributes` is further markup, after a space."""
     colour = GRID if style_class == "grid" else INK
     return (
         f'<line class="c-{style_class}" x1="{start[0]}" x2="{end[0]}" y1="{start[1]}" y2="{end[1]}"'
@@ -78,7 +81,7 @@ def line(style_class: str, start: Point, end: Point, attributes: str = "") -> st
 
 
 def text(style_class: str, place: Point, words: str, anchor: str = "start") -> str:
-    """Words in a drawing, escaped."""
+    """An SVG text with its words escaped, in the size and colour of its class."""
     size, colour = (12, INK) if style_class == "label" else (11, MUTE)
     position = f'x="{place[0]}" y="{place[1]}" text-anchor="{anchor}"'
     look = f'font-size="{size}" fill="{colour}"'

@@ -51,12 +51,12 @@ def draw_trend(
 
 
 def _y(value: float, plot_height: float) -> float:
-    """Where a score from 0 to 100 stands, from the top of the drawing."""
+    """How far below the top of the drawing, in pixels, a score from 0 to 100 is drawn."""
     return TOP + plot_height * (1 - value / 100)
 
 
 def _positions(times: Sequence[float]) -> list[float]:
-    """Per cent from the left, in proportion to time; one wave alone stands in the middle."""
+    """Places from the left in per cent, in proportion to time; 50 if all times are equal."""
     first = min(times, default=0)
     span = max(times, default=0) - first
     if not span:
@@ -65,7 +65,7 @@ def _positions(times: Sequence[float]) -> list[float]:
 
 
 def _newest_score(points: Sequence[TrendPoint]) -> float:
-    """The score of the newest wave that asked everybody; 0 where there is none."""
+    """The score of the newest wave that asked everybody and has one; 0 where there is none."""
     for point in reversed(points):
         if point.score and not point.is_partial:
             return point.score.estimate
@@ -73,7 +73,10 @@ def _newest_score(points: Sequence[TrendPoint]) -> float:
 
 
 def _ranges(points: Sequence[TrendPoint], xs: Sequence[float], plot_height: float) -> list[str]:
-    """Bands and lines for the waves that a line joins, bars for the range of every other."""
+    """The markup of all ranges: a band and a line per run of waves, a bar for every other wave.
+
+    A run is two or more waves that a line joins.
+    """
     runs = _runs(points)
     bands = "".join(_band(points, run, xs) for run in runs if len(run) > 1)
     alone = [run[0] for run in runs if len(run) == 1]
@@ -89,7 +92,10 @@ def _ranges(points: Sequence[TrendPoint], xs: Sequence[float], plot_height: floa
 
 
 def _runs(points: Sequence[TrendPoint]) -> list[list[int]]:
-    """The waves that one line may join, by index: the same wording, and each with a score."""
+    """The indexes of the waves that one line may join, in runs: same wording, none missing.
+
+    Each wave in a run has a score and asked everybody; a wave without a score ends the run.
+    """
     runs: list[list[int]] = []
     starts_new_run = True
     for index, point in enumerate(points):
@@ -106,7 +112,7 @@ def _runs(points: Sequence[TrendPoint]) -> list[list[int]]:
 
 
 def _scale(plot_height: float) -> list[str]:
-    """Lines at 0, 50 and 100 per cent, each with its number."""
+    """The markup of the lines at 0, 50 and 100 per cent, each with its number."""
     parts = []
     for value in (0, 50, 100):
         y = _y(value, plot_height)
@@ -117,7 +123,7 @@ def _scale(plot_height: float) -> list[str]:
 
 
 def _band(points: Sequence[TrendPoint], run: Sequence[int], xs: Sequence[float]) -> str:
-    """The comparison ranges of one run as a band, and its scores as a line over it."""
+    """The markup of one run: its comparison ranges as a band, its scores as a line over it."""
     scores = [(svg_number(xs[index]), score) for index in run if (score := points[index].score)]
     upper_edge = [f"{x},{svg_number(100 - score.high)}" for x, score in scores]
     lower_edge = [f"{x},{svg_number(100 - score.low)}" for x, score in reversed(scores)]
@@ -131,7 +137,10 @@ def _band(points: Sequence[TrendPoint], run: Sequence[int], xs: Sequence[float])
 
 
 def _range_alone(point: TrendPoint, x: float, plot_height: float, width: int = 8) -> str:
-    """The range of a wave that no line joins: a band would have no width."""
+    """The markup of a bar for the range of a wave that no line joins; empty without a score.
+
+    A band would have no width there. `width` is in pixels.
+    """
     if not point.score:
         return ""
     top = _y(point.score.high, plot_height)
@@ -144,7 +153,7 @@ def _range_alone(point: TrendPoint, x: float, plot_height: float, width: int = 8
 
 
 def _target(target: float, newest_score: float, plot_height: float) -> tuple[str, str]:
-    """The target's line; its words stand on the side of the line where the newest score is not."""
+    """The markup of the target's line, with its words on the side without the newest score."""
     y = _y(target, plot_height)
     words_y = y + 19 if newest_score > target else y - 10
     dashes = ' stroke-width="1.5" stroke-dasharray="5 4"'
@@ -155,6 +164,7 @@ def _target(target: float, newest_score: float, plot_height: float) -> tuple[str
 
 
 def _dot(point: TrendPoint, x: float, plot_height: float) -> str:
+    """The markup of a wave's score: hollow if imported, small if partial; empty without a score."""
     if not point.score:
         return ""
     style_class, fill = ("hollow", CARD) if point.is_imported else ("point", DOT)
@@ -167,7 +177,7 @@ def _dot(point: TrendPoint, x: float, plot_height: float) -> str:
 
 
 def _labels(points: Sequence[TrendPoint], xs: Sequence[float], y: float) -> list[str]:
-    """Labels of the waves that have room for one, the newest first.
+    """The markup of the labels of those waves that have room for one, the newest first.
 
     Every second gives way on a phone, by its class. Waves that asked some of the people only have a
     label where no wave asked everybody.
@@ -182,7 +192,10 @@ def _labels(points: Sequence[TrendPoint], xs: Sequence[float], y: float) -> list
 
 
 def _indexes_with_room(indexes: Sequence[int], xs: Sequence[float]) -> list[int]:
-    """The newest wave, and each earlier one far enough from the next label; newest first."""
+    """The indexes of the waves to label: the newest, and earlier ones at least 7 per cent apart.
+
+    Newest first.
+    """
     kept: list[int] = []
     for index in reversed(indexes):
         if not kept or xs[kept[-1]] - xs[index] >= _NARROWEST_LABEL:

@@ -110,7 +110,7 @@ def _count_large(
 
     with long_jobs.work_under_lease(lease):
         opened = responses.open_ballots(wave.id, private, report)
-        lease.falls_silent()
+        lease.expect_silence()
         _count(wave, opened, actor)
 
 

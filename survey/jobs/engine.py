@@ -1,9 +1,9 @@
 """The engine: runs jobs at their times, each time in only one of the processes on one database.
 
-It decides nothing and remembers nothing that counts. What is due stands in our own tables; every
+It decides nothing and remembers nothing that counts. What is due is in our own tables; every
 job asks them, so a time that fires late, twice or in two processes ends in the same state. All that
 this module asks of DBOS is that of all processes on one database, one runs a job at each of its
-times. Another engine can stand behind the same three methods.
+times. Another engine can do the same behind these methods.
 """
 
 import logging
@@ -44,7 +44,7 @@ logging.getLogger("dbos").propagate = False
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """What to do (`work`) at which `times`: a cron expression with seconds, in UTC."""
+    """A named job: the function `work`, and the `times` to run it (cron with seconds, in UTC)."""
 
     name: str
     times: str
@@ -52,7 +52,7 @@ class ScheduledJob:
 
 
 class Engine:
-    """Runs jobs at their times until stopped.
+    """Runs jobs at their times, in background threads, from `start` until `stop`.
 
     It goes on by itself when its database was away, or was deleted.
     """
@@ -75,17 +75,23 @@ class Engine:
         ]
 
     def start(self) -> None:
-        """Begins, in a thread beside the caller."""
+        """Starts the engine in a background thread and returns at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Begins nothing more and lets what is under way end, for at most a minute."""
+        """Starts no more jobs and waits for those that run, at most 50 seconds.
+
+        The watching thread is waited for before that, normally for a moment only.
+        """
         self._stop.set()
         self._thread.join(LONGEST_END_SECONDS)
         self._shut_down(LONGEST_END_SECONDS)
 
     def _watch(self) -> None:
-        """Looks after the engine until it is stopped; logs each kind of error once in a row."""
+        """Launches the engine, and again when it is not sound, until stopped; logs errors.
+
+        Of the same kind of error several times in a row, only the first is logged.
+        """
         last_error = ""
         while not self._stop.is_set():
             try:
@@ -94,7 +100,7 @@ class Engine:
                     self._launch()
                 self._look_at_clocks()
                 last_error = ""
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next look tries again
+            except Exception as error:  # noqa: BLE001 - any error: the next look tries again
                 error_name = type(error).__name__
                 if error_name != last_error:
                     log.error(  # noqa: TRY400
@@ -106,7 +112,7 @@ class Engine:
             self._stop.wait(SECONDS_BETWEEN_LOOKS)
 
     def _look_at_clocks(self) -> None:
-        """Compares both clocks with the last look, and reckons anew when the wall clock jumped."""
+        """Compares both clocks with the last look; reschedules all jobs after a clock jump."""
         wall, steady = now(), time.monotonic()
         last_wall, last_steady = self._looked
         if clock_jumped(wall - last_wall, steady - last_steady):
@@ -114,7 +120,10 @@ class Engine:
         self._looked = wall, steady
 
     def _is_sound(self) -> bool:
-        """Whether the engine runs on the database that is there now."""
+        """Whether DBOS runs on the database file that is there now and knows all the jobs.
+
+        Raises `OperationalError` while the database is away.
+        """
         if self._database is None or self._file != _file_identity(self._url):
             return False
         wanted = {schedule["schedule_name"] for schedule in self._schedules}
@@ -126,7 +135,7 @@ class Engine:
             return False  # it was emptied
 
     def _launch(self) -> None:
-        """Launches DBOS on the database, and tells it all jobs."""
+        """Starts DBOS on the database, and registers a queue and a schedule for each job."""
         database = engine_database(self._url)
         DBOS(
             config={
@@ -155,10 +164,11 @@ class Engine:
         self._looked = (now(), time.monotonic())
 
     def _begin_anew(self, wall: datetime) -> None:
-        """Reckons the times of the jobs anew, after the clock was set or the machine slept.
+        """Schedules all jobs again from now on, after the clock was set or the machine slept.
 
-        DBOS would wait for the time it had in mind, or go through all that passed. `wall` is what
-        the clock says now.
+        Logs a warning, and deletes what ended at times still ahead, so that these times can come
+        again. DBOS would wait for the time it had in mind, or go through all that passed. `wall` is
+        what the clock says now.
         """
         log.warning(
             "the clock jumped by more than a minute, or the machine slept; the times of the jobs"
@@ -184,9 +194,11 @@ class Engine:
         DBOS.apply_schedules([{**schedule, "context": fresh} for schedule in self._schedules])
 
     def _register(self, job: ScheduledJob) -> Callable[[datetime, object], None]:
-        """The job as DBOS runs it, registered under its name.
+        """Registers a job with DBOS under its name, and gives the function that DBOS runs.
 
-        A time that passed while the job was at work needs no turn of its own: it looked meanwhile.
+        That function logs an error of the job and never raises it. It skips a time that passed
+        while the job was at work, which needs no turn: the job looked meanwhile. It then cancels
+        the other times that passed.
         """
         last_end: datetime | None = None
 
@@ -196,7 +208,7 @@ class Engine:
             if last_end is None or not is_stale(at, last_end, now()):
                 try:
                     job.work()
-                except Exception as error:  # noqa: BLE001 - whatever it was, the next time tries again
+                except Exception as error:  # noqa: BLE001 - any error: the next time tries again
                     log.error(  # noqa: TRY400
                         "%s failed and will be tried again: %s", job.name, type(error).__name__
                     )
@@ -206,7 +218,7 @@ class Engine:
         return DBOS.workflow(name=job.name)(run)
 
     def _cancel_passed_times(self, job: ScheduledJob, before: datetime) -> None:
-        """Takes all the times of a job before this one from the queue at once.
+        """Cancels all queued times of a job before `before`; only logs a database error.
 
         One by one, at one a second, they would keep the next from its turn.
         """
@@ -230,7 +242,7 @@ class Engine:
             log.warning("times that passed could not be taken back (%s)", type(error).__name__)
 
     def _shut_down(self, seconds: int) -> None:
-        """Ends DBOS, after waiting so long for what is under way, and lets the database go."""
+        """Stops DBOS after waiting `seconds` for running jobs, and closes database connections."""
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
         if self._database:
             self._database.dispose()
@@ -238,7 +250,7 @@ class Engine:
 
 
 def engine_database(url: str) -> Database:
-    """A connection to the engine's database.
+    """A new SQLAlchemy engine for the job engine's database, on PostgreSQL or SQLite.
 
     DBOS begins its own transactions. SQLite does not wait for the disk, for nothing that counts is
     lost when the machine fails.
@@ -260,18 +272,19 @@ def engine_database(url: str) -> Database:
 
 
 def scheduled_names(database: Database) -> set[str]:
-    """The names of the jobs that the engine's database knows."""
+    """The names of the jobs that have a schedule in the engine's database."""
     query = text(f"SELECT schedule_name FROM {_table_name(database, 'workflow_schedules')}")  # noqa: S608
     with database.connect() as connection:
         return set(connection.scalars(query))
 
 
 def _table_name(database: Database, name: str) -> str:
+    """The name of a DBOS table, with its schema except on SQLite."""
     return name if database.dialect.name == "sqlite" else f"{SCHEMA}.{name}"
 
 
 def is_stale(at: datetime, ended: datetime, now: datetime) -> bool:
-    """Whether a job's time `at` passed before its last run ended.
+    """Whether a job's scheduled time `at` lies before the end of its last run (`ended`).
 
     A run that ended later than `now` shows that the clock was set back, and makes no time stale.
 
@@ -287,26 +300,32 @@ def is_stale(at: datetime, ended: datetime, now: datetime) -> bool:
 def clock_jumped(wall: timedelta, steady: float) -> bool:
     """Whether two clocks moved apart by more than a minute since the last look at them.
 
-    `wall` is how far the clock on the wall went; `steady` the seconds of the one that nobody can
-    set and that stands still while the machine sleeps.
+    `wall` is how far the clock on the wall went; `steady` the seconds of the clock that nobody can
+    set and that pauses while the machine sleeps.
     """
     return abs(wall.total_seconds() - steady) > JUMP_SECONDS
 
 
 def _workflow_id(job: str, at: datetime) -> str:
-    """How the engine names a job's time, as far as the second; times in UTC stand in order."""
+    """The id that DBOS gives to one scheduled time of a job, to the second.
+
+    Ids of times in UTC sort by time.
+    """
     return f"sched-{job}-{at.isoformat(timespec='seconds').removesuffix('+00:00')}"
 
 
 def _tidy_up() -> None:
-    """Takes back what dead processes left, and forgets what has ended."""
+    """Cancels tasks over a day old that dead processes left; deletes those that have ended.
+
+    An ended task is kept for an hour.
+    """
     for workflow_id in _list_older(ABANDONED, ["PENDING", "ENQUEUED"]):
         DBOS.cancel_workflow(workflow_id)
     DBOS.delete_workflows(_list_older(ENDED_ARE_KEPT, ENDED))
 
 
 def _list_older(age: timedelta, states: list[str]) -> list[str]:
-    """The ids of tasks in these states older than this; at most so many, the rest next time."""
+    """The ids of tasks in these states older than `age`; at most 5,000, the rest next time."""
     before = (now() - age).isoformat()
     workflows = DBOS.list_workflows(
         status=states, end_time=before, limit=MOST_AT_ONCE, load_input=False, load_output=False
@@ -315,7 +334,10 @@ def _list_older(age: timedelta, states: list[str]) -> list[str]:
 
 
 def _file_identity(url: str) -> tuple[int, int] | None:
-    """Which file the engine's database is, so that a deleted one is noticed; none on PostgreSQL."""
+    """The device and inode of the database's file, so that a deleted one is noticed.
+
+    (0, 0) where the file is missing; None on PostgreSQL.
+    """
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
         return None

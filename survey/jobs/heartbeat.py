@@ -24,7 +24,7 @@ WENT_BACK = "the clock went back by {minutes} minutes; nothing is undone and not
 
 
 class ClockReading(Enum):
-    """What a pass's reading of the clock means beside the readings before it."""
+    """What the time of a pass (one run of the timetable) means beside the times before it."""
 
     TOO_SOON = "too soon"
     BEAT = "beat"
@@ -34,7 +34,7 @@ class ClockReading(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a pass at some time means, and since when no pass had been seen."""
+    """What the time of a pass means, and since when no pass had been seen (`since`)."""
 
     reading: ClockReading
     since: datetime
@@ -42,18 +42,19 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A time without any pass: from the last one before it to the first one after it."""
+    """A time in which the timetable did not run: from the last pass before to the first after."""
 
     since: datetime
     until: datetime
 
 
 def judge_clock(seen: datetime, highest: datetime, real: datetime) -> Beat:
-    """What a pass at `real` means after one at `seen`; `highest` is the latest time ever read.
+    """What a pass at `real` means: too soon, a beat, after a day's outage, or a clock gone back.
 
-    A clock that goes back and is put right again is no outage: what it makes up for then lies
-    before `highest`. A clock that was ahead for a while hides no later outage, since `highest`
-    counts only once it has been passed.
+    `seen` is the time of the last pass, `highest` the latest time ever read. Stores nothing. A
+    clock that goes back and is put right again is no outage: what it makes up for then lies before
+    `highest`. A clock that was ahead for a while hides no later outage, since `highest` counts only
+    once it has been passed.
 
     >>> monday = datetime(2027, 1, 18)
     >>> thursday = monday + timedelta(days=3)
@@ -71,10 +72,11 @@ def judge_clock(seen: datetime, highest: datetime, real: datetime) -> Beat:
 
 
 def record_beat(real: datetime) -> str:
-    """Notes that a pass is under way at `real`; after a day and more without one, an outage.
+    """Stores that a pass runs at `real`; after a day or more without one, stores an outage.
 
-    Gives the line to print about an outage or a clock that went back, else an empty one. Of several
-    processes that come back at once, one records the outage.
+    Within a minute of the last beat it stores nothing. It logs a warning of an outage or of a clock
+    that went back. Gives the line to print about an outage or a clock that went back, else an empty
+    one. Of several processes that come back at once, one records the outage.
     """
     row = db.session.get(HeartbeatRow, 1, populate_existing=True)
     if row is not None and _judge(row, real).reading is ClockReading.TOO_SOON:
@@ -103,11 +105,12 @@ def record_beat(real: datetime) -> str:
 
 
 def _judge(row: HeartbeatRow, real: datetime) -> Beat:
+    """What a pass at `real` means after the stored ones; see `judge_clock`."""
     return judge_clock(row.seen_at, row.highest_at, real)
 
 
 def _insert_first_beat(real: datetime) -> None:
-    """Stores the first beat, unless another process was as fast."""
+    """Stores the first beat; does nothing if another process has just stored one."""
     is_postgresql = db.session.get_bind().dialect.name == "postgresql"
     insert = postgresql.insert if is_postgresql else sqlite.insert
     row = insert(HeartbeatRow).values(number=1, seen_at=real, highest_at=real)
@@ -115,18 +118,18 @@ def _insert_first_beat(real: datetime) -> None:
 
 
 def last_pass() -> datetime | None:
-    """When the timetable was last seen at work, to a minute; None before its first pass."""
+    """When the timetable was last seen running, exact to a minute; None before its first pass."""
     return db.session.scalar(select(HeartbeatRow.seen_at))
 
 
 def is_beating(real: datetime) -> bool:
-    """Whether something does the timed work at `real`, judged by its last pass."""
+    """Whether the timetable ran in the five minutes before `real`, by its last stored pass."""
     seen = last_pass()
     return seen is not None and real - seen < SILENT
 
 
 def list_outages(after: datetime) -> tuple[Outage, ...]:
-    """The recorded outages that ended after this moment, oldest first."""
+    """The stored outages that ended after this moment, oldest first."""
     query = select(OutageRow).where(OutageRow.until > after).order_by(OutageRow.since)
     rows = db.session.scalars(query)
     return tuple(Outage(row.since, row.until) for row in rows)

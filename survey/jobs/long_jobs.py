@@ -34,8 +34,9 @@ TAKEN_OVER = (
 
 @dataclass(slots=True)
 class JobLease:
-    """A long job that this process does, under a lease that ends by itself when the process does.
+    """A process's right to do a long job; it runs out by itself when the process ends.
 
+    A minute after the last report (five after `expect_silence`) another process may take the job.
     `lease` is the token that shows that the row is still this process's.
     """
 
@@ -45,29 +46,36 @@ class JobLease:
     reported: float = field(default_factory=monotonic)
 
     def report(self, done: int, total: int) -> None:
-        """Stores how far the job is, about once a second and at the end.
+        """Stores how far the job is and renews the lease, about once a second and at the end.
 
         Must not be called inside the job's own transaction. A report that the database does not
-        take is left out: the job goes on.
+        take is left out, with a rollback of the session: the job goes on.
         """
         if done < total and monotonic() - self.reported < SECONDS_BETWEEN_REPORTS:
             return
         self._report(done=done, total=total, until=LEASE)
 
-    def falls_silent(self) -> None:
-        """Lengthens the lease for a step that is one transaction, so cannot report meanwhile."""
+    def expect_silence(self) -> None:
+        """Extends the lease to five minutes, for one long transaction that cannot report meanwhile.
+
+        Like a report, it is left out where the database does not take it.
+        """
         self._report(until=SILENT)
 
     def step(self, done: int) -> None:
-        """Stores how far the job is, inside the transaction of a step and together with it.
+        """Stores how far the job is, inside the transaction of a step; refused if taken over.
 
-        Refused when another process has taken the job over.
+        Both are stored together or not at all. Refused when another process has taken the job over.
         """
         if not self._change(done=done):
             raise Refused("taken-over", TAKEN_OVER)
 
     def end(self, says: str = "") -> None:
-        """Stores that the job is done, inside its last transaction or after it."""
+        """Stores that the job is done, with the sentence `says`, and ends the lease.
+
+        Inside the job's last transaction or after it. Does nothing when another process has taken
+        the job over.
+        """
         self._change(
             state=LongJobState.DONE.value,
             done=LongJobRow.total,
@@ -77,10 +85,11 @@ class JobLease:
         )
 
     def give_back(self) -> None:
-        """Leaves the rest of the job to the next process that looks."""
+        """Stores the job as waiting and ends the lease, so that the next process does the rest."""
         self._change(state=LongJobState.WAITING.value, lease_token=None, lease_until=None)
 
     def _report(self, until: timedelta, **numbers: int) -> None:
+        """Stores numbers, and a lease of length `until`; only rolls back on a database error."""
         self.reported = monotonic()
         try:
             self._change(lease_until=now() + until, **numbers)
@@ -88,7 +97,10 @@ class JobLease:
             db.session.rollback()
 
     def _change(self, **values: object) -> bool:
-        """Changes the row and renews the lease unless told otherwise; False if it is not ours."""
+        """Updates the job's row and renews the lease; False if another process has the job now.
+
+        A `lease_until` among the `values` counts instead of the usual minute.
+        """
         changed_at = now()
         columns = {"changed_at": changed_at, "lease_until": changed_at + LEASE, **values}
         query = update(LongJobRow).where(
@@ -101,9 +113,9 @@ class JobLease:
 
 
 def queue_job(kind: str, subject: str, total: int, *, actor: str) -> bool:
-    """Leaves a job to the next process that looks; False where it is under way already.
+    """Stores a job as waiting, for any process to take; False if it waits or runs already.
 
-    `total` is how many steps it has. Harmless where the job is under way.
+    `total` is how many steps it has. Does nothing where the job waits or runs.
     """
     with transaction():
         row = db.session.get(
@@ -115,17 +127,17 @@ def queue_job(kind: str, subject: str, total: int, *, actor: str) -> bool:
 
 
 def lease_job(kind: str, subject: str) -> JobLease | None:
-    """Takes a job that waits, or that was left behind, for this process.
+    """Takes a waiting or abandoned job for this process; None if there is none to take.
 
-    None when it has ended or another process does it.
+    That is so when it has ended, or another process does it.
     """
     return _lease(kind, subject, _is_free())
 
 
 def take_over_job(kind: str, subject: str, total: int, *, actor: str) -> JobLease:
-    """Takes a job for this process, whichever does it now.
+    """Takes a job for this process, even from another one; queues it first if it has ended.
 
-    For somebody who says that it shall be done here.
+    For somebody who says that it must be done here.
     """
     with transaction():
         queue_job(kind, subject, total, actor=actor)
@@ -136,10 +148,10 @@ def take_over_job(kind: str, subject: str, total: int, *, actor: str) -> JobLeas
 
 @contextmanager
 def work_under_lease(lease: JobLease) -> Iterator[JobLease]:
-    """A block that does a leased job, and stores how it ended where it did not end well.
+    """Runs a block that does a leased job; an error stores it as failed or waiting, and is raised.
 
-    A refusal ends the job with its sentence; a fault or the end of the process leaves it to the
-    next process, after a fault half a minute later.
+    The block itself stores a good end. A refusal ends the job as failed, with its sentence; a fault
+    or the end of the process leaves it to the next process, after a fault half a minute later.
     """
     try:
         yield lease
@@ -155,7 +167,7 @@ def work_under_lease(lease: JobLease) -> Iterator[JobLease]:
 
 
 def forget_job(kind: str, subject: str) -> None:
-    """Deletes what is stored of a job, so that no number of it outlives what it was about."""
+    """Deletes a job's row, so that no number of it outlives what it was about."""
     with transaction():
         connection().execute(
             delete(LongJobRow).where(LongJobRow.kind == kind, LongJobRow.subject == subject)
@@ -163,7 +175,7 @@ def forget_job(kind: str, subject: str) -> None:
 
 
 def waiting_jobs() -> tuple[LongJob, ...]:
-    """The jobs that wait or were left behind, the oldest first."""
+    """The jobs that a process may take now, because they wait or were abandoned; oldest first."""
     query = (
         select(LongJobRow)
         .where(LongJobRow.state.in_(UNFINISHED), _is_free())
@@ -173,19 +185,19 @@ def waiting_jobs() -> tuple[LongJob, ...]:
 
 
 def find_job(kind: str, subject: str) -> LongJob | None:
-    """How far a job is; None if there never was one."""
+    """The stored state and progress of a job; None if none is stored."""
     row = db.session.get(LongJobRow, (kind, subject), populate_existing=True)
     return _job_of(row) if row else None
 
 
 def list_jobs() -> tuple[LongJob, ...]:
-    """The last job of each kind about each subject, the newest first."""
+    """All stored jobs (the last of each kind about each subject), the newest first."""
     query = select(LongJobRow).order_by(LongJobRow.begun_at.desc(), LongJobRow.subject)
     return tuple(_job_of(row) for row in db.session.scalars(query))
 
 
 def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> JobLease | None:
-    """Takes an unfinished job that meets a condition; None where there is none."""
+    """Takes an unfinished job for this process if the condition `where` holds, else gives None."""
     token, leased_at = random_id(), now()
     columns = {
         "state": LongJobState.RUNNING.value,
@@ -205,7 +217,7 @@ def _lease(kind: str, subject: str, where: ColumnElement[bool]) -> JobLease | No
 
 
 def _store_waiting(kind: str, subject: str, total: int, actor: str) -> bool:
-    """Stores a job as waiting in place of an ended one; False where another process was as fast."""
+    """Stores a job as waiting, in place of an ended one; False if another process was faster."""
     queued_at = now()
     columns = {
         "state": LongJobState.WAITING.value,
@@ -232,7 +244,10 @@ def _store_waiting(kind: str, subject: str, total: int, actor: str) -> bool:
 def _give_up_lease(
     lease: JobLease, state: LongJobState, says: str = "", until: datetime | None = None
 ) -> None:
-    """Gives a job back, free from `until`; when that cannot be stored, the lease ends by itself."""
+    """Stores a job's `state` and frees it from `until` on; ignores a database error.
+
+    The lease then ends by itself.
+    """
     try:
         lease._change(state=state.value, says=says, lease_token=None, lease_until=until)  # noqa: SLF001 - of this module
     except SQLAlchemyError:
@@ -240,11 +255,12 @@ def _give_up_lease(
 
 
 def _is_free() -> ColumnElement[bool]:
-    """The condition that no process holds a job."""
+    """The SQL condition that no process holds a lease of the job that is still valid."""
     return or_(LongJobRow.lease_until.is_(None), LongJobRow.lease_until < now())
 
 
 def _job_of(row: LongJobRow) -> LongJob:
+    """The `LongJob` that a row stores."""
     return LongJob(
         row.kind,
         row.subject,

@@ -1,4 +1,4 @@
-"""What a long job is: its kind is a word of whoever does it, and numbers say how far it is.
+"""What a long job is: its kind is a word that its own code chose, and numbers say how far it is.
 
 Nothing in it names anybody.
 """
@@ -19,7 +19,7 @@ class LongJobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LongJob:
-    """One long job: what it is about, and how far it is.
+    """A long job as it is stored: what is done to which subject, its state and how far it is.
 
     `kind` is what is done, `subject` what it is done to, such as a wave's slug; `says` is the
     sentence to go with the numbers, which says why when the job failed; `actor` who asked for it.
@@ -36,5 +36,5 @@ class LongJob:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it waits or runs, so has not ended."""
+        """Whether the job waits or runs, so has not ended."""
         return self.state in {LongJobState.WAITING, LongJobState.RUNNING}

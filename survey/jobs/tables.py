@@ -12,7 +12,7 @@ _STATES = ", ".join(f"'{state.value}'" for state in LongJobState)
 
 
 class HeartbeatRow(Base):
-    """The only row: when the last pass was seen, and the latest time that any pass has read."""
+    """The table's only row: the time of the timetable's last pass, and the latest ever read."""
 
     __tablename__ = "heartbeat"
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)
@@ -22,7 +22,7 @@ class HeartbeatRow(Base):
 
 
 class OutageRow(Base):
-    """A day and more without a pass: the service was down."""
+    """A day or more in which the timetable did not run, because the service was down."""
 
     __tablename__ = "outage"
     __table_args__ = (CheckConstraint("until > since", name="until_after_since"),)

@@ -1,1 +1,1 @@
-"""The small things everything stands on: clock, ids, refusals."""
+"""The small things everything is built on: clock, ids, refusals."""

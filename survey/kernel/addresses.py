@@ -43,7 +43,7 @@ _FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
 
 
 def address_fault(address: str) -> str | None:
-    """What to do about an address that mail cannot reach, as a sentence; None if it can.
+    """The sentence that says how to repair a mail address; None for one that mail can reach.
 
     >>> address_fault("m.ito@northwind")
     'Not a complete address. Add the part after “northwind”.'
@@ -57,9 +57,10 @@ def address_fault(address: str) -> str | None:
 
 
 def plain_address_fault(address: str) -> str | None:
-    """What to do about an address that must stand in everybody's letter, or None.
+    """As `address_fault`, which also finds fault with accents before the @; None if all is well.
 
-    Not every mail server takes accents before the @.
+    For an address that must be in everybody's letter: not every mail server takes accents before
+    the @.
 
     >>> plain_address_fault("ünal@northwind.example")
     'Only plain letters can stand before the @, no accents.'
@@ -70,10 +71,10 @@ def plain_address_fault(address: str) -> str | None:
 
 
 def tidy_address(address: str) -> str:
-    """An address as it is stored and compared.
+    """The form in which an address is stored and compared: small letters, no blanks around it.
 
-    Without blanks around it and without capitals, each accent in one piece with its letter. Wide
-    letters and stops in the domain, as Japanese input methods write them, become ordinary ones.
+    Each accent is in one piece with its letter. Wide letters and stops in the domain, as Japanese
+    input methods write them, become ordinary ones. Nothing is refused.
 
     >>> tidy_address(" U\u0308nal@Northwind.example") == "\u00fcnal@northwind.example"
     True
@@ -83,7 +84,9 @@ def tidy_address(address: str) -> str:
 
 
 def needs_utf8(address: str) -> bool:
-    """Whether only a mail server with SMTPUTF8 (RFC 6531) takes this address: accents before the @.
+    """Whether the part before the @ has letters beyond ASCII, such as accents.
+
+    Only a mail server with SMTPUTF8 (RFC 6531) takes such an address.
 
     >>> needs_utf8("ünal@northwind.example"), needs_utf8("ada@müller.example")
     (True, False)
@@ -92,9 +95,10 @@ def needs_utf8(address: str) -> bool:
 
 
 def wire_address(address: str) -> str:
-    """The address as SMTP takes it: the domain in its ASCII form, what stands before it as it is.
+    """The address as SMTP takes it, with its domain in ASCII; `ValueError` if that is no domain.
 
-    Raises `ValueError` for a domain that has no such form.
+    The part before the @ is kept, in composed Unicode. Raises `ValueError` for a domain that has no
+    ASCII form.
 
     >>> wire_address("ada@Müller.example"), wire_address("ada@fußball.example")
     ('ada@xn--mller-kva.example', 'ada@xn--fuball-cta.example')
@@ -107,9 +111,9 @@ def wire_address(address: str) -> str:
 
 
 def wire_domain(address: str) -> str:
-    """The domain of an address as DNS and mail servers know it, in small letters.
+    """The domain of an address in ASCII and small letters, as in DNS; `ValueError` if it is none.
 
-    Raises `ValueError` if it is none.
+    DNS and mail servers know the domain in this form.
 
     >>> wire_domain("Ada@Müller.example")
     'xn--mller-kva.example'
@@ -118,7 +122,10 @@ def wire_domain(address: str) -> str:
 
 
 def _fault_of_parts(local: str, domain: str) -> str | None:
-    """What to do about an address, by what stands before and behind its @; None if it is good."""
+    """The sentence that says how to repair an address, from its two parts; None if it is good.
+
+    The parts are what is before the @ and what is behind it.
+    """
     if _count_octets(local) > LONGEST_LOCAL_PART or len(domain) > _LONGEST_ENCODED:
         return _TOO_LONG
     if local and domain and "." not in domain:
@@ -133,28 +140,33 @@ def _fault_of_parts(local: str, domain: str) -> str | None:
 
 
 def _split(address: str) -> tuple[str, str]:
-    """What stands before the @ and behind it, in one form for every way of typing it."""
+    """The part before the last @ and the domain behind it, in one form for all ways of typing."""
     local, _, domain = address.rpartition("@")
     return unicodedata.normalize("NFC", local), _composed(domain)
 
 
 def _composed(domain: str) -> str:
-    """A domain in small letters, as browsers have it before it is encoded (RFC 5895)."""
+    """The domain in small letters and ordinary Unicode characters, not yet encoded in ASCII.
+
+    So browsers have it before they encode it (RFC 5895).
+    """
     if domain.isascii():
         return domain.lower()
     return unicodedata.normalize("NFKC", domain.lower()).lower().replace("\u3002", ".")
 
 
 def _is_printable_or_blank(character: str) -> bool:
+    """Whether a character is printable or a space of any kind."""
     return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def _count_octets(text: str) -> int:
+    """How many bytes a text has in UTF-8; takes broken text (lone surrogates) too."""
     return len(text.encode(errors="surrogatepass"))
 
 
 def _shorten(domain: str) -> str:
-    """A domain as a sentence quotes it: not longer than a line."""
+    """The domain as a sentence quotes it: cut after 60 characters, with “…” if it was longer."""
     if len(domain) <= _QUOTED_CHARACTERS:
         return domain
     return f"{domain[:_QUOTED_CHARACTERS]}…"
@@ -162,13 +174,16 @@ def _shorten(domain: str) -> str:
 
 @lru_cache(maxsize=256)  # a company has few domains, and encoding takes longer than all the rest
 def _encode(domain: str) -> str | None:
-    """The composed domain in its ASCII form; None if it has none."""
+    """A domain from `_composed` in its ASCII form; None if it is no valid domain name."""
     encoded = ".".join(_encode_label(label) or "" for label in domain.split("."))
     return encoded if _DOMAIN.fullmatch(encoded) else None
 
 
 def _encode_label(label: str) -> str | None:
-    """One part of a domain in its ASCII form (A-label, RFC 5890); None if it has none."""
+    """One part of a domain in its ASCII form (A-label, RFC 5890); None if it has none.
+
+    A part in plain ASCII is given back unchecked.
+    """
     if label.isascii() and not label.startswith(_ENCODED):
         return label
     import idna  # noqa: PLC0415 - 3 MB that a company without accents in its domain never needs

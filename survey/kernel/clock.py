@@ -9,7 +9,7 @@ def now() -> datetime:
 
 
 def machine_time() -> datetime:
-    """What this machine's clock shows, in UTC, whatever time somebody pretends.
+    """The time of this machine's clock, in UTC, also where a pretended time is in use.
 
     To compare it with another machine's.
     """

@@ -12,7 +12,7 @@ _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 class Refused(Exception):
-    """A request that is turned down. Nothing has been changed.
+    """Raised when a request is turned down; nothing has been changed then.
 
     `code` is stable, in words joined by hyphens; programs may rely on it. `sentence` says to a
     person what is wrong and what would be right, without naming a command, an option or a page.
@@ -23,6 +23,7 @@ class Refused(Exception):
     def __init__(
         self, code: str, sentence: str, *, details: tuple[str, ...] = (), **about: str
     ) -> None:
+        """Raises `ValueError` if `code` is not lower-case words joined by hyphens."""
         if not _CODE.fullmatch(code):
             raise ValueError(
                 f"{code!r} is no code: write words joined by hyphens, and the sentence after it"
@@ -35,9 +36,9 @@ class Refused(Exception):
 
 
 class NotFound(Refused):
-    """The refusal of what is not there: 404 on a page, exit 1 at a command.
+    """Raised when something does not exist: 404 on a page, exit code 1 at a command.
 
-    `what` is the word for it, such as "wave"; the code is then `unknown-wave`.
+    `what` is the word for the thing, such as "wave"; the code is then `unknown-wave`.
     """
 
     def __init__(self, what: str, sentence: str, **about: str) -> None:
@@ -47,9 +48,10 @@ class NotFound(Refused):
 
 @contextmanager
 def refuse_on_ctrl_c(sentence: str, *, again: str = "") -> Iterator[None]:
-    """Turns Ctrl-C into a refusal with this sentence: what has happened so far.
+    """Runs a block; Ctrl-C in it raises `Refused` (code `interrupted`) with this sentence.
 
-    `again` are the words for the command line that say how to go on.
+    The sentence says what has happened so far; `again` are the words for the command line that say
+    how to go on.
     """
     try:
         yield

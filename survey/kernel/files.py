@@ -13,7 +13,7 @@ from survey.kernel.ids import random_id
 
 
 def write_new(path: Path, content: bytes, *, advice: str) -> None:
-    """Writes a file that must not be there yet; refused with `advice` where that cannot be done."""
+    """Creates a file for its owner alone; refuses with `advice` if it exists or cannot be made."""
     try:
         _create(path, content)
     except OSError as error:
@@ -25,7 +25,10 @@ def write_new(path: Path, content: bytes, *, advice: str) -> None:
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Writes a file unless it is there: whoever comes second leaves the first one's as it is."""
+    """Creates a file for its owner alone; silently keeps the one that is already there.
+
+    Where two processes write at once, the second leaves the first one's file as it is.
+    """
     fresh = _name_beside(path)
     try:
         _create(fresh, content)
@@ -37,7 +40,7 @@ def write_once(path: Path, content: bytes) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Writes a file in place of what is there, if anything."""
+    """Writes a file for its owner alone, in one step in place of an existing one, if any."""
     fresh = _name_beside(path)
     try:
         _create(fresh, content)
@@ -48,7 +51,10 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def shred(path: Path) -> None:
-    """Overwrites a file, whatever other names it has, and removes it; harmless when it is gone."""
+    """Overwrites a file with random bytes and deletes it; does nothing if it does not exist.
+
+    Other names of the same file (hard links) stay, but lead to the random bytes.
+    """
     try:
         with path.open("r+b") as file:
             file.write(os.urandom(os.fstat(file.fileno()).st_size))
@@ -61,7 +67,7 @@ def shred(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
+    """Waits until a file's content, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -70,12 +76,12 @@ def sync(path: Path) -> None:
 
 
 def _name_beside(path: Path) -> Path:
-    """A fresh name in the same folder."""
+    """A path in the same folder with a random suffix, for a new file; creates nothing."""
     return path.with_suffix(f".{random_id()}")
 
 
 def _remove(path: Path) -> None:
-    """Removes a file of ours, if it is there: overwritten, unless it is kept under another name."""
+    """Deletes a file of ours if it exists; overwrites it first unless it has another name too."""
     with suppress(FileNotFoundError):
         if path.stat().st_nlink > 1:
             path.unlink()
@@ -84,7 +90,10 @@ def _remove(path: Path) -> None:
 
 
 def _create(path: Path, content: bytes) -> None:
-    """Writes a new file for its owner alone; on any fault nothing of it stays."""
+    """Creates a file for its owner alone, on the disk when this returns; refuses existing ones.
+
+    Raises `OSError`; on any fault nothing of the new file stays.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

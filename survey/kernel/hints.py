@@ -14,12 +14,12 @@ BY_ADMINISTRATOR = "Your administrator can do this."
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What may follow a refusal.
+    """What to do next after a refusal: words for a command line, and a link for a page.
 
     `command` is printed after the sentence at a command line. `link` are the words of a link to the
     page `endpoint`, which takes the arguments named in `takes`. Without an endpoint a page says
-    that an administrator can do it, unless `needs_nothing` says that what is to be done stands on
-    the page already.
+    that an administrator can do it, unless `needs_nothing` says that the page already shows what is
+    to be done.
     """
 
     command: str = ""
@@ -31,7 +31,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A hint on a page: words, and the page that they lead to; without an endpoint only words."""
+    """A hint as a page shows it: words that link to `endpoint`, or words alone without one."""
 
     words: str
     endpoint: str = ""
@@ -215,7 +215,7 @@ HINTS: dict[str, Hint] = {
 
 
 def words_for_command(refused: Refused) -> str:
-    """The refusal's sentence, with what to type next.
+    """The refusal's sentence, and after it the hint for the command line if there is one.
 
     >>> words_for_command(Refused("unknown-wave", "There is no wave 'x'."))
     "There is no wave 'x'. See: candour waves list"
@@ -226,7 +226,10 @@ def words_for_command(refused: Refused) -> str:
 
 
 def link_for_page(refused: Refused) -> Link | None:
-    """Where a page leads to after this refusal; None where nothing needs to follow its sentence."""
+    """The hint that a page shows after this refusal; None where its sentence is enough.
+
+    Where no page can help, the hint is words without a link: an administrator can do it.
+    """
     hint = HINTS.get(refused.code)
     if hint is None or hint.needs_nothing:
         return None
@@ -236,6 +239,7 @@ def link_for_page(refused: Refused) -> Link | None:
 
 
 def _filled(words: str, refused: Refused) -> str:
+    """The words with each `{name}` replaced by the value in the refusal's `about`."""
     for name, value in refused.about.items():
         words = words.replace(f"{{{name}}}", value)
     return words

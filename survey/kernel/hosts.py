@@ -4,7 +4,10 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this very machine."""
+    """Whether a host is this machine: a `localhost` name or a loopback IP address.
+
+    No name is looked up.
+    """
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""Random identifiers that tell nothing: no time, no order, no host."""
+"""Random identifiers that say nothing: no time, no order, no host."""
 
 import re
 import secrets
@@ -6,17 +6,17 @@ import unicodedata
 
 
 def random_id() -> str:
-    """A fresh 128-bit identifier from the system's random source, 32 hexadecimal digits."""
+    """A new random identifier (128 bits, system's source) as 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 def random_bytes() -> bytes:
-    """A fresh 128-bit identifier as 16 bytes, for the ballot and answer tables."""
+    """A new random identifier (128 bits) as 16 bytes, for the ballot and answer tables."""
     return secrets.token_bytes(16)
 
 
 def slug(name: str) -> str:
-    """A name as it stands in an address; may come out empty.
+    """A name made fit for a web address: small ASCII letters, digits, hyphens; may be empty.
 
     >>> slug("IT support (London)")
     'it-support-london'

@@ -16,7 +16,7 @@ def thousands(number: int) -> str:
 
 
 def choose_form(number: int, one: str, several: str) -> str:
-    """The words that go with one, or those that go with any other number.
+    """The words `one` if the number is 1, otherwise the words `several`.
 
     >>> choose_form(1, "is", "are"), choose_form(0, "is", "are")
     ('is', 'are')
@@ -25,7 +25,7 @@ def choose_form(number: int, one: str, several: str) -> str:
 
 
 def noun_for(number: int, name: str) -> str:
-    """A noun in the form that the number asks for.
+    """The noun without the number: singular if the number is 1, otherwise plural.
 
     >>> noun_for(1, "row"), noun_for(2, "row"), noun_for(2, "person")
     ('row', 'rows', 'people')
@@ -34,7 +34,7 @@ def noun_for(number: int, name: str) -> str:
 
 
 def how_many(number: int, name: str) -> str:
-    """A number and its noun.
+    """A number, with commas between its thousands, and its noun, singular or plural.
 
     >>> how_many(1, "letter"), how_many(0, "letter"), how_many(1234, "letter")
     ('1 letter', '0 letters', '1,234 letters')

@@ -1,6 +1,6 @@
 """Progress of long work on standard error: a bar on a terminal, plain lines elsewhere.
 
-Nothing in the first second. No line ever holds a name, an address or a score: whoever calls gives a
+Nothing in the first second. No line ever holds a name, an address or a score: the caller gives a
 label and two numbers.
 """
 
@@ -12,7 +12,7 @@ _BAR = 22
 
 
 class Progress:
-    """Prints how far something is; call it with the numbers of what is done and of all there is."""
+    """Prints progress of long work to standard error when called with how much is done of all."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -23,7 +23,11 @@ class Progress:
         self._bar_length = 0  # of the line that is drawn, 0 where there is none
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        """Prints that so many of so many are done, with a note such as the pace."""
+        """Prints `done` of `total` and the `note`, such as the pace; nothing in the first second.
+
+        Prints nothing without a total either, and not more often than its kind of output allows
+        (see `_draw_bar` and `_print_line`).
+        """
         seconds = monotonic() - self._began
         if seconds < SECONDS_BEFORE_PROGRESS or total <= 0:
             return
@@ -33,13 +37,16 @@ class Progress:
             self._print_line(done, total, note, seconds)
 
     def close(self) -> None:
-        """Ends a bar that was drawn, so that what is printed next has a line of its own."""
+        """Ends the line of a bar that was drawn; does nothing if there is none.
+
+        What is printed next then has a line to itself.
+        """
         if self._bar_length:
             _write("\n")
             self._bar_length = 0
 
     def _print_line(self, done: int, total: int, note: str, seconds: float) -> None:
-        """Prints a line with every tenth that is done, and after half a minute without one."""
+        """Prints a line for each new tenth that is done, or after 30 seconds without a line."""
         tenths = 10 * done // total
         is_late = seconds - self._printed_at >= SECONDS_BETWEEN_LINES
         if tenths <= self._printed_tenths and not is_late:
@@ -49,7 +56,7 @@ class Progress:
         _write(f"{self.label}: {done:,} of {total:,}{suffix}\n")
 
     def _draw_bar(self, done: int, total: int, note: str, seconds: float) -> None:
-        """Draws the bar in place of the one before, a few times a second."""
+        """Draws the bar over the last one, at most every 0.2 seconds; ends its line at the end."""
         is_early = seconds - self._printed_at < SECONDS_BETWEEN_BARS
         if self._bar_length and done < total and is_early:
             return
@@ -64,5 +71,6 @@ class Progress:
 
 
 def _write(text: str) -> None:
+    """Writes text to standard error, at once."""
     sys.stderr.write(text)
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Whether this process has been told to end: long work looks here between two steps."""
+"""Whether this process has been asked to end: long work looks here between two steps."""
 
 import threading
 
@@ -6,17 +6,17 @@ _requested = threading.Event()
 
 
 def is_shutting_down() -> bool:
-    """Whether this process was told to end, so that nothing new shall begin."""
+    """Whether `request_shutdown` was called in this process, so nothing new may begin."""
     return _requested.is_set()
 
 
 def request_shutdown() -> None:
-    """Tells everything in this process to come to an end."""
+    """Sets the flag that makes long work in this process stop at its next step."""
     _requested.set()
 
 
 def withdraw_shutdown() -> None:
-    """Takes the request to end back.
+    """Clears the flag that `request_shutdown` set.
 
     For a process, such as that of the tests, in which one service follows another.
     """
@@ -24,5 +24,5 @@ def withdraw_shutdown() -> None:
 
 
 def wait_for_shutdown(seconds: float) -> bool:
-    """Waits until the process is told to end, at most so long; gives whether it was."""
+    """Waits at most `seconds` for `request_shutdown`; True if it was called, else False."""
     return _requested.wait(seconds)

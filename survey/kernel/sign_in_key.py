@@ -19,7 +19,7 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """An RSA key (PEM) and what came with it.
+    """An RSA private key (PEM text), and what the file says about its certificate or account.
 
     `thumbprint` and `ends_at` are those of its certificate; `account` and `token_url` are those of
     a service account.
@@ -33,7 +33,10 @@ class KeyFile:
 
 
 def read_key_file(path: Path) -> KeyFile:
-    """The key in a file; raises `ValueError` with a sentence that says what is wrong with it."""
+    """Reads an RSA key from a PEM or service account's JSON file; `ValueError` if unusable.
+
+    The `ValueError` has a sentence that says what is wrong with the file.
+    """
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -46,6 +49,7 @@ def read_key_file(path: Path) -> KeyFile:
 
 
 def _read_service_account(path: Path, text: str) -> KeyFile:
+    """The key and account in a service account's JSON; `ValueError` if a field is missing."""
     try:
         document = json.loads(text)
         account = str(document["client_email"])
@@ -59,7 +63,11 @@ def _read_service_account(path: Path, text: str) -> KeyFile:
 
 
 def _read_pem(path: Path, text: str) -> KeyFile:
-    """A private key and its certificate from blocks of text; the first of each name counts."""
+    """The private key and, if there is one, its certificate; `ValueError` if they do not match.
+
+    The first block of each name counts. `ValueError` too without a private key or for what cannot
+    be read.
+    """
     blocks = {block[1]: block[0] for block in reversed(list(_BLOCK.finditer(text)))}
     key = next((block for name, block in blocks.items() if name.endswith("PRIVATE KEY")), "")
     if not key:
@@ -80,7 +88,7 @@ def _read_pem(path: Path, text: str) -> KeyFile:
 
 
 def _check_rsa(path: Path, key: str) -> str:
-    """The key itself; refuses one with a passphrase, one that cannot be read, and any but RSA."""
+    """Gives the key back; `ValueError` for one with a passphrase, unreadable, or not RSA."""
     try:
         private_key = serialization.load_pem_private_key(key.encode(), None)
     except TypeError:

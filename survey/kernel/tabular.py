@@ -1,6 +1,6 @@
 """The one reader of tables that people save as text (CSV, RFC 4180).
 
-Staff lists, answers of other tools and lists of holidays are read by it. It says what stands
+Staff lists, answers of other tools and lists of holidays are read by it. It says what is
 where; what the columns mean is for its callers.
 """
 
@@ -26,10 +26,10 @@ _QUOTED = re.compile(r'"[^"]*"')
 
 
 class TableRow(NamedTuple):
-    """One row of a table.
+    """One row of a table: where it is in the file, its cells, and why it cannot be read.
 
     `number` is its row in a spreadsheet, `line` the line of the file on which it begins. Cells are
-    as they stand in the file. A record that cannot be read has none, and `fault` says why.
+    exactly those of the file. A record that cannot be read has none, and `fault` says why.
     """
 
     number: int
@@ -40,7 +40,7 @@ class TableRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """A file as text, and in which encoding it was."""
+    """The text of a file, and the encoding that it was in."""
 
     content: str = field(repr=False)
     encoding: str
@@ -48,16 +48,17 @@ class DecodedText:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A text, and what separates its cells."""
+    """The text of a table file and the separator of its cells; `records` reads the rows."""
 
     content: str = field(repr=False)
     encoding: str
     separator: str
 
     def records(self) -> Iterator[TableRow]:
-        """All records, one at a time; a broken one hides none of the others.
+        """Yields all rows one by one, headings too; a broken one with its `fault`, without cells.
 
-        Blank lines are left out, but count, as in a spreadsheet.
+        A broken row hides none of the others. Blank lines are left out, but count, as in a
+        spreadsheet.
         """
         source = io.StringIO(self.content, newline="")
         blanks = self.separator != "\t"  # a tab is a blank itself
@@ -76,10 +77,10 @@ class Table:
 
 
 def decode_text(content: bytes, *, largest: int, advice: str) -> DecodedText:
-    """A file as text, in UTF-8 with or without a byte order mark, else in Windows-1252.
+    """Decodes a file from UTF-8 or Windows-1252; refuses large files, workbooks and non-text.
 
-    Refuses what has more than `largest` octets (`advice` says what to do then), workbooks, UTF-16
-    and anything else that is no text.
+    UTF-8 with or without a byte order mark is tried first. Refuses what has more than `largest`
+    octets (`advice` says what to do then), workbooks, UTF-16 and anything else that is no text.
     """
     if len(content) > largest:
         raise Refused(
@@ -95,19 +96,22 @@ def decode_text(content: bytes, *, largest: int, advice: str) -> DecodedText:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if _is_half_empty(text):
+        if _has_many_nuls(text):
             break
         return DecodedText(text, encoding.removesuffix("-sig"))
     raise Refused("no-text-file", _NO_TEXT)
 
 
 def read_table(content: bytes, is_known: IsKnown, *, largest: int, advice: str) -> Table:
-    """A file as a table: see `decode_text` and `as_table`."""
+    """Decodes a file and finds the separator of its cells; refuses as `decode_text` does.
+
+    `is_known` is asked as in `as_table`.
+    """
     return as_table(decode_text(content, largest=largest, advice=advice), is_known)
 
 
 def as_table(text: DecodedText, is_known: IsKnown) -> Table:
-    """A text as a table whose separator is the one that makes most cells of the first line known.
+    """Finds the separator: the one that makes most cells of the first line known to `is_known`.
 
     `is_known` is asked about cells in `comparable_heading` form. Where none or several separators
     do, the most frequent one outside quotation marks counts; without any, it is the comma.
@@ -123,7 +127,7 @@ def as_table(text: DecodedText, is_known: IsKnown) -> Table:
 
 
 def comparable_heading(cell: str) -> str:
-    """A heading as it is compared: spaces and capitals make no difference.
+    """A heading in the form for comparison: single spaces, no capitals.
 
     >>> comparable_heading("  Reporting   GROUP ")
     'reporting group'
@@ -132,21 +136,21 @@ def comparable_heading(cell: str) -> str:
 
 
 def _first_line(content: str) -> str:
-    """The beginning of the first line that is not blank."""
+    """The first line that is not blank, at most 1,000 characters; empty if there is none."""
     lines = io.StringIO(content, newline="")
     return next((line for line in lines if line.strip()), "")[:_BEGINNING]
 
 
-def _is_half_empty(text: str) -> bool:
-    """Whether so many characters are NUL that this is another encoding.
+def _has_many_nuls(text: str) -> bool:
+    """Whether over a tenth of a text's beginning is NUL, so it was in another encoding.
 
-    A single NUL does not count here; whoever reads its cell deals with it.
+    A single NUL does not count here; the reader of its cell deals with it.
     """
     beginning = text[:_BEGINNING]
     return beginning.count("\x00") * 10 > len(beginning)
 
 
 def _reason(error: csv.Error) -> str:
-    """Why a record cannot be read, in words."""
+    """Why a record cannot be read, in words: a cell far too long, or a bad quotation mark."""
     is_long = "limit" in str(error)
     return "a cell is far too long" if is_long else "a quotation mark is missing or out of place"

@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 def run_within(seconds: float, work: Callable[[], T]) -> T:
-    """What the work gives or raises; raises `TimeoutError` when it takes longer than so long.
+    """Runs `work` in a thread; gives its result or raises its error; `TimeoutError` if too slow.
 
-    It is then left to itself. For calls that no time limit of their own ends, such as asking the
-    system for a name's address.
+    Work that takes longer than `seconds` is not stopped but goes on in its thread. For calls that
+    have no time limit themselves, such as asking the system for a name's address.
     """
     results: list[T] = []
     errors: list[BaseException] = []

@@ -7,7 +7,7 @@ NONE_LISTED: frozenset[date] = frozenset()
 
 
 def is_working_day(day: date, holidays: AbstractSet[date] = NONE_LISTED) -> bool:
-    """Whether people work on this day.
+    """Whether a day is Monday to Friday and not one of the `holidays`.
 
     >>> friday, saturday = date(2027, 3, 26), date(2027, 3, 27)
     >>> is_working_day(friday), is_working_day(friday, {friday}), is_working_day(saturday)
@@ -17,7 +17,7 @@ def is_working_day(day: date, holidays: AbstractSet[date] = NONE_LISTED) -> bool
 
 
 def next_working_day(day: date, holidays: AbstractSet[date] = NONE_LISTED) -> date:
-    """The day itself when people work on it, else the first one after it on which they do.
+    """The first working day on or after this day, so the day itself if it is one.
 
     >>> str(next_working_day(date(2027, 3, 26), {date(2027, 3, 26), date(2027, 3, 29)}))
     '2027-03-30'
@@ -28,7 +28,9 @@ def next_working_day(day: date, holidays: AbstractSet[date] = NONE_LISTED) -> da
 
 
 def add_working_days(day: date, number: int, holidays: AbstractSet[date] = NONE_LISTED) -> date:
-    """The date so many working days after a day; the day itself is not counted.
+    """The date `number` working days after a day, which itself is not counted.
+
+    A `number` of 0 gives the day itself.
 
     >>> str(add_working_days(date(2027, 1, 28), 10))
     '2027-02-11'
@@ -42,7 +44,9 @@ def add_working_days(day: date, number: int, holidays: AbstractSet[date] = NONE_
 def subtract_working_days(
     day: date, number: int, holidays: AbstractSet[date] = NONE_LISTED
 ) -> date:
-    """The date so many working days before a day; the day itself is not counted.
+    """The date `number` working days before a day, which itself is not counted.
+
+    A `number` of 0 gives the day itself.
 
     >>> str(subtract_working_days(date(2027, 1, 25), 1))
     '2027-01-22'

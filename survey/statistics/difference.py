@@ -32,10 +32,11 @@ STEPS = 40  # halves 38 to below 1e-10
 def difference_intervals(
     first: ArrayLike, second: ArrayLike, values: Sequence[float], confidence: float = 0.95
 ) -> Differences:
-    """First means minus second ones, in the unit of `values`, with ranges and two-sided p-values.
+    """Mean of `first` minus mean of `second` per cell, with ranges and two-sided p-values.
 
-    Put the later wave first. `first` and `second` are cells x values of counts; for shares they are
-    (failures, successes) on the values (0, 1). Refuses what `mean_intervals` refuses.
+    The unit is that of `values`. Put the later wave first. `first` and `second` are cells x values
+    of counts; for shares they are (failures, successes) on the values (0, 1). Refuses what
+    `mean_intervals` refuses.
 
     >>> d = difference_intervals([(14, 56)], [(32, 48)], (0, 1))
     >>> d.low.round(4).tolist(), d.high.round(4).tolist(), d.p_value.round(4).tolist()
@@ -57,7 +58,7 @@ def difference_intervals(
 def difference_interval(
     first: Sequence[int], second: Sequence[int], values: Sequence[float], confidence: float = 0.95
 ) -> Difference:
-    """One difference; see `difference_intervals`.
+    """Mean of `first` minus mean of `second`, for one cell; see `difference_intervals`.
 
     >>> d = difference_interval((14, 56), (32, 48), (0, 1))
     >>> round(d.estimate, 4), round(d.low, 4), round(d.high, 4), round(d.p_value, 4)
@@ -72,10 +73,10 @@ def stratified_differences(
     values: Sequence[float],
     confidence: float = 0.95,
 ) -> Differences:
-    """Changes of companies' values, each group weighted by the people it has; later wave first.
+    """Mean of `first` minus mean of `second` per company, groups weighted by their people.
 
-    `first` and `second` are each the people and the counts that `stratified_intervals` takes, with
-    as many cells; refuses what it refuses.
+    With ranges and p-values. Put the later wave first. `first` and `second` are each the people and
+    the counts that `stratified_intervals` takes, with as many cells; refuses what it refuses.
 
     >>> before = [[100, 100]], [[(8, 67), (18, 27)]]
     >>> after = [[100, 100]], [[(5, 40), (30, 45)]]
@@ -97,11 +98,11 @@ def stratified_difference(
     values: Sequence[float],
     confidence: float = 0.95,
 ) -> Difference:
-    """The change of one company's value; see `stratified_differences`.
+    """One company's mean of `first` minus that of `second`, groups weighted by their people.
 
-    Each wave's groups are weighted by their own people, so a change in who answers is not taken
-    for a change of the service. The two waves may have different groups. With one group each it
-    equals `difference_interval`.
+    Put the later wave first; see `stratified_differences`. Each wave's groups are weighted by their
+    own people, so a change in who answers is not taken for a change of the service. The two waves
+    may have different groups. With one group each it equals `difference_interval`.
 
     In the example 90 and 60 per cent of the two groups are satisfied, before and after, but 75 and
     45 people answer before, 45 and 75 after:
@@ -115,7 +116,7 @@ def stratified_difference(
 
 
 def mover_interval(one: Summary, two: Summary, width: float, z: float) -> Differences:
-    """Mean `one` minus mean `two` with ranges at the quantile `z` and p-values, per cell.
+    """Mean `one` minus mean `two` per cell, with MOVER ranges at the quantile `z` and p-values.
 
     The summaries are on the unit scale; `width` is that of the scale in whose unit the result is.
     """
@@ -126,7 +127,10 @@ def mover_interval(one: Summary, two: Summary, width: float, z: float) -> Differ
 
 
 def _mover_limits(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats, Floats]:
-    """Both ends of the difference: each side's distance is the hypotenuse of the two means' own."""
+    """The low and the high end of the range of the difference of two means, per cell.
+
+    Each side's distance is the hypotenuse of the two means' own distances.
+    """
     low_1, high_1 = one.limits(z)
     low_2, high_2 = two.limits(z)
     difference = one.mean - two.mean

@@ -35,12 +35,12 @@ class Fact:
 
     @classmethod
     def total(cls, cells: Iterable[str], value: int) -> "Fact":
-        """The fact that these cells add up to exactly this value."""
+        """The fact that these cells, each once, add up to exactly this value."""
         return cls(dict.fromkeys(cells, 1), value, value)
 
     @property
     def is_total(self) -> bool:
-        """Whether it is an exact sum with whole weights."""
+        """Whether the sum is exact (`low` equals `high`) and all weights are whole numbers."""
         return self.low == self.high and all(
             float(weight).is_integer() for weight in self.weights.values()
         )
@@ -48,7 +48,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """Cells whose sum is determined, and that sum."""
+    """A set of cells whose sum follows from the published facts, and that sum."""
 
     cells: frozenset[str]
     value: int
@@ -56,9 +56,10 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """A cell with the range that its published neighbours `allowed`, and what all facts `left`.
+    """The values a cell may have: by its neighbours (`allowed`), and by all facts (`left`).
 
-    A range is a pair of its lowest and highest value.
+    A range is a pair of its lowest and highest value. Neighbours are the facts published beside the
+    cell.
     """
 
     cell: str
@@ -67,7 +68,7 @@ class Narrowed:
 
     @property
     def is_open(self) -> bool:
-        """Whether the neighbours leave anything to find out."""
+        """Whether the neighbours leave the cell more than one possible value."""
         return self.allowed[0] < self.allowed[1]
 
     @property
@@ -77,14 +78,17 @@ class Narrowed:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether less than half of the possible values are left of what the neighbours allow."""
+        """Whether fewer than half of the values that the neighbours allow are left by all facts."""
         possible = self.allowed[1] - self.allowed[0] + 1
         left = self.left[1] - self.left[0] + 1
         return self.is_open and left < NARROW * possible
 
 
 class Space:
-    """All sums that follow from the exact facts: their row space, in reduced row echelon form."""
+    """All sums that follow from the exact facts; facts that are ranges are ignored.
+
+    It is their row space, in reduced row echelon form.
+    """
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._rows: dict[str, _Row] = {}  # by the pivot, which no other row holds
@@ -94,17 +98,17 @@ class Space:
                 self._add(weights, Fraction(fact.low))
 
     def value(self, cells: Collection[str]) -> Fraction | None:
-        """The sum of these cells, or None where it does not follow.
+        """The sum of these cells, or None where the exact facts do not determine it.
 
         >>> space = Space([Fact.total(["a", "b", "c"], 12), Fact.total(["a"], 7)])
         >>> space.value(["b", "c"]), space.value(["b"])
         (Fraction(5, 1), None)
         """
-        weights, remainder = self._reduced(dict.fromkeys(cells, Fraction(1)), Fraction(0))
+        weights, remainder = self._reduce(dict.fromkeys(cells, Fraction(1)), Fraction(0))
         return None if weights else -remainder
 
     def below(self, minimum: int) -> tuple[Union, ...]:
-        """The smallest determined unions of cells whose sum lies below the minimum.
+        """The smallest sets of cells whose sum is determined and lies below the minimum.
 
         A union is left out when a smaller one below the minimum is part of it. In echelon form a
         union is the sum of some of the rows, for each row alone holds its pivot; so subsets of rows
@@ -136,8 +140,8 @@ class Space:
             blocks = [*apart, (cells, rows)]
         return [rows for _, rows in blocks]
 
-    def _reduced(self, weights: dict[str, Fraction], value: Fraction) -> _Row:
-        """What is left of a sum when the known rows are subtracted from it; changes `weights`."""
+    def _reduce(self, weights: dict[str, Fraction], value: Fraction) -> _Row:
+        """Subtracts the known rows from a sum and gives what is left; changes `weights` itself."""
         for pivot in [cell for cell in weights if cell in self._rows]:
             row_weights, row_value = self._rows[pivot]
             times = weights[pivot]
@@ -149,8 +153,8 @@ class Space:
         return weights, value
 
     def _add(self, weights: dict[str, Fraction], value: Fraction) -> None:
-        """Adds a sum to the space; nothing where it follows from the others."""
-        weights, value = self._reduced(weights, value)
+        """Adds a sum to the rows and reduces the others by it; nothing if it follows from them."""
+        weights, value = self._reduce(weights, value)
         if not weights:
             return
         pivot = min(weights)
@@ -171,7 +175,9 @@ class Space:
 
 
 def solved_unions(facts: Iterable[Fact], minimum: int) -> tuple[Union, ...]:
-    """The smallest unions of groups whose number of answers follows and lies below the minimum.
+    """The smallest sets of groups whose number of answers follows and lies below the minimum.
+
+    It follows from the exact facts among `facts`, by adding and subtracting.
 
     >>> three = Fact.total(["Sales", "Service", "Legal"], 24)
     >>> two = Fact.total(["Sales", "Service"], 21)
@@ -184,7 +190,7 @@ def solved_unions(facts: Iterable[Fact], minimum: int) -> tuple[Union, ...]:
 def narrowed(
     facts: Sequence[Fact], neighbours: Sequence[Fact], cells: Iterable[str]
 ) -> tuple[Narrowed, ...]:
-    """For each cell the range that its neighbours allow, and the one that all facts leave.
+    """For each cell the range that `neighbours` allow, and the range that all facts leave.
 
     Both are ranges of whole numbers from 0 up.
 
@@ -222,10 +228,11 @@ def _group_facts_by_cell(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
 
 
 def _range_of_cell(facts: Sequence[Fact], cell: str) -> tuple[float, float]:
-    """The range of one cell by a whole-number program over all facts that bear on it.
+    """The lowest and the highest whole number that one cell may be, given these facts.
 
-    The facts that say more than how large single cells may be, so those about several cells or with
-    a lowest value above 0, are the program's constraints.
+    By a whole-number program over them; the caller gives all that bear on the cell. The facts that
+    say more than how large single cells may be, so those about several cells or with a lowest value
+    above 0, are the program's constraints.
     """
     most = _upper_bounds(facts)
     constraints = [fact for fact in facts if len(fact.weights) > 1 or fact.low > 0]
@@ -242,7 +249,7 @@ def _range_of_cell(facts: Sequence[Fact], cell: str) -> tuple[float, float]:
 
 
 def _upper_bounds(facts: Sequence[Fact]) -> dict[str, float]:
-    """How large each cell may be at most, from each fact without negative weights by itself.
+    """The highest value of each cell, from each fact without negative weights by itself.
 
     Infinite for a cell that no such fact holds.
     """
@@ -263,7 +270,7 @@ def _extreme(
     most: Mapping[str, float],
     sign: int,
 ) -> float:
-    """The lowest (sign 1) or the highest (sign -1) value of a cell.
+    """The lowest (sign 1) or highest (sign -1) value of a cell; after 2 seconds, a safe bound.
 
     `names` are the variables; `limits` the constraints as scipy takes them: matrix, lowest and
     highest values; `most` the highest value of each variable. Where the time ran out, the result is
@@ -287,7 +294,10 @@ def _extreme(
 
 
 def _unions(rows: Sequence[_Row]) -> list[Union]:
-    """The sums of rows that hold each of their cells exactly once."""
+    """The sets of cells that sums of these rows hold exactly once each, with their values.
+
+    All sums are tried of up to 12 rows, beyond that those of one, two and three rows.
+    """
     sizes = range(1, len(rows) + 1) if len(rows) <= MOST_ROWS else range(1, 4)
     unions = []
     for size in sizes:

@@ -24,7 +24,7 @@ _FLAT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class KeyDrivers:
-    """The predictors that matter most, by their column numbers (`places`).
+    """The predictors most associated with the outcome, by their column numbers (`places`).
 
     Where `ranked`, all that vary, the strongest first; else those that may come first, in the order
     of their columns. `answers` is the number of people.
@@ -36,7 +36,7 @@ class KeyDrivers:
 
 
 def relative_weights(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
-    """Each predictor's share of the explained variance; they add up to R squared.
+    """Johnson's weights: each predictor's part of the explained variance; they add up to R squared.
 
     `predictors` is people x predictors, `outcome` has one entry per person. Refuses a table without
     any person.
@@ -53,7 +53,7 @@ def relative_weights(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
 
 
 def key_drivers(predictors: ArrayLike, outcome: ArrayLike) -> KeyDrivers | None:
-    """The predictors that go together with the outcome most; None where nothing can be said.
+    """The predictors most associated with the outcome; None where nothing can be said.
 
     `predictors` is people x predictors, whole answers; `outcome` has one per person. Nothing can be
     said below 100 people, with fewer than two predictors that vary, or an outcome that does not.
@@ -88,7 +88,7 @@ def key_drivers(predictors: ArrayLike, outcome: ArrayLike) -> KeyDrivers | None:
 
 
 def _as_table(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
-    """One table of people x (predictors, outcome)."""
+    """One table of people x (predictors, outcome); refuses unequal numbers of people."""
     columns, last = np.asarray(predictors, dtype=float), np.asarray(outcome, dtype=float)
     if columns.ndim != 2 or last.shape != columns.shape[:1]:
         raise ValueError(
@@ -98,7 +98,10 @@ def _as_table(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
 
 
 def _draw_strongest(table: Floats) -> NDArray[np.int64]:
-    """Which predictor has the largest weight in each of the draws of blocks of people."""
+    """The index of the predictor with the largest weight, in each of 500 bootstrap draws.
+
+    The draws are of blocks of people, with a fixed seed.
+    """
     source = np.random.default_rng(_SEED)
     shuffled = table[source.permutation(len(table))]
     blocks = min(len(table), MOST_BLOCKS)

@@ -21,9 +21,10 @@ LARGEST_TABLE = 60_000
 def kept_counts(
     successes: Whole, answers: Whole, population: Whole, alpha: float
 ) -> tuple[Whole, Whole]:
-    """The smallest and the largest K that `successes` of `answers` do not rule out, per cell.
+    """The lowest and highest number satisfied of all people that the answers allow, per cell.
 
-    All three arrays have one entry per cell; `alpha` is 1 - confidence.
+    These are the smallest and the largest K that `successes` of `answers` do not rule out. All
+    three arrays have one entry per cell; `alpha` is 1 - confidence.
 
     >>> x, n, people = np.array([6, 19]), np.array([6, 19]), np.array([20, 25])
     >>> low, high = kept_counts(x, n, people, 0.05)
@@ -44,7 +45,7 @@ def kept_counts(
 
 
 def _group_cells(keys: Whole) -> list[Whole]:
-    """The indices of the cells that share a key; cells with a negative key are left out."""
+    """The indexes of cells with the same key, as one array per key; negative keys left out."""
     order = np.argsort(keys, kind="stable")
     first_kept = np.searchsorted(keys[order], 0)
     order = order[first_kept:]
@@ -57,7 +58,7 @@ def _group_cells(keys: Whole) -> list[Whole]:
 def _widen_to_estimate(
     low: Whole, high: Whole, x: Whole, n: Whole, people: Whole
 ) -> tuple[Whole, Whole]:
-    """Widens each range until it holds the estimate N x / n, and is no point unless all answered.
+    """Widens each range to hold the estimate N x / n, and to be no point unless all answered.
 
     Both act only from 95 % response on.
     """
@@ -74,7 +75,10 @@ def _widen_to_estimate(
 
 @lru_cache(maxsize=1024)
 def _tabulate_ends(answers: int, population: int, alpha: float) -> tuple[Whole, Whole]:
-    """Both ends for every x of one (n, N) at once, from a table of N + 1 rows and n + 1 columns."""
+    """The smallest and the largest kept K for every x of one (n, N), from one large table.
+
+    The table has N + 1 rows and n + 1 columns.
+    """
     satisfied = np.arange(population + 1)
     kept = _acceptability(satisfied, answers, population) > alpha * (1 + SLACK)
     x = np.arange(answers + 1)
@@ -88,13 +92,16 @@ def _tabulate_ends(answers: int, population: int, alpha: float) -> tuple[Whole, 
 
 @lru_cache(maxsize=20_000)
 def _search_ends(successes: int, answers: int, population: int, alpha: float) -> tuple[int, int]:
-    """Both ends for one x, without a table; the high one by symmetry (K to N - K, x to n - x)."""
+    """The smallest and the largest kept K for one x, by search instead of a large table.
+
+    The largest by symmetry (K to N - K, x to n - x).
+    """
     low = _search_lowest(successes, answers, population, alpha)
     return low, population - _search_lowest(answers - successes, answers, population, alpha)
 
 
 def _search_lowest(successes: int, answers: int, population: int, alpha: float) -> int:
-    """The smallest K that is kept: inwards from where the upper tail alone rules out.
+    """The smallest K that is kept, searched upwards from where the upper tail alone rules out.
 
     The tail P(X >= x) grows with K, so where it reaches alpha / 2 is found by bisection.
     """

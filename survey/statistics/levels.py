@@ -74,10 +74,11 @@ def mean_intervals(
     population: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> Intervals:
-    """Means of a bounded scale in the unit of `values`, with their generalised Wilson ranges.
+    """Mean of each cell on a bounded scale, with its generalised Wilson range.
 
-    `counts` is cells x values, zeros included; `values` the whole scale, ascending. With a
-    `population` per cell the ranges are about these people, else about the process.
+    The unit is that of `values`. `counts` is cells x values, zeros included; `values` the whole
+    scale, ascending. With a `population` per cell the ranges are about these people, else about the
+    process.
 
     Refuses what cannot be a scale, negative or fractional counts, a cell without answers, more
     answers than people.
@@ -106,7 +107,7 @@ def nps_intervals(
     population: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> Intervals:
-    """Net promoter scores (-100..100) with their generalised Wilson ranges.
+    """Net promoter scores (-100..100) of each cell, with their generalised Wilson ranges.
 
     The score is the share of promoters minus that of detractors, in percent: the mean of a scale
     of -100 (detractor), 0 (passive) and 100 (promoter). Refuses what `mean_intervals` refuses.
@@ -126,7 +127,7 @@ def nps_intervals(
 def proportion_interval(
     successes: int, answers: int, population: int | None = None, confidence: float = 0.95
 ) -> Interval:
-    """One share; see `proportion_intervals`.
+    """The share (0..1) of one cell with its range; see `proportion_intervals`.
 
     >>> i = proportion_interval(54, 60, population=200)
     >>> i.estimate, i.low, i.high
@@ -141,7 +142,7 @@ def mean_interval(
     population: int | None = None,
     confidence: float = 0.95,
 ) -> Interval:
-    """One mean; see `mean_intervals`.
+    """The mean of one cell with its range, in the unit of `values`; see `mean_intervals`.
 
     >>> i = mean_interval((1, 2, 4, 12, 9), (1, 2, 3, 4, 5), population=60)
     >>> round(i.estimate, 4), round(i.low, 4), round(i.high, 4)
@@ -157,7 +158,7 @@ def nps_interval(
     population: int | None = None,
     confidence: float = 0.95,
 ) -> Interval:
-    """One net promoter score; see `nps_intervals`.
+    """The net promoter score (-100..100) of one cell with its range; see `nps_intervals`.
 
     >>> i = nps_interval(36, 18, 6, population=200)
     >>> round(i.estimate, 4), round(i.low, 4), round(i.high, 4)
@@ -169,12 +170,12 @@ def nps_interval(
 
 
 def single_cell(population: int | None) -> list[int] | None:
-    """A population as an array of one cell."""
+    """A population as a list for one cell; None where there is no population."""
     return None if population is None else [population]
 
 
 def _name_methods(people: Whole, answers: Whole, otherwise: Words) -> Words:
-    """The name of each cell's method: its own words where everyone answered."""
+    """The method's name per cell: `EVERYONE` where all answered, else that in `otherwise`."""
     return np.where(people == answers, EVERYONE, otherwise)
 
 
@@ -186,7 +187,7 @@ def _on_scale(
     confidence: float,
     method: Words,
 ) -> Intervals:
-    """Intervals in the unit of the scale, from means and ends on the unit scale."""
+    """Intervals in the unit of the scale, from means and ends between 0 and 1."""
     lowest, width = scale[0], scale[-1] - scale[0]
     return Intervals(
         lowest + width * cells.mean,

@@ -11,7 +11,7 @@ from importlib import resources
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPromise:
-    """One measured property of a method.
+    """A property of a method: the share required, and the shares measured in simulations.
 
     `what` is its sentence; `bound` the share of cases that must be reached (`at_least`) or not be
     exceeded; `worst` and `mean` are the shares measured over its `situations`.
@@ -28,7 +28,7 @@ class MeasuredPromise:
 
 @cache
 def list_measured_promises() -> tuple[MeasuredPromise, ...]:
-    """All properties as measured in the large simulations.
+    """All properties as measured in the large simulations, read from `measured.json`.
 
     >>> promises = list_measured_promises()
     >>> all(one.worst >= one.bound for one in promises if one.at_least)

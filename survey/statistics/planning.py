@@ -25,7 +25,7 @@ FOUND_FACTOR = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What so many answers allow.
+    """What a wave with so many answers could show: its range, and the change it could find.
 
     `level` is the range around a usual share, None when the answers are too few to be shown;
     `change` the change between two waves that would probably be found, None when too few.
@@ -39,14 +39,14 @@ class Outlook:
 
     @property
     def too_wide(self) -> bool:
-        """Whether the range would be too wide to be printed."""
+        """Whether the range would be too wide to be printed; False where there is none."""
         return self.level is not None and too_wide(self.level, 1.0)
 
 
 def outlook(
     invited: int, rate: float, share: float = USUAL_SHARE, confidence: float = 0.95
 ) -> Outlook:
-    """What to expect of a wave with so many `invited`, when the share `rate` of them answers.
+    """What a wave could show if the share `rate` of `invited` people answers: range and change.
 
     `share` is the satisfied share to expect (0..1). Refuses fewer than one invited and rates
     outside (0, 1].
@@ -84,9 +84,10 @@ def detectable_change(answers: int, share: float = USUAL_SHARE, confidence: floa
 
 
 def chance_of_answers(invited: int, at_least: int = DETAIL_FROM, rate: float = 0.65) -> float:
-    """How likely at least so many answers come in when each answers with probability `rate`.
+    """The probability (0..1) that at least `at_least` of the invited people answer.
 
-    The upper tail of the binomial distribution of `invited` draws; 0 when fewer are invited.
+    Each answers with probability `rate`. The upper tail of the binomial distribution of `invited`
+    draws; 0 when fewer are invited.
 
     >>> [round(100 * chance_of_answers(n)) for n in (10, 12, 15, 19)]
     [1, 15, 56, 91]

@@ -18,10 +18,10 @@ POOLED = "generalised Wilson, waves pooled"
 def pooled_interval(
     waves: Sequence[Sequence[int]], values: Sequence[float], confidence: float = 0.95
 ) -> Interval:
-    """The mean of all answers with the range about the process, in the unit of `values`.
+    """The mean of all waves' answers, with a range as wide as one wave of mean size has.
 
-    The range is as wide as that of one wave of the mean size. `waves` are counts per value, one row
-    a wave. Refuses what `mean_intervals` refuses, and no waves.
+    The range is about the process; all is in the unit of `values`. `waves` are counts per value,
+    one row a wave. Refuses what `mean_intervals` refuses, and no waves.
 
     In the example 113 of 164 answers are satisfied, and there are 41 answers a wave:
 
@@ -49,7 +49,10 @@ def pooled_difference(
     values: Sequence[float],
     confidence: float = 0.95,
 ) -> Difference:
-    """The pool of waves `first` minus the pool `second`, with range and p-value; later one first.
+    """The mean of all `first` waves minus that of all `second` ones, with range and p-value.
+
+    Put the later waves first. A pool counts as one wave of the mean size; refuses what
+    `pooled_interval` refuses.
 
     >>> d = pooled_difference([(13, 29), (13, 25)], [(20, 20), (18, 22)], (0, 1))
     >>> round(d.estimate, 3), round(d.p_value, 3)
@@ -63,7 +66,10 @@ def pooled_difference(
 
 
 def _summarise_waves(waves: Sequence[Sequence[int]], scale: Sequence[float], name: str) -> Summary:
-    """One summary of all waves together, with the mean number of answers of a wave."""
+    """The mean of all waves' answers together, weighing as much as one wave of mean size.
+
+    Refuses no waves.
+    """
     if not len(waves):
         raise ValueError(f"{name} must hold at least one wave")
     table = checked_counts(waves, scale, name)

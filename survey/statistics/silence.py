@@ -1,7 +1,7 @@
 """What those who did not answer could change: the feasible range and the break-even.
 
 Both are arithmetic, without a model: x of n answers are satisfied, N people were asked, and each of
-the N - n silent ones is satisfied or not.
+the N - n others is satisfied or not.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from survey.statistics.values import (
 
 
 def feasible_ranges(successes: ArrayLike, answers: ArrayLike, population: ArrayLike) -> Intervals:
-    """The lowest and highest share of each cell that is possible, whatever the silent think.
+    """The lowest and highest possible share per cell, whatever those who did not answer think.
 
     >>> feasible_ranges([45], [62], [140]).low.round(4).tolist()
     [0.3214]
@@ -33,10 +33,11 @@ def feasible_ranges(successes: ArrayLike, answers: ArrayLike, population: ArrayL
 def break_evens(
     successes: ArrayLike, answers: ArrayLike, population: ArrayLike, target: float
 ) -> "np.ma.MaskedArray[Any, Any]":
-    """The share of each cell's silent people who must be satisfied for the target to be met.
+    """The share of non-respondents who must be satisfied to meet `target`, per cell.
 
-    Masked where everyone answered. At most 0: met whatever they think; above 1: missed whatever
-    they think. Refuses a target outside 0..1, so 80 too.
+    Non-respondents are the people asked who did not answer. Masked where everyone answered. At most
+    0: met whatever they think; above 1: missed whatever they think. Refuses a target outside 0..1,
+    so 80 too.
 
     >>> break_evens([45, 9], [62, 12], [140, 12], 0.8).round(3).tolist()
     [0.859, None]
@@ -49,7 +50,7 @@ def break_evens(
 
 
 def feasible_range(successes: int, answers: int, population: int) -> Interval:
-    """One feasible range; see `feasible_ranges`.
+    """The lowest and highest possible share of one cell; see `feasible_ranges`.
 
     >>> i = feasible_range(45, 62, 140)
     >>> round(i.estimate, 4), round(i.low, 4), round(i.high, 4)
@@ -59,7 +60,9 @@ def feasible_range(successes: int, answers: int, population: int) -> Interval:
 
 
 def break_even(successes: int, answers: int, population: int, target: float) -> float | None:
-    """One break-even; None when everyone answered. See `break_evens`.
+    """The share of non-respondents who must be satisfied to meet `target`; None if all answered.
+
+    For one cell; see `break_evens`.
 
     >>> round(break_even(45, 62, 140, 0.8), 3)
     0.859
@@ -69,7 +72,7 @@ def break_even(successes: int, answers: int, population: int, target: float) -> 
 
 
 def _require_population(population: ArrayLike) -> ArrayLike:
-    """The population itself; refuses None, alone or in a list."""
+    """Gives the population back; refuses None, alone or in a list."""
     if population is None or (isinstance(population, list) and None in population):
         raise ValueError("population must be given")
     return population

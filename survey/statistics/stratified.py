@@ -31,7 +31,7 @@ LEVEL, PROCESS = "post-stratified generalised Wilson", "post-stratified generali
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """The strata of each cell, as arrays of cells x strata.
+    """The strata (groups) of each cell, as arrays of cells x strata.
 
     `people` is N_h, `weight` W_h, their share of all, and `moments` are those of their answers on
     the unit scale. A stratum that a cell does not have has no people.
@@ -60,7 +60,7 @@ class Strata:
 
 
 def checked_strata(population: ArrayLike, counts: ArrayLike, values: Sequence[float]) -> Strata:
-    """The strata of cells from their people and their counts.
+    """Makes `Strata` from people and counts; refuses people without answers and the like.
 
     `population` is cells x strata, with 0 for a stratum that a cell does not have; `counts` is
     cells x strata x values.
@@ -100,11 +100,12 @@ def checked_strata(population: ArrayLike, counts: ArrayLike, values: Sequence[fl
 def stratified_intervals(
     population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95
 ) -> Intervals:
-    """Population-weighted means in the unit of `values`, with their ranges about all the people.
+    """Mean per cell, its groups weighted by their people, with ranges about all the people.
 
-    `population` is cells x strata, `counts` cells x strata x values; for a share the counts are
-    (others, successes) on the values (0, 1). Cells with fewer strata are filled up with people 0.
-    One stratum gives exactly `mean_intervals`. Refuses what `checked_strata` refuses.
+    The unit is that of `values`. `population` is cells x strata, `counts` cells x strata x values;
+    for a share the counts are (others, successes) on the values (0, 1). Cells with fewer strata are
+    filled up with people 0. One stratum gives exactly `mean_intervals`. Refuses what
+    `checked_strata` refuses.
 
     >>> stratified_intervals([[12, 40]], [[(2, 8), (12, 14)]], (0, 1)).estimate.round(4).tolist()
     [0.5988]
@@ -129,9 +130,9 @@ def stratified_intervals(
 def stratified_process_intervals(
     population: ArrayLike, counts: ArrayLike, values: Sequence[float], confidence: float = 0.95
 ) -> Intervals:
-    """The same means as `stratified_intervals`, with their ranges about the process.
+    """The means of `stratified_intervals`, with ranges about the process, not these people.
 
-    They tell what the service would give for ever more people in these proportions.
+    They say what the service would give an unlimited number of people in these proportions.
 
     >>> means = stratified_process_intervals([[12, 40]], [[(2, 8), (12, 14)]], (0, 1))
     >>> means.low.round(4).tolist(), means.high.round(4).tolist()
@@ -170,7 +171,7 @@ def effective_answers(strata: Sequence[Stratum]) -> float:
 def stratified_interval(
     strata: Sequence[Stratum], values: Sequence[float], confidence: float = 0.95
 ) -> Interval:
-    """One company's value; see `stratified_intervals`.
+    """One company's mean, groups weighted by people, with range; see `stratified_intervals`.
 
     >>> i = stratified_interval([Stratum(12, (2, 8)), Stratum(40, (12, 14))], (0, 1))
     >>> round(i.estimate, 4), i.method
@@ -182,12 +183,18 @@ def stratified_interval(
 def stratified_process_interval(
     strata: Sequence[Stratum], values: Sequence[float], confidence: float = 0.95
 ) -> Interval:
-    """One company's value about the process; see `stratified_process_intervals`."""
+    """One company's mean with its range about the process, not about these people.
+
+    See `stratified_process_intervals`.
+    """
     return stratified_process_intervals(*as_arrays(strata), values, confidence)[0]
 
 
 def as_arrays(strata: Sequence[Stratum]) -> tuple[Whole, ArrayLike]:
-    """Strata as arrays of one cell; refuses none, and strata without people."""
+    """The people and the counts of strata as arrays of one cell; refuses strata without people.
+
+    Refuses no strata, too, and counts of unequal length.
+    """
     if not strata:
         raise ValueError("strata must hold at least one stratum")
     if len({len(stratum.counts) for stratum in strata}) > 1:
@@ -205,7 +212,7 @@ def _on_scale(
     confidence: float,
     method: ArrayLike,
 ) -> Intervals:
-    """Intervals in the unit of the scale, from means and ends on the unit scale."""
+    """Intervals in the unit of the scale, from means and ends between 0 and 1."""
     lowest, width = scale[0], scale[-1] - scale[0]
     return Intervals(
         lowest + width * mean,

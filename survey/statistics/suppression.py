@@ -17,7 +17,7 @@ WIDEST = 0.5  # of the scale: a wider range says too little to be printed
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Groups counted as one.
+    """One or more groups counted as one, with their people and answers together.
 
     `name` is what they are published under, `members` the names of the groups it holds; `invited`
     and `answers` are theirs together.
@@ -30,7 +30,7 @@ class Merged:
 
 
 def joined_group_name(names: Sequence[str]) -> str:
-    """The names in alphabetical order, as a person lists them.
+    """The names in alphabetical order as one text, with commas and “and”.
 
     >>> joined_group_name(["Legal", "Finance", "Board"])
     'Board, Finance and Legal'
@@ -40,9 +40,10 @@ def joined_group_name(names: Sequence[str]) -> str:
 
 
 def merge_to_invited(groups: Sequence[tuple[str, int]], minimum: int = 8) -> tuple[Merged, ...]:
-    """The partition to freeze at launch: groups merged to at least `minimum` invited.
+    """The groups to freeze at launch, merged until each has at least `minimum` people invited.
 
-    While a group has fewer, it joins the smallest other. `groups` are names and people invited.
+    While a group has fewer, it joins the smallest other; one last group stays, however small.
+    `groups` are names and people invited.
 
     >>> groups = [("Sales", 20), ("Legal", 3), ("Board", 2), ("Service", 15)]
     >>> [(group.name, group.invited) for group in merge_to_invited(groups)]
@@ -55,10 +56,10 @@ def merge_to_invited(groups: Sequence[tuple[str, int]], minimum: int = 8) -> tup
 def merge_small(
     groups: Sequence[tuple[str, int, int]], minimum: int = SHARE_FROM
 ) -> tuple[Merged, ...]:
-    """The groups to publish after counting: merged to at least `minimum` answers.
+    """The groups to publish after counting, merged until each has at least `minimum` answers.
 
-    While a group has fewer, it joins the smallest other. `groups` are names, people invited and
-    answers.
+    While a group has fewer, it joins the smallest other; one last group stays, however small.
+    `groups` are names, people invited and answers.
 
     >>> groups = [("Sales", 20, 14), ("Service", 15, 9), ("Finance", 9, 4), ("Legal", 8, 3)]
     >>> [(group.name, group.answers) for group in merge_small(groups)]
@@ -90,7 +91,7 @@ def hidden_cells(answers: Sequence[tuple[str, int]], threshold: int) -> frozense
 
 
 def neighbouring_band(counts: Sequence[int], first_code: int) -> str | None:
-    """The words for answers that all lie on two neighbouring points; None where they do not.
+    """Words such as “all 4 or 5” if all answers lie on two neighbouring points, else None.
 
     `counts` are answers per point, `first_code` is the number of the first point.
 
@@ -128,7 +129,7 @@ def too_wide(interval: Interval, width: float) -> bool:
 
 
 def may_compare(first: int, second: int) -> bool:
-    """Whether two numbers of answers are enough for a change or a comparison: 10 on both sides.
+    """Whether both numbers of answers are at least 10, enough for a comparison.
 
     >>> may_compare(10, 42), may_compare(9, 42)
     (True, False)
@@ -137,7 +138,9 @@ def may_compare(first: int, second: int) -> bool:
 
 
 def shared_by_enough(comments: int) -> bool:
-    """Whether so many comments make a theme: at least five people said it.
+    """Whether so many comments (at least 5) are enough to make a theme.
+
+    At least five people said it then.
 
     >>> shared_by_enough(5), shared_by_enough(4)
     (True, False)
@@ -146,7 +149,10 @@ def shared_by_enough(comments: int) -> bool:
 
 
 def _merge_smallest(groups: list[Merged], minimum: int, *, by: str) -> tuple[Merged, ...]:
-    """Joins the two smallest groups until none has fewer than `minimum` of what `by` names."""
+    """Joins the two smallest groups until none has fewer than `minimum` of what `by` names.
+
+    A last single group stays, however small. The result is sorted by name.
+    """
     while len(groups) > 1:
         groups = sorted(groups, key=lambda group: (getattr(group, by), group.name))
         smallest, second, *rest = groups

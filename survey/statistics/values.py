@@ -1,4 +1,4 @@
-"""What the functions of this room return, and the checks of what they are given.
+"""What the functions of `survey.statistics` return, and the checks of what they are given.
 
 The checks are made over whole arrays of cells at once; each raises ValueError with the argument's
 name and the first value that is wrong.
@@ -33,7 +33,7 @@ class Interval:
     method: str
 
     def __post_init__(self) -> None:
-        """Keeps the order against rounding in the last digit."""
+        """Moves `low` and `high` to the estimate where rounding put them beyond it."""
         object.__setattr__(self, "low", min(self.low, self.estimate))
         object.__setattr__(self, "high", max(self.high, self.estimate))
 
@@ -49,7 +49,7 @@ class Intervals:
     method: NDArray[np.str_]
 
     def __post_init__(self) -> None:
-        """Keeps the order against rounding in the last digit."""
+        """Moves `low` and `high` to the estimate where rounding put them beyond it."""
         object.__setattr__(self, "low", np.minimum(self.low, self.estimate))
         object.__setattr__(self, "high", np.maximum(self.high, self.estimate))
 
@@ -68,7 +68,7 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """First minus second, with its range and two-sided p-value."""
+    """First mean minus second, with its range and two-sided p-value."""
 
     estimate: float
     low: float
@@ -106,7 +106,7 @@ class Stratum:
 
 
 def quantile(confidence: float) -> float:
-    """The two-sided normal quantile z: 1.96 for 0.95.
+    """The two-sided normal quantile z of a confidence (0..1): 1.96 for 0.95.
 
     Refuses a confidence not strictly between 0 and 1, so 95 too.
     """
@@ -118,7 +118,7 @@ def quantile(confidence: float) -> float:
 
 
 def checked_reals(name: str, values: ArrayLike) -> Floats:
-    """Finite numbers as an array; refuses text, NaN and infinities, by name and value."""
+    """The values as an array of floats; refuses text, NaN and infinities, by name and value."""
     array = _as_rectangle(name, values)
     if array.dtype.kind not in "iufb":
         raise ValueError(f"{name} must be a number: {values!r}")
@@ -130,7 +130,7 @@ def checked_reals(name: str, values: ArrayLike) -> Floats:
 
 
 def checked_number(name: str, value: float) -> float:
-    """One finite number; refuses anything else."""
+    """One finite number as a float; refuses arrays, text, NaN and infinities."""
     number = checked_reals(name, value)
     if number.ndim:
         raise ValueError(f"{name} must be one number: {value!r}")
@@ -138,14 +138,14 @@ def checked_number(name: str, value: float) -> float:
 
 
 def checked_fraction(name: str, value: float) -> float:
-    """One number within 0..1; refuses anything else, so 80 too."""
+    """One number within 0..1 as a float; refuses anything else, so 80 too."""
     if not 0 <= checked_number(name, value) <= 1:
         raise ValueError(f"{name} must lie within 0..1: {value!r}")
     return float(value)
 
 
 def checked_whole(name: str, values: ArrayLike, *, lowest: int = 0) -> Whole:
-    """Whole numbers as an array, each at least `lowest` and at most 2^53.
+    """Whole numbers as an integer array, each from `lowest` to 2^53; refuses others.
 
     Refuses fractions, NaN, what is too small or too large, by name and value; 3.0 is whole.
     """
@@ -166,7 +166,7 @@ def checked_whole(name: str, values: ArrayLike, *, lowest: int = 0) -> Whole:
 
 
 def _as_rectangle(name: str, values: ArrayLike) -> NDArray[Any]:
-    """The values as an array; refuses rows of unequal length."""
+    """The values as an array of any type; refuses rows of unequal length."""
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -174,7 +174,10 @@ def _as_rectangle(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def checked_successes(successes: ArrayLike, answers: ArrayLike) -> tuple[Whole, Whole]:
-    """Successes x and answers n per cell: at least one answer, no more successes than answers."""
+    """Both as integer arrays; refuses no answers, and more successes than answers.
+
+    Gives successes x first, then answers n, one per cell.
+    """
     n, x = checked_whole("answers", answers, lowest=1), checked_whole("successes", successes)
     if n.shape != x.shape or n.ndim != 1:
         raise ValueError(f"successes and answers must be of equal length: {x.shape} and {n.shape}")
@@ -183,7 +186,10 @@ def checked_successes(successes: ArrayLike, answers: ArrayLike) -> tuple[Whole, 
 
 
 def checked_counts(counts: ArrayLike, values: Sequence[float], name: str = "counts") -> Whole:
-    """Counts as cells x values: one per value of the scale, at least one answer in each cell."""
+    """Counts as an array of cells x values; refuses a cell without answers or of wrong length.
+
+    Each cell has one count per value of the scale.
+    """
     table = checked_whole(name, counts)
     if table.ndim != 2:
         raise ValueError(f"{name} must hold one row of counts per cell")
@@ -199,7 +205,10 @@ def checked_counts(counts: ArrayLike, values: Sequence[float], name: str = "coun
 
 
 def checked_values(values: Sequence[float]) -> tuple[float, ...]:
-    """A whole scale: two or more finite values, strictly ascending."""
+    """The scale as a tuple; refuses fewer than two values, or any not strictly ascending.
+
+    Infinite ones and those too far apart are refused too.
+    """
     scale = tuple(checked_reals("values", values).ravel().tolist())
     if len(scale) < 2:
         raise ValueError(f"values must hold at least two points: {values!r}")
@@ -211,7 +220,7 @@ def checked_values(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def checked_population(population: ArrayLike, answers: Whole) -> Whole:
-    """People per cell: at least one, and at least as many as answered."""
+    """People per cell as an array; refuses fewer than one, or fewer than answered."""
     people = checked_whole("population", population, lowest=1)
     if people.shape != answers.shape:
         raise ValueError(

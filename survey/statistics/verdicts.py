@@ -10,7 +10,7 @@ _SLACK = 1e-9  # in favour of equality: a range that ends on the target has reac
 
 
 class Verdict(StrEnum):
-    """What a range says about a target."""
+    """What a range says about a target: meets it, misses it, or is too close to call."""
 
     MEETS = "meets"
     MISSES = "misses"
@@ -26,7 +26,7 @@ class Direction(StrEnum):
 
 
 def verdict(interval: Interval, target: float) -> Verdict:
-    """Meets when the whole range is at or above the target, misses when all of it is below.
+    """MEETS if the whole range is at or above the target, MISSES if below it, else TOO_CLOSE.
 
     Compared as they are, without rounding.
 
@@ -42,7 +42,7 @@ def verdict(interval: Interval, target: float) -> Verdict:
 
 
 def direction(difference: Difference, q_value: float, answers: tuple[int, int]) -> Direction:
-    """Up or down where a difference is clear, else unclear.
+    """Whether a difference is clearly up or down, by q-value, range and answers; else unclear.
 
     It is clear when chance would rarely do it among all comparisons of a report (`q_value`, see
     `adjust_p_values`), and both sides have 10 `answers`. The range must leave out zero as well,

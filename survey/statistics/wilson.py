@@ -46,7 +46,7 @@ class Summary:
     effective: Floats
 
     def limits(self, z: float | Floats) -> tuple[Floats, Floats]:
-        """Both ends of Wilson's interval at the normal quantile `z`.
+        """The low and high ends (0..1) of Wilson's interval at the normal quantile `z`.
 
         In the formula p is the mean, n the effective number of answers, and r = z^2 / n.
         """
@@ -60,7 +60,7 @@ class Summary:
 
 
 def moments(counts: ArrayLike, values: ArrayLike) -> Moments:
-    """The moments of each cell's answers.
+    """The number, mean, centre and dispersion of each cell's answers, on the scale 0..1.
 
     `counts` is (... x values); `values` is the ascending scale, mapped to 0..1. A cell without
     answers has mean 0.
@@ -80,15 +80,18 @@ def moments(counts: ArrayLike, values: ArrayLike) -> Moments:
 
 
 def summarise_process(cells: Moments) -> Summary:
-    """The summary about the process behind the answers: not corrected for a finite population."""
+    """Mean and effective number of answers for ranges about the process, not about these people.
+
+    Not corrected for a finite population.
+    """
     return Summary(cells.mean, cells.answers / cells.dispersion)
 
 
 def level_limits(cells: Moments, people: Whole, z: float) -> tuple[Floats, Floats]:
-    """Both ends on the unit scale about these people (`people` is N per cell) at the quantile `z`.
+    """The low and high ends (0..1) of ranges about the people asked, at the quantile `z`.
 
-    Corrected for the finite population, and cut to what is still possible, whatever the silent
-    think; a point where everyone answered.
+    `people` is N per cell. Corrected for the finite population, and cut to what is still possible,
+    whatever those who did not answer think; a point where everyone answered.
     """
     silent = people - cells.answers
     is_partial = silent > 0
