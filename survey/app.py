@@ -73,7 +73,10 @@ TEMPLATES = next(
 
 
 def create_app(config: Config) -> Flask:
-    """The application for these settings: database, sign-in, mail and every room's pages."""
+    """Makes the application for these settings: database, sign-in, all pages and letter types.
+
+    Makes the folder of the SQLite database, but no database.
+    """
     app = Flask(__name__, template_folder=str(TEMPLATES), static_folder=str(_HERE / "static"))
     app.config.from_mapping(
         SECRET_KEY=config.secret_key,

@@ -37,42 +37,49 @@ RESUME = "Stopped. Nothing is lost: what was under way has ended, what waits goe
 
 # One function for each name: it imports the group, and every other module that adds commands to it.
 def _audit() -> click.Group:
+    """Imports and gives the commands of `candour audit`."""
     from survey.access.commands import audit_group
 
     return audit_group
 
 
 def _ceremony() -> click.Group:
+    """Imports and gives the commands of `candour ceremony`."""
     from survey.counting.commands import ceremony_group
 
     return ceremony_group
 
 
 def _cokey() -> click.Group:
+    """Imports and gives the commands of `candour cokey`."""
     from survey.vault.commands import cokey_group
 
     return cokey_group
 
 
 def _findings() -> click.Group:
+    """Imports and gives the commands of `candour findings`."""
     from survey.findings.commands import findings_group
 
     return findings_group
 
 
 def _followups() -> click.Group:
+    """Imports and gives the commands of `candour followups`."""
     from survey.followups.commands import followups_group
 
     return followups_group
 
 
 def _keys() -> click.Group:
+    """Imports and gives the commands of `candour keys`."""
     from survey.vault.commands import keys_group
 
     return keys_group
 
 
 def _mail() -> click.Group:
+    """Imports and gives the commands of `candour mail`."""
     import survey.console.commands  # adds status, retry, pause, resume
     import survey.mail.commands
 
@@ -80,6 +87,7 @@ def _mail() -> click.Group:
 
 
 def _organisation() -> click.Group:
+    """Imports and gives the commands of `candour organisation`."""
     import survey.organisation.commands
     import survey.waves.commands  # adds holidays
 
@@ -87,6 +95,7 @@ def _organisation() -> click.Group:
 
 
 def _people() -> click.Group:
+    """Imports and gives the commands of `candour people`."""
     import survey.invitations.commands  # adds correct, export, erase
     import survey.people.commands
 
@@ -94,24 +103,28 @@ def _people() -> click.Group:
 
 
 def _providers() -> click.Group:
+    """Imports and gives the commands of `candour providers`."""
     from survey.providers.commands import providers_group
 
     return providers_group
 
 
 def _questionnaires() -> click.Group:
+    """Imports and gives the commands of `candour questionnaires`."""
     from survey.questionnaires.commands import questionnaires_group
 
     return questionnaires_group
 
 
 def _responses() -> click.Group:
+    """Imports and gives the commands of `candour responses`."""
     from survey.findings.history.commands import responses_group
 
     return responses_group
 
 
 def _surveys() -> click.Group:
+    """Imports and gives the commands of `candour surveys`."""
     import survey.launching.commands  # adds add
     import survey.waves.commands
 
@@ -119,18 +132,21 @@ def _surveys() -> click.Group:
 
 
 def _targets() -> click.Group:
+    """Imports and gives the commands of `candour targets`."""
     from survey.waves.commands import targets_group
 
     return targets_group
 
 
 def _users() -> click.Group:
+    """Imports and gives the commands of `candour users`."""
     from survey.access.commands import users_group
 
     return users_group
 
 
 def _waves() -> click.Group:
+    """Imports and gives the commands of `candour waves`."""
     import survey.console.commands  # adds status
     import survey.counting.commands  # adds close, void
     import survey.launching.commands  # adds plan, open
@@ -173,17 +189,20 @@ ROOMS: dict[str, tuple[str, Callable[[], click.Group]]] = {
 
 
 class Commands(click.Group):
-    """All commands; a room's are loaded when its name is asked for, its help line stands here."""
+    """The group of all commands; imports a room's commands only when its name is asked for.
+
+    The help line of each room is in `ROOMS`.
+    """
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name; None where there is none."""
+        """Loads and gives the command of this name; None where there is none."""
         if cmd_name in ROOMS:
             _, load = ROOMS[cmd_name]
             return load()
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists all commands and loads none."""
+        """Writes the list of all commands for `--help`, without loading any."""
         click.Group(commands=self.commands).format_commands(ctx, formatter)
 
 
@@ -198,7 +217,7 @@ class Commands(click.Group):
 )
 @click.version_option(package_name="candour")
 def candour() -> None:
-    """Makes the application, unless only help or an offline command was asked for."""
+    """Makes the application and enters its context, except for help and offline commands."""
     ctx = click.get_current_context()
     wants_help = {"-h", "--help"} & set(sys.argv[1:])
     is_offline = getattr(_typed_command(ctx), "offline", False)
@@ -377,7 +396,7 @@ def worker() -> None:
 
     Example: candour worker
     """
-    with _until_told_to_end(), _engine():
+    with _until_signalled(), _engine():
         click.echo(
             "Working: what is due is done every 30 seconds, letters leave every 5 (stop with"
             " Ctrl-C)",
@@ -389,7 +408,7 @@ def worker() -> None:
 
 
 def run(host: str, port: int, *, with_jobs: bool = True) -> None:
-    """Serves until interrupted or told to end; the timed work runs beside it."""
+    """Serves pages until SIGTERM or Ctrl-C, by default with timed work; refuses a taken port."""
     from survey.server import create_server
 
     app = _app()
@@ -399,7 +418,7 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
         raise Refused(
             "port-taken", f"Port {port} on {host} is not free ({error.strerror})."
         ) from error
-    with _until_told_to_end(), _engine() if with_jobs else nullcontext():
+    with _until_signalled(), _engine() if with_jobs else nullcontext():
         click.echo(f"Serving on http://{host}:{port} (stop with Ctrl-C)", err=True)
         try:
             server.run()
@@ -410,7 +429,10 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
 
 @contextmanager
 def _engine() -> Iterator[None]:
-    """Runs the engine until the end of the block, which lets what is under way end."""
+    """Runs the timed work in threads during the block; then waits for what is under way.
+
+    For at most a minute. Logs what could not be done.
+    """
     from survey.database import db
     from survey.jobs.engine import Engine, ScheduledJob
     from survey.schedule import deliver_due_letters, do_long_jobs, is_usual
@@ -452,7 +474,7 @@ def _engine() -> Iterator[None]:
 
 
 def _log_changes() -> Callable[[tuple[str, ...]], None]:
-    """A function that logs the lines of a pass, but for those of the pass before.
+    """Makes a function that logs a pass's lines, but not those of the pass before.
 
     So what cannot be done is logged once, not with every pass.
     """
@@ -469,10 +491,10 @@ def _log_changes() -> Callable[[tuple[str, ...]], None]:
 
 
 @contextmanager
-def _until_told_to_end() -> Iterator[None]:
-    """A block that SIGTERM and Ctrl-C end in good order.
+def _until_signalled() -> Iterator[None]:
+    """Lets SIGTERM or Ctrl-C end the block without error; a second one ends the process at once.
 
-    At the second signal the process ends at once, which loses nothing either.
+    That loses nothing either. Restores the signal handlers afterwards.
     """
 
     def end(number: int, _frame: object) -> None:
@@ -494,7 +516,10 @@ def _until_told_to_end() -> Iterator[None]:
 
 
 def _typed_command(ctx: click.Context) -> click.Command:
-    """The command that was typed; one marked `offline` runs without settings and database."""
+    """The innermost command that `sys.argv` names; `candour` itself where it names none.
+
+    Loads the commands of its room. One marked `offline` runs without settings and database.
+    """
     command: click.Command = candour
     for word in sys.argv[1:]:
         if isinstance(command, click.Group):
@@ -503,7 +528,7 @@ def _typed_command(ctx: click.Context) -> click.Command:
 
 
 def _app() -> "Flask":
-    """The application itself, as one may hand it to a thread."""
+    """The real application object behind `current_app`, which another thread can use."""
     from flask import current_app
 
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the documented way
@@ -511,12 +536,13 @@ def _app() -> "Flask":
 
 
 def _config() -> "Config":
+    """The settings of the running application."""
     config: Config = _app().config["CANDOUR"]
     return config
 
 
 def _read_time(text: str) -> datetime:
-    """A time with its zone, as it was typed; refused when it is none or lacks its zone."""
+    """Reads an ISO 8601 time; refuses other text and a time without its zone."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
@@ -532,7 +558,10 @@ def _read_time(text: str) -> datetime:
 
 
 def main() -> None:
-    """Runs the command line: exit 0 on success, 1 on a refusal, 2 on wrong usage."""
+    """Runs the typed command; exits with 1 on a refusal or error, 2 on wrong usage, else 0.
+
+    Prints a sentence instead of a traceback.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         candour()

@@ -30,7 +30,7 @@ _BOUNCE_ADDRESS = re.compile(r"(?=[^@])[\w.+=-]*\*?[\w.+=-]*@[\w-]+(\.[\w-]+)+",
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that an installation may set; see docs/settings.md for each name."""
+    """All settings of an installation, frozen; docs/settings.md explains each name."""
 
     database_url: str = field(repr=False)
     base_url: str
@@ -53,7 +53,10 @@ class Config:
 
     @property
     def is_local(self) -> bool:
-        """Whether pages are served to this machine alone, over plain HTTP: a demo or a test."""
+        """Whether `base_url` is plain HTTP on this machine's own address, as in a demo or test.
+
+        Pages are then served to this machine alone.
+        """
         parts = urlsplit(self.base_url)
         return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
@@ -64,15 +67,15 @@ class Config:
 
     @property
     def database_file(self) -> Path | None:
-        """The SQLite file, or None on PostgreSQL."""
+        """The path of the SQLite database; None on PostgreSQL."""
         url = make_url(self.database_url)
         return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
     @property
     def engine_url(self) -> str:
-        """The engine's own database: a file beside ours, on PostgreSQL a schema of its own.
+        """The address of the job engine's database: `engine.db` beside ours, or our PostgreSQL.
 
-        Deleting it loses nothing.
+        On PostgreSQL the engine has a schema for itself. Deleting it loses nothing.
         """
         if self.database_file:
             return f"sqlite:///{self.database_file.parent / 'engine.db'}"
@@ -87,10 +90,10 @@ class Config:
     def from_environment(
         cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> "Config":
-        """The settings of this process, from its environment and from `.env` in the folder `cwd`.
+        """Reads settings from the environment and from `.env` in `cwd`; refuses with all faults.
 
-        If `environ` is given, it takes the place of both. Refused with a list of every fault at
-        once, each with its remedy.
+        If `environ` is given, it takes the place of both. Each fault comes with its remedy. On
+        SQLite, where no secret key is set, makes one and stores it beside the database.
         """
         cwd = cwd or Path.cwd()
         in_file: dict[str, str] = {}
@@ -103,7 +106,7 @@ class Config:
 
 
 def _split(address: str) -> SplitResult:
-    """The parts of an address; all empty where it cannot be read as one."""
+    """The parts of a URL; all empty where the text cannot be read as one."""
     try:
         return urlsplit(address)
     except ValueError:
@@ -111,7 +114,7 @@ def _split(address: str) -> SplitResult:
 
 
 def _has_good_port(parts: SplitResult) -> bool:
-    """Whether an address has no port, or one from 1 to 65535."""
+    """Whether a URL has no port, or one from 1 to 65535."""
     try:
         return parts.port is None or parts.port > 0
     except ValueError:
@@ -119,6 +122,7 @@ def _has_good_port(parts: SplitResult) -> bool:
 
 
 def _is_plain(text: str) -> bool:
+    """Whether a text is printable ASCII and not empty."""
     return bool(text) and text.isascii() and text.isprintable()
 
 
@@ -135,7 +139,7 @@ class _Reader:
         self.sources: dict[str, str] = {}
 
     def text(self, name: str, default: str = "") -> str:
-        """A setting's value without blanks around it; notes where it came from."""
+        """A setting's value without outer blanks, else the default; notes where it came from."""
         key = PREFIX + name.upper()
         value = self.values.get(key, "").strip()
         if not value:
@@ -147,11 +151,14 @@ class _Reader:
         return value or default
 
     def fault(self, name: str, text: str) -> None:
-        """Notes what is wrong with a setting and what to do."""
+        """Adds what is wrong with a setting, and what to do, to the faults that `read` refuses."""
         self.faults.append(f"{PREFIX}{name.upper()}: {text}")
 
     def read(self) -> Config:
-        """All settings; refused with every fault in them."""
+        """Reads all settings; refuses with the list of every fault in them.
+
+        On SQLite, where no secret key is set, makes and stores one.
+        """
         base_url = self.base_url()
         parts = _split(base_url)
         local = parts.scheme == "http" and is_loopback(parts.hostname or "")
@@ -187,14 +194,17 @@ class _Reader:
         return Config(secret_key=secret_key, sources=self.sources, **settings)  # type: ignore[arg-type]
 
     def check_names(self) -> None:
-        """Notes as a fault each name that begins like a setting and is none."""
+        """Adds a fault for each name that begins with CANDOUR_ and is no setting."""
         known = {PREFIX + field.name.upper() for field in fields(Config)} - {PREFIX + "SOURCES"}
         for key in sorted(set(self.values) - known):
             if key.startswith(PREFIX):
                 self.faults.append(f"{key}: no such setting; remove it or correct its name.")
 
     def secret_key(self, *, is_required: bool) -> str:
-        """The secret that signs sessions; empty where the installation shall make its own."""
+        """The secret that signs sessions; empty where none is set. A fault: under 32 characters.
+
+        Where it is required, an empty one is a fault too; elsewhere the installation makes its own.
+        """
         value = self.text("secret_key")
         if is_required and not value:
             self.fault(
@@ -209,6 +219,10 @@ class _Reader:
         return value
 
     def base_url(self) -> str:
+        """The address of the pages, without a final slash.
+
+        A fault: one with a path, and http:// on any but this machine.
+        """
         value = self.text("base_url", "http://127.0.0.1:8000").rstrip("/")
         parts = _split(value)
         has_more_than_host = (
@@ -233,7 +247,10 @@ class _Reader:
         return value
 
     def database_url(self) -> str:
-        """The database's address: of SQLite with the whole path, of PostgreSQL with our driver."""
+        """The database's address: of SQLite with the whole path, of PostgreSQL with our driver.
+
+        A fault: another kind of database, and SQLite without a file.
+        """
         value = self.text("database_url", "sqlite:///instance/candour.db")
         try:
             url = make_url(value)
@@ -260,7 +277,11 @@ class _Reader:
         return value
 
     def key_dir(self, database_file: Path | None, *, local: bool) -> Path | None:
-        """The folder of the wave keys; None where this installation has none or it is missing."""
+        """The folder of the wave keys; None, and a fault, where it is missing on a server.
+
+        On this machine alone it is by default `keys` beside the SQLite database. On a server a
+        folder inside the database's folder is a fault.
+        """
         value = self.text("key_dir")
         if not value:
             if local and database_file is not None:
@@ -281,6 +302,10 @@ class _Reader:
         return folder
 
     def mail_url(self, *, local: bool) -> str:
+        """The address of the mail server; the built-in catcher by default where pages are local.
+
+        A fault: the catcher on a server, and plain smtp:// to another machine.
+        """
         value = self.text("mail_url", "catcher://" if local else "")
         if not value:
             self.fault(
@@ -308,10 +333,10 @@ class _Reader:
         return value
 
     def mail_oauth(self, mail_url: str) -> dict[str, object]:
-        """The settings `mail_oauth_...` of the sign-in by token, by their names.
+        """Reads the `mail_oauth_...` settings by name; adds faults where some lack or clash.
 
-        A client id with a secret or a key file, or a service account's key file; nothing that
-        contradicts it.
+        They are for the sign-in by token: a client id with a secret or a key file, or a service
+        account's key file; nothing that contradicts it.
         """
         typed = {
             name: self.text(f"mail_oauth_{name}")
@@ -354,7 +379,11 @@ class _Reader:
         return settings
 
     def check_oauth_proof(self, typed: Mapping[str, str], *, file: bool, account: bool) -> None:
-        """Checks by what we prove who we are: a secret, a key file, or a service `account`'s."""
+        """Adds faults where client id, secret and key file are missing or exclude each other.
+
+        They prove who we are. `file`: a key file is set; `account`: it is a service account's,
+        which needs neither client id nor secret.
+        """
         if account:
             for name in ("client_id", "client_secret"):
                 if typed[name]:
@@ -381,6 +410,10 @@ class _Reader:
             )
 
     def oauth_token_url(self, value: str) -> str:
+        """The address that gives tokens; a fault where it is missing or not https://.
+
+        Plain http:// is taken on this machine.
+        """
         parts = _split(value)
         if not value:
             self.fault(
@@ -407,7 +440,7 @@ class _Reader:
         return value
 
     def check_oauth_user(self, mail: SplitResult) -> None:
-        """Checks that the mail server's address names the mailbox that signs in, and no password.
+        """Adds a fault unless the mail server's address names a mailbox and no password.
 
         Only where the token is for reading bounces may the mail server be signed in to otherwise.
         """
@@ -433,6 +466,7 @@ class _Reader:
             )
 
     def mail_from(self, *, local: bool) -> str:
+        """The sender's name and address; a fault if missing, malformed or accented before the @."""
         value = self.text("mail_from", "Candour <candour@localhost.example>" if local else "")
         if not value:
             self.fault(
@@ -454,6 +488,7 @@ class _Reader:
         return value
 
     def bounce_address(self) -> str:
+        """The address that bounces go to, which may hold one `*`; empty where none is set."""
         value = self.text("bounce_address")
         filled = value.replace("*", "0" * 32)
         if value and (not _BOUNCE_ADDRESS.fullmatch(value) or address_fault(filled)):
@@ -465,6 +500,10 @@ class _Reader:
         return value
 
     def bounce_url(self) -> str:
+        """The IMAP address of the bounce mailbox; empty where none is set.
+
+        A fault: plain imap:// to another machine, and no server, user or good port.
+        """
         value = self.text("bounce_url")
         parts = _split(value)
         if not value:
@@ -493,7 +532,7 @@ class _Reader:
         return value
 
     def number(self, name: str, *, lowest: int) -> int | None:
-        """A whole number; None where there is none or it has a fault."""
+        """A whole number from `lowest` up; None where it is not set, or has a fault."""
         value = self.text(name)
         if not value:
             return None
@@ -503,13 +542,14 @@ class _Reader:
         return int(value)
 
     def existing_file(self, name: str) -> Path | None:
-        """The whole path of a file that must exist; None where none is named."""
+        """The whole path of a file; None where none is set. A fault where there is no such file."""
         value = self.text(name)
         if value and not (self.cwd / value).is_file():
             self.fault(name, f"there is no file {value}.")
         return (self.cwd / value).resolve() if value else None
 
     def zone(self) -> str:
+        """The name of the time zone, UTC by default; a fault where it is unknown."""
         value = self.text("timezone", "UTC")
         try:
             ZoneInfo(value)
@@ -519,7 +559,10 @@ class _Reader:
 
 
 def kept_secret(path: Path) -> str:
-    """The installation's own secret: made at the first start, readable by its owner only."""
+    """Reads the installation's secret from this file; makes and stores one where it is missing.
+
+    Only its owner can read the file.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = secrets.token_urlsafe(48).encode()

@@ -45,19 +45,19 @@ _NAMES = {
 
 
 class Base(DeclarativeBase):
-    """The base of every table; constraints are named, so that migrations can speak of them."""
+    """The base class of every table; names all constraints, so that migrations can name them."""
 
     metadata = MetaData(naming_convention=_NAMES)
 
 
 class _Session(flask_sqlalchemy.session.Session):
-    """A session that joins the transaction that is running.
+    """A session whose statements run on the connection of the running `transaction()`.
 
-    One that began its own would cost a letter more than its statements do.
+    One that began its own transaction would cost a letter more than its statements do.
     """
 
     def get_bind(self, *args: Any, **more: Any) -> Engine | Connection:  # noqa: ANN401 - SQLAlchemy's signature
-        """The connection of the running transaction, else the engine."""
+        """The connection of the running `transaction()`; the engine where there is none."""
         bind: Engine | Connection = self.info.get(_WRITE) or super().get_bind(*args, **more)
         return bind
 
@@ -76,9 +76,9 @@ _REVISION = re.compile(r'^(?:down_)?revision = (?:"(\w+)"|None)$', re.MULTILINE)
 
 
 class Migrations:
-    """What Flask-Migrate looks for in an application.
+    """What Flask-Migrate looks for in an application; loads that library at the first use.
 
-    It and Alembic hold 16 MiB: they are loaded when a schema is made or changed.
+    It and Alembic hold 16 MiB: they are only needed when a schema is made or changed.
     """
 
     db = db
@@ -86,13 +86,13 @@ class Migrations:
 
     @cached_property
     def migrate(self) -> Any:  # noqa: ANN401 - without the library, its class has no name here
-        """Flask-Migrate's own object."""
+        """Flask-Migrate's own object, made at the first use."""
         from flask_migrate import Migrate
 
         return Migrate(db=db, directory=self.directory, render_as_batch=True, compare_type=True)
 
     def init_app(self, app: Flask) -> None:
-        """Lets `upgrade` and `downgrade` find the schema's history."""
+        """Registers itself in the application, where `upgrade` looks for the migrations."""
         app.extensions["migrate"] = self
 
 
@@ -101,7 +101,7 @@ migrate = Migrations()
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """The schema's history as this program knows it, oldest first."""
+    """The ids of all migrations that this program holds, oldest first; files are read once."""
     files = (MIGRATIONS / "versions").glob("*.py")
     pairs = (_REVISION.findall(path.read_text()) for path in files)
     next_revisions = {before: revision for revision, before in pairs}
@@ -120,39 +120,41 @@ def revision_of(connection: Connection) -> str | None:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A point in time in UTC: aware in Python on both databases; a naive one is refused."""
+    """A column type for times in UTC, aware in Python; ValueError for a time without zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """The time as it is stored: in UTC, and without its zone on SQLite."""
+        """The value to store: in UTC, and without its zone on SQLite; None for None."""
         if value is None:
             return None
         value = _utc(value)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's signature
-        """The same as a function, which on SQLite gives the text at once.
+        """A function that makes the value to store; on SQLite it gives the text at once.
 
         SQLAlchemy's own way to that text takes seven times as long, five times a letter.
         """
         return _sqlite_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """The stored time, in UTC."""
+        """A stored value as an aware time in UTC; None for None."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _utc(value: datetime) -> datetime:
+    """The same time in UTC; ValueError for a time without its zone."""
     if value.tzinfo is None:
         raise ValueError(f"a moment needs a time zone: {value!r}")
     return value.astimezone(UTC)
 
 
 def _sqlite_text(value: datetime | None) -> str | None:
+    """A time as SQLite stores it: in UTC, with microseconds, without its zone; None for None."""
     if value is None:
         return None
     return _utc(value).replace(tzinfo=None).isoformat(" ", "microseconds")
@@ -160,10 +162,11 @@ def _sqlite_text(value: datetime | None) -> str | None:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One transaction for one use case: commits at the end, rolls back on any exception.
+    """One write transaction: commits at the end, rolls back on any exception; nested ones join.
 
-    A transaction inside a running one joins it. On SQLite the write lock is taken at once (BEGIN
-    IMMEDIATE), so that whatever is decided inside was read under that lock.
+    For one use case. Gives the session, after ending a read that was under way; RuntimeError where
+    rows were changed before. On SQLite the write lock is taken at once (BEGIN IMMEDIATE), so that
+    all that is decided inside was read under that lock.
     """
     session = db.session()
     if session.info.get(_WRITE):
@@ -197,7 +200,10 @@ def transaction() -> Iterator[Session]:
 
 
 def flush_or_refuse(code: str, sentence: str) -> None:
-    """Writes what was added; refused with this code and sentence if another process was as fast."""
+    """Writes pending rows to the database; refuses with this code if they break a constraint.
+
+    As they do when another process was as fast.
+    """
     try:
         db.session.flush()
     except IntegrityError as error:
@@ -205,7 +211,7 @@ def flush_or_refuse(code: str, sentence: str) -> None:
 
 
 def connection() -> Connection:
-    """The connection of the transaction that is running, or else of a read.
+    """A connection for plain statements: of the running `transaction()`, else of a read.
 
     For statements that need no rows as objects.
     """
@@ -216,6 +222,10 @@ def connection() -> Connection:
 
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: object, _record: object) -> None:
+    """Sets up each new SQLite connection: WAL, waiting for locks, deleted data overwritten.
+
+    Nothing on PostgreSQL.
+    """
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # the driver must not begin transactions behind our back
@@ -234,13 +244,17 @@ def _prepare_sqlite(connection: object, _record: object) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
+    """Begins a transaction on SQLite, for `transaction()` with the write lock at once.
+
+    Not on an engine with the option `FOREIGN`, nor on PostgreSQL.
+    """
     if connection.dialect.name == "sqlite" and not connection.get_execution_options().get(FOREIGN):
         write = connection.get_execution_options().get(_WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def revealing_server_settings() -> tuple[str, ...]:
-    """Settings by which the server writes down what leads from a person to an answer.
+    """Lines on server settings that log what links a person to an answer; empty if none does.
 
     One line a setting, with its remedy. SQLite writes nothing.
     """
@@ -262,10 +276,10 @@ def revealing_server_settings() -> tuple[str, ...]:
 
 
 def overwrite_deleted_rows(*tables: str) -> None:
-    """Leaves nothing of deleted rows on the disk.
+    """Removes the bytes of deleted rows from the disk; first ends the session's read.
 
-    On SQLite neither in free pages nor in the write-ahead log; on PostgreSQL not on the pages of
-    these tables.
+    On SQLite from free pages and from the write-ahead log; on PostgreSQL from the pages of these
+    tables, as long as no other process keeps them busy (see `_rewrite`).
     """
     db.session.rollback()
     if db.engine.dialect.name == "sqlite":
@@ -286,10 +300,10 @@ def overwrite_deleted_rows(*tables: str) -> None:
 
 
 def _rewrite(server: Connection, table: str) -> None:
-    """Rewrites a table of PostgreSQL without its dead rows.
+    """Rewrites a PostgreSQL table without its dead rows; plain VACUUM where it stays busy.
 
-    A table that stays busy gets a plain VACUUM, which frees the room of dead rows but leaves their
-    bytes there.
+    It waits for the table for `REWRITE_SECONDS`. A plain VACUUM frees the room of dead rows but
+    leaves their bytes there.
     """
     server.exec_driver_sql(f"SET lock_timeout = '{REWRITE_SECONDS}s'")
     try:

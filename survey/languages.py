@@ -36,7 +36,7 @@ _QUOTED_CHARACTERS = 60
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
-    """One language: its sentences, plural forms and dates, and the direction it is written in."""
+    """One language to write letters in: sentences, plural forms, dates and writing direction."""
 
     language: str  # as HTML writes it: de, pt-BR
     direction: str = "ltr"
@@ -44,11 +44,11 @@ class Voice:
     _sentences: NullTranslations = field(default_factory=NullTranslations)
 
     def gettext(self, sentence: str, /, **slots: str) -> str:
-        """A sentence in this language, its slots filled."""
+        """A sentence in this language (English where there is no translation), its slots filled."""
         return self._filled(self._sentences.gettext(sentence), slots)
 
     def ngettext(self, one: str, many: str, number: int, /, **slots: str) -> str:
-        """The form of a sentence that goes with this number, its slots filled."""
+        """The singular or plural form of a sentence for this number, its slots filled."""
         return self._filled(self._sentences.ngettext(one, many, number), slots)
 
     def moment(self, wall: datetime, zone: str, *, several_zones: bool = False) -> str:
@@ -77,7 +77,7 @@ class Voice:
         return _SLOT.sub(lambda slot: self._isolated(slots[slot[1]]), sentence)
 
     def _isolated(self, text: str) -> str:
-        """A text set apart where it runs the other way, else as it is.
+        """A text, between isolation characters where a letter in it runs the other way.
 
         Otherwise it would turn around what stands beside it (Unicode UAX 9, FSI and PDI).
         """
@@ -99,7 +99,7 @@ def offered_languages(translations: Path | None = None) -> tuple[str, ...]:
 
 
 def is_spoken(wanted: str) -> bool:
-    """Whether letters come in a wanted language or a wider one, and not because English stands in.
+    """Whether letters can be in this language or a wider one, and not only in English instead.
 
     >>> is_spoken("de-AT"), is_spoken("EN"), is_spoken("tlh")
     (True, True, False)
@@ -109,7 +109,7 @@ def is_spoken(wanted: str) -> bool:
 
 
 def language_name(language: str) -> str:
-    """An offered language by its own name.
+    """The name of a language in that language itself; its tag where the name is unknown.
 
     >>> language_name("en"), language_name("de")
     ('English', 'Deutsch')
@@ -136,7 +136,7 @@ def language_for(wanted: str) -> str:
 
 
 def voice_for(wanted: str) -> Voice:
-    """The voice to speak to whoever wants this language.
+    """The voice of the offered language that is nearest to the wanted one, else of English.
 
     Refuses a catalog that cannot be read, with its file and line.
     """
@@ -145,9 +145,9 @@ def voice_for(wanted: str) -> Voice:
 
 
 def catalog_faults(language: str) -> tuple[str, ...]:
-    """What keeps letters from being written in an offered language, each with file and line.
+    """The faults of an offered language's catalog, with file and line; empty if it is whole.
 
-    Nothing for English.
+    Each keeps letters from being written in it. Nothing for English.
     """
     if language == BASE:
         return ()
@@ -169,7 +169,7 @@ def _list_offered(translations: Path) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _read_voice(language: str, translations: Path) -> Voice:
-    """The voice of a language from its catalog."""
+    """Reads the catalog of a language into a voice; refuses one that cannot be read."""
     catalog = _read_catalog(language, translations)
     compiled = BytesIO()
     write_mo(compiled, catalog)
@@ -184,7 +184,7 @@ def _locale(language: str) -> Locale:
 
 @lru_cache(maxsize=64)
 def _read_catalog(language: str, translations: Path) -> Catalog:
-    """The catalog of a language; refused with file and line where it cannot be read."""
+    """Reads the catalog of a language; refuses one that cannot be read, with file and line."""
     path = _catalog_path(language, translations)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):

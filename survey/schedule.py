@@ -58,12 +58,12 @@ def tick(
     real: datetime | None = None,
     channel: Transport | None = None,
 ) -> tuple[str, ...]:
-    """Does one pass of all due work; gives lines that say what it did.
+    """Does one pass of all due work: closes, counts, opens, reminds, sends; gives lines on it.
 
     It finishes counts, makes up for days when the service was down, closes and counts, gives up
     what was missed, opens, reminds, then hands over letters until none is due, for at most so many
-    `seconds`, over the channel that the settings name, unless another one is given. No seconds: no
-    letters and no long jobs, for whoever does them beside it.
+    `seconds`, over the channel that the settings name, unless another one is given. With 0 seconds
+    it does no letters and no long jobs, because another thread does them.
 
     `now` is the time of the timetable. `real` is what the clock says: without it the time is
     pretended, so the pass neither counts as a heartbeat nor takes a jump for an outage.
@@ -97,7 +97,7 @@ def tick(
 def deliver_due_letters(
     seconds: float = LONGEST_DRAIN, channel: Transport | None = None
 ) -> tuple[str, ...]:
-    """Hands over letters until none is due, for at most so many seconds; says what it did."""
+    """Sends letters until none is due, for at most so many seconds; gives lines on what it did."""
     lines: list[str] = []
 
     def deliver() -> None:
@@ -108,14 +108,14 @@ def deliver_due_letters(
 
 
 def is_usual(line: str) -> bool:
-    """Whether a line of `deliver_due_letters` says no more than that letters left."""
+    """Whether a line of `deliver_due_letters` only says that letters left."""
     return line.startswith("letters: ")
 
 
 def do_long_jobs(config: Config) -> tuple[str, ...]:
-    """Goes on with every long job that waits or was left behind by a process that is gone.
+    """Continues waiting counts and staff imports, also of dead processes; gives lines on them.
 
-    Gives lines that say what it did.
+    Counts only where this process has the key folder.
     """
     lines: list[str] = []
     for job in _list_due(lines, long_jobs.waiting_jobs):
@@ -127,16 +127,19 @@ def do_long_jobs(config: Config) -> tuple[str, ...]:
 
 
 def _pool_thirds(thirds: Sequence[Wave]) -> str:
+    """Adds up the thirds of a quarter; the line on it, empty if another process was first."""
     pool = pool_quarter(thirds, actor=ACTOR)
     return f"{pool.slug} added up from its thirds" if pool else ""
 
 
 def _continue_count(job: LongJob, config: Config) -> str:
+    """Continues the count of a wave; the line on it, empty if another process does it."""
     is_counted = continue_count(job.subject, config.key_dir, actor=job.actor)
     return f"{job.subject} counted" if is_counted else ""
 
 
 def _continue_import(job: LongJob) -> str:
+    """Continues the staff import; the line on it, empty if there is none or it is another's."""
     changes = continue_import(job.actor)
     if not changes:
         return ""
@@ -146,13 +149,13 @@ def _continue_import(job: LongJob) -> str:
 
 
 def _record_heartbeat(real: datetime, now: datetime, lines: list[str]) -> bool:
-    """Records the heartbeat and makes up for outages; whether all went well, so waves may close."""
+    """Stores the heartbeat and extends waves for outages; False if it failed: none may close."""
     is_recorded = _attempt(lines, "", partial(heartbeat.record_beat, real))
     return is_recorded and _make_up_for_outages(now, lines)
 
 
 def _make_up_for_outages(now: datetime, lines: list[str]) -> bool:
-    """Extends the open waves that outages cost days; whether all went well.
+    """Extends the open waves by the days that outages cost; False if any part failed.
 
     Outages are read from their record, so that a pass that is killed in between leaves it to the
     next. Unless all went well, nothing may close yet.
@@ -176,6 +179,7 @@ def _make_up_for_outages(now: datetime, lines: list[str]) -> bool:
 
 
 def _make_up(wave: Wave, outages: tuple[tuple[datetime, datetime], ...], now: datetime) -> str:
+    """Extends a wave for these outages (since, until); the line on it, empty if unchanged."""
     longer = waves.make_up_for_outages(wave, outages, now, actor=ACTOR)
     if longer is None:
         return ""
@@ -187,7 +191,7 @@ def _make_up(wave: Wave, outages: tuple[tuple[datetime, datetime], ...], now: da
 
 
 def _probe_keys(config: Config, now: datetime, lines: list[str]) -> None:
-    """Probes the keys of the waves that take answers, where this process has the key folder."""
+    """Tests the keys of waves that take answers; without a key folder only adds a line."""
     running = [wave for wave in _list_due(lines, waves.open_waves) if wave.takes_answers(now)]
     if running and config.key_dir is None:
         lines.append(NO_KEYS)
@@ -197,7 +201,7 @@ def _probe_keys(config: Config, now: datetime, lines: list[str]) -> None:
 
 
 def _probe_key(wave: Wave, config: Config, now: datetime) -> str:
-    """Probes the key of an open wave; gives the alarm, if any.
+    """Tests an open wave's key if that is due; logs and gives the alarm, empty if all is well.
 
     Once a day, and with every pass while the key is missing.
     """
@@ -216,12 +220,16 @@ def _probe_key(wave: Wave, config: Config, now: datetime) -> str:
 
 
 def _close_due_waves(config: Config, now: datetime, lines: list[str]) -> None:
+    """Closes and counts every wave that is due, and adds a line for each."""
     for wave in _list_due(lines, lambda: waves.due_to_close(now)):
         _attempt(lines, f"{wave.slug} closed and counted", partial(_close, config, now, wave))
 
 
 def _close(config: Config, now: datetime, wave: Wave) -> str | None:
-    """Closes a wave and counts it; the line to print where it is not counted yet, else None."""
+    """Closes a wave and counts it; the line to print if it is not counted yet, else None.
+
+    A large one is left to the long jobs; in the strict tier the count waits for the second key.
+    """
     ended = close_wave(wave.slug, now, config.key_dir, actor=ACTOR, leave_large=True)
     if job := counting_progress(ended):
         line = f"{LEFT}; how far it is: {FOLLOW_COUNTING}"
@@ -232,15 +240,15 @@ def _close(config: Config, now: datetime, wave: Wave) -> str | None:
 
 
 def _remind(wave: Wave, now: datetime, lines: list[str]) -> None:
-    """Queues a wave's reminders; the line says that they are queued, never to how many."""
+    """Queues a wave's due reminders, and adds a line that never says how many."""
     if queue_reminders(wave, now):
         lines.append(f"{wave.slug}: reminders are queued")
 
 
 def _give_up_missed_openings(now: datetime, lines: list[str]) -> None:
-    """Gives up the waves whose opening was missed, until there are no more.
+    """Voids every wave whose opening was missed, until there are no more; adds a line for each.
 
-    Giving one up plans the next of its cadence, which may have been missed as well.
+    Voiding one plans the next of its cadence, which may have been missed as well.
     """
     tried: set[WaveSlug] = set()
     while True:
@@ -254,19 +262,20 @@ def _give_up_missed_openings(now: datetime, lines: list[str]) -> None:
 
 
 def _give_up(wave: Wave, now: datetime) -> str:
+    """Voids a wave that was not opened in time; the line on it, empty if it was not voided."""
     is_given_up = waves.give_up_wave(wave, now, actor=ACTOR)
     return f"{wave.slug} void: {NOT_OPENED}" if is_given_up else ""
 
 
 def _list_due(lines: list[str], look: Callable[[], Iterable[T]]) -> tuple[T, ...]:
-    """What `look` gives; nothing when it fails, so that the rest of the pass has its turn."""
+    """What `look` gives; empty when it fails, and a line is added, so that the pass goes on."""
     due: list[T] = []
     _attempt(lines, "", lambda: due.extend(look()))
     return tuple(due)
 
 
 def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
-    """Does one piece of work and adds the line that says how it ended; whether it was done.
+    """Does a piece of work and adds a line on how it ended; False on a refusal or any error.
 
     One wave's refusal or fault keeps no other from its turn. The line is `done`, or what the work
     gives where that is a text: work that ends otherwise than planned says so itself.
@@ -295,7 +304,7 @@ def _attempt(lines: list[str], done: str, work: Callable[[], object]) -> bool:
 
 
 def _log_once(error: Exception) -> None:
-    """Logs where something went wrong, once for each place, for whoever looks for the cause.
+    """Logs an error's type and place in our code, once for each place in this process.
 
     No value is logged, for it could be an address.
     """

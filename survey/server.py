@@ -27,7 +27,7 @@ TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Leng
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What clients may take of the server."""
+    """The limits on what clients may use of the server: seconds, bytes and connections."""
 
     head_seconds: float = 15.0  # from the connection, or from the first byte of a later request
     body_seconds: float = 15.0  # for each `body_bytes` of a body, the last ones included
@@ -40,7 +40,7 @@ class ServerLimits:
 
 
 class LimitedChannel(HTTPChannel):  # type: ignore[misc]
-    """One connection, which knows since when a request has been arriving on it."""
+    """One client connection, which measures for how long a request has been arriving."""
 
     server: "LimitedServer"
 
@@ -55,7 +55,7 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
         return self.request is not None
 
     def received(self, data: bytes) -> bool:
-        """Takes what came, and looks whether too many requests of this client are arriving."""
+        """Takes arrived bytes; if its client has too many requests arriving, refuses the oldest."""
         if self.waits_since is None:
             self.waits_since = time.monotonic()
         was_counted = self.client() is not None
@@ -70,7 +70,10 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
         return taken
 
     def client(self) -> str | None:
-        """Whom an arriving request counts for; None without one, or while no proxy has said."""
+        """The address that an arriving request counts for; None while there is none or unknown.
+
+        Behind proxies it is the one that they name, once the head of the request has arrived.
+        """
         if not self.is_arriving:
             return None
         proxies = self.server.proxies
@@ -82,7 +85,7 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
         return named[-proxies].strip() if len(named) >= proxies else str(self.addr[0])
 
     def is_overdue(self, now: float) -> bool:
-        """Whether more of the request should have arrived by now."""
+        """Whether a request comes too slowly: its head, or the next block of its body, is late."""
         limits = self.server.limits
         if self.waits_since is None:
             return False
@@ -92,14 +95,14 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
         return bool(self.request.body_bytes_received < blocks_due * limits.body_bytes)
 
     def refuse(self) -> None:
-        """Says that there are too many, and ends the connection."""
+        """Sends status 429 and marks the connection to be closed."""
         with suppress(OSError):  # it may have gone
             self.socket.send(TOO_MANY)
         self.will_close = True
 
 
 class LimitedServer(TcpWSGIServer):  # type: ignore[misc]
-    """Listens at one address."""
+    """The server at one listening address, which limits slow and too many clients."""
 
     channel_class = LimitedChannel
     limits: ServerLimits
@@ -110,21 +113,21 @@ class LimitedServer(TcpWSGIServer):  # type: ignore[misc]
         return [channel for channel in self.active_channels.values() if not channel.will_close]
 
     def maintenance(self, now: float) -> None:
-        """Every second: ends connections that are overdue, and idle ones."""
+        """Closes idle connections and those whose request comes too slowly; called every second."""
         super().maintenance(now)
         for channel in self.channels():
             if channel.is_overdue(time.monotonic()):
                 channel.will_close = True
 
     def handle_accept(self) -> None:
-        """Takes a connection; where there are too many, the one that waits the longest goes."""
+        """Takes a connection; over the limit, refuses the one whose request takes the longest."""
         super().handle_accept()
         channels = self.channels()
         if len(channels) > self.limits.connections:
             _refuse_the_oldest(channels)
 
     def make_room_for(self, channel: LimitedChannel) -> None:
-        """Keeps the arriving requests of one client to the number that is allowed."""
+        """Refuses a client's oldest arriving request if more than allowed are arriving from it."""
         client = channel.client()
         same = [other for other in self.channels() if other.client() == client]
         if len(same) > self.limits.arriving_from_one_address:
@@ -132,6 +135,7 @@ class LimitedServer(TcpWSGIServer):  # type: ignore[misc]
 
 
 def _refuse_the_oldest(channels: Iterable[LimitedChannel]) -> None:
+    """Refuses the connection that has waited the longest for its request; none if all are idle."""
     waiting = [channel for channel in channels if channel.waits_since is not None]
     if waiting:
         min(waiting, key=lambda channel: channel.waits_since or 0.0).refuse()
@@ -145,10 +149,10 @@ def create_server(
     proxies: int,
     limits: ServerLimits | None = None,
 ) -> Any:  # noqa: ANN401 - Waitress's servers share no class
-    """A server that listens already; `run()` serves until `close()`.
+    """Opens the port and gives the server; its `run()` serves until `close()`.
 
-    `proxies` is the number of proxies in front of it, which say what a client's address is.
-    Raises OSError when the port is not free.
+    `proxies` is the number of proxies in front of it, which say what a client's address is. Raises
+    this process's limit of open files. Raises OSError when the port is not free.
     """
     limits = limits or ServerLimits()
     _allow_open_files(2 * limits.connections)
@@ -185,7 +189,7 @@ def create_server(
 
 
 def _allow_open_files(number: int) -> None:
-    """Lets this process hold so many files and connections, as far as the system allows it."""
+    """Raises this process's limit of open files to `number`, or to the most the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

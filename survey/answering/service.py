@@ -37,19 +37,19 @@ class SubmissionOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The outcome, and one sentence per field that needs attention."""
+    """What became of a posted form, and one sentence per field that needs attention."""
 
     outcome: SubmissionOutcome
     problems: Mapping[str, str]
 
 
 def submit_answers(wave: Wave, form: Mapping[str, list[str]], now: datetime) -> Submission:
-    """Takes one posted form: answers first, then the code, then one transaction that stores.
+    """Takes a posted form: checks it, then stores the ballot and uses up the invitation.
 
-    That transaction uses up the invitation and stores the ballot. Only a form with good answers
-    ever asks about a code, so an empty form tells nothing about one. Any number of repeats, in a
-    row or at once, give one ballot. While the wave's key is missing nothing is taken that could
-    never be opened.
+    Answers are read first, then the code; then one transaction uses up the invitation and stores
+    the ballot. Only a form with good answers ever asks about a code, so an empty form says nothing
+    about one. Any number of repeats, in a row or at once, give one ballot. While the wave's key is
+    missing nothing is taken that could never be opened.
     """
     if wave.key_missing_since and wave.takes_answers(now):
         return Submission(SubmissionOutcome.UNAVAILABLE, {})
@@ -95,7 +95,7 @@ def build_survey_page(wave: Wave, sender: str) -> SurveyPage:
 
 
 def next_steps(wave: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
-    """What happens after the close, each with the last day it should happen on."""
+    """What happens after the close, as pairs: the last day it should happen on, and what."""
     provider, closes_on = page.provider, wave.closes.date()
     if wave.third:
         last_close = thirds.last_closing(closes_on, wave.third)
@@ -138,7 +138,11 @@ def promise_terms(
 
 
 def _keep(wave: Wave, code: str, answers: Answers, now: datetime) -> Submission:
-    """Seals the answers; then uses up the invitation and stores the ballot in one transaction."""
+    """Seals the answers, then uses up the invitation and stores the ballot; or refuses the code.
+
+    The last two are one transaction. Refused: a code of no invitation or used before, and a wave
+    that takes no answers.
+    """
     refused = Submission(SubmissionOutcome.CODE_REFUSED, {"token": "This code cannot be used"})
     invitation = invitations.invitation_for(code, wave.id)
     if invitation is None or wave.public_key is None or not wave.takes_answers(now):
@@ -156,6 +160,7 @@ def _keep(wave: Wave, code: str, answers: Answers, now: datetime) -> Submission:
 
 
 def _page_question(question: Question, provider: str) -> PageQuestion:
+    """A question as the page prints it, with the provider's name in its text."""
     scale = question.scale
     points = zip(scale.codes, scale.labels, strict=True)
     return PageQuestion(

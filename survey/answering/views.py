@@ -61,9 +61,9 @@ POLICY = (
 @blueprint.get("/s/<wave>/<language>")
 @open_to("everyone")
 def survey(wave: str, language: str | None = None) -> Response:
-    """The survey page: the same bytes for everybody.
+    """The survey page, the same bytes for everybody; outside its dates a page that says so.
 
-    Whatever a mail filter appended to its address.
+    What a mail filter appended to its address makes no difference; another language is 404.
     """
     this_wave = _wave_or_404(wave)
     page = _survey_page(this_wave)
@@ -78,7 +78,10 @@ def survey(wave: str, language: str | None = None) -> Response:
 @csrf.exempt  # type: ignore[untyped-decorator]  # the code is the authority, and no cookie is set
 @open_to("everyone")
 def answer(wave: str) -> BaseResponse:
-    """Takes a form; whatever is wrong, the page comes back with everything still on it."""
+    """Stores the answers of a posted form; on any fault, gives the form back as it was filled.
+
+    Slows down an address that sends wrong codes (429).
+    """
     form = request.form.to_dict(flat=False)
     try:
         this_wave = _wave_or_404(wave)
@@ -103,7 +106,10 @@ def answer(wave: str) -> BaseResponse:
 
 
 def _form_without_database(wave: str, error: SQLAlchemyError) -> Response:
-    """The filled-in form on the last page of this wave, with the advice to try again later."""
+    """The filled form again, on the page kept in memory, when the database failed (503).
+
+    With the advice to try again later; a plain page where no page of this wave was kept.
+    """
     page = _remembered_pages().get(_without_fragment(wave))
     if page is None:
         return outage(error)
@@ -114,7 +120,7 @@ def _form_without_database(wave: str, error: SQLAlchemyError) -> Response:
 
 @blueprint.errorhandler(SQLAlchemyError)
 def outage(error: SQLAlchemyError) -> Response:
-    """The database does not answer: a plain page that says so."""
+    """A plain page with status 503: the database does not answer. Logs the kind of error."""
     db.session.rollback()
     log.error("a page could not be shown, the database failed: %s", type(error).__name__)
     title = "We cannot take answers right now"
@@ -129,7 +135,7 @@ def outage(error: SQLAlchemyError) -> Response:
 @blueprint.get("/s/<wave>/thanks")
 @open_to("everyone")
 def thanks(wave: str) -> Response:
-    """The same thanks for everybody, safe to reload."""
+    """The thanks page, the same for everybody and safe to reload; 404 for a wave without pages."""
     this_wave = _wave_or_404(wave)
     page = _survey_page(this_wave) or abort(404)
     steps = next_steps(this_wave, page)
@@ -141,7 +147,7 @@ def thanks(wave: str) -> Response:
 def sent(
     wave: str,  # noqa: ARG001 - named by the address
 ) -> Response:
-    """Makes the browser forget the filled-in form, so that Back shows an empty one."""
+    """Empty CSS that makes the browser drop the filled form, so that Back shows an empty one."""
     response = Response("", mimetype="text/css")
     response.headers["Clear-Site-Data"] = '"cache"'
     response.headers["Cache-Control"] = "no-store"
@@ -151,7 +157,7 @@ def sent(
 @blueprint.get("/promise")
 @open_to("everyone")
 def promise() -> str:
-    """What is stored about an employee, what is not, who could learn what."""
+    """The page on what is stored about an employee, what is not, and who could learn what."""
     organisation = find_organisation(_sender())
     running = [wave for wave in waves.list_waves() if _is_running(wave)]
     latest = running[-1] if running else None
@@ -189,7 +195,7 @@ def promise() -> str:
 
 
 def _is_running(wave: Wave) -> bool:
-    """Whether answers of a wave are taken, or wait for their second key."""
+    """Whether a wave takes answers, or is closed and they wait for its second key."""
     if wave.state is WaveState.CLOSED:
         return wave.is_strict
     return wave.state is WaveState.OPEN
@@ -205,9 +211,9 @@ def _usual_provider() -> str:
 @blueprint.get("/stop/<wave>/<secret>")
 @open_to("everyone")
 def stop(wave: str, secret: str = "") -> Response:
-    """One button; the same page for every secret.
+    """The page that asks whether to stop survey mails; looks nothing up and changes nothing.
 
-    Nothing is looked up, whatever a mail filter appended to the address.
+    It is the same for every secret, with anything that a mail filter appended to the address.
     """
     return _stop_page("ask", wave, secret)
 
@@ -226,7 +232,7 @@ def confirm_stop(wave: str) -> Response:
 @csrf.exempt  # type: ignore[untyped-decorator]  # as above; no cookie comes along
 @open_to("everyone")
 def one_click(wave: str, secret: str) -> Response:
-    """What a mail program's own button posts (RFC 8058); any other post asks first."""
+    """Stops survey mails for a mail program's own button (RFC 8058); any other post only asks."""
     if request.form.get("List-Unsubscribe") != "One-Click":
         return _stop_page("ask", wave, secret)
     stop_mails(secret)
@@ -236,7 +242,7 @@ def one_click(wave: str, secret: str) -> Response:
 @blueprint.get("/stop/<wave>/again")
 @open_to("everyone")
 def again(wave: str) -> Response:
-    """One button that takes survey mails up again."""
+    """The page that asks whether survey mails may come again; changes nothing."""
     return _stop_page("ask again", wave, "")
 
 
@@ -244,13 +250,14 @@ def again(wave: str) -> Response:
 @csrf.exempt  # type: ignore[untyped-decorator]  # as above
 @open_to("everyone")
 def take_up_again(wave: str) -> Response:
-    """Takes survey mails up again and says so; an unknown secret gets the same sentence."""
+    """Lets survey mails come again and says so; an unknown secret gets the same sentence."""
     secret = request.form.get("token", "")
     take_up_mails(secret)
     return _stop_page("taken up", wave, secret)
 
 
 def _stop_page(state: str, wave: str, secret: str) -> Response:
+    """The page about stopping survey mails in a `state`, such as "ask" or "stopped"."""
     body = render_template(
         "answering/stop.html",
         state=state,
@@ -262,7 +269,7 @@ def _stop_page(state: str, wave: str, secret: str) -> Response:
 
 
 def _wave_or_404(slug: str) -> Wave:
-    """The wave of this address, without what a mail filter may have appended to it."""
+    """The wave of this address, without what a mail filter may have appended; else 404."""
     try:
         return waves.find_wave(_without_fragment(slug))
     except Refused:
@@ -280,7 +287,7 @@ def _has_survey_page(wave: Wave) -> bool:
 
 
 def _survey_page(wave: Wave) -> SurveyPage | None:
-    """The survey page of a wave, if it has one; remembers it."""
+    """Builds the survey page of a wave and keeps it in memory; None for a wave without one."""
     if not _has_survey_page(wave):
         return None
     page = build_survey_page(wave, _sender())
@@ -289,16 +296,18 @@ def _survey_page(wave: Wave) -> SurveyPage | None:
 
 
 def _remembered_pages() -> dict[str, SurveyPage]:
-    """The last page of each wave: what a form is shown on when the database does not answer."""
+    """The last page of each wave in memory, by slug, for when the database does not answer."""
     pages: dict[str, SurveyPage] = current_app.extensions.setdefault(_PAGES, {})
     return pages
 
 
 def _sender() -> str:
+    """The sender's address from the settings."""
     return str(current_app.config["CANDOUR"].mail_from)
 
 
 def _form(page: SurveyPage, submission: Submission, status: str, code: int) -> Response:
+    """The survey page with what was typed and its problems, padded to a fixed size."""
     given = {name: values[0] for name, values in request.form.to_dict(flat=False).items()}
     body = _rendered(page, given, submission.problems, status)
     return _reply(pad_page(body), code)
@@ -307,6 +316,7 @@ def _form(page: SurveyPage, submission: Submission, status: str, code: int) -> R
 def _rendered(
     page: SurveyPage, given: dict[str, str], problems: Mapping[str, str], status: str | None
 ) -> str:
+    """The survey page as HTML, with what was typed, its problems and a status."""
     return render_template(
         "answering/survey.html",
         page=page,
@@ -318,7 +328,7 @@ def _rendered(
 
 
 def _state_page(wave: Wave) -> str:
-    """The page of a wave that takes no answers: static, no code asked."""
+    """The page of a wave that takes no answers: when it opens, or that it is closed; no form."""
     several_zones = find_organisation(_sender()).several_zones
     if wave.state is WaveState.PLANNED:
         opens = printed_time(wave.opens, wave.timezone, several_zones=several_zones)
@@ -335,7 +345,7 @@ def _state_page(wave: Wave) -> str:
 
 
 def _what_comes_next(wave: Wave) -> str:
-    """A sentence for those who come after the close of a wave."""
+    """A sentence for the page of a closed wave: when the next survey opens, or thanks."""
     if wave.is_third:
         return "A third of the people is asked each month, and everybody once in three months."
     if waves.find_survey(wave.survey).state == "active":
@@ -346,6 +356,7 @@ def _what_comes_next(wave: Wave) -> str:
 
 
 def _reply(body: str, code: int = 200) -> Response:
+    """A response with the headers of the employee's pages: strict CSP, no referrer, not cached."""
     response = make_response(body, code)
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"

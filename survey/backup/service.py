@@ -27,9 +27,9 @@ _IN_USE = (
 
 
 def back_up(config: Config, file: Path) -> int:
-    """Writes a consistent copy of the database to a new file; gives its size in bytes.
+    """Writes a consistent copy of the SQLite database to a new file; gives its size in bytes.
 
-    It is consistent whatever others write meanwhile. Refused: no database yet, a file that is there
+    It is consistent even if others write meanwhile. Refused: no database yet, a file that is there
     already or lies in the key folder, and PostgreSQL, which has its own tools.
     """
     source = _database_file(config, "pg_dump --format=custom --no-owner --file={file} {url}", file)
@@ -55,10 +55,10 @@ def back_up(config: Config, file: Path) -> int:
 
 
 def restore_copy(config: Config, file: Path, now: datetime) -> Path | None:
-    """Puts a copy in the database's place, and keeps what was there beside it.
+    """Replaces the SQLite database by a copy; keeps what was there beside it and gives its path.
 
-    Gives the path of the old one; None where there was none. Refused without any change: a file
-    that is no copy or of a newer Candour, and a database that a process still uses.
+    None where there was none. Refused without any change: a file that is no copy or of a newer
+    Candour, a database that a process still uses, and PostgreSQL, which has its own tools.
     """
     target = _database_file(
         config,
@@ -132,7 +132,7 @@ def _check_copy(file: Path) -> None:
 
 
 def _copy(source: Path, fresh: Path) -> None:
-    """Copies a database into an empty file, in one read transaction.
+    """Copies a database into an empty file, in one read transaction; refuses when that fails.
 
     Writers go on, and what they write meanwhile is not in the copy.
     """
@@ -154,7 +154,10 @@ def _copy(source: Path, fresh: Path) -> None:
 
 @contextmanager
 def _fresh_file_beside(file: Path) -> Iterator[Path]:
-    """An empty file of our own in the same folder; whatever happens, nothing of it stays."""
+    """Makes an empty hidden file in the same folder; deletes it and its side files at the end.
+
+    Even after an exception, unless it was moved away. Refuses a folder that cannot be written.
+    """
     fresh = file.with_name(f".{file.name}.{random_id()}")
     try:
         os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -171,9 +174,10 @@ def _fresh_file_beside(file: Path) -> Iterator[Path]:
 
 
 def _set_aside(target: Path, old: Path, fresh: Path) -> bool:
-    """Gives the present database the second name `old`, if nobody uses it; False if there is none.
+    """Gives the present database the second name `old`; False if there is none.
 
-    It is then whole in one file. The file `fresh` takes over its owner and mode.
+    Refused if somebody uses it. It is then whole in one file, with the log of a damaged one beside
+    it. The file `fresh` takes over its owner and mode.
     """
     if not target.exists():
         return False
@@ -199,7 +203,7 @@ def _set_aside(target: Path, old: Path, fresh: Path) -> bool:
 
 
 def _merge_log(target: Path) -> bool:
-    """Brings the write-ahead log into the database's file; False for one too damaged to say.
+    """Merges the write-ahead log into the database's file; False where that is too damaged.
 
     That only works when nobody else has it open; refused when somebody has.
     """

@@ -11,7 +11,6 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import click
-from flask import Flask
 
 from survey.access.service.accounts import add_user, make_sign_in_link
 from survey.accountability.rules.replies import Commitment, Side
@@ -95,7 +94,7 @@ Dana goes through the open tickets with them every Monday."""
 
 @dataclass(frozen=True, slots=True)
 class SamplePerson:
-    """What somebody in the sample tends to answer: a `mood` from 0 (all bad) to 1.
+    """How somebody in the sample tends to answer: a `mood` from 0 (all bad) to 1.
 
     `diligence` is the probability that they answer a wave at all.
     """
@@ -109,22 +108,22 @@ SamplePeople = dict[str, tuple[str, str, SamplePerson]]
 
 
 class DiscardingChannel:
-    """A channel for letters of past waves: it takes them and keeps none."""
+    """A mail channel for letters of past waves: says that they were sent, and drops them."""
 
     name = "the past"
     is_ready = True
 
     def connect(self) -> DeliveryAttempt | None:
-        """Always ready."""
+        """Does nothing; None says that the channel is ready."""
         return None
 
     def deliver(self, message: Message) -> DeliveryAttempt:
-        """As if the server had taken it."""
+        """Drops the message, and answers as a server that has taken it."""
         del message
         return DeliveryAttempt(DeliveryOutcome.SENT, "250")
 
     def close(self) -> None:
-        """Nothing to say."""
+        """Does nothing: there is no connection."""
 
 
 # How satisfied each department is by nature, and how each question differs from the overall mood.
@@ -162,7 +161,7 @@ def main() -> None:
         (FOLDER / "mail").mkdir(parents=True, exist_ok=True)
         app = create_app(config)
         with app.app_context():
-            prepare(app, config)
+            prepare(config)
             welcome(config)
             run("127.0.0.1", int(port))
     except Refused as refused:
@@ -181,11 +180,13 @@ def demo_settings(port: str) -> dict[str, str]:
     }
 
 
-def prepare(app: Flask, config: Config) -> None:
-    """Creates or upgrades the demo's database and fills it once."""
+def prepare(config: Config) -> None:
+    """Creates or upgrades the demo's database and fills it; if filled, does a pass of due work.
+
+    Needs the context of the demo's application.
+    """
     from flask_migrate import upgrade
 
-    del app
     upgrade()
     if list_providers():
         tick(config, now(), real=now())
@@ -195,7 +196,7 @@ def prepare(app: Flask, config: Config) -> None:
 
 
 def fill(config: Config, today: datetime) -> None:
-    """Runs eight quarterly waves in quick motion, shares them, and opens the ninth.
+    """Runs eight past quarterly waves and shares them, opens the ninth, adds the demo's admin.
 
     All of it goes through the product itself.
     """
@@ -242,7 +243,7 @@ def set_up_sample(people: SamplePeople, today: datetime) -> Survey:
 
 
 def planned_wave() -> Wave:
-    """The wave that is to open next."""
+    """The first wave that is planned; StopIteration where there is none."""
     return next(wave for wave in waves.list_waves() if wave.state == "planned")
 
 
@@ -253,10 +254,10 @@ def run_past_wave(
     source: random.Random,
     config: Config,
 ) -> None:
-    """Opens, answers, closes, counts and shares the wave with this number, which lies in the past.
+    """Opens, answers, closes, counts, shares and follows up the past wave with this number.
 
-    The past is not mailed again: invitations are cancelled, and only the newest wave's letters of
-    sharing and follow-up are really sent.
+    Letters of the past are not sent again: invitations are cancelled, and only the newest wave's
+    letters of sharing and follow-up are really sent.
     """
     opened_at = to_utc(planned_opening(survey, number), ZONE)
     wave = open_wave(planned_wave().slug, opened_at, config.key_dir, actor=ACTOR)
@@ -271,7 +272,7 @@ def run_past_wave(
 
 
 def first_opening(today: datetime) -> datetime:
-    """A time so long ago that eight waves have been shared and the ninth is due by now."""
+    """When the first wave opens: so early that eight waves are over and the ninth is due today."""
     nine_today = today.replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
     day = nine_today - timedelta(days=2)
     months = day.year * 12 + day.month - 1 - 3 * PAST_WAVES
@@ -282,7 +283,7 @@ def first_opening(today: datetime) -> datetime:
 
 
 def sample_people(source: random.Random) -> SamplePeople:
-    """58 made-up colleagues by mail address."""
+    """Draws 58 made-up colleagues: by mail address, their name, department and mood."""
     names = [f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES]
     source.shuffle(names)
     people: SamplePeople = {}
@@ -305,7 +306,11 @@ def staff_csv(people: SamplePeople) -> str:
 def send_sample_answers(
     wave: Wave, people: SamplePeople, number: int, source: random.Random, now: datetime
 ) -> None:
-    """Lets the diligent answer with codes of their own, through the same door as everybody."""
+    """Submits a wave's sample answers with fresh codes, through the product's own service.
+
+    Each person answers with the probability of their diligence. RuntimeError where one is not
+    taken.
+    """
     questions = waves.questions_of(wave).questions
     for invitation, person in invitations_of(wave.id):
         sample = people[person.email][2]
@@ -345,7 +350,7 @@ def sample_answer(
 
 
 def share_past_wave(wave: Wave, now: datetime, *, is_newest: bool) -> None:
-    """Shares a wave with the provider; only the newest wave's mail is really sent."""
+    """Shares a wave with the provider's contacts; drops the mail unless the wave is the newest."""
     _, contacts = sharing_recipients(wave)
     share_findings(wave.slug, [contact.id for contact in contacts], now, actor=ACTOR)
     if not is_newest:
@@ -353,9 +358,9 @@ def share_past_wave(wave: Wave, now: datetime, *, is_newest: bool) -> None:
 
 
 def follow_up_past_wave(wave: Wave, number: int, *, is_newest: bool) -> None:
-    """Records the provider's reply, and tells staff what changes.
+    """Stores the provider's reply (not for one wave) and sends the follow-up mail to staff.
 
-    To one wave no reply came. Only the newest wave's mail is really sent.
+    To one wave no reply came. Only the newest wave's mail is really sent, the other is dropped.
     """
     due = reply_due(wave)
     assert due
@@ -392,7 +397,7 @@ def follow_up_past_wave(wave: Wave, number: int, *, is_newest: bool) -> None:
 
 
 def welcome(config: Config) -> None:
-    """Prints where to look."""
+    """Prints the addresses to open, among them a sign-in link that it makes for the admin."""
     base = config.base_url
     all_waves = waves.list_waves()
     newest = next((wave for wave in reversed(all_waves) if wave.is_published), None)

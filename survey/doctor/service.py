@@ -63,7 +63,7 @@ class SettingInForce:
 
 
 def examine(config: Config, letter_types: frozenset[str]) -> tuple[Diagnosis, ...]:
-    """The results of all checks; those that need the database only where that is in order.
+    """Runs all checks and gives their results; some only where the database is in order.
 
     `letter_types` are the names of the letter types that this program can write.
     """
@@ -92,7 +92,7 @@ def examine(config: Config, letter_types: frozenset[str]) -> tuple[Diagnosis, ..
 
 
 def list_settings(config: Config) -> tuple[SettingInForce, ...]:
-    """All settings, each with its value and where it came from."""
+    """All settings as they are in force, secrets masked, and where each came from."""
     settings = []
     for field in fields(config):
         if field.name == "sources":
@@ -108,7 +108,7 @@ def list_settings(config: Config) -> tuple[SettingInForce, ...]:
 
 
 def _run(check: Callable[[], Iterator[Diagnosis]]) -> tuple[Diagnosis, ...]:
-    """The results of a check, or the one that the database failed at it."""
+    """Runs a check and gives its results; one that says so where the database failed at it."""
     try:
         return tuple(check())
     except SQLAlchemyError as error:
@@ -212,6 +212,7 @@ def _check_key_folder(config: Config) -> Iterator[Diagnosis]:
 
 
 def _check_base_url(config: Config) -> Iterator[Diagnosis]:
+    """Where links in mails lead; a note where they open on this machine only."""
     if config.is_local:
         says = f"{config.base_url}: the links in mails open on this machine only."
         yield Diagnosis(
@@ -245,12 +246,13 @@ def _check_certificate(config: Config) -> Iterator[Diagnosis]:
 
 
 def _check_mail_server(config: Config) -> Iterator[Diagnosis]:
+    """What is wrong with mail server, sign-in, sender and links; signs in and sends nothing."""
     for result in examine_mail(config, now()):
         yield Diagnosis(result.name, result.is_wrong, result.says, result.remedy)
 
 
 def _check_clock() -> Iterator[Diagnosis]:
-    """Whether this machine's clock and the database's agree."""
+    """Whether this machine's clock and the database's differ by at most two seconds."""
     if db.engine.dialect.name == "sqlite":
         yield Diagnosis(
             "clock", False, f"{now():%Y-%m-%d %H:%M:%S} UTC, the same for the database."
@@ -309,13 +311,14 @@ def _check_zones(config: Config) -> Iterator[Diagnosis]:
 
 
 def _check_keys(config: Config) -> Iterator[Diagnosis]:
+    """Checks the keys of all open and closed waves, where this process has the key folder."""
     for wave in waves.list_waves():
         if wave.state in RUNNING and config.key_dir is not None:
             yield from _check_key(wave, config.key_dir)
 
 
 def _check_key(wave: Wave, key_dir: Path) -> Iterator[Diagnosis]:
-    """Whether a wave's key opens what was sealed, and whether there is a spare copy of it."""
+    """Whether a wave's key opens what was sealed; a note where there is no spare copy of it."""
     name = f"key of {wave.slug}"
     fault = key_fault(wave, key_dir)
     if fault:
@@ -422,7 +425,7 @@ def _check_mail_of(wave: Wave) -> Iterator[Diagnosis]:
 
 
 def _check_bounces() -> Iterator[Diagnosis]:
-    """Whether the mailbox of bounces was read; nothing where there is none."""
+    """Whether the mailbox of bounces could be read at the last look; no result without a look."""
     state = mailbox_state()
     if state.problem:
         yield Diagnosis(
@@ -438,7 +441,7 @@ def _check_bounces() -> Iterator[Diagnosis]:
 
 
 def _check_timetable() -> Iterator[Diagnosis]:
-    """Whether the timetable was gone through lately."""
+    """Whether the last pass of the timetable is at most five minutes old; a note if none was."""
     passed_at = last_pass()
     remedy = "Run candour serve or candour worker, or candour tick every minute."
     if passed_at is None:
@@ -455,7 +458,10 @@ def _check_timetable() -> Iterator[Diagnosis]:
 
 
 def _check_engine(config: Config) -> Iterator[Diagnosis]:
-    """Whether the engine's own database answers, where there is one."""
+    """Whether the database of the job engine answers; a note where it was not made yet.
+
+    It is `engine.db` beside the SQLite database, or a schema in PostgreSQL, and knows the jobs.
+    """
     from survey.jobs.engine import SCHEMA, engine_database, scheduled_names
 
     name, place = "engine's database", f"the schema {SCHEMA}"

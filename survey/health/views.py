@@ -44,7 +44,7 @@ def healthz() -> dict[str, str]:
 @blueprint.get("/readyz")
 @open_to("everyone")
 def readyz() -> tuple[dict[str, str], int]:
-    """Readiness: the database answers and has the tables of this version.
+    """Readiness: 200 if the database answers and has this version's tables, else 503.
 
     The timetable and the mail are given as information. Pages are served without either, so neither
     takes a web process out of a balancer's rotation.
@@ -71,7 +71,10 @@ def readyz() -> tuple[dict[str, str], int]:
 @blueprint.get("/metrics")
 @open_to("everyone")
 def metrics() -> Response:
-    """Figures for Prometheus: nothing about answers, nothing that counts who has not answered."""
+    """Figures for Prometheus: nothing about answers, nothing that counts who has not answered.
+
+    Status 503 where the database does not answer.
+    """
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 

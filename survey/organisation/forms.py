@@ -8,7 +8,10 @@ from survey.languages import language_name, offered_languages
 
 
 class OrganisationForm(FlaskForm):  # type: ignore[misc]
-    """What mails and the promise must say; the service checks."""
+    """The form with the facts about the client; the service checks what was typed.
+
+    They are what mails and the promise must say.
+    """
 
     name = StringField("Name of your organisation")
     contact_name = StringField("Whom employees can ask")

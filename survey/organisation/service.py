@@ -27,7 +27,7 @@ _MEANINGS = {
 
 
 def find_organisation(sender: str) -> Organisation:
-    """The facts about the client as set, else what the sender's address suggests."""
+    """The facts about the client as stored, else those guessed from the sender's address."""
     row = db.session.get(OrganisationRow, 1)
     if row is None:
         return organisation_from_sender(sender)
@@ -43,7 +43,7 @@ def find_organisation(sender: str) -> Organisation:
 
 
 def latest_attacks() -> tuple[AttackResult, ...]:
-    """What the attack suite last came to; none where its report is absent or cannot be read."""
+    """What the attack suite found, as shipped; empty where its report is absent or unreadable."""
     try:
         return read_attack_report(json.loads(ATTACKED.read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -61,10 +61,9 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
     language: str = BASE,
     actor: str = COMMAND_LINE,
 ) -> Organisation:
-    """Sets the facts about the client.
+    """Stores and audits the facts about the client; refuses with all faults at once.
 
-    Refuses empty ones, malformed addresses, line breaks and a language that is not offered, all at
-    once.
+    Refused: empty facts, malformed addresses, line breaks and a language that is not offered.
     """
     typed = (name, contact_name, contact_email, comments_read_by, host)
     texts = {
@@ -94,7 +93,10 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
 
 
 def _fault(meaning: str, text: str) -> str | None:
-    """What to do about one text, or None; `meaning` says what it should state."""
+    """What to do about a text that is empty, unprintable or too long; None where it is good.
+
+    `meaning` says what the text should state.
+    """
     if not text:
         return f"Say {meaning}."
     if not text.isprintable():

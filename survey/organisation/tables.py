@@ -7,7 +7,7 @@ from survey.database import Base
 
 
 class OrganisationRow(Base):
-    """The only row: number 1."""
+    """The facts about the client: the only row, number 1."""
 
     __tablename__ = "organisation"
     __table_args__ = (CheckConstraint("number = 1", name="only_one"),)

@@ -16,7 +16,7 @@ blueprint = Blueprint("organisation", __name__)
 @blueprint.route("/organisation", methods=["GET", "POST"])
 @open_to("manager")
 def organisation() -> str | Response | tuple[str, int]:
-    """Who asks: filled from the sender's address until somebody says better."""
+    """Shows the facts about the client, first guessed from the sender's address; POST stores."""
     form = OrganisationForm(obj=find_organisation(current_app.config["CANDOUR"].mail_from))
     problem = None
     if request.method == "POST" and form.validate():
@@ -33,6 +33,7 @@ def organisation() -> str | Response | tuple[str, int]:
 
 
 def _save(form: OrganisationForm) -> None:
+    """Stores what was typed, in the name of who is signed in; refuses faulty facts."""
     set_organisation(
         form.name.data or "",
         form.contact_name.data or "",

@@ -5,7 +5,7 @@ from wtforms import StringField
 
 
 class ProviderForm(FlaskForm):  # type: ignore[misc]
-    """A provider with its first contact, or a further contact of a known one.
+    """The form for a provider with its first contact, or a further contact of a known one.
 
     The service checks what was typed.
     """

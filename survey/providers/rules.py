@@ -29,7 +29,7 @@ class Provider:
 
 
 def name_fault(name: str) -> str | None:
-    r"""What to do about a name that cannot stand in a mail's header, or None.
+    r"""What to correct in a name so that it fits into a mail's header; None where it does.
 
     >>> name_fault("Otto\r\nBcc: all@northwind.example")
     'Remove the line break or control character.'
@@ -42,5 +42,5 @@ def name_fault(name: str) -> str | None:
 
 
 def tidy_name(name: str) -> str:
-    """A name without superfluous space."""
+    """A name with one blank between its words and none around them."""
     return " ".join(name.split())

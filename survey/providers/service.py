@@ -28,7 +28,10 @@ _LONGEST_QUOTED = 80
 def add_provider(
     name: str, contacts: Sequence[tuple[str, str]], *, actor: str = COMMAND_LINE
 ) -> Provider:
-    """Records a provider with its contacts (name, address); refuses all faults at once."""
+    """Stores and audits a provider with contacts (name, address); refuses with all faults.
+
+    Refused as well: a provider of the same name or slug.
+    """
     faults = _provider_faults(name, contacts)
     if faults:
         raise Refused("provider-faulty", "The provider was not added.", details=tuple(faults))
@@ -58,7 +61,10 @@ def add_provider(
 def add_contacts(
     provider_name: str, contacts: Sequence[tuple[str, str]], *, actor: str = COMMAND_LINE
 ) -> Provider:
-    """Adds people (name, address) at a provider, all or none; a known address gets the new name."""
+    """Adds people (name, address) at a provider, all or none; a known address gets the new name.
+
+    Audits each. Refuses with all faults at once, and an unknown provider.
+    """
     faults = [fault for name, address in contacts for fault in _contact_faults(name, address)]
     if faults:
         raise Refused("contact-faulty", "No contact was added.", details=tuple(faults))
@@ -82,7 +88,10 @@ def is_known(name: str) -> bool:
 
 
 def remove_contact(provider_name: str, address: str, *, actor: str = COMMAND_LINE) -> Provider:
-    """Removes a person at a provider: nothing more is sent to them, and their links end."""
+    """Deletes and audits a provider's contact: nothing more is sent there, and links end.
+
+    NotFound for an unknown provider or address.
+    """
     with transaction() as session:
         row = _provider_row(provider_name)
         contact = _contact_row_at(row, address)
@@ -97,17 +106,17 @@ def remove_contact(provider_name: str, address: str, *, actor: str = COMMAND_LIN
 
 
 def find_provider(name: str) -> Provider:
-    """The provider of this name or slug; refuses an unknown one by naming those there are."""
+    """The provider of this name or slug; NotFound that names all providers where there is none."""
     return _provider(_provider_row(name))
 
 
 def provider_by_id(provider_id: ProviderId) -> Provider:
-    """The provider with this id, which must exist."""
+    """The provider with this id; an error from the database layer where there is none."""
     return _provider(db.session.get_one(ProviderRow, provider_id))
 
 
 def find_contact(contact_id: ContactId) -> Contact | None:
-    """The contact with this id, if still there."""
+    """The contact with this id; None where it was removed."""
     row = db.session.get(ContactRow, contact_id)
     return Contact(row.id, row.name, row.address) if row else None
 
@@ -119,6 +128,7 @@ def list_providers() -> tuple[Provider, ...]:
 
 
 def _provider_row(name: str) -> ProviderRow:
+    """The row of this name or slug; NotFound that names all providers where there is none."""
     row: ProviderRow | None = db.session.scalar(
         select(ProviderRow).where(ProviderRow.slug == slug(name))
     )
@@ -132,7 +142,7 @@ def _provider_row(name: str) -> ProviderRow:
 
 
 def _contact_row_at(provider: ProviderRow, address: str) -> ContactRow | None:
-    """The contact of this provider with this address, however it is capitalised."""
+    """The provider's contact with this address, in any capitals; None where there is none."""
     tidy = tidy_address(address)
     return next((row for row in provider.contacts if tidy_address(row.address) == tidy), None)
 
@@ -146,11 +156,12 @@ def _provider(row: ProviderRow) -> Provider:
 
 
 def _new_contact_row(name: str, address: str) -> ContactRow:
+    """A new row, not stored yet; without a name the contact is named by the address."""
     return ContactRow(id=random_id(), name=tidy_name(name) or address, address=address)
 
 
 def _provider_faults(name: str, contacts: Sequence[tuple[str, str]]) -> list[str]:
-    """Everything that is wrong with a new provider and its contacts."""
+    """All that is wrong with a new provider and its contacts; empty where nothing is."""
     faults = []
     if fault := name_fault(name):
         faults.append(f"{_quoted(name)}: {fault}")
@@ -167,6 +178,7 @@ def _provider_faults(name: str, contacts: Sequence[tuple[str, str]]) -> list[str
 
 
 def _contact_faults(name: str, address: str) -> list[str]:
+    """What is wrong with a contact's address and name; empty where nothing is."""
     faults = []
     if fault := address_fault(address):
         faults.append(f"{_quoted(address) if address else 'empty address'}: {fault}")
@@ -176,5 +188,5 @@ def _contact_faults(name: str, address: str) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """What somebody gave, as a message may repeat it."""
+    """A typed text in quotes, as a message may repeat it: at most 80 characters."""
     return repr(text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}…")

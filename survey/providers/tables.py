@@ -20,7 +20,7 @@ class ProviderRow(Base):
 
 
 class ContactRow(Base):
-    """A person at a provider."""
+    """A person at a provider who may be sent findings."""
 
     __tablename__ = "contact"
     __table_args__ = (UniqueConstraint("provider_id", "address"),)

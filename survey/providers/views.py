@@ -17,7 +17,7 @@ blueprint = Blueprint("providers", __name__)
 @blueprint.route("/providers", methods=["GET", "POST"])
 @open_to("manager")
 def list_providers() -> str | Response | tuple[str, int]:
-    """All providers; the form adds one, or a contact to a known one."""
+    """Lists all providers; POST adds one, or a contact to a known one."""
     form = ProviderForm()
     problem = None
     if request.method == "POST" and form.validate():
@@ -41,7 +41,10 @@ def list_providers() -> str | Response | tuple[str, int]:
 @blueprint.route("/providers/<provider>/contacts/<contact_id>/remove", methods=["GET", "POST"])
 @open_to("manager")
 def remove_contact(provider: str, contact_id: str) -> str | Response:
-    """A page of its own that says what removing will do; the button does it."""
+    """Asks before a provider's contact is removed, and says what that does; POST removes it.
+
+    NotFound for a contact that is not there any more.
+    """
     its_provider = service.find_provider(provider)
     contact = service.find_contact(ContactId(contact_id))
     if contact not in its_provider.contacts:
@@ -54,7 +57,7 @@ def remove_contact(provider: str, contact_id: str) -> str | Response:
 
 
 def _save(form: ProviderForm) -> str:
-    """Adds what was typed; gives the provider's name."""
+    """Stores the typed provider, or a contact of a known one; gives the provider's name."""
     name = (form.name.data or "").strip()
     person = (form.contact_name.data or "").strip()
     address = (form.contact_address.data or "").strip()

@@ -24,18 +24,18 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm:
-    """A form as read: the answers, or a problem per field."""
+    """A posted form as read: the answers, and a sentence for each field that has a fault."""
 
     answers: Answers
     problems: Mapping[str, str]
 
 
 def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> SubmittedForm:
-    """The answers in a posted form; each fault becomes a sentence beside its field.
+    """Reads the answers in a posted form; each fault becomes a sentence beside its field.
 
     An untouched question posts nothing, an opt-out an empty value. Control characters are dropped
     from texts; nothing is cut off silently. `pad` means nothing. Other fields that are no question
-    of this wave are a fault of their own.
+    of this wave are a fault too, under "form".
     """
     scores: dict[QuestionId, int | None] = {}
     texts: dict[QuestionId, str] = {}
@@ -63,9 +63,9 @@ def read_form(questionnaire: Questionnaire, form: Mapping[str, list[str]]) -> Su
 
 
 def advice_on_length(texts: Mapping[QuestionId, str], octets: int) -> str:
-    """What to do when the texts together are so many octets larger than a ballot.
+    """A sentence on how much to shorten texts that are so many octets too large for a ballot.
 
-    The advice is in characters, of the kind that the texts hold.
+    In characters, of the kind that the texts hold.
 
     >>> advice_on_length({"OPN1": "é" * 100}, 50)
     'Please shorten your texts by about 30 characters in all.'
@@ -77,9 +77,9 @@ def advice_on_length(texts: Mapping[QuestionId, str], octets: int) -> str:
 
 
 def pad_page(page: str) -> str:
-    """A page that hands answers back, as long as every other that does: its length tells nothing.
+    """Fills a page with blanks to a multiple of `PAGE_SIZE` octets, so its size says nothing.
 
-    In octets of UTF-8 it is the next multiple of `PAGE_SIZE`; what a ballot may hold fits into one.
+    For pages that hand answers back; what a ballot may hold fits into one such size, in UTF-8.
     """
     short = -len(page.encode()) % PAGE_SIZE
     return page + " " * short
@@ -98,6 +98,7 @@ def clean_text(text: str) -> str:
 def _read_text(
     question: Question, value: str, texts: dict[QuestionId, str], problems: dict[str, str]
 ) -> None:
+    """Puts a cleaned text into `texts`, or its fault into `problems`; an empty one into neither."""
     text = clean_text(value)
     excess = len(text) - (question.scale.max_chars or LONGEST_TEXT)
     if excess > 0:
@@ -112,6 +113,7 @@ def _read_score(
     scores: dict[QuestionId, int | None],
     problems: dict[str, str],
 ) -> None:
+    """Puts the chosen code (None: opted out) into `scores`, or the fault into `problems`."""
     if not value:
         scores[question.id] = None
         return

@@ -23,7 +23,7 @@ class PageQuestion:
 
 @dataclass(frozen=True, slots=True)
 class SurveyPage:
-    """One wave's page in one language."""
+    """What the survey page of one wave shows, in one language; the same for everybody."""
 
     slug: WaveSlug
     organisation: str

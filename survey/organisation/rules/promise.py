@@ -46,7 +46,7 @@ class PromiseTerms:
 
 
 def read_attack_report(report: object) -> tuple[AttackResult, ...]:
-    """The attacks in a report of the attack suite.
+    """Reads the attacks in a report of the attack suite; empty unless all of it can be read.
 
     None when it is not such a report as a whole, for half a table would promise too much.
 
@@ -61,6 +61,7 @@ def read_attack_report(report: object) -> tuple[AttackResult, ...]:
 
 
 def _is_attack(entry: object) -> bool:
+    """Whether an entry of a report holds all that an attack needs."""
     return isinstance(entry, dict) and set(entry) >= _KEYS_OF_ATTACK
 
 
@@ -78,9 +79,10 @@ def _attack_result(entry: dict[str, object]) -> AttackResult:
 def promise_in_mail(
     terms: PromiseTerms, group: str, group_size: int, voice: Voice = ENGLISH
 ) -> str:
-    """The sentences of the invitation: the only ones that name the group one is counted under.
+    """The promise in an invitation, with the group one is counted under and its size.
 
-    In the strict tier they are followed by what the second key means.
+    No other sentences name that group. In the strict tier they are followed by what the second key
+    means.
     """
     sealed = voice.gettext(
         "Your answers are sealed when you press Send, opened only after the survey has closed"
