@@ -36,7 +36,7 @@ class ServerLimits:
     arriving_from_one_address: int = 20
     connections: int = 800
     head_bytes: int = 32_768
-    request_bytes: int = 11 * 2**20  # a staff list of 10 MiB, and the form around it
+    request_bytes: int = 34 * 2**20  # the largest file of any page, and the form around it
 
 
 class LimitedChannel(HTTPChannel):  # type: ignore[misc]

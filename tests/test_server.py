@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from flask import Flask
 from waitress import wasyncore
 
+from survey.access.rules.open_to import access_of
+from survey.people import forms as people_forms
 from survey.server import ServerLimits, create_server
 
 LIMITS = ServerLimits(head_seconds=1.0, body_seconds=1.0, body_bytes=1000, idle_seconds=4)
@@ -158,3 +161,9 @@ def test_too_many_connections_make_the_oldest_go() -> None:
 def test_a_port_that_is_taken_is_told() -> None:
     with serving() as site, pytest.raises(OSError, match="in use"):
         create_server(application, "127.0.0.1", site.port, proxies=0)
+
+
+def test_the_largest_request_of_any_page_passes(app: Flask) -> None:
+    declared = [access_of(view) for view in app.view_functions.values()]
+    largest = max(access.largest for access in declared if access)
+    assert ServerLimits().request_bytes > max(largest, people_forms.LARGEST_FORM)

@@ -66,7 +66,7 @@ def keeps(response: TestResponse, answers: dict[str, str] | None = None) -> bool
         (
             f">{value}</textarea>" in unescape(page)
             if name.startswith("OPN")
-            else re.search(rf'name="{name}" id="[^"]+" value="{value}" checked', page)
+            else re.search(rf'name="{name}" id="[^"]+"\s+value="{value}" checked', page)
         )
         for name, value in (answers or ANSWERS).items()
     )
@@ -453,7 +453,9 @@ def test_a_locked_database_keeps_the_answers_on_the_page_and_does_nothing_by_hal
 ) -> None:
     company = open_today(app)
     monkeypatch.setattr(database, "BUSY_SECONDS", 0)
-    monkeypatch.setattr("survey.waves.service.states._WAIT", text("SET LOCAL lock_timeout = 200"))
+    monkeypatch.setattr(
+        "survey.waves.service.states._LIMIT_WAITING", text("SET LOCAL lock_timeout = 200")
+    )
     db.session.remove()
     db.engine.dispose()
     browser = app.test_client()

@@ -156,7 +156,7 @@ def test_changes_and_the_year_are_printed_from_the_document(app: Flask) -> None:
     with app.test_request_context():
         shown = present_document(stored)
         facts = {
-            "shown": shown,
+            "results": shown,
             "charts": drawings,
             "closed": "25 January 2027",
             "previous": None,

@@ -105,13 +105,13 @@ def test_the_page_offers_thirds_with_their_usual_questionnaire(
 ) -> None:
     found_company(NINETY)
     signed_in(client, "manager")
-    assert (
-        "every month, one third of them each time (from 90 people)" in client.get("/surveys").text
+    assert "every month, one third of them each time (from 90 people)" in said(
+        client.get("/surveys")
     )
     form = GOOD | {"cadence": "monthly-thirds", "questionnaire": "", "audience": "all"}
     assert plan(client, form).status_code == 303
     assert waves.find_survey("Second").questionnaire == "monthly_3"
-    assert "Every month one third of the people, 7 days" in client.get("/surveys").text
+    assert "Every month one third of the people, 7 days" in said(client.get("/surveys"))
     assert plan(client, form | {"name": "Third", "cadence": "quarterly"}).status_code == 303
     assert waves.find_survey("Third").questionnaire == "quarterly_8"
 
@@ -135,7 +135,7 @@ def test_opening_says_that_a_third_is_asked_and_invites_no_more(app: Flask) -> N
     reader = browser(app, "manager")
     page = reader.get(f"/waves/{first.slug}/open").text
     assert "This wave asks one third:" in page
-    assert "mails one third of “all”" in reader.get(f"/waves/{first.slug}/progress").text
+    assert "mails one third of “all”" in said(reader.get(f"/waves/{first.slug}/progress"))
     done = run(waves_group, "open", first.slug).output
     opened = waves.find_wave(first.slug)
     assert opened.invited in {20, 21}

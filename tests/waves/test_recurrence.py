@@ -120,6 +120,8 @@ def test_the_hour_on_the_wall_is_kept_across_daylight_saving() -> None:
         ("RRULE:FREQ=MONTHLY;UNTIL=2027-12-31", ["UNTIL=2027-12-31 is not possible"]),
         ("RRULE:FREQ=MONTHLY;BYDAY=6MO", ["BYDAY=6MO is not possible"]),
         ("RRULE:FREQ=WEEKLY;BYDAY=2MO", ["BYDAY=2MO is not possible"]),
+        ("RRULE:FREQ=MONTHLY;BYDAY=\u0662MO", ["BYDAY=\u0662MO is not possible"]),
+        ("RRULE:FREQ=MONTHLY;UNTIL=\uff12028", ["UNTIL=\uff12028 is not possible. Write a date"]),
         ("RRULE:FREQ=YEARLY;BYWEEKNO=2;BYDAY=1MO", ["BYDAY may not have numbers beside BYWEEKNO"]),
         ("RRULE:FREQ=WEEKLY;BYMONTHDAY=3", ["BYMONTHDAY does not go with FREQ=WEEKLY"]),
         (

@@ -47,7 +47,7 @@ FOREIGN = {
 _ERROR_TEXTS = {
     400: ("This request was not understood", "Go back, reload the page and try again."),
     405: ("Not in this way", "Go back and use the button on the page."),
-    413: ("Too much at once", "Send less than 64 KiB, or a file of at most 10 MiB."),
+    413: ("Too much at once", "Send less than 64 KiB, or a file no larger than its page allows."),
     415: (
         "This request was not understood",
         "No page takes JSON. Send the form that the page shows.",

@@ -26,8 +26,8 @@ FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _FINER = ("HOURLY", "MINUTELY", "SECONDLY")
 _COMPARED = 100
 _DAYS = "MO|TU|WE|TH|FR|SA|SU"
-_NUMBERED_DAY = re.compile(rf"([+-]?\d{{1,2}})?({_DAYS})")
-_UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?")
+_NUMBERED_DAY = re.compile(rf"([+-]?\d{{1,2}})?({_DAYS})", re.ASCII)
+_UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,17 +298,17 @@ class Connection(flask_mail.Connection):
             return DeliveryAttempt(DeliveryOutcome.FAILED, "", CANNOT_TAKE)
         code, text = _give_sender(host, message.envelope_from, is_utf8=needs_utf8(recipient))
         if code != 250:
-            return self._handle_refusal(host, code, text)
+            return self._judge_refusal(host, code, text)
         self._say(Phase.SENDER.value, message.envelope_from, code, text)
         self.phase = Phase.RECIPIENT
         code, text = host.docmd("RCPT", f"TO:<{recipient}>")
         if code not in {250, 251}:
-            return self._handle_refusal(host, code, text)
+            return self._judge_refusal(host, code, text)
         self._say(Phase.RECIPIENT.value, recipient, code, text)
         host.putcmd("data")
         code, text = host.getreply()
         if code != 354:
-            return self._handle_refusal(host, code, text)
+            return self._judge_refusal(host, code, text)
         self.phase = Phase.DATA
         host.send(_dotted(message.as_bytes()))
         # A server may look at a letter for long; the watchdog ends it all the same.
@@ -318,9 +318,9 @@ class Connection(flask_mail.Connection):
         if code == 250:
             self._say(Phase.DATA.value, "accepted", code, text)
             return DeliveryAttempt(DeliveryOutcome.SENT, "250")
-        return self._handle_refusal(host, code, text)
+        return self._judge_refusal(host, code, text)
 
-    def _handle_refusal(self, host: smtplib.SMTP, code: int, text: bytes) -> DeliveryAttempt:
+    def _judge_refusal(self, host: smtplib.SMTP, code: int, text: bytes) -> DeliveryAttempt:
         """The attempt that a refusal means; resets the connection or cuts it."""
         self._say(self.phase.value, "refused", code, text, is_good=False)
         if not 400 <= code < 600:
