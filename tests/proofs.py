@@ -34,7 +34,7 @@ PROOFS: Mapping[str, Proof] = {
         14,
         "each link of each letter of a wave, looked at 100 times by GET and HEAD, and by a browser,"
         " changes nothing (two databases)",
-        "each link twice, and by a browser, on SQLite",
+        "each link of one wave by GET and HEAD, on SQLite (tests/test_one_wave.py)",
     ),
     "attacks": Proof(
         10,

@@ -171,9 +171,9 @@ def send(slug: str, *, correction: str | None, dry_run: bool) -> None:
 @followups_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_followups(*, as_json: bool) -> None:
-    """List the shared waves.
+    """List how far the reply to each shared wave and the mail to staff are.
 
-    When the reply and the mail to staff are due, and what is there of both.
+    When both are due, and what is there of them.
 
     Example: candour followups list --json
     """

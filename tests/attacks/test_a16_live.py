@@ -146,14 +146,14 @@ def live_mean(app: Flask) -> Iterator[None]:
     def _key(item: Wave) -> bytes:
         return key_files.load_key(app.config["CANDOUR"].key_dir, item.id)
 
-    with patched(wave_pages, "_says", says):
+    with patched(wave_pages, "_state_in_words", says):
         yield
 
 
 @contextmanager
 def live_number(app: Flask) -> Iterator[None]:
     """The list of waves shows how many have answered, to the last one."""
-    with patched(wave_pages, "_says", lambda item: str(number_answered(item.id))):
+    with patched(wave_pages, "_state_in_words", lambda item: str(number_answered(item.id))):
         yield
 
 

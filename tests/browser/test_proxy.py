@@ -18,6 +18,7 @@ from tests.browser.conftest import Open
 from tests.browser.proxy import Proxy, await_answer, proxied
 from tests.browser.test_scanners import run_prepared
 from tests.ports import free_port
+from tests.proofs import proof
 from tests.test_one_wave import LINK, Product, letters, link_in, text_of
 
 pytestmark = pytest.mark.browser
@@ -101,7 +102,13 @@ def status_of(place: Visited, path: str, body: bytes | None = None) -> int:
             return error.code
 
 
-@pytest.mark.parametrize("fault", [AS_SHIPPED, LOGGED], ids=["as shipped", "seeded fault: logged"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(AS_SHIPPED, id="as shipped"),
+        pytest.param(LOGGED, id="seeded fault: logged", marks=proof("slow")),
+    ],
+)
 def test_no_log_holds_who_opened_answered_or_stopped(
     tmp_path: Path, visit: Open, fault: tuple[str, str]
 ) -> None:

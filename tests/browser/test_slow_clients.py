@@ -24,7 +24,7 @@ import pytest
 from tests.browser.proxy import await_answer, proxied
 from tests.browser.test_scanners import run_prepared
 from tests.ports import free_port
-from tests.proofs import sizes
+from tests.proofs import proof, sizes
 from tests.test_one_wave import Product, letters, link_in
 
 pytestmark = pytest.mark.browser  # of nginx, and of ports that must not be scarce
@@ -164,7 +164,7 @@ def installed(folder: Path, behind: str) -> Iterator[tuple[Product, int]]:
             server.wait(20)
 
 
-@pytest.mark.parametrize("behind", ["nothing", "nginx"])
+@pytest.mark.parametrize("behind", ["nothing", pytest.param("nginx", marks=proof("slow"))])
 @pytest.mark.parametrize("load", sizes("slow", (130, 6), (300, 120)))
 def test_slow_clients_keep_nobody_waiting(
     tmp_path: Path, behind: str, load: tuple[int, int]

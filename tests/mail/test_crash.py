@@ -168,10 +168,9 @@ def opened(app: Flask, people: int) -> Wave:
     return waves.find_wave(first.slug)
 
 
-@on_postgresql("kills")
+@proof("kills")
 @pytest.mark.parametrize(
-    ("connections", "people", "kills"),
-    [pytest.param(1, 1000, (200, 500, 800), marks=proof("kills")), (4, 240, (60, 160))],
+    ("connections", "people", "kills"), [(1, 1000, (200, 500, 800)), (4, 240, (60, 160))]
 )
 def test_killed_right_after_the_server_took_a_letter_nothing_is_lost_and_copies_are_few_and_alike(
     app: Flask,

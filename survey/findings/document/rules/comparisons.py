@@ -97,7 +97,7 @@ class ComparisonFamily:
 
 
 def unjudged_difference(difference: st.Difference, answers: tuple[int, int]) -> DifferenceBlock:
-    """The document's block of a difference, marked unclear until `judge` completes it."""
+    """The block of a difference, its direction unclear and its verdict empty until `judge`."""
     return {
         "shown": True,
         "estimate": difference.estimate,

@@ -97,7 +97,7 @@ def _lost_time(lost_time: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any
 
 
 def _year(year: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
-    """The figures of the year as company measures; none where there is no year."""
+    """The year's measures, marked as the company's (no group); none where there is no year."""
     if not year:
         return
     for measure in year["measures"]:

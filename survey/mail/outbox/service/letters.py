@@ -12,6 +12,7 @@ from survey.mail.outbox.service.delivery import DONE, GOING_OUT
 from survey.mail.outbox.service.letter_types import confidential_types, letter_types
 from survey.mail.outbox.service.pausing import channel_pause
 from survey.mail.outbox.tables import LetterTotalRow, OutboxRow
+from survey.mail.rules.letter import Recipient
 from survey.mail.rules.states import LetterState
 from survey.mail.rules.wording import TAKEN_BACK
 
@@ -204,8 +205,8 @@ def _totals(wave: str | None) -> Select[str, str, int]:
     return query.group_by(LetterTotalRow.kind, LetterTotalRow.state)
 
 
-def erase_recipients(recipients: Sequence[str]) -> None:
-    """Removes these recipients from all their letters' rows, waiting ones included.
+def erase_recipients(recipients: Sequence[Recipient]) -> None:
+    """Removes these recipients (references) from all their letters' rows, waiting ones too.
 
     What waits for them is not due any more. Their dedupe keys, which name them, are replaced.
     """
