@@ -121,7 +121,7 @@ def _open_ballot(wave_id: str, private: bytes, ballot: bytes) -> bytes | None:
 
 
 def write_outgoing(outgoing: OutgoingFile) -> bytes:
-    """The octets of the file for the representative, as `read_outgoing` reads them."""
+    """The file that takes sealed ballots to the representative, as `read_outgoing` reads it."""
     ballots = [ballot for layer in outgoing.layers for ballot in layer]
     return _write(_OUT, outgoing.header, ballots)
 

@@ -44,9 +44,9 @@ Document = Mapping[str, Any]
 
 
 def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
-    """How many measures miss, meet or are too close to their target, as a headline.
+    """How many measures miss or meet their target, as a headline; without any, how many answered.
 
-    It says nothing beyond the verdicts; without any, how many answered.
+    It says nothing beyond the verdicts.
 
     >>> close = "too close to call"
     >>> headline(["misses", close, "misses", "meets", "misses", close], 42, 58)
