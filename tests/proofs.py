@@ -74,9 +74,10 @@ PROOFS: Mapping[str, Proof] = {
     ),
     "workers": Proof(
         3,
-        "three workers and two web servers for 20 seconds and 200 people while they are killed and"
+        "engines and workers that end, wait and come back; three workers and two web "
+        "servers for 20 seconds and 200 people while they are killed and"
         " restarted; workers on PostgreSQL",
-        "workers that end, restart and wait on SQLite (tests/jobs)",
+        "two engines and ticks beside workers on SQLite (tests/jobs)",
         "120 seconds and 1,000 people",
     ),
     "scale": Proof(

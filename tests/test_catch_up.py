@@ -127,6 +127,7 @@ def test_whole_days_lost_while_a_wave_was_open_are_given_back(
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 def test_it_is_the_one_extension_and_one_by_hand_leaves_no_other(company: Company) -> None:
     first = company.wave.opens_at
     for moment in (first + 3 * DAY, first + 3 * DAY + HOUR, first + 5 * DAY + HOUR):
@@ -145,6 +146,7 @@ def test_it_is_the_one_extension_and_one_by_hand_leaves_no_other(company: Compan
         assert waves.find_wave(item.slug) == item
 
 
+@on_postgresql("databases")
 def test_an_outage_before_the_opening_extends_nothing_but_the_wave_keeps_its_length(
     app: Flask,
 ) -> None:
@@ -185,6 +187,7 @@ def test_as_long_as_the_record_of_outages_cannot_be_written_nothing_closes(
     assert waves.find_wave(company.wave.slug).state is WaveState.VOID
 
 
+@on_postgresql("databases")
 def test_a_pretended_time_is_no_outage_and_no_sign_of_life(company: Company) -> None:
     seen = heartbeat.last_pass()
     for days in (1, 5, 9, 13):
@@ -207,6 +210,7 @@ def test_the_command_beats_only_by_the_real_clock(
     assert (heartbeat.last_pass() is not None) is beats
 
 
+@on_postgresql("databases")
 def test_page_and_unsent_mails_print_the_new_date(
     company: Company, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +259,7 @@ def test_a_clock_that_goes_back_undoes_nothing_and_sends_nothing_again(
     assert states()["2027-q1"] == "void"
 
 
+@on_postgresql("databases")
 def test_a_paused_survey_opens_nothing_and_its_open_wave_runs_to_its_close(
     company: Company,
 ) -> None:
@@ -307,6 +312,7 @@ def test_what_a_pause_skipped_is_caught_up_with_as_after_time_away(
     assert all(item.closes_at - item.opens_at >= 14 * DAY for item in opened)
 
 
+@on_postgresql("databases")
 def test_an_ended_survey_gives_up_what_is_planned_and_is_never_taken_up_again(
     company: Company,
 ) -> None:
@@ -329,6 +335,7 @@ def test_an_ended_survey_gives_up_what_is_planned_and_is_never_taken_up_again(
     ]
 
 
+@on_postgresql("databases")
 def test_pausing_twice_and_resuming_what_runs_are_refused(company: Company) -> None:
     with pytest.raises(Refused, match="is active already"):
         waves.resume_survey("IT support")
@@ -343,6 +350,7 @@ def test_pausing_twice_and_resuming_what_runs_are_refused(company: Company) -> N
     ]
 
 
+@on_postgresql("databases")
 def test_a_planned_wave_is_skipped_and_the_next_one_planned(company: Company) -> None:
     for reason in ("", " \n ", "a\x00b"):
         with pytest.raises(Refused, match="Say why"):
@@ -449,6 +457,7 @@ def test_a_wave_whose_time_has_come_stays_where_it_is(company: Company) -> None:
     assert holidays.remove_holidays([date(2027, 4, 12)], late).moved == ()
 
 
+@on_postgresql("databases")
 def test_waves_planned_later_avoid_what_is_listed_by_then(company: Company) -> None:
     holidays.add_holidays([Holiday(date(2027, 7, 12))], company.wave.opens_at)
     waves.skip_wave("it-support-2027-q2", "a test")
@@ -457,6 +466,7 @@ def test_waves_planned_later_avoid_what_is_listed_by_then(company: Company) -> N
     assert f"{waves.find_wave('it-support-2027-q4').opens:%Y-%m-%d}" == "2027-10-11"
 
 
+@on_postgresql("databases")
 def test_the_last_day_for_a_reminder_is_no_holiday(company: Company) -> None:
     assert reminder_window(company.wave)[1] == at("2027-01-22T17:00")
     holidays.add_holidays([Holiday(date(2027, 1, 22))], company.wave.opens_at)

@@ -131,6 +131,7 @@ def test_what_one_wave_cannot_do_keeps_no_other_from_its_turn(app: Flask) -> Non
     assert void.void_words == "fewer than 5 people answered"
 
 
+@on_postgresql("databases")
 def test_a_key_that_cannot_be_destroyed_stops_neither_waves_nor_letters(app: Flask) -> None:
     config = app.config["CANDOUR"]
     first = found_company()
@@ -210,6 +211,7 @@ def test_a_machine_that_slept_over_the_opening_and_the_close_catches_up(app: Fla
     assert states() == {first.slug: "void", "it-support-2027-q2": "planned"}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(("days", "state"), [(45, "open"), (46, "void")])
 def test_an_opening_late_by_more_than_half_its_period_is_not_held(
     app: Flask, days: int, state: str
@@ -241,6 +243,7 @@ def test_after_several_missed_periods_at_most_one_wave_opens(app: Flask) -> None
     assert states() == before
 
 
+@on_postgresql("databases")
 def test_a_process_without_a_key_folder_leaves_opening_and_counting_to_another(app: Flask) -> None:
     from dataclasses import replace
 

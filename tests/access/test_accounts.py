@@ -78,11 +78,13 @@ def test_a_form_that_cannot_be_taken_comes_back_filled_in(
     assert list(roles()) == [ADMIN]
 
 
+@on_postgresql("databases")
 def test_an_address_is_shown_as_text_whatever_it_holds(mira: Browser) -> None:
     _, page = add(mira, '"><script>alert(1)</script>', "viewer")
     assert "<script" not in page
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("role", ["viewer", "manager"])
 def test_the_last_administrator_cannot_be_demoted_even_by_themselves(
     mira: Browser, role: str

@@ -134,6 +134,7 @@ def tamper(deed: str) -> None:
             session.delete(row)
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("deed", ["change", "delete"])
 def test_the_product_itself_can_neither_change_nor_delete_an_entry(six: Flask, deed: str) -> None:
     with pytest.raises(RuntimeError, match="entry 3 of the audit log may not be changed"):

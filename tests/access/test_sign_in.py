@@ -98,6 +98,7 @@ def test_opening_a_link_changes_nothing_however_often(app: Flask, stranger: Brow
     assert stranger.post("/sign-in/link", data={"token": secret}).status_code == 303
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("age", "status"),
     [(LINK_LASTS - timedelta(minutes=1), 303), (LINK_LASTS + timedelta(seconds=1), 410)],

@@ -24,6 +24,7 @@ def test_an_answer_is_sealed_and_its_invitation_burned(app: Flask) -> None:
     assert number_answered(company.wave.id) == number_of_ballots(company.wave.id) == 1
 
 
+@on_postgresql("databases")
 def test_every_ballot_has_the_same_length_whatever_it_holds(app: Flask) -> None:
     company = open_company(app)
     answer(company, company.codes[0], {"OVR1": ""})
@@ -48,6 +49,7 @@ def test_a_code_is_good_however_it_is_typed(app: Flask, typed: object) -> None:
     assert answer(company, typed(company.codes[0]), {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
 
 
+@on_postgresql("databases")
 def test_a_second_answer_with_the_same_code_is_refused(app: Flask) -> None:
     company = open_company(app)
     answer(company, company.codes[0], {"OVR1": "4"})
@@ -114,6 +116,7 @@ def test_an_unknown_question_is_refused_and_nothing_stored(app: Flask) -> None:
     assert number_of_ballots(company.wave.id) == 0
 
 
+@on_postgresql("databases")
 def test_an_oversized_comment_is_never_cut_silently(app: Flask) -> None:
     company = open_company(app)
     submission = answer(company, company.codes[0], {"OPN1": "x" * 1035})
@@ -126,6 +129,7 @@ def test_a_missing_code_is_asked_for(app: Flask) -> None:
     assert answer(company, "not a code", {"OVR1": "4"}).problems == {"token": CODE_MISSING}
 
 
+@on_postgresql("databases")
 def test_control_characters_are_dropped_and_the_rest_is_kept(app: Flask) -> None:
     company = open_company(app)
     assert (
@@ -134,6 +138,7 @@ def test_control_characters_are_dropped_and_the_rest_is_kept(app: Flask) -> None
     )
 
 
+@on_postgresql("databases")
 def test_a_code_of_one_wave_does_not_open_another(app: Flask) -> None:
     company = open_company(app)
     other = type(company)(company.wave, company.codes, company.config)

@@ -112,6 +112,7 @@ def test_looking_shows_everybody_the_same_bytes_and_writes_nothing(
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 def test_an_answer_leads_to_thanks_that_are_the_same_for_all_and_carry_no_receipt(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -166,6 +167,7 @@ def test_the_thanks_name_the_days_on_which_results_and_reply_are_due(
 
 # The last third of its quarter closes two months after the first one's 18 January; the months end
 # 5 and 15 working days later.
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("holidays", "results", "reply"),
     [
@@ -211,6 +213,7 @@ def test_fifty_posts_of_one_code_at_once_give_one_ballot_and_one_refusal_each(ap
     assert stored(company) == (1, 1)
 
 
+@on_postgresql("databases")
 def test_whatever_is_wrong_with_a_code_the_page_is_the_same_and_keeps_the_answers(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,6 +350,7 @@ def test_texts_with_strange_characters_are_cleaned_and_taken(
     assert stored(company) == (1, 1)
 
 
+@on_postgresql("databases")
 def test_texts_that_together_exceed_a_ballot_say_by_how_much_and_lose_nothing(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -408,6 +412,7 @@ def test_a_body_that_is_no_form_gets_a_page_with_a_sentence(
     assert stored(company) == (0, 0)
 
 
+@on_postgresql("databases")
 def test_no_page_of_the_employee_ever_sets_a_cookie_or_reads_one(app: Flask) -> None:
     company = open_today(app)
     manager = signed_in(app.test_client(), "admin")
@@ -526,6 +531,7 @@ def test_a_wave_that_takes_no_answers_says_when_it_does_or_did(
     assert client.get(f"{address}/thanks").status_code == 404
 
 
+@on_postgresql("databases")
 def test_a_closed_wave_says_so_and_asks_for_no_code(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -547,6 +553,7 @@ def test_a_closed_wave_says_so_and_asks_for_no_code(
     assert post(client, company, company.codes[0]).status_code == 410
 
 
+@on_postgresql("databases")
 def test_a_void_wave_looks_closed_and_names_no_date_that_never_came(
     app: Flask, client: FlaskClient
 ) -> None:

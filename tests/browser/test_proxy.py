@@ -130,6 +130,7 @@ def test_no_log_holds_who_opened_answered_or_stopped(
         assert any("/static/" in trace for trace in traces), "the fault was not caught"
 
 
+@proof("slow")
 def test_a_staff_list_of_ten_mebibytes_passes_the_proxy(tmp_path: Path) -> None:
     with installed(tmp_path, AS_SHIPPED) as place:
         form = b"x" * (10 * 2**20)

@@ -15,6 +15,7 @@ from survey.access.service.accounts import add_user, make_sign_in_link
 from survey.database import db
 from tests.browser.conftest import Open
 from tests.findings.quarter import WITH_A_VOID_THIRD, counted_quarter, planned_thirds
+from tests.proofs import proof
 
 pytestmark = pytest.mark.browser
 WIDTHS = (360, 1280)
@@ -46,6 +47,7 @@ def overflow(page: Page) -> int:
     )
 
 
+@proof("looks")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_thirds_and_quarters_fit_a_phone_and_a_desk(app: Flask, server: str, visit: Open) -> None:
     user = add_user("manager@northwind.example", "manager")

@@ -158,6 +158,7 @@ def test_a_decision_that_does_not_fit_keeps_what_was_typed(
     assert (stored(wave, first).review, released_comments(wave)) == ("unread", ())
 
 
+@on_postgresql("databases")
 def test_a_comment_that_is_not_there_is_refused_with_what_to_do(
     manager: FlaskClient, wave: Wave
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_group_is_named_only_where_it_points_at_no_small_one(
     assert named == {"Sales", "Service"}
 
 
+@on_postgresql("databases")
 def test_the_results_lead_managers_to_the_review_and_viewers_see_nothing_of_it(
     app: Flask, client: FlaskClient, wave: Wave
 ) -> None:
@@ -206,6 +208,7 @@ def test_the_results_lead_managers_to_the_review_and_viewers_see_nothing_of_it(
     assert released_comments(wave) == ()
 
 
+@on_postgresql("databases")
 def test_with_fewer_than_ten_answers_there_is_no_comment_on_any_page(app: Flask) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:9], comment=CANARY)

@@ -154,6 +154,7 @@ def test_the_page_says_how_far_how_fast_and_how_long_and_that_it_does_not_update
     )
 
 
+@on_postgresql("databases")
 def test_failed_and_bounced_ones_stand_by_name_with_the_reason_in_our_words_and_what_to_do(
     company: Company, box: Postbox, mira: Browser
 ) -> None:
@@ -185,6 +186,7 @@ def test_failed_and_bounced_ones_stand_by_name_with_the_reason_in_our_words_and_
     assert ADA not in viewer.get(f"/waves/{company.wave.slug}/progress").text
 
 
+@on_postgresql("databases")
 def test_a_letter_that_cannot_be_written_fails_alone_and_says_what_to_correct(
     company: Company, mira: Browser
 ) -> None:
@@ -201,6 +203,7 @@ def test_a_letter_that_cannot_be_written_fails_alone_and_says_what_to_correct(
     assert "0 x" not in page
 
 
+@on_postgresql("databases")
 def test_the_same_words_on_the_command_line_without_a_name(
     company: Company, box: Postbox, candour: Candour
 ) -> None:
@@ -254,6 +257,7 @@ def test_a_kind_that_this_version_does_not_know_is_named_and_never_counted(
 # Retry
 
 
+@on_postgresql("databases")
 def test_retry_of_one_sends_that_one_once_however_often_it_is_pressed(
     company: Company, box: Postbox, mira: Browser
 ) -> None:
@@ -269,6 +273,7 @@ def test_retry_of_one_sends_that_one_once_however_often_it_is_pressed(
     assert audited() == ["mail queued again"]
 
 
+@on_postgresql("databases")
 def test_retry_of_all_sends_each_again_and_one_that_fails_again_is_back_on_the_list(
     company: Company, box: Postbox, mira: Browser, candour: Candour
 ) -> None:
@@ -419,6 +424,7 @@ def test_a_corrected_address_leaves_the_list_whether_its_person_has_answered_or_
     assert box.recipients[20:] == ["ada.berg@northwind.example"]
 
 
+@on_postgresql("databases")
 def test_somebody_who_has_left_is_counted_but_not_named(
     company: Company, box: Postbox, mira: Browser
 ) -> None:
@@ -469,6 +475,7 @@ def test_reminders_are_words_while_open_and_numbers_only_once_counted(
     assert wave_mail.retry_wave_letters(company.wave.slug, now(), actor="test") == 0
 
 
+@on_postgresql("databases")
 def test_of_a_void_wave_no_number_is_told_and_none_is_kept(
     company: Company, box: Postbox, mira: Browser, candour: Candour
 ) -> None:
@@ -541,6 +548,7 @@ def test_the_page_says_how_often_the_silent_are_reminded(
 # Pause, resume, cancel
 
 
+@on_postgresql("databases")
 def test_a_paused_wave_waits_says_so_and_goes_on_while_other_mail_leaves(
     company: Company, mira: Browser, candour: Candour, app: Flask
 ) -> None:
@@ -632,6 +640,7 @@ def test_cancelling_says_how_many_first_and_they_are_neither_sent_nor_reminded(
     )
 
 
+@on_postgresql("databases")
 def test_cancelling_takes_waiting_reminders_too_and_says_no_number(
     company: Company, mira: Browser
 ) -> None:
@@ -646,6 +655,7 @@ def test_cancelling_takes_waiting_reminders_too_and_says_no_number(
     ] == [0]
 
 
+@on_postgresql("databases")
 def test_what_waits_at_the_close_is_shown_as_not_reached(
     company: Company, box: Postbox, mira: Browser
 ) -> None:
@@ -661,6 +671,7 @@ def test_what_waits_at_the_close_is_shown_as_not_reached(
     assert "Retry" not in page
 
 
+@on_postgresql("databases")
 def test_what_waits_is_taken_back_by_the_close_itself(
     company: Company, box: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -698,6 +709,7 @@ def test_a_pause_ends_with_its_wave(company: Company, mira: Browser, *, is_void:
     assert "paused" not in said(mira.get("/"))
 
 
+@on_postgresql("databases")
 def test_the_pause_of_a_wave_that_is_not_open_any_more_is_shown_and_ended(
     company: Company, mira: Browser, candour: Candour
 ) -> None:
@@ -767,6 +779,7 @@ def test_other_letters_of_a_wave_that_has_ended_are_paused_and_taken_back(
     assert mira.get(f"/waves/{slug}/mail/cancel").status_code == 409
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("role", ["viewer", None])
 def test_only_managers_steer(app: Flask, company: Company, role: str | None) -> None:
     client = browser(app, role)
@@ -822,6 +835,7 @@ def test_a_channel_that_the_server_refuses_is_shown_at_once_with_why_since_when_
     ]  # nobody did it by hand
 
 
+@on_postgresql("databases")
 def test_the_channel_is_paused_by_hand_and_a_better_reason_is_not_overwritten(
     app: Flask, company: Company, mira: Browser
 ) -> None:
@@ -848,6 +862,7 @@ def test_a_server_that_is_away_is_said_with_the_time_of_the_next_try(
     assert "The mail server takes nothing at the moment" in candour("mail", "status").out
 
 
+@on_postgresql("databases")
 def test_answering_is_as_good_as_before_while_all_this_is_looked_at(
     company: Company, box: Postbox, mira: Browser
 ) -> None:

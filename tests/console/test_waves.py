@@ -21,6 +21,7 @@ from tests.answering.today import open_today
 from tests.cast import answer_all, found_company
 from tests.outside import signed_in
 from tests.ports import free_port
+from tests.proofs import on_postgresql
 
 
 def said(response: TestResponse) -> str:
@@ -38,6 +39,7 @@ def press(
     )
 
 
+@on_postgresql("databases")
 def test_answers_are_counted_in_fives_and_nothing_else_is_shown_while_open(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -79,6 +81,7 @@ def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(
     assert (again.status_code, "opens once" in said(again)) == (409, True)
 
 
+@on_postgresql("databases")
 def test_what_is_wrong_with_mail_is_said_before_a_launch_and_refuses_nothing(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -105,6 +108,7 @@ def test_what_is_wrong_with_mail_is_said_before_a_launch_and_refuses_nothing(
     assert "58 invitations are on their way" in said(press(client, address))
 
 
+@on_postgresql("databases")
 def test_closing_early_asks_for_a_reason_and_a_wave_without_answers_is_void(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -120,6 +124,7 @@ def test_closing_early_asks_for_a_reason_and_a_wave_without_answers_is_void(
     assert waves.find_wave(company.wave.slug).state is WaveState.VOID
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("state", ["planned", "void"])
 def test_a_wave_in_every_state_has_a_page(app: Flask, client: FlaskClient, state: str) -> None:
     first = found_company()

@@ -166,6 +166,7 @@ def test_the_strict_tier_counts_what_the_default_tier_counts(
     )
 
 
+@on_postgresql("databases")
 def test_the_ballots_are_shuffled_on_the_way_out_and_on_the_way_back(
     app: Flask, rosa: Representative
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_strict_wave_ends_answering_and_waits_however_often_it_is_looked_at(
         find_findings(company.wave.slug)
 
 
+@on_postgresql("databases")
 def test_fewer_than_five_ballots_void_a_strict_wave_without_a_ceremony(
     app: Flask, rosa: Representative
 ) -> None:
@@ -243,6 +245,7 @@ def test_a_wave_whose_second_key_is_lost_can_only_be_given_up(
         take_back(company, b"")
 
 
+@on_postgresql("databases")
 def test_nothing_is_handed_over_while_the_wave_is_open_or_needs_no_second_key(
     app: Flask, rosa: Representative
 ) -> None:
@@ -346,6 +349,7 @@ def test_a_file_counts_once_and_an_older_one_of_the_same_wave_is_as_good(
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 def test_a_damaged_ballot_is_reported_as_unreadable_and_stops_nothing(
     app: Flask, rosa: Representative
 ) -> None:
@@ -360,6 +364,7 @@ def test_a_damaged_ballot_is_reported_as_unreadable_and_stops_nothing(
     assert (document["answered"], document["unreadable"]) == (11, 1)
 
 
+@on_postgresql("databases")
 def test_ballots_that_differ_from_used_invitations_stop_the_count(
     app: Flask, rosa: Representative
 ) -> None:

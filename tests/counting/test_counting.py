@@ -47,6 +47,7 @@ def test_counting_again_changes_nothing(app: Flask) -> None:
     assert count("response") == 20
 
 
+@on_postgresql("databases")
 def test_fewer_than_five_answers_void_the_wave_unread(app: Flask) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:4], comment="canary ")
@@ -69,6 +70,7 @@ def test_a_wave_closes_neither_before_it_opens_nor_early_without_a_reason(app: F
     assert waves.find_wave(company.wave.slug).state is WaveState.OPEN
 
 
+@on_postgresql("databases")
 def test_an_early_close_prints_its_reason_and_its_real_date(app: Flask) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:12])
@@ -99,6 +101,7 @@ def test_a_lost_or_wrong_key_stops_the_count_and_loses_nothing(
     assert close_company(company).state is WaveState.COUNTED
 
 
+@on_postgresql("databases")
 def test_a_ballot_that_does_not_open_is_reported_and_stops_nothing(app: Flask) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:10])

@@ -214,6 +214,7 @@ def test_without_its_key_a_large_wave_says_why_it_waits_and_is_counted_when_the_
     check_counted_once(company)
 
 
+@on_postgresql("databases")
 def test_nothing_is_kept_of_a_count_whose_wave_is_given_up(app: Flask, many: None) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:ANSWERS])

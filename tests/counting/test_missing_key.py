@@ -114,6 +114,7 @@ def test_every_post_gets_503_with_its_answers_until_the_key_is_back(
     assert noted == [("timetable", "key found"), ("timetable", "key missing")]
 
 
+@on_postgresql("databases")
 def test_a_probe_comes_at_the_start_and_then_once_a_day(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_probe_comes_at_the_start_and_then_once_a_day(
     assert len(probe(company)) == 1, "a process that has just started probes at once"
 
 
+@on_postgresql("databases")
 def test_the_rhythm_of_the_probes_is_stored_nowhere(company: Company) -> None:
     probe(company)
     before = everything_stored()
@@ -142,6 +144,7 @@ def test_the_rhythm_of_the_probes_is_stored_nowhere(company: Company) -> None:
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 def test_the_alarm_is_logged_once_a_day_and_not_with_every_pass(
     company: Company, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -152,6 +155,7 @@ def test_the_alarm_is_logged_once_a_day_and_not_with_every_pass(
     assert len(caplog.messages) == 2
 
 
+@on_postgresql("databases")
 def test_a_process_without_a_key_folder_leaves_a_healthy_wave_alone_and_says_so(
     company: Company,
 ) -> None:
@@ -175,6 +179,7 @@ def test_the_page_of_such_a_process_says_that_it_cannot_open_a_wave(app: Flask) 
     assert waves.find_wave(first.slug).state is WaveState.PLANNED
 
 
+@on_postgresql("databases")
 def test_after_the_close_a_missing_key_asks_nobody_to_try_again(
     company: Company, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

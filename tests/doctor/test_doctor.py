@@ -252,6 +252,7 @@ def test_letters_that_no_version_writes_are_found(app: Flask, config: Config) ->
     assert wrong(config, KINDS | {"telegram"}) == []
 
 
+@on_postgresql("databases")
 def test_letters_left_after_the_close_are_found(
     app: Flask, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:

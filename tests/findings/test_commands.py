@@ -61,6 +61,7 @@ def test_show_prints_the_headline_and_each_company_measure_with_its_range(slug: 
     assert (MERGED in output, CANARY in output) == (False, False)
 
 
+@on_postgresql("databases")
 def test_json_is_one_document_and_the_same_under_the_name_latest(slug: str) -> None:
     assert (
         json.loads(run("show", "latest", "--json"))
@@ -107,6 +108,7 @@ def test_sharing_says_to_whom_and_a_second_time_that_nothing_is_sent(slug: str) 
     assert json.loads(run("show", slug, "--json"))["wave"]["state"] == "shared"
 
 
+@on_postgresql("databases")
 def test_comments_and_groups_go_only_when_asked_for_and_the_dry_run_shows_exactly_that(
     slug: str,
 ) -> None:
@@ -132,6 +134,7 @@ def test_comments_and_groups_go_only_when_asked_for_and_the_dry_run_shows_exactl
     assert (str(sharing.comments).count(CANARY), bool(sharing.groups)) == (1, True)
 
 
+@on_postgresql("databases")
 def test_a_dry_run_of_a_mail_that_is_too_long_says_so(slug: str) -> None:
     with transaction() as session:
         session.execute(text("UPDATE comment SET state = 'released', text = :t"), {"t": "x" * 1000})
@@ -141,6 +144,7 @@ def test_a_dry_run_of_a_mail_that_is_too_long_says_so(slug: str) -> None:
             run("share", slug, "--to", "provider", "--with-comments", *more)
 
 
+@on_postgresql("databases")
 def test_a_provider_without_a_contact_is_refused_with_the_command_that_adds_one(slug: str) -> None:
     remove_contact("Brightline IT", "otto@brightline.example")
     with pytest.raises(Refused, match="has no contact yet") as refused:

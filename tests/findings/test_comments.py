@@ -231,6 +231,7 @@ def test_of_fewer_than_ten_answers_no_comment_is_read_decided_or_sent(app: Flask
     assert (stored("sharing"), find_findings(wave.slug).wave.state) == (0, WaveState.COUNTED)
 
 
+@on_postgresql("databases")
 def test_before_the_count_nothing_is_reviewed(app: Flask) -> None:
     company = open_company(app)
     with pytest.raises(Refused, match="appear once it has closed"):
@@ -308,6 +309,7 @@ def test_a_mail_that_would_be_too_long_is_refused_whole(wave: Wave) -> None:
     assert stored("sharing") == 1
 
 
+@on_postgresql("databases")
 def test_one_group_alone_is_no_comparison_to_share(app: Flask) -> None:
     company = open_company(app, {"Sales": 12, "Legal": 3})
     answer_all(company, company.codes[:12])

@@ -416,6 +416,7 @@ def compared_with(slug: str) -> dict[str, str | None]:
     return since
 
 
+@on_postgresql("databases")
 def test_the_two_newest_waves_are_compared_with_however_long_ago_and_no_older_one(
     app: Flask, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -401,6 +401,7 @@ def test_a_dry_run_prints_what_would_be_stored_and_stores_nothing(app: Flask, pl
     }
 
 
+@on_postgresql("databases")
 def test_words_become_points_and_ignored_columns_are_nowhere_afterwards(
     app: Flask, place: Path, tmp_path: Path, database_url: str
 ) -> None:

@@ -135,6 +135,7 @@ def test_it_loads_nothing_and_links_only_to_how_we_count(found: Findings) -> Non
     assert len(letter.html.encode()) <= LARGEST_HTML
 
 
+@on_postgresql("databases")
 def test_even_the_longest_questionnaire_fits(app: Flask) -> None:
     found_company()
     found = imported(_every_question())

@@ -25,6 +25,7 @@ from survey.waves.rules.waves import WaveState
 from tests.cast import counted_company
 from tests.findings.company import MERGED, new_small_company, small_company
 from tests.findings.test_presentation import five, questions, tally, wave
+from tests.proofs import on_postgresql
 
 Document = dict[str, Any]
 YES_NO = Question(
@@ -214,6 +215,7 @@ def only_below(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[
     return frozenset(name for name, number in answers if number < threshold)
 
 
+@on_postgresql("databases")
 def test_what_would_leak_is_hidden_further_on_that_question_until_nothing_does(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +247,7 @@ def test_a_leak_across_waves_ends_the_comparison_and_hides_no_group() -> None:
     assert publication_faults(document, [other]) == ()
 
 
+@on_postgresql("databases")
 def test_a_version_that_leaks_is_not_sent_and_the_reasons_are_named(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

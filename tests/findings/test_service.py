@@ -80,6 +80,7 @@ def number_of_sharings() -> int:
     return int(db.session.execute(text("SELECT count(*) FROM sharing")).scalar_one())
 
 
+@on_postgresql("databases")
 def test_findings_are_neither_read_nor_shared_before_the_count(app: Flask, sent: Sent) -> None:
     company = open_company(app)
     answer_all(company, company.codes[:20])
@@ -196,6 +197,7 @@ def test_a_contact_removed_before_the_mail_leaves_gets_nothing(app: Flask, sent:
     assert mail.delivery_status(company.wave.slug).counts("findings") == {"cancelled": 1, "sent": 1}
 
 
+@on_postgresql("databases")
 def test_a_reply_is_due_ten_working_days_after_the_sharing(app: Flask) -> None:
     company = counted_company(app)
     (shared,) = share_findings(

@@ -380,6 +380,7 @@ def test_a_quarter_of_which_one_third_could_be_counted_is_not_judged_either(app:
     )
 
 
+@on_postgresql("databases")
 def test_a_quarter_without_a_counted_third_has_no_result(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app, ((1, 3), (1, 4), (1, 2)))

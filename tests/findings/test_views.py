@@ -140,6 +140,7 @@ def test_sending_to_nobody_says_so_and_sends_nothing(manager: FlaskClient, wave:
     assert (sharings(), waves.find_wave(wave.slug).state) == (0, WaveState.COUNTED)
 
 
+@on_postgresql("databases")
 def test_sending_to_a_ticked_person_says_what_happened_each_time(
     manager: FlaskClient, wave: Wave
 ) -> None:
@@ -189,6 +190,7 @@ def test_comments_can_be_ticked_only_when_some_are_released_and_nothing_is_ticke
     assert (ticked(after), seen(after)) == (set(), "")
 
 
+@on_postgresql("databases")
 def test_the_preview_shows_what_is_ticked_and_keeps_the_ticks(
     manager: FlaskClient, wave: Wave
 ) -> None:
@@ -209,6 +211,7 @@ def test_the_preview_shows_what_is_ticked_and_keeps_the_ticks(
     assert (CANARY in plain, MERGED in plain) == (False, False)
 
 
+@on_postgresql("databases")
 def test_only_what_was_previewed_can_be_sent(manager: FlaskClient, wave: Wave) -> None:
     release(wave, 2)
     unseen = send(manager, wave, contact_of(wave), **ALONG)
@@ -273,6 +276,7 @@ def test_a_form_without_its_secret_sends_nothing(manager: FlaskClient, wave: Wav
     assert sharings() == 0
 
 
+@on_postgresql("databases")
 def test_before_the_count_there_is_progress_and_no_findings(
     app: Flask, client: FlaskClient
 ) -> None:

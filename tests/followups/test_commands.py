@@ -89,6 +89,7 @@ def test_without_a_reply_it_waits_until_that_is_overdue(
     assert candour("followups", "send", wave.slug).code == 0
 
 
+@on_postgresql("databases")
 def test_the_list_says_how_far_each_wave_has_come(
     wave: Wave, candour: Candour, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,11 +14,13 @@ from survey.waves.rules.holidays import Holiday
 from survey.waves.service.holidays import add_holidays
 from tests.findings.company import small_company
 from tests.followups.company import ACTOR, at_noon
+from tests.proofs import on_postgresql
 
 SENDER = "Dana Reyes <dana@northwind.example>"
 LISTED = (Holiday(date(2027, 1, 27), "Works outing"), Holiday(date(2027, 2, 4)))
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("holidays", "shared_on", "reply_due_on", "follow_up_due_on"),
     [

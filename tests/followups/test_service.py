@@ -176,6 +176,7 @@ def test_before_the_findings_are_shared_there_is_nothing_to_reply_to_and_nothing
 # When it may go
 
 
+@on_postgresql("databases")
 def test_it_is_refused_before_the_reply_is_overdue_and_the_refusal_names_the_day(
     wave: Wave,
 ) -> None:
@@ -241,6 +242,7 @@ def test_what_was_not_looked_at_is_not_sent(wave: Wave) -> None:
     assert send_follow_up(wave.slug, at_noon(REPLIED), actor=ACTOR, seen=seen).digest == seen
 
 
+@on_postgresql("databases")
 def test_two_managers_who_send_at_one_moment_send_once(app: Flask, wave: Wave) -> None:
     reply(wave)
     outcomes: list[str] = []
@@ -268,6 +270,7 @@ def test_two_managers_who_send_at_one_moment_send_once(app: Flask, wave: Wave) -
     assert states() == {"ready": 51}
 
 
+@on_postgresql("databases")
 def test_whoever_sends_while_another_does_waits_and_is_refused(
     app: Flask, wave: Wave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -462,6 +465,7 @@ def test_what_was_sent_is_frozen_whole_and_the_log_names_its_digest(wave: Wave) 
     )
 
 
+@on_postgresql("databases")
 def test_a_mail_changed_in_the_database_is_neither_shown_nor_sent(wave: Wave, box: Postbox) -> None:
     reply(wave)
     send_follow_up(wave.slug, at_noon(REPLIED), actor=ACTOR)
@@ -519,6 +523,7 @@ def test_choosing_what_the_rule_chose_is_no_choice_and_a_measure_stands_on_one_s
     assert (document["strengths"], document["problems"]) == ([], by_rule["strengths"])
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("question", ["NOPE", "OPN1", "Sales", "\0", "x" * 999])
 def test_what_the_findings_do_not_show_for_the_company_cannot_be_chosen(
     wave: Wave, question: str

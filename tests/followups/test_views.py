@@ -89,6 +89,7 @@ def record_page(wave: Wave, client: Browser, **fields: object) -> tuple[int, str
     return response.status_code, response.text
 
 
+@on_postgresql("databases")
 def test_who_may_open_what(app: Flask, wave: Wave) -> None:
     expected = {
         None: [302] * 5,

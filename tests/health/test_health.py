@@ -57,6 +57,7 @@ def check(app: Flask, name: str) -> tuple[str, str]:
     return diagnosis.verdict, f"{diagnosis.says} {diagnosis.remedy}"
 
 
+@on_postgresql("databases")
 def test_letters_and_waves_are_counted_and_reminders_never_are(app: Flask) -> None:
     wave = opened(app, PEOPLE)
     people = [

@@ -138,6 +138,7 @@ def test_looking_at_what_opening_would_do_deals_nobody(app: Flask) -> None:
     assert "meant for 90 people and more; with 61" in plan.warnings[1]
 
 
+@on_postgresql("databases")
 def test_erasing_somebody_leaves_no_trace_of_their_third(app: Flask) -> None:
     planned_thirds()
     opened(app, next_planned())
@@ -157,6 +158,7 @@ def test_the_dealing_is_told_in_no_log_and_no_wave(app: Flask) -> None:
     assert not [person for person in list_people() if person.id in told or person.email in told]
 
 
+@on_postgresql("databases")
 def test_the_dealing_goes_by_survey(app: Flask) -> None:
     first = planned_thirds()
     plan = waves.SurveyPlan(

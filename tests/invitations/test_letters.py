@@ -203,6 +203,7 @@ def test_whose_language_is_unknown_is_written_to_in_that_of_the_organisation(
     }  # who asked for English, or for what is not offered
 
 
+@on_postgresql("databases")
 def test_a_changed_date_or_fact_stands_in_the_next_letter(app: Flask, box: Postbox) -> None:
     wave = opened(app, planned())
     box.answers = {"RCPT": ["451 4.3.0 later"]}

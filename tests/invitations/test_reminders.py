@@ -186,6 +186,7 @@ def test_only_the_silent_get_it_with_a_new_code_and_the_old_one_stays_good(
     assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.CODE_REFUSED
 
 
+@on_postgresql("databases")
 def test_a_reminders_own_code_is_good(company: Company, tmp_path: Path) -> None:
     queue_reminders(company.wave, halfway(company.wave))
     letter = sent_letters(tmp_path / "reminders")[0]
@@ -221,6 +222,7 @@ def test_the_second_reminder_has_its_window(
     assert reminder_window(wave, 2) == (datetime.fromisoformat(first), reminder_window(wave)[1])
 
 
+@on_postgresql("databases")
 def test_a_second_reminder_goes_once_to_whom_the_first_came_a_while_ago(twice: Company) -> None:
     first, second = reminder_window(twice.wave)[0], reminder_window(twice.wave, 2)[0]
     assert queue_reminders(twice.wave, first)
@@ -262,6 +264,7 @@ def test_a_second_reminder_goes_once_to_whom_the_first_came_a_while_ago(twice: C
     assert len(reminded(1)) == 22
 
 
+@on_postgresql("databases")
 def test_a_fresh_invitation_that_came_lately_needs_no_reminder(
     company: Company, tmp_path: Path
 ) -> None:
@@ -509,6 +512,7 @@ def test_totals_leave_out_what_was_taken_back_and_fresh_invitations(
     assert [tuple(row) for row in rows] == [(company.wave.slug, "reminder", "sent")]
 
 
+@on_postgresql("databases")
 def test_it_is_queued_once_at_its_time_and_not_on_the_last_working_day(company: Company) -> None:
     first, last = reminder_window(company.wave)
     assert [
@@ -526,6 +530,7 @@ def test_it_is_queued_once_at_its_time_and_not_on_the_last_working_day(company: 
     assert reminders() == 22
 
 
+@on_postgresql("databases")
 def test_one_that_still_waits_on_the_last_working_day_is_dropped(
     company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from survey.jobs.engine import SCHEMA, clock_jumped, engine_database, is_stale
 from tests.conftest import settings
 from tests.jobs.engines import clock, each_time_once, runs, until
-from tests.proofs import on_postgresql
+from tests.proofs import proof
 
 BEAT = timedelta(seconds=2)
 
@@ -75,7 +75,7 @@ def test_of_two_processes_one_runs_each_time_and_the_death_of_one_leaves_no_gap(
     assert (tmp_path / "two.log").read_text() == ""
 
 
-@on_postgresql("databases")
+@proof("workers")
 def test_a_process_that_comes_back_is_another_and_leaves_what_the_first_had_begun_alone(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -92,7 +92,7 @@ def test_a_process_that_comes_back_is_another_and_leaves_what_the_first_had_begu
     assert [run.status for run in all_runs].count("PENDING") == 1
 
 
-@on_postgresql("databases")
+@proof("workers")
 def test_what_an_older_program_left_waiting_is_done_by_the_newer_one(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -118,7 +118,7 @@ def test_what_an_older_program_left_waiting_is_done_by_the_newer_one(
     assert newer not in {run.executor for run in runs(url) if run.status == "PENDING"}
 
 
-@on_postgresql("databases")
+@proof("workers")
 def test_times_that_passed_during_a_long_run_hold_up_nothing(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -140,7 +140,7 @@ def test_times_that_passed_during_a_long_run_hold_up_nothing(
     ) <= 1  # skipped, not gone through one by one
 
 
-@on_postgresql("databases")
+@proof("workers")
 def test_a_clock_set_back_stops_nothing(database_url: str, tmp_path: Path) -> None:
     url = engine_url(database_url, tmp_path)
 
@@ -180,7 +180,7 @@ def test_a_time_is_skipped_only_when_it_passed_before_a_run_ended_that_is_past_i
     assert not is_stale(start, start + timedelta(hours=2), start + BEAT)  # the clock was set back
 
 
-@on_postgresql("databases")
+@proof("workers")
 def test_an_engine_whose_database_is_deleted_makes_another_and_goes_on(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -198,6 +198,7 @@ def test_an_engine_whose_database_is_deleted_makes_another_and_goes_on(
     assert each_time_once(runs(url), BEAT)
 
 
+@proof("workers")
 def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'engine.db'}"
     with clock(url, tmp_path, "one"):

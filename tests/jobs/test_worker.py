@@ -74,7 +74,7 @@ def listening(pid: int) -> set[int]:
     }
 
 
-@on_postgresql("workers")
+@proof("workers")
 def test_a_worker_told_to_end_ends_the_letter_under_way_and_says_how_to_go_on(
     app: Flask, database_url: str, tmp_path: Path
 ) -> None:
@@ -145,7 +145,7 @@ def test_ticks_beside_workers_do_nothing_twice(
     assert db.session.scalar(text("SELECT count(*) FROM invitation")) == PEOPLE
 
 
-@on_postgresql("workers")
+@proof("workers")
 def test_the_engine_is_in_the_worker_alone_and_nothing_listens_but_the_pages(
     app: Flask, database_url: str, tmp_path: Path
 ) -> None:
@@ -172,7 +172,7 @@ def test_the_engine_is_in_the_worker_alone_and_nothing_listens_but_the_pages(
         assert listening(both.pid) == {port}
 
 
-@on_postgresql("workers")
+@proof("workers")
 def test_letters_go_on_after_the_engines_database_is_deleted(
     app: Flask, database_url: str, tmp_path: Path
 ) -> None:
@@ -189,6 +189,7 @@ def test_letters_go_on_after_the_engines_database_is_deleted(
     assert set(arrived(tmp_path).values()) == {1}
 
 
+@proof("workers")
 def test_a_worker_waits_for_a_locked_database(templates: Mapping[str, str], tmp_path: Path) -> None:
     shutil.copy(templates["sqlite"].removeprefix("sqlite:///"), tmp_path / "candour.db")
     url = f"sqlite:///{tmp_path / 'candour.db'}"

@@ -194,6 +194,7 @@ def test_what_the_directory_becomes_later_does_not_touch_an_open_wave(
     assert "under Sales (14 people invited)" in " ".join(of_ada.text.split())
 
 
+@on_postgresql("databases")
 def test_the_audit_log_holds_what_was_frozen(app: Flask) -> None:
     company = open_company(app)
     [entry] = list_entries(what="wave opened")
@@ -235,6 +236,7 @@ def test_the_database_holds_the_digest_of_a_code_and_never_the_code_or_the_key(a
     assert rows("token") == 58
 
 
+@on_postgresql("databases")
 def test_a_code_is_good_in_its_own_wave_only(app: Flask) -> None:
     company = open_company(app)
     noise = next(w for w in waves.list_waves() if w.survey == "Noise")

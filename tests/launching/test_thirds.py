@@ -100,6 +100,7 @@ def found_more_and_ask_sales(app: Flask) -> None:
     run(surveys_group, *ADD, "--audience", "Sales")
 
 
+@on_postgresql("databases")
 def test_the_page_offers_thirds_with_their_usual_questionnaire(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -130,6 +131,7 @@ def test_the_page_refuses_fewer_people_and_keeps_what_was_typed(
     assert 'selected value="monthly-thirds"' in page.text
 
 
+@on_postgresql("databases")
 def test_opening_says_that_a_third_is_asked_and_invites_no_more(app: Flask) -> None:
     first = planned_thirds()
     reader = browser(app, "manager")
@@ -185,6 +187,7 @@ def test_who_has_answered_reads_that_the_provider_hears_of_the_quarter(app: Flas
     assert "everybody once in three months" in page.text
 
 
+@on_postgresql("databases")
 def test_a_one_off_wave_of_such_a_survey_asks_everybody(app: Flask) -> None:
     first = planned_thirds()
     one_off = waves.plan_wave(

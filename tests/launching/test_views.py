@@ -10,6 +10,7 @@ from survey.waves import service as waves
 from tests.cast import found_company
 from tests.console.test_waves import said
 from tests.outside import signed_in
+from tests.proofs import on_postgresql
 
 GOOD = {
     "name": "Second",
@@ -61,6 +62,7 @@ FAULTS = [
 ]
 
 
+@on_postgresql("databases")
 def test_a_faulty_plan_comes_back_with_a_sentence_and_loses_nothing(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -76,6 +78,7 @@ def test_a_faulty_plan_comes_back_with_a_sentence_and_loses_nothing(
     assert len(waves.list_surveys()) == 2
 
 
+@on_postgresql("databases")
 def test_a_plan_that_lacks_a_field_is_no_fault_of_ours(app: Flask, client: FlaskClient) -> None:
     found_company()
     signed_in(client, "manager")

@@ -375,6 +375,7 @@ def test_without_a_mailbox_nothing_is_read_and_nothing_is_stored(app: Flask) -> 
     assert everything_stored()["bounce_box"] == []
 
 
+@on_postgresql("databases")
 def test_a_mailbox_that_is_away_is_a_line_of_the_tick_and_stops_no_letter(app: Flask) -> None:
     company = open_today(app)
     app.config["CANDOUR"] = config = replace(company.config, bounce_url=url(free_port()))

@@ -106,6 +106,7 @@ def test_ctrl_c_during_a_tick_says_how_to_go_on_and_loses_no_letter(
     assert set(db.session.execute(text("SELECT state FROM outbox")).scalars()) == {"sent"}
 
 
+@on_postgresql("databases")
 def test_a_tick_says_plain_lines_on_standard_error_and_what_it_did_on_standard_output(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

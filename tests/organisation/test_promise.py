@@ -85,6 +85,7 @@ def terms_of(company: Company) -> PromiseTerms:
     )
 
 
+@on_postgresql("databases")
 def test_page_form_and_mail_state_what_is_frozen_for_the_wave(
     app: Flask, company: Company, tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_every_number_and_name_on_the_page_is_a_setting_of_the_wave(
     assert set(re.findall(r"\d+", page)) <= allowed
 
 
+@on_postgresql("databases")
 def test_an_extended_wave_states_its_new_date(app: Flask, company: Company) -> None:
     before = printed_time(company.wave.closes, company.wave.timezone, several_zones=True)
     extended = waves.extend_wave(company.wave.slug, 3, now())
@@ -160,6 +162,7 @@ TOLD = (
 NEVER = ("100 %", "100%", "impossible", "guarantee", "nobody can", "anonymous")
 
 
+@on_postgresql("databases")
 def test_the_page_tells_what_an_employee_may_refuse_and_learn_and_promises_nothing_beyond(
     app: Flask, company: Company
 ) -> None:

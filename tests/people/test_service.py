@@ -19,7 +19,7 @@ from survey.people.service.directory import (
     remove_person,
 )
 from tests.cast import staff_csv
-from tests.proofs import sizes
+from tests.proofs import on_postgresql, sizes
 
 HEADING = b"email,name,department\n"
 MANY = 100_000
@@ -130,6 +130,7 @@ def test_a_file_may_not_tear_a_department_in_two_by_another_spelling(app: Flask)
     assert departments() == {"sales": 1}
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("many", sizes("scale", 3000, MANY))
 def test_many_people_come_and_go(app: Flask, many: int) -> None:
     content = HEADING + b"".join(

@@ -90,6 +90,7 @@ def test_the_rows_to_correct_come_as_a_file_that_calculates_nothing(mira: Browse
     assert rows[1][2:] == ["bad", "'=1+1", "Sales"]
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -190,6 +191,7 @@ def test_a_carried_file_that_somebody_changed_is_refused(
     assert list_people() == ()
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("path", POSTS)
 def test_a_form_without_its_token_is_refused(mira: Browser, path: str) -> None:
     fields = hidden_fields(upload(mira, GOOD))
@@ -260,6 +262,7 @@ def test_removing_asks_first_and_says_what_it_means(mira: Browser) -> None:
     assert mira.get(path).status_code == 404
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("name", ["nobody", "%00", "%ff", "x" * 3000])
 def test_a_person_who_does_not_exist_is_not_found(mira: Browser, name: str) -> None:
     for page in ("address", "remove"):

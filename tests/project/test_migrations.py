@@ -60,6 +60,7 @@ def test_the_history_is_read_without_the_library_as_the_library_reads_it(app: Fl
     assert revision_of(db.session.connection()) == HISTORY[-1]
 
 
+@on_postgresql("databases")
 def test_a_column_that_no_migration_made_is_found(app: Flask) -> None:
     with db.engine.begin() as connection:
         connection.execute(text("ALTER TABLE organisation ADD COLUMN surprise TEXT"))

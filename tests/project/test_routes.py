@@ -300,14 +300,17 @@ def test_whoever_only_looks_changes_nothing(world: World, method: str) -> None:
     """Even an administrator, at any address: HEAD reaches the same view as GET, with no token."""
     administrator, changed = world.browser(AS[-1]), []
     before = contents()
-    for rule in routes(world.app, method):
-        for address in world.addresses(rule):
-            administrator.open(address, method=method)
+    rules = routes(world.app, method)
+    for start in range(0, len(rules), 10):  # ten at a time, for looking at all tables takes time
+        some = rules[start : start + 10]
+        for rule in some:
+            for address in world.addresses(rule):
+                administrator.open(address, method=method)
         after = contents()
         if after != before:
-            changed.append(rule.endpoint)
+            changed += [rule.endpoint for rule in some]
         before = after
-    assert changed == []
+    assert changed == [], "one of these"
 
 
 @pytest.mark.parametrize("role", AS)

@@ -36,6 +36,7 @@ def chosen(*options: str) -> list[str]:
     return [line for line in done.stdout.splitlines() if "::" in line]
 
 
+@proof("benchmarks")
 def test_a_room_is_checked_without_servers_and_tested_with_them_and_its_properties_are_proved() -> (
     None
 ):

@@ -95,6 +95,7 @@ def test_every_scale_of_the_bank_has_2_to_11_points_in_words_and_a_way_out(name:
         )
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("slug", sorted(SETS))
 def test_every_shipped_set_passes_its_own_checks(app: Flask, slug: str) -> None:
     asked = find_questionnaire(slug)

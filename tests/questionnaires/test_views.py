@@ -12,6 +12,7 @@ from survey.questionnaires.service import (
     save_questionnaire,
 )
 from tests.outside import Browser, browser, signed_in
+from tests.proofs import on_postgresql
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def test_markup_in_a_saved_questionnaire_stays_text(viewer: Browser) -> None:
         assert "<img" not in page
 
 
+@on_postgresql("databases")
 @pytest.mark.parametrize("slug", ["nothing", "%3Cscript%3E", "x" * 3000])
 def test_an_unknown_questionnaire_is_answered_by_naming_those_there_are(
     viewer: Browser, slug: str

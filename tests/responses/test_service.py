@@ -80,6 +80,7 @@ def test_a_comment_carries_its_group_from_ten_answers_on_and_no_score(app: Flask
     assert responses.comment_texts(replace(company.wave, minimum_detail=31), "OPN1") == ()
 
 
+@on_postgresql("databases")
 def test_counted_rows_share_no_id_or_order_with_the_ballots(app: Flask) -> None:
     company = open_company(app, {"Sales": 30})
     for number, code in enumerate(company.codes):

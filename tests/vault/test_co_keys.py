@@ -43,6 +43,7 @@ from survey.waves import service as waves
 from tests import forking
 from tests.cast import OPENS, found_company
 from tests.outside import command_line
+from tests.proofs import on_postgresql
 from tests.representative import Representative, register, representative
 
 WAVE, SERVER, ROSA, PIET = (
@@ -504,6 +505,7 @@ def test_opening_freezes_the_keys_and_a_key_is_good_for_one_wave(app: Flask) -> 
     assert waves.find_wave(first.slug).co_keys == opened.co_keys
 
 
+@on_postgresql("databases")
 def test_without_a_registered_key_a_wave_opens_as_ever(app: Flask) -> None:
     register(ROSA)
     co_keys.end_co_key("Rosa Marin", actor="test")

@@ -165,6 +165,7 @@ def test_a_copy_is_never_written_over_a_file_nor_beside_the_key(app: Flask, tmp_
     assert everything_stored() == before
 
 
+@on_postgresql("databases")
 def test_without_a_terminal_and_without_the_option_nothing_is_written(
     app: Flask, candour: Candour, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_survey_that_could_never_run_is_refused_and_nothing_is_kept(
     assert (waves.list_surveys(), waves.list_waves()) == before
 
 
+@on_postgresql("databases")
 def test_opening_early_moves_the_opening_and_the_next_date_still_comes_from_the_anchor(
     app: Flask,
 ) -> None:
@@ -98,6 +99,7 @@ def test_two_waves_of_one_survey_are_never_open_together(app: Flask) -> None:
     )
 
 
+@on_postgresql("databases")
 def test_a_target_set_after_the_opening_holds_from_the_next_wave_on(app: Flask) -> None:
     company = open_company(app)
     waves.set_target("IT support", "OVR1", Target(0.9, 0.5, 0.95))
@@ -119,6 +121,7 @@ def a_day_before_the_close(company: Company) -> datetime:
     return company.wave.closes_at - timedelta(days=1)
 
 
+@on_postgresql("databases")
 def test_a_wave_is_extended_once_and_by_seven_days_at_most(app: Flask) -> None:
     company = open_company(app)
     moment = a_day_before_the_close(company)
