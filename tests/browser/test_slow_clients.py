@@ -36,6 +36,7 @@ BEGUN = (
     b"POST /s/it-support-2027-q1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 28000\r\n\r\n",
     b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n",
 )
+ONE_ADDRESS = "127.0.9.9"  # of somebody slow, which no honest client shares
 PATIENCE = 20  # seconds, after which an honest request has failed
 
 
@@ -53,7 +54,7 @@ class Slow:
     def connect(self) -> None:
         """Opens one, and begins a request; whoever is refused tries again later."""
         host = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.7"
-        source = (host if self.spread else "127.0.0.1", 0)
+        source = (host if self.spread else ONE_ADDRESS, 0)
         with suppress(OSError):
             line = socket.create_connection(("127.0.0.1", self.port), 3, source_address=source)
             if self.tls:
