@@ -31,10 +31,14 @@ CHECKS = {
     "ballot": {"ck_ballot_id", "ck_ballot_sealed"},
     "response": {"ck_response_id"},
     "comment": {"ck_comment_id", "ck_comment_state"},
-    "wave": {"ck_wave_k_group", "ck_wave_k_comment"},
     "wave_group": {"ck_wave_group_invited"},
     "invitation": {"ck_invitation_answered"},
     "token": {"ck_token_hash"},
+}
+# SQLite keeps the names that these had before their columns were renamed.
+CHECKS_OF_WAVES = {
+    "sqlite": {"ck_wave_k_group", "ck_wave_k_comment"},
+    "postgresql": {"ck_wave_minimum_group", "ck_wave_minimum_detail"},
 }
 PRAGMAS = {
     "secure_delete": 1,
@@ -104,7 +108,8 @@ def missing_checks() -> int:
         table: {check["name"] for check in inspector.get_check_constraints(table)}
         for table in inspector.get_table_names()
     }
-    return sum(len(named - found[table]) for table, named in CHECKS.items()) + sum(
+    wanted = CHECKS | {"wave": CHECKS_OF_WAVES[db.engine.dialect.name]}
+    return sum(len(named - found[table]) for table, named in wanted.items()) + sum(
         None in names for names in found.values()
     )
 

@@ -230,7 +230,7 @@ def no_floor(app: Flask) -> Iterator[None]:
     if db.engine.dialect.name == "sqlite":
         db.session.execute(text("PRAGMA ignore_check_constraints = ON"))
     else:
-        db.session.execute(text("ALTER TABLE wave DROP CONSTRAINT ck_wave_k_group"))
+        db.session.execute(text("ALTER TABLE wave DROP CONSTRAINT ck_wave_minimum_group"))
     db.session.commit()
     yield
     if db.engine.dialect.name == "sqlite":
