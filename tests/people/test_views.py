@@ -139,9 +139,8 @@ def test_a_large_honest_file_survives_the_preview(mira: Browser) -> None:
     assert list_people() == ()
     page = mira.get("/people").text
     assert "60,000 people are to be added" in page
-    assert (
-        '<progress max="60000" value="0" aria-labelledby="importing">0 of 60,000</progress>' in page
-    )
+    assert '<progress max="60000" value="0" aria-labelledby="importing">' in page
+    assert "0 of 60,000 changes are stored" in page
     assert "Nothing does the timed work at present" in page
     previewed = hidden_fields(upload(mira, GOOD))
     waits = mira.post("/people/import/confirm", data=previewed)
