@@ -121,6 +121,21 @@ def wire_domain(address: str) -> str:
     return wire_address(address).rpartition("@")[2]
 
 
+def tidy_domain(typed: str) -> str:
+    """A mail domain as somebody types it, in ASCII and small letters; `ValueError` if it is none.
+
+    An @ before it and blanks around it make no difference.
+
+    >>> tidy_domain(" @Northwind.example "), tidy_domain("müller.example")
+    ('northwind.example', 'xn--mller-kva.example')
+    """
+    domain = _composed(typed.strip().removeprefix("@"))
+    encoded = _encode(domain) if len(domain) <= _LONGEST_ENCODED else None
+    if encoded is None:
+        raise ValueError("this is no domain name")
+    return encoded
+
+
 def _fault_of_parts(local: str, domain: str) -> str | None:
     """The sentence that says how to repair an address, from its two parts; None if it is good.
 

@@ -1,6 +1,6 @@
 """One row of facts about the client."""
 
-from sqlalchemy import CheckConstraint, Integer, Text
+from sqlalchemy import JSON, CheckConstraint, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
@@ -19,3 +19,10 @@ class OrganisationRow(Base):
     host: Mapped[str] = mapped_column(Text)
     several_zones: Mapped[bool]
     language: Mapped[str] = mapped_column(Text, server_default="en")
+    # ASCII, separated by spaces.
+    mail_domains: Mapped[str] = mapped_column(Text, server_default="")
+    provider_runs_mail: Mapped[bool | None]
+    # Names of weekdays, separated by spaces.
+    weekend: Mapped[str] = mapped_column(Text, server_default="saturday sunday")
+    # Each with `name` and `email`.
+    comment_readers: Mapped[list[dict[str, str]]] = mapped_column(JSON, server_default="[]")

@@ -8,7 +8,11 @@ from survey.access.service.current import current_actor
 from survey.access.service.programs import tell_program
 from survey.kernel.errors import Refused
 from survey.organisation.forms import OrganisationForm
-from survey.organisation.service import find_organisation, set_organisation
+from survey.organisation.service import (
+    accounts_that_may_read,
+    find_organisation,
+    set_organisation,
+)
 
 blueprint = Blueprint("organisation", __name__)
 
@@ -16,8 +20,9 @@ blueprint = Blueprint("organisation", __name__)
 @blueprint.route("/organisation", methods=["GET", "POST"])
 @open_to("manager")
 def organisation() -> str | Response | tuple[str, int]:
-    """Shows the facts about the client, first guessed from the sender's address; POST stores."""
-    form = OrganisationForm(obj=find_organisation(current_app.config["CANDOUR"].mail_from))
+    """Shows the facts about the client, first suggested by the sender's address; POST stores."""
+    client = find_organisation(current_app.config["CANDOUR"].mail_from)
+    form = OrganisationForm(client, accounts_that_may_read())
     problem = None
     if request.method == "POST" and form.validate():
         try:
@@ -26,9 +31,11 @@ def organisation() -> str | Response | tuple[str, int]:
             tell_program(refused)
             problem = refused
         else:
-            flash("Saved.")
+            flash("Saved. These facts hold for every survey that opens from now on.")
             return redirect(url_for("organisation.organisation"), 303)
-    page = render_template("organisation/organisation.html", form=form, problem=problem)
+    page = render_template(
+        "organisation/organisation.html", form=form, problem=problem, client=client
+    )
     return (page, 400) if problem else page
 
 
@@ -42,5 +49,9 @@ def _save(form: OrganisationForm) -> None:
         form.host.data or "",
         several_zones=bool(form.several_zones.data),
         language=form.language.data,
+        mail_domains=form.typed_domains(),
+        provider_runs_mail=form.typed_answer(),
+        readers=form.typed_readers(),
+        weekend=form.typed_weekend(),
         actor=current_actor(),
     )

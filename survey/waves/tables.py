@@ -97,6 +97,12 @@ class WaveRow(Base):
     quarter: Mapped[str | None] = mapped_column(Text)
     # 1 to 3; empty for a pool and for a wave that asks everybody.
     third: Mapped[int | None] = mapped_column(Integer)
+    # What was promised when it opened; empty of waves that older versions opened unconfirmed.
+    promise: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # Who reads the comments instead of those that the promise names, oldest first.
+    reader_changes: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSON, default=list, server_default="[]"
+    )
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(
         order_by="WaveGroupRow.name", lazy="selectin"

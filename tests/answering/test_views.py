@@ -676,5 +676,5 @@ def test_an_answer_takes_eight_statements_and_builds_no_page_that_is_thrown_away
         assert not [
             statement
             for statement in statements
-            if " FROM organisation" in statement or " FROM provider" in statement
+            if "organisation.name" in statement or " FROM provider" in statement
         ]

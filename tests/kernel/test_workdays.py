@@ -1,4 +1,4 @@
-"""Monday to Friday."""
+"""Monday to Friday, or as the organisation has its weekend."""
 
 from datetime import date
 
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey.kernel.workdays import (
+    DaysOff,
     add_working_days,
     is_working_day,
     next_working_day,
@@ -83,3 +84,12 @@ def test_the_next_working_day_is_one_and_none_lies_before_it(day: date, listed: 
     assert is_working_day(reached, listed)
     skipped = [date.fromordinal(one) for one in range(day.toordinal(), reached.toordinal())]
     assert not any(is_working_day(one, listed) for one in skipped)
+
+
+def test_the_weekend_is_where_the_organisation_has_it() -> None:
+    days_off = DaysOff([date(2027, 1, 31)], weekend=(4, 5))  # a Sunday off; Friday and Saturday
+    thursday = date(2027, 1, 28)
+    assert add_working_days(thursday, 1, days_off) == date(2027, 2, 1)
+    assert next_working_day(date(2027, 1, 29), DaysOff(weekend=(4, 5))) == date(2027, 1, 31)
+    assert subtract_working_days(date(2027, 2, 1), 1, days_off) == thursday
+    assert add_working_days(thursday, 1, DaysOff(weekend=())) == date(2027, 1, 29)

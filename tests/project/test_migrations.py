@@ -3,8 +3,10 @@
 Up, down, with data, and its head is what the models say.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from survey.database import MIGRATIONS, Base, db, revision_of, revisions, transaction
 from survey.invitations.tables import AssignedThirdRow
 from survey.jobs.tables import HeartbeatRow, LongJobRow
+from survey.organisation.service import find_organisation
 from survey.waves.rules.waves import VoidReason
 from tests.cast import Company, answer_all, close_company, open_company
 from tests.proofs import on_postgresql
@@ -210,6 +213,70 @@ def test_renamed_tables_keep_their_rows_down_and_up(app: Flask, logged_off: None
     assert {"pulse", "work", "dealt"} <= set(inspect(db.engine).get_table_names())
     upgrade()
     assert [all_rows(table) for table in tables] == before
+
+
+def forget_organisation_facts(*, name: str) -> None:
+    """At the revision before the promises: the organisation's contact and staff, by hand."""
+    with db.engine.begin() as connection:
+        if not name:
+            connection.execute(text("DELETE FROM organisation"))
+            return
+        connection.execute(text("UPDATE organisation SET name = :name"), {"name": name})
+        connection.execute(
+            text("UPDATE person SET email = 'ünal@müller.example' WHERE name = 'Colleague 2'")
+        )
+
+
+def promises() -> dict[str, Any]:
+    with db.engine.connect() as connection:
+        return {
+            row.slug: json.loads(row.promise) if isinstance(row.promise, str) else row.promise
+            for row in connection.execute(text("SELECT slug, promise FROM wave"))
+        }
+
+
+@on_postgresql("databases")
+def test_waves_opened_before_promises_were_kept_get_the_facts_that_are_stored(
+    app: Flask, logged_off: None
+) -> None:
+    company = open_company(app)
+    db.session.remove()
+    downgrade(revision="0011")
+    forget_organisation_facts(name="Nordwind „& Co“")
+    upgrade()
+    organisation = find_organisation("")
+    assert organisation.confirmed
+    assert organisation.mail_domains == ("northwind.example", "xn--mller-kva.example")
+    assert (organisation.provider_runs_mail, organisation.readers) == (None, ())
+    frozen = promises()
+    assert frozen.pop(company.wave.slug) == {
+        "organisation": {
+            "name": "Nordwind „& Co“",
+            "contact_name": "Dana Reyes",
+            "contact_email": "dana@northwind.example",
+            "comments_read_by": "Head of operations",
+            "host": "northwind.example",
+            "several_zones": False,
+            "language": "en",
+            "mail_domains": ["northwind.example", "xn--mller-kva.example"],
+            "provider_runs_mail": None,
+        },
+        "provider": "Brightline IT",
+        "readers": [],
+    }
+    assert set(frozen.values()) == {None}  # planned ones promise nothing yet
+
+
+def test_an_installation_without_facts_gets_none_by_the_migration(
+    app: Flask, logged_off: None
+) -> None:
+    open_company(app)
+    db.session.remove()
+    downgrade(revision="0011")
+    forget_organisation_facts(name="")
+    upgrade()
+    assert not find_organisation("").confirmed
+    assert set(promises().values()) == {None}
 
 
 def all_rows(table: Table) -> list[tuple[object, ...]]:

@@ -9,6 +9,7 @@ from flask import Flask
 from survey.counting.service import close_wave, void_wave
 from survey.kernel.errors import Refused
 from survey.launching.service.opening import open_wave
+from survey.organisation.service import set_organisation
 from survey.waves import service as waves
 from survey.waves.rules.waves import Target, WaveState, to_utc
 from tests.cast import OPENS, Company, found_company, open_company
@@ -168,3 +169,11 @@ def test_an_unknown_wave_is_refused_whatever_its_name_holds(app: Flask) -> None:
             waves.find_wave(name)
         assert refused.value.code == "unknown-wave"
         assert len(refused.value.sentence) < 200
+
+
+def test_the_next_opening_follows_the_organisations_own_weekend(app: Flask) -> None:
+    first = found_company()
+    facts = ("Northwind", "Dana", "dana@northwind.example", "Head of operations", "nw.example")
+    set_organisation(*facts, several_zones=False, weekend=(4, 5))
+    open_wave(first.slug, first.opens_at, app.config["CANDOUR"].key_dir, actor="test")
+    assert planned() == ["it-support-2027-q2 2027-04-11 09:00"]  # a Sunday

@@ -1,19 +1,39 @@
 """The facts about the client."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 
+from survey.kernel.addresses import tidy_address, tidy_domain
+from survey.kernel.errors import Refused
+from survey.kernel.workdays import SATURDAY_AND_SUNDAY, WEEKDAYS
 from survey.languages import BASE
 
 _SHARED_SUFFIXES = {"ac", "co", "com", "edu", "gov", "net", "org"}
 
 
+MOST_READERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CommentReader:
+    """Somebody who reads the comments: the name that employees are told, and their account."""
+
+    name: str
+    email: str
+
+
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """The client: who asks, whom to ask, who reads comments (a role), and who runs the server.
+    """The client: who asks, whom to ask, who reads comments, and who runs the server.
 
-    `several_zones` says whether staff sit in several time zones; `language` is that of mails to
-    people of whom none is known.
+    `readers` are the one or two accounts that may read comments, and `comments_read_by` is the role
+    printed beside their names. `several_zones` says whether staff sit in several time zones;
+    `language` is that of mails to people of whom none is known. `mail_domains` are the client's own
+    (ASCII, small letters). `provider_runs_mail` says whether the provider runs its mail or network;
+    None is not answered. `weekend` are the weekdays off (0 is Monday). `confirmed` is False while
+    the facts are only suggested and nobody has saved them.
     """
 
     name: str
@@ -23,6 +43,85 @@ class Organisation:
     host: str
     several_zones: bool
     language: str = BASE
+    mail_domains: tuple[str, ...] = ()
+    provider_runs_mail: bool | None = None
+    readers: tuple[CommentReader, ...] = ()
+    weekend: tuple[int, ...] = SATURDAY_AND_SUNDAY
+    confirmed: bool = True
+
+    @property
+    def readers_in_words(self) -> str:
+        """The names of the readers of comments and their role, as far as they are known.
+
+        >>> organisation_from_sender("Dana Reyes <dana@northwind.example>").readers_in_words
+        'Dana Reyes'
+        """
+        names = " and ".join(reader.name for reader in self.readers)
+        return ", ".join(filter(None, (names, self.comments_read_by)))
+
+
+def read_comment_readers(typed: str) -> tuple[CommentReader, ...]:
+    """Readers typed as addresses separated by commas, each with or without a name before it.
+
+    Without a name the address stands for it. Nothing is checked.
+
+    >>> [reader.name for reader in read_comment_readers("Mira <mira@a.example>, ed@a.example")]
+    ['Mira', 'ed@a.example']
+    """
+    if not typed.isprintable():
+        return (CommentReader(typed, typed),)
+    pairs = getaddresses([typed])
+    return tuple(
+        CommentReader(" ".join(name.split()) or tidy_address(address), tidy_address(address))
+        for name, address in pairs
+        if name or address
+    )
+
+
+def read_weekdays(typed: str) -> tuple[int, ...]:
+    """The weekdays (0 is Monday) of names separated by commas; "none" means none.
+
+    Refuses a word that is no weekday.
+
+    >>> read_weekdays("Friday, saturday"), read_weekdays("none")
+    ((4, 5), ())
+    """
+    words = re.findall(r"[^\s,;]+", typed.lower())
+    if words == ["none"]:
+        return ()
+    unknown = [word for word in words if word not in WEEKDAYS]
+    if unknown or not words:
+        raise Refused(
+            "weekday-unknown",
+            f"{(unknown or [typed])[0][:80]!r} is no day of the week. Write them in full, such as"
+            " friday,saturday.",
+        )
+    return tuple(sorted({WEEKDAYS.index(word) for word in words}))
+
+
+def read_mail_domains(typed: str) -> tuple[str, ...]:
+    """Mail domains as typed, separated by blanks, commas or semicolons; nothing is checked.
+
+    >>> read_mail_domains("northwind.example, @nw.example")
+    ('northwind.example', '@nw.example')
+    """
+    return tuple(filter(None, re.split(r"[\s,;]+", typed)))
+
+
+def tidy_mail_domains(typed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The domains in ASCII, each once, and one sentence for each that is none.
+
+    >>> tidy_mail_domains(["Northwind.example", "northwind.example", "local"])
+    (('northwind.example',), ("'local' is no mail domain. Write it like company.example.",))
+    """
+    domains: dict[str, None] = {}
+    faults = []
+    for text in typed:
+        try:
+            domains[tidy_domain(text)] = None
+        except ValueError:
+            faults.append(f"{text[:80]!r} is no mail domain. Write it like company.example.")
+    return tuple(domains), tuple(faults)
 
 
 def organisation_from_sender(sender: str) -> Organisation:
@@ -48,4 +147,6 @@ def organisation_from_sender(sender: str) -> Organisation:
         comments_read_by=contact,
         host=domain,
         several_zones=False,
+        mail_domains=tidy_mail_domains([domain])[0],
+        confirmed=False,
     )

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import Date, null, select, type_coerce
 
 from survey.database import db
 from survey.kernel.errors import NotFound
+from survey.kernel.workdays import DaysOff
+from survey.organisation.service import read_stored_weekend, stored_weekend
 from survey.questionnaires.rules import QuestionId
 from survey.waves.rules import surveys
 from survey.waves.rules.ids import SurveyId, WaveId
@@ -15,9 +17,14 @@ from survey.waves.rules.waves import CoKey, ReportingGroup, Target, VoidReason, 
 from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
 
 
-def listed_holidays() -> frozenset[date]:
-    """The days on which nobody works, without their names, as listed in this installation."""
-    return frozenset(db.session.scalars(select(HolidayRow.day)))
+def listed_holidays() -> DaysOff:
+    """The days on which nobody works: listed holidays without their names, and the weekend."""
+    listed = select(HolidayRow.day, null())
+    no_day = type_coerce(null(), Date)
+    rows = db.session.execute(stored_weekend(no_day).union_all(listed)).all()
+    weekend = next((days for _, days in rows if days is not None), None)
+    days = (day for day, _ in rows if day is not None)
+    return DaysOff(days) if weekend is None else DaysOff(days, read_stored_weekend(weekend))
 
 
 def waves_in_state(*states: WaveState) -> tuple[Wave, ...]:
