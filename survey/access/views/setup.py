@@ -25,6 +25,7 @@ from survey.access.service.current import current_role
 from survey.access.service.limits import sign_in_limit
 from survey.access.service.programs import wants_json
 from survey.access.tables import RoleRow, UserRow
+from survey.access.views.bodies import DamagedForm, init_bodies
 from survey.access.views.headers import init_headers
 from survey.config import Config
 from survey.database import db
@@ -50,7 +51,7 @@ _ERROR_TEXTS = {
     413: ("Too much at once", "Send less than 64 KiB, or a file no larger than its page allows."),
     415: (
         "This request was not understood",
-        "No page takes JSON. Send the form that the page shows.",
+        "Pages take forms only, and no JSON. Send the form that the page shows.",
     ),
 }
 _NOT_FOUND_TEXT = (
@@ -115,13 +116,14 @@ def init_access(app: Flask, config: Config) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,  # a form is good while the session lasts
     )
+    init_headers(app, config)
+    init_bodies(app)
     csrf.init_app(app)
     Security(app, SQLAlchemyUserDatastore(db, UserRow, RoleRow), login_form=SignInForm)
     # No token in a header, address or body signs in.
     app.login_manager.request_loader(lambda _: None)  # type: ignore[attr-defined]
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
-    init_headers(app, config)
     app.before_request(_check_access)
     app.jinja_env.globals["next_step"] = link_for_page
     app.register_error_handler(Refused, _show_refusal)
@@ -182,15 +184,15 @@ def _holds_nul(*, with_form: bool) -> bool:
 
     `with_form`: whether to look at the form as well; an employee's form is cleaned instead.
     """
-    texts = [request.path, *_all_values(request.args)]
+    texts = [request.path, *_all_texts(request.args)]
     if with_form:
-        texts += _all_values(request.form)
+        texts += [*_all_texts(request.form), *request.files]
     return any("\0" in text for text in texts)
 
 
-def _all_values(values: MultiDict[str, str]) -> list[str]:
-    """All values of a query or form, those of repeated names included."""
-    return [value for _, value in values.items(multi=True)]
+def _all_texts(values: MultiDict[str, str]) -> list[str]:
+    """All names and values of a query or form, the values of repeated names included."""
+    return [text for pair in values.items(multi=True) for text in pair]
 
 
 def _error_page_for(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
@@ -247,6 +249,8 @@ def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass t
     code = error.code or 500
     if error.response is not None or code < 400:
         return error.get_response()
+    if isinstance(error, DamagedForm):
+        return _error_page(_ERROR_TEXTS[400][0], str(error.description), 400)
     response = current_app.make_response(_error_page_for(code))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
