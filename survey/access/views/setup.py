@@ -27,6 +27,7 @@ from survey.access.service.programs import wants_json
 from survey.access.tables import RoleRow, UserRow
 from survey.access.views.bodies import DamagedForm, init_bodies
 from survey.access.views.headers import init_headers
+from survey.access.views.origins import is_sent_from_elsewhere
 from survey.config import Config
 from survey.database import db
 from survey.kernel.addresses import tidy_address
@@ -54,6 +55,10 @@ _ERROR_TEXTS = {
         "Pages take forms only, and no JSON. Send the form that the page shows.",
     ),
 }
+_FROM_ELSEWHERE = (
+    "This form was sent from another site",
+    "Nothing was changed. If you meant to do this, open the page here and use its own button.",
+)
 _NOT_FOUND_TEXT = (
     "Not found, or not open to you",
     "The address may be mistyped, or your role does not reach this page.",
@@ -146,8 +151,8 @@ def undeclared(app: Flask) -> list[str]:
 def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
     """Before every view: an error page or redirect for what is refused, None to go on.
 
-    Refuses a visitor who may not open the view, a view without a declaration, JSON, and NUL. Sets
-    the size limit of the request as well.
+    Refuses a visitor who may not open the view, a view without a declaration, a form that another
+    site has sent, JSON, and NUL.
     """
     endpoint = request.endpoint
     if endpoint is None:
@@ -156,7 +161,8 @@ def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
     if access is None:
         log.error("%s lacks @open_to(...): say who may read it", endpoint)
         return _error_page_for(403)
-    request.max_content_length = request.max_form_memory_size = access.largest
+    if not access.from_anywhere and is_sent_from_elsewhere(current_app.config["CANDOUR"].base_url):
+        return _error_page(*_FROM_ELSEWHERE, 403)
     if request.is_json:
         return _error_page_for(415)
     if _holds_nul(with_form=access.needs_sign_in or endpoint in FOREIGN):
