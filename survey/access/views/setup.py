@@ -19,14 +19,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey.access.rules.open_to import PageAccess, access_of
 from survey.access.service import sessions
+from survey.access.service.accounts import offer_link
 from survey.access.service.audit import record
 from survey.access.service.csrf import csrf
 from survey.access.service.current import current_role
-from survey.access.service.limits import sign_in_limit
+from survey.access.service.limits import Wait, sign_in_limit
 from survey.access.service.programs import wants_json
 from survey.access.tables import RoleRow, UserRow
 from survey.access.views.bodies import DamagedForm, init_bodies
 from survey.access.views.headers import init_headers
+from survey.access.views.known_browser import browser_known_to, remember_browser
 from survey.access.views.origins import is_sent_from_elsewhere
 from survey.config import Config
 from survey.database import db
@@ -68,7 +70,8 @@ _NOT_FOUND_TEXT = (
 class SignInForm(LoginForm):
     """The library's form to sign in, with a limit on failed tries.
 
-    It says the same about unknown accounts and wrong passwords.
+    It says the same about unknown accounts and wrong passwords, and lets a browser in which the
+    account was signed in to before pass whatever others have tried.
     """
 
     remember = None  # no cookie may outlive a session
@@ -77,17 +80,33 @@ class SignInForm(LoginForm):
         """Whether address and password are right and another try is allowed; counts failures."""
         account = tidy_address(self.email.data or "")
         address = request.remote_addr or ""
-        wait = sign_in_limit().attempt(account, address)
-        if wait:
-            self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
+        browser = browser_known_to(account)
+        wait = sign_in_limit().attempt(account, address, browser=browser)
+        if wait.seconds:
+            self.form_errors = [_too_many(account, wait, is_known=browser is not None)]
             return False
         self.email.data = account  # as it is stored: phones begin an address with a capital
         if not validate_redirect_url(self.next.data):
             self.next.data = ""  # a way back to another host is dropped, and the sign-in goes on
         if not super().validate(**kwargs):
             return False
-        sign_in_limit().forgive(account, address)
+        sign_in_limit().forgive(account, address, browser=browser)
         return True
+
+
+def _too_many(account: str, wait: Wait, *, is_known: bool) -> str:
+    """What to say to a try that has to wait; offers the owner a way past the failures of others.
+
+    Says the same whether there is such an account, and mails it a link at most once a day.
+    """
+    sentence = f"Too many failed tries. Try again in {wait.seconds} seconds."
+    if is_known or not wait.is_lasting:
+        return sentence
+    offer_link(account)
+    return (
+        f"{sentence} If this address has an account, a link was mailed to it today: opened in this"
+        " browser, it lets you sign in with your password without waiting."
+    )
 
 
 def init_access(app: Flask, config: Config) -> None:
@@ -278,10 +297,12 @@ def _show_fault(error: Exception) -> Any:  # noqa: ANN401 - a page, or a problem
 def _begin_session(
     app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object
 ) -> None:
-    """On sign-in: starts a stored session in this browser and audits it."""
-    del app
+    """On sign-in: starts a stored session in this browser, which is known now, and audits it."""
     by_link = "link" in (authn_via or [])
-    sessions.begin_session(user.id, now(), by_link=by_link)
+    # After a link that has set a password, that password is asked before it is changed again.
+    may_replace = by_link and app.config["CANDOUR"].is_demo
+    sessions.begin_session(user.id, now(), by_link=may_replace)
+    remember_browser(user.id)
     record("signed in by link" if by_link else "signed in", {"user": user.email}, user.email)
 
 
