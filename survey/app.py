@@ -4,11 +4,19 @@ from pathlib import Path
 
 from flask import Flask
 
+from survey.access.service.notices import register_names, register_notices
 from survey.access.views import pages as access
 from survey.access.views.setup import init_access
 from survey.accountability import views as accountability
 from survey.answering import views as answering
 from survey.config import Config
+from survey.console.service.accounts import (
+    browser_letter_type,
+    link_letter_type,
+    names_known_here,
+    password_letter_type,
+    queue_account_letter,
+)
 from survey.console.views import comments, wave_mail
 from survey.console.views import waves as console
 from survey.counting import views as counting
@@ -63,6 +71,9 @@ LETTERS = (
     findings_letter_type,
     follow_up_letter_type,
     alarm_letter_type,
+    link_letter_type,
+    password_letter_type,
+    browser_letter_type,
 )
 LARGEST_FORM = 64 * 1024
 _HERE = Path(__file__).parent
@@ -94,6 +105,8 @@ def create_app(config: Config) -> Flask:
     init_access(app, config)
     for views in PAGES:
         app.register_blueprint(views.blueprint)
+    register_notices(app, queue_account_letter)
+    register_names(app, names_known_here)
     for letter_type in LETTERS:
         register_letter_type(app, letter_type(config))
     return app

@@ -24,14 +24,27 @@ def users_group() -> None:
 @click.argument("email")
 @click.option("--role", type=click.Choice(ROLES), required=True)
 def add(email: str, role: str) -> None:
-    """Add somebody and print a one-time sign-in link, good for a day.
+    """Add somebody and print a one-time link to set a password, good for a day.
 
-    For a known address: a new link.
+    For a known address with the same role: a new link, of which its person is told by mail. Its
+    old password and sessions end when the link is used.
 
     Example: candour users add mira@northwind.example --role admin
     """
     account = accounts.add_user(email, role, actor=ACTOR)
-    click.echo(accounts.make_sign_in_link(account.email, current_app.config["CANDOUR"]))
+    click.echo(accounts.hand_out_link(account.email, current_app.config["CANDOUR"], actor=ACTOR))
+
+
+@users_group.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice(ROLES))
+def role_(email: str, role: str) -> None:
+    """Give an account another role, which ends its sessions.
+
+    Example: candour users role mira@northwind.example manager
+    """
+    account = accounts.change_role_of(email, role, actor=ACTOR)
+    click.echo(f"{account.email} may sign in as {account.role}.")
 
 
 @users_group.command("list")

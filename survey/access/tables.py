@@ -49,6 +49,8 @@ class UserRow(Base, UserMixin):
     active: Mapped[bool]
     fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
     last_signed_in: Mapped[date | None] = mapped_column(Date)
+    # A random text; when it changes, no browser is known to the account any more.
+    browser_generation: Mapped[str | None] = mapped_column(Text)
     roles: Mapped[list[RoleRow]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
 
 

@@ -76,7 +76,7 @@ def survey(wave: str, language: str | None = None) -> Response:
 
 @blueprint.post("/s/<wave>")
 @csrf.exempt  # type: ignore[untyped-decorator]  # the code is the authority, and no cookie is set
-@open_to("everyone")
+@open_to("everyone", from_anywhere=True)
 def answer(wave: str) -> BaseResponse:
     """Stores the answers of a posted form; on any fault, gives the form back as it was filled.
 
@@ -220,7 +220,7 @@ def stop(wave: str, secret: str = "") -> Response:
 
 @blueprint.post("/stop/<wave>")
 @csrf.exempt  # type: ignore[untyped-decorator]  # the secret is the authority, and no cookie is set
-@open_to("everyone")
+@open_to("everyone", from_anywhere=True)
 def confirm_stop(wave: str) -> Response:
     """Stops survey mails and says so in a sentence; an unknown secret gets the same sentence."""
     secret = request.form.get("token", "")
@@ -230,7 +230,7 @@ def confirm_stop(wave: str) -> Response:
 
 @blueprint.post("/stop/<wave>/<secret>")
 @csrf.exempt  # type: ignore[untyped-decorator]  # as above; no cookie comes along
-@open_to("everyone")
+@open_to("everyone", from_anywhere=True)
 def one_click(wave: str, secret: str) -> Response:
     """Stops survey mails for a mail program's own button (RFC 8058); any other post only asks."""
     if request.form.get("List-Unsubscribe") != "One-Click":
@@ -248,7 +248,7 @@ def again(wave: str) -> Response:
 
 @blueprint.post("/stop/<wave>/again")
 @csrf.exempt  # type: ignore[untyped-decorator]  # as above
-@open_to("everyone")
+@open_to("everyone", from_anywhere=True)
 def take_up_again(wave: str) -> Response:
     """Lets survey mails come again and says so; an unknown secret gets the same sentence."""
     secret = request.form.get("token", "")

@@ -177,6 +177,7 @@ HINTS: dict[str, Hint] = {
     "unknown-wave": Hint(
         command="See: candour waves list", link="All waves", endpoint="console.dashboard"
     ),
+    "user-known": Hint(command="By: candour users role {email} {role}", needs_nothing=True),
     "wave-not-counted": Hint(link="How far it is", endpoint="console.progress", takes=("wave",)),
     "wave-not-open-yet": Hint(
         command="Open it first: candour waves open {wave}",

@@ -7,7 +7,7 @@
   const [path, late = ""] = decodeURIComponent(location.pathname).split("#");
   const [code, ...chosen] = (location.hash.slice(1) || late).split("&");
   const fill = () => {
-    if (!box.value && /^[\w-]{24,64}$/.test(code)) box.value = code;
+    if (!box.value && /^[\w.-]{24,200}$/.test(code)) box.value = code;
     document.getElementById("code").hidden = box.value && !box.hasAttribute("aria-invalid");
   };
   if (late) history.replaceState(null, "", path + "#" + late);

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -19,19 +20,20 @@ from survey.access.service.accounts import (
 from survey.database import db
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.hints import words_for_command
-from tests.outside import Browser, browser
+from tests.outside import Browser, browser, command_line
 from tests.proofs import on_postgresql
 
 ADMIN = "admin@northwind.example"
 LAST = "is the last administrator. Make somebody else one first."
 
 
-def add(client: Browser, email: str, role: str) -> tuple[int, str]:
+def add(client: Browser, email: str, role: str, **more: str) -> tuple[int, str]:
     """What the users page answers to its form."""
     page = client.get("/users").text
     token = re.search(r'name="csrf_token" value="([^"]+)"', page)
     assert token
-    response = client.post("/users", data={"csrf_token": token[1], "email": email, "role": role})
+    data = {"csrf_token": token[1], "email": email, "role": role, **more}
+    response = client.post("/users", data=data)
     return response.status_code, response.text
 
 
@@ -56,10 +58,35 @@ def test_an_administrator_adds_somebody_and_hands_over_their_link(
 
 
 @on_postgresql("databases")
-def test_a_known_address_gets_a_new_link_and_the_role_that_was_said(mira: Browser) -> None:
-    add(mira, "nils@northwind.example", "viewer")
-    add(mira, "nils@northwind.example", "manager")
-    assert roles() == {ADMIN: "admin", "nils@northwind.example": "manager"}
+def test_a_known_address_gets_another_role_only_if_that_is_said(mira: Browser) -> None:
+    nils = "nils@northwind.example"
+    add(mira, nils, "viewer")
+    status, page = add(mira, nils, "manager")
+    assert (status, roles()[nils]) == (400, "viewer")
+    assert f"{nils} may sign in already, as viewer. Nothing was changed." in page
+    assert f"Change the role of {nils} to manager" in page
+    assert "One-time link" not in page
+    status, page = add(mira, nils, "manager", change_role="y")
+    assert (status, roles()) == (200, {ADMIN: "admin", nils: "manager"})
+    assert "Change the role" not in page
+    assert add(mira, nils, "manager")[0] == 200, "a new link"
+
+
+def test_a_command_changes_a_role_only_if_that_is_said(
+    app: Flask, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch, capsys = (request.getfixturevalue(name) for name in ("monkeypatch", "capsys"))
+    candour = command_line(app, database_url, tmp_path, monkeypatch, capsys)
+    nils = "nils@northwind.example"
+    assert candour("users", "add", nils, "--role", "viewer").code == 0
+    refused = candour("users", "add", nils, "--role", "manager")
+    assert (refused.code, roles()) == (1, {nils: "viewer"})
+    assert "may sign in already, as viewer. Nothing was changed." in refused.err
+    assert f"By: candour users role {nils} manager" in refused.err
+    changed = candour("users", "role", nils, "manager")
+    assert (changed.code, changed.out) == (0, f"{nils} may sign in as manager.\n")
+    assert roles() == {nils: "manager"}
+    assert candour("users", "role", "nobody@northwind.example", "viewer").code == 1
 
 
 @on_postgresql("databases")
@@ -89,7 +116,7 @@ def test_an_address_is_shown_as_text_whatever_it_holds(mira: Browser) -> None:
 def test_the_last_administrator_cannot_be_demoted_even_by_themselves(
     mira: Browser, role: str
 ) -> None:
-    status, page = add(mira, ADMIN, role)
+    status, page = add(mira, ADMIN, role, change_role="y")
     assert (status, LAST in page) == (400, True)
     with pytest.raises(Refused, match="last administrator"):
         change_role(user_id(ADMIN), role)
@@ -151,7 +178,7 @@ def test_whoever_is_removed_leaves_nothing_that_signs_in(app: Flask, mira: Brows
 
 def test_what_happens_to_accounts_is_recorded_with_who_did_it(mira: Browser) -> None:
     add(mira, "nils@northwind.example", "viewer")
-    add(mira, "nils@northwind.example", "manager")
+    add(mira, "nils@northwind.example", "manager", change_role="y")
     remove_user("nils@northwind.example", actor="command line")
     entries = [(entry.what, entry.who, dict(entry.facts)) for entry in audit.list_entries(limit=5)]
     nils = {"user": "nils@northwind.example"}

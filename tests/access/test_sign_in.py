@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from survey.access.rules.accounts import LINK_LASTS, checked_address, password_fault
+from survey.access.rules.accounts import LINK_LASTS, checked_address
+from survey.access.rules.passwords import password_fault
 from survey.access.service import audit
 from survey.access.service.accounts import add_user, make_sign_in_link
+from survey.access.service.limits import LINKS_PER_ADDRESS
 from survey.app import create_app
 from survey.config import Config
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.people.service.directory import import_people
+from tests.cast import found_company
 from tests.conftest import settings
 from tests.outside import Browser, browser
 from tests.proofs import on_postgresql
@@ -147,18 +151,20 @@ def test_a_made_up_link_gets_the_same_answer_as_a_used_one(stranger: Browser, ru
     assert "Set-Cookie" not in response.headers
 
 
-def test_failed_links_are_limited_and_the_good_one_keeps_for_later(
+def test_made_up_links_are_limited_and_a_good_one_of_the_same_office_never(
     app: Flask, stranger: Browser
 ) -> None:
-    secret = secret_for(app)
-    for _ in range(5):
-        assert stranger.post("/sign-in/link", data={"token": "made up"}).status_code == 410
-    limited = stranger.post("/sign-in/link", data={"token": secret})
-    assert limited.status_code == 429
-    assert re.search(r"Try again in \d+ seconds; the link has not been used up\.", limited.text)
-    elsewhere = browser(app)
-    elsewhere.environ_base["REMOTE_ADDR"] = "203.0.113.7"
-    assert elsewhere.post("/sign-in/link", data={"token": secret}).status_code == 303
+    for number in range(LINKS_PER_ADDRESS):
+        made_up = stranger.post("/sign-in/link", data={"token": f"made up {number}"})
+        assert made_up.status_code == 410
+    limited = stranger.post("/sign-in/link", data={"token": "another"})
+    assert (limited.status_code, limited.headers["Retry-After"]) == (429, "60")
+    assert "Try again in 60 seconds." in limited.text
+    again = stranger.post("/sign-in/link", data={"token": "made up 0"})
+    assert again.status_code == 410, "the same once more"
+    for number in range(2 * LINKS_PER_ADDRESS):
+        secret = secret_for(app, f"colleague{number}@northwind.example", "viewer")
+        assert browser(app).post("/sign-in/link", data={"token": secret}).status_code == 303
 
 
 def test_a_password_is_kept_as_argon2id_only(app: Flask, with_password: None) -> None:
@@ -269,7 +275,21 @@ def test_a_password_is_the_same_however_the_keyboard_composes_it(app: Flask, com
     assert sign_in(browser(app), password=composed).status_code == 302
 
 
+NAMES = (
+    *("Northwind Ltd", "Dana Reyes", "northwind.example", "Brightline IT", "Otto Lindqvist"),
+    *("brightline.example", "IT support", "Candour", "Mira Holm"),
+)
 EASY = (
+    *("Brightline-IT-2026", "br1ght1ine-1t-2026", "enilthgirB-2026-IT!", "BRIGHTLINE 12.03.2026"),
+    *("B.r.i.g.h.t.l.i.n.e.99", "B!r!i!g!h!t!l!i!n!e!", "Briiightliiine-2026!"),
+    *(
+        "2026.Northwind.2026",
+        "N0rthw1nd+Br1ghtl1ne",
+        "NorthwindSummer2026!",
+        "N\u00f6rthwind-it-2026",
+    ),
+    *("Brightline#8274919", "Brightline-teacup-26", "brightlinehelpdesk2026"),
+    *("otto-lindqvist-1984", "Mira.Holm.1979.Mira", "Candour-IT-Support-1"),
     "passwordpassword",
     "qwertyuiop12345",
     "aaaaaaaaaaaaaaaa",
@@ -283,7 +303,7 @@ EASY = (
 
 @pytest.mark.parametrize("password", EASY)
 def test_an_easy_password_is_refused(password: str) -> None:
-    assert "among the first" in (password_fault(password, MIRA) or "")
+    assert "among the first" in (password_fault(password, MIRA, NAMES) or "")
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=14))
@@ -293,10 +313,36 @@ def test_no_short_password_is_taken(password: str) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    [PASSWORD, "correct horse battery moss gravel", "жёлтый чемодан над рекой", "k9#Vt2!pQz7&mW4x"],
+    [
+        PASSWORD,
+        "correct horse battery moss gravel",
+        "жёлтый чемодан над рекой",
+        "k9#Vt2!pQz7&mW4x",
+        "our brightline printer ate my violin",
+        "Northwind gravel 7 teacup",
+        "mira plays the violin in moss",
+        "brightlin3 moss teacup violin 1984",
+    ],
 )
-def test_a_good_password_is_taken(password: str) -> None:
-    assert password_fault(password, MIRA) is None
+def test_a_good_password_is_taken_even_if_it_holds_a_name(password: str) -> None:
+    assert password_fault(password, MIRA, NAMES) is None
+
+
+def test_the_names_that_are_refused_are_those_of_this_installation(app: Flask) -> None:
+    found_company()
+    import_people(b"email,name,department\nmira@northwind.example,Mira Quastenberg,Legal\n")
+    client = browser(app)
+    client.post("/sign-in/link", data={"token": secret_for(app)})
+    for easy in (
+        *("Brightline-IT-2026", "Lindqvist-2026-Otto", "Northwind.Ltd.2027", "Dana.Reyes-1984-x"),
+        *("Noise-Noise-2027!!", "Quastenberg-1984-!", "localhost-admin-26", "Other-Provider-2026"),
+    ):
+        refused = choose(client, easy)
+        assert (refused.status_code, "names that everybody here knows" in refused.text) == (
+            400,
+            True,
+        ), easy
+    assert choose(client, "our brightline printer ate my violin").status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -388,9 +434,9 @@ def test_whoever_came_for_a_page_finds_it_after_the_sign_in(stranger: Browser) -
 
 
 def attributes(cookie: str) -> tuple[str, set[str]]:
-    """A cookie's name, and what the browser is told about it."""
+    """A cookie's name, and what the browser is told about it; its end is told twice."""
     pair, *rest = cookie.split("; ")
-    return pair.partition("=")[0], set(rest)
+    return pair.partition("=")[0], {part for part in rest if not part.startswith("Expires=")}
 
 
 def test_the_cookie_on_a_server_is_bound_to_it_and_to_encryption(
@@ -404,10 +450,13 @@ def test_the_cookie_on_a_server_is_bound_to_it_and_to_encryption(
     app = create_app(settings(database_url, tmp_path_factory.mktemp("keys"), **place))
     with app.app_context():
         client = browser(app)
-        response = client.post("/sign-in/link", data={"token": secret_for(app)}, base_url=base)
-        assert [attributes(cookie) for cookie in response.headers.getlist("Set-Cookie")] == [
-            ("__Host-candour", {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"})
-        ]
+        data = {"token": secret_for(app), "new_password": PASSWORD, "again": PASSWORD}
+        response = client.post("/sign-in/link", data=data, base_url=base)
+        told = {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+        assert dict(map(attributes, response.headers.getlist("Set-Cookie"))) == {
+            "__Host-candour": told,
+            "__Host-candour-browser": {*told, "Max-Age=15552000"},
+        }
         assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert client.get("/account", base_url=base).status_code == 200
         assert client.get("/account", base_url="https://localhost").status_code == 400, (
@@ -418,13 +467,15 @@ def test_the_cookie_on_a_server_is_bound_to_it_and_to_encryption(
 
 
 @pytest.mark.usefixtures("with_password")
-def test_the_cookie_on_loopback_is_the_only_one_and_ends_with_the_browser(
+def test_on_loopback_the_session_ends_with_the_browser_which_stays_known(
     stranger: Browser,
 ) -> None:
     response = sign_in(stranger, remember="y")
-    assert [attributes(cookie) for cookie in response.headers.getlist("Set-Cookie")] == [
-        ("candour", {"HttpOnly", "Path=/", "SameSite=Lax"})
-    ]
+    told = {"HttpOnly", "Path=/", "SameSite=Lax"}
+    assert dict(map(attributes, response.headers.getlist("Set-Cookie"))) == {
+        "candour": told,
+        "candour-browser": {*told, "Max-Age=15552000"},
+    }
 
 
 @pytest.mark.usefixtures("with_password")

@@ -14,10 +14,14 @@ View = TypeVar("View", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True)
 class PageAccess:
-    """What a view declares: its audiences, and the largest request it takes in bytes."""
+    """What a view declares: its audiences, and the largest request it takes in bytes.
+
+    `from_anywhere`: whether it takes forms that another site's page has sent.
+    """
 
     audiences: frozenset[str]
     largest: int = LARGEST_REQUEST
+    from_anywhere: bool = False
 
     @property
     def needs_sign_in(self) -> bool:
@@ -37,12 +41,16 @@ class PageAccess:
         return any(ROLES.index(needed) <= rank for needed in self.audiences)
 
 
-def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View], View]:
+def open_to(
+    *audiences: str, largest: int = LARGEST_REQUEST, from_anywhere: bool = False
+) -> Callable[[View], View]:
     """Declares, as a decorator, who may open a view; without a declaration nobody may.
 
     Raises ValueError for an unknown audience, and for none. "viewer" is anybody who is signed in,
     "manager" includes administrators. "provider-link" means that the view itself checks the secret
     of the provider's link. `largest`: the largest request that the view takes, in bytes.
+    `from_anywhere`: the view takes forms whichever page has sent them, for a secret in the form is
+    the authority, and no cookie counts.
     """
     unknown = set(audiences) - set(AUDIENCES)
     if unknown or not audiences:
@@ -52,7 +60,7 @@ def open_to(*audiences: str, largest: int = LARGEST_REQUEST) -> Callable[[View],
 
     def declare(view: View) -> View:
         """Marks a view with its audiences and largest request, and gives it back."""
-        setattr(view, _MARK, PageAccess(frozenset(audiences), largest))
+        setattr(view, _MARK, PageAccess(frozenset(audiences), largest, from_anywhere))
         return view
 
     return declare

@@ -6,18 +6,20 @@ from datetime import datetime
 
 from flask_security import hash_password, verify_password
 from flask_security.proxies import _security
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 
 from survey.access.rules.accounts import (
     LINK_LASTS,
     Account,
     UserId,
     checked_address,
-    password_fault,
 )
 from survey.access.rules.open_to import ROLES
+from survey.access.rules.passwords import password_fault
 from survey.access.service import sessions
 from survey.access.service.audit import record
+from survey.access.service.known_browsers import forget_browsers
+from survey.access.service.notices import AccountNotice, names_known_to, tell_holder
 from survey.access.tables import RoleRow, SignInLinkRow, UserRow
 from survey.config import Config
 from survey.database import db, transaction
@@ -30,16 +32,17 @@ _LAST_ADMIN = "{} is the last administrator. Make somebody else one first."
 
 
 def add_user(email: str, role: str, *, actor: str | None = None) -> Account:
-    """Creates an account, or gives a known one this role; refuses an unfit address or role.
+    """Creates an account; refuses an unfit address or role, and a known one of another role.
 
-    It is audited. Another role ends the sessions of a known account.
+    It is audited. A known account of this role stays as it is.
     """
     email = checked_address(email)
     _check_role(role)
     with transaction() as session:
         user = session.scalar(select(UserRow).where(UserRow.email == email))
         if user is not None:
-            return change_role(user.id, role, actor=actor)
+            _check_same_role(user, role)
+            return _account(user)
         user = UserRow(
             id=UserId(random_id()),
             email=email,
@@ -72,6 +75,12 @@ def change_role(user_id: UserId, role: str, *, actor: str | None = None) -> Acco
         return _account(user)
 
 
+def change_role_of(email: str, role: str, *, actor: str | None = None) -> Account:
+    """Gives the account with this address another role, as `change_role` does."""
+    with transaction():
+        return change_role(_user_by_address(email).id, role, actor=actor)
+
+
 def remove_user(email: str, *, actor: str | None = None) -> None:
     """Deletes an account and its sessions; refuses for the last administrator.
 
@@ -85,10 +94,12 @@ def remove_user(email: str, *, actor: str | None = None) -> None:
 
 
 def end_sessions(user_id: UserId, *, actor: str | None = None) -> None:
-    """Signs an account out in every browser, and audits it."""
+    """Signs an account out in every browser, which it does not know any more; audits it."""
     with transaction():
         user = _user_by_id(user_id)
         sessions.end_all_sessions(user.id)
+        _delete_links(user.id)
+        forget_browsers(user)
         record("sessions ended", {"user": user.email}, actor)
 
 
@@ -107,9 +118,10 @@ def find_user(user_id: UserId) -> Account:
 def make_sign_in_link(
     email: str, config: Config, now: datetime | None = None, *, actor: str | None = None
 ) -> str:
-    """Makes a link that signs this person in once within 24 hours; deletes earlier ones.
+    """Makes a link that lets this person in once within 24 hours; deletes earlier ones.
 
-    The secret comes after the #. It is audited. Refuses an address without an account.
+    With it a new password is set; in a demo it signs in without one. The secret comes after the #.
+    It is audited. Refuses an address without an account. Nobody is told: see `hand_out_link`.
     """
     secret = secrets.token_urlsafe(32)
     now = now or present()
@@ -129,24 +141,80 @@ def make_sign_in_link(
     return f"{config.base_url}/sign-in/link#{secret}"
 
 
+def hand_out_link(email: str, config: Config, *, actor: str | None = None) -> str:
+    """Makes a one-time link for somebody to hand over, and tells its person by mail."""
+    with transaction():
+        link = make_sign_in_link(email, config, actor=actor)
+        tell_holder(AccountNotice.LINK_MADE, _user_by_address(email).id)
+    return link
+
+
+def offer_link(email: str) -> None:
+    """Tells an account of many failed tries, with a link past them; nothing for an unknown one."""
+    user = db.session.scalar(select(UserRow).where(UserRow.email == tidy_address(email)))
+    if user is not None:
+        tell_holder(AccountNotice.MANY_FAILURES, user.id)
+
+
+def is_link_good(secret: str, now: datetime) -> bool:
+    """Whether a one-time link may be used; changes nothing."""
+    return db.session.scalar(_good_links(secret, now)) is not None
+
+
 def use_link(secret: str, now: datetime) -> UserRow | None:
     """Marks a one-time link as used; gives its user, or None if unknown, used or too old.
 
     For the sign-in page alone.
     """
+    if not is_link_good(secret, now):
+        return None  # without the lock that writing takes
     with transaction() as session:
-        use_up = (
-            update(SignInLinkRow)
-            .where(
-                SignInLinkRow.hash == _hash(secret.strip()),
-                SignInLinkRow.used_at.is_(None),
-                SignInLinkRow.expires_at > now,
-            )
-            .values(used_at=now)
-            .returning(SignInLinkRow.user_id)
-        )
-        user_id = session.scalar(use_up)
+        user_id = _use_up(secret, now)
         return session.get(UserRow, user_id) if user_id else None
+
+
+def set_password_by_link(secret: str, new: str, now: datetime) -> UserRow | None:
+    """Sets a new password with a one-time link; gives its user, or None if the link has ended.
+
+    Ends the account's sessions in all browsers, makes them unknown, audits it and tells the person
+    by mail. Refuses a password that is too short or too easy; the link is good for another then.
+    """
+    user_id = db.session.scalar(_good_links(secret, now))
+    if user_id is None:
+        return None
+    hashed = _hash_fit_password(new, _user_by_id(user_id).email)
+    with transaction():
+        if _use_up(secret, now) is None:
+            return None
+        user = _user_by_id(user_id)
+        _replace_password(user, hashed, "password set by link")
+        return user
+
+
+def _good_links(secret: str, now: datetime) -> Select[tuple[UserId]]:
+    """Selects the user of this one-time link, where it can be used."""
+    return select(SignInLinkRow.user_id).where(*_is_good(secret, now))
+
+
+def _is_good(secret: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What holds for the row of this link while it can be used."""
+    return (
+        SignInLinkRow.hash == _hash(secret.strip()),
+        SignInLinkRow.used_at.is_(None),
+        SignInLinkRow.expires_at > now,
+    )
+
+
+def _delete_links(user_id: UserId) -> None:
+    """Makes all one-time links of an account useless, in the caller's transaction."""
+    db.session.execute(delete(SignInLinkRow).where(SignInLinkRow.user_id == user_id))
+
+
+def _use_up(secret: str, now: datetime) -> UserId | None:
+    """Marks a one-time link as used and gives its user, in the caller's transaction."""
+    use_up = update(SignInLinkRow).where(*_is_good(secret, now)).values(used_at=now)
+    user_id: UserId | None = db.session.scalar(use_up.returning(SignInLinkRow.user_id))
+    return user_id
 
 
 def check_same(new: str, again: str) -> None:
@@ -158,21 +226,37 @@ def check_same(new: str, again: str) -> None:
 def choose_password(user_id: UserId, new: str, *, current: str | None, now_known: bool) -> None:
     """Sets an account's password, ends its sessions in other browsers, and audits it.
 
-    Refused when the current one is wrong, or the new one is too short or too easy. `now_known`: the
-    current one need not be given, as after a sign-in by link.
+    Makes all browsers unknown, and tells the person by mail. Refused when the current one is wrong,
+    or the new one is too short or too easy. `now_known`: the current one need not be given, as
+    after a sign-in by link.
     """
     user = _user_by_id(user_id)
     if user.password and not now_known:
         _check_current_password(user.password, current or "")
-    fault = password_fault(new, user.email)
+    hashed = _hash_fit_password(new, user.email)
+    with transaction():
+        _replace_password(_user_by_id(user_id), hashed, "password changed")
+
+
+def _hash_fit_password(new: str, email: str) -> str:
+    """The hash of a new password; refuses one that is unfit. Slow: not to be done under a lock."""
+    fault = password_fault(new, email, names_known_to(email))
     if fault:
         raise Refused("password-unfit", fault)
-    hashed = hash_password(_normalized(new))  # slow, so before the write lock is taken
-    with transaction():
-        user = _user_by_id(user_id)
-        user.password = hashed
-        sessions.end_all_sessions(user.id, but_this=True)
-        record("password changed", {"user": user.email})
+    return str(hash_password(_normalized(new)))
+
+
+def _replace_password(user: UserRow, hashed: str, action: str) -> None:
+    """Stores a password's hash, ends what the one before had opened, audits it, tells the person.
+
+    A session of this account in this browser goes on.
+    """
+    user.password = hashed
+    sessions.end_all_sessions(user.id, but_this=True)
+    _delete_links(user.id)
+    forget_browsers(user)
+    record(action, {"user": user.email}, None if action == "password changed" else user.email)
+    tell_holder(AccountNotice.PASSWORD_SET, user.id)
 
 
 def _hash(secret: str) -> bytes:
@@ -199,6 +283,18 @@ def _check_role(role: str) -> None:
     """Refuses a role that is not one of `ROLES`."""
     if role not in ROLES:
         raise Refused("role-unknown", f"{role!r} is no role. Use admin, manager or viewer.")
+
+
+def _check_same_role(user: UserRow, role: str) -> None:
+    """Refuses when a known user has another role."""
+    if _role_of(user) != role:
+        raise Refused(
+            "user-known",
+            f"{user.email} may sign in already, as {_role_of(user) or 'nothing'}. Nothing was"
+            f" changed. Say that the role is to become {role}, if that is meant.",
+            email=user.email,
+            role=role,
+        )
 
 
 def _user_by_address(email: str) -> UserRow:

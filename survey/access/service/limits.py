@@ -1,7 +1,11 @@
-"""Limits on failed sign-ins and on failed codes of employees.
+"""Limits on failed sign-ins, on made-up one-time links and on failed codes of employees.
 
-A few sign-ins may fail a minute per account and per network address, then a growing delay follows.
-What is counted is kept in memory only, and is bounded.
+Nobody's failures may keep the owner of an account out, and nobody may guess for ever. So a browser
+in which the account was signed in to before is counted by itself. The tries of all others are
+counted by account and network together, by network, and, slowly, by account; whoever is slowed down
+for long may have a link mailed to the account's address that makes their browser a known one.
+
+What is counted is kept in memory only, in a fixed number of records.
 """
 
 import ipaddress
@@ -9,98 +13,171 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 
 from flask import current_app
 
-PER_ACCOUNT, PER_ADDRESS = 5, 20  # failed tries in one window
 WINDOW = 60.0  # seconds, as all times in this file
 LONGEST_BLOCK = 15 * 60.0
 FORGOTTEN_AFTER = 60 * 60.0
+DAY = 24 * 60 * 60.0
 MOST_KEPT = 10_000
-CODES_PER_ADDRESS = 30
-_EXTENSION, _CODES = "candour_failures", "candour_failed_codes"
+MOST_RECORDS = 2**15  # of each kind
+CODES_PER_ADDRESS = LINKS_PER_ADDRESS = 30
+_EXTENSION, _CODES, _LINKS = "candour_failures", "candour_failed_codes", "candour_failed_links"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many failed tries pass: in a minute, before a growing delay; and at once, then in a day.
+
+    After `a_day` tries, one more passes whenever that part of a day is over.
+    """
+
+    a_minute: float = inf
+    a_day: float = inf
+
+
+OF_BROWSER = Allowance(a_minute=5, a_day=200)
+OF_ACCOUNT_AND_NETWORK = Allowance(a_minute=5, a_day=20)
+OF_NETWORK = Allowance(a_minute=20)
+OF_ACCOUNT = Allowance(a_day=100)  # by all browsers that are not known
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long the next try has to wait, in whole seconds; 0 lets it go on.
+
+    `is_lasting`: it is not the first delay, so that waiting may not help against others who try
+    as well.
+    """
+
+    seconds: int = 0
+    is_lasting: bool = False
 
 
 @dataclass(slots=True)
 class _Record:
-    """One account's or address's tries of the last minute, and its blocks so far."""
+    """The tries of the last minute, the blocks so far, and how much of a day's tries is used up."""
 
     tries: list[float] = field(default_factory=list)
     blocked_until: float = 0.0
     blocks: int = 0
+    used: float = 0.0
+    used_at: float = 0.0
+
+    def refresh(self, allowance: Allowance, now: float) -> None:
+        """Forgets what is over: old tries, blocks after an hour of quiet, a part of the day."""
+        self.tries = [at for at in self.tries if now - at < WINDOW]
+        if not self.tries and now - self.blocked_until > FORGOTTEN_AFTER:
+            self.blocks = 0
+        if allowance.a_day < inf:
+            self.used = max(0.0, self.used - (now - self.used_at) * allowance.a_day / DAY)
+        self.used_at = now
+
+    def wait(self, allowance: Allowance, now: float) -> Wait:
+        """How long the next try has to wait."""
+        over = self.used + 1 - allowance.a_day
+        for_a_day = over * DAY / allowance.a_day if over > 0 else 0.0
+        seconds = max(self.blocked_until - now, for_a_day, 0.0)
+        return Wait(ceil(seconds), seconds > 0 and (self.blocks > 1 or for_a_day > 0))
+
+    def count(self, allowance: Allowance, now: float) -> None:
+        """Counts a try, after which a delay may follow."""
+        if allowance.a_day < inf:
+            self.used += 1
+        if allowance.a_minute == inf:
+            return
+        self.tries.append(now)
+        if len(self.tries) >= allowance.a_minute:
+            self.blocked_until = now + min(LONGEST_BLOCK, WINDOW * 2**self.blocks)
+            self.blocks += 1
+
+    def give_back(self, allowance: Allowance) -> None:
+        """Takes the newest try back, and the block that began with it."""
+        self.used = max(0.0, self.used - 1)
+        if not self.tries:
+            return
+        was_blocked_by_this_try = len(self.tries) == allowance.a_minute
+        self.tries.pop()
+        if was_blocked_by_this_try:
+            self.blocked_until = 0.0
+            self.blocks -= 1
 
 
 class FailureLimit:
-    """Limits failed sign-ins: 5 a minute per account and 20 per network address.
+    """Limits failed sign-ins by `Allowance`, with delays of 1, 2, 4, 8, at most 15 minutes.
 
-    Then no try goes on for 1, 2, 4, 8, at most 15 minutes. A try counts as failed from its
-    beginning until `forgive` says otherwise, so that fifty at once are not let through. What is
-    kept is forgotten with the process, and after an hour without a try.
+    A try counts as failed from its beginning until `forgive` says otherwise, so that fifty at once
+    are not let through. Known and unknown accounts are counted alike. What is kept is forgotten
+    with the process. Records are found by a salted hash, so that their number is fixed and nobody
+    can push a record out; two names may share one.
     """
 
     def __init__(self) -> None:
-        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._records: dict[tuple[str, int], _Record] = {}
         self._lock = threading.Lock()
+        self.clock = time.monotonic  # tests set it forward
 
-    def attempt(self, account: str, address: str, now: float | None = None) -> int:
-        """Counts a try and gives 0; while blocked, gives the seconds to wait and counts nothing.
+    def attempt(
+        self, account: str, address: str, now: float | None = None, *, browser: str | None = None
+    ) -> Wait:
+        """Counts a try and gives no wait; while blocked, gives the wait and counts nothing.
 
-        Seconds are whole. `now`: seconds on a clock that only goes forward; the machine's own
-        unless given.
+        `browser`: what the account's known browser is called; None for one that is not known.
+        `now`: seconds on a clock that only goes forward; the machine's own unless given.
         """
-        now = time.monotonic() if now is None else now
+        now = self.clock() if now is None else now
         with self._lock:
-            limits = [
-                (self._fresh_record(key, now), allowed) for key, allowed in _keys(account, address)
-            ]
-            wait = max(record.blocked_until - now for record, _ in limits)
-            if wait > 0:
-                return ceil(wait)
-            for record, allowed in limits:
-                record.tries.append(now)
-                if len(record.tries) >= allowed:
-                    record.blocked_until = now + min(LONGEST_BLOCK, WINDOW * 2**record.blocks)
-                    record.blocks += 1
-            return 0
+            counted = self._records_for(account, address, browser)
+            for record, allowance in counted:
+                record.refresh(allowance, now)
+            longest = max((r.wait(allowance, now) for r, allowance in counted), key=_seconds)
+            if longest.seconds > 0:
+                return longest
+            for record, allowance in counted:
+                record.count(allowance, now)
+            return Wait()
 
-    def forgive(self, account: str, address: str) -> None:
-        """Takes back a try that was right: clears the account, gives the address this try back."""
-        with self._lock:
-            (account_key, _), (address_key, allowed) = _keys(account, address)
-            self._records.pop(account_key, None)
-            record = self._records.get(address_key)
-            if record is None or not record.tries:
-                return
-            record.tries.pop()
-            was_blocked_by_this_try = len(record.tries) == allowed - 1
-            if was_blocked_by_this_try:
-                record.blocked_until = 0.0
-                record.blocks -= 1
+    def forgive(self, account: str, address: str, *, browser: str | None = None) -> None:
+        """Takes back a try that was right.
 
-    def _fresh_record(self, key: str, now: float) -> _Record:
-        """The record of an account or address, without old tries; a new one if there is none.
-
-        It becomes the newest; beyond `MOST_KEPT` records the oldest are dropped.
+        Clears the record of this browser, or of this account and network, and gives one try back to
+        the network and to the account.
         """
-        record = self._records.pop(key, None) or _Record()
-        record.tries = [at for at in record.tries if now - at < WINDOW]
-        if not record.tries and now - record.blocked_until > FORGOTTEN_AFTER:
-            record.blocks = 0
-        self._records[key] = record
-        while len(self._records) > MOST_KEPT:
-            self._records.popitem(last=False)
-        return record
+        with self._lock:
+            (own, _), *shared = self._records_for(account, address, browser)
+            own.tries, own.blocked_until, own.blocks, own.used = [], 0.0, 0, 0.0
+            for record, allowance in shared:
+                record.give_back(allowance)
+
+    def _records_for(
+        self, account: str, address: str, browser: str | None
+    ) -> list[tuple[_Record, Allowance]]:
+        """The records that a try is counted in, the browser's own first, with what each allows."""
+        if browser is not None:
+            return [(self._record("browser", browser), OF_BROWSER)]
+        network, account = _network(address), account[:254]
+        return [
+            (self._record("pair", f"{network} {account}"), OF_ACCOUNT_AND_NETWORK),
+            (self._record("network", network), OF_NETWORK),
+            (self._record("account", account), OF_ACCOUNT),
+        ]
+
+    def _record(self, kind: str, name: str) -> _Record:
+        """The record of its kind under this name's hash, which is salted anew in every process."""
+        return self._records.setdefault((kind, hash(name) % MOST_RECORDS), _Record())
 
 
 class CodeLimit:
-    """Limits failed codes of employees: 30 different ones a minute per network address.
+    """Limits failed codes or links: 30 different ones a minute per network address.
 
-    Good codes are never counted, for a whole office shares one address; nor is the same code again,
+    Good ones are never counted, for a whole office shares one address; nor is the same one again,
     for Send is pressed twice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: int = CODES_PER_ADDRESS) -> None:
+        self._allowed = allowed
         self._failed: OrderedDict[str, dict[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -117,7 +194,7 @@ class CodeLimit:
             failed = self._failed.pop(key, {})
             recent = {known: at for known, at in failed.items() if now - at < WINDOW}
             self._failed[key] = recent
-            if hashed not in recent and len(recent) >= CODES_PER_ADDRESS:
+            if hashed not in recent and len(recent) >= self._allowed:
                 return ceil(WINDOW - (now - min(recent.values())))
             recent.setdefault(hashed, now)
             while len(self._failed) > MOST_KEPT:
@@ -131,15 +208,21 @@ def code_limit() -> CodeLimit:
     return limit
 
 
+def link_limit() -> CodeLimit:
+    """The application's one limit on made-up one-time links, created on first use."""
+    limit: CodeLimit = current_app.extensions.setdefault(_LINKS, CodeLimit(LINKS_PER_ADDRESS))
+    return limit
+
+
 def sign_in_limit() -> FailureLimit:
     """The application's one limit on failed sign-ins, created on first use."""
     limit: FailureLimit = current_app.extensions.setdefault(_EXTENSION, FailureLimit())
     return limit
 
 
-def _keys(account: str, address: str) -> tuple[tuple[str, int], tuple[str, int]]:
-    """The keys of the account and of the address, each with the tries a minute it allows."""
-    return (f"account {account[:254]}", PER_ACCOUNT), (f"address {_network(address)}", PER_ADDRESS)
+def _seconds(wait: Wait) -> tuple[int, bool]:
+    """By what two waits are compared."""
+    return wait.seconds, wait.is_lasting
 
 
 def _network(address: str) -> str:

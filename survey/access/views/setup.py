@@ -19,13 +19,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey.access.rules.open_to import PageAccess, access_of
 from survey.access.service import sessions
+from survey.access.service.accounts import offer_link
 from survey.access.service.audit import record
 from survey.access.service.csrf import csrf
 from survey.access.service.current import current_role
-from survey.access.service.limits import sign_in_limit
+from survey.access.service.limits import Wait, sign_in_limit
 from survey.access.service.programs import wants_json
 from survey.access.tables import RoleRow, UserRow
+from survey.access.views.bodies import DamagedForm, init_bodies
 from survey.access.views.headers import init_headers
+from survey.access.views.known_browser import browser_known_to, remember_browser
+from survey.access.views.origins import is_sent_from_elsewhere
 from survey.config import Config
 from survey.database import db
 from survey.kernel.addresses import tidy_address
@@ -50,9 +54,13 @@ _ERROR_TEXTS = {
     413: ("Too much at once", "Send less than 64 KiB, or a file no larger than its page allows."),
     415: (
         "This request was not understood",
-        "No page takes JSON. Send the form that the page shows.",
+        "Pages take forms only, and no JSON. Send the form that the page shows.",
     ),
 }
+_FROM_ELSEWHERE = (
+    "This form was sent from another site",
+    "Nothing was changed. If you meant to do this, open the page here and use its own button.",
+)
 _NOT_FOUND_TEXT = (
     "Not found, or not open to you",
     "The address may be mistyped, or your role does not reach this page.",
@@ -62,7 +70,8 @@ _NOT_FOUND_TEXT = (
 class SignInForm(LoginForm):
     """The library's form to sign in, with a limit on failed tries.
 
-    It says the same about unknown accounts and wrong passwords.
+    It says the same about unknown accounts and wrong passwords, and lets a browser in which the
+    account was signed in to before pass whatever others have tried.
     """
 
     remember = None  # no cookie may outlive a session
@@ -71,17 +80,33 @@ class SignInForm(LoginForm):
         """Whether address and password are right and another try is allowed; counts failures."""
         account = tidy_address(self.email.data or "")
         address = request.remote_addr or ""
-        wait = sign_in_limit().attempt(account, address)
-        if wait:
-            self.form_errors = [f"Too many failed tries. Try again in {wait} seconds."]
+        browser = browser_known_to(account)
+        wait = sign_in_limit().attempt(account, address, browser=browser)
+        if wait.seconds:
+            self.form_errors = [_too_many(account, wait, is_known=browser is not None)]
             return False
         self.email.data = account  # as it is stored: phones begin an address with a capital
         if not validate_redirect_url(self.next.data):
             self.next.data = ""  # a way back to another host is dropped, and the sign-in goes on
         if not super().validate(**kwargs):
             return False
-        sign_in_limit().forgive(account, address)
+        sign_in_limit().forgive(account, address, browser=browser)
         return True
+
+
+def _too_many(account: str, wait: Wait, *, is_known: bool) -> str:
+    """What to say to a try that has to wait; offers the owner a way past the failures of others.
+
+    Says the same whether there is such an account, and mails it a link at most once a day.
+    """
+    sentence = f"Too many failed tries. Try again in {wait.seconds} seconds."
+    if is_known or not wait.is_lasting:
+        return sentence
+    offer_link(account)
+    return (
+        f"{sentence} If this address has an account, a link was mailed to it today: opened in this"
+        " browser, it lets you sign in with your password without waiting."
+    )
 
 
 def init_access(app: Flask, config: Config) -> None:
@@ -115,13 +140,14 @@ def init_access(app: Flask, config: Config) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,  # a form is good while the session lasts
     )
+    init_headers(app, config)
+    init_bodies(app)
     csrf.init_app(app)
     Security(app, SQLAlchemyUserDatastore(db, UserRow, RoleRow), login_form=SignInForm)
     # No token in a header, address or body signs in.
     app.login_manager.request_loader(lambda _: None)  # type: ignore[attr-defined]
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
-    init_headers(app, config)
     app.before_request(_check_access)
     app.jinja_env.globals["next_step"] = link_for_page
     app.register_error_handler(Refused, _show_refusal)
@@ -144,8 +170,8 @@ def undeclared(app: Flask) -> list[str]:
 def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
     """Before every view: an error page or redirect for what is refused, None to go on.
 
-    Refuses a visitor who may not open the view, a view without a declaration, JSON, and NUL. Sets
-    the size limit of the request as well.
+    Refuses a visitor who may not open the view, a view without a declaration, a form that another
+    site has sent, JSON, and NUL.
     """
     endpoint = request.endpoint
     if endpoint is None:
@@ -154,7 +180,8 @@ def _check_access() -> Any:  # noqa: ANN401 - a response or nothing
     if access is None:
         log.error("%s lacks @open_to(...): say who may read it", endpoint)
         return _error_page_for(403)
-    request.max_content_length = request.max_form_memory_size = access.largest
+    if not access.from_anywhere and is_sent_from_elsewhere(current_app.config["CANDOUR"].base_url):
+        return _error_page(*_FROM_ELSEWHERE, 403)
     if request.is_json:
         return _error_page_for(415)
     if _holds_nul(with_form=access.needs_sign_in or endpoint in FOREIGN):
@@ -182,15 +209,15 @@ def _holds_nul(*, with_form: bool) -> bool:
 
     `with_form`: whether to look at the form as well; an employee's form is cleaned instead.
     """
-    texts = [request.path, *_all_values(request.args)]
+    texts = [request.path, *_all_texts(request.args)]
     if with_form:
-        texts += _all_values(request.form)
+        texts += [*_all_texts(request.form), *request.files]
     return any("\0" in text for text in texts)
 
 
-def _all_values(values: MultiDict[str, str]) -> list[str]:
-    """All values of a query or form, those of repeated names included."""
-    return [value for _, value in values.items(multi=True)]
+def _all_texts(values: MultiDict[str, str]) -> list[str]:
+    """All names and values of a query or form, the values of repeated names included."""
+    return [text for pair in values.items(multi=True) for text in pair]
 
 
 def _error_page_for(code: int) -> Any:  # noqa: ANN401 - a page, or a problem for a program
@@ -247,6 +274,8 @@ def _show_error(error: HTTPException) -> Any:  # noqa: ANN401 - redirects pass t
     code = error.code or 500
     if error.response is not None or code < 400:
         return error.get_response()
+    if isinstance(error, DamagedForm):
+        return _error_page(_ERROR_TEXTS[400][0], str(error.description), 400)
     response = current_app.make_response(_error_page_for(code))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
@@ -268,10 +297,12 @@ def _show_fault(error: Exception) -> Any:  # noqa: ANN401 - a page, or a problem
 def _begin_session(
     app: Flask, user: UserRow, authn_via: list[str] | None = None, **_: object
 ) -> None:
-    """On sign-in: starts a stored session in this browser and audits it."""
-    del app
+    """On sign-in: starts a stored session in this browser, which is known now, and audits it."""
     by_link = "link" in (authn_via or [])
-    sessions.begin_session(user.id, now(), by_link=by_link)
+    # After a link that has set a password, that password is asked before it is changed again.
+    may_replace = by_link and app.config["CANDOUR"].is_demo
+    sessions.begin_session(user.id, now(), by_link=may_replace)
+    remember_browser(user.id)
     record("signed in by link" if by_link else "signed in", {"user": user.email}, user.email)
 
 
