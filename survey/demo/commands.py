@@ -29,6 +29,7 @@ from survey.invitations.service.invitations import INVITATION, invitations_of, s
 from survey.jobs.child_process import run_in_child_process
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
+from survey.kernel.files import keep_new_files_private
 from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
 from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
@@ -156,6 +157,7 @@ USUALLY_APPLIES = 0.97
 
 def main() -> None:
     """Fills the demo when it is empty, prints where to look, and serves until interrupted."""
+    keep_new_files_private()
     port = os.environ.get("PORT", "5000")
     try:
         config = Config.from_environment(demo_settings(port), Path.cwd())

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from survey.kernel.errors import NotFound, Refused
+from survey.kernel.files import keep_new_files_private
 from survey.kernel.memory import protect_memory
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def work_for_parent() -> None:
     """
     global IS_CHILD  # noqa: PLW0603 - of this process, once
     IS_CHILD = True
-    os.umask(0o077)
+    keep_new_files_private()
     protect_memory()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -1,6 +1,8 @@
 """Small functions that tests have a child process do."""
 
+import ctypes
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -31,3 +33,11 @@ def print_and_count(number: int, progress: Progress) -> int:
     for done in range(number):
         progress(done + 1, number)
     return number
+
+
+def protection() -> list[int]:
+    """This process's limits of core files, whether it may be dumped, and its umask."""
+    umask = os.umask(0)
+    os.umask(umask)
+    is_dumpable = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)  # PR_GET_DUMPABLE
+    return [*resource.getrlimit(resource.RLIMIT_CORE), is_dumpable, umask]
