@@ -32,6 +32,7 @@ from survey.invitations.service.letter_types import (
     invitation_letter_type,
     reminder_letter_type,
 )
+from survey.jobs.child_process import FACTORY
 from survey.kernel.plurals import FILTERS
 from survey.launching import views as launching
 from survey.mail import views as mail
@@ -100,6 +101,7 @@ def create_app(config: Config) -> Flask:
     app.jinja_env.filters |= {function.__name__: function for function in FILTERS}
     if config.database_file:
         config.database_file.parent.mkdir(parents=True, exist_ok=True)
+    app.extensions[FACTORY] = create_app
     db.init_app(app)
     migrate.init_app(app)
     init_access(app, config)

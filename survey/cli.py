@@ -17,7 +17,9 @@ import click
 from survey.kernel import shutdown
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, refuse_on_ctrl_c
+from survey.kernel.files import keep_new_files_private
 from survey.kernel.hints import words_for_command
+from survey.kernel.memory import protect_memory
 from survey.kernel.plurals import choose_form, how_many
 from survey.kernel.progress import Progress
 
@@ -260,6 +262,7 @@ def tick(pretended: str | None) -> None:
     from survey.mail.service import WatchedChannel, channel_for
     from survey.schedule import tick as do_what_is_due
 
+    protect_memory()
     config, progress = _config(), Progress("Sending letters")
     # A database that is away or not set up ends it here, in one line; else each piece of work would
     # print a line of its own.
@@ -396,6 +399,7 @@ def worker() -> None:
 
     Example: candour worker
     """
+    protect_memory()
     with _until_signalled(), _engine():
         click.echo(
             "Working: what is due is done every 30 seconds, letters leave every 5 (stop with"
@@ -411,6 +415,7 @@ def run(host: str, port: int, *, with_jobs: bool = True) -> None:
     """Serves pages until SIGTERM or Ctrl-C, by default with timed work; refuses a taken port."""
     from survey.server import create_server
 
+    protect_memory()
     app = _app()
     try:
         server = create_server(app, host, port, proxies=_config().proxies)
@@ -562,6 +567,7 @@ def main() -> None:
 
     Prints a sentence instead of a traceback.
     """
+    keep_new_files_private()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         candour()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from survey.kernel.child import call_in_child
 from survey.kernel.errors import Refused
 
 BUSY_SECONDS = 10
@@ -283,20 +284,26 @@ def overwrite_deleted_rows(*tables: str) -> None:
     """
     db.session.rollback()
     if db.engine.dialect.name == "sqlite":
-        with (
-            closing(db.engine.raw_connection()) as connection,
-            closing(connection.cursor()) as cursor,
-        ):
-            for statement in (
-                "PRAGMA wal_checkpoint(TRUNCATE)",
-                "VACUUM",
-                "PRAGMA wal_checkpoint(TRUNCATE)",
-            ):
-                cursor.execute(statement).fetchall()
+        call_in_child(_rewrite_file, str(db.engine.url.database))
         return
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
         for table in tables:
             _rewrite(server, server.dialect.identifier_preparer.quote(table))
+
+
+def _rewrite_file(path: str) -> None:
+    """Rewrites an SQLite file without its deleted rows, and empties its write-ahead log.
+
+    In a child process, because every row that is kept, comments too, goes through the memory.
+    """
+    with closing(sqlite3.connect(path)) as connection:
+        _prepare_sqlite(connection, None)
+        for statement in (
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "VACUUM",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
+            connection.execute(statement).fetchall()
 
 
 def _rewrite(server: Connection, table: str) -> None:

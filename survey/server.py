@@ -49,6 +49,10 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
         self.waits_since: float | None = time.monotonic()  # for its first request
         self.head_arrived_at: float | None = None
 
+    def __repr__(self) -> str:
+        """Without the client's address, for Waitress logs this when something goes wrong."""
+        return f"<{type(self).__name__}>"
+
     @property
     def is_arriving(self) -> bool:
         """Whether a request has begun to arrive and is not whole."""

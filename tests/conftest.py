@@ -25,6 +25,7 @@ from survey.config import Config
 from survey.database import db
 from survey.findings.document.rules.compute import canonical_json
 from survey.findings.service import documents
+from survey.kernel import child
 from tests.servers import postgres_server
 
 pytest_plugins = ["tests.speeds"]
@@ -201,6 +202,24 @@ def published_form() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(documents, "canonical_json", checked)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_process() -> Iterator[None]:
+    """Ballots are opened in the test's own process, as if it were the child process for it.
+
+    A new Python for each count would take minutes in all. What is about the child asks for
+    `real_children`; commands and servers in processes of their own have real ones anyway.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "IS_CHILD", True)
+        yield
+
+
+@pytest.fixture
+def real_children(same_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ballots are opened in a child process, as in production."""
+    monkeypatch.setattr(child, "IS_CHILD", False)
 
 
 QUICK = {

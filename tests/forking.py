@@ -73,6 +73,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     typed: str = "",
+    umask: int = 0o022,
 ) -> Running:
     """Starts `candour` with these words, or the Python file that is named first.
 
@@ -84,7 +85,12 @@ def start(
     given.write(typed.encode())
     given.seek(0)
     reads, writes = os.pipe()
-    asked = {"command": words, "environment": dict(environment or {}), "cwd": str(cwd or ROOT)}
+    asked = {
+        "command": words,
+        "environment": dict(environment or {}),
+        "cwd": str(cwd or ROOT),
+        "umask": umask,
+    }
     files = [given.fileno(), output.fileno(), errors.fileno(), writes]
     socket.send_fds(line, [json.dumps(asked).encode()], files)
     given.close()
@@ -97,9 +103,10 @@ def run(
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     typed: str = "",
+    umask: int = 0o022,
 ) -> "subprocess.CompletedProcess[str]":
     """Starts it and waits for its end."""
-    return start(*command, environment=environment, cwd=cwd, typed=typed).wait()
+    return start(*command, environment=environment, cwd=cwd, typed=typed, umask=umask).wait()
 
 
 @cache
@@ -164,6 +171,7 @@ def _become(asked: dict[str, Any], files: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["cwd"])
+    os.umask(asked["umask"])
     sys.stdin, sys.stdout, sys.stderr = (
         os.fdopen(n, mode, encoding="utf-8") for n, mode in enumerate("rww")
     )

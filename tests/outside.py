@@ -1,5 +1,6 @@
 """The product from outside: a browser without script, and the `candour` command."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -101,8 +102,12 @@ def command_line(
         db.session.remove()
         monkeypatch.setattr(sys, "argv", ["candour", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
+        umask = os.umask(0o077)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            os.umask(umask)
         said = capsys.readouterr()
         return Said(int(ended.value.code or 0), said.out, said.err)
 

@@ -15,7 +15,7 @@ from waitress import wasyncore
 
 from survey.access.rules.open_to import access_of
 from survey.people import forms as people_forms
-from survey.server import ServerLimits, create_server
+from survey.server import LimitedChannel, ServerLimits, create_server
 
 LIMITS = ServerLimits(head_seconds=1.0, body_seconds=1.0, body_bytes=1000, idle_seconds=4)
 HEAD = b"POST /s/wave HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n"
@@ -167,3 +167,17 @@ def test_the_largest_request_of_any_page_passes(app: Flask) -> None:
     declared = [access_of(view) for view in app.view_functions.values()]
     largest = max(access.largest for access in declared if access)
     assert ServerLimits().request_bytes > max(largest, people_forms.LARGEST_FORM)
+
+
+def test_a_fault_of_a_connection_is_logged_without_its_address(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(LimitedChannel, "received", fail)
+    with serving() as site, closing(site.connect()) as line:
+        line.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert line.recv(100) == b""
+    assert "ValueError" in caplog.text
+    assert "127.0.0.1" not in caplog.text

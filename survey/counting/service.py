@@ -1,4 +1,8 @@
-"""Closing and counting a wave: the one transaction that touches both sides of the wall."""
+"""Closing and counting a wave: the one transaction that touches both sides of the wall.
+
+The key is read, and the ballots are opened, in a child process that ends: no answer and no comment
+stays in the memory of a process that serves pages or does the timed work.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,6 +13,7 @@ from survey.database import overwrite_deleted_rows, transaction
 from survey.findings.service.documents import freeze_findings, freeze_pool
 from survey.invitations.service import invitations
 from survey.jobs import long_jobs
+from survey.jobs.child_process import run_in_child_process
 from survey.jobs.rules import LongJob
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
@@ -53,6 +58,28 @@ def close_wave(
     """
     wave = waves.find_wave(wave_slug)
     check_closes(wave, now, early)
+    is_uncounted = wave.state in {WaveState.OPEN, WaveState.CLOSED}
+    if is_uncounted:
+        key_files.check_key_is_there(key_dir, wave.id)
+    is_unfinished = key_files.has_key(key_dir, wave.id) or (wave.is_third and waves.due_to_pool())
+    if is_uncounted or is_unfinished:
+        task = (wave.slug, now, key_dir, actor, early, leave_large)
+        run_in_child_process(_close_wave, *task, progress=progress)
+    return waves.find_wave_by_id(wave.id)
+
+
+def _close_wave(
+    wave_slug: str,
+    now: datetime,
+    key_dir: Path | None,
+    actor: str,
+    early: str | None,
+    leave_large: bool,  # noqa: FBT001 - handed over to the child in order
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """In the child: does what `close_wave` says."""
+    wave = waves.find_wave(wave_slug)
+    check_closes(wave, now, early)
     if wave.state in {WaveState.OPEN, WaveState.CLOSED}:
         private = _working_key(wave, key_dir)
         closed = _close_for_answers(wave, now, early, actor)
@@ -65,7 +92,7 @@ def close_wave(
         elif not leave_large:
             lease = long_jobs.take_over_job(COUNT, wave.slug, ballots, actor=actor)
             _count_large(closed, private, lease, actor, progress)
-    return _finish(wave, key_dir, actor)
+    _finish(wave, key_dir, actor)
 
 
 def continue_count(wave_slug: str, key_dir: Path | None, *, actor: str) -> Wave | None:
@@ -73,15 +100,23 @@ def continue_count(wave_slug: str, key_dir: Path | None, *, actor: str) -> Wave 
 
     None also when no such count is left to do.
     """
+    key_files.check_folder(key_dir)
+    is_counted = run_in_child_process(_continue_count, wave_slug, key_dir, actor)
+    return waves.find_wave(wave_slug) if is_counted else None
+
+
+def _continue_count(wave_slug: str, key_dir: Path | None, actor: str) -> bool:
+    """In the child: does what `continue_count` says; False if another process does it."""
     lease = long_jobs.lease_job(COUNT, wave_slug)
     if lease is None:
-        return None
+        return False
     with long_jobs.work_under_lease(lease):
         wave = waves.find_wave(wave_slug)
         if wave.state is WaveState.CLOSED and not wave.is_strict:
             _count_large(wave, _working_key(wave, key_dir), lease, actor)
         long_jobs.forget_job(COUNT, wave_slug)
-    return _finish(wave, key_dir, actor)
+    _finish(wave, key_dir, actor)
+    return True
 
 
 def counting_progress(wave: Wave) -> LongJob | None:
@@ -114,12 +149,11 @@ def _count_large(
         _count(wave, opened, actor)
 
 
-def _finish(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
-    """Destroys the key of a wave that has ended, pools its quarter, reads the wave afresh."""
+def _finish(wave: Wave, key_dir: Path | None, actor: str) -> None:
+    """Destroys the key of a wave that has ended, and pools its quarter."""
     destroy_key_of_ended(wave, key_dir)
     if wave.is_third:
         pool_thirds(actor=actor)
-    return waves.find_wave_by_id(wave.id)
 
 
 def pool_thirds(*, actor: str) -> tuple[Wave, ...]:
@@ -140,9 +174,15 @@ def pool_quarter(thirds: Sequence[Wave], *, actor: str) -> Wave | None:
 
     Freezes its findings, and overwrites the deleted rows of the comments that moved to it.
     """
+    pool_id = run_in_child_process(_pool_quarter, tuple(thirds), actor)
+    return waves.find_wave_by_id(pool_id) if pool_id else None
+
+
+def _pool_quarter(thirds: Sequence[Wave], actor: str) -> str | None:
+    """In the child, for it reads the comments: the id of the quarter that is added up now."""
     findings = freeze_pool(thirds, name_words(), actor=actor)
     overwrite_deleted_rows(*_MOVED)
-    return findings.wave if findings else None
+    return findings.wave.id if findings else None
 
 
 def _close_for_answers(wave: Wave, now: datetime, early: str | None, actor: str) -> Wave:
@@ -214,6 +254,15 @@ def count_returned(wave_slug: str, content: bytes, key_dir: Path | None, *, acto
     """
     wave = waves.find_wave(wave_slug)
     check_ceremony(wave)
+    key_files.check_key_is_there(key_dir, wave.id)
+    run_in_child_process(_count_returned, wave.slug, content, key_dir, actor)
+    return waves.find_wave_by_id(wave.id)
+
+
+def _count_returned(wave_slug: str, content: bytes, key_dir: Path | None, actor: str) -> None:
+    """In the child: does what `count_returned` says."""
+    wave = waves.find_wave(wave_slug)
+    check_ceremony(wave)
     private = _working_key(wave, key_dir)
     returned = ceremony_files.read_returned(content)
     _check_returned(wave, returned.header, responses.number_of_ballots(wave.id))
@@ -227,7 +276,7 @@ def count_returned(wave_slug: str, content: bytes, key_dir: Path | None, *, acto
             "Ask the representative for the file that they wrote with their key.",
         )
     _count(wave, opened, actor, returned.header.keys[0])
-    return _finish(wave, key_dir, actor)
+    _finish(wave, key_dir, actor)
 
 
 def _check_returned(wave: Wave, header: ceremony_files.CeremonyHeader, ballots: int) -> None:
@@ -276,7 +325,8 @@ def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) 
     # A key that is there is destroyed below, where the deleted rows are overwritten as well.
     if not key_files.has_key(key_dir, wave.id):
         overwrite_deleted_rows(*_SCRUBBED)
-    return _finish(wave, key_dir, actor)
+    _finish(wave, key_dir, actor)
+    return waves.find_wave_by_id(wave.id)
 
 
 def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:

@@ -3,9 +3,12 @@
 It changes nothing and sends nothing.
 """
 
+import glob
 import os
 import re
+import shlex
 import ssl
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -21,6 +24,7 @@ from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.heartbeat import last_pass
 from survey.kernel.clock import now
 from survey.kernel.hints import EXPORT_KEY, PUT_KEY_BACK
+from survey.kernel.memory import unencrypted_swap
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail import service as mail
 from survey.mail.service import examine_mail, mailbox_state
@@ -31,6 +35,8 @@ from survey.waves.rules.waves import Wave, WaveState
 
 LARGEST_LAG = timedelta(seconds=2)
 LATEST_PASS = timedelta(minutes=5)
+FOR_OTHERS = 0o077  # of a file's mode: whatever its group and everybody else may do
+MOST_NAMED = 3
 WAITING = ("ready", "leased")
 RUNNING = frozenset({WaveState.OPEN, WaveState.CLOSED})
 
@@ -71,6 +77,8 @@ def examine(config: Config, letter_types: frozenset[str]) -> tuple[Diagnosis, ..
     results = [
         *database,
         *_check_key_folder(config),
+        *_check_private_files(config),
+        *_check_swap(),
         *_check_base_url(config),
         *_check_certificate(config),
         *_check_mail_server(config),
@@ -209,6 +217,59 @@ def _check_key_folder(config: Config) -> Iterator[Diagnosis]:
         )
     elif mode == 0o700:
         yield Diagnosis(name, False, f"{folder} is its owner's alone, and can be written.")
+
+
+def _check_private_files(config: Config) -> Iterator[Diagnosis]:
+    """Whether the files of the installation are their owner's alone."""
+    open_files = [
+        path
+        for path in _private_files(config)
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & FOR_OTHERS
+    ]
+    if not open_files:
+        says = "The database, what lies beside it, keys and secrets are their owner's alone."
+        yield Diagnosis("files", False, says)
+        return
+    modes = ", ".join(
+        f"{path} has mode {stat.S_IMODE(path.stat().st_mode):04o}"
+        for path in open_files[:MOST_NAMED]
+    )
+    more = len(open_files) - MOST_NAMED
+    and_more = f", and {how_many(more, 'more file')}" if more > 0 else ""
+    yield Diagnosis(
+        "files",
+        True,
+        f"Others on this machine may open what is not theirs: {modes}{and_more}.",
+        f"As their owner: chmod go= {shlex.join(str(path) for path in open_files)}",
+    )
+
+
+def _private_files(config: Config) -> Iterator[Path]:
+    """The files and folders of the installation that only its owner may open, there or not."""
+    yield Path(".env")
+    if config.key_dir:
+        yield from config.key_dir.glob("*")
+    if config.database_file:
+        folder, name = config.database_file.parent, config.database_file.name
+        yield folder / "secret_key"
+        for database in (glob.escape(name), "engine.db"):
+            yield from sorted(folder.glob(f"{database}*"))
+    if config.is_demo:
+        yield config.folder / "mail"
+
+
+def _check_swap() -> Iterator[Diagnosis]:
+    """A note where this machine may write the memory of its processes to a disk unencrypted."""
+    places = unencrypted_swap()
+    if places:
+        says = (
+            f"This machine swaps memory to {', '.join(places)}, unencrypted as far as can be seen;"
+            " keys and answers in memory may stay on that disk."
+        )
+        remedy = "Encrypt it, or keep the service out of it: MemorySwapMax=0 in its systemd unit."
+        yield Diagnosis("swap", None, says, remedy)
+    else:
+        yield Diagnosis("swap", False, "No memory is written to a disk in clear.")
 
 
 def _check_base_url(config: Config) -> Iterator[Diagnosis]:

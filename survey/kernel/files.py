@@ -12,6 +12,14 @@ from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 
 
+def keep_new_files_private() -> None:
+    """Makes whatever this process and its children create from now on their owner's alone.
+
+    Also what libraries create, such as the database and the files beside it.
+    """
+    os.umask(0o077)
+
+
 def write_new(path: Path, content: bytes, *, advice: str) -> None:
     """Creates a file for its owner alone; refuses with `advice` if it exists or cannot be made."""
     try:

@@ -1,9 +1,7 @@
 """The shipped nginx before a real installation: an employee's visit leaves nothing in any log."""
 
-import json
 import re
 import ssl
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,61 +13,35 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.browser.conftest import Open
-from tests.browser.proxy import Proxy, await_answer, proxied
-from tests.browser.test_scanners import run_prepared
-from tests.ports import free_port
+from tests.browser.installation import Installation, installed
+from tests.browser.proxy import Proxy, proxied
 from tests.proofs import proof
-from tests.test_one_wave import LINK, Product, letters, link_in, text_of
+from tests.test_one_wave import LINK, link_in, text_of
 
 pytestmark = pytest.mark.browser
-STAFF = b"email,name,department\n" + b"".join(
-    b"p%d@northwind.example,P %d,Sales\n" % (n, n) for n in range(12)
-)
 AS_SHIPPED = ("", "")
 LOGGED = ("    access_log off;\n    error_log", "    error_log")
 
 
 @dataclass(frozen=True)
 class Visited:
-    """An installation behind its proxy: invitations, and where the server's own words go."""
+    """An installation behind its proxy."""
 
     proxy: Proxy
-    invitations: list[EmailMessage]
-    said: Path
-    server: "subprocess.Popen[bytes]"
+    inside: Installation
 
     def everything_logged(self) -> str:
         """Whatever the proxy and the server wrote."""
-        return "\n".join([*self.proxy.logs().values(), self.said.read_text()])
+        return "\n".join([*self.proxy.logs().values(), self.inside.said.read_text()])
 
 
 @contextmanager
-def installed(folder: Path, fault: tuple[str, str]) -> Iterator[Visited]:
+def visited(folder: Path, fault: tuple[str, str]) -> Iterator[Visited]:
     """An open wave of twelve people behind nginx."""
-    product = Product(f"sqlite:///{folder / 'x.db'}", folder)
-    outside = free_port()
-    product.environment |= {
-        "CANDOUR_BASE_URL": f"https://localhost:{outside}",
-        "CANDOUR_PROXIES": "1",
-        "CANDOUR_KEY_DIR": str(folder / "keys"),
-    }
-    (folder / "staff.csv").write_bytes(STAFF)
-    said = folder / "said"
-    with product.mail_server(), said.open("wb") as out:
-        product.run("init")
-        run_prepared(product)
-        wave = json.loads(product.run("waves", "list", "--json"))["waves"][0]["slug"]
-        product.run("waves", "open", wave)
-        product.run("tick")
-        command = [product.command, "serve", "--web-only", "--port", str(product.port)]
-        server = subprocess.Popen(command, env=product.environment, stdout=out, stderr=out)
-        try:
-            await_answer(product.port, server, said)
-            with proxied(folder / "nginx", product.port, outside, fault) as proxy:
-                yield Visited(proxy, letters(product.mails), said, server)
-        finally:
-            server.terminate()
-            server.wait(20)
+    with installed(folder, people=12, is_behind_proxy=True) as inside:
+        port = inside.product.port
+        with proxied(folder / "nginx", port, inside.outside, fault) as proxy:
+            yield Visited(proxy, inside)
 
 
 def stop_link(letter: EmailMessage) -> str:
@@ -78,7 +50,7 @@ def stop_link(letter: EmailMessage) -> str:
 
 def visit_as_an_employee(place: Visited, visit: Open) -> None:
     """Opens, answers, reads the promise, and stops the mails."""
-    first, second = place.invitations[:2]
+    first, second = place.inside.invitations()[:2]
     page = visit(link_in(first), trusting=True)
     page.locator("input[name=OVR1][value='4']").check(force=True)
     page.get_by_role("button", name="Send").click()
@@ -112,15 +84,17 @@ def status_of(place: Visited, path: str, body: bytes | None = None) -> int:
 def test_no_log_holds_who_opened_answered_or_stopped(
     tmp_path: Path, visit: Open, fault: tuple[str, str]
 ) -> None:
-    with installed(tmp_path, fault) as place:
+    with visited(tmp_path, fault) as place:
         visit_as_an_employee(place, visit)
-        survey = link_in(place.invitations[0]).partition("#")[0].removeprefix(place.proxy.base)
+        survey = (
+            link_in(place.inside.invitations()[0]).partition("#")[0].removeprefix(place.proxy.base)
+        )
         assert status_of(place, f"{survey}/nothing") == 404
         assert status_of(place, survey, b"OVR1=4&token=" + b"x" * 30_000) in {400, 410}
         assert status_of(place, survey, b"token=" + b"x" * 200_000) == 413
         assert place.proxy.bodies() == []
-        place.server.terminate()
-        place.server.wait(20)
+        place.inside.server.terminate()
+        place.inside.server.wait(20)
         assert status_of(place, survey) == 502
         written = place.everything_logged()
     traces = re.findall(r"127\.0\.0\.1 |client:|GET /\S*|POST /\S*|/static/\S*|/s/\S+", written)
@@ -132,6 +106,6 @@ def test_no_log_holds_who_opened_answered_or_stopped(
 
 @proof("slow")
 def test_a_staff_list_of_ten_mebibytes_passes_the_proxy(tmp_path: Path) -> None:
-    with installed(tmp_path, AS_SHIPPED) as place:
+    with visited(tmp_path, AS_SHIPPED) as place:
         form = b"x" * (10 * 2**20)
         assert status_of(place, "/people/import", form) in {302, 400, 403}, "as without a proxy"

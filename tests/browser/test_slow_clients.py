@@ -4,11 +4,9 @@ The real server, alone and behind the shipped nginx. The slow ones come from one
 from its own; whenever one is cut off, another takes its place.
 """
 
-import json
 import random
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,16 +19,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.browser.proxy import await_answer, proxied
-from tests.browser.test_scanners import run_prepared
-from tests.ports import free_port
+from tests.browser.installation import installed
+from tests.browser.proxy import proxied
 from tests.proofs import proof, sizes
-from tests.test_one_wave import Product, letters, link_in
+from tests.test_one_wave import link_in
 
 pytestmark = pytest.mark.browser  # of nginx, and of ports that must not be scarce
-STAFF = b"email,name,department\n" + b"".join(
-    b"p%d@northwind.example,P %d,Sales\n" % (n, n) for n in range(60)
-)
 BEGUN = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
     b"POST /s/it-support-2027-q1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 28000\r\n\r\n",
@@ -137,50 +131,23 @@ class Honest:
             assert self.ask("answer", survey, sent) == 200, "thanked, after being led on"
 
 
-@contextmanager
-def installed(folder: Path, behind: str) -> Iterator[tuple[Product, int]]:
-    """A running server with an open wave, and the port at which a proxy would stand before it."""
-    product, outside = Product(f"sqlite:///{folder / 'x.db'}", folder), free_port()
-    if behind == "nginx":
-        product.environment |= {
-            "CANDOUR_BASE_URL": f"https://localhost:{outside}",
-            "CANDOUR_PROXIES": "1",
-            "CANDOUR_KEY_DIR": str(folder / "keys"),
-        }
-    (folder / "staff.csv").write_bytes(STAFF)
-    log = folder / "said"
-    with product.mail_server(), log.open("wb") as said:
-        product.run("init")
-        run_prepared(product)
-        wave = json.loads(product.run("waves", "list", "--json"))["waves"][0]["slug"]
-        product.run("waves", "open", wave)
-        product.run("tick")
-        command = [product.command, "serve", "--web-only", "--port", str(product.port)]
-        server = subprocess.Popen(command, env=product.environment, stdout=said, stderr=said)
-        try:
-            await_answer(product.port, server, log)
-            yield product, outside
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
 @pytest.mark.parametrize("behind", ["nothing", pytest.param("nginx", marks=proof("slow"))])
 @pytest.mark.parametrize("load", sizes("slow", (130, 6), (300, 120)))
 def test_slow_clients_keep_nobody_waiting(
     tmp_path: Path, behind: str, load: tuple[int, int]
 ) -> None:
     number, seconds = load
-    with installed(tmp_path, behind) as (product, outside):
+    is_behind_proxy = behind == "nginx"
+    with installed(tmp_path, people=60, is_behind_proxy=is_behind_proxy) as place:
         survey, codes = "", []
-        for letter in letters(product.mails):
+        for letter in place.invitations():
             address, _, code = link_in(letter).partition("#")
             survey = "/" + address.split("/", 3)[3]
             codes.append(code)
-        tls = ssl._create_unverified_context() if behind == "nginx" else None
-        port = outside if tls else product.port
-        before = proxied(tmp_path / "nginx", product.port, outside) if tls else nullcontext()
-        with before:
+        tls = ssl._create_unverified_context() if is_behind_proxy else None
+        inside = place.product.port
+        port = place.outside if tls else inside
+        with proxied(tmp_path / "nginx", inside, port) if tls else nullcontext():
             base = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
             honest = Honest(base, codes)
             both = [Slow(port, number // 2, spread, tls) for spread in (False, True)]

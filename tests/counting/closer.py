@@ -10,6 +10,7 @@ from datetime import datetime
 from survey.app import create_app
 from survey.config import Config
 from survey.counting.service import close_wave
+from survey.kernel import child
 
 
 def main() -> None:
@@ -17,13 +18,14 @@ def main() -> None:
     import os
     from pathlib import Path
 
+    child.IS_CHILD = True  # this stands for the child process that opens ballots
     for line in sys.stdin:
         job = json.loads(line)
-        child = os.fork()
-        if child:
-            sys.stdout.write(f"{child}\n")
+        closing = os.fork()
+        if closing:
+            sys.stdout.write(f"{closing}\n")
             sys.stdout.flush()
-            os.waitpid(child, 0)
+            os.waitpid(closing, 0)
             sys.stdout.write("ended\n")
             sys.stdout.flush()
             continue

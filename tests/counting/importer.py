@@ -15,11 +15,13 @@ from survey.app import create_app
 from survey.config import Config
 from survey.counting.service import count_returned
 from survey.database import db
+from survey.kernel import child
 
 
 def main() -> None:
     """Reads one job: settings, folder, wave, file, and at which moment to die."""
     job = json.loads(sys.stdin.read())
+    child.IS_CHILD = True  # this stands for the child process that opens ballots
     counted = []
 
     def before(server: Connection) -> None:

@@ -19,6 +19,7 @@ from survey.config import Config
 from survey.counting import service as counting
 from survey.database import db
 from survey.jobs import long_jobs
+from survey.kernel import child
 
 
 def main() -> None:
@@ -27,6 +28,7 @@ def main() -> None:
     -1: before the commit of the count.
     """
     job = json.loads(sys.stdin.read())
+    child.IS_CHILD = True  # this stands for the child process that opens ballots
     counting.COUNTED_AT_ONCE, long_jobs.SECONDS_BETWEEN_REPORTS = 20, 0.0
 
     def heard(done: int, _total: int) -> None:

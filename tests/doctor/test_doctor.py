@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +34,13 @@ POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 PASSPHRASE = "seven brown owls on a fence"
 
 
+def make_private(folder: Path) -> None:
+    """Gives the files that a test's set-up made the modes that a command makes them with."""
+    (folder / "keys").chmod(0o700)
+    for path in folder.glob("candour.db*"):
+        path.chmod(0o600)
+
+
 @pytest.fixture
 def candour(
     app: Flask,
@@ -41,13 +49,13 @@ def candour(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Candour:
-    (tmp_path / "keys").chmod(0o700)
+    make_private(tmp_path)
     return command_line(app, database_url, tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture
 def config(app: Flask, tmp_path: Path) -> Config:
-    (tmp_path / "keys").chmod(0o700)
+    make_private(tmp_path)
     current: Config = app.config["CANDOUR"]
     return current
 
@@ -139,8 +147,9 @@ def test_a_fault_ends_with_1_and_is_counted_in_one_line(app: Flask, candour: Can
 @pytest.mark.parametrize("fault", ["lost", "damaged", "another's"])
 def test_a_key_that_does_not_open_its_wave_is_found(app: Flask, config: Config, fault: str) -> None:
     company = open_today(app)
-    key_file(company).unlink()
-    if fault != "lost":
+    if fault == "lost":
+        key_file(company).unlink()
+    else:
         key_file(company).write_bytes(b"x" if fault == "damaged" else bytes(range(32)))
     assert f"candour keys import {company.wave.slug} FILE" in only_fault(config)
 
@@ -158,6 +167,60 @@ def test_copies_that_nobody_needs_are_wrong_until_they_are_confirmed(
     assert str(tmp_path / "spare.key") in only_fault(config)
     confirm_copies_destroyed(ended, actor="test")
     assert wrong(config) == []
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    "name",
+    [
+        "candour.db",
+        "candour.db.before-restore-20270111T090000Z",
+        "engine.db",
+        "secret_key",
+        "keys/wave.key",
+        "mail",
+        ".env",
+    ],
+)
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o601])
+def test_a_file_that_others_may_open_is_named_with_what_to_type(
+    config: Config, tmp_path: Path, name: str, mode: int
+) -> None:
+    path = tmp_path / name
+    path.touch()
+    path.chmod(mode)
+    shown = name if name == ".env" else str(path)
+    [fault] = [check for check in wrong(config) if check.name == "files"]
+    assert f"{shown} has mode {mode:04o}" in fault.says
+    command = fault.remedy.removeprefix("As their owner: ")
+    assert command.startswith("chmod go= ")
+    assert shown in command
+    subprocess.run(command, shell=True, check=True)
+    assert [check.name for check in wrong(config) if check.name == "files"] == []
+
+
+@SQLITE
+def test_all_files_that_others_may_open_are_closed_by_one_command(
+    config: Config, tmp_path: Path
+) -> None:
+    for number in range(5):
+        (tmp_path / f"candour.db.before-restore-{number}").touch(0o644)
+    fault = only_fault(config)
+    assert ", and 2 more files." in fault
+    subprocess.run(fault.partition("As their owner: ")[2], shell=True, check=True)
+    assert wrong(config) == []
+
+
+def test_a_machine_that_swaps_in_clear_gets_a_note(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "unencrypted_swap", lambda: ("/swapfile",))
+    [note] = [check for check in examine(config, KINDS) if check.name == "swap"]
+    assert (note.verdict, "/swapfile" in note.says, "MemorySwapMax=0" in note.remedy) == (
+        "note",
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o500])

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 
-from tests.load import idle, importing, mailing
+from tests.load import idle, importing, mailing, padding
 from tests.load.intervals import run
 from tests.load.pages import (
     BENCHMARKS,
@@ -16,6 +16,7 @@ from tests.load.pages import (
     STATISTICS,
     filled,
     imported,
+    of_one_size,
     resting,
     sent,
     timed,
@@ -54,6 +55,11 @@ def main() -> int:
         print(json.dumps(line), flush=True)
         lists.append(line)
         broken += [line["id"]] if line["median"] > line["most"] else []
+    answers = []
+    for line in padding.run():
+        print(json.dumps(line), flush=True)
+        answers.append(line)
+        broken += [line["id"]] if line["ratio"] > line["most"] else []
     for name, check in CHECKS.items():
         small, large = check("small"), check("large")
         entry = {"id": name, "what": large.what, "at_least": large.at_least, "bound": large.bound}
@@ -68,7 +74,7 @@ def main() -> int:
     MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     STATISTICS.write_text(filled(STATISTICS.read_text(), found))
     page = resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles)
-    BENCHMARKS.write_text(imported(sent(page, posts), lists))
+    BENCHMARKS.write_text(of_one_size(imported(sent(page, posts), lists), answers))
     for name in broken:
         print(f"{name} does not hold", file=sys.stderr)
     return 1 if broken else 0

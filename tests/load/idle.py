@@ -69,7 +69,7 @@ def one(seconds: float, settle: float) -> tuple[float, float, float]:
             command, env=settings, cwd=folder, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                _answered(f"http://127.0.0.1:{port}/healthz")
+                answered(f"http://127.0.0.1:{port}/healthz")
                 cold = time.perf_counter() - begun
                 time.sleep(settle)
                 before, start = used(process.pid), time.perf_counter()
@@ -98,7 +98,7 @@ def resident(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def _answered(url: str) -> None:
+def answered(url: str) -> None:
     for _ in range(600):
         try:
             with urllib.request.urlopen(url, timeout=5):

@@ -125,6 +125,23 @@ def imported(page: str, lines: Iterable[Json]) -> str:
     )
 
 
+def of_one_size(page: str, lines: Iterable[Json]) -> str:
+    """The page about benchmarks with the table of answers that are padded to one size."""
+    rows = ["| what | padded | not padded | times as long | at most |", "|---|---|---|---|---|"]
+    for line in lines:
+        times = (_short(line["median"]), _short(line["floor"]), f"{line['ratio']:.3f}")
+        rows.append(f"| {line['what']} | {' | '.join(times)} | {line['most']:.2f} |")
+        last = line
+    versions = ", ".join(f"{part} {number}" for part, number in last["versions"].items())
+    table = (
+        "\n".join(rows)
+        + f"\n\nMedians of {last['n']} pairs, {versions}; load of the machine {last['load']}.\n"
+    )
+    return PART.sub(
+        lambda part: part[1] + table + part[3] if part["names"] == "padding" else part[0], page
+    )
+
+
 def sent(page: str, lines: Iterable[Json]) -> str:
     """The page about benchmarks with the table of letters handed over."""
     titles = (

@@ -41,13 +41,7 @@ def load_key(folder: Path | None, wave_id: WaveId) -> bytes:
     try:
         private = path.read_bytes()
     except OSError as error:
-        raise Refused(
-            "key-missing",
-            f"The key of this wave is not in the key folder ({error.strerror}), so its answers "
-            "cannot be opened. Nothing was changed. Its file has to be put back from the safe "
-            "copy; then close the wave again.",
-            file=str(path),
-        ) from error
+        raise _missing(path, error) from error
     if len(private) != _LENGTH:
         raise Refused(
             "key-damaged",
@@ -56,6 +50,29 @@ def load_key(folder: Path | None, wave_id: WaveId) -> bytes:
             file=str(path),
         )
     return private
+
+
+def check_key_is_there(folder: Path | None, wave_id: WaveId) -> None:
+    """Refuses where `load_key` would find no file to read; reads nothing of it.
+
+    For a process that leaves the reading to another.
+    """
+    path = _path(folder, wave_id)
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise _missing(path, error) from error
+
+
+def check_folder(folder: Path | None) -> Path:
+    """Refuses a process without a key folder; gives the folder."""
+    if folder is None:
+        raise Refused(
+            "no-key-folder",
+            "This process has no key folder, so it neither opens nor counts a wave.",
+        )
+    return folder
 
 
 def has_key(folder: Path | None, wave_id: WaveId) -> bool:
@@ -99,11 +116,17 @@ def destroy_key(folder: Path | None, wave_id: WaveId) -> None:
         ) from error
 
 
+def _missing(path: Path, error: OSError) -> Refused:
+    """The refusal of a key file that cannot be read."""
+    return Refused(
+        "key-missing",
+        f"The key of this wave is not in the key folder ({error.strerror}), so its answers "
+        "cannot be opened. Nothing was changed. Its file has to be put back from the safe "
+        "copy; then close the wave again.",
+        file=str(path),
+    )
+
+
 def _path(folder: Path | None, wave_id: WaveId) -> Path:
     """The place of a wave's key file; refuses a process without a key folder."""
-    if folder is None:
-        raise Refused(
-            "no-key-folder",
-            "This process has no key folder, so it neither opens nor counts a wave.",
-        )
-    return folder / f"{wave_id}.key"
+    return check_folder(folder) / f"{wave_id}.key"
