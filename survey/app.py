@@ -22,6 +22,7 @@ from survey.console.views import waves as console
 from survey.counting import views as counting
 from survey.database import db, migrate
 from survey.findings import views as findings
+from survey.findings.anchors import views as audit_log
 from survey.findings.service.letter_types import findings_letter_type
 from survey.followups import views as followups
 from survey.followups.service.letter_types import follow_up_letter_type
@@ -59,6 +60,7 @@ PAGES = (
     answering,
     counting,
     findings,
+    audit_log,
     accountability,
     followups,
     console,

@@ -40,9 +40,10 @@ RESUME = "Stopped. Nothing is lost: what was under way has ended, what waits goe
 # One function for each name: it imports the group, and every other module that adds commands to it.
 def _audit() -> click.Group:
     """Imports and gives the commands of `candour audit`."""
-    from survey.access.commands import audit_group
+    import survey.access.commands
+    import survey.findings.anchors.commands  # adds verify
 
-    return audit_group
+    return survey.access.commands.audit_group
 
 
 def _ceremony() -> click.Group:

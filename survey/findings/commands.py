@@ -12,6 +12,7 @@ from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import check_findings_length, findings_letter
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
+from survey.findings.service.exporting import export_findings
 from survey.findings.service.sharing import (
     check_publication,
     preview_sharing,
@@ -41,11 +42,14 @@ def findings_group() -> None:
     help="Write one line per published figure.",
 )
 def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
-    """Show a wave's findings.
+    """Show a wave's findings. With --json or --csv the audit log notes that they were taken out.
 
     Example: candour findings show latest --json
     """
+    forms = [form for form, is_asked in (("CSV", csv_file), ("JSON", as_json)) if is_asked]
     findings = find_findings(wave)
+    for form in forms:
+        findings = export_findings(wave, form, actor=ACTOR)
     document = findings.document
     if csv_file:
         _write_text(csv_file, as_csv(findings))

@@ -38,6 +38,7 @@ def findings_letter(
         "contact": client.contact_name,
         "provider": provider,
         "version": sharing.findings.version,
+        "log": sharing.log,
         "digest": sharing.findings.digest.removeprefix("sha256:")[:16],
         "cells": range_cells,
         "groups": sharing.groups,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NewType
 
+from survey.access.rules.audit_log import LogHead
 from survey.findings.document.rules.document import FindingsDocument
 from survey.providers.rules import ContactId
 from survey.waves.rules.waves import Wave
@@ -27,8 +28,9 @@ class Findings:
 class Sharing:
     """One version of findings, for one contact, with the extras that go along.
 
-    `groups` says whether the figures of the groups go along; `comments` are those released by then,
-    in random order, if they go along.
+    `log` is the audit log as the mail tells it: with the entry about this sharing as the newest one
+    or, before the sharing, as of now. `groups` says whether the figures of the groups go along;
+    `comments` are those released by then, in random order, if they go along.
     """
 
     id: SharingId
@@ -36,6 +38,7 @@ class Sharing:
     contact_id: ContactId
     shared_on: date
     reply_by: date
+    log: LogHead
     groups: bool = False
     comments: tuple[str, ...] = ()
 

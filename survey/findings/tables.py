@@ -28,6 +28,7 @@ class SharingRow(Base):
     __tablename__ = "sharing"
     __table_args__ = (
         ForeignKeyConstraint(["wave_id", "version"], ["findings.wave_id", "findings.version"]),
+        CheckConstraint("(log_length IS NULL) = (log_head IS NULL)", name="log_whole"),
     )
     id: Mapped[SharingId] = mapped_column(Text, primary_key=True)
     wave_id: Mapped[WaveId] = mapped_column(Text, index=True)
@@ -37,6 +38,9 @@ class SharingRow(Base):
     reply_by: Mapped[date] = mapped_column(Date)
     groups: Mapped[bool] = mapped_column(default=False)
     comments: Mapped[list[str]] = mapped_column(JSON, default=list)
+    # The audit log as the mail tells it; None where it was queued by a version that told nothing.
+    log_length: Mapped[int | None] = mapped_column(Integer)
+    log_head: Mapped[str | None] = mapped_column(Text)
 
 
 class ImportRow(Base):

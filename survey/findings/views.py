@@ -25,6 +25,7 @@ from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.letters import SHORTER, findings_letter
 from survey.findings.rules import Findings, Sharing
 from survey.findings.service.documents import find_findings
+from survey.findings.service.exporting import export_findings
 from survey.findings.service.sharing import (
     has_groups,
     number_of_released_comments,
@@ -103,8 +104,8 @@ def letter(wave: str) -> Response:
 @blueprint.get("/findings/<wave>.csv")
 @open_to("viewer")
 def csv(wave: str) -> Response:
-    """The findings as a CSV file to download, one line per figure."""
-    findings = find_findings(wave)
+    """The findings as a CSV file to download, one line per figure; each download is audited."""
+    findings = export_findings(wave, "CSV", actor=current_actor())
     headers = {"Content-Disposition": f"attachment; filename={findings.wave.slug}.csv"}
     return Response(as_csv(findings), mimetype="text/csv", headers=headers)
 

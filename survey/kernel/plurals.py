@@ -3,7 +3,7 @@
 `survey/app.py` registers all of these as filters of templates.
 """
 
-_IRREGULAR = {"person": "people"}
+_IRREGULAR = {"person": "people", "entry": "entries"}
 
 
 def thousands(number: int) -> str:

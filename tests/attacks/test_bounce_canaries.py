@@ -189,7 +189,7 @@ def said_of(app: Flask, candour: Candour, manager: Browser, wave: str) -> dict[s
         if (
             "GET" in (rule.methods or ())
             and rule.arguments <= {"wave"}
-            and rule.endpoint != "access.audit_log"
+            and rule.endpoint != "audit.audit_log"
         ):
             found[rule.rule] = _PASSING.sub("", manager.get(rule.rule.replace("<wave>", wave)).text)
     looks = (

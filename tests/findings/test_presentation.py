@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from survey.access.rules.audit_log import LogHead
 from survey.charts.drawings import range_cells
 from survey.findings.document.rules.comparisons import changes_in_words
 from survey.findings.document.rules.compute import compute_document
 from survey.findings.words.rules import wording
 from survey.findings.words.rules.presentation import Presentation, present_document
+from survey.kernel.plurals import how_many
 from survey.questionnaires.rules import Question, Scale, ScaleKind, numeric_scale
 from survey.questionnaires.rules import Questionnaire as Asked
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
@@ -55,6 +57,7 @@ LOST = Scale(
     top=frozenset({4, 5, 6}),
     hours=BOUNDS,
 )
+LOG = LogHead(1234, "sha256:" + "0123456789abcdef" * 4)
 # Per group: satisfied, answers, opt-outs.
 EXAMPLE = {
     "OVR1": ("Satisfied overall", [(7, 10, 0), (9, 12, 0), (7, 11, 0), (6, 9, 0)], 0.70),
@@ -536,6 +539,7 @@ def mail(results: Presentation, name: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    loader.filters["how_many"] = how_many
     words = {
         "client": "Northwind",
         "response": "72%",
@@ -550,7 +554,7 @@ def mail(results: Presentation, name: str) -> str:
     }
     asks = [m for m in results.measures if m.look == "misses"]
     return loader.get_template(f"findings/letters/{name}").render(
-        results=results, asks=asks, digest="4f1c92ab", cells=range_cells, **words
+        results=results, asks=asks, digest="4f1c92ab", log=LOG, cells=range_cells, **words
     )
 
 

@@ -122,7 +122,8 @@ def sealed(document: Document) -> Document:
 def in_its_first_form(document: Document) -> Document:
     """The same as the first versions of the product stored it."""
     old = copy.deepcopy(document)
-    for name in ("changed", "drivers", "year"):
+    old["schema"] = 1
+    for name in ("changed", "drivers", "year", "audit"):
         old.pop(name)
     old["comments"].pop("themes")
     for group in old["groups"]:
@@ -355,7 +356,8 @@ def broken_rules(document: Document) -> Iterator[tuple[str, Document]]:
                 yield f"{path} {inner} {name} = {value}", with_part(document, inner, change)
     for digest in ("", "sha256:", "md5:" + 64 * "0", document["digest"].upper()):
         yield f"digest {digest}", document | {"digest": digest}
-    yield "the next schema", document | {"schema": 2}
+    yield "the next schema", document | {"schema": 3}
+    yield "the first schema with the log", document | {"schema": 1}
 
 
 def broken_rules_of(part: Document, path: Path_) -> Iterator[tuple[str, Any, Path_]]:

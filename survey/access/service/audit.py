@@ -4,10 +4,10 @@ Opening a survey page, answering, stopping mails: none of it may ever be recorde
 with a time would tell who answered when (documented exception to OWASP ASVS 5.0, 16.2.1).
 
 Each entry holds the SHA-256 of the one before and of itself, so that a change in the middle breaks
-the chain; the newest digest, kept elsewhere, shows a cut-off end.
+the chain. Whoever changes the database can compute every digest anew, or cut off the end: that
+shows by the heads (`log_head`) that were published meanwhile, see `audit_checks`.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -16,14 +16,23 @@ from typing import Any, TextIO
 from sqlalchemy import event, func, select, text
 
 from survey.access.rules.accounts import AuditEntry
+from survey.access.rules.audit_log import EMPTY_LOG, START, LogHead, entry_digest
 from survey.access.service.current import current_actor
 from survey.access.tables import AuditRow
 from survey.database import connection, db, transaction
 from survey.kernel.clock import now
 
-START = "sha256:" + "0" * 64
 _LOCK = 0x43414E44  # any number, the same in every process: entries are appended one at a time
 _AT_ONCE = 1000
+# What an entry's digest is made of, in this order.
+_PLAIN = (
+    AuditRow.number,
+    AuditRow.at,
+    AuditRow.who,
+    AuditRow.what,
+    AuditRow.facts,
+    AuditRow.previous,
+)
 
 
 def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
@@ -35,18 +44,17 @@ def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
     the commit.
     """
     plain = json.loads(json.dumps(dict(facts), allow_nan=False))
-    newest = select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
     with transaction() as session:
         if connection().dialect.name == "postgresql":
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        previous = session.execute(newest).first()
+        newest = log_head()
         entry = AuditRow(
-            number=previous.number + 1 if previous else 1,
+            number=newest.length + 1,
             at=now(),
             who=who or current_actor(),
             what=what,
             facts=plain,
-            previous=previous.digest if previous else START,
+            previous=newest.head,
         )
         entry.digest = _digest(entry)
         session.add(entry)
@@ -55,24 +63,43 @@ def record(what: str, facts: Mapping[str, Any], who: str | None = None) -> None:
 
 def verify_chain() -> int | None:
     """The number of the first entry that does not fit the chain, or None when it is unbroken."""
-    previous, expected = START, 1
-    query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
-    with closing(db.session.scalars(query)) as rows:
-        for row in rows:
-            is_next = row.number == expected and row.previous == previous
-            if not is_next or row.digest != _digest(row):
-                return expected
-            previous, expected = row.digest, expected + 1
-    return None
+    return walk_chain()[1]
+
+
+def walk_chain() -> tuple[LogHead, int | None]:
+    """Computes every digest anew: the head, and the number of the first entry that does not fit.
+
+    The number is None when the chain is unbroken. Entries are read some at a time.
+    """
+    previous, expected, head = START, 1, EMPTY_LOG
+    broken: int | None = None
+    columns = (*_PLAIN, AuditRow.digest)
+    query = select(*columns).order_by(AuditRow.number).execution_options(yield_per=_AT_ONCE)
+    with closing(db.session.execute(query)) as rows:
+        for *plain, digest in rows:
+            number, before = plain[0], plain[-1]
+            head = LogHead(number, digest)
+            if broken is None:
+                is_next = number == expected and before == previous
+                if not is_next or digest != entry_digest(*plain):
+                    broken = expected
+                previous, expected = digest, expected + 1
+    return head, broken
 
 
 def head_digest() -> str:
-    """The digest of the newest entry; `START` where the log is empty.
+    """The digest of the newest entry; `START` where the log is empty."""
+    return log_head().head
 
-    Kept elsewhere, it proves that nothing before it was taken away.
+
+def log_head() -> LogHead:
+    """The number and the digest of the newest entry; 0 and `START` where the log is empty.
+
+    Inside the transaction of `record` it is that entry, and no other can come before the commit.
     """
-    newest = select(AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
-    return db.session.scalar(newest) or START
+    newest = select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)
+    row = db.session.execute(newest).first()
+    return LogHead(row.number, row.digest) if row else EMPTY_LOG
 
 
 def number_of_entries() -> int:
@@ -137,10 +164,8 @@ def recorded_actors() -> tuple[str, ...]:
 
 
 def _digest(row: AuditRow) -> str:
-    """The SHA-256 of an entry's fields and of the digest of the entry before."""
-    plain = [row.number, row.at.isoformat(), row.who, row.what, row.facts, row.previous]
-    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    """The digest that belongs into an entry's row."""
+    return entry_digest(row.number, row.at, row.who, row.what, row.facts, row.previous)
 
 
 @event.listens_for(AuditRow, "before_update")

@@ -1,4 +1,4 @@
-"""Sign-in by link, accounts, users, the audit log."""
+"""Sign-in by link, accounts, users."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,6 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from survey.access.rules.open_to import ROLES, open_to
 from survey.access.rules.policy import WITH_SCRIPT
-from survey.access.service import audit
 from survey.access.service.accounts import (
     add_user,
     change_role_of,
@@ -191,22 +190,6 @@ def users() -> str | tuple[str, int]:
         "access/users.html", users=list_users(), roles=ROLES, new_link=new_link, problem=problem
     )
     return (page, 400) if problem else page
-
-
-@blueprint.get("/audit")
-@open_to("manager")
-def audit_log() -> str:
-    """The newest entries of the audit log (at most 100), and where its chain is broken.
-
-    What was done, by whom, when; never an event of a respondent.
-    """
-    what = request.args.get("what", "")
-    return render_template(
-        "access/audit_log.html",
-        entries=audit.list_entries(what=what),
-        broken=audit.verify_chain(),
-        what=what,
-    )
 
 
 def _link_page(problem: str | None = None, status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from survey.access.service.audit import record
+from survey.access.service.audit import log_head, record
 from survey.database import db, transaction
 from survey.findings.document.rules.comparisons import YEAR
 from survey.findings.document.rules.compute import canonical_json, compute_document
@@ -30,8 +30,9 @@ ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
 def freeze_findings(wave: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
     """Computes and stores a wave's findings as version 1; refuses if hidden answers would leak.
 
-    It runs inside the transaction that counts the wave. `names` are words in small letters that no
-    theme may hold.
+    It runs inside the transaction that counts the wave, before the entry of the audit log about
+    that: the document holds the log's head without it, and the entry holds the document's digest.
+    `names` are words in small letters that no theme may hold.
     """
     questionnaire = waves.questions_of(wave)
     evidence = _evidence_for(wave, questionnaire, names)
@@ -151,9 +152,9 @@ def _compute_without_leaks(
 
 
 def _evidence_for(wave: Wave, questionnaire: Questionnaire, names: frozenset[str]) -> Evidence:
-    """What findings need beside the wave's own counts, read from storage; empty for a third."""
+    """What findings need beside the wave's own counts, from storage; of a third, the log alone."""
     if wave.is_third:
-        return Evidence()
+        return Evidence(log=log_head())
     newest_first = [earlier for earlier in _earlier_waves(wave) if not earlier.is_third][::-1]
     remembered = [
         earlier
@@ -167,6 +168,7 @@ def _evidence_for(wave: Wave, questionnaire: Questionnaire, names: frozenset[str
         comments={question.id: comment_texts(wave, question.id) for question in texts},
         names=names,
         thirds=tuple(_third(third) for third in waves.thirds_of(wave)),
+        log=log_head(),
     )
 
 

@@ -1,11 +1,13 @@
 """Sharing findings with the provider: recipients, versions, when the reply is due."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
 
-from survey.access.service.audit import record
+from survey.access.rules.audit_log import LogHead
+from survey.access.service.audit import log_head, record
 from survey.database import db, transaction
 from survey.findings.document.rules.publication import publication_faults
 from survey.findings.letters import check_findings_length
@@ -89,7 +91,17 @@ def share_findings(
             findings, new[0], now, with_comments=with_comments, with_groups=with_groups
         )
         check_findings_length(preview, provider, contacts_by_id[new[0]])
-        rows = [_row_of(preview, contact_id) for contact_id in new]
+        details = {
+            "wave": findings.wave.slug,
+            "digest": findings.digest,
+            "to": [contacts_by_id[contact_id].address for contact_id in new],
+            "comments": len(preview.comments),
+            "groups": preview.groups,
+        }
+        record("findings shared", details, actor)
+        # The mail tells the log with its own sharing in it.
+        shared = replace(preview, log=log_head())
+        rows = [_row_of(shared, contact_id) for contact_id in new]
         session.add_all(rows)
         session.flush()
         mail.queue_letters(
@@ -100,14 +112,6 @@ def share_findings(
             letter_version=findings.version,
         )
         waves.set_wave_state(findings.wave, WaveState.SHARED)
-        details = {
-            "wave": findings.wave.slug,
-            "digest": findings.digest,
-            "to": [contacts_by_id[row.contact_id].address for row in rows],
-            "comments": len(preview.comments),
-            "groups": preview.groups,
-        }
-        record("findings shared", details, actor)
         return tuple(_sharing_of(findings, row) for row in rows)
 
 
@@ -140,7 +144,9 @@ def preview_sharing(
             f"{wave.slug} has no reporting groups to compare. Share without groups.",
         )
     due = reply_by(today, waves.listed_holidays())
-    return Sharing(SharingId(""), findings, contact_id, today, due, with_groups, comments)
+    return Sharing(
+        SharingId(""), findings, contact_id, today, due, log_head(), with_groups, comments
+    )
 
 
 def has_groups(findings: Findings) -> bool:
@@ -207,16 +213,23 @@ def _row_of(preview: Sharing, contact_id: ContactId) -> SharingRow:
         reply_by=preview.reply_by,
         groups=preview.groups,
         comments=list(preview.comments),
+        log_length=preview.log.length,
+        log_head=preview.log.head,
     )
 
 
 def _sharing_of(findings: Findings, row: SharingRow) -> Sharing:
+    """The sharing in a row; where an older version queued it, the log is told as of now."""
+    log = log_head()
+    if row.log_length is not None and row.log_head is not None:
+        log = LogHead(row.log_length, row.log_head)
     return Sharing(
         row.id,
         findings,
         row.contact_id,
         row.shared_on,
         row.reply_by,
+        log,
         row.groups,
         tuple(row.comments),
     )

@@ -80,12 +80,21 @@ def draft_of(wave: Wave) -> FollowUpDraft:
 
 
 def save_draft(wave_slug: str, draft: FollowUpDraft) -> None:
-    """Stores a manager's draft over the last one; refuses measures that contradict the findings.
+    """Stores and audits a draft over the last one; refuses measures that contradict the findings.
 
-    That is a chosen measure that the findings do not show, or whose verdict says the opposite.
+    That is a chosen measure that the findings do not show, or whose verdict says the opposite. The
+    same draft again changes nothing and is not audited.
     """
     wave = waves.find_wave(wave_slug)
     check_choice(find_findings(wave.slug), draft)
+    with transaction():
+        if draft != draft_of(wave):
+            _store_draft(wave, draft)
+            log("follow-up draft saved", {"wave": wave.slug})
+
+
+def _store_draft(wave: Wave, draft: FollowUpDraft) -> None:
+    """Stores a draft over the last one, inside the caller's transaction."""
     with transaction() as session:
         session.merge(
             DraftRow(
@@ -183,7 +192,7 @@ def send_follow_up(
             number=edition.version,
             letter_version=edition.version,
         )
-        save_draft(wave_slug, replace(draft_of(wave), correction=""))
+        _store_draft(wave, replace(draft_of(wave), correction=""))
         log("follow-up sent", _audit_facts(wave, edition, letters=len(readers)), actor)
     return edition
 

@@ -94,7 +94,7 @@ def compute_document(
     year = comparisons.compare_years(opened, compared, wave.slug, evidence.earlier, family)
     family.judge()
     document: FindingsDocument = {
-        "schema": 1,
+        "schema": 2,
         "wave": _wave(wave),
         "provider": provider,
         "invited": tally.invited,
@@ -113,6 +113,7 @@ def compute_document(
         "year": year,
         "headline": wording.headline(_verdicts(measures), tally.answered, tally.invited),
         "changed": _changed(measures, lost_time, questionnaire),
+        "audit": {"head": evidence.log.head, "length": evidence.log.length},
         "digest": "",
     }
     if wave.is_pool:

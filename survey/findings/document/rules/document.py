@@ -1,4 +1,4 @@
-"""The form of the findings document, schema 1: its fields, their units, and when one is absent.
+"""The form of the findings document, schema 2: its fields, their units, and when one is absent.
 
 `docs/findings.schema.json` says the same to programs, with a definition named like each class here;
 a test keeps both alike.
@@ -6,7 +6,8 @@ a test keeps both alike.
 Units: shares are 0 to 1, means are on the question's own scale, NPS is -100 to 100, a difference is
 in the unit of its figure. Numbers are not rounded. Dates are ISO 8601. What may not be shown is a
 block with `shown` false, words, and no number of any kind. A field said to be younger is absent
-from documents that were stored before it came.
+from documents that were stored before it came. Documents of schema 1 lack `audit`; they stay as
+they are, with their digest, and are read and shown like the others.
 """
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
@@ -299,10 +300,20 @@ class ThirdPart(TypedDict):
     void: str | None  # the reason
 
 
-class FindingsDocument(TypedDict):
-    """Everything that a wave publishes, in the form of schema 1."""
+class AuditPart(TypedDict):
+    """The audit log when the document was made: its number of entries, and the newest's digest.
 
-    schema: Literal[1]
+    The entry about the count itself names the digest of this document, so it comes after them.
+    """
+
+    head: str
+    length: int
+
+
+class FindingsDocument(TypedDict):
+    """Everything that a wave publishes, in the form of schema 2; schema 1 lacks `audit`."""
+
+    schema: Literal[1, 2]
     wave: WavePart
     provider: str
     invited: int
@@ -323,4 +334,5 @@ class FindingsDocument(TypedDict):
     hidden_further: NotRequired[dict[str, int]]  # by question: groups hidden beyond the rules
     headline: str
     changed: NotRequired[str]  # its second sentence, empty where nothing changed; younger
+    audit: NotRequired[AuditPart]  # from schema 2
     digest: str  # "sha256:" and the SHA-256 of the rest, as `document_digest` makes it

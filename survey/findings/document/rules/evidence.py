@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from survey.access.rules.audit_log import EMPTY_LOG, LogHead
 from survey.questionnaires.rules import Questionnaire
 from survey.responses.rules import Tally
 from survey.waves.rules.waves import MINIMUM_DETAIL, MINIMUM_GROUP
@@ -49,7 +50,7 @@ class Evidence:
     `earlier` holds earlier waves, newest first. `scores` holds one string per response in no order,
     one character a question; it serves the key drivers and nothing else. `comments` are in no
     order, by question. `names` are the directory's names in small letters, which no theme may hold.
-    `thirds` are those that a quarter's result adds up.
+    `thirds` are those that a quarter's result adds up. `log` is the audit log as of now.
     """
 
     earlier: Sequence[EarlierWave] = ()
@@ -57,6 +58,7 @@ class Evidence:
     comments: Mapping[str, Sequence[str]] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     thirds: Sequence[Third] = ()
+    log: LogHead = EMPTY_LOG
 
     @property
     def is_of_one_third(self) -> bool:

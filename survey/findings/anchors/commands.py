@@ -1,0 +1,63 @@
+"""Checking the audit log on the command line."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from survey.access.commands import audit_group
+from survey.access.rules.audit_log import LogVerdict
+from survey.findings.anchors.service import check_audit_log
+from survey.kernel.errors import Refused
+
+
+@audit_group.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--against",
+    "files",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Findings as JSON, a findings mail or its text, or an export of the log. May be repeated.",
+)
+def verify(*, as_json: bool, files: tuple[Path, ...]) -> None:
+    """Check that no entry of the log was changed or taken out.
+
+    Computes the chain of digests anew, and holds it against every head that was published: in the
+    findings and findings mails of this installation, and in the files named with --against. The
+    last matter most, for whoever changes this database can change what it says of its own heads.
+
+    Example: candour audit verify --against findings.eml
+    """
+    verdict = check_audit_log(files)
+    if as_json:
+        click.echo(json.dumps(_as_document(verdict), ensure_ascii=False))
+    if not verdict.is_whole:
+        first, *others = verdict.faults
+        code = "audit-log-not-whole" if verdict.broken is None else "audit-chain-broken"
+        raise Refused(code, first, details=(*others, *verdict.notes))
+    if not as_json:
+        for line in (verdict.summary, f"Its head: {verdict.head}", *verdict.notes):
+            click.echo(line)
+
+
+def _as_document(verdict: LogVerdict) -> dict[str, Any]:
+    """The verdict for programs."""
+    return {
+        "whole": verdict.is_whole,
+        "unbroken": verdict.broken is None,
+        "first_broken": verdict.broken,
+        "head": verdict.head,
+        "length": verdict.length,
+        "published": {
+            "fitting": [asdict(head) for head in verdict.fitting],
+            "missing": [asdict(head) for head in verdict.missing],
+            "explained": [asdict(head) for head in verdict.explained],
+        },
+        "restores": [
+            asdict(restore) | {"at": restore.at.isoformat()} for restore in verdict.restores
+        ],
+        "faults": list(verdict.faults),
+    }
