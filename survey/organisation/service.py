@@ -42,6 +42,12 @@ def find_organisation(sender: str) -> Organisation:
     )
 
 
+def own_mail_domains() -> tuple[str, ...]:
+    """The client's own mail domains, as stored; empty where none are known. None is guessed."""
+    row = db.session.get(OrganisationRow, 1)
+    return tuple(str(getattr(row, "mail_domains", "")).split())
+
+
 def latest_attacks() -> tuple[AttackResult, ...]:
     """What the attack suite found, as shipped; empty where its report is absent or unreadable."""
     try:

@@ -97,6 +97,8 @@ class WaveRow(Base):
     quarter: Mapped[str | None] = mapped_column(Text)
     # 1 to 3; empty for a pool and for a wave that asks everybody.
     third: Mapped[int | None] = mapped_column(Integer)
+    # Changes of the staff list before the opening and while open; a `RosterRecord`.
+    roster: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(
         order_by="WaveGroupRow.name", lazy="selectin"

@@ -266,7 +266,7 @@ def test_a_list_that_is_imported_while_a_wave_is_being_opened_keeps_it_closed(
         return make_key(*given)
 
     monkeypatch.setattr(open_wave.__globals__["key_files"], "make_key", meanwhile)
-    with pytest.raises(Refused, match="A staff list was imported meanwhile"):
+    with pytest.raises(Refused, match="The staff list was changed meanwhile"):
         open_wave(first.slug, first.opens_at, app.config["CANDOUR"].key_dir, actor="test")
     assert (waves.find_wave(first.slug).state, number("invitation")) == (WaveState.PLANNED, 0)
 

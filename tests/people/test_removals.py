@@ -157,11 +157,11 @@ def test_the_command_names_both_numbers_and_takes_the_number_behind_the_option(
     file = tmp_path / "staff.csv"
     file.write_bytes(CUT_OFF)
     tried = candour("people", "import", file, "--dry-run", "--remove-missing")
-    assert (tried.code, tried.out) == (
-        0,
+    assert tried.code == 0
+    assert tried.out == (
         "0 would be added, 0 would be changed, 3 unchanged, 55 would be removed.\n"
         f"That is 55 of the 58 people in the directory, while {wave.slug} is open."
-        " To do it: --remove-missing 55\n",
+        " To do it: --remove-missing 55\n"
     )
     for arguments in (
         [file, "--remove-missing"],

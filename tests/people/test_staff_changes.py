@@ -27,7 +27,7 @@ from survey.people.service.staff_changes import (
 )
 from tests.cast import staff_csv
 from tests.outside import Browser, browser, hidden_fields, signed_in
-from tests.people.test_long_import import AFTER, BEFORE, killed, let_the_lease_end
+from tests.people.test_long_import import BEFORE, killed, let_the_lease_end
 from tests.people.test_views import upload
 
 ADA, NEW = "ada@northwind.example", "ada.berg@northwind.example"

@@ -98,13 +98,15 @@ class DirectoryChanges:
     """The people that a file adds, changes and lacks, compared with the directory.
 
     `changed` are people with their new rows; `missing` are in the directory but not in the file.
-    `roster` is the directory afterwards: the department by address.
+    `roster` is the directory afterwards: the department by address. `counted_before` are all
+    changes of the directory that were counted before it was read.
     """
 
     added: Sequence[StaffRow]
     changed: Sequence[tuple[Person, StaffRow]]
     missing: tuple[Person, ...]
     roster: Mapping[str, str]
+    counted_before: StaffChanges
 
 
 def people(*conditions: ColumnElement[bool]) -> tuple[Person, ...]:
@@ -127,6 +129,7 @@ def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
     faulty rows is not checked for that. Faulty rows change nothing, but their people are not
     missing.
     """
+    counted_before = all_staff_changes()
     people_by_email = {person.email: person for person in people()}
     addresses = _addresses_in(staff)
     missing = tuple(person for email, person in people_by_email.items() if email not in addresses)
@@ -144,7 +147,7 @@ def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
 
     staying = {email: p.department for email, p in people_by_email.items() if email not in removed}
     listed = {row.email: row.department for row in staff.rows}
-    return DirectoryChanges(added, changed, missing, staying | listed)
+    return DirectoryChanges(added, changed, missing, staying | listed, counted_before)
 
 
 def _addresses_in(staff: StaffList) -> set[str]:
@@ -245,16 +248,14 @@ def begin_import(
     *,
     remove_missing: bool,
     repeated: int | None,
-    changed_before: StaffChanges,
     actor: str,
     wait: bool,
 ) -> long_jobs.JobLease | None:
     """Stores a checked file and queues the long job that imports it; changes nobody yet. Audited.
 
     Refuses while another long import is under way, a removal that has to be confirmed and is not
-    (`repeated`, see `check_removal`), and when the directory is no longer as `changes` found it:
-    `changed_before` are all changes counted before that. With `wait`, this process gets the lease
-    of the job; otherwise None, and the timed work does it.
+    (`repeated`, see `check_removal`), and when the directory is no longer as `changes` found it.
+    With `wait`, this process gets the lease of the job; otherwise None, and the timed work does it.
     """
     numbers = {
         "added": result.added,
@@ -275,7 +276,7 @@ def begin_import(
     with transaction() as session:
         hold_staff_list()
         check_no_import_under_way()
-        if all_staff_changes() != changed_before:
+        if all_staff_changes() != changes.counted_before:
             raise Refused(
                 "staff-list-changed",
                 "The staff list was changed meanwhile. Nothing of this file was stored; try again.",

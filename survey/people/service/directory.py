@@ -41,11 +41,7 @@ from survey.people.service.changes import (
     take_over_import,
 )
 from survey.people.service.removals import planned_removal
-from survey.people.service.staff_changes import (
-    all_staff_changes,
-    count_staff_changes,
-    hold_staff_list,
-)
+from survey.people.service.staff_changes import count_staff_changes, hold_staff_list
 from survey.people.service.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow
 
@@ -148,7 +144,6 @@ def _import_in_steps(
     missing: tuple[Person, ...] = ()
     if lease is None:
         check_no_import_under_way()
-        changed_before = all_staff_changes()
         changes = changes_of(staff, remove_missing=remove_missing)
         result = result_of(staff, changes, remove_missing=remove_missing)
         if not result.changes:
@@ -159,7 +154,6 @@ def _import_in_steps(
             result,
             remove_missing=remove_missing,
             repeated=repeated,
-            changed_before=changed_before,
             actor=actor,
             wait=wait,
         )

@@ -39,7 +39,7 @@ def count_staff_changes(changes: StaffChanges) -> None:
 
 
 def staff_changes_before(moment: datetime) -> StaffChanges:
-    """The changes of the 30 days (UTC) before a moment, and of its own day as far as it has gone."""
+    """The changes of the 30 days (UTC) before a moment, and those so far of its own day."""
     first_day = (moment - timedelta(days=RECENT_DAYS)).date()
     return _sum(StaffChangeRow.day.between(first_day, moment.date()))
 

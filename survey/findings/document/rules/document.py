@@ -299,6 +299,21 @@ class ThirdPart(TypedDict):
     void: str | None  # the reason
 
 
+class StaffChangesPart(TypedDict):
+    """How often the staff list was changed: addresses corrected, people added and removed."""
+
+    corrected: int
+    added: int
+    removed: int
+
+
+class RosterPart(StaffChangesPart):
+    """Changes of the staff list in the 30 days before the wave opened, and while it was open."""
+
+    foreign_domains: int | None  # invited people with addresses elsewhere; None: not known
+    while_open: StaffChangesPart  # until the answers were counted
+
+
 class FindingsDocument(TypedDict):
     """Everything that a wave publishes, in the form of schema 1."""
 
@@ -320,6 +335,7 @@ class FindingsDocument(TypedDict):
     comments: CommentsPart
     year: NotRequired[YearBlock | None]  # None with too few waves; younger
     thirds: NotRequired[list[ThirdPart]]  # of a quarter of monthly thirds
+    roster: NotRequired[RosterPart]  # absent of imported waves; younger
     hidden_further: NotRequired[dict[str, int]]  # by question: groups hidden beyond the rules
     headline: str
     changed: NotRequired[str]  # its second sentence, empty where nothing changed; younger
