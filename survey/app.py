@@ -33,6 +33,7 @@ from survey.invitations.service.letter_types import (
     invitation_letter_type,
     reminder_letter_type,
 )
+from survey.invitations.service.recipients import open_waves_asking
 from survey.jobs.child_process import FACTORY
 from survey.kernel.plurals import FILTERS
 from survey.launching import views as launching
@@ -40,6 +41,7 @@ from survey.mail import views as mail
 from survey.mail.service import alarm_letter_type, register_letter_type
 from survey.organisation import views as organisation
 from survey.people import views as people
+from survey.people.service.removals import find_open_waves_with
 from survey.providers import views as providers
 from survey.questionnaires import views as questionnaires
 from survey.vault import views as vault
@@ -113,4 +115,5 @@ def create_app(config: Config) -> Flask:
     register_names(app, names_known_here)
     for letter_type in LETTERS:
         register_letter_type(app, letter_type(config))
+    find_open_waves_with(open_waves_asking)
     return app

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 from survey.answering.rules.form import CODE_MISSING, advice_on_length, read_form
+from survey.answering.rules.staff_list import WaveStaffList, describe_staff_list
 from survey.answering.rules.survey_page import PageQuestion, SurveyPage
 from survey.database import transaction
 from survey.invitations.rules.codes import code_in
@@ -13,6 +14,7 @@ from survey.invitations.service import invitations
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.rules.promise import PromiseTerms, promise_on_form
 from survey.organisation.service import find_organisation
+from survey.people.service.staff_changes import all_staff_changes
 from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.responses.rules import Answers, pack_ballot
@@ -21,7 +23,7 @@ from survey.vault.rules import sealing
 from survey.waves import service as waves
 from survey.waves.rules import thirds
 from survey.waves.rules.deadlines import reply_by, share_by
-from survey.waves.rules.waves import Wave, printed_time
+from survey.waves.rules.waves import Wave, WaveState, printed_time
 
 LONGEST_CODE_FIELD = 200
 
@@ -135,6 +137,19 @@ def promise_terms(
         minimum_detail=wave.minimum_detail,
         representatives=tuple(key.name for key in wave.co_keys),
     )
+
+
+def staff_lists_of_waves(organisation: str) -> tuple[WaveStaffList, ...]:
+    """How the staff list was changed, for each open wave; without one, for the newest that ended.
+
+    Waves that were opened before it was recorded are left out.
+    """
+    counted = all_staff_changes()
+    recorded = [wave for wave in waves.list_waves() if wave.roster and not wave.is_pool]
+    running = [wave for wave in recorded if wave.state in {WaveState.OPEN, WaveState.CLOSED}]
+    ended = [wave for wave in recorded if wave.is_published]
+    described = [describe_staff_list(wave, counted, organisation) for wave in running or ended[-1:]]
+    return tuple(filter(None, described))
 
 
 def _keep(wave: Wave, code: str, answers: Answers, now: datetime) -> Submission:

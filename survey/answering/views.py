@@ -28,6 +28,7 @@ from survey.answering.service import (
     build_survey_page,
     next_steps,
     promise_terms,
+    staff_lists_of_waves,
     submit_answers,
 )
 from survey.database import db
@@ -191,6 +192,7 @@ def promise() -> str:
         second_keys=latest.co_keys if latest else upcoming,
         minimum_group=latest.minimum_group if latest else MINIMUM_GROUP,
         attacks=latest_attacks(),
+        staff_lists=staff_lists_of_waves(organisation.name),
     )
 
 

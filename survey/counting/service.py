@@ -18,6 +18,7 @@ from survey.jobs.rules import LongJob
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.people.service.directory import name_words
+from survey.people.service.staff_changes import all_staff_changes
 from survey.responses.service import responses
 from survey.vault.keys.service import key_files
 from survey.vault.rules import ceremony_files, sealing
@@ -393,6 +394,7 @@ def _count(
             return
         tally = responses.store_counted(wave, waves.questions_of(wave), opened)
         invitations.forget_answering(wave, sum_up=True)
+        wave = waves.complete_roster_record(wave, all_staff_changes())
         findings = freeze_findings(wave, tally, name_words())
         waves.set_wave_state(wave, WaveState.COUNTED)
         facts: dict[str, object] = {
@@ -401,6 +403,8 @@ def _count(
             "groups": {group.name: group.answered for group in tally.groups},
             "digest": findings.digest,
         }
+        if wave.roster and wave.roster.while_open:
+            facts["staff list while open"] = wave.roster.while_open.as_numbers()
         if co_key:
             facts["co-key"] = co_key
         record("wave counted", facts, actor)

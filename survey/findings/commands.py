@@ -20,6 +20,7 @@ from survey.findings.service.sharing import (
     sharing_recipients,
 )
 from survey.findings.words.rules import wording
+from survey.findings.words.rules.staff_list import staff_list_in_words
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.providers.rules import Contact, Provider
@@ -63,6 +64,8 @@ def show(wave: str, *, as_json: bool, csv_file: Path | None) -> None:
     )
     if "thirds" in document:
         click.echo(wording.made_of(document["thirds"]))
+    if staff_list := staff_list_in_words(document):
+        click.echo(staff_list)
     for measure in document["measures"]:
         if measure["group"] is None:
             click.echo(f"  {_measure_line(measure)}")

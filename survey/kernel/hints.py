@@ -129,6 +129,9 @@ HINTS: dict[str, Hint] = {
         command="It is printed by: candour cokey make", needs_nothing=True
     ),
     "reason-missing": Hint(command='Say it with --reason "...".', needs_nothing=True),
+    "removal-not-confirmed": Hint(
+        command="If all of them have left: --remove-missing {number}", needs_nothing=True
+    ),
     "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
     "several-surveys": Hint(
         command="See: candour waves list", link="All waves", endpoint="console.dashboard"

@@ -67,6 +67,12 @@ def read_stored_weekend(stored: str) -> tuple[int, ...]:
     return tuple(WEEKDAYS.index(day) for day in stored.split())
 
 
+def own_mail_domains() -> tuple[str, ...]:
+    """The client's own mail domains, as stored; empty where none are known. None is guessed."""
+    row = db.session.get(OrganisationRow, 1)
+    return tuple(str(getattr(row, "mail_domains", "")).split())
+
+
 def latest_attacks() -> tuple[AttackResult, ...]:
     """What the attack suite found, as shipped; empty where its report is absent or unreadable."""
     try:

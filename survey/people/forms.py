@@ -2,18 +2,20 @@
 
 import base64
 import binascii
+import re
 import zlib
 
 from flask import current_app
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from itsdangerous import BadSignature, Signer
-from wtforms import BooleanField, HiddenField, ValidationError
+from wtforms import BooleanField, HiddenField, StringField, ValidationError
 from wtforms.validators import DataRequired
 
 from survey.kernel.errors import Refused
 from survey.people.rules.staff_list import LARGEST_UPLOAD, StaffList, read_staff_list, shortened
 
+LONGEST_NUMBER = 9  # digits
 _SIGNED_FOR = "staff list in a form"
 # A file that does not compress grows by a third as text, and the form's other fields come on top.
 LARGEST_FORM = LARGEST_UPLOAD * 4 // 3 + 64 * 1024
@@ -62,6 +64,13 @@ class CarriedFile(FlaskForm):  # type: ignore[misc]
 
     carried = HiddenField(validators=[DataRequired()])
     remove_missing = BooleanField()
+    number = StringField("Type the number of people to remove")
+
+    @property
+    def repeated(self) -> int | None:
+        """The number that was typed, with or without a comma between its thousands; else None."""
+        digits = re.sub(r"[\s,.]", "", self.number.data or "")
+        return int(digits) if digits.isdecimal() and len(digits) <= LONGEST_NUMBER else None
 
     def content(self) -> bytes:
         """The unpacked file, exactly as it was previewed; refuses what this server did not sign.

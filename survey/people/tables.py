@@ -1,6 +1,8 @@
 """The staff directory."""
 
-from sqlalchemy import CheckConstraint, Integer, LargeBinary, Text, UniqueConstraint
+from datetime import date
+
+from sqlalchemy import CheckConstraint, Date, Integer, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from survey.database import Base
@@ -62,3 +64,16 @@ class StaffFileRow(Base):
     removed: Mapped[int] = mapped_column(Integer)
     moved: Mapped[int] = mapped_column(Integer)
     people: Mapped[int] = mapped_column(Integer)
+
+
+class StaffChangeRow(Base):
+    """How many people were added, removed or had their address corrected on a day; never who."""
+
+    __tablename__ = "staff_change"
+    __table_args__ = (
+        CheckConstraint("kind IN ('corrected', 'added', 'removed')", name="kind"),
+        CheckConstraint("number > 0", name="number"),
+    )
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)

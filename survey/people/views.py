@@ -13,6 +13,7 @@ from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
 from survey.people.rules.refused_rows import refused_rows
 from survey.people.rules.staff_list import Person, PersonId, StaffList, read_staff_list
 from survey.people.service import directory
+from survey.people.service.removals import planned_removal
 
 blueprint = Blueprint("people", __name__)
 LISTED_AT_ONCE = 200
@@ -75,17 +76,10 @@ def preview() -> str | tuple[str, int]:
 def missing() -> str | tuple[str, int]:
     """Lists people who are not in the previewed file, before they are removed. Changes nothing."""
     try:
-        content = CarriedFile().content()
-        result = directory.preview_import(read_staff_list(content))
+        return _missing_page(CarriedFile().content())
     except Refused as refused:
         tell_program(refused)
         return _upload_page(UploadForm(formdata=None), refused), 400
-    return render_template(
-        "people/missing.html",
-        carried=carry(content),
-        result=result,
-        listed=result.missing[:LISTED_AT_ONCE],
-    )
 
 
 @blueprint.post("/people/import/confirm")
@@ -93,7 +87,7 @@ def missing() -> str | tuple[str, int]:
 def confirm() -> BaseResponse | tuple[str, int]:
     """Imports the file that the preview showed: a short one here, a long one by the timed work.
 
-    Where that is refused, the preview comes back with the file still on it.
+    Where that is refused, the page before comes back with the file still on it.
     """
     form = CarriedFile()
     try:
@@ -101,14 +95,17 @@ def confirm() -> BaseResponse | tuple[str, int]:
     except Refused as refused:
         tell_program(refused)
         return _upload_page(UploadForm(formdata=None), refused), 400
-    is_removing = form.remove_missing.data
     try:
         result = directory.import_people(
-            content, remove_missing=is_removing, actor=current_actor(), wait=False
+            content,
+            remove_missing=form.remove_missing.data,
+            repeated=form.repeated,
+            actor=current_actor(),
+            wait=False,
         )
     except Refused as refused:
         tell_program(refused)
-        return _preview_again(content, refused), 400
+        return _page_before(form, content, refused), 400
     job = directory.last_import()
     if job and job.is_under_way:
         flash(
@@ -176,6 +173,30 @@ def _preview_page(
         correction=directory.correction_of(staff) if staff.faults else "",
         problem=problem,
     )
+
+
+def _missing_page(content: bytes, problem: Refused | None = None, typed: str = "") -> str:
+    """The page that asks before people are removed who are not in a file.
+
+    After a refused number with the refusal and what was typed. Refuses what is no staff list.
+    """
+    result = directory.preview_import(read_staff_list(content))
+    return render_template(
+        "people/missing.html",
+        carried=carry(content),
+        result=result,
+        removal=planned_removal(result.missing),
+        listed=result.missing[:LISTED_AT_ONCE],
+        problem=problem,
+        typed=typed,
+    )
+
+
+def _page_before(form: CarriedFile, content: bytes, problem: Refused) -> str:
+    """The page whose button was refused: that of the people to remove, or else the preview."""
+    if form.remove_missing.data and problem.code == "removal-not-confirmed":
+        return _missing_page(content, problem, form.number.data or "")
+    return _preview_again(content, problem)
 
 
 def _preview_again(content: bytes, problem: Refused) -> str:

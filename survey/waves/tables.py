@@ -103,6 +103,8 @@ class WaveRow(Base):
     reader_changes: Mapped[list[dict[str, Any]]] = mapped_column(
         JSON, default=list, server_default="[]"
     )
+    # Changes of the staff list before the opening and while open; a `RosterRecord`.
+    roster: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     survey: Mapped[SurveyRow] = relationship(lazy="joined", innerjoin=True)
     groups: Mapped[list["WaveGroupRow"]] = relationship(
         order_by="WaveGroupRow.name", lazy="selectin"

@@ -14,6 +14,7 @@ from survey.findings.commands import findings_group
 from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service.documents import find_findings
+from survey.findings.words.rules.staff_list import staff_list_in_words
 from survey.kernel.errors import Refused
 from survey.kernel.hints import words_for_command
 from survey.mail import service as mail
@@ -47,7 +48,8 @@ def test_show_prints_the_headline_and_each_company_measure_with_its_range(slug: 
     document = find_findings(slug).document
     output = run("show", slug)
     assert output.splitlines()[:2] == [f"{document['headline']}.", "38 of 51 answered (75%)."]
-    assert output.count("\n") == 2 + len([m for m in document["measures"] if m["group"] is None])
+    assert output.splitlines()[2] == staff_list_in_words(document)
+    assert output.count("\n") == 3 + len([m for m in document["measures"] if m["group"] is None])
     overall = next(
         m
         for m in document["measures"]

@@ -17,6 +17,7 @@ from survey.findings.history.rules.history import read_history
 from survey.findings.history.service import import_history
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
+from survey.findings.words.rules.staff_list import staff_list_in_words
 from survey.questionnaires.service import find_questionnaire
 from tests.cast import OPENS, found_company
 from tests.findings.company import CANARY, MERGED, small_company
@@ -66,8 +67,8 @@ def _text(value: object) -> str:
 
 
 @on_postgresql("databases")
-def test_lost_time_stands_last_with_its_own_numbers(counted: Findings) -> None:
-    share, hours = lines(counted)[-2:]
+def test_lost_time_and_the_staff_list_stand_last(counted: Findings) -> None:
+    share, hours, staff_list = lines(counted)[-3:]
     lost = counted.document["lost_time"]
     assert (share["question"], share["statistic"]) == ("EFF2", "share_over_2h")
     for column in ("estimate", "low", "high", "answers"):
@@ -75,7 +76,13 @@ def test_lost_time_stands_last_with_its_own_numbers(counted: Findings) -> None:
     assert hours["statistic"] == "hours_per_week"
     for column in ("low", "high"):
         assert hours[column] == str(lost["hours_per_week"][column])
-    assert len(lines(counted)) == len(counted.document["measures"]) + 2
+    filled = {column: cell for column, cell in staff_list.items() if cell}
+    assert filled == {
+        "wave": counted.wave.slug,
+        "statistic": "staff_list",
+        "words": staff_list_in_words(counted.document),
+    }
+    assert len(lines(counted)) == len(counted.document["measures"]) + 3
 
 
 def test_hidden_cells_hold_words_and_no_number(counted: Findings) -> None:

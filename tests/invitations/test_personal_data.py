@@ -332,7 +332,14 @@ def test_erasing_after_the_count_touches_no_answer_and_blanks_every_reference(
     erase_personal_data(ADA)
     after = everything_stored()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"person", "invitation", "outbox", "stop_code", "audit_entry"}
+    assert changed == {
+        "person",
+        "invitation",
+        "outbox",
+        "stop_code",
+        "audit_entry",
+        "staff_change",
+    }
     assert holding([ada.id, ADA, "Ada Berg"]) == set()
     assert holding([held]) == {"invitation"}
     assert waves.find_wave(company.wave.slug).invited == 22

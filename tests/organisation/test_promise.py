@@ -127,7 +127,10 @@ def test_every_number_and_name_on_the_page_is_a_setting_of_the_wave(
         f"{closes:%H}",
         f"{closes:%M}",
     }
-    assert set(re.findall(r"\d+", page)) <= allowed
+    before, _, rest = page.partition("Changes of the staff list")
+    staff_list, _, after = rest.partition("What you may do")
+    assert set(re.findall(r"\d+", before + after)) <= allowed
+    assert company.wave.named in staff_list
 
 
 @on_postgresql("databases")

@@ -40,7 +40,12 @@ def main() -> None:
     app = create_app(Config.from_environment(job["settings"], Path(job["folder"])))
     with app.app_context():
         event.listen(db.engine, "commit", before)
-        import_people(Path(job["file"]).read_bytes(), remove_missing=True, progress=heard)
+        import_people(
+            Path(job["file"]).read_bytes(),
+            remove_missing=True,
+            repeated=job.get("repeated"),
+            progress=heard,
+        )
 
 
 if __name__ == "__main__":

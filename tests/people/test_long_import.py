@@ -76,7 +76,14 @@ def directory() -> set[tuple[str, str, str]]:
     return {(person.email, person.name, person.department) for person in list_people()}
 
 
-def killed(database_url: str, folder: Path, dies_after: int, *, in_commit: bool = False) -> None:
+def killed(
+    database_url: str,
+    folder: Path,
+    dies_after: int,
+    *,
+    in_commit: bool = False,
+    repeated: int | None = None,
+) -> None:
     """Imports the second list in a process that dies by SIGKILL."""
     (folder / "after.csv").write_bytes(AFTER)
     job = {
@@ -84,7 +91,7 @@ def killed(database_url: str, folder: Path, dies_after: int, *, in_commit: bool 
         "folder": str(folder),
         "file": str(folder / "after.csv"),
     }
-    job |= {"dies_after": dies_after, "in_commit": in_commit}
+    job |= {"dies_after": dies_after, "in_commit": in_commit, "repeated": repeated}
     db.session.remove()
     done = forking.run(CHILD, typed=json.dumps(job))
     assert done.returncode == -signal.SIGKILL
@@ -217,7 +224,7 @@ def test_while_an_import_is_under_way_nobody_else_is_changed_and_no_wave_opens_f
 ) -> None:
     first = found_company({"Sales": 20})
     key_dir = app.config["CANDOUR"].key_dir
-    killed(database_url, tmp_path, 50)
+    killed(database_url, tmp_path, 50, repeated=20)
     half = directory()
     for attempt in (
         lambda: import_people(staff_csv({"Sales": 3})),
@@ -255,11 +262,11 @@ def test_a_list_that_is_imported_while_a_wave_is_being_opened_keeps_it_closed(
     make_key = open_wave.__globals__["key_files"].make_key
 
     def meanwhile(*given: object) -> object:
-        import_people(AFTER, remove_missing=True)
+        import_people(AFTER, remove_missing=True, repeated=20)
         return make_key(*given)
 
     monkeypatch.setattr(open_wave.__globals__["key_files"], "make_key", meanwhile)
-    with pytest.raises(Refused, match="A staff list was imported meanwhile"):
+    with pytest.raises(Refused, match="The staff list was changed meanwhile"):
         open_wave(first.slug, first.opens_at, app.config["CANDOUR"].key_dir, actor="test")
     assert (waves.find_wave(first.slug).state, number("invitation")) == (WaveState.PLANNED, 0)
 

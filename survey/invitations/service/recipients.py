@@ -1,6 +1,6 @@
 """Writing to everybody who was invited to a wave, whether they answered or not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 
@@ -13,7 +13,7 @@ from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import find_person, list_people, people_in
 from survey.people.service.stopping import has_stopped, store_stop_secrets
 from survey.waves import service as waves
-from survey.waves.rules.ids import WaveId
+from survey.waves.rules.ids import WaveId, WaveSlug
 from survey.waves.rules.waves import Wave
 
 
@@ -31,6 +31,16 @@ def invitations_to_waves(*wave_ids: WaveId) -> tuple[InvitationId, ...]:
         if person_id in in_directory
     }
     return tuple(sorted(invitation_of.values()))
+
+
+def open_waves_asking(person_ids: Collection[PersonId]) -> tuple[WaveSlug, ...]:
+    """The slugs of the open waves to which any of these people is invited, oldest first."""
+    asking = []
+    for wave in waves.open_waves():
+        invited = select(InvitationRow.person_id).where(InvitationRow.wave_id == wave.id)
+        if not set(person_ids).isdisjoint(db.session.scalars(invited)):
+            asking.append(wave.slug)
+    return tuple(asking)
 
 
 def warn_of_people_asked_twice(wave: Wave) -> tuple[str, ...]:

@@ -11,12 +11,18 @@ from survey.invitations.service.thirds import store_assigned_thirds
 from survey.kernel.errors import Refused
 from survey.launching.service.preview import Preview, preview_wave
 from survey.people.service.directory import check_no_import_under_way
+from survey.people.service.staff_changes import (
+    all_staff_changes,
+    hold_staff_list,
+    staff_changes_before,
+)
 from survey.questionnaires.service import freeze_questionnaire
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint
 from survey.vault.service import co_keys
 from survey.waves import service as waves
+from survey.waves.rules.roster import RosterRecord
 from survey.waves.rules.waves import Wave
 
 
@@ -29,16 +35,18 @@ def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
     is made and its probe opened before anything is stored or sent; opening twice is refused by the
     state.
     """
-    last_import_before = check_no_import_under_way()
+    last_import_before, changes_before = check_no_import_under_way(), all_staff_changes()
     preview = preview_wave(slug)
     _check_database_keeps_no_trace()
     public_key, probe = _make_key(key_dir, preview.wave)
     with transaction():
         waves.hold_for_opening(preview.wave)
-        if check_no_import_under_way() != last_import_before:
+        hold_staff_list()
+        last_import, changes = check_no_import_under_way(), all_staff_changes()
+        if (last_import, changes) != (last_import_before, changes_before):
             raise Refused(
                 "staff-list-changed",
-                f"A staff list was imported meanwhile. Nothing was sent. Open {preview.wave.slug}"
+                f"The staff list was changed meanwhile. Nothing was sent. Open {preview.wave.slug}"
                 " once more.",
             )
         terms = waves.LaunchTerms(
@@ -47,6 +55,7 @@ def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
             public_key,
             probe,
             co_keys.hold_co_keys_for_launch(),
+            RosterRecord(staff_changes_before(now), preview.number_outside, changes),
         )
         wave = waves.freeze_wave(preview.wave, now, terms)
         group_of = {member: group.name for group in preview.groups for member in group.members}
@@ -102,6 +111,11 @@ def _audited_terms(wave: Wave, preview: Preview) -> dict[str, object]:
         "questionnaire": preview.questionnaire.digest,
         "roster": "sha256:" + hashlib.sha256(roster.encode()).hexdigest(),
     }
+    if wave.roster:
+        terms["staff list"] = {
+            **wave.roster.before.as_numbers(),
+            "foreign_domains": wave.roster.foreign_domains,
+        }
     if wave.is_strict:
         terms["co-keys"] = {key.name: fingerprint(key.public) for key in wave.co_keys}
     return terms

@@ -12,6 +12,8 @@ from survey.invitations.service.thirds import people_of_third
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail import service as mail
 from survey.mail.service import notes_before_launch
+from survey.organisation.service import own_mail_domains
+from survey.people.rules.mail_domains import count_foreign_domains
 from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import people_in
 from survey.providers.service import provider_by_id
@@ -32,6 +34,7 @@ from survey.waves.rules.waves import CoKey, ReportingGroup, Wave
 
 SMALLEST_FOR_TEXT = 10
 FEW = 20
+MOST_DOMAINS_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,9 @@ class Preview:
     """What opening a wave would do: whom it would invite, in which groups, with which questions.
 
     `warnings` are what to know before. Where the wave asks a third, `newly_assigned` are the thirds
-    of people who would be assigned to one by the opening, by person.
+    of people who would be assigned to one by the opening, by person. `foreign_domains` are how many
+    of them have an address at each domain that is not the organisation's own, None where its own
+    are not known.
     """
 
     wave: Wave
@@ -48,11 +53,17 @@ class Preview:
     people: tuple[Person, ...]
     warnings: tuple[str, ...]
     newly_assigned: Mapping[PersonId, int] = field(default_factory=dict)
+    foreign_domains: Mapping[str, int] | None = None
 
     @property
     def invited(self) -> int:
         """How many people would be invited."""
         return len(self.people)
+
+    @property
+    def number_outside(self) -> int | None:
+        """How many of them have an address outside the organisation's domains; None: not known."""
+        return None if self.foreign_domains is None else sum(self.foreign_domains.values())
 
 
 def preview_wave(slug: str) -> Preview:
@@ -79,7 +90,10 @@ def preview_wave(slug: str) -> Preview:
     unspoken = check_letters_can_be_written(wave, groups[0], questionnaire, people)
     warnings += _notes_on_languages(unspoken)
     warnings += _notes_on_co_keys(co_keys.co_keys_for_launch())
-    return Preview(wave, groups, questionnaire, people, warnings, newly_assigned)
+    own_domains = own_mail_domains()
+    foreign = count_foreign_domains((person.email for person in people), own_domains)
+    warnings += _notes_on_foreign_domains(foreign or {}, own_domains, len(people))
+    return Preview(wave, groups, questionnaire, people, warnings, newly_assigned, foreign)
 
 
 def notes_on_mail(preview: Preview, config: Config, now: datetime) -> tuple[str, ...]:
@@ -197,6 +211,27 @@ def _notes_on_third(invited: int, audience: int) -> tuple[str, ...]:
         " will often say too little to show."
     )
     return (about_verdict, about_size) if audience < OFFERED_FROM else (about_verdict,)
+
+
+def _notes_on_foreign_domains(
+    foreign: Mapping[str, int], own: Sequence[str], invited: int
+) -> tuple[str, ...]:
+    """A note on how many people have an address outside the organisation's domains, and at which.
+
+    Empty where nobody has. Whoever would cheat invents people with mailboxes of their own.
+    """
+    if not foreign:
+        return ()
+    number = sum(foreign.values())
+    listed = list(foreign)[:MOST_DOMAINS_LISTED]
+    more = len(foreign) - len(listed)
+    domains = ", ".join(listed) + (f" and {how_many(more, 'other domain')}" if more else "")
+    note = (
+        f"{number} of the {invited} people {choose_form(number, 'has', 'have')} an address outside"
+        f" {', '.join(own)}: at {domains}. Check that they work for you. The number is shown to"
+        " everybody who is asked, and in the results."
+    )
+    return (note,)
 
 
 def _notes_on_co_keys(keys: Sequence[CoKey]) -> tuple[str, ...]:

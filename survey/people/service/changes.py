@@ -36,12 +36,20 @@ from survey.kernel import shutdown
 from survey.kernel.addresses import tidy_address
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
+from survey.kernel.staff_changes import StaffChanges
+from survey.people.rules.removals import check_removal
 from survey.people.rules.staff_list import (
     Person,
     StaffList,
     StaffRow,
     read_staff_list,
     spelling_key,
+)
+from survey.people.service.removals import planned_removal
+from survey.people.service.staff_changes import (
+    all_staff_changes,
+    count_staff_changes,
+    hold_staff_list,
 )
 from survey.people.service.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow, StaffFileRow
@@ -90,13 +98,15 @@ class DirectoryChanges:
     """The people that a file adds, changes and lacks, compared with the directory.
 
     `changed` are people with their new rows; `missing` are in the directory but not in the file.
-    `roster` is the directory afterwards: the department by address.
+    `roster` is the directory afterwards: the department by address. `counted_before` are all
+    changes of the directory that were counted before it was read.
     """
 
     added: Sequence[StaffRow]
     changed: Sequence[tuple[Person, StaffRow]]
     missing: tuple[Person, ...]
     roster: Mapping[str, str]
+    counted_before: StaffChanges
 
 
 def people(*conditions: ColumnElement[bool]) -> tuple[Person, ...]:
@@ -119,6 +129,7 @@ def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
     faulty rows is not checked for that. Faulty rows change nothing, but their people are not
     missing.
     """
+    counted_before = all_staff_changes()
     people_by_email = {person.email: person for person in people()}
     addresses = _addresses_in(staff)
     missing = tuple(person for email, person in people_by_email.items() if email not in addresses)
@@ -136,7 +147,7 @@ def changes_of(staff: StaffList, *, remove_missing: bool) -> DirectoryChanges:
 
     staying = {email: p.department for email, p in people_by_email.items() if email not in removed}
     listed = {row.email: row.department for row in staff.rows}
-    return DirectoryChanges(added, changed, missing, staying | listed)
+    return DirectoryChanges(added, changed, missing, staying | listed, counted_before)
 
 
 def _addresses_in(staff: StaffList) -> set[str]:
@@ -214,8 +225,8 @@ def store_at_once(
     many of how many are stored.
     """
     done = 0
-    for statement, values in _steps(changes, columns, is_removing=bool(result.removed)):
-        connection().execute(statement, values)
+    for kind, statement, values in _steps(changes, columns, is_removing=bool(result.removed)):
+        _store_step(kind, statement, values)
         done += len(values)
         if progress:
             progress(done, result.changes)
@@ -236,13 +247,15 @@ def begin_import(
     result: ImportResult,
     *,
     remove_missing: bool,
+    repeated: int | None,
     actor: str,
     wait: bool,
 ) -> long_jobs.JobLease | None:
     """Stores a checked file and queues the long job that imports it; changes nobody yet. Audited.
 
-    Refuses while another long import is under way. With `wait`, this process gets the lease of the
-    job; otherwise None, and the timed work does it.
+    Refuses while another long import is under way, a removal that has to be confirmed and is not
+    (`repeated`, see `check_removal`), and when the directory is no longer as `changes` found it.
+    With `wait`, this process gets the lease of the job; otherwise None, and the timed work does it.
     """
     numbers = {
         "added": result.added,
@@ -261,7 +274,15 @@ def begin_import(
         **numbers,
     }
     with transaction() as session:
+        hold_staff_list()
         check_no_import_under_way()
+        if all_staff_changes() != changes.counted_before:
+            raise Refused(
+                "staff-list-changed",
+                "The staff list was changed meanwhile. Nothing of this file was stored; try again.",
+            )
+        if remove_missing:
+            check_removal(planned_removal(changes.missing), repeated)
         if not long_jobs.queue_job(IMPORT, STAFF_LIST, result.changes, actor=actor):
             raise Refused(
                 "import-just-begun",
@@ -323,11 +344,11 @@ def store_in_steps(
         remaining = result_of(staff, changes, remove_missing=is_removing)
         total = planned.changes
         done = max(0, total - remaining.changes)
-        for statement, values in _steps(changes, staff.columns, is_removing=is_removing):
+        for kind, statement, values in _steps(changes, staff.columns, is_removing=is_removing):
             done = min(done + len(values), total)
             with transaction():
                 lease.step(done)
-                connection().execute(statement, values)
+                _store_step(kind, statement, values)
             if progress:
                 progress(done, total)
             if _let_others_write():
@@ -379,22 +400,25 @@ def _let_others_write() -> bool:
 
 def _steps(
     changes: DirectoryChanges, columns: Sequence[str], *, is_removing: bool
-) -> Iterator[tuple[Executable, list[_Values]]]:
+) -> Iterator[tuple[str, Executable, list[_Values]]]:
     """Gives the statements that insert, update and delete, each with values of up to 5,000 people.
 
-    Nobody is deleted unless `is_removing`. Executes nothing.
+    Each with what it does, as `StaffChanges` counts it; empty for an update. Nobody is deleted
+    unless `is_removing`. Executes nothing.
     """
     stored = _columns_to_store(columns)
     table = cast("Table", PersonRow.__table__)
     is_this_person = table.c.id == bindparam("its_id")
     new_values: _Values = {name: bindparam(f"new_{name}") for name in stored}
     removed = changes.missing if is_removing else ()
-    statements: tuple[tuple[Executable, Iterator[_Values]], ...] = (
+    statements: tuple[tuple[str, Executable, Iterator[_Values]], ...] = (
         (
+            "added",
             insert(table),
             ({"id": random_id(), **asdict(row)} for row in changes.added),
         ),
         (
+            "",
             update(table).where(is_this_person).values(new_values),
             (
                 {"its_id": person.id} | {f"new_{name}": getattr(row, name) for name in stored}
@@ -402,13 +426,21 @@ def _steps(
             ),
         ),
         (
+            "removed",
             delete(table).where(is_this_person),
             ({"its_id": person.id} for person in removed),
         ),
     )
-    for statement, values in statements:
+    for kind, statement, values in statements:
         while chunk := list(islice(values, AT_ONCE)):
-            yield statement, chunk
+            yield kind, statement, chunk
+
+
+def _store_step(kind: str, statement: Executable, values: list[_Values]) -> None:
+    """Executes one step of `_steps` and counts it, inside the caller's transaction."""
+    connection().execute(statement, values)
+    if kind:
+        count_staff_changes(StaffChanges.of({kind: len(values)}))
 
 
 def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> None:

@@ -13,6 +13,8 @@ from survey.jobs import long_jobs
 from survey.kernel.addresses import address_fault, tidy_address
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.plurals import choose_form
+from survey.kernel.staff_changes import StaffChanges
+from survey.people.rules.removals import check_removal
 from survey.people.rules.staff_list import (
     ALL,
     Person,
@@ -38,6 +40,8 @@ from survey.people.service.changes import (
     store_in_steps,
     take_over_import,
 )
+from survey.people.service.removals import planned_removal
+from survey.people.service.staff_changes import count_staff_changes, hold_staff_list
 from survey.people.service.stopping import forget_stops_of_the_gone
 from survey.people.tables import PersonRow
 
@@ -63,6 +67,7 @@ def import_people(
     *,
     dry_run: bool = False,
     remove_missing: bool = False,
+    repeated: int | None = None,
     actor: str = COMMAND_LINE,
     progress: Progress | None = None,
     wait: bool = True,
@@ -71,8 +76,9 @@ def import_people(
 
     Columns that it lacks stay as they are. The refusal names the faulty rows, and then nothing is
     stored. With `dry_run` nothing is stored either. Nobody leaves by an import unless
-    `remove_missing` says so. The same file a second time changes nothing. Refused while a long
-    import is under way; audited.
+    `remove_missing` says so; where they are many, or asked in an open wave, `repeated` has to be
+    their number (see `check_removal`). The same file a second time changes nothing. Refused while a
+    long import is under way; audited.
 
     A short list is stored whole or not at all. A long one is stored in steps, which the same file,
     or the timed work, goes on with wherever they were cut off: with `wait` in this process, without
@@ -90,11 +96,20 @@ def import_people(
         return result_of(staff, changes, remove_missing=remove_missing)
     if is_long(staff, remove_missing=remove_missing):
         return _import_in_steps(
-            content, staff, actor, progress, remove_missing=remove_missing, wait=wait
+            content,
+            staff,
+            actor,
+            progress,
+            remove_missing=remove_missing,
+            repeated=repeated,
+            wait=wait,
         )
     with transaction():
+        hold_staff_list()
         check_no_import_under_way()
         changes = changes_of(staff, remove_missing=remove_missing)
+        if remove_missing:
+            check_removal(planned_removal(changes.missing), repeated)
         result = result_of(staff, changes, remove_missing=remove_missing)
         if result.changes:
             store_at_once(changes, result, staff.columns, actor, progress)
@@ -117,6 +132,7 @@ def _import_in_steps(
     progress: Progress | None,
     *,
     remove_missing: bool,
+    repeated: int | None,
     wait: bool,
 ) -> ImportResult:
     """Begins a long import, or takes over that of the same file; with `wait` stores it all.
@@ -133,7 +149,13 @@ def _import_in_steps(
         if not result.changes:
             return result
         lease = begin_import(
-            content, changes, result, remove_missing=remove_missing, actor=actor, wait=wait
+            content,
+            changes,
+            result,
+            remove_missing=remove_missing,
+            repeated=repeated,
+            actor=actor,
+            wait=wait,
         )
         if lease is None:
             return result
@@ -230,6 +252,7 @@ def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
         person = person_at(email)
         session.execute(delete(PersonRow).where(PersonRow.id == person.id))
         forget_stops_of_the_gone()
+        count_staff_changes(StaffChanges(removed=1))
         record("person removed", {"department": person.department}, actor)
     return person
 
@@ -244,6 +267,7 @@ def erase_person(person: Person, *, actor: str = COMMAND_LINE) -> None:
         check_no_import_under_way()
         session.execute(delete(PersonRow).where(PersonRow.id == person.id))
         forget_stops_of_the_gone()
+        count_staff_changes(StaffChanges(removed=1))
         record("person erased", {}, actor)
 
 
@@ -267,6 +291,7 @@ def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
                 " correct the other address.",
             )
         session.execute(update(PersonRow).where(PersonRow.id == person.id).values(email=address))
+        count_staff_changes(StaffChanges(corrected=int(person.email != address)))
         record("address corrected", {"department": person.department}, actor)
         return person_at(address)
 

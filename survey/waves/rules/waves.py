@@ -12,6 +12,7 @@ from survey.kernel.workdays import NONE_LISTED
 from survey.providers.rules import ProviderId
 from survey.questionnaires.rules import QuestionId, VersionId
 from survey.waves.rules.ids import SurveyId, WaveId, WaveSlug
+from survey.waves.rules.roster import RosterRecord
 
 MINIMUM_GROUP = 5  # answers for a share
 MINIMUM_DETAIL = 10  # answers for a mean, a distribution or comments
@@ -134,6 +135,7 @@ class Wave:
     quarter: str | None = None
     third: int | None = None
     holidays: frozenset[date] = NONE_LISTED  # as listed now, near its dates
+    roster: RosterRecord | None = None  # of waves that were asked before it was kept: None
 
     @property
     def is_third(self) -> bool:

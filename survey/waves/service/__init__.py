@@ -31,6 +31,7 @@ from survey.waves.service.rows import listed_holidays
 from survey.waves.service.states import (
     LaunchTerms,
     close_for_answers,
+    complete_roster_record,
     extend_wave,
     freeze_import,
     freeze_wave,
@@ -59,6 +60,7 @@ __all__ = [
     "SurveyPlan",
     "add_pool",
     "close_for_answers",
+    "complete_roster_record",
     "due_to_close",
     "due_to_open",
     "due_to_pool",

@@ -12,6 +12,7 @@ from survey.organisation.service import read_stored_weekend, stored_weekend
 from survey.questionnaires.rules import QuestionId
 from survey.waves.rules import surveys
 from survey.waves.rules.ids import SurveyId, WaveId
+from survey.waves.rules.roster import read_roster_record
 from survey.waves.rules.surveys import Survey
 from survey.waves.rules.waves import CoKey, ReportingGroup, Target, VoidReason, Wave, WaveState
 from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
@@ -148,6 +149,7 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
         quarter=row.quarter,
         third=row.third,
         holidays=listed_holidays() if holidays is None else holidays,
+        roster=read_roster_record(row.roster) if row.roster else None,
     )
 
 

@@ -1,7 +1,7 @@
 """A wave from state to state: open and frozen, extended, closed, marked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, text, update
@@ -10,9 +10,11 @@ from survey.access.service.audit import record
 from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
+from survey.kernel.staff_changes import StaffChanges
 from survey.questionnaires.rules import VersionId
 from survey.waves.rules import checks, waves
 from survey.waves.rules.ids import WaveId
+from survey.waves.rules.roster import RosterRecord
 from survey.waves.rules.waves import CoKey, ReportingGroup, VoidReason, Wave, WaveState
 from survey.waves.service.planning import plan_following
 from survey.waves.service.reading import find_wave, number_of_earlier_waves
@@ -24,7 +26,8 @@ from survey.waves.tables import WaveRow
 class LaunchTerms:
     """What opening a wave fixes: its questionnaire, reporting groups, keys and probe.
 
-    `probe` is sealed to `public_key`; `co_keys` are those of representatives, if any.
+    `probe` is sealed to `public_key`; `co_keys` are those of representatives, if any. `roster` says
+    how the staff list was changed before.
     """
 
     questionnaire_version: VersionId
@@ -32,6 +35,7 @@ class LaunchTerms:
     public_key: bytes
     probe: bytes
     co_keys: tuple[CoKey, ...] = ()
+    roster: RosterRecord | None = None
 
 
 def hold_for_opening(wave: Wave) -> None:
@@ -89,6 +93,7 @@ def freeze_wave(wave: Wave, now: datetime, launch: LaunchTerms) -> Wave:
         row.reminders = row.survey.reminders
         row.public_key, row.probe = launch.public_key, launch.probe
         row.co_keys = [{"name": key.name, "public": key.public.hex()} for key in launch.co_keys]
+        row.roster = launch.roster.as_json() if launch.roster else None
         row.baseline = not row.one_off and earlier_waves < row.survey.baseline_waves
         store_groups(row.id, launch.groups)
         plan_following(row.survey_id, max(planned_opening, wall))
@@ -188,6 +193,21 @@ def set_wave_state(wave: Wave, state: WaveState) -> None:
     """Stores a wave's new state, counted or shared, without any check."""
     with transaction() as session:
         session.execute(update(WaveRow).where(WaveRow.id == wave.id).values(state=state.value))
+
+
+def complete_roster_record(wave: Wave, counted: StaffChanges) -> Wave:
+    """Stores how the staff list was changed while the wave was open; gives the wave with it.
+
+    `counted` are all changes of the list ever counted. Nothing for a wave without a record. Inside
+    the counting transaction.
+    """
+    if wave.roster is None:
+        return wave
+    roster = wave.roster.completed(counted)
+    with transaction() as session:
+        query = update(WaveRow).where(WaveRow.id == wave.id)
+        session.execute(query.values(roster=roster.as_json()))
+    return replace(wave, roster=roster)
 
 
 def mark_wave_void(wave: Wave, reason: VoidReason, words: str) -> None:

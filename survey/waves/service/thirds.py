@@ -7,6 +7,7 @@ from sqlalchemy import select
 from survey.database import db, transaction
 from survey.waves.rules import thirds as rules
 from survey.waves.rules.ids import SurveyId, SurveySlug
+from survey.waves.rules.roster import pool_roster_records
 from survey.waves.rules.waves import Wave, WaveState
 from survey.waves.service.planning import has_period, plan_row
 from survey.waves.service.reading import list_surveys, list_waves
@@ -86,6 +87,11 @@ def add_pool(thirds: Sequence[Wave]) -> Wave | None:
         pool.baseline = all(third.baseline for third in counted)
         reasons = [third.closed_early for third in counted if third.closed_early]
         pool.closed_early = "; ".join(reasons) or None
+        records = [
+            third.roster for third in sorted(opened, key=lambda third: third.opens) if third.roster
+        ]
+        roster = pool_roster_records(records)
+        pool.roster = roster.as_json() if roster else None
         store_groups(pool.id, [rules.group_of_everybody(thirds)])
         session.flush()
         session.refresh(pool)

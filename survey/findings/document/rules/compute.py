@@ -31,7 +31,9 @@ from survey.findings.document.rules.document import (
     MergedGroup,
     ProcessRange,
     QuestionPart,
+    RosterPart,
     ShownGroup,
+    StaffChangesPart,
     ThirdPart,
     WavePart,
 )
@@ -40,10 +42,12 @@ from survey.findings.document.rules.evidence import Evidence, Third, Withholding
 from survey.findings.document.rules.themes import themes_block
 from survey.findings.words.rules import wording
 from survey.findings.words.rules.wording import FROM_TEN, HIDDEN, TOO_WIDE, WITH_THE_QUARTER
+from survey.kernel.staff_changes import StaffChanges
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
 from survey.statistics.suppression import neighbouring_band, too_wide
 from survey.statistics.verdicts import verdict
+from survey.waves.rules.roster import RosterRecord
 from survey.waves.rules.waves import CONFIDENCE, Target, Wave
 
 _ALONE, _NOTHING = Evidence(), Withholding()
@@ -118,6 +122,8 @@ def compute_document(
     }
     if wave.is_pool:
         document["thirds"] = [_third(third) for third in evidence.thirds]
+    if wave.roster and wave.roster.while_open is not None:
+        document["roster"] = _roster(wave.roster, wave.roster.while_open)
     if withheld.further:
         document["hidden_further"] = dict(withheld.further)
     document["digest"] = document_digest(document)
@@ -195,6 +201,23 @@ def _wave(wave: Wave) -> WavePart:
         part["quarter"] = wave.quarter
         part["third"] = wave.third
     return part
+
+
+def _roster(roster: RosterRecord, while_open: StaffChanges) -> RosterPart:
+    """The part about changes of the staff list, before the opening and while the wave was open."""
+    return {
+        **_staff_changes(roster.before),
+        "foreign_domains": roster.foreign_domains,
+        "while_open": _staff_changes(while_open),
+    }
+
+
+def _staff_changes(changes: StaffChanges) -> StaffChangesPart:
+    return {
+        "corrected": changes.corrected,
+        "added": changes.added,
+        "removed": changes.removed,
+    }
 
 
 def _company_figure(

@@ -300,6 +300,21 @@ class ThirdPart(TypedDict):
     void: str | None  # the reason
 
 
+class StaffChangesPart(TypedDict):
+    """How often the staff list was changed: addresses corrected, people added and removed."""
+
+    corrected: int
+    added: int
+    removed: int
+
+
+class RosterPart(StaffChangesPart):
+    """Changes of the staff list in the 30 days before the wave opened, and while it was open."""
+
+    foreign_domains: int | None  # invited people with addresses elsewhere; None: not known
+    while_open: StaffChangesPart  # until the answers were counted
+
+
 class AuditPart(TypedDict):
     """The audit log when the document was made: its number of entries, and the newest's digest.
 
@@ -311,7 +326,7 @@ class AuditPart(TypedDict):
 
 
 class FindingsDocument(TypedDict):
-    """Everything that a wave publishes, in the form of schema 2; schema 1 lacks `audit`."""
+    """Everything that a wave publishes, in the form of schema 2; schema 1 lacks `audit` and `roster`."""
 
     schema: Literal[1, 2]
     wave: WavePart
@@ -331,6 +346,7 @@ class FindingsDocument(TypedDict):
     comments: CommentsPart
     year: NotRequired[YearBlock | None]  # None with too few waves; younger
     thirds: NotRequired[list[ThirdPart]]  # of a quarter of monthly thirds
+    roster: NotRequired[RosterPart]  # from schema 2; absent of imported waves
     hidden_further: NotRequired[dict[str, int]]  # by question: groups hidden beyond the rules
     headline: str
     changed: NotRequired[str]  # its second sentence, empty where nothing changed; younger

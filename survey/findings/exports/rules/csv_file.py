@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from survey.findings.rules import Findings
+from survey.findings.words.rules.staff_list import staff_list_in_words
 
 COLUMNS = (
     "wave",
@@ -47,13 +48,15 @@ _DIFFERENCE_COLUMNS = {
     "p_value": "p_value",
     "q_value": "q_value",
 }
+STAFF_LIST = "staff_list"  # what the last line holds in place of a figure
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(findings: Findings) -> str:
     """The findings document as CSV text, one line per figure; hidden ones have words only.
 
-    First the measures, then lost time, then the year as one wave, marked by its number of waves.
+    First the measures, then lost time, then the year as one wave, marked by its number of waves;
+    last, in words, how the staff list was changed.
     Text is safe against spreadsheet formulas; hidden cells hold words and no number.
     """
     document = findings.document
@@ -72,6 +75,10 @@ def as_csv(findings: Findings) -> str:
         if not measure["shown"]:
             del values["invited"], values["waves"]
         values |= _ranges(measure) | _difference(measure)
+        writer.writerow([_cell(values.get(column)) for column in COLUMNS])
+    staff_list = staff_list_in_words(document)
+    if staff_list:
+        values = {"wave": findings.wave.slug, "statistic": STAFF_LIST, "words": staff_list}
         writer.writerow([_cell(values.get(column)) for column in COLUMNS])
     return out.getvalue()
 

@@ -23,6 +23,7 @@ from survey.findings.words.rules.section_views import (
     lost_time_view,
     year_view,
 )
+from survey.findings.words.rules.staff_list import staff_list_in_words
 from survey.findings.words.rules.trends import SHARES, is_document_of_third, trend_view
 from survey.findings.words.rules.view_model import Document, Presentation
 from survey.findings.words.rules.wording import named_date
@@ -72,6 +73,7 @@ def present_document(
         whom=wording.of_whom(document),
         made_of=wording.made_of(document.get("thirds", ())),
         notes=_notes(document),
+        staff_list=staff_list_in_words(document),
         overall=measure_view(overall, questions) if overall else None,
         change=change_view(overall, questions) if overall else None,
         lost_time=lost_time_view(document, questions),

@@ -189,7 +189,8 @@ class Presentation:
 
     `outcome` is the headline in the few words of a subject line; `changed` is its second sentence.
     `whom` is what every sentence about a score must add where fewer than half answered; `made_of`
-    says how a quarter's result came about. `reach` are the largest shares left, right and in the
+    says how a quarter's result came about. `staff_list` says how the list of whom to ask was
+    changed. `reach` are the largest shares left, right and in the
     middle, on which all distributions are drawn. `trends` are the other questions whose trend can
     be looked at (id and name), `themes` are words with the number of comments that hold them.
     `is_first` where there is no earlier wave to compare with.
@@ -204,6 +205,7 @@ class Presentation:
     whom: str
     made_of: str
     notes: tuple[str, ...]
+    staff_list: str
     overall: MeasureView | None
     change: ChangeView | None
     lost_time: LostTimeView | None
