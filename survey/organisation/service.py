@@ -70,7 +70,7 @@ def read_stored_weekend(stored: str) -> tuple[int, ...]:
 def own_mail_domains() -> tuple[str, ...]:
     """The client's own mail domains, as stored; empty where none are known. None is guessed."""
     row = db.session.get(OrganisationRow, 1)
-    return tuple(str(getattr(row, "mail_domains", "")).split())
+    return tuple(row.mail_domains.split()) if row else ()
 
 
 def latest_attacks() -> tuple[AttackResult, ...]:

@@ -326,7 +326,7 @@ class AuditPart(TypedDict):
 
 
 class FindingsDocument(TypedDict):
-    """Everything that a wave publishes, in the form of schema 2; schema 1 lacks `audit` and `roster`."""
+    """Everything that a wave publishes, in schema 2; schema 1 lacks `audit` and `roster`."""
 
     schema: Literal[1, 2]
     wave: WavePart
