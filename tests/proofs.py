@@ -44,8 +44,9 @@ PROOFS: Mapping[str, Proof] = {
         "`make attack`: 20 waves of each size on each database",
     ),
     "differencing": Proof(
-        2,
-        "all that is published of 200 random organisations, and 60 with each fault",
+        4,
+        "all that is published of 200 random organisations, and 60 with each fault; accomplices in"
+        " 200, and in 40 with each fault",
         "40, and 20 with each fault",
     ),
     "simulations": Proof(

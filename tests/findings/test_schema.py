@@ -22,8 +22,10 @@ from survey.findings.document.rules.document import FindingsDocument
 from survey.findings.document.rules.evidence import EarlierWave, Evidence, Withholding
 from survey.findings.service import documents
 from survey.findings.service.documents import find_findings
+from survey.kernel.staff_changes import StaffChanges
 from survey.questionnaires.rules import Question, Questionnaire, Scale, ScaleKind
 from survey.responses.rules import Tally
+from survey.waves.rules.roster import RosterRecord
 from tests.cast import Company, answer_all, found_company, open_company
 from tests.counting.test_ceremony import returned_file, strict_company, take_back
 from tests.findings.company import small_company
@@ -52,9 +54,15 @@ ANSWERS: dict[str, list[tuple[int, ...]]] = {
     "FEW1": [(0, 1, 1, 1, 0), (0, 1, 0, 1, 0), (1, 0, 0, 1, 0), (0, 1, 0, 0, 0)],
 }
 QUARTERS = [date(2027, 1, 11) - timedelta(weeks=13 * number) for number in range(1, 8)]
+ROSTER = RosterRecord(
+    before=StaffChanges(corrected=1, added=2, removed=0),
+    foreign_domains=3,
+    at_opening=StaffChanges(),
+    while_open=StaffChanges(removed=1),
+)
 # What an older document may lack, and what only some have.
 MAY_BE_ABSENT = {
-    "changed", "drivers", "year", "hidden_further", "thirds",
+    "changed", "drivers", "year", "hidden_further", "thirds", "roster",
     "comparison", "effective_answers", "departments", "themes",
     "quarter", "mix_changed", "feasible", "change", "against_rest",
 }  # fmt: skip
@@ -89,7 +97,7 @@ def everything() -> Document:
     evidence = Evidence(earlier, scores, {"OPN1": ["The VPN drops"] * 6}, frozenset())
     return stored(
         compute_document(
-            wave("2027-01-11"),
+            wave("2027-01-11", roster=ROSTER),
             "Brightline IT",
             questionnaire,
             counted,
@@ -123,7 +131,7 @@ def in_its_first_form(document: Document) -> Document:
     """The same as the first versions of the product stored it."""
     old = copy.deepcopy(document)
     old["schema"] = 1
-    for name in ("changed", "drivers", "year", "audit"):
+    for name in ("changed", "drivers", "year", "audit", "roster"):
         old.pop(name)
     old["comments"].pop("themes")
     for group in old["groups"]:

@@ -1,5 +1,7 @@
 """Every way of changing the staff list is counted, once, and the counts name nobody."""
 
+import ast
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from survey.people.service.directory import (
     continue_import,
     correct_address,
     import_people,
+    list_people,
     remove_person,
 )
 from survey.people.service.staff_changes import (
@@ -30,6 +33,8 @@ from tests.outside import Browser, browser, hidden_fields, signed_in
 from tests.people.test_long_import import BEFORE, killed, let_the_lease_end
 from tests.people.test_views import upload
 
+ROOT = Path(__file__).parents[2]
+WRITES = re.compile(r"(insert|update|delete)\(PersonRow\b|add\(PersonRow\(|PersonRow\.__table__")
 ADA, NEW = "ada@northwind.example", "ada.berg@northwind.example"
 SEVEN = staff_csv({"Sales": 7})
 FOUR = staff_csv({"Sales": 4})
@@ -66,6 +71,22 @@ def test_each_way_of_changing_the_list_is_counted_as_what_it_is(
     assert before == StaffChanges(added=7)
     change()
     assert all_staff_changes() - before == counted
+    counts = all_staff_changes()
+    assert counts.added - counts.removed == len(list_people())
+
+
+def test_whatever_writes_to_the_table_of_people_counts_it() -> None:
+    """Each function that makes such a statement, but for `_steps`, which leaves executing it, and
+    so counting it, to its caller.
+    """
+    writing = {
+        (file.name, function.name): "count_staff_changes" in ast.unparse(function)
+        for file in (ROOT / "survey").rglob("*.py")
+        for function in ast.walk(ast.parse(file.read_text()))
+        if isinstance(function, ast.FunctionDef) and WRITES.search(ast.unparse(function))
+    }
+    assert len(writing) > 2
+    assert [name for (_, name), counts in writing.items() if not counts] == ["_steps"]
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
     _check_database_keeps_no_trace()
     public_key, probe = _make_key(key_dir, preview.wave)
     with transaction():
-        waves.hold_for_opening(preview.wave)
         hold_staff_list()
+        waves.hold_for_opening(preview.wave)
         last_import, changes = check_no_import_under_way(), all_staff_changes()
         if (last_import, changes) != (last_import_before, changes_before):
             raise Refused(

@@ -228,7 +228,7 @@ def _notes_on_foreign_domains(
     domains = ", ".join(listed) + (f" and {how_many(more, 'other domain')}" if more else "")
     note = (
         f"{number} of the {invited} people {choose_form(number, 'has', 'have')} an address outside"
-        f" {', '.join(own)}: at {domains}. Check that they work for you. The number is shown to"
+        f" {', '.join(own)} ({domains}). Check that they work for you. The number is shown to"
         " everybody who is asked, and in the results."
     )
     return (note,)

@@ -15,9 +15,9 @@ from survey.kernel.clock import now
 from survey.kernel.staff_changes import RECENT_DAYS, StaffChanges
 from survey.people.tables import StaffChangeRow
 
-_UPSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-# Keeps other writers of the directory waiting, and lets readers and sign-ins through.
-_HOLD = text("LOCK TABLE person IN SHARE ROW EXCLUSIVE MODE")
+# Lets readers through, and keeps waiting whoever changes or locks a row: who has locked one already
+# goes on first, so that neither waits for the other for ever.
+_HOLD = text("LOCK TABLE person IN EXCLUSIVE MODE")
 
 
 def count_staff_changes(changes: StaffChanges) -> None:
@@ -25,7 +25,8 @@ def count_staff_changes(changes: StaffChanges) -> None:
 
     Zeros store nothing.
     """
-    insert = _UPSERTS[connection().dialect.name]
+    is_postgresql = connection().dialect.name == "postgresql"
+    insert = postgresql.insert if is_postgresql else sqlite.insert
     with transaction():
         for kind, number in changes.as_numbers().items():
             if number:
