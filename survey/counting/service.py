@@ -116,7 +116,7 @@ def _count_large(
 
 def _finish(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
     """Destroys the key of a wave that has ended, pools its quarter, reads the wave afresh."""
-    destroy_key_of_ended(wave, key_dir)
+    destroy_key_of_ended(wave, key_dir, actor=actor)
     if wave.is_third:
         pool_thirds(actor=actor)
     return waves.find_wave_by_id(wave.id)
@@ -279,8 +279,8 @@ def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) 
     return _finish(wave, key_dir, actor)
 
 
-def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
-    """Overwrites the deleted rows of a wave that has ended, then destroys its key.
+def destroy_key_of_ended(wave: Wave, key_dir: Path | None, *, actor: str) -> None:
+    """Overwrites the deleted rows of a wave that has ended, then destroys its key and audits that.
 
     Harmless when done already or too early, and taken up again after a crash.
     """
@@ -288,7 +288,9 @@ def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
         return
     if waves.find_wave_by_id(wave.id).state in _ENDED:
         overwrite_deleted_rows(*_SCRUBBED)
-        key_files.destroy_key(key_dir, wave.id)
+        with transaction():
+            record("key destroyed", {"wave": wave.slug}, actor)
+            key_files.destroy_key(key_dir, wave.id)
 
 
 def waves_with_leftover_keys(key_dir: Path | None) -> tuple[Wave, ...]:
