@@ -41,7 +41,7 @@ RESUME = "Stopped. Nothing is lost: what was under way has ended, what waits goe
 def _audit() -> click.Group:
     """Imports and gives the commands of `candour audit`."""
     import survey.access.commands
-    import survey.findings.anchors.commands  # adds verify
+    import survey.findings.anchors.commands  # adds verify, record-restore
 
     return survey.access.commands.audit_group
 

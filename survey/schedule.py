@@ -70,7 +70,7 @@ def tick(
     """
     lines: list[str] = []
     for wave in _list_due(lines, lambda: waves_with_leftover_keys(config.key_dir)):
-        clean_up = partial(destroy_key_of_ended, wave, config.key_dir)
+        clean_up = partial(destroy_key_of_ended, wave, config.key_dir, actor=ACTOR)
         _attempt(lines, f"{wave.slug} cleaned up", clean_up)
     may_close = real is None or _record_heartbeat(real, now, lines)
     if may_close:

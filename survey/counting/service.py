@@ -152,7 +152,7 @@ def _count_large(
 
 def _finish(wave: Wave, key_dir: Path | None, actor: str) -> None:
     """Destroys the key of a wave that has ended, and pools its quarter."""
-    destroy_key_of_ended(wave, key_dir)
+    destroy_key_of_ended(wave, key_dir, actor=actor)
     if wave.is_third:
         pool_thirds(actor=actor)
 
@@ -330,8 +330,8 @@ def void_wave(wave_slug: str, key_dir: Path | None, *, reason: str, actor: str) 
     return waves.find_wave_by_id(wave.id)
 
 
-def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
-    """Overwrites the deleted rows of a wave that has ended, then destroys its key.
+def destroy_key_of_ended(wave: Wave, key_dir: Path | None, *, actor: str) -> None:
+    """Overwrites the deleted rows of a wave that has ended, then destroys its key and audits that.
 
     Harmless when done already or too early, and taken up again after a crash.
     """
@@ -339,7 +339,9 @@ def destroy_key_of_ended(wave: Wave, key_dir: Path | None) -> None:
         return
     if waves.find_wave_by_id(wave.id).state in _ENDED:
         overwrite_deleted_rows(*_SCRUBBED)
-        key_files.destroy_key(key_dir, wave.id)
+        with transaction():
+            record("key destroyed", {"wave": wave.slug}, actor)
+            key_files.destroy_key(key_dir, wave.id)
 
 
 def waves_with_leftover_keys(key_dir: Path | None) -> tuple[Wave, ...]:

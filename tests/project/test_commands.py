@@ -51,6 +51,7 @@ REFUSED = {
     "users add": "mira --role admin",
     "users remove": "nobody@northwind.example",
     "audit export": "list.json",
+    "audit record-restore": "list.json --reason flood",
     "people import": "staff.csv",
     "people remove": "nobody@northwind.example",
     "people export": "nobody@northwind.example",

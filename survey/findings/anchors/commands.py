@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from survey.access.commands import audit_group
+from survey.access.commands import ACTOR, audit_group
 from survey.access.rules.audit_log import LogVerdict
-from survey.findings.anchors.service import check_audit_log
+from survey.findings.anchors.service import check_audit_log, record_restore_by_hand
 from survey.kernel.errors import Refused
 
 
@@ -41,6 +41,22 @@ def verify(*, as_json: bool, files: tuple[Path, ...]) -> None:
     if not as_json:
         for line in (verdict.summary, f"Its head: {verdict.head}", *verdict.notes):
             click.echo(line)
+
+
+@audit_group.command("record-restore")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--reason", required=True, help="Why an older copy of the database was put back.")
+def record_restore(file: Path, reason: str) -> None:
+    """Record that an older copy of the database was put back, and entries were lost by it.
+
+    `candour restore` records that itself; this is for copies that another tool put back, as
+    pg_restore does. FILE is the newest findings, findings mail or export of the log from before.
+    The gap stays visible: every check names it.
+
+    Example: candour audit record-restore findings.eml --reason "the disk failed"
+    """
+    restore = record_restore_by_hand(file, reason, actor=ACTOR)
+    click.echo(f"Recorded. {restore.words}")
 
 
 def _as_document(verdict: LogVerdict) -> dict[str, Any]:

@@ -7,9 +7,16 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from survey.access.rules.audit_log import LogVerdict, PublishedHead
+from survey.access.rules.audit_log import (
+    RESTORED,
+    START,
+    LogVerdict,
+    PublishedHead,
+    RecordedRestore,
+)
+from survey.access.service.audit import record
 from survey.access.service.audit_checks import LARGEST_FILE, heads_of_file, verify_log
-from survey.database import db
+from survey.database import db, transaction
 from survey.findings.document.rules.compute import document_digest
 from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import Refused
@@ -33,6 +40,43 @@ def check_audit_log(files: Sequence[Path] = ()) -> LogVerdict:
         heads += heads_of_file(file)
         _check_findings_file(file)
     return verify_log(dict.fromkeys(heads), has_waves=bool(every_wave))
+
+
+def record_restore_by_hand(file: Path, reason: str, *, actor: str) -> RecordedRestore:
+    """Records that the log which a file tells of was replaced by an older copy of the database.
+
+    For a copy that another tool than `candour restore` put back. The gap begins after the newest
+    published head that still fits, and ends with the newest in the file; it stays visible in every
+    check. Refuses an empty reason, a log that leads to all heads, and one whose chain is broken,
+    which no restore explains.
+    """
+    if not reason.strip():
+        raise Refused("reason-missing", "Say in a line why the database was put back.")
+    with transaction():
+        verdict = check_audit_log((file,))
+        if verdict.broken is not None or verdict.is_emptied:
+            raise Refused(
+                "audit-chain-broken",
+                f"{verdict.faults[0]} No restore explains that, so nothing was recorded.",
+            )
+        if verdict.is_whole:
+            raise Refused(
+                "no-gap-to-record",
+                f"The log leads to every head in {file}: no entry was lost, so nothing was"
+                " recorded.",
+            )
+        last = verdict.missing[-1]
+        before = verdict.newest_before_fault
+        facts = {
+            "copy_length": before.length if before else 0,
+            "copy_head": before.head if before else START,
+            "previous_length": last.length,
+            "previous_head": last.head,
+            "set_aside": None,
+            "reason": " ".join(reason.split())[:300],
+        }
+        record(RESTORED, facts, actor)
+        return check_audit_log((file,)).restores[-1]
 
 
 def _heads_of_documents(slugs: Mapping[WaveId, WaveSlug]) -> Iterator[PublishedHead]:
