@@ -3,6 +3,10 @@
 Attacks on worlds run on 20 worlds of 12 and 20 of 60 people on each database; what is found is
 looked at again on 20 fresh ones. The other attacks are tests of their own and run as such. After
 LONGEST seconds no new world is begun, and the table says so.
+
+An attack is a file test_aNN_*.py. It says to an employee what it tries: by its `ATTACK`, by a
+sentence `WHAT`, or by the first paragraph of its docstring ("A22: ..."). With words, as in
+`python -m tests.attacks.report A22 A24`, only these run; what is written of others stays.
 """
 
 import importlib
@@ -12,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from types import ModuleType
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import click
@@ -56,17 +61,48 @@ class Line:
     worlds: int
 
 
-def main() -> None:
-    """Runs everything; ends with 1 when an attack has found something or missed its fault."""
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a file of an attack says of itself: its id, and what it tries, for an employee."""
+
+    id: str
+    what: str
+    module: ModuleType
+
+    @property
+    def attack(self) -> Attack | None:
+        """The attack on worlds; None where the file's tests are the attack."""
+        return getattr(self.module, "ATTACK", None)
+
+
+def declared_attacks() -> tuple[Declared, ...]:
+    """All attacks in the order of their numbers, as their files declare them."""
+    names = [f"tests.attacks.{path.stem}" for path in sorted(HERE.glob("test_a[0-9][0-9]_*.py"))]
+    return tuple(_declared(importlib.import_module(name)) for name in names)
+
+
+def _declared(module: ModuleType) -> Declared:
+    attack = getattr(module, "ATTACK", None)
+    if attack:
+        return Declared(attack.id, attack.what, module)
+    first_paragraph = (module.__doc__ or "").strip().partition("\n\n")[0]
+    number, _, what = " ".join(first_paragraph.split()).partition(": ")
+    what = getattr(module, "WHAT", what[:1].upper() + what[1:])
+    return Declared(number, what, module)
+
+
+def main(chosen: Sequence[str]) -> None:
+    """Runs the chosen attacks, or all; ends with 1 when one found something or missed its fault."""
     logging.getLogger("sqlalchemy.engine.Engine").addHandler(
         logging.NullHandler()
     )  # the fault that prints statements must not print here
     end = time.monotonic() + LONGEST
-    modules = [
-        importlib.import_module(f"tests.attacks.{path.stem}")
-        for path in sorted(HERE.glob("test_a*.py"))
-    ]
-    attacks = [module.ATTACK for module in modules if hasattr(module, "ATTACK")]
+    everything = declared_attacks()
+    unknown = set(chosen) - {one.id for one in everything}
+    if unknown:
+        sys.exit(f"There is no attack {', '.join(sorted(unknown))}.")
+    ours = [one for one in everything if not chosen or one.id in chosen]
+    attacks = [one.attack for one in ours if one.attack]
     with _ground() as ground:
         lines = [
             line
@@ -75,23 +111,21 @@ def main() -> None:
             for line in _full(ground, attacks, database, n, end)
         ]
         caught = {attack.id: _faults(ground, attack) for attack in attacks}
-        rhythm = _rhythm(ground)
-    told = {attack.id: attack.what for attack in attacks}
-    for module in (module for module in modules if not hasattr(module, "ATTACK")):
-        first_paragraph = (module.__doc__ or "").strip().partition("\n\n")[0]
-        number, _, what = " ".join(first_paragraph.split()).partition(": ")
-        told[number] = what[:1].upper() + what[1:]
-        verdict, caught[number] = _as_tests(module)
-        lines.append(Line(number, "both", "", verdict, 1))
-    lines.append(Line("A20", "by time", "", rhythm, 1))
+        for one in ours:
+            if not one.attack:
+                verdict, caught[one.id] = _as_tests(one.module)
+                lines.append(Line(one.id, "both", "", verdict, 1))
+        if "A20" in caught:
+            lines.append(Line("A20", "by time", "", _rhythm(ground), 1))
     _print(lines, caught)
     found = [line for line in lines if line.verdict.found]
     missed = [name for name, faults in caught.items() if not faults or not all(faults.values())]
     complete = all(line.worlds == WORLDS for line in lines if line.n)
     if complete:
-        WRITTEN.write_text(
-            json.dumps(_document(lines, caught, told), indent=1, ensure_ascii=False) + "\n"
-        )
+        document = _document(lines, caught, {one.id: one.what for one in ours})
+        if chosen:
+            document["attacks"] = _beside_the_others(document["attacks"], everything)
+        WRITTEN.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
         click.echo(f"Written: {WRITTEN.relative_to(ROOT)}")
     else:
         click.echo(
@@ -99,6 +133,15 @@ def main() -> None:
             " it is."
         )
     sys.exit(bool(found or missed or not complete))
+
+
+def _beside_the_others(
+    fresh: list[dict[str, Any]], everything: Sequence[Declared]
+) -> list[dict[str, Any]]:
+    """The entries of this run and, of attacks that did not run, what the file says came of them."""
+    entries = {entry["id"]: entry for entry in json.loads(WRITTEN.read_text())["attacks"]}
+    entries |= {entry["id"]: entry for entry in fresh}
+    return [entries[one.id] | {"what": one.what} for one in everything if one.id in entries]
 
 
 @contextmanager
@@ -252,7 +295,7 @@ def _print(lines: list[Line], caught: dict[str, dict[str, bool]]) -> None:
 
 def _document(
     lines: list[Line], caught: dict[str, dict[str, bool]], told: dict[str, str]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What is published: of each attack the line that came nearest to a find."""
     attacks = []
     for name in sorted(told, key=lambda name: int(name[1:])):
@@ -280,4 +323,4 @@ def _document(
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -25,6 +25,11 @@ from tests.attacks.metric import by_order, finds, judge
 from tests.attacks.world import patched
 from tests.cast import Company, answer_all, close_company, open_company
 
+WHAT = (
+    "Breaking the count off at any moment, and looking whether "
+    "what is left leads from an answer to a person."
+)
+
 KILLS = 6
 Closer = Callable[[dict[str, str], Path, Company, float | None], float]
 __all__ = ["closer"]

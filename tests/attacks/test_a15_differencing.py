@@ -28,6 +28,11 @@ from survey.statistics.suppression import merge_small
 from tests.findings.test_presentation import FIVE, LOST, NPS, wave
 from tests.proofs import sizes
 
+WHAT = (
+    "Subtracting and weighing everything that is published, over "
+    "all surveys and the year, to find what was left out."
+)
+
 ORGANISATIONS = {"small": 40, "large": 200}
 WITH_A_FAULT = {"small": 20, "large": 60}
 YES_NO = Scale("yesno", ScaleKind.CHOICE, (1, 2), ("No", "Yes"), top=frozenset({2}))

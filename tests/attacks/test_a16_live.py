@@ -27,6 +27,11 @@ from tests.outside import Candour, browser, command_line
 from tests.project.test_routes import AS, CANARY, World, build_world, routes
 from tests.proofs import sizes
 
+WHAT = (
+    "Watching every page and every command while the survey "
+    "is open, for anything that depends on the answers."
+)
+
 _TOKEN = re.compile(rb'name="csrf_token"[^>]*value="[^"]*"')
 _OPEN = 1  # the open wave's place among the samples
 Seen = Mapping[str, tuple[int, bytes, tuple[tuple[str, str], ...]]]

@@ -24,6 +24,8 @@ from tests.cast import answer, close_company, open_company
 from tests.findings.company import emptied
 from tests.outside import browser
 
+WHAT = "Learning what one person answered from results in which everybody answered alike."
+
 # Everybody of each department answers, one character a person: the response rate of every cell is
 # 100 %.
 DEPARTMENTS = {"Sales": 12, "Service": 11, "Finance": 9}

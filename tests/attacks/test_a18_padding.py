@@ -28,6 +28,11 @@ from survey.waves.rules.waves import Target
 from tests.attacks.world import patched
 from tests.cast import Company, answer_all, close_company, found_company, open_company, staff_csv
 
+WHAT = (
+    "Changing groups, dates or limits after the survey has "
+    "opened, so that somebody is left alone in a group."
+)
+
 FROZEN = {
     "wave": "SELECT * FROM wave WHERE id = :wave",
     "groups": (

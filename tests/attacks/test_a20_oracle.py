@@ -22,6 +22,8 @@ from tests.cast import Company
 from tests.outside import browser
 from tests.proofs import sizes
 
+WHAT = "Trying codes, to learn from the replies which of them are unknown, used or late."
+
 POSTS = 200
 FEW = 20
 ANSWERS = {"OVR1": "4", "OPN1": "Call before you connect."}

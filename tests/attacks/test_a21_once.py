@@ -26,6 +26,8 @@ from tests.answering.today import open_today
 from tests.attacks.world import patched
 from tests.cast import Company
 
+WHAT = "Sending several answers of one person at the same moment."
+
 POSTS = 50
 
 
