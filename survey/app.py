@@ -28,12 +28,9 @@ from survey.followups import views as followups
 from survey.followups.service.letter_types import follow_up_letter_type
 from survey.health import views as health
 from survey.invitations import views as invitations
-from survey.invitations.service.letter_types import (
-    fresh_invitation_letter_type,
-    invitation_letter_type,
-    reminder_letter_type,
-)
-from survey.invitations.service.recipients import open_waves_asking
+from survey.invitations.service.letter_types import invitation_letter_type, reminder_letter_type
+from survey.invitations.service.notices import address_notice_letter_type
+from survey.invitations.service.rights import rights_watch
 from survey.jobs.child_process import FACTORY
 from survey.kernel.plurals import FILTERS
 from survey.launching import views as launching
@@ -41,7 +38,7 @@ from survey.mail import views as mail
 from survey.mail.service import alarm_letter_type, register_letter_type
 from survey.organisation import views as organisation
 from survey.people import views as people
-from survey.people.service.removals import find_open_waves_with
+from survey.people.service.watching import watch_directory
 from survey.providers import views as providers
 from survey.questionnaires import views as questionnaires
 from survey.vault import views as vault
@@ -71,8 +68,8 @@ PAGES = (
 )
 LETTERS = (
     invitation_letter_type,
-    fresh_invitation_letter_type,
     reminder_letter_type,
+    address_notice_letter_type,
     findings_letter_type,
     follow_up_letter_type,
     alarm_letter_type,
@@ -115,5 +112,5 @@ def create_app(config: Config) -> Flask:
     register_names(app, names_known_here)
     for letter_type in LETTERS:
         register_letter_type(app, letter_type(config))
-    find_open_waves_with(open_waves_asking)
+    watch_directory(rights_watch())
     return app

@@ -21,6 +21,7 @@ from survey.counting.service import (
     waves_with_leftover_keys,
 )
 from survey.database import db
+from survey.invitations.service.notices import forget_sent_notices
 from survey.invitations.service.reminders import queue_reminders, waves_due_to_remind
 from survey.jobs import heartbeat, long_jobs
 from survey.jobs.rules import LongJob
@@ -86,6 +87,7 @@ def tick(
     for wave in _list_due(lines, waves.list_waves):
         erase = partial(mail.erase_old_recipients, wave.slug, wave.closes_at, now)
         _attempt(lines, "", erase)
+    _attempt(lines, "", forget_sent_notices)
     _probe_keys(config, now, lines)
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     if seconds:

@@ -142,6 +142,32 @@ def personal_letter(template: Template, person: Person, secrets: PersonalSecrets
     return template.fill(person.name, person.email, values)
 
 
+def address_notice(to_name: str, to_address: str, language: str) -> Letter:
+    """The notice to an address that the staff list does not have any more, in one language.
+
+    It says neither which address took its place nor what any survey is about. `language` is the
+    person's, or "" for that of the organisation.
+    """
+    organisation = find_organisation(current_app.config["CANDOUR"].mail_from)
+    voice = voice_for(language or organisation.language)
+    context = {"_": voice.gettext, "voice": voice, "organisation": organisation}
+    environment = _written_templates().environment
+
+    def render(ending: str) -> str:
+        """Renders the template file of this letter with such an ending, for example `txt`."""
+        name = f"invitations/letters/address_notice.{ending}"
+        return environment.get_template(name).render(context)
+
+    return Letter(
+        to_name=to_name,
+        to_address=to_address,
+        subject=render("subject.txt").strip(),
+        text=render("txt"),
+        html=inline_styles(render("html")),
+        reply_to=organisation.contact_email,
+    )
+
+
 def language_of(person: Person, organisation: Organisation) -> str:
     """The language for a person's letters, offered or not: their own, else the organisation's."""
     return person.language or organisation.language

@@ -133,6 +133,7 @@ HINTS: dict[str, Hint] = {
         command="If all of them have left: --remove-missing {number}", needs_nothing=True
     ),
     "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
+    "second-manager-needed": Hint(needs_nothing=True),
     "several-surveys": Hint(
         command="See: candour waves list", link="All waves", endpoint="console.dashboard"
     ),
@@ -170,6 +171,11 @@ HINTS: dict[str, Hint] = {
         endpoint="waves.list_holidays",
     ),
     "unknown-person": Hint(link="All people", endpoint="people.list_people"),
+    "unknown-proposal": Hint(
+        command="See: candour people proposals",
+        link="Addresses that wait",
+        endpoint="invitations.proposals",
+    ),
     "unknown-provider": Hint(link="All providers", endpoint="providers.list_providers"),
     "unknown-questionnaire": Hint(
         link="All questionnaires",

@@ -20,13 +20,16 @@ from survey.mail.outbox.service.letters import (
     KEPT,
     DeliveryStatus,
     cancel_letters,
+    cancel_letters_to,
     delivery_status,
     erase_old_recipients,
     erase_recipients,
     forget_confidential_letters,
     is_queued,
     oldest_due_at,
+    queue_cancelled_again,
     recipients_lately_written_to,
+    recipients_waited_for,
 )
 from survey.mail.outbox.service.pausing import (
     OF_ITSELF,
@@ -52,10 +55,9 @@ from survey.mail.outbox.service.progress import (
     public_states,
     retry_letters,
     stated_pace,
-    supersede_letter,
     withdraw_letters,
 )
-from survey.mail.outbox.service.queue import queue_another_letter, queue_letters
+from survey.mail.outbox.service.queue import queue_letters, queue_undelivered_again
 from survey.mail.outbox.service.watched import WatchedChannel
 from survey.mail.smtp.service.catcher import Catcher
 from survey.mail.smtp.service.checks import examine_mail, notes_before_launch
@@ -86,6 +88,7 @@ __all__ = [
     "Writer",
     "alarm_letter_type",
     "cancel_letters",
+    "cancel_letters_to",
     "channel_for",
     "channel_pause",
     "channel_state",
@@ -113,15 +116,16 @@ __all__ = [
     "paused_waves",
     "public_staff_types",
     "public_states",
-    "queue_another_letter",
+    "queue_cancelled_again",
     "queue_letters",
+    "queue_undelivered_again",
     "read_bounces_if_due",
     "recipients_lately_written_to",
+    "recipients_waited_for",
     "register_letter_type",
     "resume_sending",
     "resume_wave",
     "retry_letters",
     "stated_pace",
-    "supersede_letter",
     "withdraw_letters",
 ]

@@ -94,9 +94,11 @@ def body_kept_in_the_outbox(app: Flask) -> Iterator[None]:
     """The code of each letter stays in the outbox."""
     real = invitations.store_personal_secrets
 
-    def kept(wave_id: str, means: dict[str, PersonalSecrets]) -> dict[str, PersonalSecrets]:
+    def kept(
+        wave_id: str, means: dict[str, PersonalSecrets], *, reminding: bool
+    ) -> dict[str, PersonalSecrets]:
         with transaction() as session:
-            found = real(wave_id, means)
+            found = real(wave_id, means, reminding=reminding)
             for invitation_id, carried in found.items():
                 body = f"Dear colleague, your code is {carried.code.lower()}"
                 keep = text(

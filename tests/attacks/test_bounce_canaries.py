@@ -17,8 +17,9 @@ from sqlalchemy import text
 from survey.config import Config
 from survey.counting.service import close_wave
 from survey.database import db
-from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER, invitations_of
-from survey.invitations.service.personal_data import correct_invited_address
+from survey.invitations.service.corrections import correct_invited_address
+from survey.invitations.service.invitations import INVITATION, REMINDER, invitations_of
+from survey.invitations.service.notices import NOTICE
 from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.mail.bounces.service import returned
@@ -121,12 +122,13 @@ def test_after_reading_no_code_is_in_any_table_log_or_file_or_in_the_bounce_mail
         correct_invited_address("c22@northwind.example", "carla@northwind.example")
         send(config, REMINDER, asked)
         secrets = secrets_in(box)
-        assert len(secrets) == 3 * len(box.kept) == 3 * (22 + 1 + 14)
+        notices = 1
+        assert len(secrets) == 3 * (len(box.kept) - notices) == 3 * (22 + 14)
         for number, (_, raw) in enumerate(box.kept, start=1):
             put(folder, number, returned_whole(raw))
         finder = Finder([*secrets, *company.codes])
         assert finder.found(files_under(folder)), "the codes are not even where they were put"
-        assert read_bounces(config) == MailboxReading(came_back=22)
+        assert read_bounces(config) == MailboxReading(came_back=22 + 1)
         assert list(folder.iterdir()) == []
         states = dict(
             db.session.execute(
@@ -135,7 +137,7 @@ def test_after_reading_no_code_is_in_any_table_log_or_file_or_in_the_bounce_mail
         )
         assert states == {
             INVITATION: "bouncedbounced",
-            FRESH: "bouncedbounced",
+            NOTICE: "bouncedbounced",
             REMINDER: "bouncedcancelled",
         }
         _nowhere(finder, tmp_path)
@@ -163,7 +165,7 @@ def test_after_reading_no_code_is_in_any_table_log_or_file_or_in_the_bounce_mail
         "carla@northwind.example",
     ]
     assert [mark for mark in marks if mark in answers] == []
-    assert not any(REMINDER in row or FRESH in row for row in stored["outbox"])
+    assert not any(REMINDER in row for row in stored["outbox"])
 
 
 def _nowhere(finder: Finder, folder: Path) -> None:
@@ -240,11 +242,9 @@ def test_no_page_and_no_command_tells_how_many_reminders_went_or_came_back(
         put(folder, 1, report(str(box.letters()[0]["Message-ID"])))
         read_bounces(config)
         send(config, REMINDER, asked[:3])
-        send(config, FRESH, asked[:1])
         said_of(app, candour, manager, company.wave.slug)
         first = said_of(app, candour, manager, company.wave.slug)
         send(config, REMINDER, asked[3:16], number=2)
-        send(config, FRESH, asked[5:9], number=2)
         for number, letter in enumerate(box.letters()[22:], start=2):
             put(
                 folder,

@@ -104,8 +104,8 @@ def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
         ]
         run("people", "correct", "p0@northwind.example", "pia@northwind.example")
         run("tick")
-        fresh = letters(product.mails)[-1]
-        assert "pia@" in str(fresh["To"])
+        notice = letters(product.mails)[-1]
+        assert "p0@" in str(notice["To"]), "the old address is told"
         facts = json.loads(run("waves", "status", second, "--json"))
         opens, closes = (datetime.fromisoformat(facts[name]) for name in ("opens", "closes"))
         before = len(letters(product.mails))
@@ -114,13 +114,12 @@ def mailed(database_url: str, folder: Path) -> Iterator[Mailed]:
         )
         reminders = letters(product.mails)[before:]
         assert len(reminders) == len(invitations)
-        reminder = next(
-            letter for letter in reminders if "pia@" not in str(letter["To"])
-        )  # has an invitation of the same address
+        assert not any("pia@" in str(letter["To"]) for letter in reminders)
+        reminder = reminders[0]
         kinds = {
             "findings": findings,
             "invitation": invitations[3],
-            "fresh invitation": fresh,
+            "address notice": notice,
             "reminder": reminder,
         }
         kinds |= {"alarm": alarm, "follow-up": follow_up}

@@ -1,7 +1,6 @@
-"""One person's data: corrected, exported, erased.
+"""One person's data: exported, erased.
 
-An address is corrected without a difference, everything is printed, and erasing leaves nothing
-that leads to the person.
+Everything is printed, and erasing leaves nothing that leads to the person.
 """
 
 import json
@@ -17,30 +16,18 @@ from sqlalchemy import text
 from survey.access.service import audit
 from survey.answering.service import SubmissionOutcome
 from survey.config import Config
-from survey.console.service import wave_mail
 from survey.database import db
 from survey.findings.service.documents import find_findings
 from survey.invitations.letters import PersonalSecrets
 from survey.invitations.service import letter_types
 from survey.invitations.service.invitations import (
-    invitation_for,
     invitations_of,
     is_letter_due,
     store_personal_secrets,
 )
-from survey.invitations.service.letter_types import (
-    fresh_invitation_letter_type,
-    invitation_letter_type,
-    reminder_letter_type,
-)
-from survey.invitations.service.personal_data import (
-    correct_invited_address,
-    erase_personal_data,
-    export_personal_data,
-)
-from survey.kernel.clock import now
+from survey.invitations.service.letter_types import invitation_letter_type, reminder_letter_type
+from survey.invitations.service.personal_data import erase_personal_data, export_personal_data
 from survey.kernel.errors import Refused
-from survey.mail import service as mail
 from survey.mail.outbox.service.letter_types import LetterType, NotNow, QueuedLetter
 from survey.mail.smtp.service.catcher import Catcher
 from survey.people.service.directory import list_people, person_at
@@ -48,7 +35,7 @@ from survey.people.service.stopping import draw_stop_secret, stop_mails, store_s
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import Company, answer, answer_all, close_company, staff_csv
-from tests.outside import Candour, browser, command_line
+from tests.outside import Candour, command_line
 from tests.proofs import on_postgresql
 
 ADA, BOB = "ada@northwind.example", "c2@northwind.example"
@@ -93,111 +80,7 @@ def queued_letter(company: Company, email: str) -> QueuedLetter:
 
 
 @on_postgresql("databases")
-def test_old_codes_end_and_who_has_not_answered_is_invited_at_the_new_address(
-    company: Company, tmp_path: Path
-) -> None:
-    old = [code_of(company, ADA), *codes_in(tmp_path / "invitations", ADA)]
-    correct_invited_address(ADA, NEW)
-    assert [invitation_for(code, company.wave.id) for code in old] == [None, None]
-    [letter] = sent_letters(tmp_path / "fresh")
-    assert letter.to == f"Ada Berg <{NEW}>"
-    [code] = codes_in(tmp_path / "fresh", NEW)
-    assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
-
-
-@on_postgresql("databases")
-def test_correcting_somebody_who_has_answered_looks_the_same_everywhere(
-    app: Flask, candour: Candour, company: Company, tmp_path: Path
-) -> None:
-    answer(company, code_of(company, ADA), {"OVR1": "4"})
-    mira = browser(app, "manager")
-
-    def seen(old: str, new: str, name: str) -> list[object]:
-        """What a manager can read while and after an address is corrected, names aside."""
-        held = person_at(old)
-        page = f"/people/{held.id}/address"
-        reply = mira.press(page, page, {"email": new})
-        told: list[object] = [
-            reply.status_code,
-            reply.location,
-            mira.get("/people?department=Sales").text,
-        ]
-        status = ("mail", "status", company.wave.slug)
-        told += [candour(*status).out, candour("waves", "status", company.wave.slug).out]
-        told += [
-            mail.deliver_letters(channel=Catcher(tmp_path / "fresh")).lines(),
-            candour(*status).out,
-            mail.delivery_status(company.wave.slug).failures,
-        ]
-        told += [mira.get(f"/waves/{company.wave.slug}/progress").text.partition("As of")[0]]
-        people = (  # the list names everybody; a form's token holds the second
-            '<tr.*?</tr>|name="csrf_token" value="[^"]*"'
-        )
-        return [
-            re.sub(people, "", str(one), flags=re.DOTALL).replace(name, "N").replace(new, "E")
-            for one in told
-        ]
-
-    first = seen(ADA, NEW, "Ada Berg")
-    assert Catcher(tmp_path / "fresh").letters() == []
-    second = seen(BOB, "newer@northwind.example", "Colleague 2")
-    assert [letter.to for letter in Catcher(tmp_path / "fresh").letters()] == [
-        "Colleague 2 <newer@northwind.example>"
-    ]
-    assert second[5] == "()"
-    assert first == second
-    answer_all(
-        company, [code for code in company.codes if invitation_for(code, company.wave.id)][:8]
-    )
-    close_company(company)
-    assert db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars().all() == [
-        "invitation"
-    ]
-    assert find_findings(company.wave.slug).document["answered"] == 9
-
-
-@on_postgresql("databases")
-def test_a_letter_written_for_the_old_address_does_not_leave_any_more(
-    app: Flask, company: Company
-) -> None:
-    letter = queued_letter(company, ADA)
-    draft = invitation_letter_type(app.config["CANDOUR"]).writer([letter])(letter)
-    assert draft
-    correct_invited_address(ADA, NEW)
-    before = everything_stored()
-    assert not draft.store()
-    assert everything_stored() == before
-
-
-def test_an_invitation_that_still_waits_goes_once_to_the_new_address(
-    app: Flask, tmp_path: Path
-) -> None:
-    open_today(app, {"Sales": 8})
-    correct_invited_address(ADA, NEW)
-    correct_invited_address(NEW, "newer@northwind.example")
-    letters = sent_letters(tmp_path / "out")
-    assert len(letters) == 8
-    assert [letter.to for letter in letters if "Ada" in letter.to] == [
-        "Ada Berg <newer@northwind.example>"
-    ]
-
-
-def test_an_invitation_that_was_cancelled_stays_so_when_its_address_is_corrected(
-    app: Flask, tmp_path: Path
-) -> None:
-    company = open_today(app, {"Sales": 8})
-    wave_mail.cancel_waiting_letters(company.wave.slug, now(), actor="test")
-    correct_invited_address(ADA, NEW)
-    assert sent_letters(tmp_path / "out") == []
-    assert set(db.session.execute(text("SELECT DISTINCT kind FROM outbox")).scalars()) == {
-        "invitation"
-    }
-
-
-@on_postgresql("databases")
-@pytest.mark.parametrize(
-    "kind", [invitation_letter_type, fresh_invitation_letter_type, reminder_letter_type]
-)
+@pytest.mark.parametrize("kind", [invitation_letter_type, reminder_letter_type])
 def test_a_letter_of_a_wave_that_takes_no_answers_any_more_waits_for_the_close(
     app: Flask,
     company: Company,
@@ -206,34 +89,19 @@ def test_a_letter_of_a_wave_that_takes_no_answers_any_more_waits_for_the_close(
 ) -> None:
     """Whether its person has answered or not.
 
-    Just before, only a reminder past the last working day is not due any more.
+    Just before, only reminders are not due any more: past the last working day, and of who has
+    answered.
     """
     answer(company, code_of(company, BOB), {"OVR1": "4"})
     letters = [queued_letter(company, email) for email in (ADA, BOB)]
     write = kind(app.config["CANDOUR"]).writer(letters)
     monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at - timedelta(seconds=1))
-    assert [write(letter) is not None for letter in letters] == [
-        kind is not reminder_letter_type,
-        False,
-    ]
+    is_due = kind is not reminder_letter_type
+    assert [write(letter) is not None for letter in letters] == [is_due, is_due]
     monkeypatch.setattr(letter_types, "now", lambda: company.wave.closes_at)
     for letter in letters:
         with pytest.raises(NotNow):
             write(letter)
-
-
-@on_postgresql("databases")
-def test_an_address_that_does_not_change_ends_nothing_and_a_wrong_one_neither(
-    company: Company,
-) -> None:
-    tokens = text("SELECT count(*) FROM token")
-    before = db.session.execute(tokens).scalar()
-    correct_invited_address(ADA, ADA.upper())
-    for wrong in ("ada", BOB):
-        with pytest.raises(Refused, match="address"):
-            correct_invited_address(ADA, wrong)
-    assert db.session.execute(tokens).scalar() == before
-    assert mail.delivery_status(company.wave.slug).progress == {}
 
 
 @on_postgresql("databases")
@@ -254,9 +122,12 @@ def test_the_print_out_holds_everything_but_whether_somebody_has_answered(
             "language": "",
             "leader": False,
         },
-        "invitations": [{"wave": company.wave.slug, "group": "Sales", "invitation": "sent"}],
+        "invitations": [
+            {"wave": company.wave.slug, "group": "Sales", "sent_to": ADA, "invitation": "sent"}
+        ],
         "thirds": {},
         "survey_mails_stopped": False,
+        "proposed_address": None,
     }
     store_stop_secrets([(person_at(ADA).id, secret)])
     stop_mails(secret)
@@ -301,24 +172,28 @@ def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     assert (said.code, said.out) == (0, "Erased. Numbers of those invited stay as they were.\n")
     marks = [ada.id, ADA, "Ada Berg"]
     assert holding(marks) == on_disk(marks, tmp_path) == set()
-    assert holding([held]) == {"invitation"}
-    bare = db.session.execute(
-        text("SELECT person_id, group_name, answered FROM invitation WHERE id = :id"), {"id": held}
-    ).one()
-    assert tuple(bare) == (None, "Sales", int(has_answered))
+    assert holding([held]) == {"invitation", "token", "outbox"}
+    bare = text("SELECT person_id, sent_to, group_name, answered FROM invitation WHERE id = :id")
+    row = db.session.execute(bare, {"id": held}).one()
+    assert tuple(row) == (None, None, "Sales", int(has_answered))
     assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.CODE_REFUSED
     assert (audit.list_entries()[0].what, audit.list_entries()[0].facts) == ("person erased", {})
     assert (
         store_personal_secrets(
-            company.wave.id, {held: PersonalSecrets("x" * 24, "s" * 43, "t" * 43)}
+            company.wave.id,
+            {held: PersonalSecrets("x" * 24, "s" * 43, "t" * 43)},
+            reminding=False,
         )
         == {}
     )
-    assert not is_letter_due(held, ADA, waves.find_wave(company.wave.slug))
+    assert not is_letter_due(held, ADA, waves.find_wave(company.wave.slug), reminding=False)
     answer_all(company, [one for one in company.codes if one != code][:10])
     close_company(company)
     document = find_findings(company.wave.slug).document
     assert (document["invited"], document["answered"]) == (22, 10 + has_answered)
+    assert holding([held]) == {"invitation"}
+    row = db.session.execute(text("SELECT * FROM invitation WHERE id = :id"), {"id": held})
+    assert tuple(row.one()) == (held, company.wave.id, None, "Sales", 0, None, 0, 0, None, None)
 
 
 @on_postgresql("databases")
@@ -349,13 +224,27 @@ def test_erasing_after_the_count_touches_no_answer_and_blanks_every_reference(
     assert audit.verify_chain() is None
 
 
-def test_who_comes_back_after_being_erased_is_somebody_new(company: Company) -> None:
+@on_postgresql("databases")
+def test_who_comes_back_after_being_erased_has_the_right_they_had_and_no_wish(
+    company: Company,
+) -> None:
     from survey.people.service.directory import import_people
 
-    secret = draw_stop_secret()
+    secret, code = draw_stop_secret(), code_of(company, ADA)
     store_stop_secrets([(person_at(ADA).id, secret)])
     stop_mails(secret)
     erase_personal_data(ADA)
+    assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.CODE_REFUSED
     import_people(staff_csv({"Sales": 14, "Service": 8}))
     assert export_personal_data(ADA)["survey_mails_stopped"] is False
+    assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.SENT
+
+
+def test_who_comes_back_after_the_count_is_somebody_new(company: Company) -> None:
+    from survey.people.service.directory import import_people
+
+    answer_all(company, company.codes[:12])
+    close_company(company)
+    erase_personal_data(ADA)
+    import_people(staff_csv({"Sales": 14, "Service": 8}))
     assert export_personal_data(ADA)["invitations"] == []

@@ -1,7 +1,7 @@
 """Letters that come back, end to end, on both databases.
 
 They are sent to a real server, bounced into a real mailbox, read and noted.
-Of reminders and fresh invitations nothing is ever seen to come back: who gets one has not answered.
+Of reminders nothing is ever seen to come back: who gets one has not answered.
 """
 
 import json
@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from survey.config import Config
 from survey.database import db, transaction
-from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
+from survey.invitations.service.invitations import INVITATION, REMINDER
 from survey.invitations.service.personal_data import export_personal_data
 from survey.kernel.clock import now
 from survey.mail import service as mail
@@ -172,7 +172,7 @@ def told(post: Post, candour: Candour, manager: Browser) -> list[object]:
 
 
 @on_postgresql("databases")
-@pytest.mark.parametrize("kind", [REMINDER, FRESH])
+@pytest.mark.parametrize("kind", [REMINDER])
 def test_nothing_tells_that_a_letter_came_back_that_only_those_get_who_have_not_answered(
     post: Post,
     kind: str,

@@ -38,7 +38,7 @@ from survey.mail.outbox.service.pausing import (
     resume_sending,
     resume_wave,
 )
-from survey.mail.outbox.service.queue import queue_another_letter, queue_letters
+from survey.mail.outbox.service.queue import queue_letters, queue_undelivered_again
 from survey.mail.outbox.service.senders import among_senders
 from survey.mail.rules.letter import Letter
 from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
@@ -1110,16 +1110,24 @@ def test_of_a_kind_that_is_not_told_only_whether_it_is_done_is_ever_said(
     assert [tuple(one) for one in kinds] == [(WAVE, "again"), ("another", "quiet")]
 
 
-def test_another_letter_is_queued_unless_one_waits(writer: LetterWriter, box: Postbox) -> None:
-    queue_letters("once", WAVE, ["ada"])
-    for _ in range(2):
-        queue_another_letter("again", WAVE, "ada", unless_waiting=("once", "again"))
-    assert deliver(box.url).sent == 1
-    for number in (1, 2):
-        for _ in range(2):
-            queue_another_letter("again", WAVE, "ada", unless_waiting=("once", "again"))
-        assert deliver(box.url).sent == 1, number
-    assert len(box.kept) == 3
+def test_an_undelivered_letter_goes_out_again_as_a_new_message(
+    writer: LetterWriter, box: Postbox
+) -> None:
+    queue_letters("once", WAVE, ["ada", "olga"])
+    box.refused = {"ada@northwind.example": "550 5.1.1 nobody"}
+    deliver(box.url)
+    stored = text("SELECT * FROM outbox WHERE recipient = 'ada'")
+    before = db.session.execute(stored).mappings().one()
+    for recipient in ("ada", "olga"):
+        queue_undelivered_again("once", WAVE, recipient)
+    after = db.session.execute(stored).mappings().one()
+    assert (before["state"], after["state"], after["attempts"]) == ("failed", "ready", 0)
+    assert after["message_id"] != before["message_id"]
+    assert {after[name] for name in ("date_header", "last_code", "last_reason", "sent_at")} == {
+        None
+    }
+    box.refused = {}
+    assert deliver(box.url).sent == 1, "what had arrived does not go out once more"
 
 
 def test_blanked_rows_name_nobody_and_a_waiting_letter_keeps_its_place(

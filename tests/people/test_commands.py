@@ -127,7 +127,8 @@ def test_people_are_corrected_and_removed(candour: Candour) -> None:
     import_people(staff_csv({"Sales": 1}))
     assert (
         candour("people", "correct", "ada@northwind.example", "ada.berg@northwind.example").out
-        == "Ada Berg is now ada.berg@northwind.example.\n"
+        == "Ada Berg is now ada.berg@northwind.example. The old address is told that it was"
+        " changed.\n"
     )
     assert (
         candour("people", "remove", "ada.berg@northwind.example").out

@@ -478,6 +478,7 @@ def test_what_is_not_there_is_404_on_a_page_and_with_its_code_to_a_program(
         ("/surveys", {}, "survey-not-planned"),
         ("/surveys/no-such-survey/pause", {}, "unknown-survey"),
         ("/people/nobody/address", {"email": "ada@northwind.example"}, "unknown-person"),
+        ("/people/addresses/nobody", {"decision": "confirm"}, "unknown-proposal"),
     ],
 )
 def test_a_refused_form_is_a_problem_to_a_program(

@@ -185,6 +185,7 @@ def build_world(app: Flask, *, with_mail: bool) -> World:
             "language": ["en", "xx"],
             "secret": ["x" * 43],
             "person_id": [list_people()[0].id, "nobody"],
+            "proposal_id": ["nobody"],
             "provider": [otto.slug, "no-such-provider"],
             "contact_id": [otto.contacts[0].id, "nobody"],
             "letter_id": [letters[0].id if letters else "none", "../../candour"],

@@ -3,7 +3,7 @@
 Names appear among invitations only: a name among the reminders would say who has not answered.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from survey.invitations.rules.codes import InvitationId, reminder_window
@@ -278,8 +278,7 @@ def confidential_progress(wave: Wave | None, now: datetime) -> dict[str, str]:
     """Whether reminders are going out or done, by letter type: of one wave, or of all open.
 
     Empty where none was due yet. Other letters with confidential counts are left out. Only
-    reminders are named. An invitation to a corrected address is not: one that the mail server puts
-    off shows that its person has not answered.
+    reminders are named.
     """
     chosen = [wave] if wave else waves.open_waves()
     progress = {_reminder_progress(each, now) for each in chosen}
@@ -381,8 +380,13 @@ def _reminder_windows(wave: Wave) -> tuple[tuple[datetime, datetime], ...]:
 
 
 def _invited_person(invitation_id: InvitationId) -> Person | None:
-    """The person whom an invitation was for; None once they have left the directory."""
+    """The person whom an invitation was for, at the address that it went to.
+
+    None once they have left the directory. Where that address is not kept any more, the present
+    one.
+    """
     invitation = find_invitation(invitation_id)
     if invitation is None or invitation.person_id is None:
         return None
-    return find_person(invitation.person_id)
+    person = find_person(invitation.person_id)
+    return replace(person, email=invitation.sent_to or person.email) if person else None

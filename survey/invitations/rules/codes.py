@@ -28,6 +28,9 @@ class Invitation:
     """A person's right to answer one wave once, under one reporting group.
 
     `person_id` is None once the person was erased; `answered` says whether it has been used.
+    `sent_to` is the address that letters of the wave go to: that of the launch, or (`readdressed`)
+    another one, because nothing arrived there; None after the count, and once the person was
+    erased.
     """
 
     id: InvitationId
@@ -35,6 +38,17 @@ class Invitation:
     person_id: PersonId | None
     group: str
     answered: bool
+    sent_to: str | None = None
+    readdressed: bool = False
+
+    @property
+    def is_reminded(self) -> bool:
+        """Whether reminders go out: not to who has answered.
+
+        But at an address that was changed by somebody else, they go out whether or not: there, a
+        reminder that does not come would say who has answered.
+        """
+        return self.readdressed or not self.answered
 
 
 def reminder_window(wave: Wave, number: int = 1) -> tuple[datetime, datetime]:

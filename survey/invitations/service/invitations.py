@@ -1,6 +1,7 @@
 """Invitations: who is asked, under which group, with which code. Never what they answered."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -16,25 +17,27 @@ from survey.mail.service import NotNow, erase_delivery_traces
 from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import find_person, list_people
 from survey.people.service.stopping import (
+    forget_stops_of_the_gone,
     give_everybody_stop_secrets,
-    reachable_at,
     store_stop_secrets,
+    wants_survey_mails,
 )
 from survey.waves import service as waves
 from survey.waves.rules.ids import WaveId
 from survey.waves.rules.waves import Wave
 
 INVITATION = "invitation"
-FRESH = "fresh invitation"  # after an address was corrected
 REMINDER = "reminder"
-TO_STAFF = (INVITATION, FRESH, REMINDER)
+TO_STAFF = (INVITATION, REMINDER)
 
 
 def invite(wave: Wave, group_of: Mapping[PersonId, str]) -> None:
     """Stores an invitation for each person, under their group, and queues the invitation letters.
 
-    `group_of` gives the group's name by person. Inside the opening transaction.
+    `group_of` gives the group's name by person. Inside the opening transaction. Letters of this
+    wave go to the address that the person has now, whatever the directory says later.
     """
+    address_of = {person.id: person.email for person in list_people()}
     rows = []
     for person_id, group in group_of.items():
         rows.append(
@@ -44,6 +47,7 @@ def invite(wave: Wave, group_of: Mapping[PersonId, str]) -> None:
                 "person_id": person_id,
                 "group_name": group,
                 "answered": 0,
+                "sent_to": address_of.get(person_id),
             }
         )
     connection().execute(insert(InvitationRow), rows)
@@ -60,18 +64,8 @@ def invitations_by_id(
     invitation_ids: Sequence[InvitationId],
 ) -> dict[InvitationId, Invitation]:
     """The invitations with these ids, by id; those that are not there any more are left out."""
-    columns = (
-        InvitationRow.id,
-        InvitationRow.wave_id,
-        InvitationRow.person_id,
-        InvitationRow.group_name,
-        InvitationRow.answered,
-    )
-    query = select(*columns).where(InvitationRow.id.in_(invitation_ids))
-    return {
-        row.id: Invitation(row.id, row.wave_id, row.person_id, row.group_name, bool(row.answered))
-        for row in db.session.execute(query)
-    }
+    query = select(*_COLUMNS).where(InvitationRow.id.in_(invitation_ids))
+    return {row.id: _invitation(row) for row in db.session.execute(query)}
 
 
 def invitations_of(wave_id: WaveId) -> tuple[tuple[Invitation, Person], ...]:
@@ -114,18 +108,23 @@ def store_code(invitation_id: InvitationId, code: str) -> None:
 
 
 def store_personal_secrets(
-    wave_id: WaveId, secrets: Mapping[InvitationId, PersonalSecrets]
+    wave_id: WaveId, secrets: Mapping[InvitationId, PersonalSecrets], *, reminding: bool
 ) -> dict[InvitationId, PersonalSecrets]:
     """Stores hashes of codes and stop secrets, for letters still due; gives the secrets of these.
 
     In one commit before the letters leave; by invitation. None are due once the wave takes no
-    answers, nor of people who have answered or left meanwhile; of those nothing is stored.
+    answers, nor of people who have left meanwhile or need no reminder (`reminding`) any more; of
+    those nothing is stored.
     """
     with transaction():
         if waves.hold_for_letter(wave_id) is None:
             return {}
         rows = connection().execute(_HOLD_ALL, {"invitations": sorted(secrets)})
-        person_of = {row.id: row.person_id for row in rows if row.person_id and not row.answered}
+        person_of = {
+            row.id: row.person_id
+            for row in rows
+            if row.person_id and (_invitation(row).is_reminded or not reminding)
+        }
         due = {invitation_id: secrets[invitation_id] for invitation_id in person_of}
         if due:
             codes = [
@@ -141,13 +140,14 @@ def store_personal_secrets(
     return due
 
 
-def is_letter_due(invitation_id: InvitationId, to: str, wave: Wave) -> bool:
+def is_letter_due(invitation_id: InvitationId, to: str, wave: Wave, *, reminding: bool) -> bool:
     """Whether a letter to the address `to` may still leave; NotNow if the closing time has changed.
 
     Asked inside the commit before it leaves; holds the wave and the invitation until then. It may
-    not when the wave is not open, or when the person has answered, left, stopped survey mails, or
-    got another address than `to` meanwhile. When the wave closes at another time than that of
-    `wave`, which the letter prints, it has to be written anew: NotNow.
+    not when the wave is not open, or when the person has left, stopped survey mails, needs no
+    reminder (`reminding`) any more, or is written to at another address than `to` meanwhile. When
+    the wave closes at another time than that of `wave`, which the letter prints, it has to be
+    written anew: NotNow.
     """
     closes = waves.hold_for_letter(wave.id)
     if closes is None:
@@ -155,10 +155,12 @@ def is_letter_due(invitation_id: InvitationId, to: str, wave: Wave) -> bool:
     if closes != wave.closes:
         raise NotNow
     # Held, so that the address is not corrected meanwhile.
-    invitation = connection().execute(_HOLD, {"invitation": invitation_id}).first()
-    if invitation is None or invitation.person_id is None or invitation.answered:
+    row = connection().execute(_HOLD, {"invitation": invitation_id}).first()
+    if row is None or row.person_id is None or row.sent_to != to:
         return False
-    return reachable_at(invitation.person_id) == to
+    if reminding and not _invitation(row).is_reminded:
+        return False
+    return wants_survey_mails(row.person_id)
 
 
 def use_up_invitation(invitation_id: InvitationId) -> bool:
@@ -174,11 +176,14 @@ def use_up_invitation(invitation_id: InvitationId) -> bool:
     return connection().execute(query).rowcount == 1
 
 
-def unanswered(wave_id: WaveId) -> list[InvitationId]:
-    """Ids of a wave's unanswered invitations, of people in the directory. For reminding only."""
+def invitations_to_remind(wave_id: WaveId) -> list[InvitationId]:
+    """Ids of a wave's invitations of people in the directory who are still to be reminded."""
     query = (
         select(InvitationRow)
-        .where(InvitationRow.wave_id == wave_id, InvitationRow.answered == 0)
+        .where(
+            InvitationRow.wave_id == wave_id,
+            (InvitationRow.answered == 0) | (InvitationRow.readdressed == 1),
+        )
         .order_by(InvitationRow.id)
     )
     in_directory = {person.id for person in list_people()}
@@ -199,11 +204,11 @@ def number_answered(wave_id: WaveId) -> int:
 def forget_answering(wave: Wave, *, sum_up: bool = False) -> None:
     """Erases who answered and who was reminded, and cancels the wave's letters that still wait.
 
-    Codes, marks, and any row order that shows it. Stop secrets are filled up, so that their number
-    shows nothing. A pause of the wave's mail ends. Inside the counting transaction. The rows are
-    deleted and inserted again in the order of their ids, because an UPDATE leaves them lying in the
-    order of answering on PostgreSQL. Totals of the reminders stay if `sum_up` says so: of a counted
-    wave, never of a void one.
+    Codes, marks, the addresses that letters went to, and any row order that shows it. Stop secrets
+    are filled up, so that their number shows nothing. A pause of the wave's mail ends. Inside the
+    counting transaction. The rows are deleted and inserted again in the order of their ids, because
+    an UPDATE leaves them lying in the order of answering on PostgreSQL. Totals of the reminders
+    stay if `sum_up` says so: of a counted wave, never of a void one.
     """
     with transaction() as session:
         is_ours = InvitationRow.wave_id == wave.id
@@ -228,7 +233,9 @@ def forget_answering(wave: Wave, *, sum_up: bool = False) -> None:
             unmarked = [{**row._asdict(), "answered": 0} for row in rows]
             session.execute(insert(InvitationRow), unmarked)
         give_everybody_stop_secrets([row.person_id for row in rows if row.person_id])
+        forget_stops_of_the_gone()
         mail.cancel_letters(wave.slug)
+        mail.erase_recipients([Recipient(row.id) for row in rows if row.person_id is None])
         mail.forget_confidential_letters(wave.slug, sum_up=sum_up)
         erase_delivery_traces(wave.slug)
         # A pause was meant for the letters of this wave, not for later ones with findings.
@@ -236,19 +243,32 @@ def forget_answering(wave: Wave, *, sum_up: bool = False) -> None:
         mail.resume_wave(wave.slug, actor=mail.OF_ITSELF)
 
 
-_HOLD = (
-    select(InvitationRow.person_id, InvitationRow.answered)
-    .where(InvitationRow.id == bindparam("invitation"))
-    .with_for_update()
+_COLUMNS = (
+    InvitationRow.id,
+    InvitationRow.wave_id,
+    InvitationRow.person_id,
+    InvitationRow.group_name,
+    InvitationRow.answered,
+    InvitationRow.sent_to,
+    InvitationRow.readdressed,
 )
+_HOLD = select(*_COLUMNS).where(InvitationRow.id == bindparam("invitation")).with_for_update()
 _HOLD_ALL = (
-    select(InvitationRow.id, InvitationRow.person_id, InvitationRow.answered)
+    select(*_COLUMNS)
     .where(InvitationRow.id.in_(bindparam("invitations", expanding=True)))
     .order_by(InvitationRow.id)  # so that no two senders wait for each other
     .with_for_update()
 )
 
 
-def _invitation(row: InvitationRow) -> Invitation:
+def _invitation(row: Any) -> Invitation:  # noqa: ANN401 - a row of the table, or of its columns
     """An invitation as a value, made from its row."""
-    return Invitation(row.id, row.wave_id, row.person_id, row.group_name, bool(row.answered))
+    return Invitation(
+        row.id,
+        row.wave_id,
+        row.person_id,
+        row.group_name,
+        bool(row.answered),
+        row.sent_to,
+        bool(row.readdressed),
+    )

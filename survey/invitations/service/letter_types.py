@@ -1,7 +1,7 @@
-"""The letter types invitation, fresh invitation and reminder, as the sender needs them."""
+"""The letter types invitation and reminder, as the sender needs them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from survey.config import Config
@@ -16,7 +16,7 @@ from survey.invitations.letters import (
 )
 from survey.invitations.rules.codes import Invitation, InvitationId, draw_code, reminder_window
 from survey.invitations.service import invitations as service
-from survey.invitations.service.invitations import FRESH, INVITATION, REMINDER
+from survey.invitations.service.invitations import INVITATION, REMINDER
 from survey.kernel.clock import now
 from survey.languages import voice_for
 from survey.mail.rules.template import Template
@@ -36,27 +36,13 @@ PRIORITY, AFTER_INVITATIONS = 50, 60
 
 
 def invitation_letter_type(config: Config) -> LetterType:
-    """The letter type of the first invitation: retried when its outcome is unknown.
+    """The letter type of the invitation: retried when its outcome is unknown.
 
-    Each letter carries a fresh code, whose hash is stored just before the mail server gets it.
+    Each letter carries a fresh code, whose hash is stored just before the mail server gets it. It
+    leaves whether or not its person has answered meanwhile, so that nobody learns of that by it.
     """
     return LetterType(
         INVITATION, PRIORITY, is_sent_again=True, read=_reader(config, INVITES, Wave.takes_answers)
-    )
-
-
-def fresh_invitation_letter_type(config: Config) -> LetterType:
-    """The letter type of the invitation to a corrected address; its counts are confidential.
-
-    They are because it leaves only to people who have not answered. Retried when its outcome is
-    unknown.
-    """
-    return LetterType(
-        FRESH,
-        PRIORITY,
-        is_sent_again=True,
-        read=_reader(config, INVITES, Wave.takes_answers),
-        has_public_counts=False,
     )
 
 
@@ -119,7 +105,9 @@ class _Batch:
                     drawn[invitation_id] = PersonalSecrets(
                         draw_code(), draw_stop_secret(), draw_stop_secret()
                     )
-            self.secrets |= service.store_personal_secrets(wave.id, drawn)
+            self.secrets |= service.store_personal_secrets(
+                wave.id, drawn, reminding=self.is_reminding
+            )
 
     def write(self, letter: QueuedLetter) -> PreparedLetter | None:
         """Writes a letter; None when it is not due any more, NotNow if the wave takes no answers.
@@ -137,15 +125,28 @@ class _Batch:
         template = self._template(wave, group, language_of(person, self.organisation))
         return PreparedLetter(
             personal_letter(template, person, secrets),
-            lambda: service.is_letter_due(invitation_id, person.email, wave),
+            lambda: service.is_letter_due(
+                invitation_id, person.email, wave, reminding=self.is_reminding
+            ),
         )
 
+    @property
+    def is_reminding(self) -> bool:
+        """Whether these letters are reminders, which most people who have answered do not get."""
+        return self.template == REMINDS
+
     def _addressee(self, invitation_id: InvitationId) -> Person | None:
-        """The person whom an invitation's letter goes to; None once they have answered or left."""
+        """Whom an invitation's letter goes to, at the address that this wave's letters go to.
+
+        None once they have left, or need no reminder any more.
+        """
         invitation = self.invitations.get(invitation_id)
-        if invitation is None or invitation.person_id is None or invitation.answered:
+        if invitation is None or invitation.person_id is None or invitation.sent_to is None:
             return None
-        return self.people.get(invitation.person_id)
+        if self.is_reminding and not invitation.is_reminded:
+            return None
+        person = self.people.get(invitation.person_id)
+        return replace(person, email=invitation.sent_to) if person else None
 
     def _template(self, wave: Wave, group_name: str, language: str) -> Template:
         """The template for a group in one language; written once for a batch."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from survey.database import transaction
 from survey.invitations.rules.codes import reminder_window
-from survey.invitations.service.invitations import INVITATION, REMINDER, unanswered
+from survey.invitations.service.invitations import INVITATION, REMINDER, invitations_to_remind
 from survey.mail import service as mail
 from survey.mail.rules.letter import Recipient
 from survey.mail.rules.states import LetterState
@@ -47,16 +47,16 @@ def queue_reminders(wave: Wave, now: datetime) -> bool:
 
 
 def _recipients_to_remind(wave: Wave, since: datetime, now: datetime) -> list[Recipient]:
-    """Who was invited, has not answered, and has had no letter of this wave from `since` to `now`.
+    """Who is still to be reminded, and has had no letter of this wave from `since` to `now`.
 
     Without those whose invitation was cancelled.
     """
-    silent = [Recipient(invitation_id) for invitation_id in unanswered(wave.id)]
-    states = public_states(silent, INVITATION)
+    reminded = [Recipient(invitation_id) for invitation_id in invitations_to_remind(wave.id)]
+    states = public_states(reminded, INVITATION)
     lately_written_to = mail.recipients_lately_written_to(wave.slug, since, now)
     return [
         recipient
-        for recipient in silent
+        for recipient in reminded
         if recipient not in lately_written_to
         and states.get(recipient, LetterState.CANCELLED) != LetterState.CANCELLED
     ]

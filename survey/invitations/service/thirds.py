@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from survey.database import db
 from survey.invitations.rules.thirds import assign_thirds
@@ -48,6 +48,18 @@ def people_of_third(
     third_of = assigned_before | assigned
     members = tuple(person for person in people if third_of[person.id] == wave.third)
     return members, assigned
+
+
+def hand_over_thirds(before: PersonId, now: PersonId) -> None:
+    """Gives the thirds of somebody who left to them, as who came back (their ids)."""
+    assigned_now = set(assigned_thirds(now))
+    for survey_id in set(assigned_thirds(before)) - assigned_now:
+        db.session.execute(
+            update(AssignedThirdRow)
+            .where(AssignedThirdRow.survey_id == survey_id, AssignedThirdRow.person_id == before)
+            .values(person_id=now)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def store_assigned_thirds(wave: Wave, assigned: Mapping[PersonId, int]) -> None:

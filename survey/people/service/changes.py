@@ -10,11 +10,11 @@ the process that goes on. So the end is the same wherever the import was cut off
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -40,6 +40,7 @@ from survey.kernel.staff_changes import StaffChanges
 from survey.people.rules.removals import check_removal
 from survey.people.rules.staff_list import (
     Person,
+    PersonId,
     StaffList,
     StaffRow,
     read_staff_list,
@@ -52,6 +53,7 @@ from survey.people.service.staff_changes import (
     hold_staff_list,
 )
 from survey.people.service.stopping import forget_stops_of_the_gone
+from survey.people.service.watching import directory_watch
 from survey.people.tables import PersonRow, StaffFileRow
 
 IMPORT, STAFF_LIST = "import", "staff list"  # kind and subject of the long job
@@ -59,6 +61,7 @@ AT_ONCE = 5_000
 # On SQLite whoever waits to write tries again that often: in a shorter gap it could miss its turn.
 SECONDS_BETWEEN_STEPS = 0.1
 _FILE_ROW = 1  # the only row of its table
+_T = TypeVar("_T")
 _Values = dict[str, Any]  # of one statement, by column or parameter
 _FIELDS = (
     PersonRow.id,
@@ -225,9 +228,9 @@ def store_at_once(
     many of how many are stored.
     """
     done = 0
-    for kind, statement, values in _steps(changes, columns, is_removing=bool(result.removed)):
-        _store_step(kind, statement, values)
-        done += len(values)
+    for step in _steps(changes, columns, is_removing=bool(result.removed)):
+        _store(step)
+        done += len(step.values)
         if progress:
             progress(done, result.changes)
     if result.removed:
@@ -344,11 +347,11 @@ def store_in_steps(
         remaining = result_of(staff, changes, remove_missing=is_removing)
         total = planned.changes
         done = max(0, total - remaining.changes)
-        for kind, statement, values in _steps(changes, staff.columns, is_removing=is_removing):
-            done = min(done + len(values), total)
+        for step in _steps(changes, staff.columns, is_removing=is_removing):
+            done = min(done + len(step.values), total)
             with transaction():
                 lease.step(done)
-                _store_step(kind, statement, values)
+                _store(step)
             if progress:
                 progress(done, total)
             if _let_others_write():
@@ -398,49 +401,56 @@ def _let_others_write() -> bool:
     return shutdown.is_shutting_down()
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One statement with its values, of up to 5,000 people, and who joins or leaves by it."""
+
+    statement: Executable
+    values: Sequence[_Values]
+    joined: Sequence[Person] = ()
+    left: Sequence[Person] = ()
+
+
+def _store(step: _Step) -> None:
+    """Executes and counts one step inside the caller's transaction; tells who joined and left."""
+    connection().execute(step.statement, list(step.values))
+    count_staff_changes(StaffChanges(added=len(step.joined), removed=len(step.left)))
+    if step.joined:
+        directory_watch().joined(step.joined)
+    if step.left:
+        directory_watch().left(step.left)
+
+
 def _steps(
     changes: DirectoryChanges, columns: Sequence[str], *, is_removing: bool
-) -> Iterator[tuple[str, Executable, list[_Values]]]:
+) -> Iterator[_Step]:
     """Gives the statements that insert, update and delete, each with values of up to 5,000 people.
 
-    Each with what it does, as `StaffChanges` counts it; empty for an update. Nobody is deleted
-    unless `is_removing`. Executes nothing.
+    Nobody is deleted unless `is_removing`. Executes nothing.
     """
     stored = _columns_to_store(columns)
     table = cast("Table", PersonRow.__table__)
     is_this_person = table.c.id == bindparam("its_id")
     new_values: _Values = {name: bindparam(f"new_{name}") for name in stored}
-    removed = changes.missing if is_removing else ()
-    statements: tuple[tuple[str, Executable, Iterator[_Values]], ...] = (
-        (
-            "added",
-            insert(table),
-            ({"id": random_id(), **asdict(row)} for row in changes.added),
-        ),
-        (
-            "",
-            update(table).where(is_this_person).values(new_values),
-            (
-                {"its_id": person.id} | {f"new_{name}": getattr(row, name) for name in stored}
-                for person, row in changes.changed
-            ),
-        ),
-        (
-            "removed",
-            delete(table).where(is_this_person),
-            ({"its_id": person.id} for person in removed),
-        ),
-    )
-    for kind, statement, values in statements:
-        while chunk := list(islice(values, AT_ONCE)):
-            yield kind, statement, chunk
+    for rows in _in_chunks(changes.added):
+        added = [Person(PersonId(random_id()), **asdict(row)) for row in rows]
+        yield _Step(insert(table), [asdict(person) for person in added], joined=added)
+    for pairs in _in_chunks(changes.changed):
+        values: list[_Values] = [
+            {"its_id": person.id} | {f"new_{name}": getattr(row, name) for name in stored}
+            for person, row in pairs
+        ]
+        yield _Step(update(table).where(is_this_person).values(new_values), values)
+    for people_gone in _in_chunks(changes.missing if is_removing else ()):
+        ids: list[_Values] = [{"its_id": person.id} for person in people_gone]
+        yield _Step(delete(table).where(is_this_person), ids, left=people_gone)
 
 
-def _store_step(kind: str, statement: Executable, values: list[_Values]) -> None:
-    """Executes one step of `_steps` and counts it, inside the caller's transaction."""
-    connection().execute(statement, values)
-    if kind:
-        count_staff_changes(StaffChanges.of({kind: len(values)}))
+def _in_chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
+    """The items in lists of up to 5,000."""
+    rest = iter(items)
+    while chunk := list(islice(rest, AT_ONCE)):
+        yield chunk
 
 
 def _refuse_second_spellings(staff: StaffList, staying: Sequence[Person]) -> None:

@@ -2,10 +2,11 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from survey.access.service.audit import record
 from survey.database import db, transaction
@@ -43,6 +44,7 @@ from survey.people.service.changes import (
 from survey.people.service.removals import planned_removal
 from survey.people.service.staff_changes import count_staff_changes, hold_staff_list
 from survey.people.service.stopping import forget_stops_of_the_gone
+from survey.people.service.watching import directory_watch
 from survey.people.tables import PersonRow
 
 # What others take from here.
@@ -51,6 +53,11 @@ __all__ = ["AT_ONCE", "IMPORT", "ImportResult", "check_no_import_under_way", "la
 COMMAND_LINE = "command line"
 FAULTS_LISTED = 200
 LEFT = "Stopped. What is stored stays, and the rest goes on with the same file once more."
+_IN_A_QUERY = 500
+_TAKEN = (
+    "{address} is somebody else's address already. Remove that person first, or correct the other"
+    " address."
+)
 _NAME_WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -234,6 +241,21 @@ def person_at(email: str) -> Person:
     return matches[0]
 
 
+def hold_person_at(email: str) -> Person:
+    """As `person_at`, and locks the person's row until the transaction ends."""
+    query = select(PersonRow.id).where(PersonRow.email == tidy_address(email)).with_for_update()
+    db.session.execute(query)
+    return person_at(email)
+
+
+def people_at(emails: Sequence[str]) -> tuple[Person, ...]:
+    """The people with these addresses, which must be tidy; none for an address that nobody has."""
+    found: list[Person] = []
+    for start in range(0, len(emails), _IN_A_QUERY):
+        found += people(PersonRow.email.in_(emails[start : start + _IN_A_QUERY]))
+    return tuple(found)
+
+
 def name_words() -> frozenset[str]:
     """Every word of everybody's names, in small letters: published texts must hold none of them."""
     query = select(PersonRow.name).distinct().execution_options(yield_per=AT_ONCE)
@@ -244,15 +266,14 @@ def name_words() -> frozenset[str]:
 def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
     """Deletes somebody from the directory with their stop secrets and wish; audited without a name.
 
-    What they answered stays, for nothing links to it. Refuses an unknown address, and while a long
-    import is under way.
+    What they answered stays, for nothing links to it. Who was invited to an open wave keeps the
+    right to answer, should they come back. Refuses an unknown address, and while a long import is
+    under way.
     """
-    with transaction() as session:
+    with transaction():
         check_no_import_under_way()
-        person = person_at(email)
-        session.execute(delete(PersonRow).where(PersonRow.id == person.id))
-        forget_stops_of_the_gone()
-        count_staff_changes(StaffChanges(removed=1))
+        person = hold_person_at(email)
+        _delete_person(person)
         record("person removed", {"department": person.department}, actor)
     return person
 
@@ -263,37 +284,56 @@ def erase_person(person: Person, *, actor: str = COMMAND_LINE) -> None:
     Inside the transaction that erases all of their data; the audit log names nobody. Refused while
     a long import is under way.
     """
-    with transaction() as session:
+    with transaction():
         check_no_import_under_way()
-        session.execute(delete(PersonRow).where(PersonRow.id == person.id))
-        forget_stops_of_the_gone()
-        count_staff_changes(StaffChanges(removed=1))
+        _delete_person(person)
         record("person erased", {}, actor)
 
 
-def correct_address(old: str, new: str, *, actor: str = COMMAND_LINE) -> Person:
-    """Changes somebody's address in the directory; refuses a malformed one, or somebody else's.
+def check_new_address(old: str, new: str) -> tuple[Person, str]:
+    """The person at the address `old`, locked until the transaction ends, and the tidy new address.
 
-    Refuses an unknown old address, too, and while a long import is under way. Audited with the
-    department alone. Ends no code and sends nothing: that is for the correction in `invitations`,
-    which calls this.
+    Refuses a malformed new address, or somebody else's; an unknown old one; and while a long import
+    is under way. Changes nothing.
     """
     address = tidy_address(new)
     if remedy := address_fault(address):
         raise Refused("address-unfit", f"{shortened(new)}: {remedy}")
+    check_no_import_under_way()
+    person = hold_person_at(old)
+    if person.email != address and people(PersonRow.email == address):
+        raise Refused("address-taken", _TAKEN.format(address=address))
+    return person, address
+
+
+def correct_address(
+    old: str, new: str, *, actor: str = COMMAND_LINE, facts: Mapping[str, object] | None = None
+) -> Person:
+    """Changes somebody's address in the directory; refuses what `check_new_address` refuses.
+
+    The one place where an address changes. Audited with these facts, which hold neither an address
+    nor a name. Sends nothing: that is for the correction in `invitations`, which calls this.
+    """
     with transaction() as session:
-        check_no_import_under_way()
-        person = person_at(old)
-        if person.email != address and people(PersonRow.email == address):
-            raise Refused(
-                "address-taken",
-                f"{address} is somebody else's address already. Remove that person first, or"
-                " correct the other address.",
+        person, address = check_new_address(old, new)
+        try:
+            session.execute(
+                update(PersonRow).where(PersonRow.id == person.id).values(email=address)
             )
-        session.execute(update(PersonRow).where(PersonRow.id == person.id).values(email=address))
+        except IntegrityError as error:  # another process was as fast
+            raise Refused("address-taken", _TAKEN.format(address=address)) from error
         count_staff_changes(StaffChanges(corrected=int(person.email != address)))
-        record("address corrected", {"department": person.department}, actor)
-        return person_at(address)
+        record("address corrected", facts or {}, actor)
+    return replace(person, email=address)
+
+
+def _delete_person(person: Person) -> None:
+    """Deletes a person's row, and what belongs to people who have left."""
+    with transaction() as session:
+        session.execute(delete(PersonRow).where(PersonRow.id == person.id))
+        count_staff_changes(StaffChanges(removed=1))
+        directory_watch().left([person])
+        forget_stops_of_the_gone()
 
 
 def _fault_lines(staff: StaffList) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from survey.database import connection, db, transaction
 from survey.people.rules.staff_list import PersonId, secret_digest, secret_in
+from survey.people.service.watching import directory_watch
 from survey.people.tables import PersonRow, StopCodeRow, StopRow
 
 _AT_ONCE = 500
@@ -66,12 +67,9 @@ def has_stopped(person_id: PersonId) -> bool:
     return db.session.get(StopRow, person_id, populate_existing=True) is not None
 
 
-def reachable_at(person_id: PersonId) -> str | None:
-    """The address of somebody who wants survey mails; None if they stopped them or left.
-
-    For the sender.
-    """
-    return connection().execute(_REACHABLE, {"person": person_id}).scalar()
+def wants_survey_mails(person_id: PersonId) -> bool:
+    """Whether somebody is in the directory and has not stopped survey mails. For the sender."""
+    return connection().execute(_WANTS_MAILS, {"person": person_id}).first() is not None
 
 
 def give_everybody_stop_secrets(person_ids: Sequence[PersonId]) -> None:
@@ -104,18 +102,45 @@ def give_everybody_stop_secrets(person_ids: Sequence[PersonId]) -> None:
 def forget_stops_of_the_gone() -> None:
     """Deletes mail wishes and stop secrets of people who are not in the directory any more.
 
-    Inside the transaction that takes them out of it.
+    Inside the transaction that takes them out of it. Those of people who may come back to an open
+    wave stay until it is counted.
     """
+    awaited = directory_watch().awaited()
     with transaction() as session:
         for table in (StopRow, StopCodeRow):
             is_gone = table.person_id.not_in(select(PersonRow.id))
-            session.execute(
-                delete(table).where(is_gone).execution_options(synchronize_session=False)
-            )
+            gone = set(session.scalars(select(table.person_id).where(is_gone).distinct()))
+            forgotten = sorted(gone - awaited)
+            for start in range(0, len(forgotten), _AT_ONCE):
+                is_forgotten = table.person_id.in_(forgotten[start : start + _AT_ONCE])
+                session.execute(
+                    delete(table).where(is_forgotten).execution_options(synchronize_session=False)
+                )
+
+
+def hand_over_stops(before: PersonId, now: PersonId) -> None:
+    """Gives the mail wish and stop secrets of somebody who left to them, as who came back.
+
+    `before` and `now` are their ids. Inside the transaction that recognises them.
+    """
+    with transaction() as session:
+        if has_stopped(before) and not has_stopped(now):
+            session.add(StopRow(person_id=now))
+        session.execute(
+            delete(StopRow)
+            .where(StopRow.person_id == before)
+            .execution_options(synchronize_session=False)
+        )
+        session.execute(
+            update(StopCodeRow)
+            .where(StopCodeRow.person_id == before)
+            .values(person_id=now)
+            .execution_options(synchronize_session=False)
+        )
 
 
 _STOPPED = select(StopRow.person_id).where(StopRow.person_id == bindparam("person"))
-_REACHABLE = select(PersonRow.email).where(PersonRow.id == bindparam("person"), ~_STOPPED.exists())
+_WANTS_MAILS = select(PersonRow.id).where(PersonRow.id == bindparam("person"), ~_STOPPED.exists())
 
 
 def _owner(pasted: str) -> PersonId | None:

@@ -258,6 +258,14 @@ def hold_for_letter(wave_id: WaveId) -> datetime | None:
     return closes
 
 
+def hold_for_correction(wave_id: WaveId) -> bool:
+    """Whether the wave is open; locks it until the transaction ends.
+
+    So corrections of addresses in it are decided one after another, and none while it is closed.
+    """
+    return locked_row(wave_id).state == WaveState.OPEN.value
+
+
 def hold_for_counting(wave: Wave) -> bool:
     """Whether the wave is closed and not counted; locks it until the transaction ends.
 

@@ -1,6 +1,6 @@
 """Letters in the outbox: taking them back, what became of them, what is kept of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from survey.mail.rules.states import LetterState
 from survey.mail.rules.wording import TAKEN_BACK
 
 KEPT = timedelta(days=30)
+_RECIPIENTS_A_STATEMENT = 500
 _WAITING = (LetterState.READY.value, LetterState.LEASED.value)
 _MOVING = (*_WAITING, LetterState.SENDING.value)
 _NOT_ARRIVED = (LetterState.FAILED.value, LetterState.BOUNCED.value)
@@ -68,6 +69,59 @@ def cancel_letters(wave: str, letter_type: str | None = None, recipient: str | N
             "lease_until": None,
         }
         connection().execute(query.values(**cancelled))
+
+
+def cancel_letters_to(wave: str, recipients: Sequence[Recipient]) -> None:
+    """Cancels all letters of a wave that wait for these recipients, without a reason.
+
+    They look like every other letter that was not due any more. `queue_cancelled_again` takes it
+    back.
+    """
+    cancelled = {
+        "state": LetterState.CANCELLED.value,
+        "last_reason": None,
+        "last_code": None,
+        "lease_token": None,
+        "lease_until": None,
+    }
+    with transaction():
+        for some in _in_chunks(recipients):
+            query = update(OutboxRow).where(
+                OutboxRow.wave == wave,
+                OutboxRow.recipient.in_(some),
+                OutboxRow.state.in_(_WAITING),
+            )
+            connection().execute(query.values(**cancelled))
+
+
+def queue_cancelled_again(wave: str, recipients: Sequence[Recipient]) -> None:
+    """Queues letters of a wave again that were cancelled while these recipients could get none.
+
+    What was taken back by hand stays so. Whether a letter is due is looked at when it leaves.
+    """
+    with transaction():
+        for some in _in_chunks(recipients):
+            query = update(OutboxRow).where(
+                OutboxRow.wave == wave,
+                OutboxRow.recipient.in_(some),
+                OutboxRow.state == LetterState.CANCELLED.value,
+                func.coalesce(OutboxRow.last_reason, "") != TAKEN_BACK,
+            )
+            connection().execute(query.values(state=LetterState.READY.value, next_at=clock.now()))
+
+
+def recipients_waited_for(letter_type: str) -> frozenset[str]:
+    """The recipients of letters of this type that wait, or are being handed over."""
+    query = select(OutboxRow.recipient).where(
+        OutboxRow.kind == letter_type, OutboxRow.state.in_(_MOVING)
+    )
+    return frozenset(db.session.scalars(query))
+
+
+def _in_chunks(recipients: Sequence[Recipient]) -> Iterator[Sequence[Recipient]]:
+    """The recipients, some hundred at a time."""
+    for start in range(0, len(recipients), _RECIPIENTS_A_STATEMENT):
+        yield recipients[start : start + _RECIPIENTS_A_STATEMENT]
 
 
 def delivery_status(wave: str | None = None) -> DeliveryStatus:
@@ -211,10 +265,11 @@ def erase_recipients(recipients: Sequence[Recipient]) -> None:
     What waits for them is not due any more. Their dedupe keys, which name them, are replaced.
     """
     with transaction():
-        query = update(OutboxRow).where(OutboxRow.recipient.in_(list(recipients)))
-        connection().execute(
-            query.values(recipient="", dedupe_key=literal("erased:").concat(OutboxRow.id))
-        )
+        for some in _in_chunks(recipients):
+            query = update(OutboxRow).where(OutboxRow.recipient.in_(some))
+            connection().execute(
+                query.values(recipient="", dedupe_key=literal("erased:").concat(OutboxRow.id))
+            )
 
 
 def erase_old_recipients(wave: str, closed_at: datetime, now: datetime) -> None:

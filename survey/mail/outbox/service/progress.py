@@ -269,22 +269,6 @@ def retry_letters(wave: str, letter_type: str, letter_id: str | None = None, *, 
     return number
 
 
-def supersede_letter(letter_type: str, recipient: str) -> None:
-    """Cancels failed or bounced letters of this type to this recipient.
-
-    Inside the transaction that sends the recipient another letter instead.
-    """
-    with transaction():
-        query = update(OutboxRow).where(
-            OutboxRow.recipient == recipient,
-            OutboxRow.kind == letter_type,
-            OutboxRow.state.in_(_NOT_ARRIVED),
-        )
-        connection().execute(
-            query.values(state=LetterState.CANCELLED.value, last_reason=None, last_code=None)
-        )
-
-
 def withdraw_letters(wave: str, letter_types: Sequence[str], *, actor: str) -> int:
     """Cancels waiting letters of these types, audited; gives how many with public counts.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from email.utils import parseaddr
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 
 from survey.database import connection, transaction
 from survey.kernel import clock
@@ -16,6 +16,15 @@ from survey.mail.outbox.tables import OutboxRow
 from survey.mail.rules.states import LetterState
 
 _ROWS_A_STATEMENT = 500
+# Columns that tell of an attempt to hand a letter over.
+_OF_AN_ATTEMPT = (
+    "date_header",
+    "give_up_at",
+    "sent_at",
+    "bounced_at",
+    "last_code",
+    "last_reason",
+)
 
 
 def queue_letters(
@@ -32,8 +41,7 @@ def queue_letters(
     """
     priority = letter_types()[letter_type].priority
     lasts_for = letter_types()[letter_type].lasts_for
-    domain = wire_domain(parseaddr(current_app.config["CANDOUR"].mail_from)[1])
-    now = clock.now()
+    domain, now = _sending_domain(), clock.now()
     give_up_at = now + lasts_for if lasts_for else None
     rows = [
         {
@@ -58,21 +66,33 @@ def queue_letters(
             connection().execute(statement.on_conflict_do_nothing(index_elements=["dedupe_key"]))
 
 
-def queue_another_letter(
-    letter_type: str, wave: str, recipient: str, *, unless_waiting: Sequence[str]
-) -> None:
-    """Queues one more letter of this type for a recipient, if none of `unless_waiting` waits.
+def queue_undelivered_again(letter_type: str, wave: str, recipient: str) -> None:
+    """Queues a recipient's failed or bounced letters of this type again, for another address.
 
-    `unless_waiting`: the types of waiting letters that count; such a letter is locked, so that it
-    waits on until the commit.
+    Each as a new message: it is counted and tried as if it were the first, and a late notice about
+    the old message says nothing about it. Inside the transaction that changes the address.
     """
-    theirs = (OutboxRow.wave == wave, OutboxRow.recipient == recipient)
-    with transaction() as session:
-        waiting = select(OutboxRow.id).where(
-            *theirs, OutboxRow.kind.in_(unless_waiting), OutboxRow.state == LetterState.READY.value
-        )
-        if session.scalars(waiting.with_for_update()).all():
-            return
-        count = select(func.count()).select_from(OutboxRow)
-        earlier = session.scalar(count.where(*theirs, OutboxRow.kind == letter_type)) or 0
-        queue_letters(letter_type, wave, [recipient], number=earlier + 1)
+    query = select(OutboxRow.id).where(
+        OutboxRow.wave == wave,
+        OutboxRow.kind == letter_type,
+        OutboxRow.recipient == recipient,
+        OutboxRow.state.in_([LetterState.FAILED.value, LetterState.BOUNCED.value]),
+    )
+    domain = _sending_domain()
+    with transaction():
+        for letter_id in connection().scalars(query.with_for_update()).all():
+            as_new = {
+                "state": LetterState.READY.value,
+                "next_at": clock.now(),
+                "attempts": 0,
+                "message_id": f"<{random_id()}@{domain}>",
+                **dict.fromkeys(_OF_AN_ATTEMPT),
+            }
+            connection().execute(
+                update(OutboxRow).where(OutboxRow.id == letter_id).values(**as_new)
+            )
+
+
+def _sending_domain() -> str:
+    """The domain that mail is sent from, for Message-IDs."""
+    return wire_domain(parseaddr(current_app.config["CANDOUR"].mail_from)[1])
