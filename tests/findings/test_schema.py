@@ -54,7 +54,7 @@ ANSWERS: dict[str, list[tuple[int, ...]]] = {
 QUARTERS = [date(2027, 1, 11) - timedelta(weeks=13 * number) for number in range(1, 8)]
 # What an older document may lack, and what only some have.
 MAY_BE_ABSENT = {
-    "changed", "drivers", "year", "hidden_further", "thirds",
+    "changed", "drivers", "year", "hidden_further", "thirds", "comment_readers",
     "comparison", "effective_answers", "departments", "themes",
     "quarter", "mix_changed", "feasible", "change", "against_rest",
 }  # fmt: skip

@@ -99,11 +99,17 @@ def destroy_key(folder: Path | None, wave_id: WaveId) -> None:
         ) from error
 
 
-def _path(folder: Path | None, wave_id: WaveId) -> Path:
-    """The place of a wave's key file; refuses a process without a key folder."""
+def check_key_folder(folder: Path | None) -> None:
+    """Refuses a process without a key folder; looks at nothing in it."""
     if folder is None:
         raise Refused(
             "no-key-folder",
             "This process has no key folder, so it neither opens nor counts a wave.",
         )
+
+
+def _path(folder: Path | None, wave_id: WaveId) -> Path:
+    """The place of a wave's key file; refuses a process without a key folder."""
+    check_key_folder(folder)
+    assert folder is not None
     return folder / f"{wave_id}.key"
