@@ -18,7 +18,7 @@ from survey.kernel import shutdown
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused, refuse_on_ctrl_c
 from survey.kernel.files import keep_new_files_private
-from survey.kernel.hints import words_for_command
+from survey.kernel.hints import details_for_command, words_for_command
 from survey.kernel.memory import protect_memory
 from survey.kernel.plurals import choose_form, how_many
 from survey.kernel.progress import Progress
@@ -574,7 +574,7 @@ def main() -> None:
         candour()
     except Refused as refused:
         click.echo(words_for_command(refused), err=True)
-        for line in refused.details:
+        for line in details_for_command(refused):
             click.echo(f"  {line}", err=True)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - whatever it was, no traceback reaches a person

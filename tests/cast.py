@@ -8,18 +8,29 @@ from random import Random
 
 from flask import Flask
 
+from survey.access.rules.accounts import UserId
+from survey.access.service.accounts import add_user, list_users
 from survey.answering.service import Submission, submit_answers
 from survey.config import Config
 from survey.counting.service import close_wave
+from survey.findings.comments.service import (
+    CommentReview,
+    comments_under_review,
+    decide_on_comment,
+)
 from survey.invitations.rules.codes import draw_code
 from survey.invitations.service.invitations import invitations_of, store_code
 from survey.launching.service.opening import open_wave
+from survey.organisation.rules.organisation import CommentReader
 from survey.organisation.service import set_organisation
 from survey.people.service.directory import import_people
 from survey.providers.service import add_provider
+from survey.responses.rules import CommentId
+from survey.responses.service.comments import Comment
 from survey.waves import service as waves
 from survey.waves.rules.waves import Target, Wave
 
+READER = CommentReader("Mira Vance", "manager@northwind.example")
 DEPARTMENTS = {
     "Sales": 14,
     "Service": 12,
@@ -54,6 +65,46 @@ def staff_csv(departments: Mapping[str, int] = DEPARTMENTS) -> bytes:
     return "\n".join(rows).encode()
 
 
+def confirm_facts() -> None:
+    """Saves the facts about Northwind; the account of every test's manager reads the comments."""
+    add_user(READER.email, "manager", actor="test")
+    set_organisation(
+        "Northwind Ltd",
+        "Dana Reyes",
+        "dana@northwind.example",
+        "Head of operations",
+        "northwind.example",
+        several_zones=False,
+        provider_runs_mail=False,
+        readers=[READER],
+    )
+
+
+def reader_account() -> UserId:
+    """The account that may read the comments of every test's company."""
+    (account,) = [each.id for each in list_users() if each.email == READER.email]
+    return account
+
+
+def under_review(slug: str) -> CommentReview:
+    """The comments of a wave, as its reader sees them."""
+    return comments_under_review(slug, reader_account())
+
+
+def decide(
+    slug: str,
+    comment_id: CommentId,
+    decision: str,
+    *,
+    offered: str | None = None,
+    actor: str = "mira",
+) -> Comment:
+    """The reader of comments decides about one."""
+    return decide_on_comment(
+        slug, comment_id, decision, account=reader_account(), offered=offered, actor=actor
+    )
+
+
 def found_company(
     departments: Mapping[str, int] = DEPARTMENTS, targets: Mapping[str, float] | None = None
 ) -> Wave:
@@ -61,10 +112,7 @@ def found_company(
 
     Beside them another provider with a survey.
     """
-    contact = ("Dana Reyes", "dana@northwind.example")
-    set_organisation(
-        "Northwind Ltd", *contact, "Head of operations", "northwind.example", several_zones=False
-    )
+    confirm_facts()
     import_people(staff_csv(departments))
     add_provider("Brightline IT", [("Otto Lindqvist", "otto@brightline.example")])
     add_provider("Other Provider", [("Olga", "olga@other.example")])

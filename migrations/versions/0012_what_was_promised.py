@@ -88,6 +88,7 @@ def freeze_promises(connection):
         "language": facts["language"],
         "mail_domains": facts["mail_domains"].split(),
         "provider_runs_mail": None,
+        "readers": [],
     }
     opened = connection.execute(
         sa.text(
@@ -98,7 +99,7 @@ def freeze_promises(connection):
         )
     ).all()
     for wave_id, provider in opened:
-        promise = {"organisation": organisation, "provider": provider, "readers": []}
+        promise = {"organisation": organisation, "provider": provider}
         connection.execute(
             sa.text("UPDATE wave SET promise = :promise WHERE id = :id"),
             {"promise": json.dumps(promise), "id": wave_id},

@@ -1,6 +1,6 @@
 """Answering: the page an employee sees, and storing a ballot while its invitation is used up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -11,11 +11,13 @@ from survey.answering.rules.survey_page import PageQuestion, SurveyPage
 from survey.database import transaction
 from survey.invitations.rules.codes import code_in
 from survey.invitations.service import invitations
-from survey.organisation.rules.organisation import Organisation
-from survey.organisation.rules.promise import PromiseTerms, promise_on_form
-from survey.organisation.service import find_organisation
+from survey.kernel.errors import Refused
+from survey.organisation.rules.frozen_promise import FrozenPromise, terms_of_promise
+from survey.organisation.rules.organisation import named_readers, unnamed_organisation
+from survey.organisation.rules.promise import promise_on_form
+from survey.organisation.service import confirmed_organisation
 from survey.people.service.staff_changes import all_staff_changes
-from survey.providers.service import provider_by_id
+from survey.providers.service import list_providers
 from survey.questionnaires.rules import Question, ScaleKind
 from survey.responses.rules import Answers, pack_ballot
 from survey.responses.service import responses
@@ -23,7 +25,7 @@ from survey.vault.rules import sealing
 from survey.waves import service as waves
 from survey.waves.rules import thirds
 from survey.waves.rules.deadlines import reply_by, share_by
-from survey.waves.rules.waves import Wave, WaveState, printed_time
+from survey.waves.rules.waves import CoKey, Wave, WaveState, printed_time
 
 LONGEST_CODE_FIELD = 200
 
@@ -74,22 +76,19 @@ def submit_answers(wave: Wave, form: Mapping[str, list[str]], now: datetime) -> 
 
 def build_survey_page(wave: Wave, sender: str) -> SurveyPage:
     """Everything that the survey page of one wave shows; the same for everybody."""
-    organisation = find_organisation(sender)
-    provider = provider_by_id(wave.provider_id)
+    promise = waves.promise_of(wave, sender)
+    organisation, provider = promise.organisation, promise.provider
     questionnaire = waves.questions_of(wave)
     closes = printed_time(wave.closes, wave.timezone, several_zones=organisation.several_zones)
-    terms = promise_terms(wave, organisation, provider.name, closes)
     return SurveyPage(
         slug=wave.slug,
         organisation=organisation.name,
-        provider=provider.name,
+        provider=provider,
         title="How is our IT support doing?",
         period=f"{wave.opens:%B %Y}",
-        questions=tuple(
-            _page_question(question, provider.name) for question in questionnaire.questions
-        ),
+        questions=tuple(_page_question(question, provider) for question in questionnaire.questions),
         closes=closes,
-        promises=promise_on_form(terms),
+        promises=promises_of(wave, promise),
         contact=organisation.contact_name,
         language=questionnaire.language.partition("-")[0],
         minutes=questionnaire.minutes,
@@ -123,20 +122,39 @@ def next_steps(wave: Wave, page: SurveyPage) -> tuple[tuple[str, str], ...]:
     )
 
 
-def promise_terms(
-    wave: Wave, organisation: Organisation, provider: str, closes: str
-) -> PromiseTerms:
-    """The names, date and thresholds that the promise states for this wave."""
-    return PromiseTerms(
-        organisation=organisation.name,
-        provider=provider,
-        reader=organisation.comments_read_by,
-        host=organisation.host,
-        closes=closes,
-        minimum_group=wave.minimum_group,
-        minimum_detail=wave.minimum_detail,
-        representatives=tuple(key.name for key in wave.co_keys),
-    )
+def promises_of(wave: Wave, promise: FrozenPromise) -> tuple[str, ...]:
+    """The sentences that a wave promised, and since then who reads the comments instead, if any."""
+    organisation = promise.organisation
+    closes = printed_time(wave.closes, wave.timezone, several_zones=organisation.several_zones)
+    representatives = tuple(key.name for key in wave.co_keys)
+    thresholds = (wave.minimum_group, wave.minimum_detail)
+    sentences = promise_on_form(terms_of_promise(promise, closes, thresholds, representatives))
+    return (*sentences, *(change.in_words for change in wave.reader_changes))
+
+
+def promise_of_next() -> FrozenPromise:
+    """What the next wave would promise; words instead of facts that nobody has confirmed."""
+    names = [provider.name for provider in list_providers()]
+    provider = names[0] if len(names) == 1 else "the IT provider"
+    try:
+        return FrozenPromise(confirmed_organisation(), provider)
+    except Refused:
+        return FrozenPromise(unnamed_organisation(), provider)
+
+
+def promises_of_next(promise: FrozenPromise, keys: Sequence[CoKey]) -> tuple[str, ...]:
+    """The sentences that the next wave would promise, sealed to these keys of representatives."""
+    holders = tuple(key.name for key in keys)
+    terms = terms_of_promise(promise, "on the date in your mail", representatives=holders)
+    return promise_on_form(terms)
+
+
+def readers_on_page(wave: Wave | None, promise: FrozenPromise) -> str:
+    """Who reads the comments now, as the page on the promise names them."""
+    if wave and wave.reader_changes:
+        newest = wave.reader_changes[-1]
+        return named_readers(newest.readers, newest.role)
+    return promise.organisation.readers_in_words
 
 
 def staff_lists_of_waves(organisation: str) -> tuple[WaveStaffList, ...]:

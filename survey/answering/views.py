@@ -27,17 +27,19 @@ from survey.answering.service import (
     SubmissionOutcome,
     build_survey_page,
     next_steps,
-    promise_terms,
+    promise_of_next,
+    promises_of,
+    promises_of_next,
+    readers_on_page,
     staff_lists_of_waves,
     submit_answers,
 )
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.organisation.rules.promise import PromiseTerms, promise_on_form
-from survey.organisation.service import find_organisation, latest_attacks
+from survey.organisation.rules.organisation import Organisation
+from survey.organisation.service import latest_attacks
 from survey.people.service.stopping import stop_mails, take_up_mails
-from survey.providers.service import list_providers, provider_by_id
 from survey.vault.rules.ceremony_files import fingerprint
 from survey.vault.service import co_keys
 from survey.waves import service as waves
@@ -156,43 +158,41 @@ def sent(
 
 
 @blueprint.get("/promise")
+@blueprint.get("/promise/<wave>")
 @open_to("everyone")
-def promise() -> str:
-    """The page on what is stored about an employee, what is not, and who could learn what."""
-    organisation = find_organisation(_sender())
-    running = [wave for wave in waves.list_waves() if _is_running(wave)]
-    latest = running[-1] if running else None
-    upcoming = co_keys.announced_co_keys()
-    if latest:
-        provider = provider_by_id(latest.provider_id).name
-        closes = printed_time(
-            latest.closes, latest.timezone, several_zones=organisation.several_zones
-        )
-        terms = promise_terms(latest, organisation, provider, closes)
+def promise(wave: str | None = None) -> str:
+    """The page on what is stored about an employee, what is not, and who could learn what.
+
+    It states what one wave promised: the one in the address (404 unless it was opened here), else
+    the newest that is open; else what the next one would promise.
+    """
+    running = [each for each in waves.list_waves() if _is_running(each)]
+    if wave is None:
+        shown = running[-1] if running else None
     else:
-        provider = _usual_provider()
-        terms = PromiseTerms(
-            organisation=organisation.name,
-            provider=provider,
-            reader=organisation.comments_read_by,
-            host=organisation.host,
-            closes="on the date in your mail",
-            representatives=tuple(key.name for key in upcoming),
-        )
+        shown = _wave_or_404(wave)
+        if not _has_survey_page(shown):
+            abort(404)
+    promised = promise_of_next() if shown is None else waves.promise_of(shown, _sender())
+    upcoming = co_keys.announced_co_keys()
+    sealing = [*running, *([shown] if shown and shown not in running else [])]
     holders = [
-        (wave.named, key.name, fingerprint(key.public)) for wave in running for key in wave.co_keys
+        (each.named, key.name, fingerprint(key.public)) for each in sealing for key in each.co_keys
     ]
     holders += [("the next survey", key.name, fingerprint(key.public)) for key in upcoming]
     return render_template(
         "answering/promise.html",
-        organisation=organisation,
-        provider=provider,
-        sentences=promise_on_form(terms),
+        wave=shown,
+        others=[each for each in running if shown and each.id != shown.id],
+        organisation=promised.organisation,
+        provider=promised.provider,
+        reader=readers_on_page(shown, promised),
+        sentences=promises_of(shown, promised) if shown else promises_of_next(promised, upcoming),
         holders=holders,
-        second_keys=latest.co_keys if latest else upcoming,
-        minimum_group=latest.minimum_group if latest else MINIMUM_GROUP,
+        second_keys=shown.co_keys if shown else upcoming,
+        minimum_group=shown.minimum_group if shown else MINIMUM_GROUP,
         attacks=latest_attacks(),
-        staff_lists=staff_lists_of_waves(organisation.name),
+        staff_lists=staff_lists_of_waves(promised.organisation.name),
     )
 
 
@@ -201,12 +201,6 @@ def _is_running(wave: Wave) -> bool:
     if wave.state is WaveState.CLOSED:
         return wave.is_strict
     return wave.state is WaveState.OPEN
-
-
-def _usual_provider() -> str:
-    """The name of the only provider, or words for it where there are none or several."""
-    names = [provider.name for provider in list_providers()]
-    return names[0] if len(names) == 1 else "the IT provider"
 
 
 @blueprint.get("/stop/<wave>")
@@ -260,14 +254,30 @@ def take_up_again(wave: str) -> Response:
 
 def _stop_page(state: str, wave: str, secret: str) -> Response:
     """The page about stopping survey mails in a `state`, such as "ask" or "stopped"."""
+    slug = _without_fragment(wave)
+    organisation, promise_address = _stated_for(slug)
     body = render_template(
         "answering/stop.html",
         state=state,
-        wave=_without_fragment(wave),
+        wave=slug,
         secret=secret[:LONGEST_SECRET],
-        organisation=find_organisation(_sender()),
+        organisation=organisation,
+        promise_address=promise_address,
     )
     return _reply(body)
+
+
+def _stated_for(slug: str) -> tuple[Organisation, str]:
+    """The client as the wave of this slug promised it, and the address of that promise.
+
+    For a wave that was not opened here, or is unknown, those of the next one.
+    """
+    try:
+        wave = waves.find_wave(slug)
+    except Refused:
+        return promise_of_next().organisation, "/promise"
+    address = f"/promise/{wave.slug}" if _has_survey_page(wave) else "/promise"
+    return waves.promise_of(wave, _sender()).organisation, address
 
 
 def _wave_or_404(slug: str) -> Wave:
@@ -331,7 +341,7 @@ def _rendered(
 
 def _state_page(wave: Wave) -> str:
     """The page of a wave that takes no answers: when it opens, or that it is closed; no form."""
-    several_zones = find_organisation(_sender()).several_zones
+    several_zones = waves.promise_of(wave, _sender()).organisation.several_zones
     if wave.state is WaveState.PLANNED:
         opens = printed_time(wave.opens, wave.timezone, several_zones=several_zones)
         title = f"Opens on {opens}"

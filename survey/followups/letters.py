@@ -12,7 +12,7 @@ from survey.followups.rules.follow_up import FollowUpEdition
 from survey.mail.rules import letter
 from survey.mail.rules.letter import Letter, inline_styles
 from survey.organisation.rules.organisation import Organisation
-from survey.organisation.service import find_organisation
+from survey.organisation.service import confirmed_organisation, find_organisation
 from survey.people.rules.staff_list import Person, PersonId
 
 SHORTER = "Shorten what you change, or ask the provider for a shorter reply and record that."
@@ -61,8 +61,11 @@ def follow_up_letter(
 
 
 def client_name() -> Organisation:
-    """The client as mails print it: its name, and whom readers write back to."""
-    return find_organisation(current_app.config["CANDOUR"].mail_from)
+    """The client as mails print it: its name, and whom readers write back to.
+
+    Refuses while nobody has confirmed the facts.
+    """
+    return confirmed_organisation()
 
 
 def sample_letter(edition: FollowUpEdition) -> Letter:

@@ -23,13 +23,13 @@ from survey.languages import (
 )
 from survey.mail.rules.letter import Letter, inline_styles
 from survey.mail.rules.template import Marks, Template
+from survey.organisation.rules.frozen_promise import FrozenPromise, terms_of_promise
 from survey.organisation.rules.organisation import Organisation
-from survey.organisation.rules.promise import PromiseTerms, promise_in_mail
+from survey.organisation.rules.promise import promise_in_mail
 from survey.organisation.service import find_organisation
 from survey.people.rules.staff_list import Person, PersonId
-from survey.providers.rules import Provider
-from survey.providers.service import provider_by_id
 from survey.questionnaires.rules import Questionnaire
+from survey.waves import service as waves
 from survey.waves.rules.ids import WaveSlug
 from survey.waves.rules.waves import ReportingGroup, Wave
 
@@ -46,8 +46,7 @@ class LetterFacts:
     `closes` is the time on the wall clock of `timezone`.
     """
 
-    organisation: Organisation
-    provider: str
+    promise: FrozenPromise
     wave: WaveSlug
     closes: datetime
     timezone: str
@@ -58,6 +57,16 @@ class LetterFacts:
     minutes: int
     group: ReportingGroup
     base_url: str
+
+    @property
+    def organisation(self) -> Organisation:
+        """The facts about the client that the letters print."""
+        return self.promise.organisation
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        return self.promise.provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +101,13 @@ class _WrittenTemplates:
 def letter_facts(
     wave: Wave,
     group: ReportingGroup,
-    organisation: Organisation,
-    provider: Provider,
+    promise: FrozenPromise,
     questionnaire: Questionnaire,
     base_url: str,
 ) -> LetterFacts:
     """Collects what the letters of a wave to one of its groups state; reads and stores nothing."""
     return LetterFacts(
-        organisation=organisation,
-        provider=provider.name,
+        promise=promise,
         wave=wave.slug,
         closes=wave.closes,
         timezone=wave.timezone,
@@ -183,10 +190,9 @@ def check_letters_can_be_written(
     the number of people who get English instead.
     """
     config = current_app.config["CANDOUR"]
-    organisation = find_organisation(config.mail_from)
-    provider = provider_by_id(wave.provider_id)
-    facts = letter_facts(wave, group, organisation, provider, questionnaire, config.base_url)
-    wanted = Counter(language_of(person, organisation) for person in people)
+    promise = waves.promise_of(wave, config.mail_from)
+    facts = letter_facts(wave, group, promise, questionnaire, config.base_url)
+    wanted = Counter(language_of(person, promise.organisation) for person in people)
     faults = [
         fault
         for language in sorted(set(map(language_for, wanted)))
@@ -300,7 +306,7 @@ def _addresses(facts: LetterFacts, marks: Marks) -> dict[str, str]:
         "link": f"{address}#{marks['code']}",
         "code": marks["grouped"],
         "address": address,
-        "promise_url": f"{facts.base_url}/promise",
+        "promise_url": f"{facts.base_url}/promise/{facts.wave}",
         "stop_url": f"{facts.base_url}/stop/{facts.wave}#{marks['stop']}",
     }
 
@@ -312,15 +318,8 @@ def _phrases(voice: Voice, facts: LetterFacts) -> dict[str, str]:
     """
     organisation, group = facts.organisation, facts.group
     closes = voice.moment(facts.closes, facts.timezone, several_zones=organisation.several_zones)
-    terms = PromiseTerms(
-        organisation=organisation.name,
-        provider=facts.provider,
-        reader=organisation.comments_read_by,
-        host=organisation.host,
-        closes=closes,
-        minimum_group=facts.minimum_group,
-        minimum_detail=facts.minimum_detail,
-        representatives=facts.representatives,
+    terms = terms_of_promise(
+        facts.promise, closes, (facts.minimum_group, facts.minimum_detail), facts.representatives
     )
     group_name = group.name
     if voice.language != BASE and len(group.members) > 1:

@@ -35,6 +35,22 @@ class Refused(Exception):
         self.about = about
 
 
+class SeveralRefusals(Refused):
+    """Raised when a request is turned down for several reasons at once; `causes` are all of them.
+
+    A page and a command show each with its own hint; `details` are their sentences alone.
+    """
+
+    def __init__(self, sentence: str, causes: tuple[Refused, ...]) -> None:
+        details = tuple(line for cause in causes for line in (cause.sentence, *cause.details))
+        super().__init__("several-reasons", sentence, details=details)
+        self.causes = causes
+
+
+class NotAllowed(Refused):
+    """Raised when somebody is signed in and may still not do or see this: 403 on a page."""
+
+
 class NotFound(Refused):
     """Raised when something does not exist: 404 on a page, exit code 1 at a command.
 

@@ -7,7 +7,7 @@ sentence. `{wave}` and the like come from what the refusal is about.
 
 from dataclasses import dataclass
 
-from survey.kernel.errors import Refused
+from survey.kernel.errors import Refused, SeveralRefusals
 
 BY_ADMINISTRATOR = "Your administrator can do this."
 
@@ -72,12 +72,23 @@ HINTS: dict[str, Hint] = {
         ),
     ),
     "columns-unknown": Hint(command="Map with --map FILE, or give the points: --scale 7."),
+    "comments-of-others": Hint(
+        command='An administrator names them: candour waves readers {wave} MAIL --reason "..."',
+        link="Who reads them",
+        endpoint="waves.readers",
+        takes=("wave",),
+    ),
     "copy-is-the-database": Hint(command="Name a file that candour backup wrote."),
     "copy-unreadable": Hint(command="It is written by: candour keys export"),
     "database-writes-down-who-answers": Hint(
         command="Change it, reload and open again: {settings}",
     ),
     "early-reason-missing": Hint(command='Say it with --early "REASON".', needs_nothing=True),
+    "facts-not-confirmed": Hint(
+        command='Set them: candour organisation set NAME --contact "Name <mail>" ...',
+        link="Confirm the facts",
+        endpoint="organisation.organisation",
+    ),
     "file-did-not-come-along": Hint(link="Choose the file again", endpoint="people.preview"),
     "findings-not-shared": Hint(
         command="The page for it: /findings/{wave}",
@@ -123,11 +134,23 @@ HINTS: dict[str, Hint] = {
     "no-copy-of-a-database": Hint(command="Name a file that candour backup wrote."),
     "no-database": Hint(command="Make it: candour init"),
     "no-key-folder": Hint(command="Set CANDOUR_KEY_DIR to a folder outside the database's."),
+    "no-reader-named": Hint(
+        command='An administrator names them: candour waves readers {wave} MAIL --reason "..."',
+        link="Who reads them",
+        endpoint="waves.readers",
+        takes=("wave",),
+    ),
     "port-taken": Hint(command="Choose another: --port"),
     "postgresql-has-own-tools": Hint(command="Run: {tool}"),
     "public-key-unreadable": Hint(
         command="It is printed by: candour cokey make", needs_nothing=True
     ),
+    "reader-gone": Hint(
+        command="Name others: candour organisation set ... --comments-read-by MAIL[,MAIL]",
+        link="Choose who reads comments",
+        endpoint="organisation.organisation",
+    ),
+    "readers-unfit": Hint(command="See who may: candour users list", needs_nothing=True),
     "reason-missing": Hint(command='Say it with --reason "...".', needs_nothing=True),
     "removal-not-confirmed": Hint(
         command="If all of them have left: --remove-missing {number}", needs_nothing=True
@@ -233,6 +256,21 @@ def words_for_command(refused: Refused) -> str:
     hint = HINTS.get(refused.code)
     words = _filled(hint.command, refused) if hint else ""
     return f"{refused.sentence} {words}".rstrip()
+
+
+def details_for_command(refused: Refused) -> tuple[str, ...]:
+    """The further lines of a refusal for the command line; of several, each with its hint.
+
+    >>> cause = Refused("unknown-wave", "There is no wave 'x'.")
+    >>> details_for_command(SeveralRefusals("Not now.", (cause,)))
+    ("There is no wave 'x'. See: candour waves list",)
+    """
+    if not isinstance(refused, SeveralRefusals):
+        return refused.details
+    lines: list[str] = []
+    for cause in refused.causes:
+        lines += (words_for_command(cause), *(f"  {line}" for line in cause.details))
+    return tuple(lines)
 
 
 def link_for_page(refused: Refused) -> Link | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,43 @@ def find_organisation(sender: str) -> Organisation:
     The latter are not `confirmed`: they fill a form and nothing else.
     """
     return _stored_organisation() or organisation_from_sender(sender)
+
+
+def confirmed_organisation() -> Organisation:
+    """The facts about the client as somebody has saved them; refuses while nobody has."""
+    stored = _stored_organisation()
+    if stored is None:
+        raise Refused(
+            "facts-not-confirmed",
+            "Nobody has confirmed the facts about your organisation yet: its name, whom employees"
+            " can ask, who reads comments, and who runs the server. Nothing was sent.",
+        )
+    return stored
+
+
+def with_accounts(readers: Sequence[CommentReader]) -> tuple[CommentReader, ...]:
+    """The readers with the id of the account that their address has now; empty where none."""
+    id_by_address = {account.email: account.id for account in list_users()}
+    return tuple(replace(reader, account=id_by_address.get(reader.email, "")) for reader in readers)
+
+
+def check_readers(readers: Sequence[CommentReader]) -> None:
+    """Refuses readers of comments who cannot be it, naming all that is wrong with each."""
+    faults = _faults_of_readers(readers, must_be_named=True)
+    if faults:
+        raise Refused("readers-unfit", "Nobody was named. Nothing was changed.", details=faults)
+
+
+def check_readers_still_there(organisation: Organisation) -> None:
+    """Refuses facts whose readers of comments have lost their account, or may not read any more."""
+    may_read = {account.id for account in list_users() if account.role in MAY_READ}
+    gone = [reader.name for reader in organisation.readers if reader.account not in may_read]
+    if gone:
+        raise Refused(
+            "reader-gone",
+            f"{' and '.join(gone)} cannot read comments any more: the account is gone or only looks"
+            " at figures. Say who reads comments.",
+        )
 
 
 def accounts_that_may_read() -> tuple[str, ...]:
@@ -121,7 +158,7 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
         provider_runs_mail=(
             kept.provider_runs_mail if provider_runs_mail is None else provider_runs_mail
         ),
-        readers=kept.readers if readers is None else tuple(readers),
+        readers=kept.readers if readers is None else with_accounts(readers),
         weekend=kept.weekend if weekend is None else tuple(weekend),
     )
     faults = (

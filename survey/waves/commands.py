@@ -11,6 +11,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.organisation.commands import organisation_group
+from survey.organisation.rules.organisation import read_comment_readers
 from survey.waves import service as waves
 from survey.waves.rules.holidays import read_holiday, read_holiday_file
 from survey.waves.rules.surveys import Survey
@@ -292,6 +293,27 @@ def extend(slug: str, days: int) -> None:
     """
     wave = waves.extend_wave(slug, days, now())
     click.echo(f"{wave.slug} now closes on {wave.closes:%Y-%m-%d %H:%M} ({wave.timezone}).")
+
+
+@waves_group.command("readers")
+@click.argument("slug", metavar="WAVE")
+@click.argument("readers", metavar="MAIL[,MAIL]")
+@click.option("--reason", required=True, help="Why: it is kept in the log.")
+@click.option("--readers-role", default="", metavar="ROLE", help="The role beside their names.")
+def name_readers(slug: str, readers: str, *, reason: str, readers_role: str) -> None:
+    """Name who reads the comments of a wave that has opened, instead of those it promised.
+
+    One or two accounts of managers, each as MAIL or "NAME <MAIL>". The promise to employees and the
+    findings print it.
+
+    \b
+    Example: candour waves readers it-support-2027-q1 "Ed Stone <ed@northwind.example>"
+             --readers-role "Head of finance" --reason "Mira has left"
+    """  # noqa: D301 - click reads the backspace as: keep these lines as they are
+    wave = waves.name_readers(
+        slug, read_comment_readers(readers), readers_role, reason, now(), actor=ACTOR
+    )
+    click.echo(wave.reader_changes[-1].in_words)
 
 
 def _line(wave: Wave) -> str:

@@ -1,4 +1,4 @@
-"""Pausing, resuming and ending a survey, skipping a planned wave, and the listed holidays."""
+"""Pausing and ending a survey, skipping a wave, holidays, and who reads a wave's comments."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,15 +6,17 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
-from survey.access.service.current import current_actor
+from survey.access.service.current import current_actor, current_role
 from survey.access.service.programs import tell_program
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.kernel.plurals import how_many
+from survey.organisation.service import accounts_that_may_read
 from survey.waves import service as waves
+from survey.waves.forms import ReadersForm
 from survey.waves.rules.checks import check_skips, check_state_change
 from survey.waves.rules.holidays import Holiday, read_holiday, read_holiday_file
-from survey.waves.rules.waves import WaveState, printed_time
+from survey.waves.rules.waves import Wave, WaveState, printed_time
 from survey.waves.service import holidays
 
 blueprint = Blueprint("waves", __name__)
@@ -134,3 +136,45 @@ def skip_wave(wave: str) -> str | Response | tuple[str, int]:
         reason=reason,
     )
     return (page, 400) if problem else page
+
+
+@blueprint.get("/waves/<wave>/readers")
+@open_to("manager")
+def readers(wave: str) -> str:
+    """Shows who reads the comments of a wave, and to administrators the form to name others."""
+    return _readers_page(waves.find_wave(wave), ReadersForm(accounts_that_may_read()))
+
+
+@blueprint.post("/waves/<wave>/readers")
+@open_to("admin")
+def name_readers(wave: str) -> str | Response | tuple[str, int]:
+    """Names who reads the comments of a wave from now on; a refused form keeps what was typed."""
+    form = ReadersForm(accounts_that_may_read())
+    try:
+        changed = waves.name_readers(
+            wave,
+            form.typed_readers(),
+            form.role.data or "",
+            form.reason.data or "",
+            now(),
+            actor=current_actor(),
+        )
+    except NotFound:
+        raise
+    except Refused as refused:
+        tell_program(refused)
+        return _readers_page(waves.find_wave(wave), form, refused), 400
+    flash(changed.reader_changes[-1].in_words)
+    return redirect(url_for("waves.readers", wave=changed.slug), 303)
+
+
+def _readers_page(wave: Wave, form: ReadersForm, problem: Refused | None = None) -> str:
+    """The page about the readers of a wave's comments; `problem` is why a form was refused."""
+    return render_template(
+        "waves/readers.html",
+        wave=wave,
+        form=form,
+        problem=problem,
+        readers=waves.readers_in_words(wave),
+        may_name=current_role() == "admin",
+    )

@@ -536,10 +536,8 @@ def test_a_wave_that_takes_no_answers_says_when_it_does_or_did(
 def test_a_closed_wave_says_so_and_asks_for_no_code(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    company = open_today(app)
-    set_organisation(
-        "Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head", "host", several_zones=True
-    )
+    facts = ("Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head", "host")
+    company = open_today(app, prepare=lambda: set_organisation(*facts, several_zones=True))
     address, closes = f"/s/{company.wave.slug}", company.wave.closes
     monkeypatch.setattr(views, "now", lambda: company.wave.closes_at)
     following = next(w for w in waves.list_waves("IT support") if w.state == "planned")

@@ -1,6 +1,6 @@
 """A wave that is open by the real clock, for whatever asks it: pages and letters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from flask import Flask
@@ -16,13 +16,20 @@ from survey.mail.smtp.service.catcher import Catcher, CaughtLetter
 from tests.cast import DEPARTMENTS, Company, found_company
 
 
-def open_today(app: Flask, departments: Mapping[str, int] = DEPARTMENTS) -> Company:
-    """Northwind with its first wave opened by hand just now.
+def open_today(
+    app: Flask,
+    departments: Mapping[str, int] = DEPARTMENTS,
+    prepare: Callable[[], object] | None = None,
+) -> Company:
+    """Northwind with its first wave opened by hand just now, after `prepare`.
 
     A code for everybody, in the order of their addresses.
     """
     config = app.config["CANDOUR"]
-    wave = open_wave(found_company(departments).slug, now(), config.key_dir, actor="test")
+    planned = found_company(departments)
+    if prepare:
+        prepare()
+    wave = open_wave(planned.slug, now(), config.key_dir, actor="test")
     codes = {invitation.id: draw_code() for invitation, _ in invitations_of(wave.id)}
     for invitation_id, code in codes.items():
         store_code(invitation_id, code)

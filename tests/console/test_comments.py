@@ -12,10 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from survey.console.views.comments import LISTED_AT_ONCE
-from survey.findings.comments.service import comments_under_review
 from survey.responses.service.comments import Comment, released_comments
 from survey.waves.rules.waves import Wave
-from tests.cast import answer_all, close_company, open_company
+from tests.cast import answer_all, close_company, open_company, under_review
 from tests.findings.company import CANARY, small_company
 from tests.findings.test_comments import all_comments, rewrite
 from tests.outside import browser, signed_in
@@ -232,5 +231,5 @@ def test_a_wave_nobody_commented_on_says_so(app: Flask) -> None:
     answer_all(company, company.codes[:12])
     slug = close_company(company).slug
     assert "No comment here." in said(
-        page(browser(app, "manager"), comments_under_review(slug).findings.wave)
+        page(browser(app, "manager"), under_review(slug).findings.wave)
     )

@@ -11,7 +11,6 @@ from sqlalchemy import text
 
 from survey.database import db, transaction
 from survey.findings.commands import findings_group
-from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service.documents import find_findings
 from survey.findings.words.rules.staff_list import staff_list_in_words
@@ -21,7 +20,7 @@ from survey.mail import service as mail
 from survey.providers.service import remove_contact
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
-from tests.cast import answer_all, open_company
+from tests.cast import answer_all, decide, open_company, under_review
 from tests.findings.company import CANARY, MERGED, small_company
 from tests.proofs import on_postgresql
 
@@ -118,8 +117,11 @@ def test_comments_and_groups_go_only_when_asked_for_and_the_dry_run_shows_exactl
         Refused, match=r"each released by a manager\. Review them, or share without"
     ):
         run("share", slug, "--to", "provider", "--with-comments", "--dry-run")
-    decide_on_comment(
-        slug, comments_under_review(slug).questions[0].comments[0].id, "release", actor="test"
+    decide(
+        slug,
+        under_review(slug).questions[0].comments[0].id,
+        "release",
+        actor="test",
     )
     along = ("--with-comments", "--with-groups")
     for chosen, expected in (

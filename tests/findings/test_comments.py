@@ -15,7 +15,6 @@ from sqlalchemy import text
 
 from survey.access.service.audit import list_entries
 from survey.database import db, transaction
-from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import (
@@ -29,7 +28,14 @@ from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher
 from survey.responses.service.comments import Comment, released_comments
 from survey.waves.rules.waves import Wave, WaveState
-from tests.cast import answer_all, close_company, counted_company, open_company
+from tests.cast import (
+    answer_all,
+    close_company,
+    counted_company,
+    decide,
+    open_company,
+    under_review,
+)
 from tests.findings.company import CANARY, small_company
 from tests.proofs import on_postgresql
 
@@ -44,9 +50,7 @@ def wave(app: Flask) -> Wave:
 def all_comments(wave: Wave) -> list[Comment]:
     """In the order of their ids, for the review lists them in random order."""
     comments = [
-        comment
-        for question in comments_under_review(wave.slug).questions
-        for comment in question.comments
+        comment for question in under_review(wave.slug).questions for comment in question.comments
     ]
     return sorted(comments, key=lambda comment: comment.id)
 
@@ -74,9 +78,15 @@ def reviewed(wave: Wave) -> None:
     )
     first, second, third, fourth = rewrite(wave, *texts)
     for comment_id in (first, second):
-        decide_on_comment(wave.slug, comment_id, "release", actor="mira")
-    decide_on_comment(wave.slug, third, "redact", offered="Ask [...] in IT", actor="mira")
-    decide_on_comment(wave.slug, fourth, "hold", actor="mira")
+        decide(wave.slug, comment_id, "release", actor="mira")
+    decide(
+        wave.slug,
+        third,
+        "redact",
+        offered="Ask [...] in IT",
+        actor="mira",
+    )
+    decide(wave.slug, fourth, "hold", actor="mira")
 
 
 LEAVE = ["Ask [...] in IT", "Phones work, mostly", "VPN <drops> & drops\non Mondays"]
@@ -100,7 +110,7 @@ def stored(table: str) -> int:
 
 @on_postgresql("databases")
 def test_none_is_released_by_default_and_each_decision_is_counted(wave: Wave) -> None:
-    assert comments_under_review(wave.slug).counts == {
+    assert under_review(wave.slug).counts == {
         "released": 0,
         "redacted": 0,
         "held": 0,
@@ -108,7 +118,7 @@ def test_none_is_released_by_default_and_each_decision_is_counted(wave: Wave) ->
     }
     assert released_comments(wave) == ()
     reviewed(wave)
-    assert comments_under_review(wave.slug).counts == {
+    assert under_review(wave.slug).counts == {
         "released": 2,
         "redacted": 1,
         "held": 1,
@@ -121,19 +131,31 @@ def test_none_is_released_by_default_and_each_decision_is_counted(wave: Wave) ->
 
 def test_a_decision_can_be_changed_and_leaves_nothing_of_the_one_before(wave: Wave) -> None:
     (first,) = rewrite(wave, "Ask Ada in IT")
-    decide_on_comment(wave.slug, first, "redact", offered="Ask [...] in IT", actor="mira")
-    assert decide_on_comment(wave.slug, first, "hold", actor="mira").redacted is None
+    decide(
+        wave.slug,
+        first,
+        "redact",
+        offered="Ask [...] in IT",
+        actor="mira",
+    )
+    assert decide(wave.slug, first, "hold", actor="mira").redacted is None
     assert released_comments(wave) == ()
-    released = decide_on_comment(wave.slug, first, "release", offered="Ask Ada in IT", actor="mira")
+    released = decide(wave.slug, first, "release", offered="Ask Ada in IT", actor="mira")
     assert released.leaves == "Ask Ada in IT"
 
 
 @on_postgresql("databases")
 def test_the_order_is_another_each_time(wave: Wave) -> None:
     for comment in all_comments(wave)[:15]:
-        decide_on_comment(wave.slug, comment.id, "release", offered=comment.text, actor="mira")
+        decide(
+            wave.slug,
+            comment.id,
+            "release",
+            offered=comment.text,
+            actor="mira",
+        )
     reviews = {
-        tuple(comment.id for comment in comments_under_review(wave.slug).questions[0].comments)
+        tuple(comment.id for comment in under_review(wave.slug).questions[0].comments)
         for _ in range(5)
     }
     sharings = {
@@ -169,8 +191,8 @@ def test_a_decision_that_does_not_fit_is_refused_and_changes_nothing(
 ) -> None:
     (first,) = rewrite(wave, "Ask Ada in IT")
     with pytest.raises(Refused, match=says):
-        decide_on_comment(wave.slug, first, decision, offered=offered, actor="mira")
-    assert comments_under_review(wave.slug).counts["unread"] == 38
+        decide(wave.slug, first, decision, offered=offered, actor="mira")
+    assert under_review(wave.slug).counts["unread"] == 38
     assert "comment reviewed" not in {entry.what for entry in list_entries()}
 
 
@@ -182,8 +204,8 @@ def test_only_comments_of_this_wave_can_be_decided(app: Flask, wave: Wave) -> No
         )
     for unknown in (strayed["i"].hex(), "00" * 16, "00", "rubbish", ""):
         with pytest.raises(Refused, match="not there any more"):
-            decide_on_comment(wave.slug, unknown, "release", actor="mira")
-    assert comments_under_review(wave.slug).counts["unread"] == 37
+            decide(wave.slug, unknown, "release", actor="mira")
+    assert under_review(wave.slug).counts["unread"] == 37
 
 
 def noise() -> str:
@@ -199,7 +221,7 @@ def first_id(wave: Wave) -> bytes:
 def test_a_group_stands_beside_a_comment_only_where_it_cannot_point_at_a_small_one(
     wave: Wave,
 ) -> None:
-    review = comments_under_review(wave.slug)
+    review = under_review(wave.slug)
     assert review.named == {"Sales", "Service"}
     assert {comment.group for comment in all_comments(wave)} == {"Sales", "Service", None}
     groups = [
@@ -220,8 +242,8 @@ def test_of_fewer_than_ten_answers_no_comment_is_read_decided_or_sent(app: Flask
         session.execute(text("UPDATE comment SET state = 'released'"))
     comment_id = db.session.execute(text("SELECT id FROM comment")).scalars().first().hex()
     for attempt in (
-        lambda: comments_under_review(wave.slug),
-        lambda: decide_on_comment(wave.slug, comment_id, "hold", actor="mira"),
+        lambda: under_review(wave.slug),
+        lambda: decide(wave.slug, comment_id, "hold", actor="mira"),
     ):
         with pytest.raises(Refused, match=r"Comments are read from 10 answers; .* has 9"):
             attempt()
@@ -235,7 +257,7 @@ def test_of_fewer_than_ten_answers_no_comment_is_read_decided_or_sent(app: Flask
 def test_before_the_count_nothing_is_reviewed(app: Flask) -> None:
     company = open_company(app)
     with pytest.raises(Refused, match="appear once it has closed"):
-        comments_under_review(company.wave.slug)
+        under_review(company.wave.slug)
 
 
 @on_postgresql("databases")
@@ -246,7 +268,7 @@ def test_what_is_released_at_the_moment_of_sharing_is_what_the_mail_prints(
     shared_id = send(wave, with_comments=True)
     for comment in all_comments(wave):
         opposite = "hold" if comment.leaves else "release"
-        decide_on_comment(wave.slug, comment.id, opposite, actor="mira")
+        decide(wave.slug, comment.id, opposite, actor="mira")
     sharing = find_sharing(shared_id)
     assert sharing
     assert sorted(sharing.comments) == LEAVE

@@ -62,7 +62,7 @@ ROSTER = RosterRecord(
 )
 # What an older document may lack, and what only some have.
 MAY_BE_ABSENT = {
-    "changed", "drivers", "year", "hidden_further", "thirds", "roster",
+    "changed", "drivers", "year", "hidden_further", "thirds", "roster", "comment_readers",
     "comparison", "effective_answers", "departments", "themes",
     "quarter", "mix_changed", "feasible", "change", "against_rest",
 }  # fmt: skip

@@ -19,10 +19,9 @@ from survey.counting import service as counting
 from survey.counting.service import pool_thirds, void_wave
 from survey.database import db
 from survey.findings.commands import findings_group
-from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.document.rules import pooling
 from survey.findings.exports.rules.csv_file import as_csv
-from survey.findings.service.documents import comments_of, earlier_findings, find_findings
+from survey.findings.service.documents import earlier_findings, find_findings
 from survey.findings.service.sharing import share_findings, sharing_recipients
 from survey.findings.words.rules.presentation import present_document
 from survey.kernel.errors import Refused
@@ -34,7 +33,7 @@ from survey.statistics import proportion_interval
 from survey.waves import service as waves
 from survey.waves.rules.waves import Target, WaveState
 from tests.answering.today import everything_stored
-from tests.cast import OPENS, answer, close_company
+from tests.cast import OPENS, answer, close_company, decide, under_review
 from tests.findings.quarter import (
     EXAMPLE,
     THIRDS,
@@ -256,19 +255,19 @@ def test_what_people_wrote_comes_with_the_quarter_shuffled_over_its_months(app: 
         third = close_company(company)
         if month < 2:
             held = str(db.session.execute(text("SELECT id FROM comment LIMIT 1")).scalar_one())
-            assert comments_of(find_findings(third.slug)) == ()
             assert released_comments(third) == ()
             assert CANARY not in reader.get(f"/waves/{third.slug}").text
             with pytest.raises(Refused, match="is read with the quarter"):
-                comments_under_review(third.slug)
+                under_review(third.slug)
             with pytest.raises(Refused, match="is read with the quarter"):
-                decide_on_comment(third.slug, held, "release", actor="test")
+                decide(third.slug, held, "release", actor="test")
             assert CANARY not in reader.get(f"/findings/{third.slug}/comments").text
     pool = waves.find_wave("desk-2027-q1")
     rows = db.session.execute(text("SELECT wave_id, group_name, state FROM comment")).all()
     assert {tuple(row) for row in rows} == {(pool.id, None, "unread")}
-    ((question, said),) = comments_of(find_findings(pool.slug))
-    assert question.startswith("What one thing")
+    (question,) = under_review(pool.slug).questions
+    assert question.question.startswith("What one thing")
+    said = [comment.text for comment in question.comments]
     assert sorted(said) == sorted(
         f"{CANARY}{month}-{number}" for month in range(3) for number in range(EXAMPLE[month][1])
     )
@@ -279,7 +278,7 @@ def test_what_people_wrote_comes_with_the_quarter_shuffled_over_its_months(app: 
         for row in db.session.execute(text("SELECT text FROM comment ORDER BY id"))
     ]
     assert by_key != sorted(by_key)
-    assert len(comments_under_review(pool.slug).questions[0].comments) == 39
+    assert len(under_review(pool.slug).questions[0].comments) == 39
     assert CANARY in reader.get(f"/findings/{pool.slug}/comments").text
 
 

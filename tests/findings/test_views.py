@@ -16,7 +16,6 @@ from sqlalchemy import text
 
 from survey.access.rules.audit_log import START, LogHead
 from survey.database import db, transaction
-from survey.findings.comments.service import comments_under_review, decide_on_comment
 from survey.findings.document.rules.compute import FROM_TEN, HIDDEN
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service import documents, sharing
@@ -26,7 +25,7 @@ from survey.providers.service import remove_contact
 from survey.responses.service.comments import released_comments
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
-from tests.cast import answer_all, open_company
+from tests.cast import answer_all, decide, open_company, under_review
 from tests.findings.company import CANARY, MERGED, emptied, new_small_company, small_company
 from tests.outside import signed_in
 from tests.proofs import on_postgresql
@@ -160,10 +159,8 @@ ALONG = {"comments": "y", "groups": "y"}
 
 
 def release(wave: Wave, number: int) -> list[str]:
-    chosen = comments_under_review(wave.slug).questions[0].comments[:number]
-    return [
-        decide_on_comment(wave.slug, comment.id, "release", actor="mira").text for comment in chosen
-    ]
+    chosen = under_review(wave.slug).questions[0].comments[:number]
+    return [decide(wave.slug, comment.id, "release", actor="mira").text for comment in chosen]
 
 
 def seen(html: str) -> str:

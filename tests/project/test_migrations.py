@@ -260,9 +260,9 @@ def test_waves_opened_before_promises_were_kept_get_the_facts_that_are_stored(
             "language": "en",
             "mail_domains": ["northwind.example", "xn--mller-kva.example"],
             "provider_runs_mail": None,
+            "readers": [],
         },
         "provider": "Brightline IT",
-        "readers": [],
     }
     assert set(frozen.values()) == {None}  # planned ones promise nothing yet
 

@@ -3,6 +3,8 @@
 from flask import has_request_context
 from flask_login import current_user
 
+from survey.access.rules.accounts import UserId
+
 
 def current_actor() -> str:
     """Who acts, for the audit log: the mail address of the signed-in user.
@@ -12,6 +14,13 @@ def current_actor() -> str:
     if not has_request_context():
         return "command line"
     return str(current_user.email) if current_user.is_authenticated else "nobody"
+
+
+def current_account() -> UserId | None:
+    """The id of the account that is signed in; None where nobody is."""
+    if not has_request_context() or not current_user.is_authenticated:
+        return None
+    return UserId(current_user.id)
 
 
 def current_role() -> str | None:

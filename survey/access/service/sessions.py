@@ -16,7 +16,8 @@ from survey.access.rules.accounts import IDLE_LASTS, SESSION_LASTS, UserId
 from survey.access.tables import SessionRow, UserRow
 from survey.database import db, transaction
 
-_SECRET, _SEEN = "secret", "seen"
+_SECRET, _SEEN, _NOTED = "secret", "seen", "noted"
+_MOST_NOTED = 20
 _SEEN_EVERY = 60  # seconds: the cookie is not written anew with every page
 
 
@@ -52,6 +53,22 @@ def is_valid(user_id: UserId, now: datetime) -> bool:
         return False
     if idle_seconds > _SEEN_EVERY:
         session[_SEEN] = int(now.timestamp())
+    return True
+
+
+def is_first_in_session(subject: str) -> bool:
+    """Whether this browser's session does something for the first time; notes it in the cookie.
+
+    For what the audit log keeps once in a sitting. Another sign-in starts anew. Of many subjects
+    the last ones are remembered; the others count as new again.
+    """
+    mark = _hash(session.get(_SECRET, "")).hex()[:16]
+    noted = session.get(_NOTED) or [mark]
+    if noted[0] != mark:
+        noted = [mark]
+    if subject in noted[1:]:
+        return False
+    session[_NOTED] = [mark, *[*noted[1:], subject][-_MOST_NOTED:]]
     return True
 
 

@@ -34,7 +34,7 @@ from survey.config import Config
 from survey.database import db
 from survey.kernel.addresses import tidy_address
 from survey.kernel.clock import now
-from survey.kernel.errors import NotFound, Refused
+from survey.kernel.errors import NotAllowed, NotFound, Refused
 from survey.kernel.hints import link_for_page
 
 log = logging.getLogger(__name__)
@@ -235,9 +235,13 @@ def _error_page(title: str, message: str, code: int) -> Any:  # noqa: ANN401
 
 
 def _show_refusal(refused: Refused) -> Any:  # noqa: ANN401 - a page, or a problem for a program
-    """Rolls back and shows a refusal: 404 for what was not found, else 409."""
+    """Rolls back and shows a refusal: 404 for what is missing, 403 where not allowed, else 409."""
     db.session.rollback()
-    status = 404 if isinstance(refused, NotFound) else 409
+    status = 409
+    if isinstance(refused, NotFound):
+        status = 404
+    elif isinstance(refused, NotAllowed):
+        status = 403
     if wants_json():
         return _problem(status, refused.sentence, code=refused.code, errors=list(refused.details))
     return render_template("errors/refused.html", refused=refused, is_missing=status == 404), status

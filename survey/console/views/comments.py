@@ -1,4 +1,4 @@
-"""The page on which a manager reads comments one by one and decides what may leave."""
+"""The page on which a named reader reads comments one by one and decides what may leave."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,22 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
-from survey.access.service.current import current_actor
+from survey.access.service.current import current_account, current_actor
 from survey.access.service.programs import tell_program
+from survey.access.service.sessions import is_first_in_session
 from survey.findings.comments.rules import (
     KnownNames,
     cut_at_warnings,
     find_warnings,
     known_names,
 )
-from survey.findings.comments.service import CommentReview, comments_under_review, decide_on_comment
-from survey.kernel.errors import Refused
+from survey.findings.comments.service import (
+    CommentReview,
+    comments_under_review,
+    decide_on_comment,
+    note_comments_opened,
+)
+from survey.kernel.errors import NotAllowed, Refused
 from survey.people.service.directory import list_people
 from survey.responses.rules import CommentId
 from survey.responses.service.comments import Comment, ReviewState
@@ -53,7 +59,8 @@ def comments(wave: str) -> str | Response:
     """GET lists comments to review; POST releases, redacts or holds one back, then redirects.
 
     Each comes with its warnings and what can be decided about it. A refused decision shows the page
-    again with what was typed.
+    again with what was typed. Only for whom the wave's promise names; the first page in each
+    sitting is an entry of the audit log.
     """
     if request.method != "POST":
         return _comments_page(wave)
@@ -62,9 +69,12 @@ def comments(wave: str) -> str | Response:
             wave,
             CommentId(request.form.get("comment", "")),
             request.form.get("decision", ""),
+            account=current_account(),
             offered=request.form.get("text"),
             actor=current_actor(),
         )
+    except NotAllowed:
+        raise
     except Refused as refused:
         tell_program(refused)
         return _comments_page(wave, refused)
@@ -74,7 +84,10 @@ def comments(wave: str) -> str | Response:
 
 def _comments_page(wave_slug: str, problem: Refused | None = None) -> Response:
     """The review page; after a refused decision (`problem`) with what was typed, and status 400."""
-    review = comments_under_review(wave_slug)
+    account = current_account()
+    review = comments_under_review(wave_slug, account)
+    if is_first_in_session(f"comments of {review.findings.wave.slug}"):
+        note_comments_opened(review.findings.wave.slug, account, actor=current_actor())
     posted_id = CommentId(request.form.get("comment", ""))
     listed, more = _list_comments(review, first=posted_id if problem else None)
     listed_ids = {view.comment.id for _, views in listed for view in views}

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from survey.access.rules.open_to import open_to
-from survey.access.service.current import current_actor, manages
+from survey.access.service.current import current_account, current_actor, manages
 from survey.accountability.rules.replies import named_day
 from survey.charts import drawings
 from survey.console.service.wave_mail import (
@@ -20,9 +20,10 @@ from survey.console.service.wave_mail import (
     why_no_reminder,
 )
 from survey.counting.service import counting_progress
+from survey.findings.comments.service import may_read_comments
 from survey.findings.document.rules.document import FindingsDocument
 from survey.findings.rules import Findings
-from survey.findings.service.documents import comments_of, earlier_findings, find_findings
+from survey.findings.service.documents import earlier_findings, find_findings
 from survey.findings.words.rules.presentation import present_document
 from survey.findings.words.rules.trends import is_document_of_third
 from survey.findings.words.rules.wording import named_date
@@ -112,7 +113,9 @@ def results(wave: str) -> str | Response:
         previous=whole_waves[-1]["wave"]["slug"] if whole_waves else None,
         thirds=waves.thirds_of(this_wave),
         manages=may_act,
-        comments=comments_of(findings) if may_act else (),
+        may_read=may_read_comments(this_wave, current_account()),
+        readers=waves.readers_in_words(this_wave),
+        reader_changes=this_wave.reader_changes,
         copies=copies_to_destroy(this_wave) if may_act else (),
         follow_up=follow_up_standing(this_wave, now()),
         named_day=named_day,

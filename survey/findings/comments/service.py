@@ -1,17 +1,18 @@
-"""Reviewing what people wrote.
+"""Reviewing what people wrote: only by those whom the wave's promise names.
 
-Nothing of a comment leaves before a manager has released it, or what is left of it.
+Nothing of a comment leaves before one of them has released it, or what is left of it.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 
+from survey.access.rules.accounts import UserId
 from survey.access.service.audit import record
 from survey.database import transaction
 from survey.findings.comments.rules import check_redaction, is_unchanged
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
-from survey.kernel.errors import NotFound, Refused
+from survey.kernel.errors import NotAllowed, NotFound, Refused
 from survey.responses.rules import CommentId
 from survey.responses.service.comments import (
     Comment,
@@ -22,6 +23,8 @@ from survey.responses.service.comments import (
 )
 from survey.responses.service.responses import number_of_responses
 from survey.statistics.suppression import hidden_cells
+from survey.waves import service as waves
+from survey.waves.rules.waves import Wave
 
 DECISIONS = {
     "release": ReviewState.RELEASED,
@@ -40,7 +43,7 @@ class QuestionComments:
 
 @dataclass(frozen=True, slots=True)
 class CommentReview:
-    """The comments of one wave for a manager to review, by question."""
+    """The comments of one wave for its readers to review, by question."""
 
     findings: Findings
     questions: tuple[QuestionComments, ...]
@@ -74,13 +77,30 @@ class CommentReview:
         return names - hidden_cells(groups, self.findings.wave.minimum_detail)
 
 
-def comments_under_review(wave_slug: str) -> CommentReview:
-    """The comments of a counted wave to review; refuses a third, and too few answers.
+def may_read_comments(wave: Wave, account: UserId | None) -> bool:
+    """Whether an account is one of those that may read the comments of this wave."""
+    return account is not None and account in {reader.account for reader in wave.comment_readers}
+
+
+def note_comments_opened(wave_slug: str, account: UserId | None, *, actor: str) -> None:
+    """Audits that a reader opened the comments of a wave; refuses everybody else.
+
+    Whoever shows them calls this once in each sitting of the reader.
+    """
+    findings = find_findings(wave_slug)
+    _check_reader(findings.wave, account)
+    _check_reviewable(findings)
+    record("comments opened", {"wave": findings.wave.slug}, actor)
+
+
+def comments_under_review(wave_slug: str, account: UserId | None) -> CommentReview:
+    """The comments of a counted wave to review; refuses whoever is not named as their reader.
 
     Questions without comments are left out. Refuses a wave with fewer answers than its minimum, and
     the third of a quarter.
     """
     findings = find_findings(wave_slug)
+    _check_reader(findings.wave, account)
     _check_reviewable(findings)
     comments = list_comments(findings.wave)
     provider_name = findings.document["provider"]
@@ -100,17 +120,19 @@ def decide_on_comment(
     comment_id: CommentId,
     decision: str,
     *,
+    account: UserId | None,
     offered: str | None = None,
     actor: str,
 ) -> Comment:
     """Stores and audits the decision to release, redact or hold back a comment; returns it.
 
     `decision` is one of `DECISIONS`; it can be changed at any time. `offered` is the text that came
-    with it; a redaction stores it. What was sent before stays as it was sent. Refuses an unknown
-    decision, a comment that is gone, words that do not fit the decision, a third, and a wave with
-    too few answers.
+    with it; a redaction stores it. What was sent before stays as it was sent. Refuses an account
+    that is not named as a reader of this wave's comments, an unknown decision, a comment that is
+    gone, words that do not fit the decision, a third, and a wave with too few answers.
     """
     findings = find_findings(wave_slug)
+    _check_reader(findings.wave, account)
     _check_reviewable(findings)
     if decision not in DECISIONS:
         raise Refused(
@@ -129,6 +151,25 @@ def decide_on_comment(
             actor,
         )
     return find_comment(findings.wave, comment_id) or comment
+
+
+def _check_reader(wave: Wave, account: UserId | None) -> None:
+    """Refuses an account that is not named as a reader of this wave's comments."""
+    if may_read_comments(wave, account):
+        return
+    if not wave.comment_readers:
+        raise NotAllowed(
+            "no-reader-named",
+            f"Nobody is named who reads the comments of {wave.slug}, so nobody can read them. An"
+            " administrator can name one or two people.",
+            wave=wave.slug,
+        )
+    raise NotAllowed(
+        "comments-of-others",
+        f"The comments of {wave.slug} are read only by {waves.readers_in_words(wave)}, as employees"
+        " were told.",
+        wave=wave.slug,
+    )
 
 
 def _redacted_text(comment: Comment, decision: str, offered: str | None) -> str | None:

@@ -17,7 +17,7 @@ from survey.findings.rules import Findings
 from survey.findings.tables import FindingsRow
 from survey.kernel.errors import Refused
 from survey.providers.service import provider_by_id
-from survey.questionnaires.rules import QuestionId, Questionnaire, ScaleKind
+from survey.questionnaires.rules import Questionnaire, ScaleKind
 from survey.responses.rules import PublishedGroup, Tally
 from survey.responses.service import responses
 from survey.responses.service.responses import comment_texts
@@ -103,21 +103,6 @@ def find_findings(slug: str) -> Findings:
 def earlier_findings(wave: Wave) -> tuple[FindingsDocument, ...]:
     """The documents of the same survey's earlier published waves, oldest first."""
     return tuple(find_findings(earlier.slug).document for earlier in _earlier_waves(wave))
-
-
-def comments_of(findings: Findings) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """All comments, released or not, as (question, comments in random order).
-
-    Nothing where fewer than ten answered, and nothing for a third.
-    """
-    provider = findings.document["provider"]
-    comments = []
-    for question in findings.document["questions"]:
-        if question["kind"] == "text":
-            texts = comment_texts(findings.wave, QuestionId(question["id"]))
-            if texts:
-                comments.append((question["text"].replace("{provider}", provider), texts))
-    return tuple(comments)
 
 
 def findings_of_row(wave: Wave, row: FindingsRow) -> Findings:

@@ -17,6 +17,7 @@ from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.errors import NotFound, Refused
 from survey.kernel.ids import random_id
 from survey.mail import service as mail
+from survey.organisation.service import confirmed_organisation
 from survey.providers.rules import Contact, ContactId, Provider
 from survey.providers.service import provider_by_id
 from survey.responses.service.comments import released_comments
@@ -62,9 +63,11 @@ def share_findings(
     The result is empty where all had this version: nobody who was sent it before gets it again.
     `with_comments` adds what is released at this moment, `with_groups` the published cells of the
     reporting groups. Refuses an empty or outdated choice, a mail that is too long, findings that
-    would reveal hidden answers, and what `preview_sharing` refuses.
+    would reveal hidden answers, facts about the organisation that nobody has confirmed, and what
+    `preview_sharing` refuses.
     """
     findings = find_findings(slug)
+    confirmed_organisation()
     check_publication(findings, with_groups=with_groups)
     provider, contacts = sharing_recipients(findings.wave)
     contacts_by_id = {contact.id: contact for contact in contacts}

@@ -21,12 +21,10 @@ from survey.kernel.clock import now
 from survey.languages import voice_for
 from survey.mail.rules.template import Template
 from survey.mail.service import LetterType, NotNow, PreparedLetter, QueuedLetter, Reader, Writer
-from survey.organisation.rules.organisation import Organisation
-from survey.organisation.service import find_organisation
+from survey.organisation.rules.frozen_promise import FrozenPromise
 from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service import directory as people
 from survey.people.service.stopping import draw_stop_secret
-from survey.providers.service import provider_by_id
 from survey.questionnaires.service import frozen_questionnaire
 from survey.waves import service as waves
 from survey.waves.rules.ids import WaveId
@@ -83,7 +81,6 @@ class _Batch:
     may_leave: Callable[[Wave, datetime], bool]
     invitations: dict[InvitationId, Invitation]
     people: dict[PersonId, Person]
-    organisation: Organisation
     waves: dict[str, Wave] = field(default_factory=dict)
     secrets: dict[InvitationId, PersonalSecrets] = field(default_factory=dict)
     templates: dict[tuple[WaveId, str, str], Template] = field(default_factory=dict)
@@ -122,7 +119,8 @@ class _Batch:
         if person is None or secrets is None or not self.may_leave(wave, moment):
             return None
         group = self.invitations[invitation_id].group
-        template = self._template(wave, group, language_of(person, self.organisation))
+        promise = waves.promise_of(wave, self.config.mail_from)
+        template = self._template(wave, promise, group, language_of(person, promise.organisation))
         return PreparedLetter(
             personal_letter(template, person, secrets),
             lambda: service.is_letter_due(
@@ -148,16 +146,15 @@ class _Batch:
         person = self.people.get(invitation.person_id)
         return replace(person, email=invitation.sent_to) if person else None
 
-    def _template(self, wave: Wave, group_name: str, language: str) -> Template:
+    def _template(
+        self, wave: Wave, promise: FrozenPromise, group_name: str, language: str
+    ) -> Template:
         """The template for a group in one language; written once for a batch."""
         key = (wave.id, group_name, language)
         if key not in self.templates:
             group = next(group for group in wave.groups if group.name == group_name)
             questionnaire = frozen_questionnaire(wave.questionnaire_version or "")
-            provider = provider_by_id(wave.provider_id)
-            facts = letter_facts(
-                wave, group, self.organisation, provider, questionnaire, self.config.base_url
-            )
+            facts = letter_facts(wave, group, promise, questionnaire, self.config.base_url)
             self.templates[key] = template_for(self.template, voice_for(language), facts)
         return self.templates[key]
 
@@ -180,7 +177,6 @@ def _reader(config: Config, template: str, may_leave: Callable[[Wave, datetime],
             may_leave=may_leave,
             invitations=invitations,
             people=people.people_by_id(person_ids),
-            organisation=find_organisation(config.mail_from),
         )
         batch.prepare(letters)
         return batch.write

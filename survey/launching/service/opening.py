@@ -1,27 +1,33 @@
 """Opens a wave: makes its key, then freezes its terms and queues letters in one transaction."""
 
 import hashlib
+import json
 from datetime import datetime
 from pathlib import Path
 
 from survey.access.service.audit import record
-from survey.database import revealing_server_settings, transaction
+from survey.database import transaction
 from survey.invitations.service.invitations import invite
 from survey.invitations.service.thirds import store_assigned_thirds
 from survey.kernel.errors import Refused
+from survey.launching.service.obstacles import Obstacles
 from survey.launching.service.preview import Preview, preview_wave
+from survey.organisation.rules.frozen_promise import FrozenPromise, stored_promise
+from survey.organisation.service import confirmed_organisation
 from survey.people.service.directory import check_no_import_under_way
 from survey.people.service.staff_changes import (
     all_staff_changes,
     hold_staff_list,
     staff_changes_before,
 )
+from survey.providers.service import provider_by_id
 from survey.questionnaires.service import freeze_questionnaire
 from survey.vault.keys.service import key_files
 from survey.vault.rules import sealing
 from survey.vault.rules.ceremony_files import fingerprint
 from survey.vault.service import co_keys
 from survey.waves import service as waves
+from survey.waves.rules.checks import check_opens
 from survey.waves.rules.roster import RosterRecord
 from survey.waves.rules.waves import Wave
 
@@ -30,14 +36,26 @@ def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
     """Opens a planned wave: makes its key, freezes its terms and queues invitations; audited.
 
     One invitation per person; all that goes to the database does so in one transaction. Refuses a
-    wave that cannot open (see `preview_wave`; or its survey is paused or ended, or has an open
-    wave), while a staff list is imported, and while the database writes down who answers. The key
-    is made and its probe opened before anything is stored or sent; opening twice is refused by the
+    wave that cannot open, with all reasons at once (see `preview_wave`; or its survey is paused or
+    ended, or has an open wave; a staff list is being imported; there is no key folder). The key is
+    made and its probe opened before anything is stored or sent; opening twice is refused by the
     state.
     """
-    last_import_before, changes_before = check_no_import_under_way(), all_staff_changes()
-    preview = preview_wave(slug)
-    _check_database_keeps_no_trace()
+    wave = waves.find_wave(slug)
+    check_opens(wave)
+    obstacles = Obstacles()
+    preview, last_import_before = None, None
+    changes_before = all_staff_changes()
+    with obstacles.noted():
+        preview = preview_wave(slug)
+    with obstacles.noted():
+        last_import_before = check_no_import_under_way()
+    with obstacles.noted():
+        key_files.check_folder(key_dir)
+    with obstacles.noted(), transaction():
+        waves.hold_for_opening(wave)
+    obstacles.raise_all(wave.slug)
+    assert preview is not None
     public_key, probe = _make_key(key_dir, preview.wave)
     with transaction():
         hold_staff_list()
@@ -54,6 +72,7 @@ def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
             preview.groups,
             public_key,
             probe,
+            FrozenPromise(confirmed_organisation(), provider_by_id(wave.provider_id).name),
             co_keys.hold_co_keys_for_launch(),
             RosterRecord(staff_changes_before(now), preview.number_outside, changes),
         )
@@ -63,18 +82,6 @@ def open_wave(slug: str, now: datetime, key_dir: Path | None, *, actor: str) -> 
         store_assigned_thirds(wave, preview.newly_assigned)
         record("wave opened", _audited_terms(wave, preview), actor)
     return wave
-
-
-def _check_database_keeps_no_trace() -> None:
-    """Refuses to open while settings of the database server make it write down who answers."""
-    settings = revealing_server_settings()
-    if settings:
-        raise Refused(
-            "database-writes-down-who-answers",
-            "The database would write down who answers. Nothing was sent. Its settings have to be"
-            " changed before the wave can open.",
-            settings=" ".join(settings),
-        )
 
 
 def _make_key(key_dir: Path | None, wave: Wave) -> tuple[bytes, bytes]:
@@ -95,9 +102,10 @@ def _make_key(key_dir: Path | None, wave: Wave) -> tuple[bytes, bytes]:
 
 
 def _audited_terms(wave: Wave, preview: Preview) -> dict[str, object]:
-    """An opening's entry for the audit log: numbers, groups, dates, and a hash of who is invited.
+    """An opening's entry for the audit log: numbers, groups, dates, and hashes of two things.
 
-    So nobody can later say that other people, groups or dates were meant.
+    They are who is invited, and what was promised. So nobody can later say that other people,
+    groups, dates or promises were meant.
     """
     by_address = sorted(preview.people, key=lambda person: person.email)
     roster = "".join(f"{person.email}\t{person.department}\n" for person in by_address)
@@ -116,6 +124,9 @@ def _audited_terms(wave: Wave, preview: Preview) -> dict[str, object]:
             **wave.roster.before.as_numbers(),
             "foreign_domains": wave.roster.foreign_domains,
         }
+    if wave.promise:
+        promised = json.dumps(stored_promise(wave.promise), sort_keys=True, ensure_ascii=False)
+        terms["promised"] = "sha256:" + hashlib.sha256(promised.encode()).hexdigest()
     if wave.is_strict:
         terms["co-keys"] = {key.name: fingerprint(key.public) for key in wave.co_keys}
     return terms

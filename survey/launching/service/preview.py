@@ -7,12 +7,21 @@ from datetime import datetime
 from email.utils import parseaddr
 
 from survey.config import Config
+from survey.database import revealing_server_settings
 from survey.invitations.letters import check_letters_can_be_written
 from survey.invitations.service.thirds import people_of_third
+from survey.kernel.errors import Refused
 from survey.kernel.plurals import choose_form, how_many
+from survey.launching.service.obstacles import Obstacles
 from survey.mail import service as mail
 from survey.mail.service import notes_before_launch
-from survey.organisation.service import own_mail_domains
+from survey.organisation.rules.frozen_promise import FrozenPromise
+from survey.organisation.rules.network import network_advice
+from survey.organisation.service import (
+    check_readers_still_there,
+    confirmed_organisation,
+    own_mail_domains,
+)
 from survey.people.rules.mail_domains import count_foreign_domains
 from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import people_in
@@ -69,11 +78,30 @@ class Preview:
 def preview_wave(slug: str) -> Preview:
     """What opening this wave would freeze; stores nothing. Refuses a wave that cannot be opened.
 
-    The refusal says why: not planned any more, too few people, an audience that names no
-    department, or letters that cannot be written.
+    The refusal says why, all reasons at once: facts about the organisation that nobody has
+    confirmed, readers of comments who have gone, too few people, an audience that names no
+    department, letters that cannot be written, a used key of a representative, and a database that
+    would write down who answers. A wave that is not planned any more has no other reason.
     """
     wave = waves.find_wave(slug)
     check_opens(wave)
+    obstacles = Obstacles()
+    preview = None
+    with obstacles.noted():
+        check_readers_still_there(confirmed_organisation())
+    with obstacles.noted():
+        preview = _preview(wave)
+    with obstacles.noted():
+        co_keys.co_keys_for_launch()
+    with obstacles.noted():
+        _check_database_keeps_no_trace()
+    obstacles.raise_all(wave.slug)
+    assert preview is not None
+    return preview
+
+
+def _preview(wave: Wave) -> Preview:
+    """What opening this wave would freeze; refuses one without enough people or good letters."""
     audience = people_in(wave.audience)
     newly_assigned: Mapping[PersonId, int] = {}
     if wave.is_third:
@@ -89,11 +117,24 @@ def preview_wave(slug: str) -> Preview:
     questionnaire = _questions(wave, len(people))
     unspoken = check_letters_can_be_written(wave, groups[0], questionnaire, people)
     warnings += _notes_on_languages(unspoken)
-    warnings += _notes_on_co_keys(co_keys.co_keys_for_launch())
+    warnings += _notes_on_co_keys(co_keys.announced_co_keys())
+    warnings += notes_on_promise(waves.promise_of(wave, ""))
     own_domains = own_mail_domains()
     foreign = count_foreign_domains((person.email for person in people), own_domains)
     warnings += _notes_on_foreign_domains(foreign or {}, own_domains, len(people))
     return Preview(wave, groups, questionnaire, people, warnings, newly_assigned, foreign)
+
+
+def _check_database_keeps_no_trace() -> None:
+    """Refuses to open while settings of the database server make it write down who answers."""
+    settings = revealing_server_settings()
+    if settings:
+        raise Refused(
+            "database-writes-down-who-answers",
+            "The database would write down who answers. Nothing was sent. Its settings have to be"
+            " changed before the wave can open.",
+            settings=" ".join(settings),
+        )
 
 
 def notes_on_mail(preview: Preview, config: Config, now: datetime) -> tuple[str, ...]:
@@ -232,6 +273,25 @@ def _notes_on_foreign_domains(
         " everybody who is asked, and in the results."
     )
     return (note,)
+
+
+def notes_on_promise(promise: FrozenPromise) -> tuple[str, ...]:
+    """What to know of the facts before a wave opens: mail run by the provider, nobody to read."""
+    notes = []
+    provider, answer = promise.provider, promise.organisation.provider_runs_mail
+    if answer is None:
+        notes.append(
+            f"Nobody has said whether {provider} runs your mail or network."
+            f" {network_advice(provider)}"
+        )
+    elif answer:
+        notes.append(f"{provider} runs your mail or network. {network_advice(provider)}")
+    if not promise.organisation.readers:
+        notes.append(
+            "Nobody is named who reads the comments, so nobody can read them until an administrator"
+            " names one or two people. That is kept in the log and printed in the findings."
+        )
+    return tuple(notes)
 
 
 def _notes_on_co_keys(keys: Sequence[CoKey]) -> tuple[str, ...]:

@@ -18,10 +18,14 @@ MOST_READERS = 2
 
 @dataclass(frozen=True, slots=True)
 class CommentReader:
-    """Somebody who reads the comments: the name that employees are told, and their account."""
+    """Somebody who reads the comments: the name that employees are told, and their account.
+
+    `account` is its id, empty while only its address was typed.
+    """
 
     name: str
     email: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,17 @@ class Organisation:
         >>> organisation_from_sender("Dana Reyes <dana@northwind.example>").readers_in_words
         'Dana Reyes'
         """
-        names = " and ".join(reader.name for reader in self.readers)
-        return ", ".join(filter(None, (names, self.comments_read_by)))
+        return named_readers(self.readers, self.comments_read_by)
+
+
+def named_readers(readers: Sequence[CommentReader], role: str) -> str:
+    """Readers of comments by name with their role, as far as both are known.
+
+    >>> named_readers([CommentReader("Mira", "m@a.example")], "Head of operations")
+    'Mira, Head of operations'
+    """
+    names = " and ".join(reader.name for reader in readers)
+    return ", ".join(filter(None, (names, role)))
 
 
 def read_comment_readers(typed: str) -> tuple[CommentReader, ...]:
@@ -75,6 +88,19 @@ def read_comment_readers(typed: str) -> tuple[CommentReader, ...]:
         CommentReader(" ".join(name.split()) or tidy_address(address), tidy_address(address))
         for name, address in pairs
         if name or address
+    )
+
+
+def unnamed_organisation() -> Organisation:
+    """Words in place of the facts, for a page that is read before anybody has confirmed them."""
+    return Organisation(
+        name="your employer",
+        contact_name="whoever told you of the survey",
+        contact_email="",
+        comments_read_by="whoever your employer names before a survey opens",
+        host="whoever your employer names before a survey opens",
+        several_zones=False,
+        confirmed=False,
     )
 
 

@@ -32,12 +32,14 @@ class AttackResult:
 class PromiseTerms:
     """What the sentences depend on: names, the closing date as printed, the frozen thresholds.
 
-    `representatives` hold a second key; there are none outside the strict tier.
+    `readers` are the names of those who read comments, `role` is theirs; older waves know only the
+    role. `representatives` hold a second key; there are none outside the strict tier.
     """
 
     organisation: str
     provider: str
-    reader: str
+    readers: tuple[str, ...]
+    role: str
     host: str
     closes: str
     minimum_group: int = THRESHOLDS[0]
@@ -126,14 +128,30 @@ def promise_on_form(terms: PromiseTerms) -> tuple[str, ...]:
     )
     comments = (
         "What you write can give you away. Leave out names, ticket numbers and dates."
-        f" {terms.reader} reads every comment and decides whether {terms.provider} may see it."
+        f" {_who_reads(terms)}"
     )
     not_ruled_out = _second_key(terms.representatives) or (
         f"What we cannot rule out: whoever runs the server ({terms.host}) could misuse the key"
         " before the survey closes, or change the program; whoever can read your mail could answer"
-        " in your place."
+        " in your place; whoever keeps the staff list could add people who do not exist. If your"
+        " address is changed while the survey is open, you are told at the old one."
     )
     return invited, sealed, results, final, comments, not_ruled_out
+
+
+def _who_reads(terms: PromiseTerms) -> str:
+    """The sentence that names who reads comments: by name and role, or by role alone."""
+    who = ", ".join(filter(None, (" and ".join(terms.readers), terms.role)))
+    may_see = f"whether {terms.provider} may see it."
+    if len(terms.readers) > 1:
+        return f"{who}{',' if terms.role else ''} read every comment and decide {may_see}"
+    comma = "," if terms.readers and terms.role else ""
+    return f"{_capitalised(who)}{comma} reads every comment and decides {may_see}"
+
+
+def _capitalised(text: str) -> str:
+    """The text with a capital first letter and the rest as it is; a mail address stays small."""
+    return text if "@" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
 def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:
@@ -150,6 +168,7 @@ def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:
     )
     not_ruled_out = voice.gettext(
         "What we cannot rule out: somebody who changes the program while you answer, or reads your"
-        " mail and answers in your place."
+        " mail and answers in your place; whoever keeps the staff list could add people who do not"
+        " exist. If your address is changed while the survey is open, you are told at the old one."
     )
     return f"{two_keys} {not_ruled_out}"

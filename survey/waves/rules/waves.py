@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from survey.kernel.errors import Refused
 from survey.kernel.workdays import NONE_LISTED
+from survey.organisation.rules.frozen_promise import FrozenPromise
+from survey.organisation.rules.organisation import CommentReader, named_readers
 from survey.providers.rules import ProviderId
 from survey.questionnaires.rules import QuestionId, VersionId
 from survey.waves.rules.ids import SurveyId, WaveId, WaveSlug
@@ -100,6 +102,28 @@ class CoKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderChange:
+    """That other people read the comments of a wave than its promise named, from a day on.
+
+    `readers` and their `role` are the new ones, `instead_of` says in words who they were before.
+    """
+
+    on: date
+    readers: tuple[CommentReader, ...]
+    role: str
+    instead_of: str
+
+    @property
+    def in_words(self) -> str:
+        """Who read the comments before, who does now, and since when, as a sentence."""
+        who = named_readers(self.readers, self.role)
+        return (
+            f"Since {self.on.day} {self.on:%B %Y} the comments are read by {who}; before, by"
+            f" {self.instead_of}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Wave:
     """One dated run of a survey; what is fixed only at its opening is empty while it is planned."""
 
@@ -136,6 +160,9 @@ class Wave:
     third: int | None = None
     holidays: frozenset[date] = NONE_LISTED  # as listed now, near its dates
     roster: RosterRecord | None = None  # of waves that were asked before it was kept: None
+    # What was promised at its opening; None of waves that opened with unconfirmed facts, long ago.
+    promise: FrozenPromise | None = None
+    reader_changes: tuple[ReaderChange, ...] = ()
 
     @property
     def is_third(self) -> bool:
@@ -177,6 +204,13 @@ class Wave:
         nothing.
         """
         return self.state is WaveState.OPEN and now < self.closes_at
+
+    @property
+    def comment_readers(self) -> tuple[CommentReader, ...]:
+        """Who alone may read its comments; empty until somebody is named."""
+        if self.reader_changes:
+            return self.reader_changes[-1].readers
+        return self.promise.organisation.readers if self.promise else ()
 
     @property
     def is_strict(self) -> bool:

@@ -12,6 +12,7 @@ from survey.waves.service.planning import (
     skip_wave,
     warn_of_overlapping_waves,
 )
+from survey.waves.service.promises import name_readers, promise_of, readers_in_words
 from survey.waves.service.reading import (
     due_to_close,
     due_to_open,
@@ -86,6 +87,7 @@ __all__ = [
     "mark_wave_void",
     "missed_openings",
     "move_planned",
+    "name_readers",
     "note_missing_key",
     "number_of_earlier_waves",
     "open_waves",
@@ -95,7 +97,9 @@ __all__ = [
     "plan_wave",
     "pool_of",
     "probe_of",
+    "promise_of",
     "questions_of",
+    "readers_in_words",
     "resume_survey",
     "set_target",
     "set_wave_state",

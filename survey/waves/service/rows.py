@@ -2,19 +2,30 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Date, null, select, type_coerce
 
 from survey.database import db
 from survey.kernel.errors import NotFound
 from survey.kernel.workdays import DaysOff
+from survey.organisation.rules.frozen_promise import read_promise
+from survey.organisation.rules.organisation import CommentReader
 from survey.organisation.service import read_stored_weekend, stored_weekend
 from survey.questionnaires.rules import QuestionId
 from survey.waves.rules import surveys
 from survey.waves.rules.ids import SurveyId, WaveId
 from survey.waves.rules.roster import read_roster_record
 from survey.waves.rules.surveys import Survey
-from survey.waves.rules.waves import CoKey, ReportingGroup, Target, VoidReason, Wave, WaveState
+from survey.waves.rules.waves import (
+    CoKey,
+    ReaderChange,
+    ReportingGroup,
+    Target,
+    VoidReason,
+    Wave,
+    WaveState,
+)
 from survey.waves.tables import HolidayRow, SurveyRow, WaveGroupRow, WaveRow
 
 
@@ -117,6 +128,10 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
     groups = tuple(
         ReportingGroup(group.name, group.invited, tuple(group.members)) for group in row.groups
     )
+    promise = read_promise(row.promise) if row.promise else None
+    days_off = listed_holidays() if holidays is None else holidays
+    if promise:  # the days that it printed stay where they are
+        days_off = DaysOff(days_off, promise.organisation.weekend)
     return Wave(
         id=row.id,
         slug=row.slug,
@@ -148,8 +163,20 @@ def wave_of(row: WaveRow, holidays: frozenset[date] | None = None) -> Wave:
         reminders=row.reminders,
         quarter=row.quarter,
         third=row.third,
-        holidays=listed_holidays() if holidays is None else holidays,
+        holidays=days_off,
+        promise=promise,
         roster=read_roster_record(row.roster) if row.roster else None,
+        reader_changes=tuple(_reader_change(change) for change in row.reader_changes),
+    )
+
+
+def _reader_change(stored: Mapping[str, Any]) -> ReaderChange:
+    """A change of readers from its stored form."""
+    return ReaderChange(
+        on=date.fromisoformat(stored["on"]),
+        readers=tuple(CommentReader(**reader) for reader in stored["readers"]),
+        role=stored["role"],
+        instead_of=stored["instead_of"],
     )
 
 

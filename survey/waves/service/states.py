@@ -11,6 +11,7 @@ from survey.database import BUSY_SECONDS, connection, db, transaction
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import how_many
 from survey.kernel.staff_changes import StaffChanges
+from survey.organisation.rules.frozen_promise import FrozenPromise, read_promise, stored_promise
 from survey.questionnaires.rules import VersionId
 from survey.waves.rules import checks, waves
 from survey.waves.rules.ids import WaveId
@@ -26,14 +27,15 @@ from survey.waves.tables import WaveRow
 class LaunchTerms:
     """What opening a wave fixes: its questionnaire, reporting groups, keys and probe.
 
-    `probe` is sealed to `public_key`; `co_keys` are those of representatives, if any. `roster` says
-    how the staff list was changed before.
+    `probe` is sealed to `public_key`; `co_keys` are those of representatives, if any. `promise` is
+    what employees are promised. `roster` says how the staff list was changed before.
     """
 
     questionnaire_version: VersionId
     groups: tuple[ReportingGroup, ...]
     public_key: bytes
     probe: bytes
+    promise: FrozenPromise
     co_keys: tuple[CoKey, ...] = ()
     roster: RosterRecord | None = None
 
@@ -90,6 +92,7 @@ def freeze_wave(wave: Wave, now: datetime, launch: LaunchTerms) -> Wave:
         # The thirds of a quarter are added up, so they are held to the same targets.
         opened_thirds = _opened_thirds(row)
         row.targets = opened_thirds[0].targets if opened_thirds else row.survey.targets
+        row.promise = stored_promise(_promise_of_third(launch.promise, opened_thirds))
         row.reminders = row.survey.reminders
         row.public_key, row.probe = launch.public_key, launch.probe
         row.co_keys = [{"name": key.name, "public": key.public.hex()} for key in launch.co_keys]
@@ -280,6 +283,20 @@ _LOCK_WAVE = (
     .where(WaveRow.id == bindparam("wave"))
     .with_for_update(read=True)
 )
+
+
+def _promise_of_third(promise: FrozenPromise, opened_thirds: Sequence[WaveRow]) -> FrozenPromise:
+    """The promise, with the readers of comments that the first third of the quarter promised.
+
+    What the thirds of a quarter wrote is read together, so the same people read it.
+    """
+    if not opened_thirds or not opened_thirds[0].promise:
+        return promise
+    first = read_promise(opened_thirds[0].promise).organisation
+    organisation = replace(
+        promise.organisation, readers=first.readers, comments_read_by=first.comments_read_by
+    )
+    return replace(promise, organisation=organisation)
 
 
 def _opened_thirds(row: WaveRow) -> Sequence[WaveRow]:

@@ -84,6 +84,7 @@ def add_pool(thirds: Sequence[Wave]) -> Wave | None:
         pool.timezone, pool.audience = terms.timezone, terms.audience
         pool.questionnaire_version, pool.targets = terms.questionnaire_version, terms.targets
         pool.minimum_group, pool.minimum_detail = terms.minimum_group, terms.minimum_detail
+        pool.promise = terms.promise
         pool.baseline = all(third.baseline for third in counted)
         reasons = [third.closed_early for third in counted if third.closed_early]
         pool.closed_early = "; ".join(reasons) or None

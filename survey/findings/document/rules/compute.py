@@ -17,6 +17,7 @@ from survey.findings.document.rules import comparisons
 from survey.findings.document.rules.cells import LOST_TIME, GroupCells, Statistic, statistics_of
 from survey.findings.document.rules.comparisons import ComparisonFamily
 from survey.findings.document.rules.document import (
+    CommentReadersPart,
     CommentsPart,
     CompanyFigure,
     DistributionBlock,
@@ -43,6 +44,7 @@ from survey.findings.document.rules.themes import themes_block
 from survey.findings.words.rules import wording
 from survey.findings.words.rules.wording import FROM_TEN, HIDDEN, TOO_WIDE, WITH_THE_QUARTER
 from survey.kernel.staff_changes import StaffChanges
+from survey.organisation.rules.frozen_promise import FrozenPromise
 from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
 from survey.statistics.suppression import neighbouring_band, too_wide
@@ -124,6 +126,8 @@ def compute_document(
         document["thirds"] = [_third(third) for third in evidence.thirds]
     if wave.roster and wave.roster.while_open is not None:
         document["roster"] = _roster(wave.roster, wave.roster.while_open)
+    if wave.promise and not wave.is_third:
+        document["comment_readers"] = _comment_readers(wave, wave.promise)
     if withheld.further:
         document["hidden_further"] = dict(withheld.further)
     document["digest"] = document_digest(document)
@@ -496,6 +500,23 @@ def _hours_per_week(
         for end in (0, 1)
     )
     return {"shown": True, "low": low, "high": high}
+
+
+def _comment_readers(wave: Wave, promise: FrozenPromise) -> CommentReadersPart:
+    """Who reads the comments, as promised, and each replacement until now."""
+    return {
+        "names": [reader.name for reader in promise.organisation.readers],
+        "role": promise.organisation.comments_read_by,
+        "changes": [
+            {
+                "on": change.on.isoformat(),
+                "names": [reader.name for reader in change.readers],
+                "role": change.role,
+                "instead_of": change.instead_of,
+            }
+            for change in wave.reader_changes
+        ],
+    }
 
 
 def _comments(

@@ -266,6 +266,23 @@ class CommentsPart(TypedDict):
     themes: NotRequired[ThemesBlock]  # younger
 
 
+class ReaderChangePart(TypedDict):
+    """From which day on other people read the comments, and who read them before, in words."""
+
+    on: str
+    names: list[str]
+    role: str
+    instead_of: str
+
+
+class CommentReadersPart(TypedDict):
+    """Who reads the comments: whom the promise named, and who replaced them until the count."""
+
+    names: list[str]
+    role: str
+    changes: list[ReaderChangePart]
+
+
 class YearMeasure(TypedDict):
     """One figure over a year's waves, and its change since the year before if that has enough."""
 
@@ -344,6 +361,7 @@ class FindingsDocument(TypedDict):
     lost_time: LostTimeBlock | None  # None where it was not asked
     drivers: NotRequired[DriversBlock | None]  # None where there is nothing to compare; younger
     comments: CommentsPart
+    comment_readers: NotRequired[CommentReadersPart]  # where somebody was promised to read; younger
     year: NotRequired[YearBlock | None]  # None with too few waves; younger
     thirds: NotRequired[list[ThirdPart]]  # of a quarter of monthly thirds
     roster: NotRequired[RosterPart]  # from schema 2; absent of imported waves
