@@ -30,10 +30,15 @@ from survey.answering.service import (
     promise_terms,
     submit_answers,
 )
+from survey.copies.service import copies_made_elsewhere
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
-from survey.organisation.rules.promise import PromiseTerms, promise_on_form
+from survey.organisation.rules.promise import (
+    PromiseTerms,
+    promise_on_copies,
+    promise_on_form,
+)
 from survey.organisation.service import find_organisation, latest_attacks
 from survey.people.service.stopping import stop_mails, take_up_mails
 from survey.providers.service import list_providers, provider_by_id
@@ -191,6 +196,11 @@ def promise() -> str:
         second_keys=latest.co_keys if latest else upcoming,
         minimum_group=latest.minimum_group if latest else MINIMUM_GROUP,
         attacks=latest_attacks(),
+        copies=promise_on_copies(
+            organisation.host,
+            current_app.config["CANDOUR"].days_of_copies,
+            has_others=bool(copies_made_elsewhere(now())),
+        ),
     )
 
 

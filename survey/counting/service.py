@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from survey.access.service.audit import record
+from survey.copies.service import delete_set_aside_copies
 from survey.database import overwrite_deleted_rows, transaction
 from survey.findings.service.documents import freeze_findings, freeze_pool
 from survey.invitations.service import invitations
@@ -115,7 +116,11 @@ def _count_large(
 
 
 def _finish(wave: Wave, key_dir: Path | None, actor: str) -> Wave:
-    """Destroys the key of a wave that has ended, pools its quarter, reads the wave afresh."""
+    """Ends what an ended wave leaves behind, pools its quarter, reads the wave afresh.
+
+    Destroys its key, and the copies of the database that a restore set aside while it was open.
+    """
+    delete_set_aside_copies(actor=actor)
     destroy_key_of_ended(wave, key_dir)
     if wave.is_third:
         pool_thirds(actor=actor)

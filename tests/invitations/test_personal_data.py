@@ -43,6 +43,7 @@ from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.outbox.service.letter_types import LetterType, NotNow, QueuedLetter
 from survey.mail.smtp.service.catcher import Catcher
+from survey.people.rules.staff_list import trace_of_person
 from survey.people.service.directory import list_people, person_at
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
@@ -307,7 +308,8 @@ def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     ).one()
     assert tuple(bare) == (None, "Sales", int(has_answered))
     assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.CODE_REFUSED
-    assert (audit.list_entries()[0].what, audit.list_entries()[0].facts) == ("person erased", {})
+    entry = audit.list_entries()[0]
+    assert (entry.what, entry.facts) == ("person erased", {"trace": trace_of_person(ada.id)})
     assert (
         store_personal_secrets(
             company.wave.id, {held: PersonalSecrets("x" * 24, "s" * 43, "t" * 43)}
