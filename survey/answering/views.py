@@ -30,7 +30,7 @@ from survey.answering.service import (
     promise_terms,
     submit_answers,
 )
-from survey.copies.service import copies_made_elsewhere
+from survey.copies.service import ELSEWHERE_COUNTS, copies_made_elsewhere
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
@@ -199,7 +199,7 @@ def promise() -> str:
         copies=promise_on_copies(
             organisation.host,
             current_app.config["CANDOUR"].days_of_copies,
-            has_others=bool(copies_made_elsewhere(now())),
+            has_others=bool(copies_made_elsewhere(now() - ELSEWHERE_COUNTS)),
         ),
     )
 

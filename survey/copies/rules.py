@@ -34,6 +34,19 @@ def backup_name(moment: datetime) -> str:
     return f"candour-{moment:{_MOMENT}}.db"
 
 
+def backup_moment(name: str) -> datetime | None:
+    """When a copy of this name was made; None where it is no name of `backup_name`.
+
+    >>> backup_moment("candour-20270111T090000Z.db").isoformat()
+    '2027-01-11T09:00:00+00:00'
+    >>> backup_moment("candour-mine.db")
+    """
+    try:
+        return datetime.strptime(name, f"candour-{_MOMENT}.db").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def set_aside_name(database: str, moment: datetime) -> str:
     """The name under which a restore keeps the database that was there.
 

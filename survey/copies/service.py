@@ -19,6 +19,7 @@ from survey.copies.rules import (
     UNFINISHED_LASTS,
     CopyStamp,
     DueCopy,
+    backup_moment,
     is_unfinished_name,
     read_stamp,
     set_aside_moment,
@@ -48,15 +49,15 @@ def record_backup(file: Path, config: Config) -> None:
         audit.record(BACKED_UP, facts)
 
 
-def copies_made_elsewhere(now: datetime) -> tuple[str, ...]:
+def copies_made_elsewhere(since: datetime) -> tuple[str, ...]:
     """The files of copies that the audit log says were made outside the folder, newest first.
 
-    Of the last 400 days. Whether they still exist, the program cannot know.
+    Whether they still exist, the program cannot know.
     """
     return tuple(
         str(entry.facts.get("file"))
         for entry in audit.list_entries(what=BACKED_UP, limit=None)
-        if entry.facts.get("elsewhere") and now - entry.at < ELSEWHERE_COUNTS
+        if entry.facts.get("elsewhere") and entry.at >= since
     )
 
 
@@ -173,10 +174,22 @@ def _stamped_copies(config: Config) -> Iterator[tuple[Path, CopyStamp]]:
         return
     for file in config.backup_dir.iterdir():
         if file.is_file() and not file.is_symlink() and file != database:
-            with file.open("rb") as start:
-                stamp = read_stamp(start.read(HEADER))
+            stamp = _stamp_in(file, config)
             if stamp:
                 yield file, stamp
+
+
+def _stamp_in(file: Path, config: Config) -> CopyStamp | None:
+    """The stamp of a file in the folder of copies; None where it is no copy made by us.
+
+    Of one that this process may not read, such as one that another user made, the name counts.
+    """
+    try:
+        with file.open("rb") as start:
+            return read_stamp(start.read(HEADER))
+    except OSError:
+        moment = backup_moment(file.name)
+        return CopyStamp(moment, config.backup_days) if moment else None
 
 
 def _unfinished_copies(config: Config, now: datetime) -> Iterator[Path]:

@@ -16,7 +16,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from survey.config import PREFIX, Config
-from survey.copies.service import copies_made_elsewhere, due_copies, set_aside_copies
+from survey.copies.service import (
+    ELSEWHERE_COUNTS,
+    copies_made_elsewhere,
+    due_copies,
+    set_aside_copies,
+)
 from survey.database import db, revealing_server_settings, revision_of, revisions
 from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.heartbeat import last_pass
@@ -368,7 +373,15 @@ def _check_spare_copies() -> Iterator[Diagnosis]:
 
 def _check_copies(config: Config) -> Iterator[Diagnosis]:
     """Whether copies of the database are left that must be gone, and who deletes the others."""
-    name = "copies"
+    name, folder = "copies", config.backup_dir
+    if folder and folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield Diagnosis(
+            name,
+            True,
+            f"{folder} cannot be written by this user, so old copies cannot be deleted.",
+            "Run this as the service's user, or give it the folder.",
+        )
+        return
     due = due_copies(config, now())
     for copy in due:
         yield Diagnosis(
@@ -377,7 +390,7 @@ def _check_copies(config: Config) -> Iterator[Diagnosis]:
     for file in {*set_aside_copies()} - {copy.file for copy in due}:
         says = f"{file} holds who has answered so far. It goes with the count of its survey."
         yield Diagnosis(name, None, says)
-    elsewhere = copies_made_elsewhere(now())
+    elsewhere = copies_made_elsewhere(now() - ELSEWHERE_COUNTS)
     if elsewhere:
         files = ", ".join(elsewhere[:3]) + (" and more" if len(elsewhere) > 3 else "")
         were = choose_form(len(elsewhere), "copy was", "copies were")

@@ -28,6 +28,7 @@ from survey.invitations.service.personal_data import correct_invited_address, er
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
+from survey.people.service import changes as people
 from survey.people.service.directory import import_people, list_people, person_at
 from survey.people.service.stopping import (
     draw_stop_secret,
@@ -344,16 +345,15 @@ def test_a_copy_of_another_installation_replaces_only_an_empty_database(
 
 
 def test_nothing_of_a_half_done_import_goes_on(app: Flask, candour: Candour, copy: Path) -> None:
-    from survey.people.service import changes as directory
-
     found_company()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(directory, "AT_ONCE", 1)
+        patch.setattr(people, "AT_ONCE", 1)
         import_people(staff_csv({"Sales": 90}), wait=False)
     candour("backup", copy)
     with closing(sqlite3.connect(copy)) as database:
         assert database.execute("SELECT count(*) FROM staff_file").fetchone() == (1,)
     assert candour("restore", copy, "--yes").code == 0
+    people.check_no_import_under_way()
     assert candour("tick").code == 0
     assert len(list_people()) == 58
 

@@ -134,6 +134,24 @@ def test_no_other_file_is_ever_deleted(config: Config, tmp_path: Path) -> None:
     assert (tmp_path / "candour.db").is_file()
 
 
+def test_a_copy_that_another_user_made_is_named_until_it_is_gone(
+    candour: Candour, config: Config, tmp_path: Path
+) -> None:
+    file = back_up(config, None, now()).file
+    real = Path.open
+
+    def only_ours(path: Path, *given: str) -> object:
+        if path == file:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *given)
+
+    with patch.object(Path, "open", only_ours):
+        lines = tick(config, now(), real=now() + 31 * DAY)
+        assert [line for line in lines if f"{file} must be deleted" in line]
+        assert copies.due_copies(config, now()) == ()
+    assert file.exists()
+
+
 def test_any_bytes_are_no_stamp_unless_they_are_ours(database_url: str) -> None:
     source = Random(25)
     for _ in range(2000):
@@ -242,6 +260,18 @@ def test_where_the_count_cannot_delete_everybody_is_told_which_file_must_go(
     tick(config, now(), real=now())
     assert not kept.exists()
     assert "must be deleted" not in candour("doctor").out
+
+
+def test_the_count_names_copies_made_elsewhere_while_the_wave_was_open(
+    app: Flask, candour: Candour, tmp_path: Path
+) -> None:
+    company = open_company(app)
+    answer_all(company, company.codes[:6])
+    with patch("survey.access.service.audit.now", lambda: company.wave.opens_at + DAY):
+        candour("backup", tmp_path / "mine.db")
+    with patch("survey.counting.commands.now", lambda: company.wave.closes_at):
+        said = candour("waves", "close", company.wave.slug)
+    assert said.err == f"Delete {tmp_path}/mine.db, a copy that still names who answered.\n"
 
 
 def test_a_file_of_no_folder_and_a_folder_that_is_not_set_are_said(

@@ -17,7 +17,7 @@ from survey.copies.rules import SIDE_FILES, CopyStamp, backup_name, unfinished_n
 from survey.copies.service import delete_due_copies, record_backup
 from survey.database import db, revisions
 from survey.kernel.errors import Refused
-from survey.kernel.files import sync
+from survey.kernel.files import shred, sync
 from survey.kernel.ids import random_id
 
 COMMAND_LINE = "command line"
@@ -173,7 +173,7 @@ def mark_file(database: sqlite3.Connection, stamp: CopyStamp | None) -> None:
 
 @contextmanager
 def fresh_file_in(folder: Path) -> Iterator[Path]:
-    """Makes an empty hidden file in this folder; deletes it and its side files at the end.
+    """Makes an empty hidden file in this folder; shreds it and its side files at the end.
 
     Even after an exception, unless it was moved away. Refuses a folder that cannot be written.
     """
@@ -189,4 +189,4 @@ def fresh_file_in(folder: Path) -> Iterator[Path]:
         yield fresh
     finally:
         for suffix in ("", *SIDE_FILES):
-            fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+            shred(fresh.with_name(fresh.name + suffix))

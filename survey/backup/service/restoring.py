@@ -177,10 +177,10 @@ def _make_ready(
     """Makes the file ready that will be the database: carries over, ends, pauses, records."""
     is_shared, carried = comparison.history.is_shared, dict[str, int]()
     with on_copy(fresh, present):
-        end_what_opens_doors()
         if present and is_shared:
             erased = erased_people(fresh, present)
             carried = carry_over(comparison, erased, with_waves=keeps_newer)
+        end_what_opens_doors()
     with on_copy(fresh):
         voided = () if keeps_newer or not is_shared else comparison.ended_waves
         for slug in voided:
