@@ -26,12 +26,17 @@ from survey.kernel.progress import Progress
 if TYPE_CHECKING:
     from flask import Flask
 
+    from survey.backup.rules import Comparison, Restored
     from survey.config import Config
 
 log = logging.getLogger(__name__)
 REMEDY = (
     "If it is new, or Candour was upgraded: candour init. Otherwise see whether it runs and has"
     " room: CANDOUR_DATABASE_URL."
+)
+MAIL_WAITS = (
+    "Mail is paused: letters that left already may wait in the copy again, and nobody knows who has"
+    " stopped their mails since. Look: candour mail status. Then: candour mail resume"
 )
 EVERY_30_SECONDS, EVERY_5_SECONDS = "*/30 * * * * *", "*/5 * * * * *"
 RESUME = "Stopped. Nothing is lost: what was under way has ended, what waits goes on with: candour"
@@ -285,48 +290,138 @@ def tick(pretended: str | None) -> None:
 
 
 @candour.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def backup(file: Path) -> None:
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def backup(file: Path | None) -> None:
     """Copy the SQLite database to FILE while it is in use. The wave keys are never in it.
 
-    PostgreSQL is copied by its own tool; the command to run is printed.
+    Without FILE the copy goes into the folder CANDOUR_BACKUP_DIR, where copies older than
+    CANDOUR_BACKUP_DAYS are deleted. PostgreSQL is copied by its own tool; the command to run is
+    printed.
 
-    Example: candour backup /backup/candour-2027-01-11.db
+    Example: candour backup
     """
-    from survey.backup.service import back_up
+    from survey.backup.service.copying import back_up
 
     stopped = (
         "Stopped. Nothing of the copy was kept, and the database is as it was. Again: candour"
-        f" backup {file}"
+        f" backup {file or ''}"
     )
-    with refuse_on_ctrl_c(stopped):
-        size = back_up(_config(), file)
-    click.echo(f"{file}: {size:,} bytes. Not in it, and never to be kept beside it: the wave keys.")
+    config = _config()
+    with refuse_on_ctrl_c(stopped.rstrip()):
+        copy = back_up(config, file, now())
+    click.echo(
+        f"{copy.file}: {copy.size:,} bytes. Not in it, and never to be kept beside it: the wave"
+        " keys."
+    )
+    if not copy.is_recorded:
+        click.echo("The audit log could not take note of it; see: candour doctor", err=True)
+    if config.days_of_copies and copy.file.parent == config.backup_dir:
+        click.echo(f"It is deleted after {how_many(config.backup_days, 'day')}.")
+    else:
+        click.echo(
+            "Candour does not delete it: if a survey was open, it still names who had answered."
+            " Delete it yourself when that survey has been counted."
+        )
 
 
 @candour.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def restore(file: Path) -> None:
-    """Put a copy made by `candour backup` in the database's place.
+@click.option("--yes", is_flag=True, help="Go on without asking; keep what is newer.")
+@click.option(
+    "--as-it-was",
+    "losing",
+    type=click.IntRange(min=0),
+    metavar="ANSWERS",
+    help="Put the surveys back as they were; so many answers are lost, as listed.",
+)
+@click.option(
+    "--by-hand",
+    is_flag=True,
+    help="FILE was put back by another tool, such as pg_restore: do what is left to do.",
+)
+def restore(file: Path, *, yes: bool, losing: int | None, by_hand: bool) -> None:
+    """Put a copy made by `candour backup` in the database's place; keep what is newer.
 
-    Every process of Candour must be stopped before. What was there is kept beside it under
-    another name.
+    Every process of Candour must be stopped before. Lists first what the copy and the present
+    database hold, and asks. Answers, results, stops, erasures and accounts that are newer are
+    carried over. What was there is kept beside it under another name, until the count.
+
+    PostgreSQL is put back by its own tool; the command to run is printed. Afterwards --by-hand ends
+    sessions and links, pauses mail, and records it.
 
     Example: candour restore /backup/candour-2027-01-11.db
     """
-    from survey.backup.service import restore_copy
-    from survey.database import db
+    from survey.backup.service.restoring import note_foreign_restore, restore_copy
 
-    db.session.remove()
-    db.engine.dispose()
-    old = restore_copy(_config(), file, now())
-    where = f" What was there before is kept: {old}" if old else ""
+    if by_hand:
+        note_foreign_restore()
+        click.echo("Everybody has to sign in again; links to sign in are void.")
+        click.echo(MAIL_WAITS)
+        return
+
+    def decide(comparison: "Comparison") -> bool:
+        """Prints what both hold and asks; True to keep the newer, False to lose it as typed."""
+        _say_compared(comparison)
+        if losing is not None:
+            comparison.check_losing(losing)
+            return False
+        comparison.check_carrying()
+        if comparison.present or comparison.fault:
+            _ask_to_restore(yes=yes)
+        return True
+
+    restored = restore_copy(_config(), file, now(), decide=decide)
+    _say_restored(file, restored)
+
+
+def _say_compared(comparison: "Comparison") -> None:
+    """Prints what the copy and the present database hold, and what only one of them has."""
+    click.echo("The copy:")
+    for line in comparison.copy.lines():
+        click.echo(f"  {line}")
+    if comparison.present:
+        click.echo("The present database:")
+        for line in comparison.present.lines():
+            click.echo(f"  {line}")
+        for line in comparison.only_present:
+            click.echo(f"  not in the copy: {line}")
+    elif comparison.fault:
+        click.echo(
+            f"The present database cannot be read: {comparison.fault}. Nothing can be compared and"
+            " nothing carried over: answers, stops and erasures since the copy was made are lost."
+        )
+
+
+def _ask_to_restore(*, yes: bool) -> None:
+    """Asks for a word at a terminal; refuses another word, and where there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("restore-not-confirmed", "Nothing was changed, for nobody said yes.")
+    if click.prompt('Type "restore" to go on', default="", show_default=False) != "restore":
+        raise Refused("restore-not-wanted", "Nothing was changed.")
+
+
+def _say_restored(file: Path, restored: "Restored") -> None:
+    """Prints what a restore did, what is lost, and what to do next."""
+    where = f" What was there before is kept: {restored.set_aside}" if restored.set_aside else ""
     click.echo(f"The database is that of {file}.{where}")
-    click.echo(
-        "Letters that left after the copy was made may leave again; to look first: candour mail"
-        " pause"
-    )
-    click.echo("Then: candour init, candour doctor, and start the service.")
+    if restored.set_aside:
+        click.echo(
+            "It still names who had answered. It is deleted with the count of a survey that was"
+            f" open then, or after {how_many(_config().backup_days, 'day')}."
+        )
+    kept = [f"{name} {number:,}" for name, number in restored.carried.items() if number]
+    if kept:
+        click.echo(f"Carried over from what was there: {', '.join(kept)}.")
+    for name, number in restored.lost.items():
+        click.echo(f"Lost: {name} {'nobody knows how many' if number is None else number}.")
+    for slug in restored.voided:
+        click.echo(f"{slug} is void: it had been counted, and its key is gone.")
+    click.echo("Everybody has to sign in again; links to sign in are void.")
+    if restored.is_mail_paused:
+        click.echo(MAIL_WAITS)
+    click.echo("Then: candour doctor, and start the service.")
 
 
 @candour.command()

@@ -24,6 +24,7 @@ from survey.kernel.sign_in_key import read_key_file
 PREFIX = "CANDOUR_"
 MICROSOFT_SCOPE, GOOGLE_SCOPE = "https://outlook.office365.com/.default", "https://mail.google.com/"
 MAIL_SCHEMES = ("smtp+starttls", "smtps", "smtp", "catcher")
+BACKUP_DAYS = 30
 BOUNCE_SCHEMES = ("imaps", "imap+starttls", "imap")
 _BOUNCE_ADDRESS = re.compile(r"(?=[^@])[\w.+=-]*\*?[\w.+=-]*@[\w-]+(\.[\w-]+)+", re.ASCII)
 
@@ -49,6 +50,8 @@ class Config:
     bounce_url: str = field(default="", repr=False)
     timezone: str = "UTC"
     proxies: int = 0
+    backup_dir: Path | None = None
+    backup_days: int = BACKUP_DAYS
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -70,6 +73,14 @@ class Config:
         """The path of the SQLite database; None on PostgreSQL."""
         url = make_url(self.database_url)
         return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+    @property
+    def days_of_copies(self) -> int | None:
+        """After how many days the program itself deletes copies; None where it keeps none.
+
+        It keeps copies of an SQLite database, in the folder that is set for them.
+        """
+        return self.backup_days if self.database_file and self.backup_dir else None
 
     @property
     def engine_url(self) -> str:
@@ -179,7 +190,9 @@ class _Reader:
             "bounce_url": self.bounce_url(),
             "timezone": self.zone(),
             "proxies": self.number("proxies", lowest=0) or 0,
+            "backup_days": self.number("backup_days", lowest=1) or BACKUP_DAYS,
         }
+        settings["backup_dir"] = self.backup_dir(settings["key_dir"])
         self.check_names()
         secret_key = self.secret_key(is_required=database_file is None)
         if self.faults:
@@ -298,6 +311,25 @@ class _Reader:
                 "key_dir",
                 f"{folder} lies inside the database's folder, so a backup of one would hold both."
                 " Name another place.",
+            )
+        return folder
+
+    def backup_dir(self, key_dir: object) -> Path | None:
+        """The folder of the copies that the program deletes in time; None where none is set.
+
+        A fault: the key folder, one inside it, and one that holds it.
+        """
+        value = self.text("backup_dir")
+        if not value:
+            return None
+        folder = (self.cwd / value).resolve()
+        if isinstance(key_dir, Path) and (
+            folder.is_relative_to(key_dir) or key_dir.is_relative_to(folder)
+        ):
+            self.fault(
+                "backup_dir",
+                f"{folder} and the key folder lie in each other; a key beside a copy of the"
+                " database opens its ballots. Name another place.",
             )
         return folder
 

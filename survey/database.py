@@ -7,12 +7,23 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import flask_sqlalchemy.session
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, event, func, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    MetaData,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -198,6 +209,36 @@ def transaction() -> Iterator[Session]:
             raise
         finally:
             session.info[_WRITE] = None
+
+
+@contextmanager
+def on_copy(file: Path, beside: Path | None = None) -> Iterator[None]:
+    """Lets everything inside work on this SQLite file instead of on the database.
+
+    For putting a copy back, in a process that does nothing else at that time: the copy is made
+    ready by the same services that work on the database. The file `beside` can be read there under
+    the schema name `present`, and not be written.
+    """
+    db.session.remove()
+    engines = cast("dict[str | None, Engine]", db.engines)  # of this application, by name
+    ours = engines[None]
+    ours.dispose()
+    engines[None] = create_engine(
+        f"sqlite:///{file}",
+        creator=lambda: sqlite3.connect(file.as_uri(), uri=True),
+        hide_parameters=True,
+    )
+    if beside is not None:
+        address = f"{beside.as_uri()}?mode=ro"
+        event.listen(
+            engines[None], "connect", lambda raw, _: raw.execute("ATTACH ? AS present", [address])
+        )
+    try:
+        yield
+    finally:
+        db.session.remove()
+        engines[None].dispose()
+        engines[None] = ours
 
 
 def flush_or_refuse(code: str, sentence: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from survey.config import Config
+from survey.copies.service import delete_due_copies
 from survey.counting.service import (
     COUNT,
     LEFT,
@@ -25,6 +26,7 @@ from survey.invitations.service.notices import forget_sent_notices
 from survey.invitations.service.reminders import queue_reminders, waves_due_to_remind
 from survey.jobs import heartbeat, long_jobs
 from survey.jobs.rules import LongJob
+from survey.kernel.clock import now as present
 from survey.kernel.errors import Refused
 from survey.kernel.hints import FOLLOW_COUNTING, HAND_OVER, PUT_KEY_BACK, words_for_command
 from survey.kernel.plurals import how_many
@@ -88,6 +90,9 @@ def tick(
         erase = partial(mail.erase_old_recipients, wave.slug, wave.closes_at, now)
         _attempt(lines, "", erase)
     _attempt(lines, "", forget_sent_notices)
+    # By the real clock: a pretended time must not make copies old.
+    delete = partial(delete_due_copies, config, real or present(), actor=ACTOR)
+    _attempt(lines, "", lambda: lines.extend(delete()))
     _probe_keys(config, now, lines)
     _attempt(lines, "", lambda: lines.extend(read_bounces_if_due(config).lines()))
     if seconds:

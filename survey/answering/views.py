@@ -34,10 +34,12 @@ from survey.answering.service import (
     staff_lists_of_waves,
     submit_answers,
 )
+from survey.copies.service import ELSEWHERE_COUNTS, copies_made_elsewhere
 from survey.database import db
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.organisation.rules.organisation import Organisation
+from survey.organisation.rules.promise import promise_on_copies
 from survey.organisation.service import latest_attacks
 from survey.people.service.stopping import stop_mails, take_up_mails
 from survey.vault.rules.ceremony_files import fingerprint
@@ -193,6 +195,11 @@ def promise(wave: str | None = None) -> str:
         minimum_group=shown.minimum_group if shown else MINIMUM_GROUP,
         attacks=latest_attacks(),
         staff_lists=staff_lists_of_waves(promised.organisation.name),
+        copies=promise_on_copies(
+            promised.organisation.host,
+            current_app.config["CANDOUR"].days_of_copies,
+            has_others=bool(copies_made_elsewhere(now() - ELSEWHERE_COUNTS)),
+        ),
     )
 
 

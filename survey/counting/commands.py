@@ -7,6 +7,7 @@ from typing import Any
 import click
 from flask import current_app
 
+from survey.copies.service import copies_made_elsewhere, due_set_aside_copies
 from survey.counting.service import close_wave, count_returned, export_sealed_ballots, void_wave
 from survey.findings.service.documents import find_findings
 from survey.kernel.clock import now
@@ -47,6 +48,7 @@ def close(slug: str, early: str | None) -> None:
 
 def _say_counted(wave: Wave) -> None:
     """Prints what became of a wave that was closed: void, or counted with its headline."""
+    _say_copies(wave)
     if wave.state is WaveState.VOID:
         click.echo(
             f"{wave.slug} is void: {wave.void_words}. Nothing was read and nothing was kept."
@@ -57,6 +59,14 @@ def _say_counted(wave: Wave) -> None:
     click.echo(f"{wave.slug} is counted: {_result_in_words(document)}")
     click.echo(f"Read it: candour findings show {wave.slug}")
     _say_pooled(wave)
+
+
+def _say_copies(wave: Wave) -> None:
+    """Prints which copies of the database still name who answered and must go; else nothing."""
+    for copy in due_set_aside_copies():
+        click.echo(f"Delete {copy.file}, because {copy.because}. Candour could not.", err=True)
+    for file in copies_made_elsewhere(wave.opens_at):
+        click.echo(f"Delete {file}, a copy that still names who answered.", err=True)
 
 
 def _say_pooled(wave: Wave) -> None:
@@ -84,6 +94,7 @@ def void(slug: str, reason: str) -> None:
     Example: candour waves void it-support-2027-q1 --reason "wrong staff list"
     """
     wave = void_wave(slug, current_app.config["CANDOUR"].key_dir, reason=reason, actor=ACTOR)
+    _say_copies(wave)
     click.echo(f"{wave.slug} is void: {wave.void_words}.")
 
 

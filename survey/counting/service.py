@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from survey.access.service.audit import record
+from survey.copies.service import delete_set_aside_copies
 from survey.database import overwrite_deleted_rows, transaction
 from survey.findings.service.documents import freeze_findings, freeze_pool
 from survey.invitations.service import invitations
@@ -151,7 +152,11 @@ def _count_large(
 
 
 def _finish(wave: Wave, key_dir: Path | None, actor: str) -> None:
-    """Destroys the key of a wave that has ended, and pools its quarter."""
+    """Ends what an ended wave leaves behind, and pools its quarter.
+
+    Destroys its key, and the copies of the database that a restore set aside while it was open.
+    """
+    delete_set_aside_copies(actor=actor)
     destroy_key_of_ended(wave, key_dir, actor=actor)
     if wave.is_third:
         pool_thirds(actor=actor)

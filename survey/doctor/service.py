@@ -19,6 +19,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from survey.config import PREFIX, Config
+from survey.copies.service import (
+    ELSEWHERE_COUNTS,
+    copies_made_elsewhere,
+    due_copies,
+    set_aside_copies,
+)
 from survey.database import db, revealing_server_settings, revision_of, revisions
 from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.heartbeat import last_pass
@@ -91,6 +97,7 @@ def examine(config: Config, letter_types: frozenset[str]) -> tuple[Diagnosis, ..
             lambda: _check_zones(config),
             lambda: _check_keys(config),
             _check_spare_copies,
+            lambda: _check_copies(config),
             lambda: _check_letters(letter_types),
             _check_timetable,
             _check_bounces,
@@ -423,6 +430,50 @@ def _check_spare_copies() -> Iterator[Diagnosis]:
                 f"Nothing needs {files} any more, and with an old backup it opens every answer.",
                 f"Destroy it, then: candour keys confirm-destroyed {wave.slug}",
             )
+
+
+def _check_copies(config: Config) -> Iterator[Diagnosis]:
+    """Whether copies of the database are left that must be gone, and who deletes the others."""
+    name, folder = "copies", config.backup_dir
+    if folder and folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield Diagnosis(
+            name,
+            True,
+            f"{folder} cannot be written by this user, so old copies cannot be deleted.",
+            "Run this as the service's user, or give it the folder.",
+        )
+        return
+    due = due_copies(config, now())
+    for copy in due:
+        yield Diagnosis(
+            name, True, f"{copy.file} must be deleted, because {copy.because}.", "Delete it."
+        )
+    for file in {*set_aside_copies()} - {copy.file for copy in due}:
+        says = f"{file} holds who has answered so far. It goes with the count of its survey."
+        yield Diagnosis(name, None, says)
+    elsewhere = copies_made_elsewhere(now() - ELSEWHERE_COUNTS)
+    if elsewhere:
+        files = ", ".join(elsewhere[:3]) + (" and more" if len(elsewhere) > 3 else "")
+        were = choose_form(len(elsewhere), "copy was", "copies were")
+        yield Diagnosis(
+            name,
+            None,
+            f"{len(elsewhere):,} {were} made lately where Candour deletes nothing: {files}.",
+            "Delete each when the survey that was open has been counted; /promise says that"
+            " whoever keeps copies decides.",
+        )
+    if config.days_of_copies:
+        days = how_many(config.backup_days, "day")
+        yield Diagnosis(name, False, f"Those in {config.backup_dir} are deleted after {days}.")
+    else:
+        yield Diagnosis(
+            name,
+            None,
+            "Candour deletes none, so /promise says that whoever keeps copies decides.",
+            "Set CANDOUR_BACKUP_DIR, and make them by: candour backup"
+            if config.database_file
+            else "Delete what pg_dump wrote when the survey that was open has been counted.",
+        )
 
 
 def _check_letters(letter_types: frozenset[str]) -> Iterator[Diagnosis]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from survey.kernel.errors import Refused
 from survey.kernel.ids import random_id
 
+_AT_ONCE = 1024 * 1024  # octets
+
 
 def keep_new_files_private() -> None:
     """Makes whatever this process and its children create from now on their owner's alone.
@@ -65,7 +67,9 @@ def shred(path: Path) -> None:
     """
     try:
         with path.open("r+b") as file:
-            file.write(os.urandom(os.fstat(file.fileno()).st_size))
+            remaining = os.fstat(file.fileno()).st_size
+            while remaining > 0:  # in parts, for a file may be larger than the memory
+                remaining -= file.write(os.urandom(min(remaining, _AT_ONCE)))
             file.flush()
             os.fsync(file.fileno())
     except FileNotFoundError:

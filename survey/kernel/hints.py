@@ -48,6 +48,9 @@ TRY_MAIL = "candour mail test ADDRESS"
 _BOTH_FILES = (
     "The sealed file is written by candour ceremony export, the opened one by candour cokey open."
 )
+_AS_IT_WAS = (
+    "To put the surveys back as they were all the same, and lose {lost} answers: --as-it-was {lost}"
+)
 PUT_KEY_BACK = (
     "Put it back: candour keys import {wave} FILE. If it is gone for good: candour waves void"
     ' {wave} --reason "..."'
@@ -133,6 +136,7 @@ HINTS: dict[str, Hint] = {
     ),
     "no-copy-of-a-database": Hint(command="Name a file that candour backup wrote."),
     "no-database": Hint(command="Make it: candour init"),
+    "no-folder-of-copies": Hint(command="Or set one: CANDOUR_BACKUP_DIR"),
     "no-key-folder": Hint(command="Set CANDOUR_KEY_DIR to a folder outside the database's."),
     "no-reader-named": Hint(
         command='An administrator names them: candour waves readers {wave} MAIL --reason "..."',
@@ -140,8 +144,12 @@ HINTS: dict[str, Hint] = {
         endpoint="waves.readers",
         takes=("wave",),
     ),
+    "other-number-of-answers": Hint(command=_AS_IT_WAS),
     "port-taken": Hint(command="Choose another: --port"),
     "postgresql-has-own-tools": Hint(command="Run: {tool}"),
+    "postgresql-restored-by-own-tools": Hint(
+        command="Afterwards: candour restore FILE --by-hand. Run: {tool}"
+    ),
     "public-key-unreadable": Hint(
         command="It is printed by: candour cokey make", needs_nothing=True
     ),
@@ -157,6 +165,10 @@ HINTS: dict[str, Hint] = {
     ),
     "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
     "second-manager-needed": Hint(needs_nothing=True),
+    "restore-does-not-fit": Hint(command=_AS_IT_WAS),
+    "restore-not-confirmed": Hint(command="To go on and keep what is newer: --yes"),
+    "restore-of-other-installation": Hint(command=_AS_IT_WAS),
+    "restore-would-mix": Hint(command=_AS_IT_WAS),
     "several-surveys": Hint(
         command="See: candour waves list", link="All waves", endpoint="console.dashboard"
     ),

@@ -30,6 +30,7 @@ from survey.invitations.service.personal_data import erase_personal_data, export
 from survey.kernel.errors import Refused
 from survey.mail.outbox.service.letter_types import LetterType, NotNow, QueuedLetter
 from survey.mail.smtp.service.catcher import Catcher
+from survey.people.rules.staff_list import trace_of_person
 from survey.people.service.directory import list_people, person_at
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
@@ -177,7 +178,8 @@ def test_erasing_in_an_open_wave_leaves_the_bare_row_until_the_count(
     row = db.session.execute(bare, {"id": held}).one()
     assert tuple(row) == (None, None, "Sales", int(has_answered))
     assert answer(company, code, {"OVR1": "4"}).outcome is SubmissionOutcome.CODE_REFUSED
-    assert (audit.list_entries()[0].what, audit.list_entries()[0].facts) == ("person erased", {})
+    entry = audit.list_entries()[0]
+    assert (entry.what, entry.facts) == ("person erased", {"trace": trace_of_person(ada.id)})
     assert (
         store_personal_secrets(
             company.wave.id,

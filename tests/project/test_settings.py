@@ -402,6 +402,8 @@ def test_every_setting_can_be_set(tmp_path: Path, certified_key: bytes) -> None:
         "CANDOUR_BOUNCE_URL": "imaps://bounces:open-sesame@mail.northwind.example/INBOX",
         "CANDOUR_TIMEZONE": "Europe/London",
         "CANDOUR_PROXIES": "1",
+        "CANDOUR_BACKUP_DIR": "copies",
+        "CANDOUR_BACKUP_DAYS": "14",
     }
     every |= oauth | {"CANDOUR_MAIL_URL": MICROSOFT["CANDOUR_MAIL_URL"]}
     config = Config.from_environment(every, tmp_path)
@@ -412,6 +414,7 @@ def test_every_setting_can_be_set(tmp_path: Path, certified_key: bytes) -> None:
         "Europe/London",
         1,
     )
+    assert (config.backup_dir, config.backup_days) == (tmp_path / "copies", 14)
     assert config.sources == dict.fromkeys(every, "environment") | {
         "CANDOUR_MAIL_OAUTH_KEY_FILE": "default"
     }

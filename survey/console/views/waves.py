@@ -19,6 +19,7 @@ from survey.console.service.wave_mail import (
     unreached_people,
     why_no_reminder,
 )
+from survey.copies.service import due_set_aside_copies
 from survey.counting.service import counting_progress
 from survey.findings.comments.service import may_read_comments
 from survey.findings.document.rules.document import FindingsDocument
@@ -117,6 +118,7 @@ def results(wave: str) -> str | Response:
         readers=waves.readers_in_words(this_wave),
         reader_changes=this_wave.reader_changes,
         copies=copies_to_destroy(this_wave) if may_act else (),
+        set_aside=due_set_aside_copies() if may_act else (),
         follow_up=follow_up_standing(this_wave, now()),
         named_day=named_day,
     )
@@ -141,6 +143,7 @@ def progress(wave: str) -> str | Response:
         says=_state_in_words(this_wave),
         spare=spare_copies(this_wave),
         copies=copies_to_destroy(this_wave) if manages() else (),
+        set_aside=due_set_aside_copies() if manages() else (),
         sending=mail_of_wave(this_wave, now()),
         sent_means=SENT_MEANS,
         counting=counting_progress(this_wave),
@@ -216,4 +219,5 @@ def _page_of_third(findings: Findings, earlier: Sequence[FindingsDocument]) -> s
         closed=named_date(findings.document["wave"]["closed"]),
         quarter=waves.pool_of(findings.wave),
         copies=copies_to_destroy(findings.wave) if manages() else (),
+        set_aside=due_set_aside_copies() if manages() else (),
     )

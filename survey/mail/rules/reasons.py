@@ -35,11 +35,13 @@ class Cause(StrEnum):
     CERTIFICATE_FAULTY = "certificate-faulty"
     HOST_UNKNOWN = "host-unknown"
     NO_CONNECTIONS = "no-connections"
+    PUT_BACK = "put-back"
     OTHER = "other"
 
 
 # Words by which a reason is known, this version's and those of older ones; the first that fits.
 _CAUSES_BY_WORDS = (
+    ("database was put back", Cause.PUT_BACK),
     ("in a row", Cause.REFUSED_IN_A_ROW),
     ("by hand", Cause.BY_HAND),
     ("letters that SMTP cannot carry", Cause.CREDENTIALS_UNFIT),
@@ -69,6 +71,7 @@ _WRONG_SETTING = "Your administrator can correct the settings and try them."
 _FOR_MANAGERS = {
     Cause.REFUSED_IN_A_ROW: "See below which letters failed and why; have that mended.",
     Cause.BY_HAND: "",
+    Cause.PUT_BACK: "Look which letters wait, and whether they may leave again.",
     Cause.SIGN_IN_REFUSED: "Your administrator can correct the sign-in and try it.",
     Cause.SENDER_REFUSED: "Your administrator can correct the sender, or have it allowed.",
     Cause.AUTHORITY_UNKNOWN: "Your administrator can have the certificate trusted or replaced.",
@@ -82,6 +85,7 @@ _FOR_MANAGERS = {
 _AT_A_SHELL = {
     Cause.REFUSED_IN_A_ROW: f"See with {SEE_MAIL} which letters failed and why.",
     Cause.BY_HAND: "",
+    Cause.PUT_BACK: f"See with {SEE_MAIL} which letters wait, and whether they may leave again.",
     Cause.CREDENTIALS_UNFIT: "Correct user and password in CANDOUR_MAIL_URL.",
     Cause.SIGN_IN_NOT_OFFERED: (
         "Check host and port in CANDOUR_MAIL_URL, and how to sign in there: "

@@ -134,6 +134,8 @@ class MailPause:
         todo = remedy_at_a_shell(self.because)
         if cause is Cause.BY_HAND:
             return "Resume when it may go on."
+        if cause is Cause.PUT_BACK:
+            return f"{todo} Then resume."
         if cause is Cause.REFUSED_IN_A_ROW:
             return f"{todo} Mend that, then resume and retry."
         return f"{todo} {_TRY} Then resume.".strip()

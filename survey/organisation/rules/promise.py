@@ -5,6 +5,7 @@ The mail, the survey page and the page `/promise` all print these sentences.
 
 from dataclasses import dataclass
 
+from survey.kernel.plurals import how_many
 from survey.languages import ENGLISH, Voice
 
 THRESHOLDS = (5, 10)
@@ -152,6 +153,27 @@ def _who_reads(terms: PromiseTerms) -> str:
 def _capitalised(text: str) -> str:
     """The text with a capital first letter and the rest as it is; a mail address stays small."""
     return text if "@" in text.partition(" ")[0] else text[:1].upper() + text[1:]
+
+
+def promise_on_copies(host: str, days: int | None, *, has_others: bool) -> str:
+    """The sentence of `/promise` on copies of the database.
+
+    `days` is after how many days the program deletes its copies, None where it keeps none;
+    `has_others` says that copies were made which the program cannot delete.
+
+    >>> promise_on_copies("Northwind", 30, has_others=False).partition(". ")[2]
+    'They are deleted after 30 days.'
+    """
+    held = (
+        "Copies of the database made while the survey was open still hold the mark of sentence 1"
+        " and your sealed answers, without the key."
+    )
+    if days is None:
+        return f"{held} How long they are kept, whoever keeps copies ({host}) decides."
+    deleted = f"{held} They are deleted after {how_many(days, 'day')}."
+    if not has_others:
+        return deleted
+    return f"{deleted} Of copies made elsewhere, whoever keeps copies ({host}) decides."
 
 
 def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:

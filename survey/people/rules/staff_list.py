@@ -330,3 +330,11 @@ def secret_digest(secret: str) -> bytes:
     256 random bits need no slow hash (OWASP ASVS 5.0, 6.5.2).
     """
     return hashlib.sha256(secret.encode()).digest()
+
+
+def trace_of_person(person_id: PersonId) -> str:
+    """The SHA-256 of a person's random id: by it an erased person is known in an old copy again.
+
+    It says nothing to anybody who has no copy that still holds the person.
+    """
+    return f"sha256:{hashlib.sha256(person_id.encode()).hexdigest()}"

@@ -23,6 +23,7 @@ from survey.people.rules.staff_list import (
     StaffList,
     read_staff_list,
     shortened,
+    trace_of_person,
 )
 from survey.people.service.changes import (
     AT_ONCE,
@@ -281,13 +282,14 @@ def remove_person(email: str, *, actor: str = COMMAND_LINE) -> Person:
 def erase_person(person: Person, *, actor: str = COMMAND_LINE) -> None:
     """Deletes somebody's row in the directory and their wish about mails; audited without a name.
 
-    Inside the transaction that erases all of their data; the audit log names nobody. Refused while
-    a long import is under way.
+    Inside the transaction that erases all of their data; the audit log names nobody, but has a
+    trace by which a restore knows the person in an old copy. Refused while a long import is under
+    way.
     """
     with transaction():
         check_no_import_under_way()
         _delete_person(person)
-        record("person erased", {}, actor)
+        record("person erased", {"trace": trace_of_person(person.id)}, actor)
 
 
 def check_new_address(old: str, new: str) -> tuple[Person, str]:

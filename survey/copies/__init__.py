@@ -1,0 +1,1 @@
+"""Copies of the database that the program made itself, and when each is deleted."""
