@@ -86,7 +86,12 @@ PROOFS: Mapping[str, Proof] = {
         "100,000 people imported and removed, 60,000 uploaded as one file (two databases)",
         "3,000 people",
     ),
-    "requests": Proof(2, "3,000 random requests of every role on each database", "300 requests"),
+    "requests": Proof(
+        10,
+        "100,000 random requests of everybody over all pages (two databases), and every page as"
+        " everybody with 25 bodies that are no form",
+        "400 requests on each database, a fifth of these bodies on each page",
+    ),
     "benchmarks": Proof(
         0.5,
         "what `make bench` measures runs, compares like with like and writes its tables",

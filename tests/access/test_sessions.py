@@ -136,6 +136,18 @@ def test_each_sign_in_has_a_secret_of_its_own_and_the_table_its_hash(
     assert not any(secret.encode() in hashed for secret in seen for hashed in stored)
 
 
+def test_a_form_from_before_the_sign_in_is_stale_after_it(app: Flask) -> None:
+    client = browser(app)
+    before = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/sign-in").text)
+    assert before
+    link = make_sign_in_link(add_user(ADMIN, "admin").email, app.config["CANDOUR"])
+    client.post("/sign-in/link", data={"token": link.partition("#")[2]})
+    assert is_signed_in(client)
+    stale = client.post("/account/sign-out-everywhere", data={"csrf_token": before[1]})
+    assert (stale.status_code, is_signed_in(client)) == (400, True)
+    assert post(client, "/account/sign-out-everywhere") == 303
+
+
 def test_a_cookie_that_was_tampered_with_signs_nobody_in(app: Flask, mira: Browser) -> None:
     cookie = mira.get_cookie("candour")
     assert cookie

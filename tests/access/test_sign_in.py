@@ -25,11 +25,10 @@ from survey.kernel.errors import Refused
 from survey.people.service.directory import import_people
 from tests.cast import found_company
 from tests.conftest import settings
-from tests.outside import Browser, browser
+from tests.outside import PASSWORD, Browser, browser
 from tests.proofs import on_postgresql
 
 MIRA = "mira@northwind.example"
-PASSWORD = "violin gravel 7 teacup moss"
 ENDED = "This link has been used or is too old"
 
 

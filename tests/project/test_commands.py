@@ -49,6 +49,7 @@ ROOT = Path(__file__).parents[2]
 REFUSED = {
     "tick": "--now yesterday",
     "users add": "mira --role admin",
+    "users role": "nobody@northwind.example viewer",
     "users remove": "nobody@northwind.example",
     "audit export": "list.json",
     "audit record-restore": "list.json --reason flood",

@@ -3,17 +3,13 @@
 Who may open it, what the page holds, what the browser is told, and what rubbish does to it.
 """
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from html.parser import HTMLParser
-from io import BytesIO
 from itertools import product
 from pathlib import Path
-from random import Random
-from urllib.parse import unquote_to_bytes
 
 import pytest
 from flask import Flask
@@ -23,7 +19,6 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from survey.access.rules.open_to import LARGEST_REQUEST, ROLES, PageAccess, access_of, open_to
-from survey.access.service import audit
 from survey.access.views.setup import FOREIGN, undeclared
 from survey.app import create_app
 from survey.counting.service import void_wave
@@ -40,7 +35,6 @@ from survey.waves import service as waves
 from tests.cast import answer_all, close_company, open_company
 from tests.conftest import settings
 from tests.outside import browser
-from tests.proofs import sizes
 
 CANARY = "canarycomment"
 AS = (None, *ROLES)
@@ -54,6 +48,7 @@ STOP = {
 WITHOUT_CSRF = {
     "answering.answer",
     "access.use",
+    "access.know_browser",
     "answering.confirm_stop",
     "answering.take_up_again",
     "answering.one_click",
@@ -92,6 +87,8 @@ WITH_SCRIPT = STOP | {
     "answering.thanks",
     "access.link",
     "access.use",
+    "access.browser_link",
+    "access.know_browser",
 }
 WITH_A_FRAME = {"findings.share_page", "mail.letter", "followups.write", "followups.sent"}
 FRAMED = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'self'"}
@@ -536,6 +533,7 @@ def test_script_is_loaded_only_where_it_is_listed(visits: list[Visit]) -> None:
         "answering.stop",
         "answering.again",
         "access.link",
+        "access.browser_link",
     }
 
 
@@ -703,221 +701,3 @@ def test_an_empty_or_a_broken_database_is_not_ready(
     assert browser(app).get("/healthz").status_code == 200
     with app.app_context():
         db.engine.dispose()
-
-
-FITTING: dict[str, object] = dict(
-    pair.split("=")
-    for pair in [
-        "email=new@northwind.example",
-        "role=viewer",
-        "name=Northwind",
-        "contact_name=Olaf",
-        "contact_email=olaf@x.example",
-        "contact_address=olaf@x.example",
-        "comments_read_by=Head",
-        "host=x",
-        "several_zones=y",
-        "opens=2027-02-01T09:00",
-        "days=14",
-        "timezone=Europe/London",
-        "audience=all",
-        "provider=brightline-it",
-        "questionnaire=quarterly_8",
-        "cadence=quarterly",
-        "reason=flood",
-        "contact=x",
-        "token=x",
-        "OVR1=4",
-        "EFF2=1",
-        "OPN1=words",
-        "password=p",
-        "new_password=p",
-        "again=p",
-        "comment=x",
-        "decision=release",
-        "text=words",
-        "show=held",
-        "do=send",
-        "comments=y",
-        "groups=y",
-        "public=x",
-        "reply=agreed",
-        "received=2027-02-09",
-        "none=y",
-        "side=client",
-        "what=call",
-        "owner=Dana",
-        "due=2027-03-31",
-        "opening=x",
-        "changes=x",
-        "strength=OVR1",
-        "problem=RES1",
-        "correction=x",
-        "seen=x",
-        "next=/",
-        "carried=x",
-        "remove_missing=y",
-        "department=Sales",
-        "what=x",
-        "remember=y",
-    ]
-)
-NAMES = sorted(FITTING)
-RUBBISH = (
-    *(
-        "",
-        " ",
-        "0",
-        "-1",
-        "4",
-        "5",
-        "9" * 400,
-        "1e308",
-        "NaN",
-        "\0",
-        "a\0b",
-        "\r\nBcc: all@northwind.example",
-        "\u202e\u2066x",
-        "\ufffe",
-        "🦆" * 50,
-    ),
-    *(
-        "=cmd()",
-        "'; DROP TABLE person;--",
-        "<script>alert(1)</script>",
-        "{{ 7*7 }}",
-        "%s%n",
-        "../../etc/passwd",
-        "//evil.example",
-        "x" * 9000,
-    ),
-    *(
-        "0001-01-01T00:00",
-        "9999-12-31T23:59",
-        "2027-02-30T09:00",
-        "Europe/London",
-        "../UTC",
-        "Mars/" + "x" * 300,
-        "all",
-        "Sales,Legal",
-        "quarterly",
-    ),
-    *(
-        "viewer",
-        "admin",
-        "manager@northwind.example",
-        "new@northwind.example",
-        "quarterly_8",
-        "brightline-it",
-        "Brightline IT",
-        "Otto <otto@x.example>",
-    ),
-)
-BYTES = (
-    b"",
-    b"\xff\xfe",
-    b"%ed%a0%80",
-    b"&&&==",
-    b"a=%zz",
-    b"{",
-    b'{"email": 1}',
-    b"[" * 3000,
-    b"--x\r\n",
-    bytes(range(256)),
-    b"=" * 70_000,
-)
-TYPES = (
-    "application/json",
-    "multipart/form-data; boundary=x",
-    "multipart/form-data",
-    "text/plain",
-    "application/x-www-form-urlencoded",
-    "",
-)
-FILES = (
-    b"",
-    b"email,name,department\nada@x.example,Ada,Sales\n",
-    b"\xff\xfe\x00",
-    b"email;name\n" + b"x" * 9000,
-    b'"' * 99,
-    b"a,b\0c\n",
-)
-METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "BREW")
-SPICE = ("/", "//", "%00", "%ff", "%ed%a0%80", "/..%2f", ";x", "%23code", "\u202e", "." * 300)
-
-
-def request_of(source: Random, world: World, csrf: str) -> dict[str, object]:
-    """One request that nobody's browser would send."""
-    rule = source.choice(sorted(world.app.url_map.iter_rules(), key=repr))
-    address = source.choice(world.addresses(rule)) + (
-        source.choice(SPICE) if source.random() < 0.15 else ""
-    )
-    method = (
-        source.choice(METHODS)
-        if source.random() < 0.15
-        else "POST"
-        if "POST" in (rule.methods or ())
-        else "GET"
-    )
-    values = ["%00", "x", "%ff", "//evil.example", "%F0%9F%A6%86"]
-    query = "&".join(
-        f"{source.choice(NAMES)}={source.choice(values)}" for _ in range(source.randint(0, 2))
-    )
-    path = unquote_to_bytes(address).decode("latin-1")  # as a server hands it over
-    environ = {
-        "PATH_INFO": path,
-        "REMOTE_ADDR": f"10.0.{source.randrange(256)}.{source.randrange(256)}",
-    }  # no limit stops the walk
-    wanted: dict[str, object] = {
-        "environ_overrides": environ,
-        "query_string": query,
-        "method": method,
-    }
-    if wanted["method"] == "GET":
-        return wanted
-    if source.random() < 0.2:
-        return wanted | {"data": source.choice(BYTES), "content_type": source.choice(TYPES)}
-    names = source.sample(
-        sorted(FITTING), source.randint(0, 3) if source.random() < 0.7 else len(FITTING)
-    )
-    data: dict[str, object] = FITTING | {
-        name: [source.choice(RUBBISH) for _ in range(source.choice([1, 1, 1, 3]))] for name in names
-    }
-    if source.random() < 0.2:
-        data["file"] = (
-            BytesIO(source.choice(FILES)),
-            source.choice(["staff.csv", "", "../x\0.csv"]),
-        )
-    return wanted | {"data": data | ({"csrf_token": csrf} if source.random() < 0.9 else {})}
-
-
-@pytest.mark.parametrize("requests", sizes("requests", 300, 3000))
-def test_random_requests_on_each_database_meet_no_fault(
-    app: Flask, caplog: pytest.LogCaptureFixture, requests: int
-) -> None:
-    world, source = build_world(app, with_mail=False), Random(db.engine.dialect.name)
-    browsers = {role: world.browser(role) for role in AS}
-    tokens = {role: token(client) for role, client in browsers.items()}
-    caplog.set_level(logging.INFO)
-    seen: dict[int, int] = {}
-    for number in range(requests):
-        role = source.choice(AS)
-        wanted = request_of(source, world, tokens[role])
-        response = browsers[role].open(**wanted)
-        seen[response.status_code] = seen.get(response.status_code, 0) + 1
-        said = [
-            f"{record.name}: {record.getMessage()}"
-            for record in caplog.records
-            if record.levelno >= logging.ERROR or record.exc_info
-        ]
-        assert response.status_code < 500, (
-            f"request {number} as {role}: {wanted} gave {response.status_code}; {said}"
-        )
-        assert not said, f"request {number} as {role}: {wanted}; {said}"
-        assert "Traceback" not in response.text
-        if role and browsers[role].get("/account").status_code != 200:
-            browsers[role] = world.browser(role)
-            tokens[role] = token(browsers[role])
-    assert {200, 303, 400, 403, 404, 405, 409, 410, 413} <= set(seen), seen
-    assert audit.verify_chain() is None
-    assert waves.find_wave(world.samples["wave"][0]).is_published

@@ -191,7 +191,7 @@ def set_password_by_link(secret: str, new: str, now: datetime) -> UserRow | None
         return user
 
 
-def _good_links(secret: str, now: datetime) -> Select[tuple[UserId]]:
+def _good_links(secret: str, now: datetime) -> Select[UserId]:
     """Selects the user of this one-time link, where it can be used."""
     return select(SignInLinkRow.user_id).where(*_is_good(secret, now))
 

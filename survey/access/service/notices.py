@@ -10,6 +10,7 @@ from enum import StrEnum
 from flask import Flask, current_app
 
 from survey.access.rules.accounts import UserId
+from survey.config import Config
 
 _NOTICES, _NAMES = "candour_account_notices", "candour_known_names"
 
@@ -23,7 +24,7 @@ class AccountNotice(StrEnum):
 
 
 Tell = Callable[[AccountNotice, UserId], None]
-Names = Callable[[str], Iterable[str]]
+Names = Callable[[str, Config], Iterable[str]]
 
 
 def register_notices(app: Flask, tell: Tell) -> None:
@@ -40,7 +41,7 @@ def tell_holder(notice: AccountNotice, user_id: UserId) -> None:
 def register_names(app: Flask, names: Names) -> None:
     """Says what gives the names that the holder of an account, and others here, know.
 
-    It takes the account's address.
+    It takes the account's address and the settings.
     """
     app.extensions[_NAMES] = names
 
@@ -48,4 +49,4 @@ def register_names(app: Flask, names: Names) -> None:
 def names_known_to(email: str) -> tuple[str, ...]:
     """The names that make bad passwords of the account with this address."""
     names: Names = current_app.extensions[_NAMES]
-    return tuple(names(email))
+    return tuple(names(email, current_app.config["CANDOUR"]))

@@ -7,7 +7,17 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, redirect, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user, logout_user, user_logged_out
 from flask_security import Security, SQLAlchemyUserDatastore, user_authenticated
 from flask_security.forms import LoginForm
@@ -305,6 +315,8 @@ def _begin_session(
     by_link = "link" in (authn_via or [])
     # After a link that has set a password, that password is asked before it is changed again.
     may_replace = by_link and app.config["CANDOUR"].is_demo
+    for kept in (session, g):  # whoever knew the token before must not know it now
+        kept.pop(app.config["WTF_CSRF_FIELD_NAME"], None)
     sessions.begin_session(user.id, now(), by_link=may_replace)
     remember_browser(user.id)
     record("signed in by link" if by_link else "signed in", {"user": user.email}, user.email)

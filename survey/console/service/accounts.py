@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 
-from flask import current_app
-
 from survey.access.rules.accounts import Account, UserId
 from survey.access.service.accounts import find_user
 from survey.access.service.audit import list_entries
@@ -16,7 +14,14 @@ from survey.console.letters import browser_letter, link_letter, password_letter
 from survey.kernel.clock import now
 from survey.kernel.errors import NotFound
 from survey.mail.rules.letter import Letter
-from survey.mail.service import LetterType, PreparedLetter, QueuedLetter, queue_letters
+from survey.mail.service import (
+    KEPT,
+    LetterType,
+    PreparedLetter,
+    QueuedLetter,
+    erase_old_recipients,
+    queue_letters,
+)
 from survey.organisation.service import find_organisation
 from survey.people.service.directory import person_at
 from survey.providers.service import list_providers
@@ -31,9 +36,11 @@ ABOUT = "accounts"  # where other letters name their wave
 def queue_account_letter(notice: AccountNotice, user_id: UserId) -> None:
     """Queues a letter to the holder of an account in the caller's transaction.
 
-    One about many failed tries once a day, for a stranger can bring it about.
+    One about many failed tries once a day, for a stranger can bring it about. Takes the recipients
+    out of letters that left 30 days ago.
     """
     moment = now()
+    erase_old_recipients(ABOUT, moment - KEPT, moment)
     today = moment.date().toordinal()
     number = today if notice is AccountNotice.MANY_FAILURES else int(moment.timestamp() * 1000)
     queue_letters(notice.value, ABOUT, [user_id], number=number)
@@ -67,9 +74,8 @@ def browser_letter_type(config: Config) -> LetterType:
     return _letter_type(AccountNotice.MANY_FAILURES, write, lasts_for=BROWSER_LINK_OF_NO_USE)
 
 
-def names_known_here(email: str) -> Iterator[str]:
+def names_known_here(email: str, config: Config) -> Iterator[str]:
     """The names that make bad passwords: of organisation, providers, surveys, host and person."""
-    config: Config = current_app.config["CANDOUR"]
     organisation = find_organisation(config.mail_from)
     yield from ("Candour", config.base_url.partition("//")[2], config.mail_from)
     yield from (organisation.name, organisation.host)
