@@ -34,6 +34,7 @@ from survey.launching.service.opening import open_wave
 from survey.mail import service as mail
 from survey.mail.rules.states import DeliveryAttempt, DeliveryOutcome
 from survey.mail.service import Catcher, Message
+from survey.organisation.rules.organisation import CommentReader
 from survey.organisation.service import set_organisation
 from survey.people.service.directory import import_people
 from survey.providers.service import add_provider, list_providers
@@ -214,11 +215,14 @@ def fill(config: Config, today: datetime) -> None:
         click.echo(f"  wave {number + 1} of {PAST_WAVES} asked, answered and counted", err=True)
     open_wave(planned_wave().slug, today, config.key_dir, actor=ACTOR)
     tick(config, today)
-    add_user(MANAGER, "admin", actor=ACTOR)
 
 
 def set_up_sample(people: SamplePeople, today: datetime) -> Survey:
-    """Stores the organisation, its people and provider, and plans the survey; gives the survey."""
+    """Stores the organisation, its people and provider, and plans the survey; gives the survey.
+
+    Mira, the demo's administrator, reads the comments.
+    """
+    add_user(MANAGER, "admin", actor=ACTOR)
     set_organisation(
         "Northwind Ltd",
         "Dana Reyes",
@@ -226,6 +230,8 @@ def set_up_sample(people: SamplePeople, today: datetime) -> Survey:
         "Head of operations",
         "northwind.example",
         several_zones=False,
+        provider_runs_mail=True,
+        readers=[CommentReader("Mira Okafor", MANAGER)],
     )
     import_people(staff_csv(people).encode())
     add_provider("Brightline IT", [("Otto Lindqvist", "otto.lindqvist@brightline.example")])

@@ -29,11 +29,14 @@ from survey.database import db, revealing_server_settings, revision_of, revision
 from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.heartbeat import last_pass
 from survey.kernel.clock import now
-from survey.kernel.hints import EXPORT_KEY, PUT_KEY_BACK
+from survey.kernel.errors import Refused
+from survey.kernel.hints import EXPORT_KEY, PUT_KEY_BACK, hint_for_command
 from survey.kernel.memory import unencrypted_swap
 from survey.kernel.plurals import choose_form, how_many
 from survey.mail import service as mail
 from survey.mail.service import examine_mail, mailbox_state
+from survey.organisation.rules.network import network_advice
+from survey.organisation.service import check_readers_still_there, confirmed_organisation
 from survey.vault.keys.service.safe_keeping import key_fault
 from survey.vault.service.spare_copies import copies_to_destroy, spare_copies
 from survey.waves import service as waves
@@ -99,6 +102,8 @@ def examine(config: Config, letter_types: frozenset[str]) -> tuple[Diagnosis, ..
             _check_spare_copies,
             lambda: _check_copies(config),
             lambda: _check_letters(letter_types),
+            _check_organisation,
+            _check_comment_readers,
             _check_timetable,
             _check_bounces,
         ):
@@ -489,6 +494,45 @@ def _check_letters(letter_types: frozenset[str]) -> Iterator[Diagnosis]:
             False,
             "Nothing is stuck, and sending is not paused. Try it: candour mail test ADDRESS",
         )
+
+
+def _check_organisation() -> Iterator[Diagnosis]:
+    """Whether somebody has confirmed the facts, and what a provider sees who runs the mail."""
+    try:
+        organisation = confirmed_organisation()
+        check_readers_still_there(organisation)
+    except Refused as refused:
+        yield Diagnosis(
+            "organisation", None, f"No wave opens: {refused.sentence}", hint_for_command(refused)
+        )
+        return
+    if organisation.provider_runs_mail is False:
+        yield Diagnosis("organisation", False, "The facts are confirmed.")
+        return
+    says = "The provider runs your mail or network."
+    if organisation.provider_runs_mail is None:
+        says = "Nobody has said whether the provider runs your mail or network."
+    yield Diagnosis(
+        "organisation",
+        None,
+        f"{says} {network_advice('the provider')}",
+        "Say it: candour organisation set ... --provider-runs-mail yes, or no"
+        if organisation.provider_runs_mail is None
+        else "",
+    )
+
+
+def _check_comment_readers() -> Iterator[Diagnosis]:
+    """Whether somebody may read the comments of each wave that is not shared yet."""
+    unread = {WaveState.OPEN, WaveState.CLOSED, WaveState.COUNTED}
+    for wave in waves.list_waves():
+        if wave.state in unread and not (wave.imported or wave.is_third or wave.comment_readers):
+            yield Diagnosis(
+                f"comments of {wave.slug}",
+                None,
+                "Nobody is named who reads them, so nobody can.",
+                f'Name one or two: candour waves readers {wave.slug} MAIL[,MAIL] --reason "..."',
+            )
 
 
 def _check_channel(letter_types: frozenset[str]) -> Iterator[Diagnosis]:

@@ -265,9 +265,13 @@ def words_for_command(refused: Refused) -> str:
     >>> words_for_command(Refused("unknown-wave", "There is no wave 'x'."))
     "There is no wave 'x'. See: candour waves list"
     """
+    return f"{refused.sentence} {hint_for_command(refused)}".rstrip()
+
+
+def hint_for_command(refused: Refused) -> str:
+    """What to type next after this refusal, without its sentence; empty where there is no hint."""
     hint = HINTS.get(refused.code)
-    words = _filled(hint.command, refused) if hint else ""
-    return f"{refused.sentence} {words}".rstrip()
+    return _filled(hint.command, refused) if hint else ""
 
 
 def details_for_command(refused: Refused) -> tuple[str, ...]:

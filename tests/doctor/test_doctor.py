@@ -13,6 +13,7 @@ from flask import Flask
 from flask_migrate import downgrade
 from sqlalchemy import text
 
+from survey.access.service.accounts import remove_user
 from survey.config import Config
 from survey.database import db, transaction
 from survey.doctor import service as doctor
@@ -20,10 +21,11 @@ from survey.doctor.service import Diagnosis, examine, list_settings
 from survey.kernel.clock import now
 from survey.mail import service as mail
 from survey.mail.outbox.service import pausing
+from survey.organisation.service import set_organisation
 from survey.vault.keys.service.safe_keeping import export_key
 from survey.vault.service.spare_copies import confirm_copies_destroyed
 from tests.answering.today import everything_stored, open_today
-from tests.cast import Company, close_company, found_company
+from tests.cast import READER, Company, close_company, found_company
 from tests.conftest import settings as installation
 from tests.outside import Candour, command_line
 from tests.proofs import on_postgresql
@@ -340,3 +342,34 @@ def test_the_mail_servers_certificate_is_read(
     file = tmp_path / "ca.pem"
     file.write_bytes(trustme.CA().cert_pem.bytes() if content == "real" else content.encode())
     assert [check.name for check in wrong(replace(config, mail_ca_file=file))] == faults
+
+
+FACTS = ("Northwind Ltd", "Dana Reyes", "dana@northwind.example", "Head", "northwind.example")
+
+
+def notes(config: Config) -> dict[str, str]:
+    """What the doctor finds worth knowing, by the name of the check."""
+    checks = (check for check in examine(config, KINDS) if check.verdict == "note")
+    return {check.name: f"{check.says} {check.remedy}" for check in checks}
+
+
+@on_postgresql("databases")
+def test_unconfirmed_facts_a_provider_who_runs_the_mail_and_readers_who_left_are_notes(
+    app: Flask, config: Config
+) -> None:
+    assert "Nobody has confirmed the facts" in notes(config)["organisation"]
+    assert "candour organisation set" in notes(config)["organisation"]
+    set_organisation(*FACTS, several_zones=False)
+    assert "Nobody has said whether the provider runs" in notes(config)["organisation"]
+    assert "--provider-runs-mail yes, or no" in notes(config)["organisation"]
+    company = open_today(app)  # says no, and names a reader
+    assert "organisation" not in notes(config)
+    set_organisation(*FACTS, several_zones=False, provider_runs_mail=True)
+    assert "never which comment somebody wrote" in notes(config)["organisation"]
+    remove_user(READER.email)
+    assert "Mira Vance cannot read comments any more" in notes(config)["organisation"]
+    with transaction() as session:
+        session.execute(text("UPDATE wave SET promise = NULL"))
+    unread = notes(config)[f"comments of {company.wave.slug}"]
+    assert f"candour waves readers {company.wave.slug} MAIL" in unread
+    assert wrong(config) == []
