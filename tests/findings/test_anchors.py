@@ -18,23 +18,26 @@ from survey.access.rules.audit_log import EMPTY_LOG, LogHead, entry_digest
 from survey.access.service import audit
 from survey.access.service.audit import list_entries, log_head, record
 from survey.access.tables import AuditRow
+from survey.app import LETTERS
 from survey.database import db, transaction
 from survey.findings.anchors.service import check_audit_log, record_restore_by_hand
-from survey.findings.document.rules.compute import document_digest
+from survey.findings.document.rules.compute import canonical_json, document_digest
 from survey.findings.letters import findings_letter
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import (
+    FINDINGS,
     find_sharing,
     preview_sharing,
     share_findings,
     sharing_recipients,
 )
-from survey.findings.tables import SharingRow
+from survey.findings.tables import FindingsRow, SharingRow
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail.rules.letter import Letter
 from survey.waves.rules.waves import Wave
 from tests.findings.company import small_company
+from tests.findings.schema import fault
 from tests.outside import Candour, browser, command_line
 from tests.proofs import on_postgresql, proof
 
@@ -318,3 +321,32 @@ def test_entries_and_head_belong_together_while_others_write(app: Flask) -> None
         record("deed", {})
         mine = log_head()
     assert mine == log_head() == LogHead(1, db.session.get_one(AuditRow, 1).digest)
+
+
+def test_every_kind_of_mail_to_the_provider_is_among_those_tested_here(app: Flask) -> None:
+    letter_types = [letter_type(app.config["CANDOUR"]) for letter_type in LETTERS]
+    to_others = {one.name for one in letter_types if not one.goes_to_staff}
+    # Alarms go to managers. A new mail to the provider has to tell the log as findings do.
+    assert to_others == {"alarm", FINDINGS}
+
+
+@on_postgresql("databases")
+def test_findings_of_the_first_schema_are_shown_shared_and_checked_as_before(
+    app: Flask, wave: Wave
+) -> None:
+    document: Any = find_findings(wave.slug).document
+    del document["audit"]
+    document["schema"] = 1
+    document["digest"] = document_digest(document)
+    with transaction() as session:
+        row = session.get_one(FindingsRow, (wave.id, 1))
+        row.document, row.digest = canonical_json(document), document["digest"]
+    assert fault(json.loads(canonical_json(document))) == ""
+    stored: Any = find_findings(wave.slug).document
+    assert document_digest(stored) == stored["digest"] == document["digest"]
+    mira = browser(app, "manager")
+    for page in ("/waves/{}", "/findings/{}", "/findings/{}/letter", "/findings/{}.csv"):
+        assert mira.get(page.format(wave.slug)).status_code == 200
+    head = set(heads_in_text(shared(wave).text))
+    assert head == {log_head()}
+    assert [one.head for one in check_audit_log().fitting] == [one.head for one in head]
