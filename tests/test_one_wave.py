@@ -259,7 +259,7 @@ def test_one_wave_from_the_staff_list_to_the_providers_inbox(
         assert holders(product.database_url, product.folder, codes) == []
         assert _rows(product.database_url, "ballot") == 0
         _share(product, wave, rounds)
-        assert run("audit", "verify").strip() == "The chain is unbroken."
+        assert run("audit", "verify").startswith("The chain is unbroken.")
 
 
 def _share(product: Product, wave: str, rounds: int) -> None:

@@ -26,6 +26,7 @@ from survey.copies.service import (
     set_aside_copies,
 )
 from survey.database import db, revealing_server_settings, revision_of, revisions
+from survey.findings.anchors.service import check_audit_log
 from survey.invitations.service.invitations import TO_STAFF
 from survey.jobs.heartbeat import last_pass
 from survey.kernel.clock import now
@@ -106,6 +107,7 @@ def examine(config: Config, letter_types: frozenset[str]) -> tuple[Diagnosis, ..
             _check_comment_readers,
             _check_timetable,
             _check_bounces,
+            _check_audit_log,
         ):
             results += _run(check)
     return tuple(results)
@@ -611,6 +613,19 @@ def _check_timetable() -> Iterator[Diagnosis]:
     is_late = now() - passed_at > LATEST_PASS
     says = f"It was last gone through at {passed_at:%Y-%m-%d %H:%M:%S} UTC."
     yield Diagnosis("timetable", is_late, says, remedy if is_late else "")
+
+
+def _check_audit_log() -> Iterator[Diagnosis]:
+    """Whether no entry of the audit log was changed or taken out, as far as this database knows."""
+    verdict = check_audit_log()
+    if verdict.is_whole:
+        yield Diagnosis("audit log", is_wrong=False, says=verdict.summary)
+        return
+    remedy = (
+        "Keep the database and all copies as they are, and compare with what is kept outside:"
+        " candour audit verify --against FILE"
+    )
+    yield Diagnosis("audit log", is_wrong=True, says=" ".join(verdict.faults), remedy=remedy)
 
 
 def _check_engine(config: Config) -> Iterator[Diagnosis]:

@@ -57,6 +57,13 @@ PUT_KEY_BACK = (
 )
 
 HINTS: dict[str, Hint] = {
+    "audit-log-not-whole": Hint(
+        command=(
+            "If an older copy of the database was put back, record it: candour audit record-restore"
+            ' FILE --reason "..."'
+        ),
+        needs_nothing=True,
+    ),
     "ballots-missing": Hint(command="By: candour ceremony export {wave} FILE", needs_nothing=True),
     "ballots-of-other-wave": Hint(
         command="It is written by: candour cokey open", needs_nothing=True

@@ -99,6 +99,8 @@ def _heads_in_document(document: object, depth: int) -> Iterator[LogHead]:
     """The heads in a JSON document: each object with a `head` and a `length`."""
     if isinstance(document, dict):
         match document.get("length"), document.get("head"):
+            case bool(), _:
+                pass
             case int(length), str(head) if 0 <= length <= LONGEST and _DIGEST.fullmatch(head):
                 yield LogHead(length, head)
     if isinstance(document, dict | list) and depth:

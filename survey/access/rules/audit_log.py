@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from survey.kernel.plurals import how_many
+from survey.kernel.plurals import choose_form, how_many
 
 START = "sha256:" + "0" * 64
 RESTORED = "database restored"  # the entry that tells of entries that a restore took away
@@ -174,7 +174,9 @@ class LogVerdict:
             )
         known = f", for {before.where} fits up to entry {before.length:,}" if before else ""
         others = len(self.missing) - 1
-        more = f" {how_many(others, 'other published head')} do not fit either." if others else ""
+        does = choose_form(others, "does", "do")
+        others_too = f" {how_many(others, 'other published head')} {does} not fit either."
+        more = others_too if others else ""
         return f"{words}{known}.{more}"
 
 

@@ -51,7 +51,7 @@ def heads_of_file(path: Path) -> tuple[PublishedHead, ...]:
     these, that holds no head, and an export whose own chain is broken.
     """
     try:
-        if _is_export(path):
+        if is_export(path):
             return _heads_of_export(path)
         if path.stat().st_size > LARGEST_FILE:
             raise Refused(
@@ -75,7 +75,7 @@ def heads_of_file(path: Path) -> tuple[PublishedHead, ...]:
     return tuple(PublishedHead(str(path), head.length, head.head) for head in heads)
 
 
-def _is_export(path: Path) -> bool:
+def is_export(path: Path) -> bool:
     """Whether the first line of a file is an entry of an exported log."""
     with path.open("rb") as file:
         return read_export_line(file.readline(LARGEST_FILE)) is not None

@@ -36,8 +36,10 @@ def verify(*, as_json: bool, files: tuple[Path, ...]) -> None:
         click.echo(json.dumps(_as_document(verdict), ensure_ascii=False))
     if not verdict.is_whole:
         first, *others = verdict.faults
-        code = "audit-log-not-whole" if verdict.broken is None else "audit-chain-broken"
-        raise Refused(code, first, details=(*others, *verdict.notes))
+        details = (*others, *verdict.notes)
+        if verdict.broken is not None:
+            raise Refused("audit-chain-broken", f"{first} Compare with a backup.", details=details)
+        raise Refused("audit-log-not-whole", first, details=details)
     if not as_json:
         for line in (verdict.summary, f"Its head: {verdict.head}", *verdict.notes):
             click.echo(line)
