@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from survey.kernel.errors import NotFound, Refused
+from survey.kernel.errors import Refused, pack_refusal, unpack_refusal
 from survey.kernel.files import keep_new_files_private
 from survey.kernel.memory import protect_memory
 
@@ -58,7 +58,7 @@ def call_in_child(
     if "result" in answer:
         return answer["result"]
     if "refused" in answer:
-        raise _refusal_of(answer["refused"])
+        raise unpack_refusal(answer["refused"])
     if "failed" in answer:
         log.error("%s in a child process", answer["failed"])
         raise Refused(
@@ -105,15 +105,7 @@ def _answer_of(work: Callable[[], object]) -> dict[str, object]:
     try:
         return {"result": work()}
     except Refused as refused:
-        return {
-            "refused": {
-                "code": refused.code,
-                "sentence": refused.sentence,
-                "details": list(refused.details),
-                "about": refused.about,
-                "what": refused.what if isinstance(refused, NotFound) else None,
-            }
-        }
+        return {"refused": pack_refusal(refused)}
     except Exception as error:  # noqa: BLE001 - the parent says it in a sentence
         return {"failed": f"{type(error).__name__}{_place_of(error)}"}
 
@@ -198,14 +190,6 @@ def _wait_for_answer(child: "subprocess.Popen[bytes]", progress: Progress | None
         if progress:
             progress(*message["progress"])
     return {}
-
-
-def _refusal_of(refused: dict[str, Any]) -> Refused:
-    """The refusal that a child was given, as it raised it."""
-    if refused["what"] is not None:
-        return NotFound(refused["what"], refused["sentence"], **refused["about"])
-    details = tuple(refused["details"])
-    return Refused(refused["code"], refused["sentence"], details=details, **refused["about"])
 
 
 def _ending_in_words(code: int) -> str:

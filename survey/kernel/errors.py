@@ -5,8 +5,9 @@ type next is a hint that each of them adds from one table (`survey.kernel.hints`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -60,6 +61,25 @@ class NotFound(Refused):
     def __init__(self, what: str, sentence: str, **about: str) -> None:
         super().__init__(f"unknown-{what.replace(' ', '-')}", sentence, details=(), **about)
         self.what = what
+
+
+def pack_refusal(refused: Refused) -> dict[str, Any]:
+    """A refusal as JSON can hold it, for another process; `unpack_refusal` makes it again."""
+    return {
+        "code": refused.code,
+        "sentence": refused.sentence,
+        "details": list(refused.details),
+        "about": refused.about,
+        "what": refused.what if isinstance(refused, NotFound) else None,
+    }
+
+
+def unpack_refusal(packed: Mapping[str, Any]) -> Refused:
+    """The refusal that `pack_refusal` packed."""
+    if packed["what"] is not None:
+        return NotFound(packed["what"], packed["sentence"], **packed["about"])
+    details = tuple(packed["details"])
+    return Refused(packed["code"], packed["sentence"], details=details, **packed["about"])
 
 
 @contextmanager

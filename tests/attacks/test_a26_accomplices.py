@@ -44,6 +44,10 @@ WITH_A_FAULT = {"small": 20, "large": 40}
 QUARTERS = {"small": 60, "large": 150}
 DETAILED = {"mean", "nps", "distribution", "hours_per_week"}
 COMPANY = ""
+WHAT = (
+    "Asking colleagues of a small group what they answered, and subtracting that from everything"
+    " that is published."
+)
 Cell = tuple[str, str]  # a wave's slug and the name of a group in it
 
 
