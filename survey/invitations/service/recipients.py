@@ -1,6 +1,6 @@
 """Writing to everybody who was invited to a wave, whether they answered or not."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import select
 
@@ -33,14 +33,9 @@ def invitations_to_waves(*wave_ids: WaveId) -> tuple[InvitationId, ...]:
     return tuple(sorted(invitation_of.values()))
 
 
-def open_waves_asking(person_ids: Collection[PersonId]) -> tuple[WaveSlug, ...]:
-    """The slugs of the open waves to which any of these people is invited, oldest first."""
-    asking = []
-    for wave in waves.open_waves():
-        invited = select(InvitationRow.person_id).where(InvitationRow.wave_id == wave.id)
-        if not set(person_ids).isdisjoint(db.session.scalars(invited)):
-            asking.append(wave.slug)
-    return tuple(asking)
+def open_wave_slugs() -> tuple[WaveSlug, ...]:
+    """The slugs of the open waves, oldest first."""
+    return tuple(wave.slug for wave in waves.open_waves())
 
 
 def warn_of_people_asked_twice(wave: Wave) -> tuple[str, ...]:

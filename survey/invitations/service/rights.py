@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from survey.access.service.keyed import keyed_digest
 from survey.database import connection, db, transaction
 from survey.invitations.rules.codes import InvitationId
-from survey.invitations.service.recipients import open_waves_asking
+from survey.invitations.service.recipients import open_wave_slugs
 from survey.invitations.service.thirds import hand_over_thirds
 from survey.invitations.tables import AddressProposalRow, InvitationRow
 from survey.mail import service as mail
@@ -49,7 +49,7 @@ def rights_watch() -> DirectoryWatch:
         joined=take_up_rights,
         left=lay_down_rights,
         awaited=awaited_people,
-        open_waves_asking=open_waves_asking,
+        open_waves=open_wave_slugs,
     )
 
 

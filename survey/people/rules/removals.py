@@ -1,7 +1,7 @@
 """When removing everybody whom a staff list lacks has to be confirmed by repeating the number.
 
 A file that was cut off looks like a good one. So whoever removes many people at once, or anybody
-who is asked in an open wave, has to say how many; every way of replacing the whole list asks here.
+while a wave is open, has to say how many; every way of replacing the whole list asks here.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LARGEST_SHARE_UNASKED = 0.1  # of the directory
 class WholeListRemoval:
     """How many people a whole-list import removes, of how many that are in the directory.
 
-    `open_waves` are the slugs of the open waves in which any of them is asked.
+    `open_waves` are the slugs of the waves that are open meanwhile, whoever is asked in them.
     """
 
     removed: int
@@ -28,8 +28,8 @@ class WholeListRemoval:
     def has_to_be_confirmed(self) -> bool:
         """Whether the number has to be repeated.
 
-        It has for more than 5 people who are more than a tenth, and for anybody asked in an open
-        wave.
+        It has for more than 5 people who are more than a tenth, and for anybody while a wave is
+        open.
 
         >>> WholeListRemoval(6, 58).has_to_be_confirmed, WholeListRemoval(6, 60).has_to_be_confirmed
         (True, False)

@@ -84,7 +84,7 @@ def import_people(
 
     Columns that it lacks stay as they are. The refusal names the faulty rows, and then nothing is
     stored. With `dry_run` nothing is stored either. Nobody leaves by an import unless
-    `remove_missing` says so; where they are many, or asked in an open wave, `repeated` has to be
+    `remove_missing` says so; where they are many, or a wave is open, `repeated` has to be
     their number (see `check_removal`). The same file a second time changes nothing. Refused while a
     long import is under way; audited.
 

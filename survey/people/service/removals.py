@@ -1,4 +1,4 @@
-"""What a whole-list import would remove: how many, of how many, and in which open waves."""
+"""What a whole-list import would remove: how many, of how many, and while which waves are open."""
 
 from collections.abc import Collection
 
@@ -14,7 +14,4 @@ from survey.people.tables import PersonRow
 def planned_removal(missing: Collection[Person]) -> WholeListRemoval:
     """What removing these people would be, as things are now; stores nothing."""
     in_directory = db.session.scalar(select(func.count()).select_from(PersonRow)) or 0
-    waves: tuple[str, ...] = ()
-    if missing:
-        waves = directory_watch().open_waves_asking({person.id for person in missing})
-    return WholeListRemoval(len(missing), in_directory, waves)
+    return WholeListRemoval(len(missing), in_directory, directory_watch().open_waves())

@@ -3,7 +3,7 @@
 The directory does not know who was invited to what. So the room that does know registers here.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from survey.people.rules.staff_list import Person, PersonId
@@ -17,13 +17,13 @@ class DirectoryWatch:
     left: called with the people who have just been deleted, as they stood there.
     awaited: gives the ids of people who left and may come back, so that their wish about survey
         mails is kept for them.
-    open_waves_asking: gives the slugs of the open waves to which any of these people is invited.
+    open_waves: gives the slugs of the waves that are open, oldest first.
     """
 
     joined: Callable[[Sequence[Person]], None]
     left: Callable[[Sequence[Person]], None]
     awaited: Callable[[], frozenset[PersonId]]
-    open_waves_asking: Callable[[Collection[PersonId]], tuple[str, ...]]
+    open_waves: Callable[[], tuple[str, ...]]
 
 
 def watch_directory(watch: DirectoryWatch) -> None:
