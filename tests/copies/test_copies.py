@@ -300,8 +300,8 @@ def test_the_promise_names_days_only_where_the_program_keeps_them(
 ) -> None:
     found_company()
     whole = (
-        "Copies of the database made while the survey was open still hold the mark of sentence 1"
-        " and your sealed answers, without the key."
+        "Copies of the database made while the survey was open still hold the mark that you have"
+        " answered and your sealed answers, without the key."
     )
     back_up(config, None, now())
     assert f"{whole} They are deleted after 30 days." in promise(app)

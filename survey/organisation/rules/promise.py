@@ -165,8 +165,8 @@ def promise_on_copies(host: str, days: int | None, *, has_others: bool) -> str:
     'They are deleted after 30 days.'
     """
     held = (
-        "Copies of the database made while the survey was open still hold the mark of sentence 1"
-        " and your sealed answers, without the key."
+        "Copies of the database made while the survey was open still hold the mark that you have"
+        " answered and your sealed answers, without the key."
     )
     if days is None:
         return f"{held} How long they are kept, whoever keeps copies ({host}) decides."
