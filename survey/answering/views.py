@@ -37,7 +37,7 @@ from survey.answering.service import (
 from survey.copies.service import ELSEWHERE_COUNTS, copies_made_elsewhere
 from survey.database import db
 from survey.kernel.clock import now
-from survey.kernel.errors import Refused
+from survey.kernel.errors import NotFound, Refused
 from survey.organisation.rules.organisation import Organisation
 from survey.organisation.rules.promise import promise_on_copies
 from survey.organisation.service import latest_attacks
@@ -172,9 +172,7 @@ def promise(wave: str | None = None) -> str:
     if wave is None:
         shown = running[-1] if running else None
     else:
-        shown = _wave_or_404(wave)
-        if not _has_survey_page(shown):
-            abort(404)
+        shown = _promising_wave(_without_fragment(wave))
     promised = promise_of_next() if shown is None else waves.promise_of(shown, _sender())
     upcoming = co_keys.announced_co_keys()
     sealing = [*running, *([shown] if shown and shown not in running else [])]
@@ -201,6 +199,14 @@ def promise(wave: str | None = None) -> str:
             has_others=bool(copies_made_elsewhere(now() - ELSEWHERE_COUNTS)),
         ),
     )
+
+
+def _promising_wave(slug: str) -> Wave:
+    """The wave of this slug, which opened here and so has promised something; else NotFound."""
+    wave = next((each for each in waves.list_waves() if each.slug == slug), None)
+    if wave is None or not _has_survey_page(wave):
+        raise NotFound("wave", f"No survey {slug[:80]!r} has opened here.")
+    return wave
 
 
 def _is_running(wave: Wave) -> bool:

@@ -65,3 +65,47 @@ def test_wrong_usage_exits_with_2(candour: Candour) -> None:
     said = candour("organisation", "set", "Northwind Ltd")
     assert (said.code, said.out) == (2, "")
     assert "Missing option '--contact'" in said.err
+
+
+FACTS = ("--contact", "Dana Reyes <dana@northwind.example>", "--host", "nw.example")
+
+
+def test_one_or_two_accounts_are_named_and_a_role_alone_names_nobody(candour: Candour) -> None:
+    by_role = candour("organisation", "set", "NW", *FACTS, "--comments-read-by", "Head of IT")
+    assert by_role.code == 0
+    assert by_role.err.startswith("Note: no account is named, so nobody can read comments.")
+    unknown = candour("organisation", "set", "NW", *FACTS, "--comments-read-by", "mira@nw.example")
+    assert unknown.code == 1
+    assert "'mira@nw.example' cannot read comments: there is no such account" in unknown.err
+    for email in ("mira@nw.example", "ed@nw.example"):
+        assert candour("users", "add", email, "--role", "manager").code == 0
+    both = "Mira Vance <mira@nw.example>, ed@nw.example"
+    named = candour("organisation", "set", "NW", *FACTS, "--comments-read-by", both)
+    assert (named.code, named.err) == (0, "")
+    assert named.out.endswith("read by Mira Vance and ed@nw.example, Head of IT.\n")
+    role = ("--readers-role", "Works council")
+    again = candour("organisation", "set", "NW", *FACTS, "--comments-read-by", both, *role)
+    assert again.out.endswith("read by Mira Vance and ed@nw.example, Works council.\n")
+    by_role = candour("organisation", "set", "NW", *FACTS, "--comments-read-by", "Head of IT")
+    assert (by_role.code, by_role.err) == (0, "")  # an old call keeps who is named
+    assert len(find_organisation(SENDER).readers) == 2
+
+
+def test_the_other_facts_are_set_and_shown(candour: Candour) -> None:
+    before = candour("organisation", "show").out
+    assert "only suggested by the sender's address" in before
+    more = ("--mail-domains", "nw.example,Müller.example", "--provider-runs-mail", "yes")
+    weekend = ("--weekend", "friday,saturday")
+    said = candour(
+        "organisation", "set", "NW", *FACTS, "--comments-read-by", "Head", *more, *weekend
+    )
+    assert said.code == 0
+    shown = candour("organisation", "show").out
+    assert "mail domains: nw.example, xn--mller-kva.example\n" in shown
+    assert "provider runs mail or network: yes\n" in shown
+    assert "weekend: friday, saturday\n" in shown
+    assert "only suggested" not in shown
+    wrong = candour(
+        "organisation", "set", "NW", *FACTS, "--comments-read-by", "Head", "--weekend", "sat"
+    )
+    assert (wrong.code, "'sat' is no day of the week" in wrong.err) == (1, True)

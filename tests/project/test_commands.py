@@ -79,6 +79,7 @@ REFUSED = {
     "waves open": "it-2027-q1",
     "waves skip": "it-2027-q1 --reason ''",
     "waves extend": "it-2027-q1 --days 3",
+    "waves readers": "it-2027-q1 mira@northwind.example --reason left",
     "waves close": "it-2027-q1",
     "waves void": "it-2027-q1 --reason ''",
     "waves status": "no-such-wave",

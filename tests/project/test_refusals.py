@@ -56,7 +56,7 @@ def refusals(source: str) -> Iterator[Raised]:
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func).rpartition(".")[2]
-        if called not in {"Refused", "NotFound", "flush_or_refuse"}:
+        if called not in {"Refused", "NotFound", "NotAllowed", "flush_or_refuse"}:
             continue
         first = node.args[0] if node.args else None
         word = first.value if isinstance(first, ast.Constant) else None

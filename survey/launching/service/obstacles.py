@@ -28,6 +28,6 @@ class Obstacles:
             raise self._refusals[0]
         if self._refusals:
             raise SeveralRefusals(
-                f"{slug} does not open yet. Nothing was sent. What is to be done:",
+                f"{slug} does not open yet. Nothing was sent. These are all the reasons.",
                 tuple(self._refusals),
             )
