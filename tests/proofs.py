@@ -37,7 +37,7 @@ PROOFS: Mapping[str, Proof] = {
         "each link of one wave by GET and HEAD, on SQLite (tests/test_one_wave.py)",
     ),
     "attacks": Proof(
-        10,
+        15,
         "the attack suite on PostgreSQL too, on waves of 60, with every role on every page and 200"
         " posts of each code",
         "every attack with its faults on SQLite, waves of 12, pages seen by managers, 20 posts",
@@ -56,10 +56,10 @@ PROOFS: Mapping[str, Proof] = {
         "the small form of all but the two slowest",
     ),
     "properties": Proof(
-        5,
+        7,
         "what must hold for any input, 400 examples each (or as many times more as a test says),"
-        " always the same ones",
-        "30 examples each",
+        " always the same ones; 1,000 changes of the staff list in any order while a wave is open",
+        "30 examples each, some 50 changes",
         "4,000 examples each, new ones every time",
     ),
     "kills": Proof(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
+from difflib import unified_diff
 from itertools import zip_longest
 from random import Random
 
@@ -131,11 +132,8 @@ def attack(world: World, *, n: int, first_answers: bool, late: bool) -> None:
     queue_reminders(world.wave, reminder_window(world.wave)[0])
     world.deliver()
     world.look(mallory, "/", f"/waves/{world.wave.slug}/progress")
-    world.seen += [
-        f"{letter['To']}: {letter['Subject']}"
-        for letter in world.box.letters()
-        if _is_own(letter["To"])
-    ]
+    came = [f"{letter['To']}: {letter['Subject']}" for letter in world.box.letters()]
+    world.seen += sorted(each for each in came if "elsewhere.example" in each)
     here = {person.email for person in list_people()}
     world.corrected = [email for email in everybody if email not in here]
 
@@ -211,7 +209,10 @@ def broken(
             seen.append(world.seen)
             for name, number in evidence(world, n, late=late).items():
                 found[name] = found.get(name, 0) + number
-    found[DIFFERENCES] = sum(first != second for first, second in zip_longest(*seen))
+    for first, second in zip_longest(*seen, fillvalue=""):
+        if first != second:
+            found[DIFFERENCES] = found.get(DIFFERENCES, 0) + 1
+            print(*unified_diff(first.splitlines(), second.splitlines(), n=0), sep="\n")
     return {name: number for name, number in found.items() if number}
 
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,8 +89,8 @@ class World:
 
 
 @contextmanager
-def opened(ground: Ground) -> Iterator[World]:
-    """A fresh world whose invitations have left."""
+def opened(ground: Ground, moment: datetime) -> Iterator[World]:
+    """A fresh world whose wave opened at this moment and whose invitations have left."""
     url, folder = ground.fresh("sqlite")
     with chdir(folder), ExitStack() as stack:
         config = settings_for(url, folder)
@@ -98,7 +98,7 @@ def opened(ground: Ground) -> Iterator[World]:
         app.jinja_env.bytecode_cache = TEMPLATES
         with app.app_context():
             first = found_company({"Sales": len(STAFF)})
-            wave = open_wave(first.slug, now(), config.key_dir, actor="test")
+            wave = open_wave(first.slug, moment, config.key_dir, actor="test")
             world = World(app, wave, folder)
             world.deliver()
             db.session.remove()
@@ -122,9 +122,11 @@ class Roster(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.ending = ExitStack()
-        self.real, self.twin = (self.ending.enter_context(opened(self.ground)) for _ in "12")
+        moment = now()
+        self.real, self.twin = (
+            self.ending.enter_context(opened(self.ground, moment)) for _ in range(2)
+        )
         self.used: set[str] = set()  # invitations
-        self.compared = 0
         self.reminded = False
 
     def in_both(self, act: Callable[[World], object]) -> object:

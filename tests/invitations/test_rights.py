@@ -15,11 +15,12 @@ from survey.invitations.service.corrections import correct_invited_address
 from survey.invitations.service.invitations import invitations_of
 from survey.invitations.service.personal_data import erase_personal_data, export_personal_data
 from survey.invitations.service.reminders import queue_reminders
+from survey.kernel.errors import NotFound
 from survey.people.service import changes
 from survey.people.service.directory import import_people, list_people, person_at, remove_person
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
-from tests.answering.today import open_today, sent_letters
+from tests.answering.today import everything_stored, open_today, sent_letters
 from tests.cast import Company, answer, answer_all, close_company, staff_csv
 from tests.outside import Candour, browser, command_line
 from tests.proofs import on_postgresql
@@ -280,6 +281,39 @@ def test_the_wish_for_no_mails_and_the_third_stay_with_who_comes_back(company: C
     answer_all(company, company.codes[2:14])
     close_company(company)
     assert db.session.scalar(text("SELECT count(*) FROM stop")) == 0
+
+
+@on_postgresql("databases")
+def test_who_has_left_can_be_erased_and_still_comes_back_to_the_one_right(
+    company: Company, codes: dict[str, str]
+) -> None:
+    remove_person(ADA)
+    erase_personal_data(ADA.upper())
+    rows = [row for rows in everything_stored().values() for row in rows]
+    assert not [row for row in rows if ADA in row or "Ada Berg" in row]
+    with pytest.raises(NotFound):
+        erase_personal_data("nobody@northwind.example")
+    import_people(ALL)
+    assert is_good(company, codes[ADA])
+
+
+@on_postgresql("databases")
+def test_who_comes_back_as_somebody_already_asked_elsewhere_keeps_their_own_wish_and_third(
+    company: Company,
+) -> None:
+    """Two rows of one person, each with a wish and a third, of which one is removed."""
+    correct_invited_address(ADA, NEW)
+    import_people(ALL)
+    with transaction() as session:
+        for email, third in ((ADA, 1), (NEW, 2)):
+            values = {"survey": company.wave.survey_id, "person": person_at(email).id}
+            statement = f"INSERT INTO assigned_third VALUES (:survey, :person, {third})"
+            session.execute(text(statement), values)
+            session.execute(text("INSERT INTO stop VALUES (:person)"), values)
+    remove_person(NEW)
+    mine = export_personal_data(ADA)
+    assert (mine["survey_mails_stopped"], mine["thirds"]) == (True, {"it-support": 1})
+    assert len(invitations_of(company.wave.id)) == 22
 
 
 @on_postgresql("databases")

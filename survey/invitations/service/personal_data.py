@@ -12,14 +12,14 @@ from survey.database import db, overwrite_deleted_rows, transaction
 from survey.invitations.rules.codes import InvitationId
 from survey.invitations.service.invitations import INVITATION
 from survey.invitations.service.notices import forget_notices_about
-from survey.invitations.service.rights import lay_down_rights
-from survey.invitations.service.thirds import assigned_thirds
+from survey.invitations.service.rights import forget_who_left, lay_down_rights
+from survey.invitations.service.thirds import assigned_thirds, forget_thirds
 from survey.invitations.tables import (
     AddressProposalRow,
-    AssignedThirdRow,
     InvitationRow,
     TokenRow,
 )
+from survey.kernel.addresses import tidy_address
 from survey.mail import service as mail
 from survey.mail.rules.letter import Recipient
 from survey.mail.service import public_staff_types, public_states
@@ -100,12 +100,27 @@ def _proposed_address(person: Person) -> str | None:
 def erase_personal_data(email: str, *, actor: str = COMMAND_LINE) -> None:
     """Erases somebody's directory row, third and mail wish; unlinks invitations and letters.
 
-    Refuses an unknown address, and while a long import of a staff list is under way. Audited
-    without a name; the deleted rows are overwritten on the disk. Of an invitation the bare row with
-    its group stays, so that counts still add up; of one to an open wave also the hashes of its
-    codes and a keyed hash of the address, until the count, so that somebody who comes back has the
-    one right to answer that they had. What was answered is not touched, for nothing links to it.
+    Also of somebody who has left while a wave was open. Refuses an address that nobody has or had,
+    and while a long import of a staff list is under way. Audited without a name; the deleted rows
+    are overwritten on the disk. Of an invitation the bare row with its group stays, so that counts
+    still add up; of one to an open wave also the hashes of its codes and a keyed hash of the
+    address, until the count, so that somebody who comes back has the one right to answer that they
+    had. What was answered is not touched, for nothing links to it.
     """
+    with transaction():
+        is_here = people.people_at([tidy_address(email)])
+        gone = () if is_here else forget_who_left(email)
+        if gone:
+            for person_id in gone:
+                forget_notices_about(person_id)
+            record("person erased", {}, actor)
+        else:
+            _erase_person_at(email, actor)
+    overwrite_deleted_rows(*_SCRUBBED)
+
+
+def _erase_person_at(email: str, actor: str) -> None:
+    """Erases somebody who is in the directory; refuses (not found) who is not."""
     with transaction() as session:
         person = people.hold_person_at(email)
         lay_down_rights([person])
@@ -125,14 +140,9 @@ def erase_personal_data(email: str, *, actor: str = COMMAND_LINE) -> None:
             .values(person_id=None, sent_to=None)
             .execution_options(synchronize_session=False)
         )
-        session.execute(
-            delete(AssignedThirdRow)
-            .where(AssignedThirdRow.person_id == person.id)
-            .execution_options(synchronize_session=False)
-        )
+        forget_thirds([person.id])
         forget_notices_about(person.id)
         people.erase_person(person, actor=actor)
-    overwrite_deleted_rows(*_SCRUBBED)
 
 
 def _end_codes(invitation_ids: Sequence[InvitationId]) -> None:

@@ -12,19 +12,20 @@ Nothing here depends on who has answered.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
 
 from survey.access.service.keyed import keyed_digest
 from survey.database import connection, db, transaction
 from survey.invitations.rules.codes import InvitationId
 from survey.invitations.service.recipients import open_wave_slugs
-from survey.invitations.service.thirds import hand_over_thirds
+from survey.invitations.service.thirds import forget_thirds, hand_over_thirds
 from survey.invitations.tables import AddressProposalRow, InvitationRow
+from survey.kernel.addresses import tidy_address
 from survey.mail import service as mail
 from survey.mail.rules.letter import Recipient
 from survey.people.rules.staff_list import Person, PersonId
 from survey.people.service.directory import people_at
-from survey.people.service.stopping import hand_over_stops
+from survey.people.service.stopping import forget_stops_of_the_gone, hand_over_stops
 from survey.people.service.watching import DirectoryWatch
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
@@ -40,7 +41,7 @@ class _Waiting:
     person_id: PersonId | None
     sent_to: str | None
     sent_to_hash: bytes | None
-    left_as_hash: bytes
+    left_as_hash: bytes | None
 
 
 def rights_watch() -> DirectoryWatch:
@@ -102,6 +103,33 @@ def take_up_rights(people: Sequence[Person]) -> None:
             _take_up(wave, people)
 
 
+def forget_who_left(email: str) -> tuple[PersonId, ...]:
+    """Erases the address of somebody who left while a wave was open; gives what their id was.
+
+    Their invitations stay, without an address or a person, with the keyed hashes by which they
+    would be recognised. Empty where nobody left with this address. Inside the transaction that
+    erases all of their data.
+    """
+    digest = keyed_hash(tidy_address(email))
+    is_theirs = or_(
+        InvitationRow.sent_to_hash == digest, InvitationRow.left_as_hash == digest
+    ) & InvitationRow.left_as_hash.is_not(None)
+    with transaction() as session:
+        rows = session.execute(
+            select(InvitationRow.id, InvitationRow.person_id).where(is_theirs).with_for_update()
+        ).all()
+        gone = sorted({row.person_id for row in rows if row.person_id})
+        forget_thirds(gone)
+        session.execute(
+            update(InvitationRow)
+            .where(InvitationRow.id.in_([row.id for row in rows]))
+            .values(person_id=None, sent_to=None)
+            .execution_options(synchronize_session=False)
+        )
+        forget_stops_of_the_gone()
+    return tuple(gone)
+
+
 def _held_open_waves() -> Iterator[Wave]:
     """The open waves, in one order for everybody; each stays open until the transaction ends."""
     for wave in sorted(waves.open_waves(), key=lambda wave: wave.id):
@@ -156,10 +184,11 @@ def _take_up(wave: Wave, people: Sequence[Person]) -> None:
         for invitation, person in matches
     ]
     connection().execute(_TAKE_UP, values)
-    for invitation, person in matches:
-        if invitation.person_id:
-            hand_over_thirds(invitation.person_id, person.id)
-            hand_over_stops(invitation.person_id, person.id)
+    known_as = {
+        invitation.person_id: person.id for invitation, person in matches if invitation.person_id
+    }
+    hand_over_thirds(known_as)
+    hand_over_stops(known_as)
     recipients = [Recipient(invitation.id) for invitation, _ in matches]
     mail.queue_cancelled_again(wave.slug, recipients)
 
@@ -183,7 +212,7 @@ def _matches(
 ) -> list[tuple[_Waiting, Person]]:
     """Which waiting invitation goes to whom: each to one person, and to nobody who has one."""
     by_sent_to = {each.sent_to_hash: each for each in waiting if each.sent_to_hash}
-    by_left_as = {each.left_as_hash: each for each in waiting}
+    by_left_as = {each.left_as_hash: each for each in waiting if each.left_as_hash}
     digests = {person.id: keyed_hash(person.email) for person in people}
     known = by_sent_to.keys() | by_left_as.keys()
     candidates = [person for person in people if digests[person.id] in known]

@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from survey.database import db
+from survey.database import connection, db
 from survey.invitations.rules.thirds import assign_thirds
 from survey.invitations.tables import AssignedThirdRow
 from survey.people.rules.staff_list import Person, PersonId
@@ -50,16 +50,34 @@ def people_of_third(
     return members, assigned
 
 
-def hand_over_thirds(before: PersonId, now: PersonId) -> None:
-    """Gives the thirds of somebody who left to them, as who came back (their ids)."""
-    assigned_now = set(assigned_thirds(now))
-    for survey_id in set(assigned_thirds(before)) - assigned_now:
-        db.session.execute(
-            update(AssignedThirdRow)
-            .where(AssignedThirdRow.survey_id == survey_id, AssignedThirdRow.person_id == before)
-            .values(person_id=now)
-            .execution_options(synchronize_session=False)
+def hand_over_thirds(ids: Mapping[PersonId, PersonId]) -> None:
+    """Gives the thirds of people who left to them, as who came back.
+
+    `ids`: what they were known by before, and are now. Inside the transaction that recognises them.
+    """
+    known = db.session.execute(select(AssignedThirdRow.survey_id, AssignedThirdRow.person_id)).all()
+    taken = {(survey_id, person_id) for survey_id, person_id in known}
+    moved = [
+        {"survey": survey_id, "before": person_id, "now": ids[PersonId(person_id)]}
+        for survey_id, person_id in known
+        if person_id in ids and (survey_id, ids[PersonId(person_id)]) not in taken
+    ]
+    if moved:
+        table = AssignedThirdRow.__table__
+        is_theirs = (table.c.survey_id == bindparam("survey")) & (
+            table.c.person_id == bindparam("before")
         )
+        query = update(table).where(is_theirs).values(person_id=bindparam("now"))  # type: ignore[arg-type]
+        connection().execute(query, moved)
+
+
+def forget_thirds(person_ids: Sequence[PersonId]) -> None:
+    """Deletes the thirds of people who are erased, inside that transaction."""
+    db.session.execute(
+        delete(AssignedThirdRow)
+        .where(AssignedThirdRow.person_id.in_(person_ids))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def store_assigned_thirds(wave: Wave, assigned: Mapping[PersonId, int]) -> None:

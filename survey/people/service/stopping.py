@@ -4,7 +4,7 @@ Nothing here is recorded in the audit log, has a time, or can be listed.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -118,25 +118,29 @@ def forget_stops_of_the_gone() -> None:
                 )
 
 
-def hand_over_stops(before: PersonId, now: PersonId) -> None:
-    """Gives the mail wish and stop secrets of somebody who left to them, as who came back.
+def hand_over_stops(ids: Mapping[PersonId, PersonId]) -> None:
+    """Gives the mail wishes and stop secrets of people who left to them, as who came back.
 
-    `before` and `now` are their ids. Inside the transaction that recognises them.
+    `ids`: what they were known by before, and are now. Inside the transaction that recognises them.
     """
-    with transaction() as session:
-        if has_stopped(before) and not has_stopped(now):
-            session.add(StopRow(person_id=now))
-        session.execute(
-            delete(StopRow)
-            .where(StopRow.person_id == before)
-            .execution_options(synchronize_session=False)
-        )
-        session.execute(
-            update(StopCodeRow)
-            .where(StopCodeRow.person_id == before)
-            .values(person_id=now)
-            .execution_options(synchronize_session=False)
-        )
+    stopped = _ids_in(StopRow, list(ids.values()))
+    wishes = {before: now for before, now in ids.items() if now not in stopped}
+    with transaction():
+        for table, moved in ((StopRow, wishes), (StopCodeRow, ids)):
+            pairs = [{"before": before, "now": now} for before, now in moved.items()]
+            if pairs:
+                own = table.__table__
+                query = update(own).where(own.c.person_id == bindparam("before"))  # type: ignore[arg-type]
+                connection().execute(query.values(person_id=bindparam("now")), pairs)
+
+
+def _ids_in(table: type[StopRow], person_ids: Sequence[PersonId]) -> set[PersonId]:
+    """Those of these people who have a row in the table."""
+    found: set[PersonId] = set()
+    for start in range(0, len(person_ids), _AT_ONCE):
+        some = person_ids[start : start + _AT_ONCE]
+        found |= set(db.session.scalars(select(table.person_id).where(table.person_id.in_(some))))
+    return found
 
 
 _STOPPED = select(StopRow.person_id).where(StopRow.person_id == bindparam("person"))
