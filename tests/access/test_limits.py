@@ -171,6 +171,14 @@ def test_only_the_first_delay_is_a_short_one() -> None:
     assert limit.attempt("mira", HERE, 61.0).is_lasting
 
 
+def test_a_link_is_offered_once_a_day_whether_or_not_there_is_such_an_account() -> None:
+    limit, clock = FailureLimit(), [0.0]
+    limit.clock = lambda: clock[0]
+    assert [limit.may_offer(account) for account in ("mira", "mira", "nobody")] == [1, 0, 1]
+    clock[0] = DAY
+    assert limit.may_offer("mira")
+
+
 def test_what_is_kept_is_bounded_and_nobody_is_pushed_out() -> None:
     limit = FailureLimit()
     fail(limit, 5)

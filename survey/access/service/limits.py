@@ -151,6 +151,20 @@ class FailureLimit:
             for record, allowance in shared:
                 record.give_back(allowance)
 
+    def may_offer(self, account: str) -> bool:
+        """Whether a link is due to be mailed to whoever waits: once a day for an account.
+
+        Known and unknown ones are counted alike, so that the time that mailing takes tells nothing
+        from the second try on.
+        """
+        now = self.clock()
+        with self._lock:
+            offered = self._record("offer", account[:254])
+            if offered.blocked_until > now:
+                return False
+            offered.blocked_until = now + DAY
+            return True
+
     def _records_for(
         self, account: str, address: str, browser: str | None
     ) -> list[tuple[_Record, Allowance]]:

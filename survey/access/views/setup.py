@@ -112,7 +112,8 @@ def _too_many(account: str, wait: Wait, *, is_known: bool) -> str:
     sentence = f"Too many failed tries. Try again in {wait.seconds} seconds."
     if is_known or not wait.is_lasting:
         return sentence
-    offer_link(account)
+    if sign_in_limit().may_offer(account):
+        offer_link(account)
     return (
         f"{sentence} If this address has an account, a link was mailed to it today: opened in this"
         " browser, it lets you sign in with your password without waiting."
