@@ -158,6 +158,8 @@ def _full(
 ) -> Iterator[Line]:
     """All attacks on worlds of one size on one database; each world serves them all."""
     mine = [attack for attack in attacks if database in attack.databases]
+    if not mine:
+        return
     found = _evidence(ground, mine, database, n, 1, end)
     doubtful = [attack for attack in mine if finds(judge(found[attack.id]))]
     again = _evidence(ground, doubtful, database, n, FRESH, end) if doubtful else {}
