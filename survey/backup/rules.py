@@ -22,6 +22,8 @@ class TakenFrom(Enum):
 # Every table of the schema; a test compares. A table of letters, of waves, or of whatever hangs on
 # them is FURTHER, as a whole, so that nothing of one history is mixed with another.
 TABLES: dict[str, TakenFrom] = {
+    "address_notice": TakenFrom.FURTHER,
+    "address_proposal": TakenFrom.FURTHER,
     "alembic_version": TakenFrom.COPY,
     "assigned_third": TakenFrom.FURTHER,
     "audit_entry": TakenFrom.MERGED,
@@ -54,6 +56,7 @@ TABLES: dict[str, TakenFrom] = {
     "session": TakenFrom.NOWHERE,
     "sharing": TakenFrom.FURTHER,
     "sign_in_link": TakenFrom.NOWHERE,
+    "staff_change": TakenFrom.FURTHER,
     "staff_file": TakenFrom.NOWHERE,
     "stop": TakenFrom.MERGED,
     "stop_code": TakenFrom.MERGED,

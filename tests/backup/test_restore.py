@@ -23,8 +23,9 @@ from survey.backup.rules import TABLES, Comparison
 from survey.backup.service.restoring import restore_copy
 from survey.database import Base, db, revisions, transaction
 from survey.findings.service.documents import find_findings
+from survey.invitations.service.corrections import correct_invited_address
 from survey.invitations.service.invitations import number_answered
-from survey.invitations.service.personal_data import correct_invited_address, erase_personal_data
+from survey.invitations.service.personal_data import erase_personal_data
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail

@@ -109,10 +109,12 @@ def test_one_person_of_an_open_wave_is_enough_and_the_wave_is_named(app: Flask, 
     assert import_people(one_less, remove_missing=True, repeated=1).removed == 1
 
 
-def test_somebody_whom_no_open_wave_asks_leaves_unasked(app: Flask, how: str) -> None:
+def test_whoever_leaves_while_a_wave_is_open_does_so_by_number(app: Flask, how: str) -> None:
     open_company(app, STAFF)
     import_people(b"email,name,department\nnew@northwind.example,Newcomer,Sales\n")
-    assert import_people(staff_csv(STAFF), remove_missing=True).removed == 1
+    with pytest.raises(Refused, match="would remove 1 of the 59 people"):
+        import_people(staff_csv(STAFF), remove_missing=True)
+    assert import_people(staff_csv(STAFF), remove_missing=True, repeated=1).removed == 1
 
 
 def test_a_single_person_is_removed_on_their_page_as_before(app: Flask) -> None:

@@ -11,7 +11,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from survey.database import db
-from survey.invitations.service.personal_data import correct_invited_address, erase_personal_data
+from survey.invitations.service.corrections import correct_invited_address
+from survey.invitations.service.personal_data import erase_personal_data
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.staff_changes import KINDS, StaffChanges

@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from survey.access.service.audit import START
+from survey.access.rules.audit_log import START
 from survey.backup.rules import Ancestry, Comparison, Contents
 from survey.people.rules.staff_list import trace_of_person
 
