@@ -185,7 +185,20 @@ def test_nothing_is_stored_about_a_person_that_the_page_does_not_name(
     """The page's table of what is stored names everything that the staff side has columns for."""
     columns = {
         "person": {"id", "email", "name", "department", "site", "language", "leader"},
-        "invitation": {"id", "wave_id", "person_id", "group_name", "answered"},
+        "invitation": {
+            "id",
+            "wave_id",
+            "person_id",
+            "group_name",
+            "answered",
+            "sent_to",
+            "readdressed",
+            "corrected",
+            "sent_to_hash",
+            "left_as_hash",
+        },
+        "address_notice": {"id", "person_id", "address", "language", "queued_at"},
+        "address_proposal": {"id", "person_id", "address", "proposed_by", "proposed_at"},
         "token": {"hash", "invitation_id"},
         "stop": {"person_id"},
         "stop_code": {"hash", "person_id"},
