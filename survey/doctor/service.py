@@ -619,7 +619,9 @@ def _check_audit_log() -> Iterator[Diagnosis]:
     """Whether no entry of the audit log was changed or taken out, as far as this database knows."""
     verdict = check_audit_log()
     if verdict.is_whole:
-        yield Diagnosis("audit log", is_wrong=False, says=verdict.summary)
+        heads = how_many(len(verdict.fitting), "published head")
+        says = f"Its chain is unbroken and leads to {heads}."
+        yield Diagnosis("audit log", is_wrong=False, says=says)
         return
     remedy = (
         "Keep the database and all copies as they are, and compare with what is kept outside:"

@@ -123,8 +123,10 @@ def put_log(rows: list[dict[str, Any]]) -> None:
 
 
 def cut_tail(kept: Kept) -> None:
-    """Nothing of what came after the findings is left, and half of what came before."""
-    put_log(entries()[: kept.now.length - AFTER - BETWEEN - 3])
+    """Nothing is left of the count, and the closing before it is gone as well."""
+    rows = entries()
+    counted = next(row["number"] for row in rows if row["what"] == "wave counted")
+    put_log(rows[: counted - 2])
 
 
 def cut_after_the_findings(kept: Kept) -> None:

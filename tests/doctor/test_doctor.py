@@ -25,7 +25,7 @@ from survey.organisation.service import set_organisation
 from survey.vault.keys.service.safe_keeping import export_key
 from survey.vault.service.spare_copies import confirm_copies_destroyed
 from tests.answering.today import everything_stored, open_today
-from tests.cast import READER, Company, close_company, found_company
+from tests.cast import READER, Company, close_company, counted_company, found_company
 from tests.conftest import settings as installation
 from tests.outside import Candour, command_line
 from tests.proofs import on_postgresql
@@ -373,3 +373,17 @@ def test_unconfirmed_facts_a_provider_who_runs_the_mail_and_readers_who_left_are
     unread = notes(config)[f"comments of {company.wave.slug}"]
     assert f"candour waves readers {company.wave.slug} MAIL" in unread
     assert wrong(config) == []
+
+
+def test_a_log_that_does_not_lead_to_what_was_published_is_wrong(
+    app: Flask, config: Config
+) -> None:
+    counted_company(app)
+    assert [one.says for one in examine(config, KINDS) if one.name == "audit log"] == [
+        "Its chain is unbroken and leads to 1 published head."
+    ]
+    db.session.execute(text("DELETE FROM audit_entry WHERE number > 3"))
+    db.session.commit()
+    [found] = [one for one in wrong(config) if one.name == "audit log"]
+    assert "are missing" in found.says
+    assert "candour audit verify --against FILE" in found.remedy
