@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from survey.access.rules.open_to import ROLES
+from survey.access.rules.open_to import ROLES, PageAccess
 from survey.access.service import audit
+from survey.access.views import setup
 from survey.database import db
 from tests.project.fuzzing import pages_of, random_request, real_ids
 from tests.project.test_routes import AS, World, build_world, contents, token
@@ -85,6 +86,14 @@ def beyond(role: str | None) -> dict[str, list[Any]]:
     return rows
 
 
+def changed_by(fuzz: Fuzz, role: str | None, number: int) -> list[str]:
+    """The tables that so many requests of this person have changed without a right."""
+    before = beyond(role)
+    fuzz.send(role, number)
+    after = beyond(role)
+    return [name for name in before if before[name] != after[name]]
+
+
 def _is_about_accounts(row: tuple[object, ...]) -> bool:
     """Whether a letter is about somebody's account."""
     return any(str(value).startswith("account-") for value in row)
@@ -117,14 +126,25 @@ def test_random_requests_meet_no_fault_and_change_nothing_without_a_right(
     in_a_row = min(IN_A_ROW, requests // len(AS))
     while sent < requests:
         for role in AS:
-            before = beyond(role)
-            fuzz.send(role, in_a_row)
+            assert changed_by(fuzz, role, in_a_row) == [], role or "a stranger"
             sent += in_a_row
-            after = beyond(role)
-            changed = [name for name in before if before[name] != after[name]]
-            assert changed == [], f"a {role or 'stranger'} changed them"
     assert EXPECTED - {413, 410} <= set(fuzz.seen), fuzz.seen
     assert set(ROLES) | {None} == set(fuzz.browsers)
     assert audit.verify_chain() is None
     assert number_of_open_files() <= before_open + 5
     assert list(temporary.iterdir()) == []
+
+
+def test_a_page_that_is_open_to_too_many_is_found(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fuzz = Fuzz(app, Random("fault"), caplog)
+    too_many, real = PageAccess(frozenset({"viewer"})), setup.access_of
+
+    def access_of(view: Callable[..., object]) -> PageAccess | None:
+        """Opens to viewers what is closed to them, and to nobody what is open to everyone."""
+        declared = real(view)
+        return too_many if declared and declared.needs_sign_in else declared
+
+    monkeypatch.setattr(setup, "access_of", access_of)
+    assert any(changed_by(fuzz, "viewer", 100) for _ in range(5))
