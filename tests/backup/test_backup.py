@@ -146,7 +146,7 @@ def test_a_backup_while_people_answer_is_consistent_and_comes_back_whole(
     back = ran(database_url, tmp_path, "restore", copies[0], "--as-it-was", lost)
     assert back.returncode == 0, back.stderr
     assert f"Lost: answers {lost}." in back.stdout
-    assert (tmp_path / "candour.db").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "candour.db").stat().st_mode & 0o777 == 0o600
     assert number_of_ballots(company.wave.id) == counts[0][0]
     [kept] = tmp_path.glob("candour.db.before-restore-*")
     assert counted(kept) == (57, 57)

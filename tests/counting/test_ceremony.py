@@ -430,7 +430,7 @@ def test_mail_form_and_promise_name_the_holders_instead_of_the_server_alone(
     pages = [client.get(f"/s/{company.wave.slug}").text, client.get("/promise").text]
     flat = [" ".join(words.split()) for words in (letter.text, *pages)]
     assert all(seventh in words for words in flat)
-    sixth = promise_on_form(PromiseTerms("", "", "", "northwind.example", ""))[-1]
+    sixth = promise_on_form(PromiseTerms("", "", (), "", "northwind.example", ""))[-1]
     assert not any(sixth in words for words in flat)
     assert all(person.fingerprint in flat[2] for person in people)
     db.session.rollback()

@@ -39,7 +39,7 @@ def set_aside(target: Path, old: Path, fresh: Path) -> bool:
         return False
     is_whole = merge_log(target)
     status = target.stat()
-    fresh.chmod(status.st_mode & 0o777)
+    fresh.chmod(status.st_mode & 0o700)  # never more open than a new file
     with suppress(PermissionError):
         os.chown(fresh, status.st_uid, status.st_gid)
     try:
