@@ -81,6 +81,7 @@ def family_sizes(families: Sequence[Family]) -> Mapping[Family, int]:
     >>> sizes[Family.HEADLINE], sizes[Family.TARGETS], sizes[Family.EXPLORATION]
     (1, 0, 2)
     """
+    _refuse_others(families)
     found = Counter(families)
     return {family: found[family] for family in Family}
 
@@ -98,9 +99,17 @@ def adjust_by_family(p_values: Sequence[float], families: Sequence[Family]) -> t
         raise ValueError(
             f"p_values and families must be of equal length: {len(p_values)} and {len(families)}"
         )
+    _refuse_others(families)
     adjusted = [0.0] * len(p_values)
     for family in Family:
         places = [at for at, other in enumerate(families) if other is family]
         for at, q in zip(places, adjust_p_values([p_values[at] for at in places]), strict=True):
             adjusted[at] = q
     return tuple(adjusted)
+
+
+def _refuse_others(families: Sequence[Family]) -> None:
+    """Refuses what is none of the three families."""
+    for family in families:
+        if not isinstance(family, Family):
+            raise ValueError(f"families must be of the three: {family!r}")  # noqa: TRY004

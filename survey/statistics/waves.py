@@ -11,7 +11,7 @@ import numpy as np
 
 from survey.statistics.stratified import Strata, as_arrays, checked_strata
 from survey.statistics.suppression import COMPARED_FROM
-from survey.statistics.values import Stratum
+from survey.statistics.values import Stratum, checked_whole
 from survey.statistics.wilson import Moments, Summary, moments, summarise_process
 
 Wave = Sequence[Stratum]
@@ -36,8 +36,8 @@ def moments_of(wave: Wave, values: Sequence[float]) -> Moments:
 
 
 def answers_in(wave: Wave) -> int:
-    """How many people answered in all groups of a wave."""
-    return sum(sum(stratum.counts) for stratum in wave)
+    """How many people answered in all groups of a wave; refuses counts that are not whole."""
+    return sum(int(checked_whole("counts", stratum.counts).sum()) for stratum in wave)
 
 
 def is_counted(wave: Wave) -> bool:
@@ -88,10 +88,11 @@ def mix_shift(first: Mix, second: Mix) -> float:
 
 def _shares(name: str, mix: Mix, blocks: Sequence[set[str]]) -> list[float]:
     """Each block's share (0..1) of the people invited; a block holds whole groups."""
-    everybody = sum(invited for _, invited in mix)
-    if everybody < 1:
+    numbers = checked_whole(name, [invited for _, invited in mix]).tolist()
+    if not sum(numbers):
         raise ValueError(f"{name} must hold at least one person: {mix!r}")
+    inside = [[block >= set(group) for group, _ in mix] for block in blocks]
     return [
-        sum(invited for group, invited in mix if block >= set(group)) / everybody
-        for block in blocks
+        sum(number for number, is_in in zip(numbers, groups, strict=True) if is_in) / sum(numbers)
+        for groups in inside
     ]
