@@ -13,6 +13,7 @@ from survey.statistics.detectable import (
     Detectable,
     detectable_factor,
     detectable_in_family,
+    detectable_moves,
     detectable_rise,
     possible_moves,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "change_within_trend",
     "detectable_factor",
     "detectable_in_family",
+    "detectable_moves",
     "detectable_rise",
     "difference_interval",
     "difference_intervals",

@@ -12,10 +12,17 @@ import numpy as np
 
 from survey.statistics.difference import mover_interval
 from survey.statistics.trends import Trend
-from survey.statistics.values import checked_fraction, checked_number, checked_whole, quantile
+from survey.statistics.values import (
+    checked_fraction,
+    checked_number,
+    checked_reals,
+    checked_whole,
+    quantile,
+)
 from survey.statistics.wilson import Summary
 
 POWER = 0.8
+STEPS_OF_SHARE = 1000  # a tenth of a point
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,38 @@ def detectable_in_family(
     wave = Summary(np.array([satisfied / n]), np.array([float(n)]))
     no_change = mover_interval(wave, wave, 1.0, quantile(confidence))[0]
     return detectable_factor(members, confidence) * (no_change.high - no_change.low) / 2
+
+
+def detectable_moves(
+    share: float, answers: tuple[float, float], members: int = 1, confidence: float = 0.95
+) -> Detectable:
+    """The rise and the fall from `share` (0..1) that two waves would probably have shown.
+
+    `answers` are the effective numbers of the later and of the earlier wave (`effective_answers`).
+    Each is the smallest move whose p-value would be that of both quantiles together; unlike a
+    half-width times `detectable_factor` it allows for the wider range of the value moved to, so
+    that near 0 and 100 % it is found as often as said. A move that no share could make is None.
+
+    >>> moves = detectable_moves(0.7, (60, 60))
+    >>> round(moves.rise, 2), round(moves.fall, 2)
+    (0.21, 0.25)
+    >>> detectable_moves(0.9, (60, 60)).rise is None
+    True
+    """
+    before = checked_fraction("share", share)
+    numbers = checked_reals("answers", answers)
+    if numbers.shape != (2,) or (numbers < 1).any():
+        raise ValueError(f"answers must be two numbers of at least 1: {answers!r}")
+    z = detectable_factor(members, confidence) * quantile(confidence)
+    moved = np.linspace(0, 1, STEPS_OF_SHARE + 1)
+    later = Summary(moved, np.full(moved.shape, numbers[0]))
+    earlier = Summary(np.full(moved.shape, before), np.full(moved.shape, numbers[1]))
+    found = mover_interval(later, earlier, 1.0, z)
+    clear_up, clear_down = moved[found.low > 0], moved[found.high < 0]
+    return Detectable(
+        float(clear_up[0] - before) if len(clear_up) else None,
+        float(before - clear_down[-1]) if len(clear_down) else None,
+    )
 
 
 def possible_moves(value: float, change: float, lowest: float, highest: float) -> Detectable:

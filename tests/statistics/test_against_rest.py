@@ -20,6 +20,7 @@ from survey.statistics import (
     break_even_people,
     detectable_factor,
     detectable_in_family,
+    detectable_moves,
     detectable_rise,
     difference_interval,
     family_sizes,
@@ -34,6 +35,8 @@ from survey.statistics import (
     widest_range,
 )
 from survey.statistics.against_rest import fisher_mid_p_values
+from survey.statistics.difference import mover_interval
+from survey.statistics.wilson import Summary
 from tests.proofs import examples
 
 YES_NO = (0, 1)
@@ -157,6 +160,29 @@ def test_a_larger_family_and_a_line_that_swings_find_less() -> None:
         sizes = [detectable_rise(found, members) for members in (1, 2, 8, 40)]
         assert sizes == sorted(sizes)
         assert sizes[0] > 0.1
+
+
+@few
+@given(st.floats(0, 1), st.floats(10, 400), st.floats(10, 400), st.sampled_from([1, 8, 40]))
+def test_a_move_that_would_have_shown_is_possible_and_its_tail_is_that_of_both_quantiles(
+    share: float, later: float, earlier: float, members: int
+) -> None:
+    found = detectable_moves(share, (later, earlier), members)
+    z = detectable_factor(members) * stats.norm.ppf(0.975)
+    for sign, size in ((1, found.rise), (-1, found.fall)):
+        if size is None:
+            continue
+        moved = share + sign * size
+        assert 0 <= moved <= 1
+        one, other = (
+            Summary(np.array([p]), np.array([n])) for p, n in ((moved, later), (share, earlier))
+        )
+        p_value = mover_interval(one, other, 1.0, 1.96)[0].p_value
+        nearer = Summary(np.array([moved - sign * 0.001]), np.array([later]))
+        assert p_value <= 2 * stats.norm.sf(z) + 1e-9
+        assert mover_interval(nearer, other, 1.0, 1.96)[0].p_value >= 2 * stats.norm.sf(z) - 1e-9
+    larger = detectable_moves(share, (later, earlier), members + 1)
+    assert found.fall is None or larger.fall is None or larger.fall >= found.fall
 
 
 @pytest.mark.parametrize(

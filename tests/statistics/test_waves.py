@@ -253,11 +253,40 @@ def test_a_change_is_judged_by_how_far_all_waves_swing() -> None:
         stratified_difference([Stratum(100, (7, 53))], [Stratum(100, (31, 29))], YES_NO),
     )
     y = np.array(satisfied) / 60
-    fit = np.polyval(np.polyfit(range(7), y, 1), range(7))
-    error = np.sqrt(((y - fit) ** 2).sum() / 5 * 2)
+    pair = np.array([0, 0, 0, 0, 0, -1, 1])
+    design = np.column_stack([np.ones(7), np.arange(7), pair])
+    left = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    error = np.sqrt(left @ left / 4 * 2)
     assert alone.p_value < 0.001
-    assert found.p_value == pytest.approx(2 * stats.t.sf((y[-1] - y[-2]) / error, 5), abs=1e-9)
-    assert found.low == pytest.approx(y[-1] - y[-2] - stats.t.ppf(0.975, 5) * error, abs=1e-9)
+    assert found.p_value == pytest.approx(2 * stats.t.sf((y[-1] - y[-2]) / error, 4), abs=1e-9)
+    assert found.low == pytest.approx(y[-1] - y[-2] - stats.t.ppf(0.975, 4) * error, abs=1e-9)
+
+
+def test_one_large_change_among_quiet_waves_is_still_clear() -> None:
+    """The two waves that are compared do not count as swings themselves."""
+    last = DatedWave(9, [Stratum(100, (45, 15))])
+    for waves_before in (5, 7):
+        before = numbers((40, 42, 40, 42, 40, 42, 41)[:waves_before])
+        found = change_within_trend([*before, last], YES_NO)
+        assert found.p_value < 0.05
+        assert direction(found, found.p_value, (60, 60)) is Direction.DOWN
+
+
+def test_unequal_waves_are_weighed_by_their_answers() -> None:
+    answers, satisfied = (30, 60, 40, 80, 20, 50, 70), (20, 30, 30, 45, 14, 25, 60)
+    given_waves = dated(
+        [[Stratum(100, (n - x, x))] for n, x in zip(answers, satisfied, strict=True)]
+    )
+    y, w = np.divide(satisfied, answers), np.array(answers) / np.mean(answers)
+    root = np.sqrt(w)
+    pair = np.array([0, 0, 0, 0, 0, -1, 1]) / w
+    design = np.column_stack([np.ones(7), np.arange(7), pair]) * root[:, None]
+    left = root * y - design @ np.linalg.lstsq(design, root * y, rcond=None)[0]
+    error = np.sqrt(left @ left / 4 * (1 / w[-1] + 1 / w[-2]))
+    by_t = 2 * stats.t.sf((y[-1] - y[-2]) / error, 4)
+    alone = stratified_difference(given_waves[-1].groups, given_waves[-2].groups, YES_NO)
+    found = change_within_trend(given_waves, YES_NO)
+    assert found.p_value == pytest.approx(max(by_t, alone.p_value), abs=1e-9)
 
 
 @few
