@@ -138,10 +138,12 @@ def trend(
     rise, is_swinging = width * float(line.slope[0]), bool(line.by_swings[0])
     needed = _t_quantile(confidence, line.degrees) if is_swinging else z
     half = width * float(line.error[0]) * needed
+    most = scale[-1] - scale[0]  # a line can rise by more than its scale; no value can
+    ends = [min(max(end, -most), most) for end in (rise, rise - half, rise + half)]
     return Trend(
-        rise,
-        max(rise - half, scale[0] - scale[-1]),
-        min(rise + half, scale[-1] - scale[0]),
+        ends[0],
+        ends[1],
+        ends[2],
         float(p_values_of(line)[0]),
         confidence,
         counted,

@@ -224,6 +224,12 @@ def test_the_obvious_rise_of_the_demonstration_is_clearly_up() -> None:
     assert found.rise == pytest.approx(0.5, abs=0.03)
 
 
+def test_a_step_from_none_to_all_rises_by_no_more_than_the_scale() -> None:
+    found = trend(numbers((0, 0, 60, 60, 60)), YES_NO)
+    assert found is not None
+    assert found.low <= found.rise == found.high == 1
+
+
 @few
 @given(waves(5, 8))
 def test_a_trend_in_a_mirror_falls_and_p_agrees_with_its_range(
