@@ -50,7 +50,7 @@ PROOFS: Mapping[str, Proof] = {
         "40, and 20 with each fault",
     ),
     "simulations": Proof(
-        8,
+        10,
         "every promise of the methods measured as large as `make bench` does, and equal to what is"
         " published",
         "the small form of all but the two slowest",

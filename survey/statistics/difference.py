@@ -23,6 +23,7 @@ from survey.statistics.values import (
     checked_values,
     quantile,
 )
+from survey.statistics.waves import Mix, mix_shift
 from survey.statistics.wilson import Summary, moments, summarise_process
 
 WIDEST = 38.0  # beyond it the normal tail is 0 in double precision
@@ -97,12 +98,16 @@ def stratified_difference(
     second: Sequence[Stratum],
     values: Sequence[float],
     confidence: float = 0.95,
+    invited: tuple[Mix, Mix] | None = None,
 ) -> Difference:
     """One company's mean of `first` minus that of `second`, groups weighted by their people.
 
     Put the later wave first; see `stratified_differences`. Each wave's groups are weighted by their
     own people, so a change in who answers is not taken for a change of the service. The two waves
     may have different groups. With one group each it equals `difference_interval`.
+
+    A change in who was invited is not undone by these weights. So `invited` may hold each wave's
+    groups with the people invited, and the result says how far their mix moved (see `mix_shift`).
 
     In the example 90 and 60 per cent of the two groups are satisfied, before and after, but 75 and
     45 people answer before, 45 and 75 after:
@@ -112,7 +117,8 @@ def stratified_difference(
     >>> round(stratified_difference(after, before, (0, 1)).estimate, 3)
     -0.002
     """
-    return stratified_differences(as_arrays(first), as_arrays(second), values, confidence)[0]
+    found = stratified_differences(as_arrays(first), as_arrays(second), values, confidence)[0]
+    return found.with_mix_shift(mix_shift(*invited)) if invited else found
 
 
 def mover_interval(one: Summary, two: Summary, width: float, z: float) -> Differences:

@@ -1,9 +1,9 @@
-"""Which questions go together with the overall one, and whether their order survives resampling.
+"""Which questions go together with the overall one, and whether the first survives resampling.
 
 Johnson, A heuristic method for estimating the relative weight of predictor variables, Multivariate
 Behavioral Research 35 (2000): the predictors are replaced by their nearest orthogonal twins, whose
-shares of the explained variance are handed back to the predictors. An association is no cause; the
-order is published, never the weights.
+shares of the explained variance are handed back to the predictors. An association is no cause; what
+is published is which comes first, never the weights.
 """
 
 from dataclasses import dataclass
@@ -27,12 +27,23 @@ class KeyDrivers:
     """The predictors most associated with the outcome, by their column numbers (`places`).
 
     Where `ranked`, all that vary, the strongest first; else those that may come first, in the order
-    of their columns. `answers` is the number of people.
+    of their columns. `answers` is the number of people. Say `first` and `behind`: which comes
+    second is right in 27 to 68 % of waves only, and the whole order in 0 to 36 %.
     """
 
     answers: int
     ranked: bool
     places: tuple[int, ...]
+
+    @property
+    def first(self) -> int | None:
+        """The column of the strongest predictor; None where several may be it."""
+        return self.places[0] if self.ranked else None
+
+    @property
+    def behind(self) -> tuple[int, ...]:
+        """The others in the order of their columns; where none is first, those that may be it."""
+        return tuple(sorted(self.places[1:] if self.ranked else self.places))
 
 
 def relative_weights(predictors: ArrayLike, outcome: ArrayLike) -> Floats:
@@ -59,7 +70,7 @@ def key_drivers(predictors: ArrayLike, outcome: ArrayLike) -> KeyDrivers | None:
     said below 100 people, with fewer than two predictors that vary, or an outcome that does not.
 
     From 100 people it is an unordered group of those that may come first, which is right in 95 % of
-    the draws; from 200 the order, but only when the same one comes first in at least 80 % of them.
+    the draws; from 200 the first, but only when the same one comes first in at least 80 % of them.
     The draws are a bootstrap with a fixed seed; above 500 people it draws blocks of people, so that
     its cost does not grow with them.
     """
@@ -77,9 +88,11 @@ def key_drivers(predictors: ArrayLike, outcome: ArrayLike) -> KeyDrivers | None:
     strongest = _draw_strongest(table[:, [*varying, columns - 1]])
     share_first = np.bincount(strongest, minlength=len(varying)) / len(strongest)
     if people >= RANKED_FROM and share_first.max() >= STABLE:
+        first = varying[int(share_first.argmax())]
         weights = relative_weights(table[:, varying], table[:, -1])
-        order = np.argsort(-weights, kind="stable")
-        return KeyDrivers(people, True, tuple(varying[index] for index in order))
+        order = [varying[index] for index in np.argsort(-weights, kind="stable")]
+        behind = (column for column in order if column != first)
+        return KeyDrivers(people, True, (first, *behind))
     likely_first = np.argsort(-share_first, kind="stable")
     covered = np.cumsum(share_first[likely_first])
     enough = int(np.searchsorted(covered, TOP_GROUP - _FLAT)) + 1

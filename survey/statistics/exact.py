@@ -16,6 +16,7 @@ from survey.statistics.values import Floats, Whole
 
 SLACK = 1e-7  # ties are ties also when rounding says otherwise
 LARGEST_TABLE = 60_000
+FIRST_ROWS = 16
 
 
 def kept_counts(
@@ -103,30 +104,76 @@ def _search_ends(successes: int, answers: int, population: int, alpha: float) ->
 def _search_lowest(successes: int, answers: int, population: int, alpha: float) -> int:
     """The smallest K that is kept, searched upwards from where the upper tail alone rules out.
 
-    The tail P(X >= x) grows with K, so where it reaches alpha / 2 is found by bisection.
+    The tail P(X >= x) grows with K, so where it reaches alpha / 2 is found by bisection. From there
+    every K is looked at, many at a time: a few of them where n is large, thousands where it is not.
     """
     first, last = successes, population * successes // answers
     while first < last:
         middle = (first + last) // 2
-        upper = _mass(np.array([middle]), answers, population)[0, successes:].sum()
-        if upper <= alpha / 2 * (1 - SLACK):
+        upper, _ = _tail_and_acceptability(np.array([middle]), successes, answers, population)
+        if upper[0] <= alpha / 2 * (1 - SLACK):
             first = middle + 1
         else:
             last = middle
     highest = successes + population - answers
-    for count in range(first, highest + 1):
-        acceptability = _acceptability(np.array([count]), answers, population)[0, successes]
-        if acceptability > alpha * (1 + SLACK):
-            return count
+    rows = FIRST_ROWS
+    while first <= highest:
+        satisfied = np.arange(first, min(first + rows, highest + 1))
+        _, accepted = _tail_and_acceptability(satisfied, successes, answers, population)
+        kept = accepted > alpha * (1 + SLACK)
+        if kept.any():
+            return first + int(kept.argmax())
+        first += rows
+        columns = np.ptp(_likely_results(satisfied, answers, population)) + 1
+        rows = max(FIRST_ROWS, LARGEST_TABLE // int(columns))
     return highest
 
 
-def _mass(satisfied: Whole, answers: int, population: int) -> Floats:
-    """The hypergeometric P(X = k) for each K in `satisfied` (rows) and each k = 0..n (columns)."""
+def _tail_and_acceptability(
+    satisfied: Whole, successes: int, answers: int, population: int
+) -> tuple[Floats, Floats]:
+    """P(X >= x) and Blaker's acceptability at one x, for each K in `satisfied`.
+
+    Only results that have a chance are looked at, so that the cost grows with the root of n.
+    """
+    lowest, highest = _likely_results(satisfied, answers, population)
+    lowest, highest = min(lowest, successes), max(highest, successes)
+    mass = _mass(satisfied, answers, population, np.arange(lowest, highest + 1))
+    lower = np.cumsum(mass, axis=1)
+    upper = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
+    tail = np.minimum(lower, upper)
+    at = successes - lowest
+    as_odd = tail <= tail[:, [at]] * (1 + SLACK)
+    return upper[:, at], (mass * as_odd).sum(axis=1)
+
+
+def _likely_results(satisfied: Whole, answers: int, population: int) -> tuple[int, int]:
+    """The lowest and the highest k that have a chance under any K in `satisfied` (ascending).
+
+    Left out is what lies ten standard deviations and 40 answers away from the mean: together less
+    than 1e-20.
+    """
+    share = satisfied[[0, -1]] / population
+    mean = answers * share
+    largest_variance = answers * (population - answers) / max(population - 1, 1) / 4
+    variance = min(largest_variance, float(mean.max()), float((answers - mean).max()))
+    away = 10 * variance**0.5 + 40
+    return max(0, int(mean[0] - away)), min(answers, int(mean[-1] + away) + 1)
+
+
+@lru_cache(maxsize=8)
+def _log_factorials(largest: int) -> Floats:
+    """The logarithms of 0! to `largest`!, which may not be written to."""
     from scipy.special import gammaln
 
-    log = gammaln(np.arange(population + 2) + 1.0)  # of every factorial that can occur
-    k = np.arange(answers + 1)
+    table: Floats = gammaln(np.arange(largest + 1) + 1.0)
+    table.flags.writeable = False
+    return table
+
+
+def _mass(satisfied: Whole, answers: int, population: int, k: Whole) -> Floats:
+    """The hypergeometric P(X = k) for each K in `satisfied` (rows) and each of `k` (columns)."""
+    log = _log_factorials(population)
     rows = satisfied[:, None]
     others = population - rows
     possible = (k <= rows) & (answers - k <= others)
@@ -144,7 +191,7 @@ def _acceptability(satisfied: Whole, answers: int, population: int) -> Floats:
 
     It is the probability, under K, of all results whose smaller tail is no larger than that of x.
     """
-    mass = _mass(satisfied, answers, population)
+    mass = _mass(satisfied, answers, population, np.arange(answers + 1))
     lower = np.cumsum(mass, axis=1)
     upper = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
     tail = np.minimum(lower, upper)

@@ -26,7 +26,7 @@ from survey.statistics.values import (
 )
 from survey.statistics.wilson import Moments, level_limits, moments, summarise_process
 
-LARGEST_EXACT = 5000
+LARGEST_EXACT = 100_000
 NPS_VALUES = (-100.0, 0.0, 100.0)
 EXACT = "exact hypergeometric (Blaker)"
 WILSON, GENERALISED, FINITE = "Wilson", "generalised Wilson", ", finite population"
@@ -43,7 +43,7 @@ def proportion_intervals(
     """Shares x / n (0..1) of each cell with their ranges: `successes` x of `answers` n.
 
     With a `population` N per cell the ranges are about these N people, else about the process.
-    Exact hypergeometric (Blaker 2000) up to 5,000 people, Wilson (1927) otherwise.
+    Exact hypergeometric (Blaker 2000) up to 100,000 people, Wilson (1927) otherwise.
 
     Refuses negative or fractional numbers, no answers, more successes than answers, more answers
     than people, a confidence outside (0, 1).

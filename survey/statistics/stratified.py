@@ -26,6 +26,7 @@ from survey.statistics.values import (
 )
 from survey.statistics.wilson import Moments, Summary, moments
 
+ROUNDING = 1e-9  # of a person: a whole number of people stays what it is
 LEVEL, PROCESS = "post-stratified generalised Wilson", "post-stratified generalised Wilson, process"
 
 
@@ -33,12 +34,14 @@ LEVEL, PROCESS = "post-stratified generalised Wilson", "post-stratified generali
 class Strata:
     """The strata (groups) of each cell, as arrays of cells x strata.
 
-    `people` is N_h, `weight` W_h, their share of all, and `moments` are those of their answers on
-    the unit scale. A stratum that a cell does not have has no people.
+    `people` is N_h, `weight` W_h, their share of all, `counts` their answers per value, and
+    `moments` are those of these answers on the unit scale. A stratum that a cell does not have has
+    no people.
     """
 
     people: Whole
     weight: Floats
+    counts: Whole
     moments: Moments
 
     @property
@@ -94,7 +97,8 @@ def checked_strata(population: ArrayLike, counts: ArrayLike, values: Sequence[fl
             f"answers ({answers[at]}) exceed the population ({people[at]}) of stratum {at[1]}"
         ),
     )
-    return Strata(people, people / people.sum(axis=1, keepdims=True), moments(table, values))
+    weight = people / people.sum(axis=1, keepdims=True)
+    return Strata(people, weight, table, moments(table, values))
 
 
 def stratified_intervals(
@@ -104,7 +108,8 @@ def stratified_intervals(
 
     The unit is that of `values`. `population` is cells x strata, `counts` cells x strata x values;
     for a share the counts are (others, successes) on the values (0, 1). Cells with fewer strata are
-    filled up with people 0. One stratum gives exactly `mean_intervals`. Refuses what
+    filled up with people 0. The ends of a share are rounded outward to whole people, as those of
+    the exact range are; otherwise one stratum gives exactly `mean_intervals`. Refuses what
     `checked_strata` refuses.
 
     >>> stratified_intervals([[12, 40]], [[(2, 8), (12, 14)]], (0, 1)).estimate.round(4).tolist()
@@ -121,6 +126,8 @@ def stratified_intervals(
     lowest = (share * positive).sum(axis=1)
     highest = (share * (positive + silent)).sum(axis=1)
     everyone = ~silent.any(axis=1)
+    if scale == (0.0, 1.0):
+        low, high = _rounded_outward(low, high, strata.people.sum(axis=1))
     low = np.where(everyone, strata.mean, np.maximum(low, lowest))
     high = np.where(everyone, strata.mean, np.minimum(high, highest))
     methods = np.where(everyone, EVERYONE, LEVEL)
@@ -202,6 +209,17 @@ def as_arrays(strata: Sequence[Stratum]) -> tuple[Whole, ArrayLike]:
     populations = [[stratum.population for stratum in strata]]
     counts = [[stratum.counts for stratum in strata]]
     return checked_whole("population", populations, lowest=1), counts
+
+
+def _rounded_outward(low: Floats, high: Floats, people: Whole) -> tuple[Floats, Floats]:
+    """The ends of shares of so many people, moved outward to the next whole number of people.
+
+    Only such shares can be true. Without it, ranges of small companies miss the truth too often:
+    `stratified-fixed-company` of the measurements.
+    """
+    fewest = np.floor(people * low + ROUNDING) / people
+    most = np.ceil(people * high - ROUNDING) / people
+    return fewest, most
 
 
 def _on_scale(

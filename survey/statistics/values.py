@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 EVERYONE = "everyone answered"
+MIX_MOVED = 0.10  # enough to move a value by 3 points where departments differ by 30
 LARGEST = 2**53  # beyond it floats miss whole numbers
 
 Floats = NDArray[np.float64]
@@ -68,12 +69,26 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """First mean minus second, with its range and two-sided p-value."""
+    """First mean minus second, with its range and two-sided p-value.
+
+    `mix_shift` is how far the departments' shares of the people invited moved between the two
+    (0..1; 0 where it was not asked).
+    """
 
     estimate: float
     low: float
     high: float
     p_value: float
+    mix_shift: float = 0.0
+
+    @property
+    def is_mix_moved(self) -> bool:
+        """Whether the shares moved by more than a tenth, so that no change may be called clear."""
+        return self.mix_shift > MIX_MOVED + 1e-9
+
+    def with_mix_shift(self, shift: float) -> "Difference":
+        """The same difference, of companies whose mix moved by `shift`."""
+        return Difference(self.estimate, self.low, self.high, self.p_value, shift)
 
 
 @dataclass(frozen=True, slots=True)

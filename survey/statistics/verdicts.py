@@ -46,7 +46,8 @@ def direction(difference: Difference, q_value: float, answers: tuple[int, int]) 
 
     It is clear when chance would rarely do it among all comparisons of a report (`q_value`, see
     `adjust_p_values`), and both sides have 10 `answers`. The range must leave out zero as well,
-    which at q <= 0.05 it always does: p < 0.05 exactly when the 95 % range excludes 0.
+    which at q <= 0.05 it nearly always does. Where the mix of departments moved by more than a
+    tenth (`Difference.is_mix_moved`) nothing is clear.
 
     >>> direction(Difference(0.2, 0.05, 0.33, 0.008), 0.03, (70, 80)).value
     'up'
@@ -55,6 +56,8 @@ def direction(difference: Difference, q_value: float, answers: tuple[int, int]) 
     """
     has_enough_answers = min(answers) >= COMPARED_FROM
     holds_zero = difference.low <= 0 <= difference.high
-    if not q_value <= CLEAR_Q or not has_enough_answers or holds_zero:
+    if difference.is_mix_moved or not has_enough_answers or holds_zero:
+        return Direction.UNCLEAR
+    if not q_value <= CLEAR_Q:
         return Direction.UNCLEAR
     return Direction.UP if difference.estimate > 0 else Direction.DOWN

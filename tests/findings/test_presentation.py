@@ -192,7 +192,7 @@ def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(
     ] == [
         (
             "RES1",
-            "37% (27 to 49)",
+            "37% (26 to 50)",
             30,
             "60%",
             "Misses target",
@@ -200,7 +200,7 @@ def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(
         ),
         (
             "COM1",
-            "38% (29 to 47)",
+            "38% (29 to 48)",
             32,
             "60%",
             "Misses target",
@@ -216,7 +216,7 @@ def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(
         ),
         (
             "OVR1",
-            "69% (60 to 76)",
+            "69% (60 to 78)",
             42,
             "70%",
             "Too close to call",
@@ -224,7 +224,7 @@ def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(
         ),
         (
             "RSP1",
-            "61% (50 to 70)",
+            "61% (48 to 72)",
             33,
             "60%",
             "Too close to call",

@@ -5,33 +5,16 @@ Fails when a promise or a ratio does not hold.
 
 import json
 import sys
-from dataclasses import asdict
-from importlib.metadata import version
 
 from tests.load import idle, importing, mailing, padding
 from tests.load.intervals import run
-from tests.load.pages import (
-    BENCHMARKS,
-    MEASURED,
-    STATISTICS,
-    filled,
-    imported,
-    of_one_size,
-    resting,
-    sent,
-    timed,
-)
-from tests.statistics.simulations import CHECKS, Check
-
-
-def measured(check: Check) -> dict[str, float]:
-    """What a check found, without what it is about."""
-    return {key: value for key, value in asdict(check).items() if key in {"cells", "worst", "mean"}}
+from tests.load.pages import BENCHMARKS, imported, of_one_size, resting, sent, timed
+from tests.load.promises import measure
 
 
 def main() -> int:
     """Races first, while the machine is quiet; then every check, small and large."""
-    broken, lines, checks = [], [], []
+    broken, lines = [], []
     for line in run():
         print(json.dumps(line), flush=True)
         lines.append(line)
@@ -60,19 +43,7 @@ def main() -> int:
         print(json.dumps(line), flush=True)
         answers.append(line)
         broken += [line["id"]] if line["ratio"] > line["most"] else []
-    for name, check in CHECKS.items():
-        small, large = check("small"), check("large")
-        entry = {"id": name, "what": large.what, "at_least": large.at_least, "bound": large.bound}
-        checks.append({**entry, "small": measured(small), "large": measured(large)})
-        print(json.dumps(checks[-1], ensure_ascii=False), flush=True)
-        broken += [name] if not (small.holds and large.holds) else []
-    found = {
-        "written_by": "make bench",
-        "versions": {name: version(name) for name in ("numpy", "scipy")},
-        "checks": checks,
-    }
-    MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    STATISTICS.write_text(filled(STATISTICS.read_text(), found))
+    broken += measure()
     page = resting(timed(BENCHMARKS.read_text(), "intervals", lines), idles)
     BENCHMARKS.write_text(of_one_size(imported(sent(page, posts), lists), answers))
     for name in broken:

@@ -50,6 +50,7 @@ def forget() -> None:
     """Empties the caches of the exact method."""
     exact._tabulate_ends.cache_clear()
     exact._search_ends.cache_clear()
+    exact._log_factorials.cache_clear()
 
 
 def races(cells: int = 10_000) -> list[Race]:

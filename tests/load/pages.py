@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "survey" / "statistics" / "measured.json"
 STATISTICS, BENCHMARKS = ROOT / "docs" / "statistics.md", ROOT / "docs" / "benchmarks.md"
 PART = re.compile(
-    r"(<!-- measured: (?P<names>[a-z, -]+) -->\n).*?(<!-- end of measured -->)", re.DOTALL
+    r"(<!-- measured: (?P<names>[a-z0-9, -]+) -->\n).*?(<!-- end of measured -->)", re.DOTALL
 )
 
 Json = dict[str, Any]

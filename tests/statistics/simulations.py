@@ -6,18 +6,15 @@ Each check is small for the tests and large for `make bench`; its cells are the 
 and `mean` go over them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from survey.statistics import (
-    adjust_p_values,
     difference_intervals,
     mean_intervals,
     proportion_intervals,
@@ -29,98 +26,32 @@ from survey.statistics.difference import mover_interval
 from survey.statistics.drivers import KeyDrivers, key_drivers
 from survey.statistics.levels import NPS_VALUES
 from survey.statistics.planning import detectable_change
-from survey.statistics.pooled import _summarise_waves
-from survey.statistics.values import Differences, Intervals, quantile
+from survey.statistics.values import Differences, quantile
 from survey.statistics.verdicts import Verdict, verdict
-from survey.statistics.wilson import Summary
+from survey.statistics.waves import mean_of_waves
+from survey.statistics.wilson import Summary, moments
+from tests.statistics import simulated_companies, simulated_reports, simulated_waves
+from tests.statistics.checks import (
+    CHECKS,
+    CLOSE,
+    DESIGNS,
+    NPS_SHAPES,
+    ONE_TO_FIVE,
+    PAIRS_MEAN,
+    PAIRS_SHARE,
+    SHAPES,
+    SHARE,
+    Array,
+    Check,
+    Measured,
+    Scale,
+    Size,
+    called_different,
+    check,
+    contains,
+)
 
-Size = Literal["small", "large"]
-Array = NDArray[Any]
-Scale = tuple[float, ...]
-
-SHARE: Scale = (0, 1)
-ONE_TO_FIVE: Scale = (1, 2, 3, 4, 5)
-CLOSE = 1e-9
-SHAPES = {
-    "typical": (0.05, 0.10, 0.20, 0.40, 0.25),
-    "high": (0.01, 0.03, 0.08, 0.38, 0.50),
-    "ceiling 90": (0.01, 0.01, 0.02, 0.06, 0.90),
-    "ceiling 97": (0.003, 0.003, 0.004, 0.02, 0.97),
-    "polarised": (0.35, 0.10, 0.05, 0.10, 0.40),
-    "low": (0.40, 0.30, 0.15, 0.10, 0.05),
-}
-NPS_SHAPES = {
-    "typical": (0.25, 0.40, 0.35),
-    "high": (0.06, 0.24, 0.70),
-    "ceiling 90": (0.03, 0.07, 0.90),
-    "ceiling 97": (0.01, 0.02, 0.97),
-    "polarised": (0.45, 0.10, 0.45),
-    "low": (0.70, 0.20, 0.10),
-}
-DESIGNS = ([8] * 6, [15] * 12, [40, 60], [10] * 3, [12, 25, 60, 140], [100, 100], [8] * 30)
-PAIRS_SHARE = ((10, 10), (12, 12), (12, 18), (36, 36), (60, 180), (300, 300))
-PAIRS_MEAN = ((10, 10), (12, 18), (36, 36), (60, 180), (120, 120))
-QUESTIONS = 10
-DEPARTMENTS = (10, 12, 14, 16, 20, 25, 30, 40)  # answers
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What was measured: in how many situations, against which bound, with the worst and the mean
-    of them.
-    """
-
-    id: str
-    what: str
-    cells: int
-    at_least: bool
-    bound: float
-    worst: float
-    mean: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the worst situation keeps the bound."""
-        return self.worst >= self.bound if self.at_least else self.worst <= self.bound
-
-
-Measured = tuple[str, bool, float, Sequence[float]]
-CHECKS: dict[str, Callable[[Size], Check]] = {}
-
-
-def check(name: str) -> Callable[[Callable[[Size], Measured]], Callable[[Size], Check]]:
-    """Registers a function that measures; its result is summed up under this name."""
-
-    def register(measure: Callable[[Size], Measured]) -> Callable[[Size], Check]:
-        def summed(size: Size) -> Check:
-            what, at_least, bound, rates = measure(size)
-            worst = min(rates) if at_least else max(rates)
-            return Check(
-                name,
-                what,
-                len(rates),
-                at_least,
-                bound,
-                round(float(worst), 4),
-                round(float(np.mean(rates)), 4),
-            )
-
-        CHECKS[name] = summed
-        return summed
-
-    return register
-
-
-def contains(ranges: Intervals | Differences, truth: float | Array) -> Array:
-    """Which of the ranges hold the truth."""
-    held: Array = (ranges.low <= truth + CLOSE) & (ranges.high >= truth - CLOSE)
-    return held
-
-
-def called_different(differences: Differences) -> Array:
-    """Which of the differences have p < .05."""
-    different: Array = differences.p_value < 0.05
-    return different
+__all__ = ["CHECKS", "Check", "Size", "simulated_companies", "simulated_reports", "simulated_waves"]
 
 
 def answers_of(people: Iterable[int], rates: Iterable[float], fewest: int = 1) -> Array:
@@ -514,117 +445,11 @@ def no_change_nps(size: Size) -> Measured:
     return what, False, 0.07, _no_change(size, NPS_SHAPES.values(), NPS_VALUES, 9)
 
 
-# Many comparisons at once
-
-
-def report_answers(source: np.random.Generator, reports: int) -> Array:
-    """Counts per report, department, question and answer, no department unlike another.
-
-    A person's answers go together (r = .5).
-    """
-    cuts = stats.norm.ppf(np.cumsum(SHAPES["typical"])[:-1])
-    person = source.standard_normal((reports, sum(DEPARTMENTS), 1))
-    answers = np.searchsorted(
-        cuts,
-        np.sqrt(0.5) * (person + source.standard_normal((reports, sum(DEPARTMENTS), QUESTIONS))),
-    )
-    ends = np.cumsum(DEPARTMENTS)[:-1]
-    parts = np.split(answers[..., None] == np.arange(5), ends, axis=1)
-    return np.stack([part.sum(axis=1) for part in parts], axis=1)
-
-
-def as_share(counts: Array) -> Array:
-    """Others and the top two."""
-    return np.stack([counts[..., :3].sum(axis=-1), counts[..., 3:].sum(axis=-1)], axis=-1)
-
-
-def _against_the_rest(counts: Array, values: Scale) -> Array:
-    """p-values, reports x comparisons, of each department and question against the rest of the
-    company.
-    """
-    rest = counts.sum(axis=1, keepdims=True) - counts
-    width = counts.shape[-1]
-    return difference_intervals(
-        counts.reshape(-1, width), rest.reshape(-1, width), values
-    ).p_value.reshape(len(counts), -1)
-
-
-def _changes(now: Array, before: Array, values: Scale) -> Array:
-    """p-values, reports x comparisons, of the company's change and each department's on each
-    question.
-    """
-    width = now.shape[-1]
-    groups = difference_intervals(
-        now.reshape(-1, width), before.reshape(-1, width), values
-    ).p_value.reshape(len(now), -1)
-    people = np.tile([round(n / 0.65) for n in DEPARTMENTS], (len(now) * QUESTIONS, 1))
-    strata = [
-        np.swapaxes(counts, 1, 2).reshape(-1, len(DEPARTMENTS), width) for counts in (now, before)
-    ]
-    company = stratified_differences(
-        (people, strata[0]), (people, strata[1]), values
-    ).p_value.reshape(len(now), -1)
-    return np.hstack([company, groups])
-
-
-def _flagged(p_values: Array) -> float:
-    """The share of reports with at least one clear comparison."""
-    return float(np.mean([min(adjust_p_values(report)) <= 0.05 for report in p_values]))
-
-
-def _reports(size: Size, seed: int) -> Iterator[tuple[Array, Array, Scale]]:
-    """Counts of two waves, as shares and on the whole scale."""
-    source, reports = np.random.default_rng(seed), 1_000 if size == "small" else 5_000
-    now, before = report_answers(source, reports), report_answers(source, reports)
-    yield as_share(now), as_share(before), SHARE
-    yield now, before, ONE_TO_FIVE
-
-
-@check("many-comparisons")
-def many_comparisons(size: Size) -> Measured:
-    what = (
-        "8 departments against the rest on 10 questions, none really different: a report calls at"
-        " least one clear"
-    )
-    return (
-        what,
-        False,
-        0.10,
-        [_flagged(_against_the_rest(now, values)) for now, _, values in _reports(size, 10)],
-    )
-
-
-@check("many-comparisons-and-changes")
-def many_comparisons_and_changes(size: Size) -> Measured:
-    what = (
-        "The same with the company's and every department's change since the last wave in one"
-        " family: at least one is called clear"
-    )
-    families = (
-        np.hstack([_against_the_rest(now, values), _changes(now, before, values)])
-        for now, before, values in _reports(size, 11)
-    )
-    return what, False, 0.10, [_flagged(family) for family in families]
-
-
-@check("unadjusted-fails")
-def unadjusted_fails(size: Size) -> Measured:
-    what = (
-        "Why comparisons are adjusted: the same 80 without the adjustment, at least one false alarm"
-        " in a report"
-    )
-    rates = [
-        float((_against_the_rest(now, values) < 0.05).any(axis=1).mean())
-        for now, _, values in _reports(size, 10)
-    ]
-    return what, True, 0.60, rates
-
-
 # Years, plans, drivers
 
 
-@check("pooled-year-no-change")
-def pooled_year_no_change(size: Size) -> Measured:
+@check("year-no-change")
+def year_no_change(size: Size) -> Measured:
     what = (
         "Two years of four waves without a change, each person of one mind within the year, half"
         " so, or not at all: a change is found"
@@ -657,7 +482,7 @@ def _all_years(n: int) -> Array:
         for total in range(4 * n + 1)
     ]
     one, two = np.triu_indices(len(waves), 1)
-    summaries = [_summarise_waves(year, SHARE, "waves") for year in waves]
+    summaries = [mean_of_waves([moments([wave], SHARE) for wave in year]) for year in waves]
     mean, effective = (
         np.array([getattr(differences, part)[0] for differences in summaries])
         for part in ("mean", "effective")

@@ -81,6 +81,7 @@ def test_an_order_needs_two_hundred_answers(people: int, ranked: bool) -> None: 
     assert drivers is not None
     assert (drivers.answers, drivers.ranked, drivers.places[0]) == (people, ranked, 1)
     assert len(drivers.places) == (3 if ranked else 1)
+    assert (drivers.first, drivers.behind) == ((1, (0, 2)) if ranked else (None, (1,)))
 
 
 def test_where_several_may_come_first_they_stand_in_the_order_given() -> None:

@@ -2,6 +2,9 @@
 computing against each other.
 """
 
+import json
+import subprocess
+import sys
 from fractions import Fraction
 from functools import cache
 from math import comb
@@ -125,12 +128,59 @@ def test_a_large_company_lies_inside_the_tail_limits_of_scipy(x: int, n: int, pe
     assert x == n or stats.hypergeom.cdf(x, people, high, n) > 0.025
 
 
-def test_above_five_thousand_people_wilson_with_the_correction_takes_over() -> None:
-    assert proportion_interval(60, 100, 5000).method == EXACT
-    share = proportion_interval(60, 100, 5001)
+@pytest.mark.parametrize(
+    ("x", "n", "people"), [(11, 12, 30_000), (30, 40, 20_000), (150, 200, 9_000), (0, 60, 50_000)]
+)
+def test_each_end_of_a_large_company_is_the_first_count_that_the_definition_keeps(
+    x: int, n: int, people: int
+) -> None:
+    share, k = proportion_interval(x, n, people), np.arange(n + 1)
+    low, high = round(share.low * people), round(share.high * people)
+
+    def kept(first: int, last: int) -> list[bool]:
+        satisfied = np.arange(max(x, first), min(people - n + x, last) + 1)
+        mass = stats.hypergeom.pmf(k, people, satisfied[:, None], n)
+        tail = np.minimum(mass.cumsum(axis=1), mass[:, ::-1].cumsum(axis=1)[:, ::-1])
+        as_odd = tail <= tail[:, [x]] * (1 + 1e-7)
+        found: list[bool] = ((mass * as_odd).sum(axis=1) > 0.05).tolist()
+        return found
+
+    assert kept(low, low) == kept(high, high) == [True]
+    assert not any(kept(low - 25, low - 1))
+    assert not any(kept(high + 1, high + 25))
+
+
+WATCHED = """
+import json, pathlib, re, time
+from survey.statistics import proportion_interval
+hard = [(45_000, 50_000, 100_000), (900, 1_000, 100_000), (10, 30, 100_000), (2, 5, 100_000)]
+seconds = []
+for cell in hard * 2:
+    start = time.process_time()
+    proportion_interval(*cell)
+    seconds.append(time.process_time() - start)
+status = pathlib.Path("/proc/self/status").read_text()
+mib = max(int(kib) for kib in re.findall(r"Vm(?:HWM|RSS):\\s*(\\d+)", status)) / 1024
+print(json.dumps([max(seconds[:4]), max(seconds[4:]), mib]))
+"""
+
+
+def test_an_exact_share_of_a_hundred_thousand_people_costs_little_time_and_memory() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED], capture_output=True, text=True, check=True, timeout=60
+    )
+    cold, again, mib = json.loads(done.stdout)
+    assert cold < 1
+    assert again < 0.01
+    assert mib < 200
+
+
+def test_above_a_hundred_thousand_people_wilson_with_the_correction_takes_over() -> None:
+    assert proportion_interval(60, 100, 100_000).method == EXACT
+    share = proportion_interval(60, 100, 100_001)
     assert share.method == f"{WILSON}, finite population"
     z = stats.norm.ppf(0.975)
-    r = z * z / (100 * 5000 / 4901)
+    r = z * z / (100 * 100_000 / 99_901)
     half = np.sqrt(r * 0.24 + r * r / 4) / (1 + r)
     assert (share.low, share.high) == pytest.approx(
         ((0.6 + r / 2) / (1 + r) - half, (0.6 + r / 2) / (1 + r) + half), abs=1e-12
@@ -138,5 +188,5 @@ def test_above_five_thousand_people_wilson_with_the_correction_takes_over() -> N
 
 
 def test_the_two_methods_hardly_differ_where_one_takes_over_from_the_other() -> None:
-    below, above = proportion_interval(1200, 2000, 5000), proportion_interval(1200, 2000, 5001)
+    below, above = (proportion_interval(1200, 2000, people) for people in (100_000, 100_001))
     assert (below.low, below.high) == pytest.approx((above.low, above.high), abs=0.001)

@@ -119,9 +119,10 @@ KINDS: dict[str, Kind] = {
     "mean, level": lambda a, c: mean_interval(a.groups[0], a.scale, a.strata[0].population, c),
     "mean, process": lambda a, c: mean_interval(a.groups[0], a.scale, None, c),
     "company, level": lambda a, c: stratified_interval(a.strata, a.scale, c),
+    "company, share": lambda a, c: stratified_interval(a.strata, a.scale, c),
     "company, process": lambda a, c: stratified_process_interval(a.strata, a.scale, c),
 }
-LEVELS = [name for name in KINDS if "level" in name]
+LEVELS = [name for name in KINDS if "level" in name or name == "company, share"]
 by_kind = pytest.mark.parametrize("kind", KINDS)
 scales = st.lists(st.integers(-50, 50), min_size=2, max_size=6, unique=True).map(
     lambda found: tuple(float(v) for v in sorted(found))
@@ -140,7 +141,7 @@ def counts_on(scale: tuple[float, ...], most: int = 40) -> st.SearchStrategy[Cou
 @st.composite
 def answers(draw: st.DrawFn, kind: str) -> Answers:
     """Answers that this kind of range can be about."""
-    scale = (0.0, 1.0) if kind.startswith("share") else draw(scales)
+    scale = (0.0, 1.0) if "share" in kind else draw(scales)
     groups = draw(
         st.lists(counts_on(scale), min_size=1, max_size=4 if kind.startswith("company") else 1)
     )
@@ -247,10 +248,10 @@ def test_answers_in_a_mirror_give_the_range_in_a_mirror(kind: str, data: st.Data
     interval = KINDS[kind](a, 0.95)
     mirror = (
         a.mirrored()
-        if not kind.startswith("share")
+        if "share" not in kind
         else Answers(a.scale, tuple(counts[::-1] for counts in a.groups), a.silent)
     )
-    shift = 1.0 if kind.startswith("share") else 0.0
+    shift = 1.0 if "share" in kind else 0.0
     there = KINDS[kind](mirror, 0.95)
     assert (there.low, there.high) == pytest.approx(
         (shift - interval.high, shift - interval.low), abs=CLOSE
@@ -315,11 +316,12 @@ def test_one_group_is_the_company(one: Answers, two: Answers) -> None:
     width = one.scale[-1] - one.scale[0]
     (only,) = one.strata
     other = Stratum(two.strata[0].population, _fitted(two.groups[0], len(one.scale)))
-    near(
-        stratified_interval([only], one.scale),
-        mean_interval(only.counts, one.scale, only.population),
-        width,
-    )
+    if one.scale != (0.0, 1.0):  # a share is rounded outward afterwards
+        near(
+            stratified_interval([only], one.scale),
+            mean_interval(only.counts, one.scale, only.population),
+            width,
+        )
     near(
         stratified_process_interval([only], one.scale), mean_interval(only.counts, one.scale), width
     )
@@ -329,6 +331,20 @@ def test_one_group_is_the_company(one: Answers, two: Answers) -> None:
     )
     near(stratified, plain, width)
     assert stratified.p_value == pytest.approx(plain.p_value, abs=1e-7)
+
+
+@for_all(answers("company, share"))
+def test_a_companys_share_is_rounded_outward_to_whole_people_and_no_further(a: Answers) -> None:
+    people = sum(stratum.population for stratum in a.strata)
+    rounded = stratified_interval(a.strata, (0, 1))
+    plain = stratified_interval(a.strata, (0, 2))  # the same answers on a scale that is no share
+    ends = np.array([rounded.low, rounded.high]) * people
+    if not a.everyone:
+        is_whole = np.abs(ends - np.rint(ends)) < 1e-6
+        is_estimate = np.isclose([rounded.low, rounded.high], rounded.estimate)
+        assert (is_whole | is_estimate).all()
+    assert plain.low / 2 - 1 / people - CLOSE <= rounded.low <= plain.low / 2 + CLOSE
+    assert plain.high / 2 - CLOSE <= rounded.high <= plain.high / 2 + 1 / people + CLOSE
 
 
 @for_all(st.integers(0, 200), st.integers(0, 200).filter(bool), confidences)

@@ -92,7 +92,7 @@ def test_a_reference_value_is_met_within_its_tolerance(case: dict[str, Any]) -> 
 
 
 def test_the_file_holds_every_kind_of_case() -> None:
-    assert len(CASES) >= 85
+    assert len(CASES) >= 87
     assert {case["function"] for case in CASES} >= {
         "adjust_p_values",
         "break_even",

@@ -12,29 +12,54 @@ import numpy as np
 import pytest
 
 from survey.statistics import (
+    Compared,
+    Comparing,
+    DatedWave,
     Difference,
+    Family,
     Interval,
     Stratum,
+    Trend,
+    adjust_by_family,
     adjust_p_values,
+    assign_families,
     break_even,
+    break_even_people,
     break_evens,
+    change_within_trend,
+    detectable_factor,
+    detectable_in_family,
+    detectable_moves,
+    detectable_rise,
     difference_interval,
     difference_intervals,
     effective_answers,
+    family_sizes,
     feasible_range,
     feasible_ranges,
+    group_against_rest,
+    groups_against_rest,
     mean_interval,
     mean_intervals,
+    mix_shift,
     nps_interval,
     nps_intervals,
+    possible_moves,
     proportion_interval,
     proportion_intervals,
+    rebound,
+    response_odds,
     stratified_difference,
     stratified_differences,
     stratified_interval,
     stratified_intervals,
     stratified_process_interval,
     stratified_process_intervals,
+    too_few_to_say,
+    trend,
+    widest_range,
+    year_difference,
+    year_interval,
 )
 from survey.statistics.drivers import key_drivers, relative_weights
 from survey.statistics.planning import chance_of_answers, detectable_change, outlook
@@ -44,6 +69,9 @@ from survey.statistics.verdicts import Direction, direction, verdict
 NAN, INF = float("nan"), float("inf")
 YES_NO, FIVE = (0, 1), (1, 2, 3, 4, 5)
 NO_WHOLE_NUMBER = [-1, 1.5, NAN, INF, -INF, "3", None, 10**300, 1e300, 2**63 + 5]
+TEN, ONE = Stratum(60, (5, 20)), Stratum(60, (30,))
+MIX = [({"IT"}, 10)]
+RISE = Trend(0.1, -0.1, 0.3, 0.3, 0.95, (0, 1, 2, 3, 4), 20, 3)
 NO_SHARE = [-0.1, 1.1, 80, NAN, INF, "0.8", None]
 NO_CONFIDENCE = [0, 1, 95, -0.5, NAN, INF, "0.95", None, [0.9, 0.95]]
 NO_SCALE = [
@@ -259,6 +287,86 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
         ],
     ),
     ([[]], "predictors", [lambda v: relative_weights(v, [])]),
+    (
+        [(1,), (1, NAN), (1, -1), (1, 1.5)],
+        "counts",
+        [
+            lambda v: group_against_rest(Stratum(30, v), [Stratum(30, (4, 8))]),
+            lambda v: group_against_rest(Stratum(30, (4, 8)), [Stratum(30, v)]),
+            lambda v: groups_against_rest([[30, 30]], [[v, v]]),
+            lambda v: year_interval([[Stratum(60, v)]] if v != (1,) else [[TEN, ONE]], YES_NO),
+            lambda v: rebound([[Stratum(60, v)]] if v != (1,) else [[TEN, ONE]], YES_NO),
+        ],
+    ),
+    (
+        [(30,), (30, NAN), (30, -1), (30, 1.5)],
+        "counts",
+        [
+            lambda v: year_difference([[TEN]], [[Stratum(60, v)]], YES_NO),
+            lambda v: trend([DatedWave(at, [Stratum(60, v)]) for at in range(6)], YES_NO),
+            lambda v: change_within_trend(
+                [DatedWave(at, [Stratum(60, v)]) for at in range(6)], YES_NO
+            ),
+        ],
+    ),
+    ([[]], "rest", [lambda v: group_against_rest(TEN, v)]),
+    ([[[30]]], "rest", [lambda v: groups_against_rest(v, [[(4, 8)]])]),
+    ([[]], "waves", [lambda v: year_interval(v, YES_NO)]),
+    ([[]], "second", [lambda v: year_difference([[TEN]], v, YES_NO)]),
+    (NO_SCALE, "values", [lambda v: year_interval([[TEN]], v), lambda v: rebound([[TEN]], v)]),
+    (
+        NO_CONFIDENCE,
+        "confidence",
+        [
+            lambda v: group_against_rest(TEN, [TEN], v),
+            lambda v: year_interval([[TEN]], YES_NO, v),
+            lambda v: trend([], YES_NO, v),
+            lambda v: detectable_factor(1, v),
+        ],
+    ),
+    (
+        [NAN, INF, "3", None, 0],
+        "time",
+        [lambda v: trend([DatedWave(0, [TEN]), DatedWave(v, [TEN])], YES_NO)],
+    ),
+    ([[], [({"IT"}, 0)], [({"IT"}, -1)], [({"IT"}, 1.5)]], "first", [lambda v: mix_shift(v, MIX)]),
+    (
+        [0, *NO_WHOLE_NUMBER],
+        "members",
+        [
+            detectable_factor,
+            lambda v: detectable_rise(RISE, v),
+            lambda v: detectable_in_family(9, members=v),
+        ],
+    ),
+    ([0, *NO_WHOLE_NUMBER], "answers", [detectable_in_family]),
+    (NO_SHARE, "share", [lambda v: detectable_moves(v, (60, 60))]),
+    ([(60,), (0, 60), (60, NAN), None, 60], "answers", [lambda v: detectable_moves(0.7, v)]),
+    ([NAN, INF, "0.8", None], "value", [lambda v: possible_moves(v, 0.1, 0.0, 1.0)]),
+    ([NAN, INF, "0.8", None], "change", [lambda v: possible_moves(0.5, v, 0.0, 1.0)]),
+    ([0, *NO_WHOLE_NUMBER], "lowest", [lambda v: rebound([[TEN]], YES_NO, v)]),
+    ([[]], "measures", [lambda v: rebound(v, YES_NO)]),
+    (
+        [[], [(0, 5)], [(5, 0)], [(1.5, 5)], [5], [(1, 2, 3)]],
+        "groups",
+        [lambda v: widest_range(v, is_share=True), lambda v: too_few_to_say(v, is_share=False)],
+    ),
+    ([[(6, 5)]], "population", [lambda v: widest_range(v, is_share=True)]),
+    (
+        NO_SHARE,
+        "target",
+        [lambda v: break_even_people(2, 5, 9, v), lambda v: response_odds(2, 5, 9, v)],
+    ),
+    ([0, *NO_WHOLE_NUMBER], "answers", [lambda v: response_odds(0, v, 9, 0.8)]),
+    ([0, *NO_WHOLE_NUMBER], "population", [lambda v: response_odds(2, 5, v, 0.8)]),
+    (NO_SHARE, "p_values", [lambda v: adjust_by_family([v], [Family.TARGETS])]),
+    ([[], [4], ["targets"]], "families", [lambda v: adjust_by_family([0.5], v)]),
+    ([[4], ["targets"], [None]], "families", [family_sizes]),
+    (
+        [[Compared(what, is_overall=True)] * 2 for what in (Comparing.TREND, Comparing.CHANGE)],
+        "comparisons",
+        [assign_families],
+    ),
 ]
 REFUSALS = [
     (call, value, named) for values, named, calls in WRONG for value, call in product(values, calls)

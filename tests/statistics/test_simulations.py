@@ -9,12 +9,15 @@ from tests.proofs import proof
 from tests.statistics.simulations import CHECKS, Check, Size
 
 STORED = {entry["id"]: entry for entry in measurements()["checks"]}
-TOGETHER = [
-    name for name in CHECKS if name.startswith("stratified-") and name != "stratified-level"
-]  # one pass gives all three
-
-
-SLOW = {"stratified-level", TOGETHER[-1]}  # seconds, even when small
+TOGETHER = [  # one pass gives all of them
+    ["stratified-process", "stratified-no-change", "stratified-change-covered"],
+    ["stratified-fixed-company", "stratified-fixed-verdict", "stratified-fixed-verdict-often"],
+    ["family-headline", "family-targets", "family-exploration"],
+    ["year-departments-no-change", "plain-year-fails"],
+    ["change-common-shocks", "two-waves-alone-fail"],
+    ["printed-size-found", "printed-size-not-too-large"],
+]
+SLOW = {"stratified-level", "stratified-change-covered"}  # seconds, even when small
 
 
 def simulations(size: Size) -> list[Any]:
@@ -22,13 +25,16 @@ def simulations(size: Size) -> list[Any]:
 
     What takes seconds when small, and everything large, is a proof.
     """
-    together = [TOGETHER, *([name] for name in CHECKS if name not in TOGETHER)]
-    long = [name for name in CHECKS if size == "large" or name in SLOW]
+    apart = set(CHECKS).difference(*TOGETHER)
+    groups = [*TOGETHER, *([name] for name in CHECKS if name in apart)]
     return [
         pytest.param(
-            n, size, id=f"{n[-1]}-{size}", marks=[proof("simulations")] if n[-1] in long else []
+            names,
+            size,
+            id=f"{names[-1]}-{size}",
+            marks=[proof("simulations")] if size == "large" or SLOW & {*names} else [],
         )
-        for n in together
+        for names in groups
     ]
 
 
@@ -46,6 +52,10 @@ def test_a_promise_holds_and_is_what_was_published(names: list[str], size: Size)
         assert (stored[size]["worst"], stored[size]["mean"]) == pytest.approx(
             (measured.worst, measured.mean), abs=0.002
         ), "run: make bench"
+
+
+def test_what_is_made_together_are_checks() -> None:
+    assert set().union(*TOGETHER) <= set(CHECKS)
 
 
 def test_the_larger_measurements_keep_the_promises_too() -> None:

@@ -1,0 +1,178 @@
+"""Whole reports in which nothing is different: how often each family speaks all the same."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from scipy import stats
+
+from survey.statistics import (
+    Compared,
+    Comparing,
+    Family,
+    adjust_by_family,
+    assign_families,
+    difference_intervals,
+    groups_against_rest,
+    stratified_differences,
+)
+from tests.statistics.checks import (
+    DEPARTMENTS,
+    QUESTIONS,
+    SHAPES,
+    SHARE,
+    Array,
+    Measured,
+    Size,
+    check,
+)
+
+ANSWERS_OF = {
+    "8 x 10": (10,) * 8,
+    "12 x 10": (10,) * 12,
+    "30 x 10": (10,) * 30,
+    "10, 10, 10, 60": (10, 10, 10, 60),
+    "12, one of 400": (400, *[10] * 11),
+    "10 to 40": DEPARTMENTS,
+}
+SATISFIED = {name: sum(shape[3:]) for name, shape in SHAPES.items() if name != "ceiling 97"}
+TARGETED = 4  # of the questions, the first of which is the overall measure
+REPORTS = {"small": 150, "large": 2_000}
+AT_ONCE = 250
+
+
+def _answers(source: np.random.Generator, design: tuple[int, ...], p: float, reports: int) -> Array:
+    """Counts (others, satisfied) of reports x questions x groups; a person's go together (r .5)."""
+    people = sum(design)
+    person = source.standard_normal((reports, people, 1))
+    own = source.standard_normal((reports, people, QUESTIONS))
+    satisfied = np.sqrt(0.5) * (person + own) < stats.norm.ppf(p)
+    starts = np.cumsum([0, *design[:-1]])
+    yes = np.swapaxes(np.add.reduceat(satisfied, starts, axis=1, dtype=np.int64), 1, 2)
+    return np.stack([np.array(design) - yes, yes], axis=-1)
+
+
+def _invited(design: tuple[int, ...]) -> Array:
+    return np.array([round(answers / 0.65) for answers in design])
+
+
+def _report() -> list[Compared]:
+    """What one report compares: each question's change, then each group on each question."""
+    return [
+        Compared(Comparing.CHANGE, is_overall=at == 0, has_target=0 < at <= TARGETED)
+        for at in range(QUESTIONS)
+    ]
+
+
+@cache
+def _spoken(size: Size) -> dict[Family, list[float]]:
+    """Of each family the shares of reports in which it calls something clear, per situation."""
+    source = np.random.default_rng(21)
+    spoken: dict[Family, list[float]] = {family: [] for family in Family}
+    for design in ANSWERS_OF.values():
+        rates = [_clear_in(source, design, p, REPORTS[size]) for p in SATISFIED.values()]
+        for family in Family:
+            of_family = [rate[family] for rate in rates]
+            # so few reports that only all shapes together say something
+            spoken[family] += [float(np.mean(of_family))] if size == "small" else of_family
+    return spoken
+
+
+def _clear_in(
+    source: np.random.Generator, design: tuple[int, ...], p: float, reports: int
+) -> dict[Family, float]:
+    """Of each family the share of reports of one design in which it calls something clear."""
+    groups = [Compared(Comparing.GROUP)] * (QUESTIONS * len(design))
+    families = assign_families([*_report(), *groups])
+    of_family = np.array(families)
+    clear: dict[Family, list[bool]] = {family: [] for family in Family}
+    for start in range(0, reports, AT_ONCE):
+        some = min(AT_ONCE, reports - start)
+        now, before = (
+            _answers(source, design, p, some).reshape(-1, len(design), 2) for _ in range(2)
+        )
+        invited = np.tile(_invited(design), (len(now), 1))
+        changes = stratified_differences((invited, now), (invited, before), SHARE).p_value
+        against = groups_against_rest(invited, now).p_value
+        p_values = np.hstack([changes.reshape(some, -1), against.reshape(some, -1)])
+        for report in p_values:
+            is_clear = np.array(adjust_by_family(report.tolist(), families)) <= 0.05
+            for family in Family:
+                clear[family].append(bool(is_clear[of_family == family].any()))
+    return {family: float(np.mean(clear[family])) for family in Family}
+
+
+@check("family-headline")
+def family_headline(size: Size) -> Measured:
+    what = (
+        "Nothing changed and no group is unlike the others (six designs of 4 to 30 groups, 15 to 96"
+        " % satisfied, 10 questions): the overall measure's change is called clear"
+    )
+    return what, False, 0.07, _spoken(size)[Family.HEADLINE]
+
+
+@check("family-targets")
+def family_targets(size: Size) -> Measured:
+    what = (
+        "The same reports: at least one change of the four measures with a target is called clear"
+    )
+    return what, False, 0.10, _spoken(size)[Family.TARGETS]
+
+
+@check("family-exploration")
+def family_exploration(size: Size) -> Measured:
+    what = (
+        "The same: at least one group against the rest, or change of another measure, is"
+        " called clear"
+    )
+    return what, False, 0.10, _spoken(size)[Family.EXPLORATION]
+
+
+def _without(
+    size: Size, p_values_of: Callable[[Array, Array], Array], *, is_adjusted: bool
+) -> list[float]:
+    """Shares of reports that speak, in the two hardest designs, when something is left out."""
+    source, rates = np.random.default_rng(22), []
+    for name, shape in (("12 x 10", "high"), ("30 x 10", "ceiling 90")):
+        design = ANSWERS_OF[name]
+        reports = REPORTS[size] // 2
+        counts = _answers(source, design, SATISFIED[shape], reports)
+        invited = np.tile(_invited(design), (reports * QUESTIONS, 1))
+        found = p_values_of(invited, counts.reshape(-1, len(design), 2)).reshape(reports, -1)
+        if is_adjusted:
+            family = [Family.EXPLORATION] * found.shape[1]
+            found = np.array([adjust_by_family(report.tolist(), family) for report in found])
+        rates.append(float((found <= 0.05).any(axis=1).mean()))
+    return rates
+
+
+def _by_mover_alone(invited: Array, counts: Array) -> Array:
+    """p-values of each group against the plain sum of all others, by MOVER."""
+    rest = counts.sum(axis=1, keepdims=True) - counts
+    return difference_intervals(counts.reshape(-1, 2), rest.reshape(-1, 2), SHARE).p_value
+
+
+@check("mover-alone-fails")
+def mover_alone_fails(size: Size) -> Measured:
+    what = (
+        "Why Fisher's test stands beside MOVER: groups against the rest by MOVER alone (12 x 10"
+        " answers at 88 %, 30 x 10 at 96 %): at least one is called clear"
+    )
+    return what, True, 0.10, _without(size, _by_mover_alone, is_adjusted=True)
+
+
+@check("unadjusted-fails")
+def unadjusted_fails(size: Size) -> Measured:
+    what = (
+        "Why comparisons are adjusted: the same groups by the larger p, but without the adjustment"
+    )
+    return (
+        what,
+        True,
+        0.60,
+        _without(
+            size,
+            lambda invited, counts: groups_against_rest(invited, counts).p_value,
+            is_adjusted=False,
+        ),
+    )

@@ -1,0 +1,331 @@
+"""Several waves: years, trends, shocks that hit all at once, and what could have been found."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+
+import numpy as np
+from scipy import stats
+
+from survey.statistics import Stratum, detectable_moves, difference_intervals, rebound
+from survey.statistics.difference import mover_interval
+from survey.statistics.stratified import checked_strata
+from survey.statistics.trends import (
+    Line,
+    fit_lines,
+    p_values_of,
+    swings_beside,
+    widen_by_swings,
+)
+from survey.statistics.values import Differences, quantile
+from survey.statistics.waves import mean_of_waves, summarise_wave
+from survey.statistics.wilson import Moments, Summary, moments, summarise_process
+from tests.statistics.checks import (
+    SHARE,
+    Array,
+    Measured,
+    Size,
+    called_different,
+    check,
+)
+
+# Years
+
+ANSWERING = {  # of 100 and 100 people in the two departments, in each of eight waves
+    "alike": [(60, 60)] * 8,
+    "between the years": [(75, 45)] * 4 + [(45, 75)] * 4,
+    "within each year": [(75, 45), (45, 75)] * 4,
+    "step by step": [(80 - 6 * wave, 35 + 6 * wave) for wave in range(8)],
+}
+
+
+def _department(
+    source: np.random.Generator, share: float, same: float, answers: list[int], draws: int
+) -> Array:
+    """Satisfied answers of draws x waves; people stay of one mind with probability `same`."""
+    usual = np.repeat(source.random((draws, 2, 100)) < share, len(answers) // 2, axis=1)
+    fresh = source.random((draws, len(answers), 100)) < share
+    opinion = np.where(source.random((draws, 1, 100)) < same, usual, fresh)
+    keys = source.random((draws, len(answers), 100))
+    limit = np.stack(
+        [np.partition(keys[:, at], n - 1, axis=1)[:, n - 1] for at, n in enumerate(answers)], axis=1
+    )
+    satisfied: Array = (opinion & (keys <= limit[..., None])).sum(axis=2)
+    return satisfied
+
+
+@cache
+def _years(size: Size) -> tuple[list[float], list[float]]:
+    """How often a year is called different from the one before, by its waves and by sums."""
+    source, draws = np.random.default_rng(31), 200 if size == "small" else 3_000
+    by_waves: list[float] = []
+    by_sums: list[float] = []
+    for (name, answering), shares, same in product(
+        ANSWERING.items(), ((0.9, 0.6), (0.75, 0.75), (0.95, 0.5)), (0.0, 0.5, 1.0)
+    ):
+        columns = [list(column) for column in zip(*answering, strict=True)]
+        yes = np.stack(
+            [
+                _department(source, share, same, n, draws)
+                for share, n in zip(shares, columns, strict=True)
+            ],
+            axis=-1,
+        )
+        counts = np.stack([np.array(answering) - yes, yes], axis=-1)
+        people = np.full((draws, 2), 100)
+        waves = [
+            summarise_wave(checked_strata(people, counts[:, wave], SHARE), SHARE)
+            for wave in range(8)
+        ]
+        later, before = mean_of_waves(waves[4:]), mean_of_waves(waves[:4])
+        found = mover_interval(later, before, 1.0, quantile(0.95))
+        by_waves.append(float(called_different(found).mean()))
+        if name == "between the years" and shares == (0.95, 0.5):
+            sums = [counts[:, part].sum(axis=(1, 2)) for part in (slice(4, 8), slice(4))]
+            n = sums[0].sum(axis=1) / 4
+            plain = [Summary(total[:, 1] / total.sum(axis=1), n) for total in sums]
+            added = mover_interval(plain[0], plain[1], 1.0, quantile(0.95))
+            by_sums.append(float(called_different(added).mean()))
+    return by_waves, by_sums
+
+
+@check("year-departments-no-change")
+def year_departments_no_change(size: Size) -> Measured:
+    what = (
+        "Two years of four waves without a change, in two departments whose response moves between"
+        " them, people of one mind or not: a change is found"
+    )
+    return what, False, 0.07, _years(size)[0]
+
+
+@check("plain-year-fails")
+def plain_year_fails(size: Size) -> Measured:
+    what = (
+        "Why waves are not added up: the same where the departments swap their response between the"
+        " years, by sums of answers"
+    )
+    return what, True, 0.20, _years(size)[1]
+
+
+# Trends
+
+
+def _one_group(satisfied: Array, answers: Array) -> Moments:
+    """The moments of draws x waves of one group each."""
+    n = np.broadcast_to(answers, satisfied.shape)
+    return moments(np.stack([n - satisfied, satisfied], axis=-1), SHARE)
+
+
+def _trend_lines(satisfied: Array, answers: Array) -> Line:
+    return fit_lines(np.arange(satisfied.shape[1], dtype=float), _one_group(satisfied, answers))
+
+
+def _called(line: Line) -> float:
+    return float((p_values_of(line) < 0.05).mean())
+
+
+def _same_people(
+    source: np.random.Generator, people: int, answers: int, waves: int, draws: int
+) -> Array:
+    """Satisfied answers of people whose opinions drift slowly: AR(1) with .8, 70 % satisfied."""
+    opinion = source.standard_normal((draws, people))
+    found = []
+    for _ in range(waves):
+        keys = source.random((draws, people))
+        limit = np.partition(keys, answers - 1, axis=1)[:, [answers - 1]]
+        found.append(((opinion < stats.norm.ppf(0.7)) & (keys <= limit)).sum(axis=1))
+        opinion = 0.8 * opinion + 0.6 * source.standard_normal((draws, people))
+    return np.stack(found, axis=1)
+
+
+def _shocked(source: np.random.Generator, deviation: float, form: tuple[int, int]) -> Array:
+    """Shares of 70 % in draws x waves, each wave shifted for everybody at once."""
+    shares: Array = np.clip(0.7 + deviation * source.standard_normal(form), 0.01, 0.99)
+    return shares
+
+
+@check("trend-flat")
+def trend_flat(size: Size) -> Measured:
+    what = (
+        "A service that stays the same (70 % of 30, 60 or 200 people, 65 % answer, 5 to 8 waves):"
+        " its trend is called clear; other people each time, and the same whose opinions drift"
+    )
+    source, rates = np.random.default_rng(32), []
+    draws = 1_500 if size == "small" else 8_000
+    for people, waves in product((30, 60, 200), (5, 6, 8)):
+        answers = round(0.65 * people)
+        others = source.binomial(answers, 0.7, (draws, waves))
+        rates.append(_called(_trend_lines(others, np.array(answers))))
+        some = 3_000 if size == "small" else 8_000
+        if size == "large" or people < 200:
+            same = _same_people(source, people, answers, waves, some)
+            rates.append(_called(_trend_lines(same, np.array(answers))))
+    return what, False, 0.08, rates
+
+
+@check("trend-common-shocks")
+def trend_common_shocks(size: Size) -> Measured:
+    what = (
+        "The same with weeks that are good or bad for everybody at once, by 4 or 7 points (standard"
+        " deviation): the trend is called clear"
+    )
+    source, rates = np.random.default_rng(33), []
+    draws = 2_000 if size == "small" else 20_000
+    for people, waves, shock in product((30, 60, 200), (5, 6, 8), (0.04, 0.07)):
+        answers = round(0.65 * people)
+        satisfied = source.binomial(answers, _shocked(source, shock, (draws, waves)))
+        rates.append(_called(_trend_lines(satisfied, np.array(answers))))
+    return what, False, 0.08, rates
+
+
+@cache
+def _rises(size: Size, rise: float, waves: int) -> float:
+    """How often a steady rise that ends at 70 % is found; 39 of 60 people answer."""
+    source, draws = np.random.default_rng(34), 4_000 if size == "small" else 40_000
+    shares = np.linspace(0.7 - rise, 0.7, waves)
+    return _called(_trend_lines(source.binomial(39, shares, (draws, waves)), np.array(39)))
+
+
+@check("trend-rise-of-20")
+def trend_rise_of_20(size: Size) -> Measured:
+    what = "A rise of 20 points to 70 % over 8 waves of 60 people (39 answer): the trend finds it"
+    return what, True, 0.44, [_rises(size, 0.2, 8)]
+
+
+@check("trend-rise-of-30")
+def trend_rise_of_30(size: Size) -> Measured:
+    what = "A rise of 30 points over 8 such waves: the trend finds it"
+    return what, True, 0.78, [_rises(size, 0.3, 8)]
+
+
+@check("trend-rise-of-50")
+def trend_rise_of_50(size: Size) -> Measured:
+    what = "A rise of 50 points over 8 such waves: the trend finds it"
+    return what, True, 0.95, [_rises(size, 0.5, 8)]
+
+
+# Shocks, and changes between two waves
+
+
+@cache
+def _shocks(size: Size) -> tuple[list[float], list[float]]:
+    """False changes between the last two waves: judged by all waves, and by these two alone."""
+    source, draws = np.random.default_rng(35), 2_000 if size == "small" else 20_000
+    by_swings: list[float] = []
+    alone: list[float] = []
+    for answers, waves, shock in product((39, 120, 300), (6, 8), (0.0, 0.05)):
+        satisfied = source.binomial(answers, _shocked(source, shock, (draws, waves)))
+        cells = _one_group(satisfied, np.array(answers))
+        last, before = (
+            summarise_process(
+                Moments(
+                    *(
+                        getattr(cells, part)[:, at]
+                        for part in ("answers", "mean", "centre", "dispersion")
+                    )
+                )
+            )
+            for at in (-1, -2)
+        )
+        found: Differences = mover_interval(last, before, 1.0, quantile(0.95))
+        error, degrees = swings_beside(np.arange(waves, dtype=float), cells, (-1, -2))
+        by_swings.append(float(called_different(widen_by_swings(found, error, degrees)).mean()))
+        if shock and answers > 100:
+            alone.append(float(called_different(found).mean()))
+    return by_swings, alone
+
+
+@check("change-common-shocks")
+def change_common_shocks(size: Size) -> Measured:
+    what = (
+        "Nothing changed, with and without weeks that are good or bad for everybody by 5 points;"
+        " judged by how far six or eight waves swing: a change is found"
+    )
+    return what, False, 0.07, _shocks(size)[0]
+
+
+@check("two-waves-alone-fail")
+def two_waves_alone_fail(size: Size) -> Measured:
+    what = (
+        "Why other waves are looked at: the same weeks, 120 and 300 answers, judged by two waves"
+        " alone"
+    )
+    return what, True, 0.20, _shocks(size)[1]
+
+
+# What could have been found
+
+
+@cache
+def _found_as_printed(size: Size) -> list[float]:
+    """How often one measure among m that falls by the printed size is called clear."""
+    source, draws = np.random.default_rng(36), 400 if size == "small" else 4_000
+    rates = []
+    for n, share, members in product((60, 120, 300), (0.6, 0.7, 0.8, 0.9), (1, 8, 40)):
+        size_printed = detectable_moves(share, (n, n), members).fall
+        if size_printed is None:
+            continue
+        before = source.binomial(n, share, (draws, members))
+        after = source.binomial(n, share, (draws, members))
+        after[:, 0] = source.binomial(n, share - size_printed, draws)
+        p_values = _p_values_of_pairs(n)[after, before]
+        ordered = np.sort(p_values, axis=1)
+        limits = 0.05 * np.arange(1, members + 1) / members
+        passed = (ordered <= limits) * np.arange(1, members + 1)
+        largest = np.take(np.concatenate([[0.0], limits]), passed.max(axis=1))
+        rates.append(float((p_values[:, 0] <= largest).mean()))
+    return rates
+
+
+@cache
+def _p_values_of_pairs(n: int) -> Array:
+    """The p-value of every pair of numbers of satisfied answers, n in each wave."""
+    grids = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
+    counts = [np.column_stack([n - grid.ravel(), grid.ravel()]) for grid in grids]
+    table: Array = difference_intervals(counts[0], counts[1], SHARE).p_value
+    return table.reshape(n + 1, n + 1)
+
+
+@check("printed-size-found")
+def printed_size_found(size: Size) -> Measured:
+    what = (
+        "One of 1, 8 or 40 measures (60 to 90 % satisfied) falls by as much as is said would"
+        " probably have shown, and it is called clear"
+    )
+    return what, True, 0.70, _found_as_printed(size)
+
+
+@check("printed-size-not-too-large")
+def printed_size_not_too_large(size: Size) -> Measured:
+    what = "The same may not be found so often that a smaller size should have been printed"
+    return what, False, 0.90, _found_as_printed(size)
+
+
+# The lowest of many
+
+
+def _measures(source: np.random.Generator, answers: int, shares: Array) -> Iterator[Array]:
+    """Two waves of satisfied answers of measures that do not change."""
+    for _ in range(2):
+        yield source.binomial(answers, shares)
+
+
+@check("rebound-apart")
+def rebound_apart(size: Size) -> Measured:
+    what = (
+        "What is said of how the lowest of eight measures reads next time differs from how it does,"
+        " on average, by so many points of 100"
+    )
+    source, rates = np.random.default_rng(37), []
+    for people, spread in product((60, 200), (0.0, 0.05)):
+        answers = round(0.65 * people)
+        shares = 0.7 + spread * np.linspace(-1.5, 1.5, 8)
+        said, real = [], []
+        for _ in range(60 if size == "small" else 400):
+            now, later = _measures(source, answers, shares)
+            measures = [[Stratum(people, (answers - int(x), int(x)))] for x in now]
+            said.append(rebound(measures, SHARE))
+            lowest = int(now.argmin())
+            real.append((later[lowest] - now[lowest]) / answers)
+        rates.append(abs(float(np.mean(said)) - float(np.mean(real))))
+    return what, False, 0.05, rates
