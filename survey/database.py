@@ -332,6 +332,17 @@ def overwrite_deleted_rows(*tables: str) -> None:
             _rewrite(server, server.dialect.identifier_preparer.quote(table))
 
 
+def empty_write_ahead_log() -> None:
+    """Moves what SQLite's write-ahead log still holds into the file, and cuts the log to nothing.
+
+    First ends the session's read. Does nothing on PostgreSQL, and leaves the log while others read.
+    """
+    db.session.rollback()
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as file:
+            file.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def _rewrite_file(path: str) -> None:
     """Rewrites an SQLite file without its deleted rows, and empties its write-ahead log.
 

@@ -23,7 +23,8 @@ from survey.invitations.service.invitations import invitations_of, store_code
 from survey.launching.service.opening import open_wave
 from survey.organisation.rules.organisation import CommentReader
 from survey.organisation.service import set_organisation
-from survey.people.service.directory import import_people
+from survey.people.rules.staff_list import read_staff_list
+from survey.people.service.directory import ImportResult, import_people, preview_import
 from survey.providers.service import add_provider
 from survey.responses.rules import CommentId
 from survey.responses.service.comments import Comment
@@ -52,6 +53,12 @@ class Company:
     config: Config
 
 
+def replace_staff_list(content: bytes) -> ImportResult:
+    """Imports a staff list and removes whom it lacks, by repeating their number."""
+    missing = preview_import(read_staff_list(content)).missing
+    return import_people(content, remove_missing=True, repeated=len(missing))
+
+
 def staff_csv(departments: Mapping[str, int] = DEPARTMENTS) -> bytes:
     """A staff list: Ada is the first, then colleagues by number."""
     rows, number = ["email,name,department"], 0
@@ -65,8 +72,11 @@ def staff_csv(departments: Mapping[str, int] = DEPARTMENTS) -> bytes:
     return "\n".join(rows).encode()
 
 
-def confirm_facts() -> None:
-    """Saves the facts about Northwind; the account of every test's manager reads the comments."""
+def confirm_facts(mail_domains: Sequence[str] | None = None) -> None:
+    """Saves the facts about Northwind; the account of every test's manager reads the comments.
+
+    `mail_domains` are its own, else that of its contact.
+    """
     add_user(READER.email, "manager", actor="test")
     set_organisation(
         "Northwind Ltd",
@@ -77,6 +87,7 @@ def confirm_facts() -> None:
         several_zones=False,
         provider_runs_mail=False,
         readers=[READER],
+        mail_domains=mail_domains,
     )
 
 

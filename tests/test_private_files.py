@@ -71,7 +71,7 @@ def test_no_file_that_a_command_writes_can_be_opened_by_others(tmp_path: Path) -
     run("waves", "open", wave)
     run("tick")
     run("backup", "copy.db")
-    run("restore", "copy.db")
+    run("restore", "copy.db", "--yes")
     run("waves", "close", wave, "--early", "flood")
     run("audit", "export", "audit.jsonl")
     names = {path.name for path in tmp_path.rglob("*")}

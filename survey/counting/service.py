@@ -10,7 +10,7 @@ from pathlib import Path
 
 from survey.access.service.audit import record
 from survey.copies.service import delete_set_aside_copies
-from survey.database import overwrite_deleted_rows, transaction
+from survey.database import empty_write_ahead_log, overwrite_deleted_rows, transaction
 from survey.findings.service.documents import freeze_findings, freeze_pool
 from survey.invitations.service import invitations
 from survey.jobs import long_jobs
@@ -347,6 +347,7 @@ def destroy_key_of_ended(wave: Wave, key_dir: Path | None, *, actor: str) -> Non
         with transaction():
             record("key destroyed", {"wave": wave.slug}, actor)
             key_files.destroy_key(key_dir, wave.id)
+        empty_write_ahead_log()
 
 
 def waves_with_leftover_keys(key_dir: Path | None) -> tuple[Wave, ...]:

@@ -171,11 +171,11 @@ HINTS: dict[str, Hint] = {
         command="If all of them have left: --remove-missing {number}", needs_nothing=True
     ),
     "reply-not-given": Hint(command="Give --file REPLY.txt --received DAY, or --none."),
-    "second-manager-needed": Hint(needs_nothing=True),
     "restore-does-not-fit": Hint(command=_AS_IT_WAS),
     "restore-not-confirmed": Hint(command="To go on and keep what is newer: --yes"),
     "restore-of-other-installation": Hint(command=_AS_IT_WAS),
     "restore-would-mix": Hint(command=_AS_IT_WAS),
+    "second-manager-needed": Hint(needs_nothing=True),
     "several-surveys": Hint(
         command="See: candour waves list", link="All waves", endpoint="console.dashboard"
     ),

@@ -620,13 +620,15 @@ def promises(company: Company, closes: str) -> list[str]:
             " even for you."
         ),
         (
-            "What you write can give you away. Leave out names, ticket numbers and dates. Head of"
-            " operations reads every comment and decides whether Brightline IT may see it."
+            "What you write can give you away. Leave out names, ticket numbers and dates. Mira"
+            " Vance, Head of operations, reads every comment and decides whether Brightline IT may"
+            " see it."
         ),
         (
             "What we cannot rule out: whoever runs the server (northwind.example) could misuse the"
             " key before the survey closes, or change the program; whoever can read your mail could"
-            " answer in your place."
+            " answer in your place; whoever keeps the staff list could add people who do not exist."
+            " If your address is changed while the survey is open, you are told at the old one."
         ),
     ]
 

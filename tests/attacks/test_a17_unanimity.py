@@ -79,7 +79,9 @@ def published(
         kind: client.get(address).text for kind, address in _addresses(company.wave.slug).items()
     }
     return document, {
-        "document": canonical_json(document),
+        "document": canonical_json(
+            {name: part for name, part in document.items() if name not in {"audit", "digest"}}
+        ),
         **{kind: re.sub(r'name="csrf_token"[^>]*', "", page) for kind, page in shown.items()},
     }
 

@@ -32,7 +32,7 @@ from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave
 from tests.attacks.world import DEPARTMENTS, Ground, patched
-from tests.cast import SCALES, found_company, staff_csv
+from tests.cast import SCALES, found_company, replace_staff_list, staff_csv
 from tests.conftest import settings
 from tests.outside import browser
 from tests.proofs import sizes
@@ -84,7 +84,7 @@ def opened(ground: Ground, database: str, n: int) -> Iterator[World]:
 
 def cut_off(world: World) -> None:
     """A file that ends after three people, with all others to be removed; then the whole one."""
-    import_people(b"\n".join(world.staff.splitlines()[:4]), remove_missing=True)
+    replace_staff_list(b"\n".join(world.staff.splitlines()[:4]))
     import_people(world.staff)
 
 

@@ -372,17 +372,6 @@ def test_k_less_c_others_are_behind_every_figure_of_a_quarter_and_its_thirds(siz
     assert tried.exposed == []
 
 
-def test_an_exporter_that_publishes_a_group_with_one_answer_less_is_caught(
-    stories: list[Story],
-    size: str,
-) -> None:
-    tried = everything_tried(
-        world_of(found, csv_from_one_less) for found in stories[: WITH_A_FAULT[size]]
-    )
-    assert tried.exposed
-    assert {exposure.promised - exposure.others for exposure in tried.exposed} == {1}
-
-
 def only_below(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[str]:
     return frozenset(name for name, number in answers if number < threshold)
 
@@ -391,24 +380,47 @@ def whatever_it_hid(statistic: object, cells: Any) -> list[CellCounts]:
     return [cells.company] if cells.company.answers else []
 
 
-def test_a_product_without_companions_is_caught(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def with_one_less(size: str, _monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An exporter that publishes a group from one answer less than it needs."""
+    for seed in range(WITH_A_FAULT[size]):
+        yield world_of(story(seed), csv_from_one_less)
+
+
+def without_companions(size: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A product that hides a small cell alone, so that it follows from the rest."""
     monkeypatch.setattr(product_cells, "hidden_cells", only_below)
-    assert everything_tried(world_of(story(seed)) for seed in range(WITH_A_FAULT[size])).exposed
+    for seed in range(WITH_A_FAULT[size]):
+        yield world_of(story(seed))
 
 
-def test_a_year_that_tells_a_hidden_wave_is_caught(
-    size: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def with_hidden_waves_in_the_year(size: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A year that adds up the answers of waves in which the question was hidden."""
     monkeypatch.setattr(comparisons, "_published_company", whatever_it_hid)
-    assert everything_tried(map(world_of, years(WITH_A_FAULT[size]))).exposed
+    yield from map(world_of, years(WITH_A_FAULT[size]))
 
 
-def test_a_quarter_that_tells_a_hidden_third_is_caught(
+def with_hidden_thirds_in_the_quarter(
     size: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[World]:
+    """A quarter that adds up the answers of thirds in which the question was hidden."""
     monkeypatch.setattr(pooling, "_together", everything_together)
-    quarters = [quarter_story(seed) for seed in range(QUARTERS[size])]
-    assert everything_tried(map(world_of_quarter, quarters)).exposed
+    for seed in range(QUARTERS[size]):
+        yield world_of_quarter(quarter_story(seed))
+
+
+FAULTS: dict[str, Callable[[str, pytest.MonkeyPatch], Iterator[World]]] = {
+    "an exporter with k - 1": with_one_less,
+    "small cells hidden alone": without_companions,
+    "a year of hidden waves": with_hidden_waves_in_the_year,
+    "a quarter of hidden thirds": with_hidden_thirds_in_the_quarter,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_leaves_too_few_others_is_caught(
+    size: str, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    assert everything_tried(FAULTS[fault](size, monkeypatch)).exposed
 
 
 def published_by(app: Flask, slugs: Sequence[str], minimum: int = 5) -> World:

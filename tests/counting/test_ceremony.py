@@ -421,7 +421,9 @@ def test_mail_form_and_promise_name_the_holders_instead_of_the_server_alone(
     seventh = (
         f"Two keys are needed to open the answers. {held}, so whoever runs the server cannot open"
         " them alone. What we cannot rule out: somebody who changes the program while you answer,"
-        " or reads your mail and answers in your place."
+        " or reads your mail and answers in your place; whoever keeps the staff list could add"
+        " people who do not exist. If your address is changed while the survey is open, you are"
+        " told at the old one."
     )
     letter = sent_letters(tmp_path / "mail")[0]
     client = browser(app)

@@ -3,7 +3,6 @@ count, and said alike in the document, the mail, the page, the file, the log and
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -26,7 +25,14 @@ from survey.people.service.directory import correct_address, import_people, remo
 from survey.waves import service as waves
 from survey.waves.rules.roster import RosterRecord, pool_roster_records, read_roster_record
 from survey.waves.rules.waves import Wave
-from tests.cast import OPENS, answer_all, close_company, found_company, staff_csv
+from tests.cast import (
+    OPENS,
+    answer_all,
+    close_company,
+    confirm_facts,
+    found_company,
+    staff_csv,
+)
 from tests.findings.quarter import counted_quarter, opened, planned_thirds
 from tests.findings.schema import fault
 from tests.findings.test_letters import letter_on
@@ -62,14 +68,13 @@ def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     return shown
 
 
-@pytest.fixture
-def own_domains(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Says which mail domains are the organisation's own."""
-
-    def said(*domains: str) -> None:
-        monkeypatch.setattr("survey.launching.service.preview.own_mail_domains", lambda: domains)
-
-    return said
+def own_domains(*domains: str) -> None:
+    """Says which mail domains are the organisation's own; none as an older version left it."""
+    if domains:
+        confirm_facts(domains)
+    else:
+        with transaction() as session:
+            session.execute(text("UPDATE organisation SET mail_domains = ''"))
 
 
 def planned_after_changes(calendar: Calendar) -> Wave:
@@ -99,10 +104,10 @@ def promise(app: Flask) -> str:
 
 
 def test_the_changes_are_frozen_completed_and_said_alike_everywhere(
-    app: Flask, calendar: Calendar, own_domains: Callable[..., None]
+    app: Flask, calendar: Calendar
 ) -> None:
-    own_domains("Northwind.example")
     first = planned_after_changes(calendar)
+    own_domains("Northwind.example")
     company = opened(app, first)
     [launch] = audit.list_entries(what="wave opened")
     assert launch.facts["staff list"] == {
@@ -145,11 +150,10 @@ def test_the_changes_are_frozen_completed_and_said_alike_everywhere(
     assert "While it was open: 1 person added, 2 removed, 1 address corrected." in promise(app)
 
 
-def test_what_is_said_names_nobody(
-    app: Flask, calendar: Calendar, own_domains: Callable[..., None]
-) -> None:
+def test_what_is_said_names_nobody(app: Flask, calendar: Calendar) -> None:
+    first = planned_after_changes(calendar)
     own_domains("northwind.example")
-    company = opened(app, planned_after_changes(calendar))
+    company = opened(app, first)
     changed_while_open(calendar, company.wave)
     answer_all(company, company.codes[:12])
     wave = close_company(company)
@@ -176,13 +180,12 @@ def test_what_is_said_names_nobody(
 def test_the_launch_page_names_foreign_domains_and_does_not_stop(
     app: Flask,
     calendar: Calendar,
-    own_domains: Callable[..., None],
     own: tuple[str, ...],
     outside: int | None,
     warned: str,
 ) -> None:
-    own_domains(*own)
     first = planned_after_changes(calendar)
+    own_domains(*own)
     assert preview_wave(first.slug).number_outside == outside
     mira = browser(app)
     signed_in(mira, "manager")
@@ -213,10 +216,10 @@ def test_a_list_that_is_changed_while_a_wave_is_being_opened_keeps_it_closed(
 
 @on_postgresql("databases")
 def test_a_quarter_counts_from_its_first_opening_to_its_last_count(
-    app: Flask, own_domains: Callable[..., None]
+    app: Flask,
 ) -> None:
-    own_domains("elsewhere.example")
     planned_thirds()
+    own_domains("elsewhere.example")
     quarter = counted_quarter(app)
     document = find_findings(quarter.pool.slug).document
     assert document["roster"]["foreign_domains"] == document["invited"]

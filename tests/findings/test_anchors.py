@@ -17,6 +17,7 @@ from survey.access.rules.audit_file import heads_in_file, heads_in_text
 from survey.access.rules.audit_log import EMPTY_LOG, LogHead, entry_digest
 from survey.access.service import audit
 from survey.access.service.audit import list_entries, log_head, record
+from survey.access.service.notices import AccountNotice
 from survey.access.tables import AuditRow
 from survey.app import LETTERS
 from survey.database import db, transaction
@@ -326,8 +327,8 @@ def test_entries_and_head_belong_together_while_others_write(app: Flask) -> None
 def test_every_kind_of_mail_to_the_provider_is_among_those_tested_here(app: Flask) -> None:
     letter_types = [letter_type(app.config["CANDOUR"]) for letter_type in LETTERS]
     to_others = {one.name for one in letter_types if not one.goes_to_staff}
-    # Alarms go to managers. A new mail to the provider has to tell the log as findings do.
-    assert to_others == {"alarm", FINDINGS}
+    # The rest go to managers. A new mail to the provider has to tell the log as findings do.
+    assert to_others == {"alarm", FINDINGS, *AccountNotice}
 
 
 @on_postgresql("databases")

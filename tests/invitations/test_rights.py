@@ -21,7 +21,7 @@ from survey.people.service.directory import import_people, list_people, person_a
 from survey.people.service.stopping import draw_stop_secret, stop_mails, store_stop_secrets
 from survey.waves import service as waves
 from tests.answering.today import everything_stored, open_today, sent_letters
-from tests.cast import Company, answer, answer_all, close_company, staff_csv
+from tests.cast import Company, answer, answer_all, close_company, replace_staff_list, staff_csv
 from tests.outside import Candour, browser, command_line
 from tests.proofs import on_postgresql
 
@@ -73,14 +73,14 @@ def without(*emails: str) -> bytes:
 
 
 def imported_without(email: str) -> None:
-    import_people(without(email), remove_missing=True)
+    replace_staff_list(without(email))
 
 
 def imported_in_steps(email: str) -> None:
     """As a long list is, of which each step is a transaction of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "AT_ONCE", 5)
-        import_people(without(email), remove_missing=True)
+        replace_staff_list(without(email))
 
 
 WAYS_OUT: dict[str, Callable[[str], object]] = {
@@ -186,7 +186,7 @@ def test_a_reminder_that_had_not_left_leaves_when_the_person_is_back(
 
 @on_postgresql("databases")
 def test_a_cut_off_file_shuts_nobody_out_for_good(company: Company, codes: dict[str, str]) -> None:
-    import_people(b"\n".join(ALL.splitlines()[:4]), remove_missing=True)
+    replace_staff_list(b"\n".join(ALL.splitlines()[:4]))
     assert len(list_people()) == 3
     assert outcome(company, codes["c20@northwind.example"]) is SubmissionOutcome.CODE_REFUSED
     import_people(ALL)

@@ -14,12 +14,18 @@ from survey.kernel.errors import Refused, SeveralRefusals
 from survey.launching.service.opening import open_wave
 from survey.launching.service.preview import preview_wave
 from survey.organisation.service import set_organisation
-from survey.people.service.directory import import_people
 from survey.schedule import tick
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 from tests.answering.today import everything_stored
-from tests.cast import READER, confirm_facts, counted_company, found_company, staff_csv
+from tests.cast import (
+    READER,
+    confirm_facts,
+    counted_company,
+    found_company,
+    replace_staff_list,
+    staff_csv,
+)
 from tests.outside import browser, command_line
 from tests.proofs import on_postgresql
 
@@ -64,7 +70,7 @@ def test_page_and_command_say_all_reasons_at_once_each_with_its_remedy(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     first = found_company()
-    import_people(staff_csv({"Sales": 5}), remove_missing=True)
+    replace_staff_list(staff_csv({"Sales": 5}))
     forget_facts()
     waves.pause_survey("IT support", actor="test")
     with pytest.raises(SeveralRefusals) as refused:

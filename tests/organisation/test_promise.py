@@ -219,7 +219,7 @@ def test_invitation_reminder_survey_and_thanks_lead_to_the_page(
     app: Flask, company: Company, tmp_path: Path
 ) -> None:
     for letter in sent_letters(tmp_path / "out")[:2]:
-        assert f"http://localhost/promise/{company.wave.slug}\n" in letter.text
+        assert f"http://localhost/promise/{company.wave.slug}" in letter.text.splitlines()
         assert f'href="http://localhost/promise/{company.wave.slug}"' in letter.html
     answer(company, company.codes[0], {"OVR1": "4"})
     for address in (

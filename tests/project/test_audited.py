@@ -18,15 +18,15 @@ from sqlalchemy import text
 from survey.access.service.accounts import make_sign_in_link
 from survey.access.service.audit import list_entries, log_head, verify_chain
 from survey.database import db
-from survey.findings.comments.service import comments_under_review
 from survey.findings.service.sharing import sharing_recipients
+from survey.invitations.service.corrections import correct_invited_address, list_proposals
 from survey.kernel.clock import now
 from survey.people.service.directory import list_people, person_at
 from survey.providers.service import find_provider
 from survey.vault.keys.service.safe_keeping import export_key
 from survey.waves import service as waves
 from survey.waves.rules.waves import to_wall_clock
-from tests.cast import Company, answer_all, close_company, open_company
+from tests.cast import READER, Company, answer_all, close_company, open_company, under_review
 from tests.counting.test_ceremony import strict_company
 from tests.outside import Browser, Candour, Said, browser, command_line, hidden_fields
 from tests.project.test_commands import COMMANDS
@@ -52,6 +52,7 @@ FORMS = {
     "findings.share_page": "findings shared",
     "followups.write": "follow-up draft saved",
     "invitations.correct_address": "address corrected",
+    "invitations.decide": "address correction refused",
     "launching.open_by_hand": "wave opened",
     "launching.surveys": "survey planned",
     "organisation.organisation": "organisation set",
@@ -70,11 +71,13 @@ FORMS = {
     "wave_mail.retry": "mail queued again",
     "waves.change_survey": "survey paused",
     "waves.list_holidays": "holidays listed",
+    "waves.name_readers": "reviewer replaced",
     "waves.remove_holiday": "holidays removed",
     "waves.skip_wave": "wave skipped",
 }
 DOWNLOADS = {"findings.csv": "findings exported"}
 WITHOUT_FORM = {
+    "access.know_browser": "makes one's own browser known; signs nobody in",
     "answering.answer": RESPONDENT,
     "answering.confirm_stop": RESPONDENT,
     "answering.one_click": RESPONDENT,
@@ -107,10 +110,12 @@ TYPED = {
     "organisation holidays import": "holidays listed",
     "organisation holidays remove": "holidays removed",
     "organisation set": "organisation set",
+    "people confirm": "address corrected",
     "people correct": "address corrected",
     "people erase": "person erased",
     "people export": "person exported",
     "people import": "people imported",
+    "people refuse": "address correction refused",
     "people remove": "person removed",
     "providers add": "provider added",
     "providers remove-contact": "provider contact removed",
@@ -123,17 +128,19 @@ TYPED = {
     "targets set": "target set",
     "users add": "user added",
     "users remove": "user removed",
+    "users role": "role changed",
     "waves close": "wave closed",
     "waves extend": "wave extended",
     "waves open": "wave opened",
     "waves plan": "wave planned",
+    "waves readers": "reviewer replaced",
     "waves skip": "wave skipped",
     "waves void": "wave void",
 }
 OFFLINE = "runs at the representative's, without the database"
 WITHOUT_COMMAND = {
-    "backup": "copies the file of the database, see the part on copies",
-    "restore": "replaces the file of the database, see the part on copies",
+    "backup": "`backup made`: tests/copies",
+    "restore": "`database restored`: tests/backup",
     "cokey make": OFFLINE,
     "cokey open": OFFLINE,
     "init": "makes the tables that the log is one of",
@@ -153,6 +160,7 @@ WITHOUT_COMMAND = {
             "organisation holidays list",
             "organisation show",
             "people list",
+            "people proposals",
             "providers list",
             "questionnaires export",
             "questionnaires list",
@@ -282,7 +290,11 @@ def at_the_desk(desk: Desk) -> None:
             "contact_name": "Dana Reyes",
             "contact_email": "dana@northwind.example",
             "comments_read_by": "Head of operations",
+            "first_reader": READER.email,
+            "first_reader_name": "Mira Vance",
             "host": "northwind.example",
+            "mail_domains": "northwind.example",
+            "provider_runs_mail": "no",
         },
     )
     press("/organisation/holidays", {"day": "2027-04-12", "name": "Works outing"})
@@ -299,6 +311,13 @@ def at_the_desk(desk: Desk) -> None:
     press(f"/people/{list_people()[0].id}/address", {"email": "other@northwind.example"})
     press("/sending/pause", {})
     press("/sending/resume", {})
+
+
+def propose_addresses() -> None:
+    """Has one manager correct four addresses of people in open waves: two wait for a second one."""
+    for number, person in enumerate(list_people()[5:9]):
+        correct_invited_address(person.email, f"moved{number}@northwind.example", actor="a manager")
+    assert len(list_proposals()) == 2
 
 
 def with_surveys(desk: Desk) -> None:
@@ -333,6 +352,8 @@ def with_surveys(desk: Desk) -> None:
     db.session.commit()
     press(f"/waves/{slug}/mail/retry", {}, page=f"/waves/{slug}/progress")
     press(f"/waves/{slug}/mail/cancel", {})
+    propose_addresses()
+    press(f"/people/addresses/{list_proposals()[0].id}", {}, page="/people/addresses")
     press(f"/waves/{slug}/close", {"reason": "a flood"})
 
 
@@ -340,8 +361,11 @@ def with_findings(desk: Desk, company: Company) -> None:
     """What is done with the findings of a counted wave."""
     press, slug = desk.press, company.wave.slug
     press(f"/waves/{slug}/copies", {}, page=f"/waves/{slug}")
-    comment = comments_under_review(slug).questions[0].comments[0]
-    press(f"/findings/{slug}/comments", {"comment": comment.id, "decision": "release"})
+    comment = under_review(slug).questions[0].comments[0]
+    reader = Desk(desk.app, desk.walk, browser(desk.app, "manager"))
+    reader.press(f"/findings/{slug}/comments", {"comment": comment.id, "decision": "release"})
+    named = {"first_reader": READER.email, "first_reader_name": "Mira", "reason": "as before"}
+    press(f"/waves/{slug}/readers", named)
     _, contacts = sharing_recipients(waves.find_wave(slug))
     press(f"/findings/{slug}", {"contact": contacts[0].id})
     today = to_wall_clock(now(), company.wave.timezone).date()
@@ -433,6 +457,7 @@ def keyboard(
 def type_what_concerns_no_wave(keyboard: Keyboard, folder: Path) -> None:
     typed = keyboard.type
     typed("users add", "vera@northwind.example", "--role", "viewer")
+    typed("users role", "vera@northwind.example", "manager")
     typed("users remove", "vera@northwind.example")
     facts = ("--contact", "Dana <dana@northwind.example>", "--comments-read-by", "Head")
     typed("organisation set", "Northwind Ltd", *facts, "--host", "northwind.example")
@@ -478,6 +503,10 @@ def type_what_concerns_plans(keyboard: Keyboard) -> None:
     db.session.execute(text(failed), {"wave": slug})
     db.session.commit()
     typed("mail retry", slug)
+    propose_addresses()
+    confirmed, refused = list_proposals()
+    typed("people confirm", confirmed.person.email)
+    typed("people refuse", refused.person.email)
     typed("waves void", slug, "--reason", "a flood")
 
 
@@ -496,6 +525,7 @@ def type_what_concerns_findings(keyboard: Keyboard, company: Company, folder: Pa
     past = ("--survey", "IT support", "--opened", "2026-01-05", "--closed", "2026-01-19")
     groups = ("--groups", folder / "groups.json")
     typed("responses import", "past", folder / "answers.csv", *groups, *past)
+    typed("waves readers", slug, READER.email, "--reason", "as before")
     typed("audit export", folder / "log.jsonl")
 
 
