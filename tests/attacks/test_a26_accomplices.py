@@ -45,8 +45,8 @@ QUARTERS = {"small": 60, "large": 150}
 DETAILED = {"mean", "nps", "distribution", "hours_per_week"}
 COMPANY = ""
 WHAT = (
-    "Asking colleagues of a small group what they answered, and subtracting that from everything"
-    " that is published."
+    "Subtracting what colleagues tell each other from everything that is published, to learn more"
+    " than this page admits above."
 )
 Cell = tuple[str, str]  # a wave's slug and the name of a group in it
 

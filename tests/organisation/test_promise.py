@@ -41,7 +41,11 @@ ATTACK = {
 }
 REPORT = {
     "written_by": "make attack",
-    "attacks": [ATTACK, {**ATTACK, "id": "A2", "what": "Times", "fault_caught": False}],
+    "attacks": [
+        ATTACK,
+        {**ATTACK, "id": "A2", "what": "Times", "fault_caught": False},
+        {**ATTACK, "id": "A3", "what": "Logs", "linked": 36},
+    ],
 }
 CONTACT = ("Rana Deyes", "rana@northwind.example", "Works council", "servers.example")
 
@@ -160,7 +164,7 @@ TOLD = (
     "Nobody is told who did not answer",
     "It stops the mails of all surveys",
     "the same link takes them up again",
-    "Everything stored about you can be printed",
+    "What is stored about you can be printed",
     "all of it erased",
     "nothing leads from you to them",
     "Until the answers are counted.",
@@ -232,12 +236,29 @@ def test_the_latest_attacks_are_shown_as_they_were_written(
     monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
     service.ATTACKED.write_text(json.dumps(REPORT))
     page = shown(app)
-    linked = (
-        "Linked 7 of 1200; guessing links about 20.0, more than 35 would be a find. The fault put"
-        " in on purpose was"
-    )
-    assert f"Order of rows & times {linked} found." in page
-    assert f"Times {linked} not found." in page
+    assert "This version passed 1 of 3 attacks." in page
+    assert "Order of rows & times Passed: the attack did no better than guessing." in page
+    assert "Times Not passed: the attack missed the fault put in on purpose" in page
+    assert "Logs Not passed: the attack did better than guessing." in page
+    numbers = "answers matched to the right person. By guessing: about 20. Limit: 35."
+    assert f"Order of rows & times 7 of 1,200 {numbers}" in page
+    assert f"Logs 36 of 1,200 {numbers}" in page
+
+
+@pytest.mark.parametrize(
+    ("linked", "said"), [(0, "Passed: nothing was found."), (1, "Not passed: something was found.")]
+)
+def test_where_nothing_may_be_found_the_page_says_whether_something_was(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: int, said: str
+) -> None:
+    monkeypatch.setattr(service, "ATTACKED", tmp_path / "attacked.json")
+    strict = {**ATTACK, "linked": linked, "chance": 0, "limit": 0, "of": 0}
+    service.ATTACKED.write_text(json.dumps({"attacks": [strict]}))
+    page = shown(app)
+    assert f"Order of rows & times {said}" in page
+    assert f"This version passed {1 - linked} of 1 attacks." in page
+    assert ("None did better than guessing." in page) == (linked == 0)
+    assert "The numbers" not in page
 
 
 @on_postgresql("databases")
@@ -253,6 +274,7 @@ def test_the_latest_attacks_are_shown_as_they_were_written(
         '{"attacks": []}',
         '{"attacks": [1]}',
         '{"attacks": [{"what": "x"}]}',
+        '{"attacks": [{"what": "x", "linked": "0", "chance": 0, "limit": 0, "fault_caught": 1}]}',
         "\ud800",
     ],
 )

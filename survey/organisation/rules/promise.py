@@ -4,12 +4,14 @@ The mail, the survey page and the page `/promise` all print these sentences.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from survey.kernel.plurals import how_many
 from survey.languages import ENGLISH, Voice
 
 THRESHOLDS = (5, 10)
-_KEYS_OF_ATTACK = {"what", "linked", "chance", "limit", "fault_caught"}
+_NUMBERS_OF_ATTACK = ("linked", "chance", "limit")
+_KEYS_OF_ATTACK = {"what", *_NUMBERS_OF_ATTACK, "fault_caught"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,9 @@ class AttackResult:
     """One attack of the suite as it last ran.
 
     `linked` is how many answers it could link to people, `chance` how many one links by guessing,
-    `limit` how many are allowed at most, `of` how many answers were attacked. `fault_caught` says
-    whether it found the fault that was put in on purpose.
+    `limit` how many are allowed at most, `of` how many answers were attacked, all as printed.
+    `fault_caught` says whether it found the fault that was put in on purpose; `passed`, that it did
+    and linked no more than allowed.
     """
 
     what: str
@@ -26,6 +29,7 @@ class AttackResult:
     chance: str
     limit: str
     fault_caught: bool
+    passed: bool
     of: str = ""
 
 
@@ -51,7 +55,7 @@ class PromiseTerms:
 def read_attack_report(report: object) -> tuple[AttackResult, ...]:
     """Reads the attacks in a report of the attack suite; empty unless all of it can be read.
 
-    None when it is not such a report as a whole, for half a table would promise too much.
+    None when it is not such a report as a whole: half a table would promise too much.
 
     >>> attack = {"what": "times", "linked": 0, "chance": 1.0, "limit": 4, "fault_caught": True}
     >>> read_attack_report({"attacks": [attack]})[0].limit, read_attack_report({"attacks": [{}]})
@@ -65,17 +69,24 @@ def read_attack_report(report: object) -> tuple[AttackResult, ...]:
 
 def _is_attack(entry: object) -> bool:
     """Whether an entry of a report holds all that an attack needs."""
-    return isinstance(entry, dict) and set(entry) >= _KEYS_OF_ATTACK
+    return (
+        isinstance(entry, dict)
+        and set(entry) >= _KEYS_OF_ATTACK
+        and all(isinstance(entry[name], int | float) for name in _NUMBERS_OF_ATTACK)
+        and isinstance(entry.get("of", 0), int)
+    )
 
 
-def _attack_result(entry: dict[str, object]) -> AttackResult:
+def _attack_result(entry: dict[str, Any]) -> AttackResult:
+    fault_caught = entry["fault_caught"] is True
     return AttackResult(
         what=str(entry["what"]),
-        linked=str(entry["linked"]),
-        chance=str(entry["chance"]),
-        limit=str(entry["limit"]),
-        fault_caught=entry["fault_caught"] is True,
-        of=str(entry.get("of") or ""),
+        linked=f"{entry['linked']:,}",
+        chance=f"{entry['chance']:,g}",
+        limit=f"{entry['limit']:,}",
+        fault_caught=fault_caught,
+        passed=fault_caught and entry["linked"] <= entry["limit"],
+        of=f"{entry['of']:,}" if entry.get("of") else "",
     )
 
 
@@ -169,11 +180,11 @@ def promise_on_copies(host: str, days: int | None, *, has_others: bool) -> str:
         " answered and your sealed answers, without the key."
     )
     if days is None:
-        return f"{held} How long they are kept, whoever keeps copies ({host}) decides."
+        return f"{held} Whoever keeps copies ({host}) decides how long."
     deleted = f"{held} They are deleted after {how_many(days, 'day')}."
     if not has_others:
         return deleted
-    return f"{deleted} Of copies made elsewhere, whoever keeps copies ({host}) decides."
+    return f"{deleted} Whoever keeps copies elsewhere ({host}) decides how long."
 
 
 def _second_key(holders: tuple[str, ...], voice: Voice = ENGLISH) -> str:
