@@ -171,7 +171,11 @@ def create_server(
         asyncore_use_poll=True,  # select() knows no more than 1,024 files
         max_request_header_size=limits.head_bytes,
         max_request_body_size=limits.request_bytes,
+        # What our proxies say of the client's address; the application takes no more than theirs.
+        clear_untrusted_proxy_headers=proxies == 0,
     )
+    # It says at each request that has to wait how many do: a time of a request, and no fault.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     dispatcher = ThreadedTaskDispatcher()
     connections: dict[int, Any] = {}
     dispatcher.set_thread_count(adjustments.threads)

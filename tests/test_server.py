@@ -14,8 +14,12 @@ from flask import Flask
 from waitress import wasyncore
 
 from survey.access.rules.open_to import access_of
+from survey.access.service.limits import CODES_PER_ADDRESS
+from survey.app import create_app
+from survey.invitations.rules.codes import draw_code
 from survey.people import forms as people_forms
 from survey.server import LimitedChannel, ServerLimits, create_server
+from tests.answering.today import open_today
 
 LIMITS = ServerLimits(head_seconds=1.0, body_seconds=1.0, body_bytes=1000, idle_seconds=4)
 HEAD = b"POST /s/wave HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n"
@@ -46,8 +50,12 @@ class Site:
 
 
 @contextmanager
-def serving(limits: ServerLimits = LIMITS, proxies: int = 0) -> Iterator[Site]:
-    server = create_server(application, "127.0.0.1", 0, proxies=proxies, limits=limits)
+def serving(
+    limits: ServerLimits = LIMITS,
+    proxies: int = 0,
+    served: Callable[..., Any] = application,
+) -> Iterator[Site]:
+    server = create_server(served, "127.0.0.1", 0, proxies=proxies, limits=limits)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -147,6 +155,32 @@ def test_behind_a_proxy_the_address_is_the_one_it_names(
             line.sendall(b"x" * 899)
         firsts = [line.recv(4096)[9:12] for line in lines]
         assert firsts == [b"429"] * refused + [b"200"] * (8 - refused)
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_the_limits_of_the_pages_count_for_the_address_that_the_proxy_names(
+    app: Flask, proxies: int
+) -> None:
+    address = f"/s/{open_today(app).wave.slug}"
+    served = create_app(replace(app.config["CANDOUR"], proxies=proxies))
+
+    def wrong_code(client: str) -> int:
+        """The status of a code that nobody has, sent through a proxy by this client."""
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Host": "localhost",
+            "X-Forwarded-For": f"203.0.113.9, {client}",
+            "X-Forwarded-Proto": "https",
+        }
+        with closing(http.client.HTTPConnection("127.0.0.1", site.port, timeout=15)) as line:
+            line.request("POST", address, f"token={draw_code()}", headers)
+            return line.getresponse().status
+
+    with serving(ServerLimits(), proxies, served) as site:
+        statuses = {wrong_code("192.0.2.7") for _ in range(CODES_PER_ADDRESS)}
+        assert (statuses, wrong_code("192.0.2.7")) == ({410}, 429)
+        # Without a proxy of ours in front, what a client says of itself counts for nothing.
+        assert wrong_code("192.0.2.8") == (410 if proxies else 429)
 
 
 def test_too_many_connections_make_the_oldest_go() -> None:

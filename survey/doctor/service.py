@@ -621,6 +621,8 @@ def _check_audit_log() -> Iterator[Diagnosis]:
     if verdict.is_whole:
         heads = how_many(len(verdict.fitting), "published head")
         says = f"Its chain is unbroken and leads to {heads}."
+        by_hand = [restore.words for restore in verdict.restores if restore.reason]
+        says = " ".join((says, *by_hand))
         yield Diagnosis("audit log", is_wrong=False, says=says)
         return
     remedy = (

@@ -148,8 +148,10 @@ def digest_of(number: int) -> str:
     return f"sha256:{number:064d}"
 
 
-def told(length: int, by: str = "a mail", head: str | None = None) -> PublishedHead:
-    return PublishedHead(by, length, head or digest_of(length))
+def told(
+    length: int, by: str = "a mail", head: str | None = None, *, is_outside: bool = False
+) -> PublishedHead:
+    return PublishedHead(by, length, head or digest_of(length), is_outside)
 
 
 def verdict(
@@ -189,12 +191,22 @@ CASES: dict[str, tuple[Callable[[], LogVerdict], str]] = {
         lambda: verdict(10, told(4, "an old mail"), told(1234)),
         (
             "The log has 10 entries, but a mail was made when it had 1,234: entries 11 to 1,234 are"
-            " missing, for an old mail fits up to entry 4."
+            " missing, and entries 5 to 10 may be rewritten, for an old mail fits up to entry 4."
         ),
     ),
     "one short": (
         lambda: verdict(1, told(2)),
-        "The log has 1 entry, but a mail was made when it had 2: entry 2 is missing.",
+        (
+            "The log has 1 entry, but a mail was made when it had 2: entry 2 is missing, and entry"
+            " 1 may be rewritten."
+        ),
+    ),
+    "rewritten with the heads in the database, one head outside": (
+        lambda: verdict(10, told(9, "findings"), told(12, "a mail outside", is_outside=True)),
+        (
+            "The log has 10 entries, but a mail outside was made when it had 12: entries 11 to 12"
+            " are missing, and entries 1 to 10 may be rewritten."
+        ),
     ),
     "rewritten": (
         lambda: verdict(10, told(4, "an old mail"), told(7, head=HEAD.head)),

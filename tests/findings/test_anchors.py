@@ -245,21 +245,24 @@ def _plain(head: LogHead) -> tuple[int, str]:
 def test_a_copy_put_back_by_hand_is_recorded_and_stays_visible(
     app: Flask, wave: Wave, candour: Candour, tmp_path: Path
 ) -> None:
+    older = as_file(shared(wave), tmp_path / "older.eml")
     copy = entries()
     record("deed", {})
     mail = as_file(shared(wave), tmp_path / "findings.eml")
     with pytest.raises(Refused, match="no entry was lost"):
-        record_restore_by_hand(mail, "to see", actor="test")
+        record_restore_by_hand([mail], "to see", actor="test")
     lost = log_head().length
     db.session.execute(text("DELETE FROM sharing"))
     put_log(copy)
     record("a deed of the new log", {})
     assert candour("audit", "verify", "--against", mail).code == 1
-    said = candour("audit", "record-restore", mail, "--reason", "the disk failed")
+    said = candour("audit", "record-restore", older, mail, "--reason", "the disk failed")
     assert said.code == 0
-    assert f"to {lost} are not here" in said.out
+    proven = len(copy)
+    assert f"proves entries {proven + 1} to {lost}: they may be missing or rewritten" in said.out
     after = candour("audit", "verify", "--against", mail)
     assert (after.code, after.err) == (0, "")
+    assert "as command line wrote down by hand: “the disk failed”" in after.out
     assert "database was restored" in after.out
     assert f"is that of entry {lost} of a log before" in after.out
     assert "database was restored" in browser(app, "manager").get("/audit").text
@@ -273,9 +276,9 @@ def test_a_restore_explains_no_broken_chain(wave: Wave, tmp_path: Path) -> None:
     db.session.execute(text("UPDATE audit_entry SET who = 'otto' WHERE number = 3"))
     db.session.commit()
     with pytest.raises(Refused, match="broken at entry 3"):
-        record_restore_by_hand(mail, "to hide it", actor="otto")
+        record_restore_by_hand([mail], "to hide it", actor="otto")
     with pytest.raises(Refused, match="Say in a line why"):
-        record_restore_by_hand(mail, " ", actor="otto")
+        record_restore_by_hand([mail], " ", actor="otto")
 
 
 @on_postgresql("databases")

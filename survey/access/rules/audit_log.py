@@ -31,11 +31,16 @@ EMPTY_LOG = LogHead(0, START)
 
 @dataclass(frozen=True, slots=True)
 class PublishedHead:
-    """A head as it was told to somebody; `where` names what told it, in words."""
+    """A head as it was told to somebody; `where` names what told it, in words.
+
+    `is_outside` says that it was brought from outside: whoever can rewrite the log can rewrite the
+    heads in the database with it, but not these.
+    """
 
     where: str
     length: int
     head: str
+    is_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class RecordedRestore:
 
     Up to `copy_length` both logs are the same; `copy_head` is the head there. Entries after it, up
     to `previous_length`, were in the log before and are not in this one. The last two are None
-    where the log before could not be read.
+    where the log before could not be read. `reason` is why, where `who` recorded it by hand: then
+    nothing else says that there was a restore.
     """
 
     number: int
@@ -53,14 +59,19 @@ class RecordedRestore:
     copy_head: str
     previous_length: int | None
     previous_head: str | None
+    reason: str = ""
+    who: str = ""
 
     @classmethod
-    def of_entry(cls, number: int, at: datetime, facts: Mapping[str, Any]) -> Self | None:
+    def of_entry(
+        cls, number: int, at: datetime, facts: Mapping[str, Any], who: str = ""
+    ) -> Self | None:
         """What an entry with these facts says; None where they are not of this form."""
         names = ("copy_length", "copy_head", "previous_length", "previous_head")
         match tuple(facts.get(name) for name in names):
             case (int(copy), str(copy_head), int() | None as before, str() | None as head_before):
-                return cls(number, at, copy, copy_head, before, head_before)
+                reason = str(facts.get("reason") or "")
+                return cls(number, at, copy, copy_head, before, head_before, reason, who)
         return None
 
     def explains(self, published: PublishedHead) -> bool:
@@ -84,6 +95,11 @@ class RecordedRestore:
         if self.previous_length <= self.copy_length:
             return f"{when}. No entry was lost."
         lost = entries_from_to(self.copy_length + 1, self.previous_length)
+        if self.reason:
+            return (
+                f"{when}, as {self.who} wrote down by hand: “{self.reason}”. Nothing that was kept"
+                f" outside proves {lost}: they may be missing or rewritten."
+            )
         return f"{when}. Of the log before, {lost} {_is_or_are(lost)} not here."
 
 
@@ -113,9 +129,17 @@ class LogVerdict:
 
     @property
     def newest_before_fault(self) -> PublishedHead | None:
-        """The newest published head that fits and is older than the first that does not."""
-        first = self.missing[0].length if self.missing else self.length + 1
-        before = [published for published in self.fitting if published.length < first]
+        """The newest published head that fits and is older than the first that does not.
+
+        Where that one was brought from outside, only others from outside count: those in the
+        database may have been rewritten with the log.
+        """
+        first = self.missing[0]
+        before = [
+            published
+            for published in self.fitting
+            if published.length < first.length and published.is_outside >= first.is_outside
+        ]
         return before[-1] if before else None
 
     @property
@@ -167,6 +191,9 @@ class LogVerdict:
                 f"The log has {how_many(self.length, 'entry')}, but {first.where} was made when it"
                 f" had {first.length:,}: {lost} {_is_or_are(lost)} missing"
             )
+            if start <= self.length:
+                unproven = entries_from_to(start, self.length)
+                words += f", and {unproven} may be rewritten"
         else:
             words = (
                 f"The log does not lead to the head in {first.where}: what is wrong lies in"

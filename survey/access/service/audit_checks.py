@@ -72,7 +72,9 @@ def heads_of_file(path: Path) -> tuple[PublishedHead, ...]:
             " findings as JSON, near the end of each findings mail, and in an export of the log;"
             " older findings and mails have none.",
         )
-    return tuple(PublishedHead(str(path), head.length, head.head) for head in heads)
+    return tuple(
+        PublishedHead(str(path), head.length, head.head, is_outside=True) for head in heads
+    )
 
 
 def is_export(path: Path) -> bool:
@@ -93,7 +95,9 @@ def _heads_of_export(path: Path) -> tuple[PublishedHead, ...]:
                     parting = (last, LogHead(entry.number, entry.digest))
                 last = LogHead(entry.number, entry.digest)
     heads = dict.fromkeys((*parting, last))
-    return tuple(PublishedHead(str(path), head.length, head.head) for head in heads)
+    return tuple(
+        PublishedHead(str(path), head.length, head.head, is_outside=True) for head in heads
+    )
 
 
 def _exported_entries(path: Path) -> Generator[ExportedEntry]:
@@ -115,7 +119,7 @@ def _exported_entries(path: Path) -> Generator[ExportedEntry]:
 def _recorded_restores() -> tuple[RecordedRestore, ...]:
     """What the log says of restores, oldest first; entries of another form are left out."""
     query = (
-        select(_ENTRY.number, _ENTRY.at, _ENTRY.facts)
+        select(_ENTRY.number, _ENTRY.at, _ENTRY.facts, _ENTRY.who)
         .where(_ENTRY.what == RESTORED)
         .order_by(_ENTRY.number)
     )

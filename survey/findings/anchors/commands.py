@@ -46,18 +46,25 @@ def verify(*, as_json: bool, files: tuple[Path, ...]) -> None:
 
 
 @audit_group.command("record-restore")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+)
 @click.option("--reason", required=True, help="Why an older copy of the database was put back.")
-def record_restore(file: Path, reason: str) -> None:
+def record_restore(files: tuple[Path, ...], reason: str) -> None:
     """Record that an older copy of the database was put back, and entries were lost by it.
 
     `candour restore` records that itself; this is for copies that another tool put back, as
-    pg_restore does. FILE is the newest findings, findings mail or export of the log from before.
-    The gap stays visible: every check names it.
+    pg_restore does. FILE is the newest findings, findings mail or export of the log from before;
+    older ones beside it prove how far this log is still the old one. The gap stays visible: every
+    check names it, who recorded it, and why.
 
     Example: candour audit record-restore findings.eml --reason "the disk failed"
     """
-    restore = record_restore_by_hand(file, reason, actor=ACTOR)
+    restore = record_restore_by_hand(files, reason, actor=ACTOR)
     click.echo(f"Recorded. {restore.words}")
 
 

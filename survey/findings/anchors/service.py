@@ -42,18 +42,18 @@ def check_audit_log(files: Sequence[Path] = ()) -> LogVerdict:
     return verify_log(dict.fromkeys(heads), has_waves=bool(every_wave))
 
 
-def record_restore_by_hand(file: Path, reason: str, *, actor: str) -> RecordedRestore:
-    """Records that the log which a file tells of was replaced by an older copy of the database.
+def record_restore_by_hand(files: Sequence[Path], reason: str, *, actor: str) -> RecordedRestore:
+    """Records that the log which files tell of was replaced by an older copy of the database.
 
     For a copy that another tool than `candour restore` put back. The gap begins after the newest
-    published head that still fits, and ends with the newest in the file; it stays visible in every
-    check. Refuses an empty reason, a log that leads to all heads, and one whose chain is broken,
-    which no restore explains.
+    head in the files that still fits, and ends with their newest; it stays visible in every check.
+    Refuses an empty reason, a log that leads to all heads, and one whose chain is broken, which no
+    restore explains.
     """
     if not reason.strip():
         raise Refused("reason-missing", "Say in a line why the database was put back.")
     with transaction():
-        verdict = check_audit_log((file,))
+        verdict = check_audit_log(files)
         if verdict.broken is not None or verdict.is_emptied:
             raise Refused(
                 "audit-chain-broken",
@@ -62,11 +62,12 @@ def record_restore_by_hand(file: Path, reason: str, *, actor: str) -> RecordedRe
         if verdict.is_whole:
             raise Refused(
                 "no-gap-to-record",
-                f"The log leads to every head in {file}: no entry was lost, so nothing was"
-                " recorded.",
+                f"The log leads to every head in {', '.join(map(str, files))}: no entry was lost,"
+                " so nothing was recorded.",
             )
         last = verdict.missing[-1]
-        before = verdict.newest_before_fault
+        fitting = [head for head in verdict.fitting if head.is_outside]
+        before = fitting[-1] if fitting else None
         facts = {
             "copy_length": before.length if before else 0,
             "copy_head": before.head if before else START,
@@ -76,7 +77,7 @@ def record_restore_by_hand(file: Path, reason: str, *, actor: str) -> RecordedRe
             "reason": " ".join(reason.split())[:300],
         }
         record(RESTORED, facts, actor)
-        return check_audit_log((file,)).restores[-1]
+        return check_audit_log(files).restores[-1]
 
 
 def _heads_of_documents(slugs: Mapping[WaveId, WaveSlug]) -> Iterator[PublishedHead]:
