@@ -408,8 +408,8 @@ def _say_restored(file: Path, restored: "Restored") -> None:
     click.echo(f"The database is that of {file}.{where}")
     if restored.set_aside:
         click.echo(
-            "It still names who had answered. It is deleted with the count of a survey that was"
-            f" open then, or after {how_many(_config().backup_days, 'day')}."
+            "If a survey was open, it still names who had answered. It is deleted with the count of"
+            f" that survey, else after {how_many(_config().backup_days, 'day')}."
         )
     kept = [f"{name} {number:,}" for name, number in restored.carried.items() if number]
     if kept:

@@ -173,7 +173,7 @@ def test_the_limits_of_the_pages_count_for_the_address_that_the_proxy_names(
             "X-Forwarded-Proto": "https",
         }
         with closing(http.client.HTTPConnection("127.0.0.1", site.port, timeout=15)) as line:
-            line.request("POST", address, f"token={draw_code()}", headers)
+            line.request("POST", address, f"token={draw_code()}&OVR1=4", headers)
             return line.getresponse().status
 
     with serving(ServerLimits(), proxies, served) as site:

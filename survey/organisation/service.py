@@ -1,6 +1,7 @@
 """The facts that promises and mails must state."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,6 +28,9 @@ from survey.organisation.tables import OrganisationRow
 
 COMMAND_LINE = "command line"
 LONGEST = 200
+_NOBODY = re.compile(
+    r"\W*(nobody|no[ -]?one|none|not anybody|niemand|keiner|personne|nadie)\b", re.IGNORECASE
+)
 LONGEST_DOMAINS = 2000  # characters of all mail domains together
 MAY_READ = {"manager", "admin"}
 # Written by the attack suite, shipped with the release.
@@ -165,6 +169,7 @@ def set_organisation(  # noqa: PLR0913 - the facts, one by one
         *_faults_of_texts(organisation),
         *domain_faults,
         *_faults_of_readers(organisation.readers, must_be_named=readers is not None),
+        *_faults_of_role(organisation.comments_read_by),
         *_faults_of_weekend(organisation.weekend),
         *_faults_of_language(language),
     )
@@ -279,6 +284,16 @@ def _faults_of_readers(readers: Sequence[CommentReader], *, must_be_named: bool)
     if len({reader.email for reader in readers}) < len(readers):
         faults.append("Name each reader of comments once.")
     return tuple(faults)
+
+
+def _faults_of_role(role: str) -> tuple[str, ...]:
+    """What to do about a role that says that nobody reads comments: somebody has to, or may later.
+
+    The promise prints it, so it must not say less than what can happen.
+    """
+    if _NOBODY.match(role):
+        return ("Say who reads comments, as employees know them: the promise must not say nobody.",)
+    return ()
 
 
 def _faults_of_weekend(weekend: Sequence[int]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from survey.access.service.programs import tell_program
 from survey.jobs.heartbeat import is_beating
 from survey.kernel.clock import now
 from survey.kernel.errors import NotFound, Refused
+from survey.kernel.plurals import how_many
 from survey.people.forms import LARGEST_FORM, CarriedFile, UploadForm, carry
 from survey.people.rules.refused_rows import refused_rows
 from survey.people.rules.staff_list import Person, PersonId, StaffList, read_staff_list
@@ -114,7 +115,8 @@ def confirm() -> BaseResponse | tuple[str, int]:
         )
     else:
         flash(
-            f"{result.added:,} people added, {result.changed:,} changed, {result.unchanged:,}"
+            f"{how_many(result.added, 'person')} added, {result.changed:,} changed,"
+            f" {result.unchanged:,}"
             f" unchanged, {result.removed:,} removed."
         )
     return redirect(url_for("people.list_people"), 303)

@@ -21,7 +21,7 @@ from survey.database import db
 from survey.invitations.rules.codes import code_hash
 from survey.kernel.errors import Refused
 from survey.kernel.hints import words_for_command
-from survey.launching.service import opening
+from survey.launching.service import preview
 from survey.launching.service.opening import open_wave
 from survey.responses.service.responses import number_of_ballots
 from survey.waves import service as waves
@@ -85,7 +85,7 @@ def sql_echo(app: Flask) -> Iterator[None]:
 def statements_logged(app: Flask) -> Iterator[None]:
     """The server logs every statement, and nothing keeps the wave from being launched."""
     _set_on_server("log_statement", "all")
-    with patched(opening, "revealing_server_settings", tuple):
+    with patched(preview, "revealing_server_settings", tuple):
         yield
 
 

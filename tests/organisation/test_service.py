@@ -127,3 +127,10 @@ def test_own_mail_domains_are_needed_and_must_be_domains(app: Flask) -> None:
     with pytest.raises(Refused) as refused:
         set_organisation(*GOOD, several_zones=False, weekend=range(7))
     assert refused.value.details == ("Leave at least one working day in the week.",)
+
+
+@pytest.mark.parametrize("role", ["Nobody at all", " no one", "None", "Niemand", "„Nobody“"])
+def test_the_promise_never_says_that_nobody_reads_comments(app: Flask, role: str) -> None:
+    with pytest.raises(Refused) as refused:
+        set_organisation(*GOOD[:3], role, GOOD[4], several_zones=False)
+    assert any("the promise must not say nobody" in fault for fault in refused.value.details)

@@ -218,7 +218,7 @@ class CodeLimit:
 
 def code_limit() -> CodeLimit:
     """The application's one limit on failed codes of employees, created on first use."""
-    limit: CodeLimit = current_app.extensions.setdefault(_CODES, CodeLimit())
+    limit: CodeLimit = current_app.extensions.setdefault(_CODES, CodeLimit(CODES_PER_ADDRESS))
     return limit
 
 

@@ -137,7 +137,7 @@ def preview_sharing(
         raise Refused(
             "no-comments-released",
             f"No comment of {wave.slug} can be sent: comments go from "
-            f"{wave.minimum_detail} answers, each released by a manager. Review them, or "
+            f"{wave.minimum_detail} answers, each released by who reads them. Review them, or "
             "share without comments.",
             wave=wave.slug,
         )
