@@ -46,7 +46,7 @@ OTHERS: dict[str, object] = {
     "name": "Nordwind & Co",
     "contact_name": "Rana Deyes",
     "contact_email": "rana@nordwind.example",
-    "comments_read_by": "Nobody at all",
+    "comments_read_by": "Head of nothing",
     "host": "an independent institute",
     "several_zones": True,
     "language": "de",
@@ -115,7 +115,7 @@ def test_what_is_changed_holds_for_the_next_wave(app: Flask) -> None:
     assert opened.promise is not None
     assert opened.promise == FrozenPromise(find_organisation(""), "Other Provider")
     sentences = browser(app).get(f"/promise/{opened.slug}").text
-    assert "Ed Stone, Nobody at all, reads every comment" in sentences
+    assert "Ed Stone, Head of nothing, reads every comment" in sentences
     assert "an independent institute" in sentences
     older = browser(app).get(f"/promise/{company.wave.slug}").text
     assert "Mira Vance, Head of operations, reads every comment" in older
