@@ -318,7 +318,7 @@ PHASES = (Phase.explicit, Phase.generate)
 RANDOM = {"person", "promised", "readers", "roster", "trace", "questionnaire"}  # ids and hashes
 SIZES = [
     pytest.param(4, 12, id="small"),
-    pytest.param(25, 40, id="1000", marks=proof("properties")),
+    pytest.param(30, 40, id="1000", marks=proof("properties")),
 ]
 
 
