@@ -78,7 +78,9 @@ def test_ctrl_c_during_a_tick_says_how_to_go_on_and_loses_no_letter(
             **settings_of(database_url, tmp_path, CANDOUR_MAIL_URL=box.url),
             "PATH": os.environ["PATH"],
         }
-        command = [str(Path(sys.executable).with_name("candour")), "tick"]
+        # Where tests run in the background, the shell has told them to ignore Ctrl-C.
+        listening = ["env", "--default-signal=INT"]
+        command = [*listening, str(Path(sys.executable).with_name("candour")), "tick"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, **pipes)  # type: ignore[call-overload]
         for _ in range(600):
