@@ -185,7 +185,7 @@ def place(attack: str, kept: Kept) -> tuple[int, int]:
         "tail cut": (length + 1, kept.counted.length),
         "tail cut after the findings": (kept.shared.length, kept.shared.length),
         "rebuilt with another actor": (1, kept.counted.length),
-        "end rewritten": (kept.counted.length + 1, kept.shared.length),
+        "end rewritten": (1, kept.shared.length),  # of heads inside nobody outside can be sure
         "one entry taken out": (1, kept.counted.length),
         "emptied": (1, kept.counted.length),
         "old database restored": (length + 1, kept.shared.length),

@@ -114,7 +114,7 @@ def test_comments_and_groups_go_only_when_asked_for_and_the_dry_run_shows_exactl
     slug: str,
 ) -> None:
     with pytest.raises(
-        Refused, match=r"each released by a manager\. Review them, or share without"
+        Refused, match=r"each released by who reads them\. Review them, or share without"
     ):
         run("share", slug, "--to", "provider", "--with-comments", "--dry-run")
     decide(

@@ -313,7 +313,7 @@ def test_what_is_held_unread_or_taken_out_leaves_nowhere(
 
 def test_asking_for_comments_when_none_is_released_sends_nothing(wave: Wave) -> None:
     with pytest.raises(
-        Refused, match=r"each released by a manager\. Review them, or share without"
+        Refused, match=r"each released by who reads them\. Review them, or share without"
     ):
         send(wave, with_comments=True)
     assert (stored("sharing"), find_findings(wave.slug).wave.state) == (0, WaveState.COUNTED)

@@ -83,7 +83,8 @@ def read_comment_readers(typed: str) -> tuple[CommentReader, ...]:
     """
     if not typed.isprintable():
         return (CommentReader(typed, typed),)
-    pairs = getaddresses([typed])
+    # Newer versions of the library refuse a whole list that ends in a comma.
+    pairs = getaddresses([typed.strip(" ,;")])
     return tuple(
         CommentReader(" ".join(name.split()) or tidy_address(address), tidy_address(address))
         for name, address in pairs
