@@ -30,7 +30,7 @@ from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.people.service import changes as people
-from survey.people.service.directory import import_people, list_people, person_at
+from survey.people.service.directory import import_people, list_people, person_at, remove_person
 from survey.people.service.stopping import (
     draw_stop_secret,
     has_stopped,
@@ -268,6 +268,24 @@ def test_whoever_was_erased_by_an_older_version_stays_away(
     assert candour("restore", copy, "--yes").code == 0
     assert {person.email for person in list_people()} & {C3} == set()
     assert len(list_people()) == 57
+
+
+def test_no_address_of_an_erased_person_comes_back_with_the_waves_of_the_copy(
+    app: Flask, candour: Candour, copy: Path
+) -> None:
+    company = open_company(app)
+    correct_invited_address(C3, "c3.new@northwind.example")
+    remove_person("c4@northwind.example")
+    candour("backup", copy)
+    erase_personal_data(ADA)
+    erase_personal_data("c3.new@northwind.example")
+    erase_personal_data("c4@northwind.example")
+    answer_all(company, company.codes[4:6])
+    said = candour("restore", copy, "--as-it-was", "2")
+    assert said.code == 0, said.err
+    for column, table in (("sent_to", "invitation"), ("address", "address_notice")):
+        kept = set(db.session.execute(text(f"SELECT {column} FROM {table}")).scalars())
+        assert not kept & {ADA, C3, "c3.new@northwind.example", "c4@northwind.example"}, table
 
 
 def test_people_removed_by_mistake_come_back_with_their_right_to_answer(

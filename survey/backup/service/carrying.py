@@ -139,8 +139,12 @@ def _erase_again(erased: Sequence[str]) -> None:
         for invitation in invitations:
             _run("DELETE FROM main.token WHERE invitation_id = :id", id=invitation)
         mail.erase_recipients([Recipient(invitation) for invitation in invitations])
-        _run("UPDATE main.invitation SET person_id = NULL WHERE person_id = :id", id=person)
-        _run("DELETE FROM main.assigned_third WHERE person_id = :id", id=person)
+        _run(
+            "UPDATE main.invitation SET person_id = NULL, sent_to = NULL WHERE person_id = :id",
+            id=person,
+        )
+        for table in ("address_notice", "address_proposal", "assigned_third"):
+            _run(f"DELETE FROM main.{table} WHERE person_id = :id", id=person)  # noqa: S608 - names of ours
         _run("DELETE FROM main.person WHERE id = :id", id=person)
 
 

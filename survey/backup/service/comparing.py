@@ -60,10 +60,14 @@ def compare_databases(copy: Path, present: Path | None, fault: str = "") -> Comp
 
 
 def erased_people(copy: Path, present: Path) -> tuple[str, ...]:
-    """The ids of people in the copy's directory who were erased in the present database, sorted."""
+    """The ids of people in the copy who were erased in the present database, sorted.
+
+    Of those in its directory, and of those who had left it and whose invitations wait for them.
+    """
     with closing(_read_only(copy)) as ours, closing(_read_only(present)) as theirs:
         traces = {facts.get("trace") for _, facts in _erasures(theirs)}
-        people = [row[0] for row in ours.execute("SELECT id FROM person ORDER BY id")]
+        known = "SELECT id FROM person UNION SELECT person_id FROM invitation ORDER BY 1"
+        people = [row[0] for row in ours.execute(known) if row[0] is not None]
     return tuple(person for person in people if trace_of_person(person) in traces)
 
 

@@ -23,7 +23,7 @@ from survey.kernel.addresses import tidy_address
 from survey.mail import service as mail
 from survey.mail.rules.letter import Recipient
 from survey.mail.service import public_staff_types, public_states
-from survey.people.rules.staff_list import Person
+from survey.people.rules.staff_list import Person, trace_of_person
 from survey.people.service import directory as people
 from survey.people.service.stopping import has_stopped
 from survey.waves import service as waves
@@ -113,7 +113,7 @@ def erase_personal_data(email: str, *, actor: str = COMMAND_LINE) -> None:
         if gone:
             for person_id in gone:
                 forget_notices_about(person_id)
-            record("person erased", {}, actor)
+                record("person erased", {"trace": trace_of_person(person_id)}, actor)
         else:
             _erase_person_at(email, actor)
     overwrite_deleted_rows(*_SCRUBBED)
