@@ -45,7 +45,8 @@ EXPECTED = {
     ("overall", "top2", "Faculty 6"): (0.3790, 0.3429, 0.4157),
     ("overall", "mean", "Faculty 2"): (6.5543, 6.4277, 6.6547),
     ("overall", "mean", None): (5.7347, 5.6854, 5.7826),
-    ("overall", "top2", None): (0.6549, 0.6384, 0.6712),
+    # a share of all departments is rounded outward to whole people: 1,640 and 1,725 of 2,570
+    ("overall", "top2", None): (0.6549, 0.6381, 0.6712),
     ("hours", "top2", "Faculty 3"): (0.4627, 0.4200, 0.5040),
     ("hours", "mean", None): (5.4319, 5.3762, 5.4863),
 }
