@@ -41,6 +41,26 @@ def verdict(interval: Interval, target: float) -> Verdict:
     return Verdict.TOO_CLOSE
 
 
+def agree_on(
+    first: Interval, second: Interval, target: float, minimum: float | None = None
+) -> bool:
+    """Whether two ranges of one figure say the same of a target, and of a minimum below it.
+
+    Alike are: both above the target, both below it, both around it; and both below the minimum or
+    neither. For consequences the range of plain counts and the stratified one must agree.
+
+    >>> plain, weighted = Interval(0.7, 0.61, 0.78, 0.95, ""), Interval(0.72, 0.63, 0.81, 0.95, "")
+    >>> agree_on(plain, weighted, 0.6), agree_on(plain, weighted, 0.8)
+    (True, False)
+    """
+    if verdict(first, target) is not verdict(second, target):
+        return False
+    if minimum is None:
+        return True
+    below = [verdict(each, minimum) is Verdict.MISSES for each in (first, second)]
+    return below[0] == below[1]
+
+
 def direction(difference: Difference, q_value: float, answers: tuple[int, int]) -> Direction:
     """Whether a difference is clearly up or down, by q-value, range and answers; else unclear.
 

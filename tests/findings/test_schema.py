@@ -131,14 +131,16 @@ def in_its_first_form(document: Document) -> Document:
     """The same as the first versions of the product stored it."""
     old = copy.deepcopy(document)
     old["schema"] = 1
-    for name in ("changed", "drivers", "year", "audit", "roster"):
+    for name in ("changed", "drivers", "year", "audit", "roster", "rebound"):
         old.pop(name)
     old["comments"].pop("themes")
     for group in old["groups"]:
         group.pop("departments", None)
     for measure in [*old["measures"], old["lost_time"]["share_over_2h"]]:
-        for name in ("comparison", "effective_answers", "change", "against_rest"):
+        for name in ("effective_answers", "change", "against_rest", "trend", "response_odds"):
             measure.pop(name, None)
+        if "process" in measure:
+            measure["process"] = measure["process"]["plain"]
     return sealed(old)
 
 

@@ -27,11 +27,13 @@ from survey.findings.rules import Findings
 from survey.findings.service.documents import earlier_findings, find_findings
 from survey.findings.words.rules.presentation import present_document
 from survey.findings.words.rules.trends import is_document_of_third
+from survey.findings.words.rules.view_model import Presentation
 from survey.findings.words.rules.wording import named_date
 from survey.followups.service.follow_ups import follow_up_standing, waves_awaiting_follow_up
 from survey.invitations.service.invitations import number_answered
 from survey.jobs.heartbeat import is_beating
 from survey.kernel.clock import now
+from survey.kernel.errors import Refused
 from survey.mail import service as mail
 from survey.mail.rules.wording import SENT_MEANS
 from survey.providers.service import provider_by_id
@@ -56,6 +58,14 @@ class WaveLine:
     unreached: str
 
 
+@dataclass(frozen=True, slots=True)
+class SurveyAnswer:
+    """What a survey's newest findings say over time, and their wave."""
+
+    wave: Wave
+    results: Presentation
+
+
 @blueprint.get("/")
 @open_to("viewer")
 def dashboard() -> str:
@@ -75,6 +85,7 @@ def dashboard() -> str:
     return render_template(
         "console/dashboard.html",
         lines=lines,
+        answers=_answers(),
         notices=mail_notices(now()),
         channel=mail.channel_state(),
         manages=manages(),
@@ -186,7 +197,7 @@ def _figures_while_open(wave: Wave) -> dict[str, Any]:
 def _state_in_words(wave: Wave) -> str:
     """A wave in one line: its headline once published, else its state and date, or why void."""
     if wave.is_published:
-        return str(find_findings(wave.slug).document["headline"])
+        return _headline(wave)
     match wave.state:
         case WaveState.PLANNED:
             if waves.find_survey(wave.survey).state == "paused":
@@ -205,6 +216,34 @@ def _state_in_words(wave: Wave) -> str:
         if wave.void_reason is VoidReason.TOO_FEW_ANSWERS
         else f"Void: {wave.void_words}"
     )
+
+
+def _headline(wave: Wave) -> str:
+    """The headline of a published wave, or why this version of Candour cannot read it."""
+    try:
+        return str(find_findings(wave.slug).document["headline"])
+    except Refused as refusal:
+        return str(refusal)
+
+
+def _answers() -> list[SurveyAnswer]:
+    """What the newest findings of each survey say over time, surveys in the order of their names.
+
+    Empty where no survey has enough waves for a trend.
+    """
+    newest = {
+        wave.survey: wave for wave in waves.list_waves() if wave.is_published and not wave.is_third
+    }
+    answers = []
+    for survey in sorted(newest):
+        try:
+            findings = find_findings(newest[survey].slug)
+        except Refused:  # made by a newer version: its line in the table says so
+            continue
+        results = present_document(findings.document)
+        if results.trends_in_short:
+            answers.append(SurveyAnswer(findings.wave, results))
+    return answers
 
 
 def _page_of_third(findings: Findings, earlier: Sequence[FindingsDocument]) -> str:

@@ -7,12 +7,12 @@ from sqlalchemy import select
 
 from survey.access.service.audit import log_head, record
 from survey.database import db, transaction
-from survey.findings.document.rules.comparisons import YEAR
 from survey.findings.document.rules.compute import canonical_json, compute_document
 from survey.findings.document.rules.document import FindingsDocument, ShownGroup
 from survey.findings.document.rules.evidence import EarlierWave, Evidence, Third, Withholding
 from survey.findings.document.rules.pooling import pool_thirds_cells
 from survey.findings.document.rules.publication import find_leaks, hide_further
+from survey.findings.document.rules.years import YEAR
 from survey.findings.rules import Findings
 from survey.findings.tables import FindingsRow
 from survey.kernel.errors import Refused
@@ -21,10 +21,13 @@ from survey.questionnaires.rules import Questionnaire, ScaleKind
 from survey.responses.rules import PublishedGroup, Tally
 from survey.responses.service import responses
 from survey.responses.service.responses import comment_texts
+from survey.statistics.trends import MOST_WAVES
 from survey.waves import service as waves
 from survey.waves.rules.waves import Wave, WaveState
 
-ALWAYS_REMEMBERED = 2  # waves that are compared with, however long ago
+# How many waves are compared with, however long ago: a trend's, and one that few answered.
+ALWAYS_REMEMBERED = MOST_WAVES
+NEWEST_SCHEMA = 2
 
 
 def freeze_findings(wave: Wave, tally: Tally, names: frozenset[str] = frozenset()) -> Findings:
@@ -108,6 +111,12 @@ def earlier_findings(wave: Wave) -> tuple[FindingsDocument, ...]:
 def findings_of_row(wave: Wave, row: FindingsRow) -> Findings:
     """The findings in a stored row, with the state that their wave has today."""
     document: FindingsDocument = json.loads(row.document)
+    if document["schema"] > NEWEST_SCHEMA:
+        raise Refused(
+            "findings-too-new",
+            f"The findings of {wave.slug} were made by a newer version of Candour. Install that"
+            " version or a later one to read them.",
+        )
     document["wave"]["state"] = wave.state.value
     return Findings(wave, row.version, row.digest, document)
 

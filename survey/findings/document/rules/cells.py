@@ -3,7 +3,7 @@
 From them come the strata that the company's value is made of.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -188,9 +188,17 @@ class GroupCells:
         So no hidden group can be worked out of the company's value. Strata without answers are
         left out.
         """
+        return self._strata_of(self.cells, statistic)
+
+    def strata_without(self, name: str, statistic: Statistic) -> list[st.Stratum]:
+        """The strata of all groups but a shown one: what it is compared with."""
+        return self._strata_of([other for other in self.cells if other != name], statistic)
+
+    def _strata_of(self, names: Iterable[str], statistic: Statistic) -> list[st.Stratum]:
+        """One stratum per shown group of these, one for all hidden ones; none without answers."""
         hidden = self.hidden(statistic)
-        parts = [[name] for name in self.cells if name not in hidden]
+        parts = [[name] for name in names if name not in hidden]
         if hidden:
             parts.append(sorted(hidden))
-        strata = [self.stratum(names, statistic) for names in parts]
+        strata = [self.stratum(part, statistic) for part in parts]
         return [stratum for stratum in strata if sum(stratum.counts)]

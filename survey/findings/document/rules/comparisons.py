@@ -1,248 +1,190 @@
-"""Changes since earlier waves, groups against the rest, a year against the one before.
+"""The change since an earlier wave, the trend over several, and groups against the rest.
 
-All comparisons of a document are one family and are judged together.
+Each is added to the comparisons of its report, which are judged together (`judging.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from typing import Any, cast
 
 from survey import statistics as st
-from survey.findings.document.rules.cells import GroupCells, Statistic, statistics_of
+from survey.findings.document.rules.cells import GroupCells, Statistic
 from survey.findings.document.rules.document import (
     ChangeBlock,
     DifferenceBlock,
     HiddenChange,
     ShownChange,
-    YearBlock,
-    YearMeasure,
+    TrendBlock,
+)
+from survey.findings.document.rules.earlier_waves import (
+    Mix,
+    cells_of_wave,
+    comparable_run,
+    last_comparable,
+    mix_of,
+    primary_statistic,
+    strata_of_wave,
 )
 from survey.findings.document.rules.evidence import EarlierWave
+from survey.findings.document.rules.judging import (
+    DetectableIn,
+    PendingComparison,
+    ReportComparisons,
+    half_width_detectable,
+    unjudged,
+)
 from survey.findings.words.rules import wording
-from survey.questionnaires.rules import Question, QuestionId, Questionnaire
-from survey.responses.rules import CellCounts, PublishedGroup
-from survey.statistics.planning import FOUND_FACTOR
-from survey.statistics.pooled import pooled_difference, pooled_interval
+from survey.questionnaires.rules import Question, QuestionId
+from survey.responses.rules import PublishedGroup
 from survey.statistics.suppression import may_compare
-from survey.statistics.verdicts import Direction, direction
+from survey.statistics.verdicts import Direction
 from survey.waves.rules.waves import CONFIDENCE
 
-# Four quarterly openings, moved by weekends, lie within it; a fifth does not.
-YEAR = timedelta(days=350)
-FEWEST_IN_A_YEAR = 3
-# Of the invited: enough to move a value by 3 points where departments differ by 30.
-MIX_SHIFT = 0.10
-
 
 @dataclass(frozen=True, slots=True)
-class PendingComparison:
-    """One comparison without a verdict yet, and the block to write the verdict into.
+class ComparedFigure:
+    """A question's first figure in this wave, as it is compared with earlier ones.
 
-    `block` is its place in the document, `words` those for a clear difference and for none. Where
-    the mix of departments changed, nothing is called clear.
+    `opened` is the wave's day, `slug` its name; `is_overall` and `has_target` decide on the family.
     """
 
-    block: DifferenceBlock
-    difference: st.Difference
-    words: tuple[str, str]
-    is_mix_changed: bool = False
+    question: Question
+    statistic: Statistic
+    cells: GroupCells
+    groups: Sequence[PublishedGroup]
+    slug: str
+    opened: date
+    is_overall: bool
+    has_target: bool
 
     @property
-    def answers(self) -> tuple[int, int]:
-        """How many answered on each side of the comparison."""
-        first, second = self.block["answers"]
-        return first, second
+    def strata(self) -> list[st.Stratum]:
+        """The strata of the company's value: one per shown group, one for all others."""
+        return self.cells.strata(self.statistic)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value that the figure can have."""
+        return self.statistic.values[0], self.statistic.values[-1]
 
-@dataclass(frozen=True, slots=True)
-class ComparisonFamily:
-    """All comparisons of one document: collected while it is made, then judged together."""
-
-    pending: list[PendingComparison] = field(default_factory=list)
-
-    def add(
-        self,
-        block: DifferenceBlock,
-        difference: st.Difference,
-        words: tuple[str, str],
-        *,
-        is_mix_changed: bool = False,
-    ) -> None:
-        """Adds a comparison; `judge` later puts its verdict, one of `words`, into `block`.
-
-        With `is_mix_changed` it will not be called clear.
-        """
-        self.pending.append(PendingComparison(block, difference, words, is_mix_changed))
-
-    def judge(self) -> None:
-        """Writes q-value, size of the family, direction and verdict into every block.
-
-        The p-values of all comparisons are adjusted together.
-        """
-        p_values = [comparison.difference.p_value for comparison in self.pending]
-        q_values = st.adjust_p_values(p_values)
-        for comparison, q_value in zip(self.pending, q_values, strict=True):
-            judged_direction = Direction.UNCLEAR
-            if not comparison.is_mix_changed:
-                judged_direction = direction(comparison.difference, q_value, comparison.answers)
-            clear, unclear = comparison.words
-            comparison.block["q_value"] = q_value
-            comparison.block["family"] = len(self.pending)
-            comparison.block["direction"] = judged_direction.value
-            comparison.block["verdict"] = (
-                unclear if judged_direction is Direction.UNCLEAR else clear
-            )
-
-
-def unjudged_difference(difference: st.Difference, answers: tuple[int, int]) -> DifferenceBlock:
-    """The block of a difference, its direction unclear and its verdict empty until `judge`."""
-    return {
-        "shown": True,
-        "estimate": difference.estimate,
-        "low": difference.low,
-        "high": difference.high,
-        "p_value": difference.p_value,
-        "q_value": difference.p_value,
-        "family": 1,
-        "answers": list(answers),
-        "direction": Direction.UNCLEAR.value,
-        "verdict": "",
-        "detectable": FOUND_FACTOR * (difference.high - difference.low) / 2,
-    }
+    def compared(self, what: st.Comparing) -> st.Compared:
+        """Its place among the comparisons of its report."""
+        return st.Compared(what, is_overall=self.is_overall, has_target=self.has_target)
 
 
 def compare_with_earlier(
-    question: Question,
-    statistic: Statistic,
-    cells: GroupCells,
-    groups: Sequence[PublishedGroup],
-    earlier: Sequence[EarlierWave],
-    family: ComparisonFamily,
+    figure: ComparedFigure, earlier: Sequence[EarlierWave], comparisons: ReportComparisons
 ) -> ChangeBlock | None:
-    """Gives the change since the last comparable wave and adds it to `family`; None without one.
+    """The change since the last comparable wave, to be judged; None without one.
 
     Where either wave has too few answers, the change holds words only and is not judged.
     """
-    base = last_comparable(question, earlier)
+    base = last_comparable(figure.question, earlier)
     if base is None:
         return None
-    earlier_cells = cells_of_wave(base, question)
-    earlier_statistic = primary_statistic(question, base)
-    answers = cells.company.answers, earlier_cells.company.answers
-    is_published = earlier_cells.company.answers >= earlier_statistic.minimum
-    if not (may_compare(*answers) and is_published):
+    earlier_cells = cells_of_wave(base, figure.question)
+    minimum = primary_statistic(figure.question, base).minimum
+    answers = figure.cells.company.answers, earlier_cells.company.answers
+    if not may_compare(*answers) or answers[1] < minimum:
         return _hidden_change(base)
-    difference = st.stratified_difference(
-        cells.strata(statistic),
-        earlier_cells.strata(earlier_statistic),
-        statistic.values,
+    plain = st.stratified_difference(
+        figure.strata,
+        strata_of_wave(base, figure.question),
+        figure.statistic.values,
         CONFIDENCE,
+        (mix_of(figure.groups), mix_of(base.tally.groups)),
     )
-    earlier_facts = {
-        "since": base.slug,
-        "opened": base.opened.isoformat(),
-        "imported": base.imported,
-    }
-    change = cast("ShownChange", earlier_facts | unjudged_difference(difference, answers))
+    difference = _widened_by_swings(figure, base, earlier, plain)
+    facts = {"since": base.slug, "opened": base.opened.isoformat(), "imported": base.imported}
+    block = cast("ShownChange", {**unjudged(difference), "answers": list(answers), **facts})
     if base.quarter:
-        change["quarter"] = base.quarter
-    is_mix_changed = mix_changed(groups, base.tally.groups)
-    if is_mix_changed:
-        change["mix_changed"] = True
-    family.add(change, difference, wording.CHANGES, is_mix_changed=is_mix_changed)
-    return change
+        block["quarter"] = base.quarter
+    if difference.is_mix_moved:
+        block["mix_changed"] = True
+    compared = figure.compared(st.Comparing.CHANGE)
+    detectable = _detectable_change(figure, base, plain, difference)
+    comparisons.pending.append(PendingComparison(block, compared, difference, answers, detectable))
+    return block
+
+
+def find_trend(
+    figure: ComparedFigure, earlier: Sequence[EarlierWave], comparisons: ReportComparisons
+) -> TrendBlock | None:
+    """The trend of the last five to eight waves up to this one, to be judged; None with fewer.
+
+    A wave is in from 10 answers to the question; without them in this wave there is no trend.
+    """
+    run = comparable_run(figure.question, _before(figure, earlier))
+    waves = _dated_waves(figure, run)
+    found = st.trend(waves, figure.statistic.values, CONFIDENCE)
+    if found is None or found.counted[-1] != len(run):
+        return None
+    counted = [run[at] for at in found.counted[:-1]]
+    start = counted[0]
+    mix = mix_of(start.tally.groups), mix_of(figure.groups)
+    difference = found.difference
+    if _share_departments(*mix):
+        difference = difference.with_mix_shift(st.mix_shift(*mix))
+    first, latest = (
+        st.stratified_process_interval(groups, figure.statistic.values, CONFIDENCE).estimate
+        for groups in (waves[found.counted[0]].groups, figure.strata)
+    )
+    facts = {
+        "since": start.slug,
+        "opened": start.opened.isoformat(),
+        "waves": len(found.counted),
+        "slugs": [*(wave.slug for wave in counted), figure.slug],
+        "imported": sum(wave.imported for wave in counted),
+        "first": first,
+        "latest": latest,
+        "words": "",
+    }
+    block = cast("TrendBlock", {**unjudged(difference), **facts})
+    if start.quarter:
+        block["quarter"] = start.quarter
+    if difference.is_mix_moved:
+        block["mix_changed"] = True
+
+    def detectable(members: int) -> st.Detectable:
+        return st.possible_moves(first, st.detectable_rise(found, members), *figure.ends)
+
+    answers = found.fewest_answers, found.fewest_answers
+    compared = figure.compared(st.Comparing.TREND)
+    comparisons.pending.append(PendingComparison(block, compared, difference, answers, detectable))
+    return block
 
 
 def compare_with_rest(
-    statistic: Statistic, cells: GroupCells, names: Sequence[str], family: ComparisonFamily
+    statistic: Statistic,
+    cells: GroupCells,
+    names: Sequence[str],
+    comparisons: ReportComparisons,
 ) -> dict[str, DifferenceBlock]:
-    """Adds to `family`, and gives by name, each named group's comparison with all others together.
+    """Each named group's share minus that of all others, by name, to be judged.
 
-    Groups with too few answers on either side are left out; with a single group there are none.
+    The others are weighted by their people; those that are hidden count as one. Groups with too few
+    answers on either side are left out. Shares alone are compared.
     """
-    if len(cells.cells) < 2:
+    if len(cells.cells) < 2 or not statistic.is_share:
         return {}
-    pairs = {
-        name: (cells.cells[name], cells.rest(name))
-        for name in names
-        if may_compare(cells.cells[name].answers, cells.rest(name).answers)
-    }
-    if not pairs:
-        return {}
-    differences = st.difference_intervals(
-        [statistic.valued(group.counts) for group, _ in pairs.values()],
-        [statistic.valued(rest.counts) for _, rest in pairs.values()],
-        statistic.values,
-        CONFIDENCE,
-    )
-    blocks = {}
-    for at, (name, (group, rest)) in enumerate(pairs.items()):
-        blocks[name] = unjudged_difference(differences[at], (group.answers, rest.answers))
-        family.add(blocks[name], differences[at], wording.DIFFERENCES)
+    blocks: dict[str, DifferenceBlock] = {}
+    for name in names:
+        answers = cells.cells[name].answers, cells.rest(name).answers
+        if not may_compare(*answers):
+            continue
+        rest = cells.strata_without(name, statistic)
+        difference = st.group_against_rest(cells.stratum([name], statistic), rest, CONFIDENCE)
+        block = cast("DifferenceBlock", {**unjudged(difference), "answers": list(answers)})
+        before = st.stratified_process_interval(rest, statistic.values, CONFIDENCE).estimate
+        detectable = half_width_detectable(difference, before, (0.0, 1.0))
+        compared = st.Compared(st.Comparing.GROUP)
+        comparisons.pending.append(
+            PendingComparison(block, compared, difference, answers, detectable)
+        )
+        blocks[name] = block
     return blocks
-
-
-def compare_years(
-    opened: date,
-    asked: Sequence[tuple[Question, Statistic, GroupCells]],
-    slug: str,
-    earlier: Sequence[EarlierWave],
-    family: ComparisonFamily,
-) -> YearBlock | None:
-    """The past year's waves pooled, and compared in `family` with the year before; may be None.
-
-    The year ends with this wave, whose `opened` and `slug` are given. The year before counts for
-    questions that it asked too. None where this year has too few waves, or no question has.
-    """
-    this_year = [wave for wave in earlier if wave.opened > opened - YEAR]
-    year_before = [wave for wave in earlier if opened - 2 * YEAR < wave.opened <= opened - YEAR]
-    if len(this_year) + 1 < FEWEST_IN_A_YEAR:
-        return None
-    measures = []
-    for question, statistic, cells in asked:
-        pool = [*_published_company(statistic, cells), *_published_in(question, this_year)]
-        past = _published_in(question, year_before)
-        measures += _year_measure(question, statistic, pool, past, family)
-    if not measures:
-        return None
-    return {"waves": [*(wave.slug for wave in reversed(this_year)), slug], "measures": measures}
-
-
-def last_comparable(question: Question, earlier: Sequence[EarlierWave]) -> EarlierWave | None:
-    """The newest earlier wave with the same question (id, wording and scale), or None."""
-    return next((wave for wave in earlier if _is_asked_in(question, wave.questionnaire)), None)
-
-
-def cells_of_wave(wave: EarlierWave, question: Question) -> GroupCells:
-    """A question's counts by group in an earlier wave, with as many groups hidden as then."""
-    further = wave.further.get(question.id, 0)
-    return GroupCells(wave.tally.groups, wave.tally.cells[question.id], further)
-
-
-def primary_statistic(question: Question, wave: EarlierWave) -> Statistic:
-    """A question's first figure, with the minimum of answers that an earlier wave froze.
-
-    What that wave hid stays hidden in every later one.
-    """
-    return statistics_of(question, wave.minimum_group, wave.minimum_detail)[0]
-
-
-def mix_changed(first: Sequence[PublishedGroup], second: Sequence[PublishedGroup]) -> bool:
-    """Whether the departments' shares of the invited shifted by more than a tenth in all.
-
-    Half the sum of all differences counts. Shares are compared over the finest partition into which
-    the groups of both waves fit whole.
-    """
-    blocks: list[set[str]] = []
-    for departments in (_departments(group) for group in (*first, *second)):
-        touched = [block for block in blocks if block & departments]
-        untouched = [block for block in blocks if block not in touched]
-        blocks = [*untouched, departments.union(*touched)]
-    first_mix, second_mix = _mix(first, blocks), _mix(second, blocks)
-    distance: float = sum(abs(a - b) for a, b in zip(first_mix, second_mix, strict=True)) / 2
-    return distance > MIX_SHIFT
 
 
 def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[QuestionId, str]) -> str:
@@ -266,6 +208,71 @@ def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[Quest
             )
         )
     return " ".join(sentences)
+
+
+def _widened_by_swings(
+    figure: ComparedFigure,
+    base: EarlierWave,
+    earlier: Sequence[EarlierWave],
+    plain: st.Difference,
+) -> st.Difference:
+    """The change no surer than the swings of all comparable waves allow, where these are known."""
+    run = comparable_run(figure.question, _before(figure, earlier))
+    if not run or run[-1] is not base:
+        return plain
+    widened = st.change_within_trend(
+        _dated_waves(figure, run), figure.statistic.values, confidence=CONFIDENCE
+    )
+    return widened.with_mix_shift(plain.mix_shift)
+
+
+def _detectable_change(
+    figure: ComparedFigure, base: EarlierWave, plain: st.Difference, difference: st.Difference
+) -> DetectableIn:
+    """The rise and the fall that would probably have shown, as a function of the family's size.
+
+    Shares that nothing but the numbers of answers makes unsure are solved exactly; the width of the
+    range decides on all others.
+    """
+    before = st.stratified_process_interval(
+        strata_of_wave(base, figure.question), figure.statistic.values, CONFIDENCE
+    ).estimate
+    if difference.high - difference.low > plain.high - plain.low or not figure.statistic.is_share:
+        return half_width_detectable(difference, before, figure.ends)
+    answers = (
+        st.effective_answers(figure.strata),
+        st.effective_answers(strata_of_wave(base, figure.question)),
+    )
+
+    def detectable(members: int) -> st.Detectable:
+        return st.detectable_moves(before, answers, members, CONFIDENCE)
+
+    return detectable
+
+
+def _before(figure: ComparedFigure, earlier: Sequence[EarlierWave]) -> list[EarlierWave]:
+    """The earlier waves that opened before this one, newest first."""
+    return [wave for wave in earlier if wave.opened < figure.opened]
+
+
+def _dated_waves(figure: ComparedFigure, run: Sequence[EarlierWave]) -> list[st.DatedWave]:
+    """The waves of a run and this one, dated by the days they opened.
+
+    The slope is per day; the rise over the span is the same in every unit.
+    """
+    dated = [
+        st.DatedWave(wave.opened.toordinal(), strata_of_wave(wave, figure.question)) for wave in run
+    ]
+    return [*dated, st.DatedWave(figure.opened.toordinal(), figure.strata)]
+
+
+def _share_departments(first: Mix, second: Mix) -> bool:
+    """Whether two waves know a department in common, so that their mixes can be compared.
+
+    Of history from another tool the departments often have other names, or none.
+    """
+    one, other = ({name for names, _ in mix for name in names} for mix in (first, second))
+    return bool(one & other)
 
 
 def _hidden_change(base: EarlierWave) -> HiddenChange:
@@ -292,89 +299,3 @@ def _compared_wave(measure: Mapping[str, Any]) -> tuple[str, str | None]:
     """The opening day of the wave that a measure is compared with, and its quarter or None."""
     change = measure["change"]
     return str(change["opened"]), change.get("quarter")
-
-
-def _departments(group: PublishedGroup) -> set[str]:
-    """The departments in a group, or its members where departments are not known."""
-    return set(group.departments or group.members)
-
-
-def _mix(groups: Sequence[PublishedGroup], blocks: Sequence[set[str]]) -> list[float]:
-    """Each block's share (0 to 1) of the people invited; a block holds whole groups."""
-    invited = [
-        sum(group.invited for group in groups if block >= _departments(group)) for block in blocks
-    ]
-    return [number / sum(invited) for number in invited]
-
-
-def _is_asked_in(question: Question, questionnaire: Questionnaire) -> bool:
-    """Whether a questionnaire asks the same question: same id, same wording, same scale."""
-    same_id = (other for other in questionnaire.questions if other.id == question.id)
-    other = next(same_id, None)
-    if other is None or other.revision != question.revision:
-        return False
-    mine, theirs = question.scale, other.scale
-    return (mine.kind, mine.codes, mine.top) == (theirs.kind, theirs.codes, theirs.top)
-
-
-def _published_in(question: Question, earlier: Sequence[EarlierWave]) -> list[CellCounts]:
-    """The company's counts in those waves that asked the question and published its number."""
-    published = []
-    for wave in earlier:
-        if _is_asked_in(question, wave.questionnaire):
-            cells = cells_of_wave(wave, question)
-            published += _published_company(primary_statistic(question, wave), cells)
-    return published
-
-
-def _published_company(statistic: Statistic, cells: GroupCells) -> list[CellCounts]:
-    """The company's counts as a list of one; empty if the wave did not publish the number.
-
-    What a wave hid, or said in a band of words, stays out of every pool.
-    """
-    company = cells.company
-    if company.answers < statistic.minimum or statistic.band(company.counts):
-        return []
-    return [company]
-
-
-def _year_measure(
-    question: Question,
-    statistic: Statistic,
-    waves: Sequence[CellCounts],
-    past: Sequence[CellCounts],
-    family: ComparisonFamily,
-) -> list[YearMeasure]:
-    """A question's figure over the year, as a list of one; empty with fewer than three waves.
-
-    Where the year before has three waves as well, and enough answers, the change since then is
-    added to the measure and to `family`.
-    """
-    if len(waves) < FEWEST_IN_A_YEAR:
-        return []
-    counts = [statistic.valued(cell.counts) for cell in waves]
-    past_counts = [statistic.valued(cell.counts) for cell in past]
-    answers = _mean_answers(waves), _mean_answers(past)
-    interval = pooled_interval(counts, statistic.values, CONFIDENCE)
-    measure: YearMeasure = {
-        "question": question.id,
-        "statistic": statistic.name,
-        "waves": len(waves),
-        "shown": True,
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "confidence": interval.confidence,
-        "method": interval.method,
-        "answers": answers[0],
-    }
-    if len(past) >= FEWEST_IN_A_YEAR and may_compare(*answers):
-        difference = pooled_difference(counts, past_counts, statistic.values, CONFIDENCE)
-        measure["change"] = unjudged_difference(difference, answers)
-        family.add(measure["change"], difference, wording.CHANGES)
-    return [measure]
-
-
-def _mean_answers(waves: Sequence[CellCounts]) -> int:
-    """The mean number of answers of a wave, rounded down; 0 for no waves."""
-    return sum(cell.answers for cell in waves) // max(len(waves), 1)

@@ -13,9 +13,9 @@ from itertools import chain
 from typing import Any
 
 from survey import statistics as st
-from survey.findings.document.rules import comparisons
+from survey.findings.document.rules import comparisons, years
 from survey.findings.document.rules.cells import LOST_TIME, GroupCells, Statistic, statistics_of
-from survey.findings.document.rules.comparisons import ComparisonFamily
+from survey.findings.document.rules.comparisons import ComparedFigure
 from survey.findings.document.rules.document import (
     CommentReadersPart,
     CommentsPart,
@@ -30,8 +30,10 @@ from survey.findings.document.rules.document import (
     LostTimeBlock,
     MeasureBlock,
     MergedGroup,
+    ProcessPart,
     ProcessRange,
     QuestionPart,
+    ReboundPart,
     RosterPart,
     ShownGroup,
     StaffChangesPart,
@@ -40,15 +42,31 @@ from survey.findings.document.rules.document import (
 )
 from survey.findings.document.rules.drivers import drivers_block
 from survey.findings.document.rules.evidence import Evidence, Third, Withholding
+from survey.findings.document.rules.judging import ReportComparisons
 from survey.findings.document.rules.themes import themes_block
 from survey.findings.words.rules import wording
-from survey.findings.words.rules.wording import FROM_TEN, HIDDEN, TOO_WIDE, WITH_THE_QUARTER
+from survey.findings.words.rules.trend_sentences import trend_headline, trend_sentence
+from survey.findings.words.rules.wording import (
+    FROM_TEN,
+    HIDDEN,
+    NEEDS_ALL_THIRDS,
+    TOO_WIDE,
+    WITH_THE_QUARTER,
+)
 from survey.kernel.staff_changes import StaffChanges
 from survey.organisation.rules.frozen_promise import FrozenPromise
-from survey.questionnaires.rules import Question, Questionnaire, ScaleKind
+from survey.questionnaires.rules import (
+    Question,
+    QuestionId,
+    Questionnaire,
+    QuestionRole,
+    ScaleKind,
+    role_of_question,
+)
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
-from survey.statistics.suppression import neighbouring_band, too_wide
-from survey.statistics.verdicts import verdict
+from survey.statistics.rebounds import REBOUND_FROM
+from survey.statistics.suppression import neighbouring_band
+from survey.statistics.verdicts import agree_on, verdict
 from survey.waves.rules.roster import RosterRecord
 from survey.waves.rules.waves import CONFIDENCE, Target, Wave
 
@@ -65,6 +83,19 @@ class _QuestionCells:
     target: Target | None
     is_compared_with_earlier: bool
 
+    def compared_in(self, wave: Wave, groups: Sequence[PublishedGroup]) -> ComparedFigure:
+        """Its first figure in this wave, as it is compared with earlier ones."""
+        return ComparedFigure(
+            self.question,
+            self.statistics[0],
+            self.cells,
+            groups,
+            wave.slug,
+            wave.opens.date(),
+            is_overall=role_of_question(self.question.id) is QuestionRole.OVERALL,
+            has_target=self.target is not None,
+        )
+
 
 def compute_document(
     wave: Wave,
@@ -79,26 +110,26 @@ def compute_document(
     `withheld` is what stays out of it beside what the rules hide. A third of a quarter has its
     shares and nothing beside them: no verdict, no comparison, no distribution, no comments.
     """
-    family = ComparisonFamily()
-    asked = _question_cells(wave, questionnaire, tally, evidence, withheld)
+    pending = ReportComparisons()
+    asked = _question_cells(wave, questionnaire, tally, withheld)
     measures: list[MeasureBlock] = []
     lost_time: LostTimeBlock | None = None
     for each in asked:
         for statistic in each.statistics:
-            company = _company_figure(each, statistic, tally.groups, evidence, family)
+            company = _company_figure(each, statistic, wave, tally.groups, evidence, pending)
             if statistic.name == LOST_TIME:
                 lost_time = _lost_time(each, company, wave)
             else:
                 measures.append(_company_measure(each.question, statistic, company))
-                measures += _group_measures(each, statistic, family)
+                measures += _group_measures(each, statistic, pending)
     compared = [
-        (each.question, each.statistics[0], each.cells)
+        each.compared_in(wave, tally.groups)
         for each in asked
         if each.statistics and each.is_compared_with_earlier
     ]
-    opened = wave.opens.date()
-    year = comparisons.compare_years(opened, compared, wave.slug, evidence.earlier, family)
-    family.judge()
+    year = years.compare_years(compared, evidence.earlier, pending)
+    pending.judge()
+    _say_trends(measures, lost_time)
     document: FindingsDocument = {
         "schema": 2,
         "wave": _wave(wave),
@@ -117,7 +148,8 @@ def compute_document(
         "drivers": None if wave.is_third else drivers_block(questionnaire, evidence.scores),
         "comments": _comments(wave, questionnaire, tally, evidence),
         "year": year,
-        "headline": wording.headline(_verdicts(measures), tally.answered, tally.invited),
+        "rebound": None if wave.is_third else _rebound(asked, measures),
+        "headline": _headline(measures, tally),
         "changed": _changed(measures, lost_time, questionnaire),
         "audit": {"head": evidence.log.head, "length": evidence.log.length},
         "digest": "",
@@ -155,14 +187,12 @@ def _question_cells(
     wave: Wave,
     questionnaire: Questionnaire,
     tally: Tally,
-    evidence: Evidence,
     withheld: Withholding,
 ) -> list[_QuestionCells]:
     """The questions with a scale, in their order, each with its figures, counts and target.
 
-    A third has no targets, nor has a quarter of which a single third was counted.
+    A third has no targets.
     """
-    has_targets = not (wave.is_third or evidence.is_of_one_third)
     asked = []
     for question in questionnaire.questions:
         if question.scale.codes:
@@ -173,7 +203,7 @@ def _question_cells(
                     question,
                     _statistics(wave, question),
                     cells,
-                    wave.targets.get(question.id) if has_targets else None,
+                    None if wave.is_third else wave.targets.get(question.id),
                     is_compared_with_earlier=question.id not in withheld.apart,
                 )
             )
@@ -227,46 +257,48 @@ def _staff_changes(changes: StaffChanges) -> StaffChangesPart:
 def _company_figure(
     asked: _QuestionCells,
     statistic: Statistic,
+    wave: Wave,
     groups: Sequence[PublishedGroup],
     evidence: Evidence,
-    family: ComparisonFamily,
+    pending: ReportComparisons,
 ) -> CompanyFigure | HiddenBlock:
-    """A question's company figure or words; its first figure with the change since earlier.
+    """A question's company figure or words; its first figure with trend and change.
 
-    The change is added to `family`, to be judged.
+    Both are added to the `pending` comparisons, to be judged.
     """
-    figure = _company_level(statistic, asked.cells, asked.target)
+    figure = _company_level(statistic, asked.cells, asked.target, wave)
     is_first = statistic is asked.statistics[0]
     if figure["shown"] and is_first and asked.is_compared_with_earlier:
-        change = comparisons.compare_with_earlier(
-            asked.question, statistic, asked.cells, groups, evidence.earlier, family
-        )
+        compared = asked.compared_in(wave, groups)
+        trend = comparisons.find_trend(compared, evidence.earlier, pending)
+        if trend is not None:
+            figure["trend"] = trend
+        change = comparisons.compare_with_earlier(compared, evidence.earlier, pending)
         if change is not None:
             figure["change"] = change
     return figure
 
 
 def _company_level(
-    statistic: Statistic, cells: GroupCells, target: Target | None
+    statistic: Statistic, cells: GroupCells, target: Target | None, wave: Wave
 ) -> CompanyFigure | HiddenBlock:
     """A company figure with its ranges, or words that replace it.
 
-    Words replace it where too few answered, nearly all answers are alike, or its range is too wide.
+    Words replace it where too few answered, or nearly all answers are alike.
     """
     company = cells.company
     if company.answers < statistic.minimum:
-        return _hidden(_words_for_too_few(statistic))
+        return _hidden(_words_for_too_few(statistic, wave))
     band = statistic.band(company.counts)
     if band:
         return _hidden(band)
     strata, plain = cells.strata(statistic), statistic.valued(company.counts)
+    if _is_too_little_to_say(strata, statistic):
+        return _hidden(TOO_WIDE)
     if len(strata) > 1:
         interval = st.stratified_interval(strata, statistic.values, CONFIDENCE)
     else:
         interval = _levels(statistic, [plain], [cells.population])[0]
-    if too_wide(interval, statistic.width):
-        return _hidden(TOO_WIDE)
-    comparison = st.stratified_process_interval(strata, statistic.values, CONFIDENCE)
     figure: CompanyFigure = {
         "shown": True,
         "estimate": interval.estimate,
@@ -276,17 +308,18 @@ def _company_level(
         "method": interval.method,
         "answers": company.answers,
         "population": cells.population,
-        "comparison": {
-            "low": comparison.low,
-            "high": comparison.high,
-            "method": comparison.method,
-        },
         "effective_answers": st.effective_answers(strata),
-        "process": _range_of_process(statistic, plain),
+        "process": _process(statistic, plain, strata, target),
     }
     if statistic.is_share:
         _add_feasible_range(figure, plain[1], target, interval)
     return figure
+
+
+def _is_too_little_to_say(strata: Sequence[st.Stratum], statistic: Statistic) -> bool:
+    """Whether so many answers of so many people could give a range too wide to print."""
+    numbers = [(sum(stratum.counts), stratum.population) for stratum in strata]
+    return st.too_few_to_say(numbers, is_share=statistic.is_share)
 
 
 def _add_feasible_range(
@@ -302,6 +335,8 @@ def _add_feasible_range(
         figure["stretch"] = target.stretch
         figure["verdict"] = verdict(interval, target.target).value
         figure["break_even"] = st.break_even(satisfied, answers, population, target.target)
+        odds = st.response_odds(satisfied, answers, population, target.target)
+        figure["response_odds"] = None if odds is None else odds.odds
 
 
 def _company_measure(
@@ -314,11 +349,11 @@ def _company_measure(
 
 
 def _group_measures(
-    asked: _QuestionCells, statistic: Statistic, family: ComparisonFamily
+    asked: _QuestionCells, statistic: Statistic, pending: ReportComparisons
 ) -> list[MeasureBlock]:
     """One measure for each reporting group, shown or hidden; empty with a single group.
 
-    The question's first figure of a group is compared with all other groups together, in `family`.
+    The question's first figure of a group is compared with all other groups, in `pending`.
     """
     question, cells = asked.question, asked.cells
     if len(cells.cells) < 2:
@@ -327,7 +362,7 @@ def _group_measures(
     words |= cells.banded(statistic)
     shown = _shown_measures(question, statistic, cells, [n for n in cells.cells if n not in words])
     if statistic is asked.statistics[0]:
-        differences = comparisons.compare_with_rest(statistic, cells, list(shown), family)
+        differences = comparisons.compare_with_rest(statistic, cells, list(shown), pending)
         for name, against_rest in differences.items():
             shown[name]["against_rest"] = against_rest
     return [
@@ -339,29 +374,34 @@ def _group_measures(
 def _shown_measures(
     question: Question, statistic: Statistic, cells: GroupCells, names: Sequence[str]
 ) -> dict[str, GroupMeasure]:
-    """Measures by group name, for those of `names` whose range is not too wide to print."""
-    if not names:
+    """Measures by group name, for those of `names` with enough answers to say something."""
+    by_name = {name: cells.stratum([name], statistic) for name in names}
+    by_name = {
+        name: stratum
+        for name, stratum in by_name.items()
+        if not _is_too_little_to_say([stratum], statistic)
+    }
+    if not by_name:
         return {}
-    strata = [cells.stratum([name], statistic) for name in names]
+    strata = list(by_name.values())
     counts = [stratum.counts for stratum in strata]
     levels = _levels(statistic, counts, [stratum.population for stratum in strata])
     measures: dict[str, GroupMeasure] = {}
-    for at, (name, stratum) in enumerate(zip(names, strata, strict=True)):
+    for at, (name, stratum) in enumerate(by_name.items()):
         level = levels[at]
-        if not too_wide(level, statistic.width):
-            measures[name] = {
-                "question": question.id,
-                "statistic": statistic.name,
-                "group": name,
-                "shown": True,
-                "estimate": level.estimate,
-                "low": level.low,
-                "high": level.high,
-                "confidence": level.confidence,
-                "method": level.method,
-                "answers": sum(stratum.counts),
-                "population": stratum.population,
-            }
+        measures[name] = {
+            "question": question.id,
+            "statistic": statistic.name,
+            "group": name,
+            "shown": True,
+            "estimate": level.estimate,
+            "low": level.low,
+            "high": level.high,
+            "confidence": level.confidence,
+            "method": level.method,
+            "answers": sum(stratum.counts),
+            "population": stratum.population,
+        }
     return measures
 
 
@@ -378,8 +418,13 @@ def _hidden_measure(
     }
 
 
-def _words_for_too_few(statistic: Statistic) -> str:
-    """The words for a figure with too few answers: one sentence for shares, one for others."""
+def _words_for_too_few(statistic: Statistic, wave: Wave | None = None) -> str:
+    """The words for a figure with too few answers: one sentence for shares, one for others.
+
+    Of a quarter of thirds, the sentence that a third is left out.
+    """
+    if wave and wave.is_pool:
+        return NEEDS_ALL_THIRDS
     return HIDDEN if statistic.is_share else FROM_TEN
 
 
@@ -397,12 +442,26 @@ def _levels(
     return st.proportion_intervals(satisfied, answers, populations, CONFIDENCE)
 
 
-def _range_of_process(statistic: Statistic, counts: Sequence[int]) -> ProcessRange:
-    """Estimate and range of plain counts, about the process behind them; for contracts."""
+def _process(
+    statistic: Statistic,
+    plain: Sequence[int],
+    strata: Sequence[st.Stratum],
+    target: Target | None,
+) -> ProcessPart:
+    """What the answers say about the service: of plain counts, and of weighted groups."""
     if statistic.is_share:
-        interval = st.proportion_interval(counts[1], sum(counts), None, CONFIDENCE)
+        alone = st.proportion_interval(plain[1], sum(plain), None, CONFIDENCE)
     else:
-        interval = st.mean_interval(counts, statistic.values, None, CONFIDENCE)
+        alone = st.mean_interval(plain, statistic.values, None, CONFIDENCE)
+    weighted = st.stratified_process_interval(strata, statistic.values, CONFIDENCE)
+    return {
+        "plain": _process_range(alone),
+        "stratified": _process_range(weighted),
+        "agree": target is None or agree_on(alone, weighted, target.target, target.minimum),
+    }
+
+
+def _process_range(interval: st.Interval) -> ProcessRange:
     return {
         "estimate": interval.estimate,
         "low": interval.low,
@@ -457,6 +516,8 @@ def _distribution(asked: _QuestionCells, wave: Wave) -> DistributionBlock:
     question, company = asked.question, asked.cells.company
     words = _words_for_distribution(question, company, wave.minimum_detail)
     if words:
+        if wave.is_pool and words is FROM_TEN:
+            words = NEEDS_ALL_THIRDS
         return {"question": question.id, "group": None, "shown": False, "words": words}
     return {
         "question": question.id,
@@ -493,7 +554,7 @@ def _hours_per_week(
     if wave.is_third:
         return _hidden(WITH_THE_QUARTER)
     if company.answers < wave.minimum_detail:
-        return _hidden(FROM_TEN)
+        return _hidden(NEEDS_ALL_THIRDS if wave.is_pool else FROM_TEN)
     low, high = (
         sum(c * bounds[end] for c, bounds in zip(company.counts, question.scale.hours, strict=True))
         / company.answers
@@ -547,6 +608,51 @@ def _third(third: Third) -> ThirdPart:
         "answered": third.answered,
         "void": third.void,
     }
+
+
+def _say_trends(measures: Sequence[MeasureBlock], lost_time: LostTimeBlock | None) -> None:
+    """Writes its sentence into each trend, once it has been judged."""
+    figures: list[tuple[str, Any]] = [
+        (measure["statistic"], measure) for measure in measures if measure["group"] is None
+    ]
+    if lost_time:
+        figures.append((LOST_TIME, lost_time["share_over_2h"]))
+    for statistic, figure in figures:
+        if "trend" in figure:
+            figure["trend"]["words"] = trend_sentence(figure["trend"], statistic)
+
+
+def _headline(measures: Sequence[MeasureBlock], tally: Tally) -> str:
+    """The overall measure's trend, where it has one; then how many measures meet their target."""
+    counted = wording.headline(_verdicts(measures), tally.answered, tally.invited)
+    figures: list[Any] = [measure for measure in measures if measure["group"] is None]
+    for figure in figures:
+        is_overall = role_of_question(QuestionId(figure["question"])) is QuestionRole.OVERALL
+        if is_overall and "trend" in figure:
+            return f"{trend_headline(figure['trend'], figure['statistic'])}. {counted}"
+    return counted
+
+
+def _rebound(
+    asked: Sequence[_QuestionCells], measures: Sequence[MeasureBlock]
+) -> ReboundPart | None:
+    """By how much the lowest share usually reads higher next time; None for fewer than two."""
+    shown = {
+        (measure["question"], measure["statistic"])
+        for measure in measures
+        if measure["group"] is None and measure["shown"]
+    }
+    waves = [
+        each.cells.strata(statistic)
+        for each in asked
+        for statistic in each.statistics[:1]
+        if statistic.is_share and (each.question.id, statistic.name) in shown
+    ]
+    if len(waves) < 2:
+        return None
+    rise = st.rebound(waves, (0, 1))
+    words = wording.rebound(len(waves), rise) if rise >= REBOUND_FROM else ""
+    return {"measures": len(waves), "rise": rise, "words": words}
 
 
 def _verdicts(measures: Sequence[MeasureBlock]) -> list[str]:

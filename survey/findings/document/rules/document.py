@@ -76,7 +76,7 @@ class QuestionPart(TypedDict):
 
 
 class ComparisonRange(TypedDict):
-    """The range to compare waves by, about the process behind the answers."""
+    """Of schema 1: the range to compare waves by, about the process behind the answers."""
 
     low: float
     high: float
@@ -84,10 +84,7 @@ class ComparisonRange(TypedDict):
 
 
 class ProcessRange(TypedDict):
-    """Estimate and range of plain counts, about the process behind them; for contracts.
-
-    Anyone can compute them again from two whole numbers.
-    """
+    """An estimate with its range, about the process behind the answers."""
 
     estimate: float
     low: float
@@ -95,20 +92,54 @@ class ProcessRange(TypedDict):
     method: str
 
 
-class DifferenceBlock(TypedDict):
-    """A difference, first minus second, judged among all comparisons of its document."""
+class ProcessPart(TypedDict):
+    """What the answers say about the service, in two ways: for comparisons and for contracts."""
+
+    plain: ProcessRange  # of all answers added up: anyone can compute it from two whole numbers
+    stratified: ProcessRange  # groups weighted by their people, as in the measure's own value
+    agree: bool  # whether both say the same of target and minimum; true without a target
+
+
+class Judgement(TypedDict):
+    """What a comparison says, judged within its family of comparisons (1, 2 or 3).
+
+    Of schema 1 all comparisons were one family, and `family` held their number.
+    """
 
     shown: Literal[True]
     estimate: float
     low: float
     high: float
     p_value: float
-    q_value: float  # p adjusted within the family
-    family: int  # how many comparisons were judged together
-    answers: list[int]  # of the first, of the second
+    q_value: NotRequired[float]  # p adjusted within the family; the first family has none
+    family: int  # 1: the headline, 2: measures with a target, 3: all else
+    comparisons: NotRequired[int]  # how many were judged together; younger
     direction: str  # "up", "down" or "unclear"
-    verdict: str  # "clear change", "no clear change"; of groups "clear difference" and so on
-    detectable: float  # the difference that would probably have been found
+    verdict: str  # in words: see `judging.VerdictWords`
+    detectable: float | None  # a move that would probably have been found; None: none could
+    detectable_rise: NotRequired[float | None]  # None where no rise of that size is possible
+    detectable_fall: NotRequired[float | None]
+    mix_changed: NotRequired[Literal[True]]  # other departments were asked: nothing is clear
+
+
+class DifferenceBlock(Judgement):
+    """A difference, first minus second."""
+
+    answers: list[int]  # of the first, of the second
+
+
+class TrendBlock(Judgement):
+    """The rise of a straight line through the last five to eight waves, over their whole span."""
+
+    since: str  # the slug of its first wave
+    opened: str  # when that opened
+    quarter: NotRequired[str]  # where that is a quarter of thirds
+    waves: int
+    slugs: list[str]  # the waves in it, oldest first
+    imported: int  # how many of them came from another tool
+    first: float  # the value of the first wave, and of this one
+    latest: float
+    words: str  # the sentence to print
 
 
 class ShownChange(DifferenceBlock):
@@ -118,7 +149,6 @@ class ShownChange(DifferenceBlock):
     opened: str
     imported: bool
     quarter: NotRequired[str]  # where the earlier one is a quarter of thirds
-    mix_changed: NotRequired[Literal[True]]  # other departments were asked: nothing is clear
 
 
 class HiddenChange(TypedDict):
@@ -151,16 +181,18 @@ class ShownFigure(TypedDict):
 class CompanyFigure(ShownFigure):
     """A figure of the whole company, its groups weighted by their people (post-stratified)."""
 
-    comparison: NotRequired[ComparisonRange]  # younger
     effective_answers: NotRequired[float]  # as many, evenly spread, weigh as much; younger
-    process: ProcessRange
+    process: ProcessPart | ProcessRange  # of schema 1 the plain range alone
+    comparison: NotRequired[ComparisonRange]  # of schema 1 alone
     feasible: NotRequired[list[float]]  # of shares: low and high, whatever the others think
     target: NotRequired[float]  # this and the next four: of shares that have a target
     minimum: NotRequired[float | None]
     stretch: NotRequired[float | None]
     verdict: NotRequired[str]  # "meets", "misses" or "too close to call"
     break_even: NotRequired[float | None]  # share needed of those not answering; None: all answered
+    response_odds: NotRequired[float | None]  # of the dissatisfied over the satisfied
     change: NotRequired[ChangeBlock]  # of a question's first figure, if it was asked before
+    trend: NotRequired[TrendBlock]  # of a question's first figure, from five waves
 
 
 class CompanyMeasure(CompanyFigure):
@@ -231,7 +263,12 @@ class LostTimeBlock(TypedDict):
 
 
 class ShownDrivers(TypedDict):
-    """The questions that go together with the overall one most, in order where `ranked`."""
+    """The questions that go together with the overall one most.
+
+    Where `ranked`, the first of `questions` is the strongest, and the others stand behind it in the
+    order in which they were asked; else the strongest is one of them. Of schema 1 all are in order
+    where `ranked`, which they seldom are in truth: print the first alone as such.
+    """
 
     shown: Literal[True]
     ranked: bool
@@ -284,7 +321,10 @@ class CommentReadersPart(TypedDict):
 
 
 class YearMeasure(TypedDict):
-    """One figure over a year's waves, and its change since the year before if that has enough."""
+    """One figure over a year: the mean of its waves' values; and its change since the year before.
+
+    A wave is in from 10 answers to the question. `waves` says how many are.
+    """
 
     question: str
     statistic: StatisticName
@@ -299,8 +339,16 @@ class YearMeasure(TypedDict):
     change: NotRequired[DifferenceBlock]
 
 
+class ReboundPart(TypedDict):
+    """By how much the lowest measure usually reads higher next time if nothing changes."""
+
+    measures: int  # how many it is the lowest of
+    rise: float  # 0 to 1
+    words: str  # the sentence to print; empty below 3 points
+
+
 class YearBlock(TypedDict):
-    """The waves of the year up to this one, taken as one wave, with their measures."""
+    """The waves of the year up to this one, taken together, with their measures."""
 
     waves: list[str]  # slugs, oldest first
     measures: list[YearMeasure]
@@ -343,7 +391,10 @@ class AuditPart(TypedDict):
 
 
 class FindingsDocument(TypedDict):
-    """Everything that a wave publishes, in schema 2; schema 1 lacks `audit` and `roster`."""
+    """Everything that a wave publishes, in schema 2.
+
+    Schema 1 lacks `audit`, `roster`, `rebound` and trends, and has one family of comparisons.
+    """
 
     schema: Literal[1, 2]
     wave: WavePart
@@ -363,10 +414,11 @@ class FindingsDocument(TypedDict):
     comments: CommentsPart
     comment_readers: NotRequired[CommentReadersPart]  # where somebody was promised to read; younger
     year: NotRequired[YearBlock | None]  # None with too few waves; younger
+    rebound: NotRequired[ReboundPart | None]  # None with fewer than two measures; from schema 2
     thirds: NotRequired[list[ThirdPart]]  # of a quarter of monthly thirds
     roster: NotRequired[RosterPart]  # from schema 2; absent of imported waves
     hidden_further: NotRequired[dict[str, int]]  # by question: groups hidden beyond the rules
-    headline: str
+    headline: str  # the overall measure's trend, if there is one, then the verdicts counted
     changed: NotRequired[str]  # its second sentence, empty where nothing changed; younger
     audit: NotRequired[AuditPart]  # from schema 2
     digest: str  # "sha256:" and the SHA-256 of the rest, as `document_digest` makes it

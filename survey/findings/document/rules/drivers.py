@@ -38,10 +38,11 @@ def drivers_block(questionnaire: Questionnaire, scores: Sequence[str]) -> Driver
     drivers = key_drivers(answers[:, :-1], answers[:, -1])
     if drivers is None:
         return hidden
+    first = () if drivers.first is None else (drivers.first,)
     return {
         "shown": True,
         "ranked": drivers.ranked,
-        "questions": [kept[place].id for place in drivers.places],
+        "questions": [kept[place].id for place in (*first, *drivers.behind)],
     }
 
 

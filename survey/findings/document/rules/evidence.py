@@ -60,11 +60,6 @@ class Evidence:
     thirds: Sequence[Third] = ()
     log: LogHead = EMPTY_LOG
 
-    @property
-    def is_of_one_third(self) -> bool:
-        """Whether a quarter has a single counted third, so that nothing is judged."""
-        return sum(third.answered is not None for third in self.thirds) == 1
-
 
 @dataclass(frozen=True, slots=True)
 class Withholding:

@@ -1,20 +1,23 @@
-"""The plain sum of three thirds: of what each of them published, and of nothing else."""
+"""The plain sum of three thirds: other people each time, so their answers add up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from survey.findings.document.rules.cells import GroupCells, statistics_of
+from survey.findings.document.rules.cells import GroupCells
 from survey.questionnaires.rules import Question, Questionnaire
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
+from survey.statistics.suppression import COMPARED_FROM
 from survey.waves.rules.waves import Wave
+
+THIRDS = 3
 
 
 def pool_thirds_cells(
     pool: Wave, questionnaire: Questionnaire, thirds: Sequence[Tally], comments: int = 0
 ) -> Tally:
-    """A quarter's counts: per question the sum over those thirds that published its number.
+    """A quarter's counts: per question the sum over its thirds; none where a third is left out.
 
-    The people invited are those of all thirds. What a third hid, or said in a band of words, stays
-    out: subtracting the other thirds would tell it.
+    `thirds` are those that were counted: a void one is left out of every question. The people
+    invited are those of all thirds.
     """
     (group,) = pool.groups
     answered = sum(tally.answered for tally in thirds)
@@ -22,21 +25,20 @@ def pool_thirds_cells(
     cells = {}
     for question in questionnaire.questions:
         if question.scale.codes:
-            of_thirds = (
+            of_thirds = [
                 GroupCells(tally.groups, tally.cells[question.id]).company for tally in thirds
-            )
-            cells[question.id] = {group.name: _together(pool, question, of_thirds)}
+            ]
+            cells[question.id] = {group.name: _together(question, of_thirds)}
     unreadable = sum(tally.unreadable for tally in thirds)
     return Tally((published,), cells, comments, unreadable)
 
 
-def _together(pool: Wave, question: Question, cells: Iterable[CellCounts]) -> CellCounts:
-    """The sum of a question's counts over those thirds that published its share."""
-    statistics = statistics_of(question, pool.minimum_group, pool.minimum_detail)
-    shares = [statistic for statistic in statistics if statistic.is_share]
-    total = CellCounts((0,) * len(question.scale.codes), 0)
-    for cell in cells:
-        is_banded = any(share.band(cell.counts) for share in shares)
-        if cell.answers >= pool.minimum_group and not is_banded:
-            total += cell
-    return total
+def _together(question: Question, cells: Sequence[CellCounts]) -> CellCounts:
+    """The sum of a question's counts over three thirds; nothing unless each has 10 answers.
+
+    That number alone decides: leaving out thirds for what was answered would select among them, and
+    with a third left out the sum would not be about everybody.
+    """
+    nothing = CellCounts((0,) * len(question.scale.codes), 0)
+    is_complete = len(cells) == THIRDS and all(cell.answers >= COMPARED_FROM for cell in cells)
+    return sum(cells, nothing) if is_complete else nothing

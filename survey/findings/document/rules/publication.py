@@ -29,6 +29,8 @@ _JUDGED = {
     "break_even",
     "change",
     "against_rest",
+    "trend",
+    "response_odds",
     "status",
 }
 
@@ -296,6 +298,7 @@ def _leaks_across_waves(
     """
     documents = {other["wave"]["slug"]: other for other in earlier}
     yield from _leaks_of_changes(document, documents)
+    yield from _leaks_of_trends(document, documents)
     yield from _leaks_of_year(document, documents)
 
 
@@ -317,6 +320,31 @@ def _leaks_of_changes(
                 measure["question"],
                 f"{measure['question']}: the change tells a value of {change['since']} that was not"
                 " published.",
+                across=True,
+            )
+
+
+def _leaks_of_trends(
+    document: FindingsDocument, documents: Mapping[str, FindingsDocument]
+) -> Iterator[Leak]:
+    """Leaks: trends through a wave that did not publish the figure, or published another value.
+
+    `documents` are by slug; a wave whose document is missing is not looked at.
+    """
+    for measure in _all_measures(document):
+        trend = measure.get("trend")
+        if measure["group"] is not None or not trend:
+            continue
+        waves = [documents.get(slug) for slug in trend["slugs"][:-1]]
+        before = [_company_measure_like(wave, measure) for wave in waves if wave]
+        start = _company_measure_like(documents.get(trend["since"]), measure)
+        is_first_another = bool(
+            start and start["shown"] and abs(start["estimate"] - trend["first"]) > _CLOSE_CHANGE
+        )
+        if is_first_another or not all(found and _is_published(found) for found in before):
+            yield Leak(
+                measure["question"],
+                f"{measure['question']}: the trend tells a wave that was not published.",
                 across=True,
             )
 
@@ -448,7 +476,8 @@ def _total(measure: Measure) -> int:
 
     It is a whole number, for the points of every scale are whole.
     """
-    plain = measure.get("process", measure)
+    process = measure.get("process", measure)
+    plain = process.get("plain", process)
     return round(float(plain["estimate"] * measure["answers"]))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from survey.findings.rules import Findings
 from survey.findings.words.rules.staff_list import staff_list_in_words
+from survey.findings.words.rules.trends import comparison_range
 
 COLUMNS = (
     "wave",
@@ -39,6 +40,16 @@ COLUMNS = (
     "difference_verdict",
     "status",
     "words",
+    "family",
+    "trend_since",
+    "trend_waves",
+    "trend",
+    "trend_low",
+    "trend_high",
+    "trend_p_value",
+    "trend_q_value",
+    "trend_verdict",
+    "trend_words",
 )
 # The columns of a comparison, by the keys that hold them in the document.
 _DIFFERENCE_COLUMNS = {
@@ -47,6 +58,18 @@ _DIFFERENCE_COLUMNS = {
     "difference_high": "high",
     "p_value": "p_value",
     "q_value": "q_value",
+    "family": "family",
+}
+_TREND_COLUMNS = {
+    "trend_since": "since",
+    "trend_waves": "waves",
+    "trend": "estimate",
+    "trend_low": "low",
+    "trend_high": "high",
+    "trend_p_value": "p_value",
+    "trend_q_value": "q_value",
+    "trend_verdict": "verdict",
+    "trend_words": "words",
 }
 STAFF_LIST = "staff_list"  # what the last line holds in place of a figure
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -74,7 +97,7 @@ def as_csv(findings: Findings) -> str:
         }
         if not measure["shown"]:
             del values["invited"], values["waves"]
-        values |= _ranges(measure) | _difference(measure)
+        values |= _ranges(measure) | _difference(measure) | _trend(measure)
         writer.writerow([_cell(values.get(column)) for column in COLUMNS])
     staff_list = staff_list_in_words(document)
     if staff_list:
@@ -87,7 +110,7 @@ def _all_measures(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The document's measures, then the two figures of lost time, then those of the year."""
     yield from document["measures"]
     yield from _lost_time(document["lost_time"])
-    yield from _year(document["year"])
+    yield from _year(document.get("year"))
 
 
 def _lost_time(lost_time: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
@@ -113,12 +136,16 @@ def _year(year: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
 
 def _ranges(measure: Mapping[str, Any]) -> dict[str, Any]:
     """The columns for the ends of process and comparison range; none the measure lacks."""
-    ends = {}
-    for name in ("process", "comparison"):
-        if name in measure:
-            ends[f"{name}_low"] = measure[name]["low"]
-            ends[f"{name}_high"] = measure[name]["high"]
-    return ends
+    if "process" not in measure:
+        return {}
+    plain = measure["process"].get("plain", measure["process"])
+    low, high = comparison_range(measure)
+    return {
+        "process_low": plain["low"],
+        "process_high": plain["high"],
+        "comparison_low": low,
+        "comparison_high": high,
+    }
 
 
 def _difference(measure: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,8 +163,16 @@ def _difference(measure: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "compared_with": "rest" if is_with_rest else difference.get("since", "year before"),
         "difference_verdict": difference["verdict"],
-        **{column: difference[key] for column, key in _DIFFERENCE_COLUMNS.items()},
+        **{column: difference.get(key) for column, key in _DIFFERENCE_COLUMNS.items()},
     }
+
+
+def _trend(measure: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns about a measure's trend; none where it has none."""
+    trend = measure.get("trend")
+    if not trend:
+        return {}
+    return {column: trend.get(key) for column, key in _TREND_COLUMNS.items()}
 
 
 def _cell(value: object) -> object:

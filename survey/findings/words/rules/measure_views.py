@@ -4,22 +4,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from survey.charts.drawings import Range
-from survey.findings.words.rules import printing, wording
+from survey.findings.words.rules import printing, trend_sentences, wording
 from survey.findings.words.rules.printing import Measure
-from survey.findings.words.rules.view_model import ChangeView, MeasureView
+from survey.findings.words.rules.view_model import ChangeView, Document, MeasureView, RiseView
 from survey.questionnaires.rules import QuestionId
 
 Question = Mapping[str, Any]  # a question of the document
 Questions = Mapping[QuestionId, Question]
 
 
-def measure_views(measures: Sequence[Measure], questions: Questions) -> tuple[MeasureView, ...]:
+def measure_views(
+    measures: Sequence[Measure], questions: Questions, document: Document
+) -> tuple[MeasureView, ...]:
     """Each measure as texts and a chart, in this order; `questions` are the document's by id."""
-    return tuple(measure_view(measure, questions) for measure in measures)
+    return tuple(measure_view(measure, questions, document) for measure in measures)
 
 
-def measure_view(measure: Measure, questions: Questions) -> MeasureView:
-    """One measure as texts and a chart, with its change where it was compared."""
+def measure_view(measure: Measure, questions: Questions, document: Document) -> MeasureView:
+    """One measure as texts and a chart, with its change and trend where it was compared."""
     question = questions[measure["question"]]
     verdict, target = measure.get("verdict", ""), measure.get("target")
     low, high = _scale(measure["statistic"], question)
@@ -34,8 +36,9 @@ def measure_view(measure: Measure, questions: Questions) -> MeasureView:
         target=printing.percent(target) if target is not None else "",
         verdict=wording.VERDICTS.get(verdict, ""),
         look=wording.LOOKS.get(verdict, ""),
-        silence=_silence(measure),
+        silence=_silence(measure, document),
         change=change_view(measure, questions),
+        trend=measure.get("trend", {}).get("words", ""),
     )
 
 
@@ -63,11 +66,11 @@ def _range_on_chart(measure: Measure, lowest: float, highest: float) -> Range:
     )
 
 
-def _silence(measure: Measure) -> str:
-    """How many who did not answer must be satisfied, in words; empty if hidden or no target."""
+def _silence(measure: Measure, document: Document) -> str:
+    """How many of those not known must be satisfied, in words; empty if hidden or no target."""
     has_target = measure.get("target") is not None
     has_break_even = measure["shown"] and "break_even" in measure
-    return wording.silence(measure) if has_target and has_break_even else ""
+    return wording.silence(measure, document) if has_target and has_break_even else ""
 
 
 def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
@@ -100,7 +103,26 @@ def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
         range=printing.signed_range_in_words(change["low"] * factor, change["high"] * factor),
         words=words,
         look=look,
-        detectable="" if is_clear else wording.why_unclear(change, factor),
+        detectable="" if is_clear else wording.why_unclear(change, measure["statistic"]),
+    )
+
+
+def rise_view(measure: Measure, questions: Questions) -> RiseView | None:
+    """A measure's trend as the texts of a tile; None where it has none."""
+    trend = measure.get("trend")
+    if not trend:
+        return None
+    looks = {"clearly up": "higher", "clearly down": "lower"}
+    factor, _, _ = printing.unit(measure["statistic"])
+    return RiseView(
+        name=questions[measure["question"]]["name"],
+        since=trend_sentences.since(trend),
+        waves=trend["waves"],
+        score=printing.signed_number(trend["estimate"] * factor),
+        range=printing.signed_range_in_words(trend["low"] * factor, trend["high"] * factor),
+        words=trend["verdict"].capitalize(),
+        look=looks.get(trend["verdict"], "open"),
+        first_and_latest=trend_sentences.first_and_latest(trend, measure["statistic"]),
     )
 
 

@@ -12,6 +12,7 @@ from survey.findings.words.rules.measure_views import (
     change_view,
     measure_view,
     measure_views,
+    rise_view,
 )
 from survey.findings.words.rules.printing import Measure
 from survey.findings.words.rules.section_views import (
@@ -24,6 +25,7 @@ from survey.findings.words.rules.section_views import (
     year_view,
 )
 from survey.findings.words.rules.staff_list import staff_list_in_words
+from survey.findings.words.rules.trend_sentences import trends_in_short
 from survey.findings.words.rules.trends import SHARES, is_document_of_third, trend_view
 from survey.findings.words.rules.view_model import Document, Presentation
 from survey.findings.words.rules.wording import named_date
@@ -69,17 +71,20 @@ def present_document(
         headline=document["headline"],
         outcome=wording.outcome(verdicts, document["answered"], document["invited"]),
         changed=document.get("changed", ""),
+        trends_in_short=trends_in_short([m["trend"] for m in company if "trend" in m]),
         lede=_lede(document, below),
         whom=wording.of_whom(document),
         made_of=wording.made_of(document.get("thirds", ())),
         notes=_notes(document),
         staff_list=staff_list_in_words(document),
-        overall=measure_view(overall, questions) if overall else None,
+        overall=measure_view(overall, questions, document) if overall else None,
+        rise=rise_view(overall, questions) if overall else None,
         change=change_view(overall, questions) if overall else None,
         lost_time=lost_time_view(document, questions),
-        measures=measure_views(shares, questions),
-        own_scales=measure_views(own_scales, questions),
-        contrast=contrast_view(judged, shares, questions),
+        measures=measure_views(shares, questions, document),
+        own_scales=measure_views(own_scales, questions, document),
+        contrast=contrast_view(judged, shares, questions, document),
+        rebound=(document.get("rebound") or {}).get("words", ""),
         distributions=distributions,
         reach=largest_sides(distributions),
         columns=columns,
@@ -87,8 +92,8 @@ def present_document(
         merged=_merged_groups(document),
         trend=trend_view([*earlier, document], drawn["question"]) if drawn else None,
         trends=_other_trends(shares, drawn, questions) if earlier else (),
-        year=year_view(document.get("year"), questions),
-        drivers=drivers_view(document.get("drivers"), shares, questions),
+        year=year_view(document, questions),
+        drivers=drivers_view(document, shares, questions),
         themes=tuple((theme["words"], theme["comments"]) for theme in themes.get("themes", ())),
         no_theme=themes.get("words", ""),
         weighs_as=_weight(overall),
@@ -134,34 +139,41 @@ def _lede(document: Document, below: Sequence[str]) -> str:
     )
     if whom:
         sentences.append(f"Every score is {whom}.")
-    if answered == invited:
-        sentences.append("Everyone answered, so a score has no range.")
-    else:
-        sentences.append(
-            f"A range says what all {invited} would very likely have said (95%),"
-            " if silence is unrelated to satisfaction."
-        )
+    sentences.append(_about_ranges(document))
     return " ".join(sentences)
+
+
+def _about_ranges(document: Document) -> str:
+    """What the ranges of this document's company figures mean; some or all may have none."""
+    methods = {
+        measure["method"]
+        for measure in document["measures"]
+        if measure["group"] is None and measure["shown"]
+    }
+    if methods == {printing.EVERYONE}:
+        return "Everyone answered every question, so a score has no range."
+    range_says = (
+        "A range says what everybody asked would very likely have said (95%), if those who did not"
+        " answer think alike."
+    )
+    if printing.EVERYONE in methods:
+        return f"{range_says} A question that everyone answered has no range."
+    return range_says
 
 
 def _notes(document: Document) -> tuple[str, ...]:
     """Warnings about a document: imported, closed early, baseline, single third, unreadable."""
     wave = document["wave"]
     is_third = wave.get("third") is not None
-    counted_thirds = sum(third["answered"] is not None for third in document.get("thirds", ()))
     notes = []
     if wave["imported"]:
         notes.append(
             "Imported from another tool: Candour cannot vouch for how these answers were collected."
         )
     if wave["closed_early"]:
-        notes.append(
-            f"Closed early: {wave['closed_early']}. This wave does not count for the ladder."
-        )
+        notes.append(f"Closed before its planned date (reason: {wave['closed_early']}).")
     if wave["baseline"] and not is_third:
         notes.append("Baseline wave: it helps to set targets and carries no consequence.")
-    if counted_thirds == 1:
-        notes.append("A single third could be counted, so nothing is held to its target.")
     if document["unreadable"]:
         notes.append(f"{how_many(document['unreadable'], 'answer')} could not be read.")
     return tuple(notes)
@@ -178,15 +190,15 @@ def _weight(measure: Measure | None) -> str:
     if round(effective_answers) >= answers:
         return ""
     return (
-        f"{answers} answers weigh as much as {printing.rounded_number(effective_answers)}"
-        " that are spread evenly"
+        f"Departments answered unevenly, so these {answers} answers count like"
+        f" {printing.rounded_number(effective_answers)}"
     )
 
 
 def _merged_groups(document: Document) -> tuple[str, ...]:
     """A sentence for every shown group that is made of several small groups."""
     return tuple(
-        f"{group['name']} were counted together, so that nobody can be worked out."
+        f"{group['name']} were counted together, so that nobody can be identified."
         for group in document["groups"]
         if group["shown"] and len(group["members"]) > 1
     )

@@ -70,13 +70,49 @@ def signed_range_in_words(low: float, high: float) -> str:
     >>> signed_range_in_words(-8.9, 32.8), signed_range_in_words(0.4, 21)
     ('\u22129 to +33', '+0.4 to +21.0')
     """
-    for digits in range(_FINEST):
-        printed_low, printed_high = _rounded_outward(low, high, digits)
-        keeps_low_side = (printed_low > 0) == (low > TINY)
-        keeps_high_side = (printed_high < 0) == (high < -TINY)
-        if keeps_low_side and keeps_high_side:
-            break
-    return f"{signed_number(printed_low, digits)} to {signed_number(printed_high, digits)}"
+    low, high, digits = _signed_ends(low, high)
+    return f"{signed_number(low, digits)} to {signed_number(high, digits)}"
+
+
+def range_of_rise(rise: Measure, statistic: str) -> str:
+    """The range of a rise in words, in points: up and down in place of signs.
+
+    It is as fine as it takes to show whether it leaves out zero.
+
+    >>> range_of_rise({"low": 0.342, "high": 0.655}, "top2")
+    '34 to 66 up'
+    >>> range_of_rise({"low": -0.083, "high": 0.12}, "top2")
+    '9 points down to 12 up'
+    """
+    factor, _, _ = unit(statistic)
+    low, high, digits = _signed_ends(rise["low"] * factor, rise["high"] * factor)
+    ends = rounded_number(abs(low), digits), rounded_number(abs(high), digits)
+    if low >= 0:
+        return f"{ends[0]} to {ends[1]} up"
+    if high <= 0:
+        return f"{ends[1]} to {ends[0]} down"
+    return f"{ends[0]} points down to {ends[1]} up"
+
+
+def rise_in_points(rise: Measure, statistic: str) -> str:
+    """The size of a rise or fall in points, without sign, as fine as its range is printed.
+
+    >>> rise_in_points({"estimate": -0.124, "low": -0.2, "high": -0.05}, "top2")
+    '12'
+    """
+    factor, _, _ = unit(statistic)
+    _, _, digits = _signed_ends(rise["low"] * factor, rise["high"] * factor)
+    return rounded_number(abs(rise["estimate"]) * factor, digits)
+
+
+def value_in_words(value: float, statistic: str) -> str:
+    """A value as a score is printed, without a range.
+
+    >>> value_in_words(0.686, "top2"), value_in_words(-20, "nps")
+    ('69%', '\u221220')
+    """
+    factor, digits, sign = unit(statistic)
+    return rounded_number(value * factor, digits) + sign
 
 
 def unit(statistic: str) -> tuple[float, int, str]:
@@ -162,6 +198,20 @@ def _printed_ends(
         if not hides_miss and not hides_meeting:
             return printed_low, printed_high, finer_digits
     return low, high, digits + _FINEST
+
+
+def _signed_ends(low: float, high: float) -> tuple[float, float, int]:
+    """The ends of a difference rounded outward, and their decimals.
+
+    There are as many as it takes to show whether the range leaves out zero.
+    """
+    for digits in range(_FINEST):
+        printed_low, printed_high = _rounded_outward(low, high, digits)
+        keeps_low_side = (printed_low > 0) == (low > TINY)
+        keeps_high_side = (printed_high < 0) == (high < -TINY)
+        if keeps_low_side and keeps_high_side:
+            break
+    return printed_low, printed_high, digits
 
 
 def _rounded_outward(low: float, high: float, digits: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from survey.findings.words.rules.measure_views import (
     Questions,
     change_view,
     is_clear_difference,
+    measure_view,
     measure_views,
 )
 from survey.findings.words.rules.printing import Measure
@@ -48,7 +49,10 @@ def lost_time_view(document: Document, questions: Questions) -> LostTimeView | N
 
 
 def contrast_view(
-    judged: Sequence[Measure], shares: Sequence[Measure], questions: Questions
+    judged: Sequence[Measure],
+    shares: Sequence[Measure],
+    questions: Questions,
+    document: Document,
 ) -> Contrast:
     """Strengths and problems: by verdict if two or more measures are judged, else by score."""
     if len(judged) > 1:
@@ -61,8 +65,8 @@ def contrast_view(
         of_strengths = f"{reason}; these score highest."
         of_problems = f"{reason}; these score lowest."
     return Contrast(
-        strengths=measure_views(best, questions),
-        problems=measure_views(worst, questions),
+        strengths=measure_views(best, questions, document),
+        problems=measure_views(worst, questions, document),
         of_strengths=of_strengths,
         of_problems=of_problems,
     )
@@ -143,29 +147,37 @@ def _group_cell(measure: Measure) -> GroupCell:
     )
 
 
-def year_view(year: Mapping[str, Any] | None, questions: Questions) -> YearView | None:
+def year_view(document: Document, questions: Questions) -> YearView | None:
     """The shares over a year's waves as texts; None where the document has no year, or no share."""
+    year = document.get("year")
     if not year:
         return None
     shares = [measure for measure in year["measures"] if measure["statistic"] in SHARES]
     if not shares:
         return None
-    return YearView(waves=len(year["waves"]), measures=measure_views(shares, questions))
+    return YearView(
+        waves=len(year["waves"]),
+        measures=measure_views(shares, questions, document),
+        counted=tuple(measure["waves"] for measure in shares),
+    )
 
 
 def drivers_view(
-    drivers: Mapping[str, Any] | None, shares: Sequence[Measure], questions: Questions
+    document: Document, shares: Sequence[Measure], questions: Questions
 ) -> DriversView | None:
-    """The questions that go with the overall one, each with its share; None without drivers."""
+    """The questions that go with the overall one, each with its share; None without drivers.
+
+    Which is first may be known; the order of the others never is, so they stand as they were asked.
+    """
+    drivers = document.get("drivers")
     if not drivers:
         return None
     if not drivers["shown"]:
-        return DriversView(words=drivers["words"], ranked=False, measures=())
+        return DriversView(words=drivers["words"], first=None, behind=())
     share_by_question = {measure["question"]: measure for measure in shares}
-    return DriversView(
-        words="",
-        ranked=drivers["ranked"],
-        measures=measure_views(
-            [share_by_question[question] for question in drivers["questions"]], questions
-        ),
-    )
+    in_order = list(drivers["questions"])
+    first = in_order.pop(0) if drivers["ranked"] else None
+    behind = [question for question in questions if question in in_order]
+    views = measure_views([share_by_question[each] for each in behind], questions, document)
+    strongest = measure_view(share_by_question[first], questions, document) if first else None
+    return DriversView(words="", first=strongest, behind=views)

@@ -41,11 +41,22 @@ def trend_view(documents: Sequence[Document], question: QuestionId) -> TrendView
     has_changed_form = any(change_of_form for change_of_form, _ in breaks)
     return TrendView(
         name=next(q["name"] for q in newest["questions"] if q["id"] == question),
+        words=measure.get("trend", {}).get("words", ""),
         points=tuple(points),
         rows=tuple(rows),
         target=None if target is None else 100 * target,
         notes=_notes(points, has_changed_form=has_changed_form),
     )
+
+
+def comparison_range(measure: Mapping[str, Any]) -> tuple[float, float]:
+    """The ends of a shown company figure's range about the service, in the figure's unit.
+
+    Documents of schema 1 hold it in a field of its own; the oldest hold the plain range alone.
+    """
+    process = measure["process"]
+    stratified = process.get("stratified") or measure.get("comparison") or process
+    return stratified["low"], stratified["high"]
 
 
 def is_document_of_third(document: Mapping[str, Any]) -> bool:
@@ -155,8 +166,8 @@ def _comparison_range(measure: Mapping[str, Any] | None) -> Range | None:
     """The score with its comparison range on 0 to 100; None where it may not be shown."""
     if not measure or not measure["shown"]:
         return None
-    comparison = measure["comparison"]
-    return Range(100 * measure["estimate"], 100 * comparison["low"], 100 * comparison["high"])
+    low, high = comparison_range(measure)
+    return Range(100 * measure["estimate"], 100 * low, 100 * high)
 
 
 def _notes(points: Sequence[TrendPoint], *, has_changed_form: bool) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ class MeasureView:
 
     `score` holds words where nothing may be shown. `range` is empty then, `chart` and `answers` are
     None. `look` is the class by which pages and mails colour the verdict: meets, misses or open.
-    `silence` says how many of those who did not answer would have to be satisfied.
+    `silence` says how many of those whose answer is not known would have to be satisfied, `trend`
+    whether it rises or falls over the waves; both are empty where that cannot be said.
     """
 
     question: QuestionId
@@ -32,6 +33,7 @@ class MeasureView:
     look: str
     silence: str
     change: "ChangeView | None" = None
+    trend: str = ""
 
     @property
     def printed(self) -> str:
@@ -64,9 +66,28 @@ class ChangeView:
     detectable: str
 
     @property
+    def words_for_one_step(self) -> str:
+        """The verdict on this one step, where a trend over more waves stands above it."""
+        return "no clear change in one step" if self.look == "open" else self.words.lower()
+
+    @property
     def printed(self) -> str:
         """Difference and range in points: `+12 (\u22129 to +33)`; empty if not compared."""
         return f"{self.score} ({self.range})" if self.score else ""
+
+
+@dataclass(frozen=True, slots=True)
+class RiseView:
+    """A measure's trend as the texts of a tile; `first_and_latest` are the values at its ends."""
+
+    name: str
+    since: str
+    waves: int
+    score: str
+    range: str
+    words: str
+    look: str
+    first_and_latest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +171,10 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class TrendView:
-    """One measure over waves: its drawing, and the table beside it."""
+    """One measure over waves: its drawing, the sentence about it, and the table beside it."""
 
     name: str
+    words: str
     points: tuple[TrendPoint, ...]
     rows: tuple[TrendRow, ...]
     target: float | None
@@ -161,26 +183,33 @@ class TrendView:
 
 @dataclass(frozen=True, slots=True)
 class YearView:
-    """A year's waves counted as one, as texts; `waves` is how many they are.
+    """A year's waves taken together, as texts; `waves` is how many they are.
 
     Each measure has its score with its comparison range, and is compared with the year before.
+    `counted` says, in the same order, how many of the waves are in each.
     """
 
     waves: int
     measures: tuple[MeasureView, ...]
+    counted: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DriversView:
     """Which questions go together with the overall one, or words why that is unknown.
 
-    They are in order where they are `ranked`, else a group that holds the first. Where neither can
-    be said, `words` tell why.
+    `first` is the strongest, where that is known; `behind` are the others, in no order. Where
+    nothing can be said, `words` tell why.
     """
 
     words: str
-    ranked: bool
-    measures: tuple[MeasureView, ...]
+    first: MeasureView | None
+    behind: tuple[MeasureView, ...]
+
+    @property
+    def measures(self) -> tuple[MeasureView, ...]:
+        """All of them, the strongest first where it is known."""
+        return (self.first, *self.behind) if self.first else self.behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +217,8 @@ class Presentation:
     """Everything that a page or a mail shows of a document, in order.
 
     `outcome` is the headline in the few words of a subject line; `changed` is its second sentence.
+    `trends_in_short` counts the measures that clearly rise or fall over the waves; `rebound` says
+    how the lowest measure usually reads next time.
     `whom` is what every sentence about a score must add where fewer than half answered; `made_of`
     says how a quarter's result came about. `staff_list` says how the list of whom to ask was
     changed. `reach` are the largest shares left, right and in the
@@ -201,17 +232,20 @@ class Presentation:
     headline: str
     outcome: str
     changed: str
+    trends_in_short: str
     lede: str
     whom: str
     made_of: str
     notes: tuple[str, ...]
     staff_list: str
     overall: MeasureView | None
+    rise: RiseView | None
     change: ChangeView | None
     lost_time: LostTimeView | None
     measures: tuple[MeasureView, ...]
     own_scales: tuple[MeasureView, ...]
     contrast: Contrast
+    rebound: str
     distributions: tuple[DistributionView, ...]
     reach: tuple[float, float, float]
     columns: tuple[str, ...]
@@ -230,6 +264,23 @@ class Presentation:
     def silent(self) -> int:
         """How many of the invited did not answer."""
         return int(self.document["invited"] - self.document["answered"])
+
+    @property
+    def main_trends(self) -> tuple[MeasureView, ...]:
+        """The measures whose trend leads: the overall one, then those with a target."""
+        overall = self.overall.question if self.overall else None
+        first = [each for each in self._with_trend if each.question == overall]
+        others = [each for each in self._with_trend if each.question != overall and each.target]
+        return (*first, *others)
+
+    @property
+    def further_trends(self) -> tuple[MeasureView, ...]:
+        """The other measures with a trend."""
+        return tuple(each for each in self._with_trend if each not in self.main_trends)
+
+    @property
+    def _with_trend(self) -> list[MeasureView]:
+        return [measure for measure in (*self.measures, *self.own_scales) if measure.trend]
 
     @property
     def changes(self) -> tuple[MeasureView, ...]:

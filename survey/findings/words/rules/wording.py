@@ -13,8 +13,10 @@ from survey.findings.words.rules.printing import (
     TINY,
     Measure,
     percent,
+    rise_in_points,
     rounded_number,
     score_with_range,
+    unit,
 )
 from survey.kernel.plurals import choose_form, noun_for
 from survey.statistics.planning import Outlook
@@ -26,8 +28,6 @@ VERDICTS = {
     "too close to call": "Too close to call",
 }
 LOOKS = {"meets": "meets", "misses": "misses", "too close to call": "open"}
-CHANGES = ("clear change", "no clear change")
-DIFFERENCES = ("clear difference", "no clear difference")
 # What is printed in place of a hidden number: the same words whether a cell is hidden for itself
 # or for the sake of another.
 HIDDEN = "Hidden: too few answers to show safely"
@@ -36,9 +36,14 @@ TOO_WIDE = "Too few answers to say"
 NOT_COMPARED = "Compared from 10 answers in each wave."
 WITH_THE_QUARTER = "Shown for the quarter, when its three thirds have been counted."
 FROM_A_HUNDRED = "Shown from 100 people who answered these questions."
+NEEDS_ALL_THIRDS = "Not shown: one of the quarter's thirds has fewer than 10 answers to this."
+MIX_CHANGED = "Other departments were invited than before, so nothing is called clear here."
 NO_THEME = "No theme: fewer than five people wrote about the same thing."
 MOST_OR_ALL, ONE_OR_NONE = "all or all but one", "none or one"
 MOST_NAMES = 3
+_NUMBERS = dict(
+    enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), start=2)
+)
 
 Document = Mapping[str, Any]
 
@@ -70,7 +75,8 @@ def headline(verdicts: Sequence[str], answered: int, invited: int) -> str:
     if meets:
         meet = choose_form(meets, "meets", "meet")
         return f"{meets} of {total} measures {meet} target; none misses it"
-    return f"All {total} measures are too close to call"
+    both_or_all = "Both measures" if total == 2 else f"All {total} measures"
+    return f"{both_or_all} are too close to call"
 
 
 def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
@@ -81,14 +87,15 @@ def outcome(verdicts: Sequence[str], answered: int, invited: int) -> str:
     >>> outcome(["misses", "meets", "meets"], 42, 58)
     '2 of 3 measures meet target'
     >>> outcome(["misses", "too close to call"], 42, 58)
-    'none of 2 measures clearly meets target'
+    'neither of 2 measures clearly meets target'
     """
     total, meets = len(verdicts), verdicts.count("meets")
     if total < 2:
         sentence = headline(verdicts, answered, invited)
         return sentence[0].lower() + sentence[1:]
     if not meets:
-        return f"none of {total} measures clearly meets target"
+        none = "neither" if total == 2 else "none"
+        return f"{none} of {total} measures clearly meets target"
     return f"{meets} of {total} measures {choose_form(meets, 'meets', 'meet')} target"
 
 
@@ -122,31 +129,67 @@ def clear_changes(up: Sequence[str], down: Sequence[str], since: str) -> str:
     return " ".join(sentences)
 
 
-def would_have_shown(points: float) -> str:
-    """A sentence on how large a change would probably have been found.
-
-    `points` are points, or the measure's own unit.
-
-    >>> would_have_shown(31.3)
-    'A change of about 31 points would probably have shown.'
-    """
-    return f"A change of about {rounded_number(points)} points would probably have shown."
-
-
-def why_unclear(change: Measure, factor: float) -> str:
+def why_unclear(change: Measure, statistic: str) -> str:
     """A sentence on why a change is not clear: changed mix, many comparisons, or too small.
 
     Either who was invited has changed, or chance among so many comparisons would produce it, or it
-    is too small to be found. `factor` turns the change into the unit in which it is printed.
+    is too small to be found.
 
-    >>> why_unclear({"low": 0.04, "high": 0.48, "detectable": 0.32, "family": 18}, 100)
-    'Among 18 comparisons, chance alone leaves out zero now and then.'
+    >>> why_unclear({"estimate": 0.31, "low": 0.04, "high": 0.48, "comparisons": 20}, "top2")
+    'Up 31 points, probably real, but among 20 comparisons one such rise can be luck.'
     """
     if change.get("mix_changed"):
-        return "The mix of departments among the invited has changed, so no change is called clear."
+        return MIX_CHANGED
     if change["low"] > 0 or change["high"] < 0:
-        return f"Among {change['family']} comparisons, chance alone leaves out zero now and then."
-    return would_have_shown(change["detectable"] * factor)
+        return possibly_luck(change, statistic)
+    return only_detectable(change, statistic)
+
+
+def possibly_luck(difference: Measure, statistic: str) -> str:
+    """A sentence on a difference whose own range leaves out zero, and which is not called clear."""
+    up, rise = ("Up", "rise") if difference["estimate"] > 0 else ("Down", "fall")
+    points = f"{up} {rise_in_points(difference, statistic)} points, probably real,"
+    others = difference.get("comparisons", difference.get("family", 1))
+    if others == 1:  # judged alone, and by a stricter test than its range
+        return f"{points} but this can be luck."
+    return f"{points} but among {others} comparisons one such {rise} can be luck."
+
+
+def only_detectable(difference: Measure, statistic: str) -> str:
+    """A sentence on how large a rise or a fall can be detected with these answers.
+
+    >>> only_detectable({"estimate": 0.12, "low": -0.09, "high": 0.32, "detectable": 0.29}, "top2")
+    'With this many answers only a change of about 29 points or more can be detected.'
+    >>> fall = {"detectable": 0.24, "detectable_rise": None, "detectable_fall": 0.24}
+    >>> only_detectable({"estimate": 0.02, "low": -0.1, "high": 0.1} | fall, "top2")
+    'With this many answers only a fall of about 24 points or more can be detected.'
+    """
+    detectable = difference["detectable"]
+    if detectable is None:
+        return "There are too few answers to detect any change."
+    factor, _, _ = unit(statistic)
+    points = rounded_number(detectable * factor)
+    if abs(difference["estimate"]) >= detectable:
+        return f"With this many answers a change of about {points} points is not always detected."
+    move = "change"
+    if difference.get("detectable_rise", detectable) is None:
+        move = "fall"
+    elif difference.get("detectable_fall", detectable) is None:
+        move = "rise"
+    return f"With this many answers only a {move} of about {points} points or more can be detected."
+
+
+def rebound(measures: int, rise: float) -> str:
+    """A sentence on how much higher the lowest of so many shares usually reads next time.
+
+    >>> rebound(8, 0.083)
+    'If nothing changes, the lowest of eight usually reads about 8 points higher next time.'
+    """
+    number = _NUMBERS.get(measures, str(measures))
+    return (
+        f"If nothing changes, the lowest of {number} usually reads about"
+        f" {rounded_number(100 * rise)} points higher next time."
+    )
 
 
 def outlook_in_words(prospect: Outlook) -> tuple[str, str, str]:
@@ -179,27 +222,84 @@ def outlook_in_words(prospect: Outlook) -> tuple[str, str, str]:
     return people, score, f"about {rounded_number(100 * prospect.change)} points"
 
 
-def silence(measure: Measure) -> str:
-    """How many of those who did not answer must be satisfied to meet the target, in words.
+def unanswered(measure: Measure, document: Document) -> str:
+    """Whose answer to a measure's question is not known, in words, with their number.
 
-    Says so where everyone answered, where the target is met in any case, or is out of reach.
+    They did not answer at all, or left the question blank; those are told apart.
+
+    >>> unanswered({"population": 60, "answers": 39}, {"invited": 60, "answered": 41})
+    'the 21 people whose answer is not known (19 did not answer, 2 left this question blank)'
+    """
+    unknown = measure["population"] - measure["answers"]
+    not_answered = document["invited"] - document["answered"]
+    blank = unknown - not_answered
+    people = noun_for(unknown, "person")
+    if document.get("unreadable"):
+        return f"the {unknown} {people} whose answer is not known"
+    if not blank:
+        return f"the {unknown} {people} who did not answer"
+    if not not_answered:
+        return f"the {unknown} {people} who left this question blank"
+    return (
+        f"the {unknown} {people} whose answer is not known ({not_answered} did not answer,"
+        f" {blank} left this question blank)"
+    )
+
+
+def silence(measure: Measure, document: Document) -> str:
+    """What those whose answer is not known would have to think for the target to be met: sentences.
+
+    Says so where everyone answered, where the target is met in any case, or is out of reach. Else a
+    second sentence says how much keener to answer one side would have had to be.
     """
     break_even = measure["break_even"]
     if break_even is None:
-        return EVERYONE
-    silent = measure["population"] - measure["answers"]
-    needed = math.ceil(break_even * silent - TINY)
-    colleagues = noun_for(silent, "silent colleague")
+        return f"{EVERYONE.capitalize()}."
+    unknown = measure["population"] - measure["answers"]
+    needed = math.ceil(break_even * unknown - TINY)
+    people, target = unanswered(measure, document), percent(measure["target"])
     if needed <= 0:
-        think = choose_form(silent, "thinks", "think")
-        return f"met whatever the {silent} {colleagues} {think}"
-    if needed > silent:
-        were = f"all {silent} {colleagues} were" if silent > 1 else f"the 1 {colleagues} was"
-        return f"{percent(measure['target'])} is out of reach even if {were} satisfied"
-    if needed == silent:
-        article = "all" if silent > 1 else "the"
-        return f"{article} {silent} {colleagues} would have to be satisfied"
-    return f"{needed} of the {silent} {colleagues} would have to be satisfied"
+        return f"The target of {target} is met whatever {people} {_verb(unknown, 'think')}."
+    if needed > unknown:
+        everybody = f"{_all_of(people, unknown)} {choose_form(unknown, 'was', 'were')}"
+        return f"The target of {target} would be missed even if {everybody} satisfied."
+    some = f"{needed} of {people}" if needed < unknown else _all_of(people, unknown)
+    sentence = f"To reach the target, {some} would have to be satisfied."
+    return f"{sentence} {_odds_in_words(measure)}".strip()
+
+
+def _verb(number: int, verb: str) -> str:
+    """A verb in the present tense after so many people."""
+    return choose_form(number, f"{verb}s", verb)
+
+
+def _all_of(people: str, number: int) -> str:
+    """The words for all of these people."""
+    return people if number == 1 else f"all of {people}"
+
+
+def _odds_in_words(measure: Measure) -> str:
+    """How much keener to answer one side must have been, for the verdict to be undone; or empty."""
+    odds = measure.get("response_odds")
+    if odds is None:
+        return ""
+    if rounded_number(max(odds, 1 / odds), 1) == "1.0":
+        return ""
+    if odds >= 1:
+        times = _times(odds)
+        return f"It is met only if dissatisfied colleagues were {times} as eager to answer."
+    return f"It is missed only if satisfied colleagues were {_times(1 / odds)} as eager to answer."
+
+
+def _times(ratio: float) -> str:
+    """A ratio of at least one: one decimal, or none from ten on; cut at a hundred.
+
+    >>> _times(7.86), _times(23.4), _times(512.0)
+    ('7.9 times', '23 times', 'more than 100 times')
+    """
+    if ratio > 100:
+        return "more than 100 times"
+    return f"{rounded_number(ratio, 0 if ratio >= 10 else 1)} times"
 
 
 def response_rate(document: Document) -> str:
@@ -255,13 +355,9 @@ def made_of(thirds: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _void_third(third: Mapping[str, Any]) -> str:
-    """Words on a void third: not asked, or its people counted as not having answered."""
-    reason = third["void"]
-    if not third["invited"]:
-        return f"one third was not asked ({reason})"
-    return (
-        f"one third of {third['invited']} is void ({reason}), so its people count among the silent"
-    )
+    """Words on a third that was left out: not asked, or void."""
+    what = f"of {third['invited']} is void" if third["invited"] else "was not asked"
+    return f"one third {what} ({third['void']}), so the quarter has no scores"
 
 
 def named_date(text: str) -> str:
