@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from survey.findings.words.rules.printing import rounded_number
+from survey.statistics.measured import worst_in_per_cent
+
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "survey" / "statistics" / "measured.json"
 STATISTICS, BENCHMARKS = ROOT / "docs" / "statistics.md", ROOT / "docs" / "benchmarks.md"
@@ -38,10 +41,9 @@ def _table(checks: Iterable[Json]) -> str:
     for entry in checks:
         large = entry["large"]
         bound = f"{'at least' if entry['at_least'] else 'at most'} {100 * entry['bound']:.0f} %"
-        numbers = (
-            f"{large['cells']:,} | {bound} | {100 * large['worst']:.1f} % |"
-            f" {100 * large['mean']:.1f} %"
-        )
+        worst = worst_in_per_cent(large["worst"], at_least=entry["at_least"])
+        mean = rounded_number(100 * large["mean"] if large["cells"] > 1 else worst, 1)
+        numbers = f"{large['cells']:,} | {bound} | {worst:.1f} % | {mean} %"
         rows.append(f"| {entry['what']} | {numbers} |")
     return "\n".join(rows) + "\n"
 

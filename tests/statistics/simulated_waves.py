@@ -101,8 +101,8 @@ def year_departments_no_change(size: Size) -> Measured:
 @check("plain-year-fails")
 def plain_year_fails(size: Size) -> Measured:
     what = (
-        "Why waves are not added up: the same where the departments swap their response between the"
-        " years, by sums of answers"
+        "Why waves are not added up: two years without a change, in two departments that swap their"
+        " response between the years, compared by sums of answers: a change is found"
     )
     return what, True, 0.20, _years(size)[1]
 
@@ -247,8 +247,8 @@ def change_common_shocks(size: Size) -> Measured:
 @check("two-waves-alone-fail")
 def two_waves_alone_fail(size: Size) -> Measured:
     what = (
-        "Why other waves are looked at: the same weeks, 120 and 300 answers, judged by two waves"
-        " alone"
+        "Why other waves are looked at: nothing changed, weeks are good or bad for everybody by 5"
+        " points, 120 and 300 answers, judged by two waves alone: a change is found"
     )
     return what, True, 0.20, _shocks(size)[1]
 

@@ -37,8 +37,9 @@ from survey.statistics import (
     stratified_intervals,
     stratified_process_interval,
     stratified_process_intervals,
+    too_few_to_say,
 )
-from survey.statistics.planning import chance_of_answers, detectable_change, outlook
+from survey.statistics.planning import chance_of_answers, outlook
 from survey.statistics.pooled import pooled_difference, pooled_interval
 from survey.statistics.values import EVERYONE
 from survey.statistics.verdicts import Direction, Verdict, direction, verdict
@@ -558,8 +559,10 @@ def test_planning_promises_less_from_fewer_answers(invited: int, rate: float, fe
     expected = outlook(invited, rate)
     assert expected.answers == round(invited * rate) <= invited
     assert (expected.level is None) == (expected.answers < 5)
-    assert (expected.change is None) == (expected.answers < 10)
-    assert detectable_change(10 * invited) > detectable_change(20 * invited)
+    assert (expected.moves is None) == (expected.answers < 10)
+    assert expected.is_too_few is (
+        expected.answers < 5 or too_few_to_say([(expected.answers, invited)], is_share=True)
+    )
     assert chance_of_answers(invited, fewest, rate) == pytest.approx(
         float(stats.binom.sf(fewest - 1, invited, rate)), abs=1e-12
     )

@@ -62,7 +62,7 @@ from survey.statistics import (
     year_interval,
 )
 from survey.statistics.drivers import key_drivers, relative_weights
-from survey.statistics.planning import chance_of_answers, detectable_change, outlook
+from survey.statistics.planning import chance_of_answers, outlook
 from survey.statistics.pooled import pooled_difference, pooled_interval
 from survey.statistics.verdicts import Direction, direction, verdict
 
@@ -249,7 +249,6 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: stratified_difference(GOOD, GOOD, YES_NO, v),
             lambda v: pooled_difference([(1, 2)], [(1, 2)], YES_NO, v),
             lambda v: outlook(60, 0.5, 0.7, v),
-            lambda v: detectable_change(60, 0.7, v),
         ],
     ),
     (
@@ -270,8 +269,7 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
     ([0, *NO_WHOLE_NUMBER], "invited", [lambda v: outlook(v, 0.5), chance_of_answers]),
     ([0, *NO_SHARE], "rate", [lambda v: outlook(60, v)]),
     (NO_SHARE, "rate", [lambda v: chance_of_answers(60, 10, v)]),
-    (NO_SHARE, "share", [lambda v: outlook(60, 0.5, v), lambda v: detectable_change(60, v)]),
-    ([0, *NO_WHOLE_NUMBER], "answers", [detectable_change]),
+    (NO_SHARE, "share", [lambda v: outlook(60, 0.5, v)]),
     (
         [NAN, INF, "3", None, 1.5],
         "predictors",
