@@ -29,7 +29,7 @@ from survey.findings.words.rules.presentation import present_document
 from survey.kernel.clock import now
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
 from tests.cast import counted_company
-from tests.findings.test_comparisons import asked, earlier
+from tests.findings.many_waves import asked, earlier
 from tests.findings.test_presentation import EXAMPLE, five, questions, wave
 from tests.outside import browser
 from tests.proofs import examples, on_postgresql
