@@ -212,6 +212,9 @@ def wave_of(invited: int, answered: int, **more: Any) -> dict[str, Any]:
     return {"invited": invited, "answered": answered, "unreadable": 0} | more
 
 
+NOT_KNOWN = (
+    "the 21 people whose answer is not known (19 did not answer, 2 left this question blank)"
+)
 SIXTEEN, ONE = "the 16 people who did not answer", "the 1 person who did not answer"
 
 
@@ -242,14 +245,9 @@ def test_those_who_did_not_answer_are_put_in_people(
 @pytest.mark.parametrize(
     ("figure", "wave", "whom"),
     [
-        (
-            (39, 60), wave_of(60, 41),
-            "the 21 people whose answer is not known (19 did not answer, 2 left this question"
-            " blank)",
-        ),
+        ((39, 60), wave_of(60, 41), NOT_KNOWN),
         # two of those who answered opted out: they are no part of the population
-        ((37, 58), wave_of(60, 41), "the 21 people whose answer is not known (19 did not answer, 2"
-         " left this question blank)"),
+        ((37, 58), wave_of(60, 41), NOT_KNOWN),
         ((40, 60), wave_of(60, 60), "the 20 people who left this question blank"),
         ((59, 60), wave_of(60, 60), "the 1 person who left this question blank"),
         ((39, 60), wave_of(60, 39), "the 21 people who did not answer"),
@@ -264,14 +262,17 @@ def test_a_blank_is_never_called_silence(
     assert whom in wording.silence(of_target(*figure, 0.5), wave)
 
 
+MET_ONLY_IF = "It is met only if dissatisfied colleagues were"
+MISSED_ONLY_IF = "It is missed only if satisfied colleagues were"
+
+
 @pytest.mark.parametrize(
     ("odds", "sentence"),
     [
-        (7.86, "It is met only if dissatisfied colleagues were 7.9 times as eager to answer."),
-        (23.4, "It is met only if dissatisfied colleagues were 23 times as eager to answer."),
-        (500, "It is met only if dissatisfied colleagues were more than 100 times as eager to"
-         " answer."),
-        (1 / 2.9, "It is missed only if satisfied colleagues were 2.9 times as eager to answer."),
+        (7.86, f"{MET_ONLY_IF} 7.9 times as eager to answer."),
+        (23.4, f"{MET_ONLY_IF} 23 times as eager to answer."),
+        (500, f"{MET_ONLY_IF} more than 100 times as eager to answer."),
+        (1 / 2.9, f"{MISSED_ONLY_IF} 2.9 times as eager to answer."),
         (1.0, ""),
         (1.04, ""),
         (1 / 1.04, ""),
