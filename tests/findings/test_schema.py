@@ -64,7 +64,7 @@ ROSTER = RosterRecord(
 MAY_BE_ABSENT = {
     "changed", "drivers", "year", "hidden_further", "thirds", "roster", "comment_readers",
     "comparison", "effective_answers", "departments", "themes",
-    "quarter", "mix_changed", "feasible", "change", "against_rest",
+    "quarter", "mix_changed", "feasible", "change", "against_rest", "trend",
 }  # fmt: skip
 
 
@@ -389,10 +389,16 @@ def numbers_out_of_bounds(figure: Document, path: Path_) -> Iterator[tuple[str, 
     most = {"mean": 10, "nps": 100}.get(figure.get("statistic", ""), 1)
     for number in ("estimate", "low", "high"):
         yield number, most + 0.01, path
-        for block in ("process", "comparison", "change", "against_rest"):
+        for block in ("process", "comparison", "change", "against_rest", "trend"):
             if number in figure.get(block, ()):
                 yield number, 2.01 * most, (*path, block)
                 yield number, -2.01 * most, (*path, block)
+        for kind in ("plain", "stratified"):
+            if kind in figure.get("process", ()):
+                yield number, most + 0.01, (*path, "process", kind)
+    for end in ("first", "latest"):
+        if "trend" in figure:
+            yield end, most + 0.01, (*path, "trend")
     if most > 1:
         yield "target", 0.5, path
 
@@ -415,7 +421,8 @@ def test_whatever_is_not_of_the_form_is_refused(kind: str) -> None:
 
 def test_the_types_and_the_schema_name_the_same_fields() -> None:
     declared = dict(inspect.getmembers(form, is_typeddict))
-    del declared["ShownFigure"]  # a base, of no block of its own
+    for base in ("ShownFigure", "Judgement"):  # of no block of its own
+        del declared[base]
     published = {"FindingsDocument": schema(), **schema()["$defs"]}
     objects = {name: one for name, one in published.items() if one.get("type") == "object"}
     assert objects.keys() == declared.keys()
