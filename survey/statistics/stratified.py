@@ -46,8 +46,8 @@ class Strata:
 
     @property
     def mean(self) -> Floats:
-        """The weighted mean of each cell, on the unit scale."""
-        mean: Floats = (self.weight * self.moments.mean).sum(axis=1)
+        """The weighted mean of each cell, on the unit scale, though weights add up to 1 nearly."""
+        mean: Floats = np.clip((self.weight * self.moments.mean).sum(axis=1), 0, 1)
         return mean
 
     def summary(self, correction: Floats | float = 1.0) -> Summary:

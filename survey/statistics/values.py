@@ -90,6 +90,15 @@ class Difference:
         """The same difference, of companies whose mix moved by `shift`."""
         return Difference(self.estimate, self.low, self.high, self.p_value, shift)
 
+    def within_scale(self, width: float) -> "Difference":
+        """The same difference, its range cut at what is possible on a scale of this width.
+
+        >>> Difference(-0.4, -1.2, 0.4, 0.3).within_scale(1.0).low
+        -1.0
+        """
+        low, high = max(self.low, -width), min(self.high, width)
+        return Difference(self.estimate, low, high, self.p_value, self.mix_shift)
+
 
 @dataclass(frozen=True, slots=True)
 class Differences:

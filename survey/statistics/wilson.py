@@ -71,7 +71,7 @@ def moments(counts: ArrayLike, values: ArrayLike) -> Moments:
     answers = table.sum(axis=-1)
     total = table @ unit
     total_of_squares = table @ unit**2
-    mean = total / np.maximum(answers, 1)
+    mean = np.clip(total / np.maximum(answers, 1), 0, 1)  # weighted counts add up to a hair more
     # The two imagined answers are 0 and 1.
     centre = (total + 1) / (answers + 2)
     variance = (total_of_squares + 1) / (answers + 2) - centre**2

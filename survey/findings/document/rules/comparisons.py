@@ -97,7 +97,8 @@ def compare_with_earlier(
     )
     difference = _widened_by_swings(figure, base, earlier, plain)
     facts = {"since": base.slug, "opened": base.opened.isoformat(), "imported": base.imported}
-    block = cast("ShownChange", {**unjudged(difference), "answers": list(answers), **facts})
+    printed = unjudged(difference.within_scale(figure.statistic.width))
+    block = cast("ShownChange", {**printed, "answers": list(answers), **facts})
     if base.quarter:
         block["quarter"] = base.quarter
     compared = figure.compared(st.Comparing.CHANGE)

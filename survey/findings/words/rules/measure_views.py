@@ -99,7 +99,7 @@ def change_view(measure: Measure, questions: Questions) -> ChangeView | None:
     return ChangeView(
         name=name,
         since=since,
-        score=printing.signed_number(change["estimate"] * factor),
+        score=printing.signed_rise(change, measure["statistic"]),
         range=printing.signed_range_in_words(change["low"] * factor, change["high"] * factor),
         words=words,
         look=look,
@@ -118,7 +118,7 @@ def rise_view(measure: Measure, questions: Questions) -> RiseView | None:
         name=questions[measure["question"]]["name"],
         since=trend_sentences.since(trend),
         waves=trend["waves"],
-        score=printing.signed_number(trend["estimate"] * factor),
+        score=printing.signed_rise(trend, measure["statistic"]),
         range=printing.signed_range_in_words(trend["low"] * factor, trend["high"] * factor),
         words=trend["verdict"].capitalize(),
         look=looks.get(trend["verdict"], "open"),

@@ -145,13 +145,13 @@ def _lede(document: Document, below: Sequence[str]) -> str:
 
 def _about_ranges(document: Document) -> str:
     """What the ranges of this document's company figures mean; some or all may have none."""
-    methods = {
-        measure["method"]
-        for measure in document["measures"]
-        if measure["group"] is None and measure["shown"]
-    }
+    company = [measure for measure in document["measures"] if measure["group"] is None]
+    methods = {measure["method"] for measure in company if measure["shown"]}
     if methods == {printing.EVERYONE}:
-        return "Everyone answered every question, so a score has no range."
+        shown = {measure["question"] for measure in company if measure["shown"]}
+        is_all = all(measure["question"] in shown for measure in company)
+        questions = "every question" if is_all else "every question that is shown"
+        return f"Everyone answered {questions}, so a score has no range."
     range_says = (
         "A range says what everybody asked would very likely have said (95%), if those who did not"
         " answer think alike."

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from survey.kernel.plurals import choose_form
+
 EVERYONE = "everyone answered"
 TINY = 1e-7  # of a point: what two ways of computing one number may differ by
 _FINEST = 8  # decimals that are tried before a range is printed as it is
@@ -74,6 +76,17 @@ def signed_range_in_words(low: float, high: float) -> str:
     return f"{signed_number(low, digits)} to {signed_number(high, digits)}"
 
 
+def signed_rise(rise: Measure, statistic: str) -> str:
+    """A rise or fall in points with plus or minus, as fine as its range is printed.
+
+    >>> signed_rise({"estimate": 0.112, "low": 0.004, "high": 0.21}, "top2")
+    '+11.2'
+    """
+    factor, _, _ = unit(statistic)
+    _, _, digits = _signed_ends(rise["low"] * factor, rise["high"] * factor)
+    return signed_number(rise["estimate"] * factor, digits)
+
+
 def range_of_rise(rise: Measure, statistic: str) -> str:
     """The range of a rise in words, in points: up and down in place of signs.
 
@@ -91,7 +104,7 @@ def range_of_rise(rise: Measure, statistic: str) -> str:
         return f"{ends[0]} to {ends[1]} up"
     if high <= 0:
         return f"{ends[1]} to {ends[0]} down"
-    return f"{ends[0]} points down to {ends[1]} up"
+    return f"{in_points(ends[0])} down to {ends[1]} up"
 
 
 def rise_in_points(rise: Measure, statistic: str) -> str:
@@ -103,6 +116,15 @@ def rise_in_points(rise: Measure, statistic: str) -> str:
     factor, _, _ = unit(statistic)
     _, _, digits = _signed_ends(rise["low"] * factor, rise["high"] * factor)
     return rounded_number(abs(rise["estimate"]) * factor, digits)
+
+
+def in_points(number: str) -> str:
+    """A printed number of points with its noun.
+
+    >>> in_points("1"), in_points("0.4")
+    ('1 point', '0.4 points')
+    """
+    return f"{number} {choose_form(int(number == '1'), 'point', 'points')}"
 
 
 def value_in_words(value: float, statistic: str) -> str:

@@ -54,10 +54,15 @@ def contrast_view(
     questions: Questions,
     document: Document,
 ) -> Contrast:
-    """Strengths and problems: by verdict if two or more measures are judged, else by score."""
+    """Strengths and problems: by verdict if two or more measures are judged, else by score.
+
+    What misses its target is a strength only where nothing meets its own, and that is said then.
+    """
     if len(judged) > 1:
         best, worst = wording.strengths_and_problems(judged)
         of_strengths, of_problems = _remarks_on_verdicts(judged)
+        best = [each for each in best if of_strengths or each["verdict"] != "misses"]
+        worst = [each for each in worst if of_problems or each["verdict"] != "meets"]
     else:
         shown = [measure for measure in shares if measure["shown"]]
         best, worst = wording.strengths_and_problems(shown)

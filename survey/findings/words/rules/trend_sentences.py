@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from survey.findings.words.rules.printing import (
+    in_points,
     range_of_rise,
     rise_in_points,
     value_in_words,
@@ -33,7 +34,8 @@ def trend_headline(trend: Trend, statistic: str) -> str:
     verdict = _HEADLINES.get(trend["verdict"])
     if verdict is None:
         return f"{NO_TREND} since {start} ({span})"
-    return f"{verdict}: about {rise_in_points(trend, statistic)} points since {start} ({span})"
+    rise = in_points(rise_in_points(trend, statistic))
+    return f"{verdict}: about {rise} since {start} ({span})"
 
 
 def trend_sentence(trend: Trend, statistic: str) -> str:

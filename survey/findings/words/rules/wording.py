@@ -12,6 +12,7 @@ from survey.findings.words.rules.printing import (
     EVERYONE,
     TINY,
     Measure,
+    in_points,
     percent,
     rise_in_points,
     rounded_number,
@@ -149,7 +150,7 @@ def why_unclear(change: Measure, statistic: str) -> str:
 def possibly_luck(difference: Measure, statistic: str) -> str:
     """A sentence on a difference whose own range leaves out zero, and which is not called clear."""
     up, rise = ("Up", "rise") if difference["estimate"] > 0 else ("Down", "fall")
-    points = f"{up} {rise_in_points(difference, statistic)} points, probably real,"
+    points = f"{up} {in_points(rise_in_points(difference, statistic))}, probably real,"
     others = difference.get("comparisons", difference.get("family", 1))
     if others == 1:  # judged alone, and by a stricter test than its range
         return f"{points} but this can be luck."
@@ -169,15 +170,16 @@ def only_detectable(difference: Measure, statistic: str) -> str:
     if detectable is None:
         return "There are too few answers to detect any change."
     factor, _, _ = unit(statistic)
-    points = rounded_number(detectable * factor)
-    if abs(difference["estimate"]) >= detectable:
-        return f"With this many answers a change of about {points} points is not always detected."
+    size = rounded_number(detectable * factor)
+    points = in_points(size)
+    if float(rise_in_points(difference, statistic)) >= float(size):
+        return f"With this many answers a change of about {points} is not always detected."
     move = "change"
     if difference.get("detectable_rise", detectable) is None:
         move = "fall"
     elif difference.get("detectable_fall", detectable) is None:
         move = "rise"
-    return f"With this many answers only a {move} of about {points} points or more can be detected."
+    return f"With this many answers only a {move} of about {points} or more can be detected."
 
 
 def rebound_sentence(measures: int, rise: float) -> str:
