@@ -8,6 +8,7 @@ from typing import Any
 
 from survey.findings.words.rules.printing import rounded_number
 from survey.statistics.measured import worst_in_per_cent
+from tests.load.examples import with_examples
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "survey" / "statistics" / "measured.json"
@@ -27,13 +28,14 @@ def measurements() -> Json:
 
 def filled(page: str, measured: Json) -> str:
     """The page about statistics with the tables of the checks that each of its measured parts
-    names.
+    names, and with its examples as the product computes them.
     """
     checks = {entry["id"]: entry for entry in measured["checks"]}
-    return PART.sub(
+    tables = PART.sub(
         lambda part: part[1] + _table(checks[name] for name in part["names"].split(", ")) + part[3],
         page,
     )
+    return with_examples(tables)
 
 
 def _table(checks: Iterable[Json]) -> str:

@@ -134,13 +134,23 @@ def share_process(size: Size) -> Measured:
         "The range of a share about the process holds the provider's true share, 50 to 95 %"
         " (counted, not drawn)"
     )
-    truth = np.linspace(0.5, 0.95, 46 if size == "small" else 181)[:, None]
+    return what, True, 0.89, _process(size, np.linspace(0.5, 0.95, 46 if size == "small" else 181))
+
+
+def _process(size: Size, truths: Array) -> list[float]:
+    """How often the comparison range of a share holds each of these true shares."""
     rates: list[float] = []
     for n in (10, 12, 20, 36, 60, 120, 200) if size == "small" else range(10, 201):
-        x = np.arange(n + 1)
+        x, truth = np.arange(n + 1), truths[:, None]
         shares = proportion_intervals(x, np.full(n + 1, n))
         rates += (stats.binom.pmf(x, n, truth) * contains(shares, truth)).sum(axis=1).tolist()
-    return what, True, 0.89, rates
+    return rates
+
+
+@check("share-process-near-end")
+def share_process_near_end(size: Size) -> Measured:
+    what = "The same for true shares above 95 % (or below 5 %), where it is weakest"
+    return what, True, 0.80, _process(size, np.linspace(0.95, 0.999, 50 if size == "small" else 99))
 
 
 # Means and net promoter scores

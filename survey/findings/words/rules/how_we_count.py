@@ -29,11 +29,13 @@ FOR_EACH = (
     "share-level",
     "share-verdict",
     "stratified-fixed-company",
+    "stratified-fixed-three-groups",
     "stratified-fixed-verdict",
     "stratified-fixed-verdict-often",
     "one-dissenter",
     "two-dissenters",
     "share-process",
+    "share-process-near-end",
     "no-change-share",
     "change-covered-share",
 )
