@@ -220,7 +220,7 @@ def weighed(
     n = {name: cells[name].answers for name in found}
     people = {g.name: g.invited - cells[g.name].opted_out for g in tally.groups}
     shown = {name: round(m["estimate"] * m["answers"]) for name, m in found.items() if m["shown"]}
-    rest = round(company["process"]["estimate"] * company["answers"]) - sum(shown.values())
+    rest = round(company["process"]["plain"]["estimate"] * company["answers"]) - sum(shown.values())
     together = Fact.total(hidden, rest)
     known = sum(people[name] * x / n[name] for name, x in shown.items())
     value = company["estimate"] * company["population"] - known

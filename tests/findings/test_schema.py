@@ -30,7 +30,7 @@ from tests.cast import Company, answer_all, found_company, open_company
 from tests.counting.test_ceremony import returned_file, strict_company, take_back
 from tests.findings.company import small_company
 from tests.findings.quarter import WITH_A_VOID_THIRD, counted_quarter, planned_thirds
-from tests.findings.schema import fault, is_valid, schema
+from tests.findings.schema import fault, in_schema_1, is_valid, schema
 from tests.findings.test_history import a_file, import_file
 from tests.findings.test_presentation import FIVE, LOST, NPS, five, questions, tally, wave
 from tests.findings.test_quarters_publication import invented
@@ -129,18 +129,15 @@ def sealed(document: Document) -> Document:
 
 def in_its_first_form(document: Document) -> Document:
     """The same as the first versions of the product stored it."""
-    old = copy.deepcopy(document)
-    old["schema"] = 1
-    for name in ("changed", "drivers", "year", "audit", "roster", "rebound"):
+    old = in_schema_1(document)
+    for name in ("changed", "drivers", "year"):
         old.pop(name)
     old["comments"].pop("themes")
     for group in old["groups"]:
         group.pop("departments", None)
     for measure in [*old["measures"], old["lost_time"]["share_over_2h"]]:
-        for name in ("effective_answers", "change", "against_rest", "trend", "response_odds"):
+        for name in ("comparison", "effective_answers", "change", "against_rest"):
             measure.pop(name, None)
-        if "process" in measure:
-            measure["process"] = measure["process"]["plain"]
     return sealed(old)
 
 
@@ -214,6 +211,15 @@ def test_a_document_with_every_block() -> None:
     assert document["hidden_further"] == {"REL1": 1}
     statistics = {m["statistic"] for m in document["measures"] if m["shown"]}
     assert statistics == {"top2", "mean", "nps", "share"}
+
+
+def test_a_document_of_the_first_schema_with_every_block() -> None:
+    old = in_schema_1(everything())
+    assert fault(old) == ""
+    judged = [part for _, part in parts(old) if isinstance(part, dict) and "q_value" in part]
+    assert len(judged) > 20
+    assert {part["family"] for part in judged} == {len(judged)}
+    assert all("comparison" in m for m in old["measures"] if "process" in m)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
