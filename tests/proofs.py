@@ -55,6 +55,12 @@ PROOFS: Mapping[str, Proof] = {
         " published",
         "the small form of all but the two slowest",
     ),
+    "contradictions": Proof(
+        8,
+        "2,000 random waves of every kind, put on page, mail and file and read back: nothing"
+        " contradicts anything",
+        "60, and a fault of each kind put in",
+    ),
     "properties": Proof(
         7,
         "what must hold for any input, 400 examples each (or as many times more as a test says),"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from survey.statistics.difference import mover_interval
+from survey.statistics.difference import mover_interval, mover_limits
 from survey.statistics.trends import Trend
 from survey.statistics.values import (
     checked_fraction,
@@ -115,8 +115,8 @@ def detectable_moves(
     moved = np.linspace(0, 1, STEPS_OF_SHARE + 1)
     later = Summary(moved, np.full(moved.shape, numbers[0]))
     earlier = Summary(np.full(moved.shape, before), np.full(moved.shape, numbers[1]))
-    found = mover_interval(later, earlier, 1.0, z)
-    clear_up, clear_down = moved[found.low > 0], moved[found.high < 0]
+    low, high = mover_limits(later, earlier, z)
+    clear_up, clear_down = moved[low > 0], moved[high < 0]
     return Detectable(
         float(clear_up[0] - before) if len(clear_up) else None,
         float(before - clear_down[-1]) if len(clear_down) else None,

@@ -27,7 +27,8 @@ from survey.statistics.waves import Mix, mix_shift
 from survey.statistics.wilson import Summary, moments, summarise_process
 
 WIDEST = 38.0  # beyond it the normal tail is 0 in double precision
-STEPS = 40  # halves 38 to below 1e-10
+BITS = 40  # of z: 38 divided so often by two is below 1e-10
+AT_ONCE = 2_000  # numbers of one array, about as many as cost little more than a single one
 
 
 def difference_intervals(
@@ -127,13 +128,13 @@ def mover_interval(one: Summary, two: Summary, width: float, z: float) -> Differ
     The summaries are on the unit scale; `width` is that of the scale in whose unit the result is.
     """
     difference = one.mean - two.mean
-    low, high = _mover_limits(one, two, z)
+    low, high = mover_limits(one, two, z)
     p_values = _p_values(one, two, difference)
     return Differences(width * difference, width * low, width * high, p_values)
 
 
-def _mover_limits(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats, Floats]:
-    """The low and the high end of the range of the difference of two means, per cell.
+def mover_limits(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats, Floats]:
+    """The low and the high end (-1..1) of MOVER's range at the quantile `z`, per cell.
 
     Each side's distance is the hypotenuse of the two means' own distances.
     """
@@ -148,17 +149,21 @@ def _mover_limits(one: Summary, two: Summary, z: float | Floats) -> tuple[Floats
 def _p_values(one: Summary, two: Summary, difference: Floats) -> Floats:
     """The two-sided p-values 2 Phi(-z), at the z for which the range ends at zero.
 
-    That z is bisected, for the limit that faces zero is monotone in z.
+    That z is found bit by bit, for the limit that faces zero is monotone in z: several bits at once
+    for few cells, which costs less and gives the same number.
     """
     from scipy.special import ndtr
 
-    inside, outside = np.zeros_like(difference), np.full_like(difference, WIDEST)
-    for _ in range(STEPS):
-        z = (inside + outside) / 2
-        low, high = _mover_limits(one, two, np.maximum(z, 1e-12))
-        excludes_zero = np.where(difference > 0, low > 0, high < 0)
-        inside = np.where(excludes_zero, z, inside)
-        outside = np.where(excludes_zero, outside, z)
+    cells = max(len(difference), 1)
+    bits = next((some for some in (8, 5, 4, 2) if cells * 2**some <= AT_ONCE), 1)
+    parts = np.arange(1, 2**bits)
+    first, second = (Summary(each.mean[:, None], each.effective[:, None]) for each in (one, two))
+    inside, step = np.zeros_like(difference), WIDEST
+    for _ in range(BITS // bits):
+        step /= 2**bits
+        low, high = mover_limits(first, second, inside[:, None] + step * parts)
+        excludes_zero = np.where(difference[:, None] > 0, low > 0, high < 0)
+        inside += step * excludes_zero.sum(axis=1)
     p: Floats = np.where(difference == 0, 1.0, 2 * ndtr(-inside))
     return p
 

@@ -17,6 +17,10 @@ from survey.statistics.values import Intervals, checked_whole
 
 YES_NO = (0, 1)
 NO_SHARE = (0, 2)  # two ends that are not rounded to whole people
+# The exact range of a share of so many answers is never that wide, however many people there are:
+# what it keeps has a tail above 0.025, so it lies within sqrt(ln(40) / 2n) of the estimate
+# (Hoeffding, J. Am. Statist. Assoc. 58, 1963, section 6), and rounding adds at most two people.
+SURELY_ENOUGH = 50
 SAME_SHARES = 21  # of satisfied people, alike in all groups
 
 
@@ -29,6 +33,8 @@ def too_few_to_say(groups: Sequence[tuple[int, int]], *, is_share: bool) -> bool
     >>> too_few_to_say([(6, 20)], is_share=True), too_few_to_say([(7, 20)], is_share=True)
     (True, False)
     """
+    if is_share and len(groups) == 1 and groups[0][0] >= SURELY_ENOUGH:
+        return False
     return widest_range(groups, is_share=is_share) > WIDEST + 1e-9
 
 

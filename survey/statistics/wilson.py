@@ -54,8 +54,8 @@ class Summary:
         p = self.mean
         centre = (p + r / 2) / (1 + r)
         half_width = np.sqrt(r * p * (1 - p) + r * r / 4) / (1 + r)
-        low = np.clip(centre - half_width, 0, 1)
-        high = np.clip(centre + half_width, 0, 1)
+        low = np.minimum(np.maximum(centre - half_width, 0.0), 1.0)  # faster than np.clip
+        high = np.minimum(np.maximum(centre + half_width, 0.0), 1.0)
         return low, high
 
 
