@@ -63,7 +63,6 @@ from survey.statistics import (
 )
 from survey.statistics.drivers import key_drivers, relative_weights
 from survey.statistics.planning import chance_of_answers, outlook
-from survey.statistics.pooled import pooled_difference, pooled_interval
 from survey.statistics.verdicts import Direction, direction, verdict
 
 NAN, INF = float("nan"), float("inf")
@@ -233,7 +232,6 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: stratified_process_intervals(PEOPLE, COUNTS, v),
             lambda v: difference_interval((1, 2), (1, 2), v),
             lambda v: stratified_difference(GOOD, GOOD, v),
-            lambda v: pooled_interval([(1, 2)], v),
         ],
     ),
     (
@@ -247,7 +245,6 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: stratified_process_interval(GOOD, YES_NO, v),
             lambda v: difference_interval((1, 2), (1, 2), YES_NO, v),
             lambda v: stratified_difference(GOOD, GOOD, YES_NO, v),
-            lambda v: pooled_difference([(1, 2)], [(1, 2)], YES_NO, v),
             lambda v: outlook(60, 0.5, 0.7, v),
         ],
     ),
@@ -259,13 +256,6 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
     ([NAN, INF, "0.8", None], "target", [lambda v: verdict(Interval(0.5, 0.4, 0.6, 0.95, ""), v)]),
     (NO_SHARE, "p_values", [lambda v: adjust_p_values([0.5, v])]),
     ([0.5, [[0.1, 0.2]], "ab", [[0.1], [0.2, 0.3]]], "p_values", [adjust_p_values]),
-    ([[], [[]]], "waves", [lambda v: pooled_interval(v, YES_NO)]),
-    (
-        [[(1, 2), (0, 0)], [(1, 2), (1,)], [(1, NAN)]],
-        "waves",
-        [lambda v: pooled_interval(v, YES_NO)],
-    ),
-    ([[]], "second", [lambda v: pooled_difference([(1, 2)], v, YES_NO)]),
     ([0, *NO_WHOLE_NUMBER], "invited", [lambda v: outlook(v, 0.5), chance_of_answers]),
     ([0, *NO_SHARE], "rate", [lambda v: outlook(60, v)]),
     (NO_SHARE, "rate", [lambda v: chance_of_answers(60, 10, v)]),
@@ -423,8 +413,11 @@ def test_nothing_is_ever_not_a_number(confidence: float, counts: tuple[int, int]
         difference_interval(counts, other, YES_NO, confidence),
         difference_interval(counts, counts, YES_NO, confidence),
         stratified_difference([Stratum(n, counts)], [Stratum(n, other)], YES_NO, confidence),
-        pooled_difference([counts, other], [counts], YES_NO, confidence),
     ]
+    if n >= 10:
+        waves = [[Stratum(n, counts)], [Stratum(n, other)]]
+        results.append(year_interval(waves, YES_NO, confidence).interval)
+        results.append(year_difference(waves, waves[:1], YES_NO, confidence))
     if n < 2**53:
         results += [
             proportion_interval(counts[1], n, n + silent, confidence) for silent in (0, 1, 4000)

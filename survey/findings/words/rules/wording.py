@@ -182,10 +182,10 @@ def only_detectable(difference: Measure, statistic: str) -> str:
     return f"With this many answers only a {move} of about {points} or more can be detected."
 
 
-def rebound_sentence(measures: int, rise: float) -> str:
+def rebound_in_words(measures: int, rise: float) -> str:
     """A sentence on how much higher the lowest of so many shares usually reads next time.
 
-    >>> rebound_sentence(8, 0.083)
+    >>> rebound_in_words(8, 0.083)
     'If nothing changes, the lowest of eight usually reads about 8 points higher next time.'
     """
     number = _NUMBERS.get(measures, str(measures))
