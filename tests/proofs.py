@@ -56,7 +56,7 @@ PROOFS: Mapping[str, Proof] = {
         "the small form of all but the two slowest",
     ),
     "contradictions": Proof(
-        8,
+        5,
         "2,000 random waves of every kind, put on page, mail and file and read back: nothing"
         " contradicts anything",
         "60, and a fault of each kind put in",

@@ -8,6 +8,7 @@ one cell.
 from survey.statistics.against_rest import (
     group_against_rest,
     groups_against_rest,
+    values_of_rests,
 )
 from survey.statistics.detectable import (
     Detectable,
@@ -136,6 +137,7 @@ __all__ = [
     "stratified_process_intervals",
     "too_few_to_say",
     "trend",
+    "values_of_rests",
     "widest_range",
     "year_difference",
     "year_interval",

@@ -36,16 +36,22 @@ def groups_against_rest(
     ([-0.243, 0.117, 0.067], [0.02, 0.251, 0.502])
     """
     z = quantile(confidence)
-    strata = checked_strata(population, counts, SHARE)
-    groups = strata.people.shape[1]
-    if groups < 2:
-        raise ValueError("rest must hold at least one group")
-    others = np.array([[at for at in range(groups) if at != group] for group in range(groups)])
-    rest = _chosen(strata, others)
-    alone = _chosen(strata, np.arange(groups)[:, None])
+    alone, rest = _each_and_rest(checked_strata(population, counts, SHARE))
     found = mover_interval(alone.summary(), rest.summary(), 1.0, z)
     exact = fisher_mid_p_values(alone.counts.sum(axis=1), rest.counts.sum(axis=1))
     return Differences(found.estimate, found.low, found.high, np.maximum(found.p_value, exact))
+
+
+def values_of_rests(population: ArrayLike, counts: ArrayLike) -> Floats:
+    """The share of the rest of its company for each group, which it is compared with.
+
+    Takes and refuses what `groups_against_rest` does, and has its order.
+
+    >>> values_of_rests([[30, 60, 40]], [[(8, 12), (6, 34), (5, 25)]]).round(3).tolist()
+    [0.843, 0.729, 0.767]
+    """
+    _, rest = _each_and_rest(checked_strata(population, counts, SHARE))
+    return rest.mean
 
 
 def group_against_rest(
@@ -115,6 +121,15 @@ def _mid_p_of(answers: int, others: int, successes: int) -> Floats:
     p_values = np.zeros(answers + 1)
     p_values[k] = np.minimum((less + at_most) / 2, 1.0)
     return p_values
+
+
+def _each_and_rest(strata: Strata) -> tuple[Strata, Strata]:
+    """Each group of each company by itself, and the rest of its company; refuses single groups."""
+    groups = strata.people.shape[1]
+    if groups < 2:
+        raise ValueError("rest must hold at least one group")
+    others = np.array([[at for at in range(groups) if at != group] for group in range(groups)])
+    return _chosen(strata, np.arange(groups)[:, None]), _chosen(strata, others)
 
 
 def _chosen(strata: Strata, places: Whole) -> Strata:

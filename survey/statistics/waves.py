@@ -6,6 +6,7 @@ weighted by the people it has. With one group that is the wave itself.
 """
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,13 +32,20 @@ def summarise_wave(strata: Strata, values: Sequence[float]) -> Moments:
 
 def moments_of(wave: Wave, values: Sequence[float]) -> Moments:
     """The moments of one wave, as arrays of one cell; refuses what `stratified_interval` does."""
+    return _moments_of(tuple(wave), tuple(values))
+
+
+@lru_cache(maxsize=4096)
+def _moments_of(wave: tuple[Stratum, ...], values: tuple[float, ...]) -> Moments:
+    """The moments of one wave, computed once: a report looks at each of its waves several times."""
     people, counts = as_arrays(wave)
     return summarise_wave(checked_strata(people, counts, values), values)
 
 
 def answers_in(wave: Wave) -> int:
     """How many people answered in all groups of a wave; refuses counts that are not whole."""
-    return sum(int(checked_whole("counts", stratum.counts).sum()) for stratum in wave)
+    counts = [count for stratum in wave for count in stratum.counts]
+    return int(checked_whole("counts", counts).sum())
 
 
 def is_counted(wave: Wave) -> bool:

@@ -845,6 +845,50 @@ def forms(printed: Printed) -> Iterator[str]:
             yield "a mail lacks the headline"
 
 
+@check("groups in the mail")
+def groups_in_mail(printed: Printed) -> Iterator[str]:
+    """Both parts of the mail have the cells of the page's table of groups, and no other number."""
+    columns = [name for name in printed.group_columns if name]
+    for first, *cells in printed.table("By reporting group"):
+        group = first.text.rpartition(" (")[0]
+        for name, cell in zip(columns, cells, strict=True):
+            found = re.fullmatch(r"(\S+) (.*) n (\d+)", re.sub(r" [▲▼].*? rest", "", cell.text))
+            line = f"{found[1]} ({found[2]}), {found[3]}" if found else cell.text
+            for form, wanted in (
+                (printed.letter, f"{group} {line}"),
+                (printed.letter_text, f"{group}: {line}{' answers' if found else ''}"),
+            ):
+                if wanted not in form:
+                    yield f"{name}: a mail lacks {wanted!r}"
+
+
+@check("lost time")
+def lost_time(printed: Printed) -> Iterator[str]:
+    """The tile about lost time and both parts of the mail have the document's numbers."""
+    part = printed.document["lost_time"]
+    tile_text = next((text for name, text in printed.tiles.items() if "Lost over" in name), "")
+    if is_third(printed):
+        return
+    if bool(tile_text) != part["share_over_2h"]["shown"]:
+        yield f"tile {tile_text!r}"
+    found = re.match(r"([\d.]+)% (.*?) of (\d+) who could say(?:; (\S+ to \S+) hours)?", tile_text)
+    if not found:
+        return
+    share = part["share_over_2h"] | {"statistic": "share"}
+    if fault := score_fault(f"{found[1]}% ({found[2]})", share):
+        yield f"tile: {fault}"
+    if int(found[3]) != share["answers"]:
+        yield f"tile: {found[3]} who could say, not {share['answers']}"
+    hours = part["hours_per_week"]
+    if bool(found[4]) != hours["shown"]:
+        yield f"tile: {tile_text!r} for {hours}"
+    if found[4] and not outward(hours["low"], hours["high"], found[4]):
+        yield f"tile: {found[4]!r} for {hours}"
+    for form in (printed.letter, printed.letter_text):
+        if f" {found[1]}% ({found[2]}) of {found[3]} who could say" not in form:
+            yield f"a mail lacks {found[0]!r}"
+
+
 @check("csv")
 def csv_file(printed: Printed) -> Iterator[str]:
     """The CSV file has the numbers, verdicts and sentences of the document."""

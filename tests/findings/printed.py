@@ -89,6 +89,13 @@ class Printed:
         return tables
 
     @cached_property
+    def group_columns(self) -> list[str]:
+        """The names of the columns of the page's table of groups, without the first."""
+        table = re.search(r'<table class="heat">.*?</thead>', self.page, re.DOTALL)
+        columns = re.findall(r"<th[^>]*>(.*?)</th>", table[0] if table else "", re.DOTALL)
+        return [plain(column) for column in columns[1:]]
+
+    @cached_property
     def tiles(self) -> dict[str, str]:
         """The text of each tile of the page by its heading."""
         tiles = re.findall(

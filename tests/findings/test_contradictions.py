@@ -155,6 +155,12 @@ def other_group(printed: Printed) -> Printed:
     return on_page(r"<td>(\d+%)<small>", r'<td class="higher">\1 ▲ clearly<small>')(printed)
 
 
+def groups_by_another_number(printed: Printed) -> Printed:
+    """A mail whose cells of groups have other numbers than the page's."""
+    before, heading, after = printed.text.partition("BY REPORTING GROUP")
+    return replace(printed, text=before + heading + re.sub(r": \d", ": 99", after))
+
+
 def hidden_number(printed: Printed) -> Printed:
     document = copy.deepcopy(printed.document)
     for measure in document["measures"]:
@@ -252,6 +258,12 @@ FAULTS: dict[str, list[Fault]] = {
         lambda printed: replace(
             printed, html=printed.html.replace("Meets target", "Misses target")
         ),
+    ],
+    "groups in the mail": [groups_by_another_number],
+    "lost time": [
+        on_page(f'(<h2>Lost over{WITHIN}<p class="big">)\\d+', r"\g<1>3"),
+        on_page(f"(<h2>Lost over{WITHIN}<p>of )\\d+", r"\g<1>7777"),
+        in_mail(r"(LOST TIME\n)\d", r"\g<1>99"),
     ],
     "csv": [other_csv],
 }

@@ -3,7 +3,7 @@
 From them come the strata that the company's value is made of.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -52,10 +52,10 @@ class Statistic:
         That is (others, top) for a share, (detractors, passives, promoters) for NPS, and the same
         for a mean.
         """
-        return tuple(
-            sum(count for count, point in zip(counts, self.points, strict=True) if point == value)
-            for value in self.values
-        )
+        by_value = dict.fromkeys(self.values, 0)
+        for count, point in zip(counts, self.points, strict=True):
+            by_value[point] += count
+        return tuple(by_value.values())
 
     def band(self, counts: Sequence[int]) -> str | None:
         """The words shown instead of a number if nearly all answers are alike, or None.
@@ -116,6 +116,8 @@ class GroupCells:
         self.invited = {group.name: group.invited for group in groups}
         self.cells = cells
         self.further = further
+        self._hidden: dict[Statistic, frozenset[str]] = {}
+        self._strata: dict[Statistic, list[st.Stratum]] = {}
 
     @cached_property
     def company(self) -> CellCounts:
@@ -135,6 +137,15 @@ class GroupCells:
         undone by a subtraction, so the smallest other group is hidden with it. `further` groups are
         added, the smallest first.
         """
+        if statistic not in self._hidden:
+            self._hidden[statistic] = self._find_hidden(statistic)
+        return self._hidden[statistic]
+
+    def shown(self, statistic: Statistic) -> list[str]:
+        """The other groups, in the order of their strata, which come first."""
+        return [name for name in self.cells if name not in self.hidden(statistic)]
+
+    def _find_hidden(self, statistic: Statistic) -> frozenset[str]:
         few = self._few(statistic)
         banded = {name for name, cell in self.cells.items() if statistic.band(cell.counts)}
         companions = self.further
@@ -188,17 +199,10 @@ class GroupCells:
         So no hidden group can be worked out of the company's value. Strata without answers are
         left out.
         """
-        return self._strata_of(self.cells, statistic)
-
-    def strata_without(self, name: str, statistic: Statistic) -> list[st.Stratum]:
-        """The strata of all groups but a shown one: what it is compared with."""
-        return self._strata_of([other for other in self.cells if other != name], statistic)
-
-    def _strata_of(self, names: Iterable[str], statistic: Statistic) -> list[st.Stratum]:
-        """One stratum per shown group of these, one for all hidden ones; none without answers."""
-        hidden = self.hidden(statistic)
-        parts = [[name] for name in names if name not in hidden]
-        if hidden:
-            parts.append(sorted(hidden))
-        strata = [self.stratum(part, statistic) for part in parts]
-        return [stratum for stratum in strata if sum(stratum.counts)]
+        if statistic not in self._strata:
+            parts = [[name] for name in self.shown(statistic)]
+            if self.hidden(statistic):
+                parts.append(sorted(self.hidden(statistic)))
+            strata = [self.stratum(part, statistic) for part in parts]
+            self._strata[statistic] = [stratum for stratum in strata if sum(stratum.counts)]
+        return self._strata[statistic]

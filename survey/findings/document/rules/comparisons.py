@@ -4,7 +4,7 @@ Each is added to the comparisons of its report, which are judged together (`judg
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 from typing import Any, cast
@@ -47,6 +47,7 @@ class ComparedFigure:
     """A question's first figure in this wave, as it is compared with earlier ones.
 
     `opened` is the wave's day, `slug` its name; `is_overall` and `has_target` decide on the family.
+    Its strata in earlier waves are looked up once, by the slug of the wave.
     """
 
     question: Question
@@ -57,11 +58,18 @@ class ComparedFigure:
     opened: date
     is_overall: bool
     has_target: bool
+    _earlier_strata: dict[str, list[st.Stratum]] = field(default_factory=dict)
 
     @property
     def strata(self) -> list[st.Stratum]:
         """The strata of the company's value: one per shown group, one for all others."""
         return self.cells.strata(self.statistic)
+
+    def strata_in(self, wave: EarlierWave) -> list[st.Stratum]:
+        """The strata of an earlier wave's company value, as `strata_of_wave` gives them."""
+        if wave.slug not in self._earlier_strata:
+            self._earlier_strata[wave.slug] = strata_of_wave(wave, self.question)
+        return self._earlier_strata[wave.slug]
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -90,7 +98,7 @@ def compare_with_earlier(
         return _hidden_change(base)
     plain = st.stratified_difference(
         figure.strata,
-        strata_of_wave(base, figure.question),
+        figure.strata_in(base),
         figure.statistic.values,
         CONFIDENCE,
         (mix_of(figure.groups), mix_of(base.tally.groups)),
@@ -142,17 +150,20 @@ def compare_with_rest(
     The others are weighted by their people; those that are hidden count as one. Groups with too few
     answers on either side are left out. Shares alone are compared.
     """
-    if len(cells.cells) < 2 or not statistic.is_share:
+    enough = {name: (cells.cells[name].answers, cells.rest(name).answers) for name in names}
+    enough = {name: answers for name, answers in enough.items() if may_compare(*answers)}
+    if len(cells.cells) < 2 or not statistic.is_share or not enough:
         return {}
+    strata = cells.strata(statistic)
+    people, counts = [[each.population for each in strata]], [[each.counts for each in strata]]
+    differences = st.groups_against_rest(people, counts, CONFIDENCE)
+    rests = st.values_of_rests(people, counts)
+    places = {name: at for at, name in enumerate(cells.shown(statistic))}
     blocks: dict[str, DifferenceBlock] = {}
-    for name in names:
-        answers = cells.cells[name].answers, cells.rest(name).answers
-        if not may_compare(*answers):
-            continue
-        rest = cells.strata_without(name, statistic)
-        difference = st.group_against_rest(cells.stratum([name], statistic), rest, CONFIDENCE)
+    for name, answers in enough.items():
+        difference = differences[places[name]]
         block = cast("DifferenceBlock", {**unjudged(difference), "answers": list(answers)})
-        before = st.stratified_process_interval(rest, statistic.values, CONFIDENCE).estimate
+        before = float(rests[places[name]])
         detectable = half_width_detectable(difference, before, (0.0, 1.0))
         compared = st.Compared(st.Comparing.GROUP)
         comparisons.pending.append(
@@ -209,7 +220,7 @@ def _detectable_change(
     Shares that nothing but the numbers of answers makes unsure are solved exactly; the width of the
     range decides on all others.
     """
-    earlier = strata_of_wave(base, figure.question)
+    earlier = figure.strata_in(base)
     before = _value_of(earlier, figure)
     if difference.high - difference.low > plain.high - plain.low or not figure.statistic.is_share:
         return half_width_detectable(difference, before, figure.ends)
@@ -274,9 +285,7 @@ def _dated_waves(figure: ComparedFigure, run: Sequence[EarlierWave]) -> list[st.
 
     The slope is per day; the rise over the span is the same in every unit.
     """
-    dated = [
-        st.DatedWave(wave.opened.toordinal(), strata_of_wave(wave, figure.question)) for wave in run
-    ]
+    dated = [st.DatedWave(wave.opened.toordinal(), figure.strata_in(wave)) for wave in run]
     return [*dated, st.DatedWave(figure.opened.toordinal(), figure.strata)]
 
 

@@ -75,26 +75,16 @@ _ALONE, _NOTHING = Evidence(), Withholding()
 
 @dataclass(frozen=True, slots=True)
 class _QuestionCells:
-    """A question with a scale: its figures (the one compared is first), counts and target."""
+    """A question with a scale: its figures, counts and target.
+
+    `compared` is its first figure as it is compared with earlier waves, None where it is not.
+    """
 
     question: Question
     statistics: tuple[Statistic, ...]
     cells: GroupCells
     target: Target | None
-    is_compared_with_earlier: bool
-
-    def compared_in(self, wave: Wave, groups: Sequence[PublishedGroup]) -> ComparedFigure:
-        """Its first figure in this wave, as it is compared with earlier ones."""
-        return ComparedFigure(
-            self.question,
-            self.statistics[0],
-            self.cells,
-            groups,
-            wave.slug,
-            wave.opens.date(),
-            is_overall=role_of_question(self.question.id) is QuestionRole.OVERALL,
-            has_target=self.target is not None,
-        )
+    compared: ComparedFigure | None
 
 
 def compute_document(
@@ -116,17 +106,13 @@ def compute_document(
     lost_time: LostTimeBlock | None = None
     for each in asked:
         for statistic in each.statistics:
-            company = _company_figure(each, statistic, wave, tally.groups, evidence, pending)
+            company = _company_figure(each, statistic, wave, evidence, pending)
             if statistic.name == LOST_TIME:
                 lost_time = _lost_time(each, company, wave)
             else:
                 measures.append(_company_measure(each.question, statistic, company))
                 measures += _group_measures(each, statistic, pending)
-    compared = [
-        each.compared_in(wave, tally.groups)
-        for each in asked
-        if each.statistics and each.is_compared_with_earlier
-    ]
+    compared = [each.compared for each in asked if each.compared]
     year = years.compare_years(compared, evidence.earlier, pending)
     pending.judge()
     _say_trends(measures, lost_time)
@@ -198,15 +184,21 @@ def _question_cells(
         if question.scale.codes:
             further = withheld.further.get(question.id, 0)
             cells = GroupCells(tally.groups, tally.cells[question.id], further)
-            asked.append(
-                _QuestionCells(
+            statistics = _statistics(wave, question)
+            target = None if wave.is_third else wave.targets.get(question.id)
+            compared = None
+            if statistics and question.id not in withheld.apart:
+                compared = ComparedFigure(
                     question,
-                    _statistics(wave, question),
+                    statistics[0],
                     cells,
-                    None if wave.is_third else wave.targets.get(question.id),
-                    is_compared_with_earlier=question.id not in withheld.apart,
+                    tally.groups,
+                    wave.slug,
+                    wave.opens.date(),
+                    is_overall=role_of_question(question.id) is QuestionRole.OVERALL,
+                    has_target=target is not None,
                 )
-            )
+            asked.append(_QuestionCells(question, statistics, cells, target, compared))
     return asked
 
 
@@ -258,7 +250,6 @@ def _company_figure(
     asked: _QuestionCells,
     statistic: Statistic,
     wave: Wave,
-    groups: Sequence[PublishedGroup],
     evidence: Evidence,
     pending: ReportComparisons,
 ) -> CompanyFigure | HiddenBlock:
@@ -268,8 +259,8 @@ def _company_figure(
     """
     figure = _company_level(statistic, asked.cells, asked.target, wave)
     is_first = statistic is asked.statistics[0]
-    if figure["shown"] and is_first and asked.is_compared_with_earlier:
-        compared = asked.compared_in(wave, groups)
+    compared = asked.compared
+    if figure["shown"] and is_first and compared:
         trend = comparisons.find_trend(compared, evidence.earlier, pending)
         if trend is not None:
             figure["trend"] = trend

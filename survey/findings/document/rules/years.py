@@ -10,7 +10,6 @@ from survey.findings.document.rules.document import DifferenceBlock, YearBlock, 
 from survey.findings.document.rules.earlier_waves import (
     is_asked_in,
     mix_of,
-    strata_of_wave,
 )
 from survey.findings.document.rules.evidence import EarlierWave
 from survey.findings.document.rules.judging import (
@@ -63,7 +62,7 @@ def compare_years(
 def _counted(figure: ComparedFigure, earlier: Sequence[EarlierWave]) -> list[_WaveInYear]:
     """Those earlier waves that asked the question and have enough answers to it."""
     asked = [wave for wave in earlier if is_asked_in(figure.question, wave.questionnaire)]
-    waves = [(strata_of_wave(wave, figure.question), wave.tally.groups) for wave in asked]
+    waves = [(figure.strata_in(wave), wave.tally.groups) for wave in asked]
     return [wave for wave in waves if is_counted(wave[0])]
 
 

@@ -266,6 +266,12 @@ class Presentation:
         return int(self.document["invited"] - self.document["answered"])
 
     @property
+    def change_alone(self) -> ChangeView | None:
+        """The overall measure's change, where it was compared and no trend says more."""
+        is_said = self.change and self.change.score and not self.rise
+        return self.change if is_said else None
+
+    @property
     def main_trends(self) -> tuple[MeasureView, ...]:
         """The measures whose trend leads: the overall one, then those with a target."""
         overall = self.overall.question if self.overall else None
