@@ -100,8 +100,8 @@ def measured_in_parts() -> tuple[tuple[str, tuple[Measured, ...]], ...]:
     failing = [check for check in found if FAILING in check.id]
     average = [check for check in found if check not in each and check not in failing]
     parts = (
-        ("For each single company or service: every possible truth was tried", each),
-        ("On average over companies of one kind, drawn anew each time", average),
+        ("Single companies and services, counted one by one", each),
+        ("Averages over companies of one kind, drawn anew each time", average),
         ("What would go wrong without our rules", failing),
     )
     return tuple(
