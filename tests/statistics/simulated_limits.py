@@ -53,8 +53,7 @@ def _missed_by_eagerness(people: int) -> list[float]:
 def silence_fails_60(size: Size) -> Measured:
     what = (
         "Why no range repairs silence: dissatisfied people are twice as eager to answer (in odds),"
-        " 80 % of 60 people are satisfied and 30 % answer: the range misses the truth (counted,"
-        " not drawn)"
+        " 80 % of 60 people are satisfied and 30 % answer: the range misses the truth"
     )
     return what, True, 0.10, _missed_by_eagerness(60)
 

@@ -7,7 +7,15 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from survey.statistics import Stratum, detectable_moves, difference_intervals, rebound
+from survey.statistics import (
+    Stratum,
+    Trend,
+    degrees_of_swings,
+    detectable_moves,
+    detectable_rise,
+    difference_intervals,
+    rebound,
+)
 from survey.statistics.difference import mover_interval
 from survey.statistics.stratified import checked_strata
 from survey.statistics.trends import (
@@ -356,33 +364,66 @@ def printed_size_found(size: Size) -> Measured:
     return what, True, 0.70, _found_as_printed(size)
 
 
-@check("printed-size-not-too-large")
-def printed_size_not_too_large(size: Size) -> Measured:
-    what = "The fall may not be found so often that a smaller size should have been printed"
-    return what, False, 0.90, _found_as_printed(size)
-
-
 @check("printed-rise-found")
 def printed_rise_found(size: Size) -> Measured:
     what = "The same where it rises"
     return what, True, 0.70, _found_as_printed(size, is_fall=False)
 
 
+@check("printed-size-not-too-large")
+def printed_size_not_too_large(size: Size) -> Measured:
+    what = "The fall may not be found so often that a smaller size should have been printed"
+    return what, False, 0.90, _found_as_printed(size)
+
+
 @check("printed-size-by-swings")
 def printed_size_by_swings(size: Size) -> Measured:
     what = (
-        "One measure alone falls by the size that can be detected after five or seven steady waves,"
-        " so that it is also judged by how all waves swing: it is called clear"
+        "One measure alone falls by that size after five or seven steady waves, where it is also"
+        " judged by how all waves swing, and the size is larger for it: it is called clear"
     )
     source, rates = np.random.default_rng(40), []
     draws = 2_000 if size == "small" else 20_000
-    for n, share, waves in product((39, 120), (0.7, 0.8), (6, 8)):
-        fall = detectable_moves(share, (n, n)).fall or 0.0
+    for n, share, waves in product((60, 120, 300), (0.7, 0.8), (6, 8)):
+        degrees = degrees_of_swings(waves)
+        fall = detectable_moves(share, (n, n), degrees=degrees).fall or 0.0
         shares = np.full(waves, share)
         shares[-1] -= fall
         satisfied = source.binomial(n, shares, (draws, waves))
         rates.append(float(_changes(satisfied, np.array(n))[0].mean()))
-    return what, True, 0.30, rates
+    return what, True, 0.70, rates
+
+
+@check("printed-rise-of-trend-found")
+def printed_rise_of_trend_found(size: Size) -> Measured:
+    what = (
+        "A service rises over 5, 6 or 8 waves (12, 39 or 130 answers, to 50 or 70 %) by as much as"
+        " is said beside a trend without a rise: its trend is called clear"
+    )
+    source, rates = np.random.default_rng(43), []
+    draws = 1_000 if size == "small" else 10_000
+    for n, share, waves in product((12, 39, 130), (0.5, 0.7), (5, 6, 8)):
+        flat = _trend_lines(source.binomial(n, share, (draws, waves)), np.array(n))
+        rise = np.minimum(_printed_rises(flat, waves), share)
+        shares = share - rise[:, None] * np.linspace(1, 0, waves)
+        rates.append(_called(_trend_lines(source.binomial(n, shares), np.array(n))))
+    return what, True, 0.60, rates
+
+
+def _printed_rises(line: Line, waves: int) -> Array:
+    """What `detectable_rise` says beside each line, whose span is that of so many waves."""
+    span = waves - 1
+    factor = {
+        by_swings: detectable_rise(
+            Trend(0.0, -half, half, 1.0, 0.95, (), 0, line.degrees if by_swings else None)
+        )
+        for by_swings, half in (
+            (True, float(stats.t.ppf(0.975, line.degrees))),
+            (False, float(stats.norm.ppf(0.975))),
+        )
+    }
+    rises: Array = span * line.error * np.where(line.by_swings, factor[True], factor[False])
+    return rises
 
 
 # The lowest of many

@@ -260,7 +260,7 @@ def _trend_block(
         "waves": len(waves) + 1,
         "slugs": [*(wave.slug for wave in waves), figure.slug],
         "imported": sum(wave.imported for wave in waves),
-        "first": _value_of(strata_of_wave(start, figure.question), figure),
+        "first": _value_of(figure.strata_in(start), figure),
         "latest": _value_of(figure.strata, figure),
         "words": "",
     }

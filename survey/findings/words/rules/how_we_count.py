@@ -89,23 +89,25 @@ def measured_by_name() -> Mapping[str, Measured]:
     return {check.id: _in_words(check) for check in list_measured_promises()}
 
 
-def measured_in_parts() -> tuple[tuple[str, tuple[Measured, ...]], ...]:
-    """All that was measured, as headings with rows: for each company, on average, and what fails.
+def measured_in_parts() -> tuple[tuple[str, str, tuple[Measured, ...]], ...]:
+    """All that was measured: headings, what the worst is called, and rows.
 
     The first part holds for every company or true value that was looked at, the second on average
-    over companies drawn anew, the third shows what goes wrong without a rule of ours.
+    over companies drawn anew. The third shows what goes wrong without a rule of ours, or where no
+    rule helps; there the worst for us is the mildest of all situations.
     """
     found = list_measured_promises()
     each = [check for check in found if check.id in FOR_EACH]
     failing = [check for check in found if FAILING in check.id]
     average = [check for check in found if check not in each and check not in failing]
     parts = (
-        ("For each single company or service: every possible truth was tried", each),
-        ("On average over companies of one kind, drawn anew each time", average),
-        ("What would go wrong without our rules", failing),
+        ("Single companies and services, counted one by one", "Worst", each),
+        ("Averages over companies of one kind, drawn anew each time", "Worst", average),
+        ("What goes wrong without our rules, or in spite of them", "Mildest", failing),
     )
     return tuple(
-        (heading, tuple(_in_words(check) for check in checks)) for heading, checks in parts
+        (heading, worst, tuple(_in_words(check) for check in checks))
+        for heading, worst, checks in parts
     )
 
 
