@@ -64,6 +64,7 @@ from survey.statistics.trends import (
     DatedWave,
     Trend,
     change_within_trend,
+    degrees_of_change,
     degrees_of_swings,
     trend,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "break_even_people",
     "break_evens",
     "change_within_trend",
+    "degrees_of_change",
     "degrees_of_swings",
     "detectable_factor",
     "detectable_in_family",

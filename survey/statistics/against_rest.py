@@ -48,7 +48,7 @@ def values_of_rests(population: ArrayLike, counts: ArrayLike) -> Floats:
     Takes and refuses what `groups_against_rest` does, and has its order.
 
     >>> values_of_rests([[30, 60, 40]], [[(8, 12), (6, 34), (5, 25)]]).round(3).tolist()
-    [0.843, 0.729, 0.767]
+    [0.843, 0.733, 0.767]
     """
     _, rest = _each_and_rest(checked_strata(population, counts, SHARE))
     return rest.mean

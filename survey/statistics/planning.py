@@ -10,8 +10,6 @@ from survey.statistics.widest import too_few_to_say
 
 USUAL_SHARE = 0.7
 RATES = (0.4, 0.6, 0.8)
-# The findings' words for a change still multiply by it; it goes with them.
-FOUND_FACTOR = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,20 @@ def change_within_trend(
     return widened.with_mix_shift(found.mix_shift)
 
 
+def degrees_of_change(waves: Sequence[DatedWave]) -> int | None:
+    """The degrees of freedom by which `change_within_trend` judges the last two of these waves.
+
+    None where their own numbers of answers alone judge them: with fewer than six counted waves.
+
+    >>> from survey.statistics import Stratum
+    >>> waves = [DatedWave(at, [Stratum(60, (10, 30))]) for at in range(9)]
+    >>> degrees_of_change(waves), degrees_of_change(waves[:5])
+    (5, None)
+    """
+    counted = [wave for wave in waves if is_counted(wave.groups)][-MOST_WAVES:]
+    return degrees_of_swings(len(counted)) if len(counted) >= SWINGS_FROM else None
+
+
 def degrees_of_swings(waves: int) -> int:
     """The degrees of freedom of a change that so many counted waves judge: waves less three.
 

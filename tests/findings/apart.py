@@ -123,14 +123,14 @@ def within_swings(
 ) -> dict[str, float]:
     """The change between the last two waves, widened by how far all waves lie from a line.
 
-    The step between the two has a parameter of its own beside the line's two.
+    The last wave has a parameter of its own beside the line's two, so that it does not matter here.
     """
     when = np.array(days, float) - days[0]
     values, answers = (np.array(part) for part in zip(*waves, strict=True))
     weights = answers / answers.mean()
-    step = np.zeros(len(when))
-    step[-1], step[-2] = 1 / weights[-1], -1 / weights[-2]
-    columns = np.column_stack([np.ones(len(when)), when, step]) * np.sqrt(weights)[:, None]
+    last = np.zeros(len(when))
+    last[-1] = 1
+    columns = np.column_stack([np.ones(len(when)), when, last]) * np.sqrt(weights)[:, None]
     fitted = values * np.sqrt(weights)
     coefficients, *_ = np.linalg.lstsq(columns, fitted, rcond=None)
     law = t(len(when) - 3)

@@ -96,21 +96,18 @@ def compare_with_earlier(
     answers = figure.cells.company.answers, earlier_cells.company.answers
     if not may_compare(*answers) or answers[1] < minimum:
         return _hidden_change(base)
-    plain = st.stratified_difference(
-        figure.strata,
-        figure.strata_in(base),
-        figure.statistic.values,
-        CONFIDENCE,
-        (mix_of(figure.groups), mix_of(base.tally.groups)),
+    waves = _judging_waves(figure, base, earlier)
+    mix = mix_of(figure.groups), mix_of(base.tally.groups)
+    difference = st.change_within_trend(
+        waves, figure.statistic.values, confidence=CONFIDENCE, invited=mix
     )
-    difference = _widened_by_swings(figure, base, earlier, plain)
     facts = {"since": base.slug, "opened": base.opened.isoformat(), "imported": base.imported}
     printed = unjudged(difference.within_scale(figure.statistic.width))
     block = cast("ShownChange", {**printed, "answers": list(answers), **facts})
     if base.quarter:
         block["quarter"] = base.quarter
     compared = figure.compared(st.Comparing.CHANGE)
-    detectable = _detectable_change(figure, base, plain, difference)
+    detectable = _detectable_change(figure, base, waves)
     comparisons.pending.append(PendingComparison(block, compared, difference, answers, detectable))
     return block
 
@@ -196,38 +193,36 @@ def changes_in_words(measures: Sequence[Mapping[str, Any]], names: Mapping[Quest
     return " ".join(sentences)
 
 
-def _widened_by_swings(
-    figure: ComparedFigure,
-    base: EarlierWave,
-    earlier: Sequence[EarlierWave],
-    plain: st.Difference,
-) -> st.Difference:
-    """The change no surer than the swings of all comparable waves allow, where these are known."""
+def _judging_waves(
+    figure: ComparedFigure, base: EarlierWave, earlier: Sequence[EarlierWave]
+) -> list[st.DatedWave]:
+    """The waves by which a change since `base` is judged, oldest first; the last two are compared.
+
+    These are all comparable ones, whose swings count, or the two alone where another wording or
+    scale lies between them.
+    """
     run = comparable_run(figure.question, _before(figure, earlier))
-    if not run or run[-1] is not base:
-        return plain
-    widened = st.change_within_trend(
-        _dated_waves(figure, run), figure.statistic.values, confidence=CONFIDENCE
-    )
-    return widened.with_mix_shift(plain.mix_shift)
+    if run and run[-1] is base:
+        return _dated_waves(figure, run)
+    return [st.DatedWave(0, figure.strata_in(base)), st.DatedWave(1, figure.strata)]
 
 
 def _detectable_change(
-    figure: ComparedFigure, base: EarlierWave, plain: st.Difference, difference: st.Difference
+    figure: ComparedFigure, base: EarlierWave, waves: Sequence[st.DatedWave]
 ) -> DetectableIn:
     """The rise and the fall that would probably have shown, as a function of the family's size.
 
-    Shares that nothing but the numbers of answers makes unsure are solved exactly; the width of the
-    range decides on all others.
+    Shares are solved exactly; of other figures the width of the two waves' own range decides.
     """
-    earlier = figure.strata_in(base)
-    before = _value_of(earlier, figure)
-    if difference.high - difference.low > plain.high - plain.low or not figure.statistic.is_share:
-        return half_width_detectable(difference, before, figure.ends)
-    answers = st.effective_answers(figure.strata), st.effective_answers(earlier)
+    before = _value_of(figure.strata_in(base), figure)
+    degrees = st.degrees_of_change(waves)
+    if not figure.statistic.is_share:
+        alone = st.change_within_trend(waves[-2:], figure.statistic.values, confidence=CONFIDENCE)
+        return half_width_detectable(alone, before, figure.ends, degrees)
+    answers = st.effective_answers(figure.strata), st.effective_answers(waves[-2].groups)
 
     def detectable(members: int) -> st.Detectable:
-        return st.detectable_moves(before, answers, members, CONFIDENCE)
+        return st.detectable_moves(before, answers, members, CONFIDENCE, degrees)
 
     return detectable
 

@@ -8,6 +8,7 @@ from typing import Final
 from survey import statistics as st
 from survey.findings.document.rules.document import Judgement
 from survey.statistics.verdicts import Direction, direction
+from survey.waves.rules.waves import CONFIDENCE
 
 DetectableIn = Callable[[int], st.Detectable]
 
@@ -79,16 +80,21 @@ def unjudged(difference: st.Difference) -> Judgement:
 
 
 def half_width_detectable(
-    difference: st.Difference, before: float, ends: tuple[float, float]
+    difference: st.Difference,
+    before: float,
+    ends: tuple[float, float],
+    degrees: int | None = None,
 ) -> DetectableIn:
     """Moves that would have shown by the width of a difference's range, each where possible.
 
-    `before` is the value compared with, `ends` are those of its scale.
+    `before` is the value compared with, `ends` are those of its scale, `degrees` those of the
+    t-test that judges it too.
     """
     half = (difference.high - difference.low) / 2
 
     def detectable(members: int) -> st.Detectable:
-        return st.possible_moves(before, st.detectable_factor(members) * half, *ends)
+        size = st.detectable_factor(members, CONFIDENCE, degrees) * half
+        return st.possible_moves(before, size, *ends)
 
     return detectable
 
