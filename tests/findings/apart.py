@@ -139,8 +139,8 @@ def within_swings(
     half, p = law.ppf(0.975) * error, float(2 * law.sf(abs(change["estimate"]) / error))
     return {
         "estimate": change["estimate"],
-        "low": min(change["low"], change["estimate"] - half),
-        "high": max(change["high"], change["estimate"] + half),
+        "low": max(-1.0, min(change["low"], change["estimate"] - half)),
+        "high": min(1.0, max(change["high"], change["estimate"] + half)),
         "p_value": max(change["p_value"], p),
     }
 
