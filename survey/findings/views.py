@@ -34,7 +34,8 @@ from survey.findings.service.sharing import (
     shared_with,
     sharing_recipients,
 )
-from survey.findings.words.rules.worked_example import measured_promises, worked_example
+from survey.findings.words.rules import how_we_count as counting
+from survey.findings.words.rules.worked_example import worked_example
 from survey.kernel.clock import now
 from survey.kernel.errors import Refused
 from survey.kernel.plurals import choose_form, how_many
@@ -119,10 +120,22 @@ def how_we_count() -> str:
     """The page on how scores, ranges and verdicts are made, in plain words."""
     return render_template(
         "findings/how_we_count.html",
+        before=_page_before(),
         charts=drawings,
         example=worked_example(),
-        measured=measured_promises(),
+        limits=counting.CountingLimits(),
+        measured=counting.measured_by_name(),
+        parts=counting.measured_in_parts(),
+        needed=counting.needed_answers(),
+        changes=counting.needed_changes(),
     )
+
+
+def _page_before() -> str:
+    """The address of the page of ours that led here, empty where none did."""
+    before = request.referrer or ""
+    is_ours = before.startswith(request.host_url) and before != request.base_url
+    return before if is_ours else ""
 
 
 def _extras(ticked: Container[str]) -> dict[str, bool]:

@@ -7,6 +7,7 @@ from wtforms.fields.choices import SelectChoice
 from survey.access.rules.open_to import open_to
 from survey.access.service.current import current_actor
 from survey.access.service.programs import tell_program
+from survey.findings.words.rules.printing import percent
 from survey.findings.words.rules.wording import outlook_in_words
 from survey.invitations.service.recipients import warn_of_people_asked_twice
 from survey.kernel.clock import now
@@ -18,7 +19,8 @@ from survey.launching.service.surveys import add_survey
 from survey.people.service.directory import people_in
 from survey.providers.service import list_providers
 from survey.questionnaires.service import list_questionnaires
-from survey.statistics.planning import RATES, outlook
+from survey.statistics.detectable import POWER
+from survey.statistics.planning import RATES, USUAL_SHARE, outlook
 from survey.vault.service.spare_copies import spare_copies
 from survey.waves import service as waves
 from survey.waves.rules.thirds import usual_questionnaire
@@ -107,6 +109,8 @@ def open_by_hand(wave: str) -> str | Response:
     return render_template(
         "launching/open_by_hand.html",
         preview=preview,
+        usual_share=percent(USUAL_SHARE),
+        power=percent(POWER),
         prospects=[outlook_in_words(outlook(preview.invited, rate)) for rate in RATES],
         key_dir=config.key_dir,
         spare_copies=spare_copies(preview.wave),

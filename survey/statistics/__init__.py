@@ -64,6 +64,7 @@ from survey.statistics.trends import (
     DatedWave,
     Trend,
     change_within_trend,
+    degrees_of_swings,
     trend,
 )
 from survey.statistics.values import (
@@ -107,6 +108,7 @@ __all__ = [
     "break_even_people",
     "break_evens",
     "change_within_trend",
+    "degrees_of_swings",
     "detectable_factor",
     "detectable_in_family",
     "detectable_moves",

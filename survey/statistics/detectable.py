@@ -23,6 +23,7 @@ from survey.statistics.wilson import Summary
 
 POWER = 0.8
 STEPS_OF_SHARE = 1000  # a tenth of a point
+_MIDDLES = (np.arange(2000) + 0.5) / 2000  # of equal parts of a distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,45 @@ class Detectable:
     fall: float | None
 
 
-def detectable_factor(members: int = 1, confidence: float = 0.95) -> float:
+def detectable_factor(
+    members: int = 1, confidence: float = 0.95, degrees: int | None = None
+) -> float:
     """How many half-widths of its range a change must have, to be found in 80 % of waves.
 
-    `members` is the size of its family, itself included. Refuses fewer than one.
+    `members` is the size of its family, itself included. `degrees` are those of the t-test that
+    judges it too, by how far waves swing; None where two waves alone do. The half-width is always
+    that of the two waves. Refuses fewer than one of either.
 
     >>> [round(detectable_factor(members), 2) for members in (1, 8, 40)]
     [1.43, 1.82, 2.08]
+    >>> [round(detectable_factor(degrees=degrees), 2) for degrees in (3, 5)]
+    [2.17, 1.79]
     """
     from scipy.special import ndtri
 
     number = int(checked_whole("members", members, lowest=1))
     z = quantile(confidence)
-    needed = -ndtri((1 - confidence) / 2 / number)
-    return float((needed + ndtri(POWER)) / z)
+    tail = (1 - confidence) / 2 / number
+    if degrees is None:
+        return float((ndtri(POWER) - ndtri(tail)) / z)
+    return _shift_found(tail, int(checked_whole("degrees", degrees, lowest=1))) / z
+
+
+def _shift_found(tail: float, degrees: int) -> float:
+    """How many standard errors a change must have for a t-test to find it in 80 % of waves.
+
+    The noncentrality at which the t-distribution exceeds its quantile with probability `POWER`:
+    the mean of that over the standard error, which is known by so many degrees only.
+    """
+    from scipy.special import gammaincinv, ndtr, stdtrit
+
+    known = np.sqrt(2 * gammaincinv(degrees / 2, _MIDDLES) / degrees)
+    limits = -stdtrit(degrees, tail) * known
+    low, high = float(limits.min()) - 10, float(limits.max()) + 10
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if ndtr(middle - limits).mean() > POWER else (middle, high)
+    return high
 
 
 def detectable_rise(found: Trend, members: int = 1) -> float:
@@ -61,15 +87,15 @@ def detectable_rise(found: Trend, members: int = 1) -> float:
     >>> round(detectable_rise(found), 3), round(detectable_rise(found, 8), 3)
     (0.172, 0.219)
     """
-    from scipy.special import ndtri, stdtrit
+    from scipy.special import stdtrit
 
     half = max(found.high - found.rise, found.rise - found.low)
     if found.degrees is None:
         return detectable_factor(members, found.confidence) * half
     number = int(checked_whole("members", members, lowest=1))
     tail = (1 - found.confidence) / 2
-    needed = -stdtrit(found.degrees, tail / number)
-    return float(half * (needed + ndtri(POWER)) / -stdtrit(found.degrees, tail))
+    needed = _shift_found(tail / number, found.degrees)
+    return float(half * needed / -stdtrit(found.degrees, tail))
 
 
 def detectable_in_family(
@@ -92,11 +118,17 @@ def detectable_in_family(
 
 
 def detectable_moves(
-    share: float, answers: tuple[float, float], members: int = 1, confidence: float = 0.95
+    share: float,
+    answers: tuple[float, float],
+    members: int = 1,
+    confidence: float = 0.95,
+    degrees: int | None = None,
 ) -> Detectable:
     """The rise and the fall from `share` (0..1) that two waves would probably have shown.
 
-    `answers` are the effective numbers of the later and of the earlier wave (`effective_answers`).
+    `answers` are the effective numbers of the later and of the earlier wave (`effective_answers`);
+    `degrees` as in `detectable_factor`, for a change that `change_within_trend` judges by six or
+    more waves (`degrees_of_swings`).
     Each is the smallest move whose p-value would be that of both quantiles together; unlike a
     half-width times `detectable_factor` it allows for the wider range of the value moved to, so
     that near 0 and 100 % it is found as often as said. A move that no share could make is None.
@@ -106,12 +138,14 @@ def detectable_moves(
     (0.21, 0.25)
     >>> detectable_moves(0.9, (60, 60)).rise is None
     True
+    >>> round(detectable_moves(0.7, (60, 60), degrees=5).fall, 2)
+    0.32
     """
     before = checked_fraction("share", share)
     numbers = checked_reals("answers", answers)
     if numbers.shape != (2,) or (numbers < 1).any():
         raise ValueError(f"answers must be two numbers of at least 1: {answers!r}")
-    z = detectable_factor(members, confidence) * quantile(confidence)
+    z = detectable_factor(members, confidence, degrees) * quantile(confidence)
     moved = np.linspace(0, 1, STEPS_OF_SHARE + 1)
     later = Summary(moved, np.full(moved.shape, numbers[0]))
     earlier = Summary(np.full(moved.shape, before), np.full(moved.shape, numbers[1]))

@@ -6,8 +6,6 @@ Primary and complementary suppression: Hundepool et al., Statistical Disclosure 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from survey.statistics.values import Interval
-
 SHARE_FROM, DETAIL_FROM = 5, 10
 COMPARED_FROM = 10
 THEME_FROM = 5
@@ -113,19 +111,6 @@ def neighbouring_band(counts: Sequence[int], first_code: int) -> str | None:
     if is_unanimous and low and low != first_of_two_best:
         low -= 1
     return f"all {first_code + low} or {first_code + low + 1}"
-
-
-def too_wide(interval: Interval, width: float) -> bool:
-    """Whether a range is wider than half its scale, so that it says too little to be printed.
-
-    `width` is that of the scale: 4 for answers from 1 to 5.
-
-    >>> too_wide(Interval(0.7, 0.4, 0.9, 0.95, ""), 1.0)
-    False
-    >>> too_wide(Interval(0.7, 0.15, 0.9, 0.95, ""), 1.0)
-    True
-    """
-    return interval.high - interval.low > width * WIDEST + 1e-9
 
 
 def may_compare(first: int, second: int) -> bool:

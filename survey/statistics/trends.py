@@ -19,6 +19,7 @@ from survey.statistics.values import (
     Floats,
     checked_reals,
     checked_values,
+    checked_whole,
     quantile,
     refuse_where,
 )
@@ -175,7 +176,7 @@ def change_within_trend(
     >>> satisfied = [40, 30, 41, 29, 42, 31, 43]
     >>> waves = [DatedWave(at, [Stratum(60, (50 - x, x))]) for at, x in enumerate(satisfied)]
     >>> round(change_within_trend(waves, (0, 1)).p_value, 3)
-    0.251
+    0.274
     >>> round(change_within_trend(waves[-2:], (0, 1)).p_value, 3)
     0.007
     """
@@ -198,24 +199,38 @@ def change_within_trend(
     return widened.with_mix_shift(found.mix_shift)
 
 
+def degrees_of_swings(waves: int) -> int:
+    """The degrees of freedom of a change that so many counted waves judge: waves less three.
+
+    Refuses fewer than six, of which `change_within_trend` does not ask.
+
+    >>> degrees_of_swings(8)
+    5
+    """
+    number = int(checked_whole("waves", waves, lowest=SWINGS_FROM))
+    return number - 3
+
+
 def swings_beside(times: Floats, waves: Moments, places: tuple[int, int]) -> tuple[Floats, int]:
     """The standard error of the difference of two waves by how far all lie from a line, per cell.
 
     On the unit scale, with its degrees of freedom: waves less three. `waves` are moments of cells x
-    waves, `places` the two waves. Their own difference is a parameter beside the line's two, so
-    that it cannot enlarge the swings it is judged by: with it inside, six waves could call nothing
-    clear, for |t| would stay below 2.1.
+    waves, `places` the two waves. The first of the two has a parameter of its own beside the line's
+    two, so that its change cannot enlarge the swings it is judged by: with it inside, six waves
+    could call nothing clear, for |t| would stay below 2.1.
     """
     weight = waves.answers / waves.answers.mean(axis=1, keepdims=True)
     root = np.sqrt(weight)
     contrast = np.zeros_like(root)
     contrast[:, places[0]] = 1 / root[:, places[0]]
     contrast[:, places[1]] = -1 / root[:, places[1]]
-    design = np.stack([root, root * (times - times.mean()), contrast], axis=2)
+    own = np.zeros_like(root)
+    own[:, places[0]] = 1.0
+    design = np.stack([root, root * (times - times.mean()), own], axis=2)
     basis, _ = np.linalg.qr(design)
     values = (root * waves.mean)[..., None]
     residual = values - basis @ (np.swapaxes(basis, 1, 2) @ values)
-    degrees = len(times) - 3
+    degrees = degrees_of_swings(len(times))
     mean_square = (residual[..., 0] ** 2).sum(axis=1) / degrees
     return np.sqrt(mean_square * (contrast**2).sum(axis=1)), degrees
 

@@ -138,10 +138,11 @@ def told(tallies: Sequence[Tally], minimums: Sequence[int]) -> Story:
     return Story(tuple(tallies), tuple(minimums), tuple(documents))
 
 
-def loot(found: Story, *, by_group: bool = False) -> Loot:
+def loot(found: Story, by_group: str = "") -> Loot:
     """All attacks on one organisation.
 
-    `by_group` when the attacker knows that the company's value weighs every group apart.
+    `by_group` is "company" or "rest" when the attacker knows that the company's value, or that of
+    the rest which a group is compared with, weighs every group apart.
     """
     total = Loot(
         refused=sum(
@@ -159,7 +160,7 @@ def loot(found: Story, *, by_group: bool = False) -> Loot:
                     question,
                     statistic,
                     tally,
-                    by_group=by_group,
+                    by_group,
                 )
             if statistic.name == "mean":
                 total += guessed(document, tally.cells[question.id], question)
@@ -199,11 +200,10 @@ def weighed(
     question: Question,
     statistic: Statistic,
     tally: Tally,
-    *,
-    by_group: bool,
+    by_group: str,
 ) -> Loot:
     """Hidden shares solved in whole numbers by an attacker who knows how many answered in every
-    group, from sum and weighted value.
+    group, from the sum, the weighted value, and the weighted value of each group's rest.
     """
     found = measures(document, question.id, statistic.name)
     company = found.pop(None)
@@ -220,14 +220,24 @@ def weighed(
     n = {name: cells[name].answers for name in found}
     people = {g.name: g.invited - cells[g.name].opted_out for g in tally.groups}
     shown = {name: round(m["estimate"] * m["answers"]) for name, m in found.items() if m["shown"]}
-    rest = round(company["process"]["estimate"] * company["answers"]) - sum(shown.values())
+    rest = round(company["process"]["plain"]["estimate"] * company["answers"]) - sum(shown.values())
     together = Fact.total(hidden, rest)
-    known = sum(people[name] * x / n[name] for name, x in shown.items())
-    value = company["estimate"] * company["population"] - known
     one = sum(people[name] for name in hidden) / sum(n[name] for name in hidden)
-    weights = {
-        name: people[name] / n[name] if by_group and n[name] else one for name in hidden if n[name]
-    }
+    apart = {name: people[name] / n[name] for name in hidden if n[name]}
+    alike = dict.fromkeys(apart, one)
+
+    def by_value(value: float, without: str | None, weights: Mapping[str, float]) -> Fact:
+        """What a weighted value says: of the company, or of all groups but one."""
+        others = [name for name in shown if name != without]
+        in_value = sum(people.values()) - (people[without] if without else 0)
+        left = value * in_value - sum(people[name] * shown[name] / n[name] for name in others)
+        return Fact(weights, left - 1e-7, left + 1e-7)
+
+    values = [by_value(company["estimate"], None, apart if by_group == "company" else alike)]
+    for name, m in found.items():
+        if name and m.get("against_rest", {}).get("shown"):
+            rest_value = m["estimate"] - m["against_rest"]["estimate"]
+            values.append(by_value(rest_value, name, apart if by_group == "rest" else alike))
     ends = {name: bands[found[name]["words"]] for name in hidden}
     neighbours = [
         Fact({name: 1}, n[name] + low if low else 0, high or n[name])
@@ -235,7 +245,7 @@ def weighed(
     ]
     if len(hidden) > 1 and sum(n[name] for name in hidden) >= statistic.minimum:
         neighbours.append(together)
-    facts = [together, Fact(weights, value - 1e-7, value + 1e-7)]
+    facts = [together, *values]
     ranges = [r for r in narrowed(facts, neighbours, hidden) if r.is_open]
     return Loot(
         exact=sum(r.is_exact for r in ranges),
@@ -352,6 +362,11 @@ def true_groups(self: GroupCells, statistic: Statistic) -> list[st.Stratum]:
     return [self.stratum([name], statistic) for name, cell in self.cells.items() if cell.answers]
 
 
+def true_groups_but_one(self: GroupCells, name: str, statistic: Statistic) -> list[st.Stratum]:
+    others = {other: cell for other, cell in self.cells.items() if other != name and cell.answers}
+    return [self.stratum([other], statistic) for other in others]
+
+
 def only_below(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[str]:
     return frozenset(name for name, number in answers if number < threshold)
 
@@ -360,11 +375,12 @@ def mean_from_five(question: Question, share: int, _: int) -> tuple[Statistic, .
     return statistics_of(question, share, share)
 
 
-FAULTS: dict[str, tuple[object, str, Callable[..., Any], bool]] = {
-    "hide below 5 only": (product_cells, "hidden_cells", only_below, False),
-    "strata by true groups": (GroupCells, "strata", true_groups, True),
-    "mean with interval at n = 5": (product_compute, "statistics_of", mean_from_five, False),
-    "a band of words alone": (GroupCells, "hidden", without_companions, False),
+FAULTS: dict[str, tuple[object, str, Callable[..., Any], str]] = {
+    "hide below 5 only": (product_cells, "hidden_cells", only_below, ""),
+    "strata by true groups": (GroupCells, "strata", true_groups, "company"),
+    "a rest by true groups": (GroupCells, "strata_without", true_groups_but_one, "rest"),
+    "mean with interval at n = 5": (product_compute, "statistics_of", mean_from_five, ""),
+    "a band of words alone": (GroupCells, "hidden", without_companions, ""),
 }
 
 
@@ -403,8 +419,6 @@ def test_a_seeded_fault_is_caught_by_the_attack_and_by_the_audit(
 ) -> None:
     where, name, wrong, by_group = FAULTS[fault]
     monkeypatch.setattr(where, name, wrong)
-    total = sum(
-        (loot(story(seed), by_group=by_group) for seed in range(WITH_A_FAULT[size])), Loot()
-    )
+    total = sum((loot(story(seed), by_group) for seed in range(WITH_A_FAULT[size])), Loot())
     assert total.unions or total.exact or total.narrow > 0.05 * total.cells, total
     assert total.refused, total

@@ -13,21 +13,23 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
 
 import pytest
 from flask import Flask
 
 from survey.findings.document.rules import cells as product_cells
-from survey.findings.document.rules import comparisons, pooling
+from survey.findings.document.rules import pooling
+from survey.findings.document.rules import years as years_of_findings
 from survey.findings.document.rules.compute import canonical_json
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.rules import Findings
 from survey.findings.service.documents import find_findings
 from survey.findings.words.rules.presentation import present_document
-from survey.findings.words.rules.wording import TOO_WIDE
-from survey.responses.rules import CellCounts
+from survey.statistics import Stratum
+from survey.statistics import trends as trends_of_waves
+from survey.statistics import years as years_of_waves
 from survey.statistics.differencing import Fact, Space
+from survey.statistics.suppression import COMPARED_FROM
 from survey.waves.rules.thirds import ONE_THIRD
 from survey.waves.rules.waves import MINIMUM_DETAIL
 from tests.attacks.test_a15_differencing import Document, Story, invented, story, told
@@ -123,39 +125,42 @@ def year_figures(
     """What a year tells: the sum of those waves that it is made of.
 
     The worst case: attackers know the sum, though only its mean is told, and which waves it is made
-    of as far as these say so.
+    of: those with ten answers or, if these are not as many as it says, all.
     """
     by_slug = {document["wave"]["slug"]: document for document in documents}
     for document in documents:
         year = document.get("year") or {"measures": [], "waves": []}
         for pooled in year["measures"]:
-            waves = [by_slug[slug] for slug in year["waves"]]
-            said = [each for each in waves if _says(each, pooled)]
-            made_of = said if len(said) == pooled["waves"] else waves
-            cells = frozenset(
-                (each["wave"]["slug"], group["name"])
-                for each in made_of
-                for group in each["groups"]
-                if group["shown"]
-            )
-            total = sum(truth[pooled["question"], cell] for cell in cells)
+            cells_of = [cells_shown(by_slug[slug]) for slug in year["waves"]]
+            answers = [sum(truth[pooled["question"], cell] for cell in cells) for cells in cells_of]
+            places = [at for at, number in enumerate(answers) if number >= COMPARED_FROM]
+            if len(places) != pooled["waves"]:
+                places = [at for at, number in enumerate(answers) if number]
+            cells = frozenset().union(*(cells_of[at] for at in places))
+            total = sum(answers[at] for at in places)
             yield Figure(pooled["question"], pooled["statistic"], cells, total)
 
 
-def _says(document: Document, figure: Mapping[str, Any]) -> bool:
-    """Whether a wave says this figure of the company, or only that its range is too wide."""
-    lost = document["lost_time"]
-    if lost and lost["question"] == figure["question"]:
-        own = [lost["share_over_2h"]]
-    else:
-        own = [
-            measure
-            for measure in document["measures"]
-            if measure["group"] is None
-            and (measure["question"], measure["statistic"])
-            == (figure["question"], figure["statistic"])
-        ]
-    return any(measure["shown"] or measure["words"] == TOO_WIDE for measure in own)
+def trend_figures(
+    documents: Sequence[Document], truth: Mapping[tuple[str, Cell], int]
+) -> Iterator[Figure]:
+    """What a trend tells: that each of its waves has a value, and how many answers it is made of.
+
+    The worst case: attackers know these numbers, though they are told of no wave.
+    """
+    by_slug = {document["wave"]["slug"]: document for document in documents}
+    for document in documents:
+        for measure in document["measures"]:
+            for slug in measure.get("trend", {"slugs": []})["slugs"]:
+                cells = cells_shown(by_slug[slug])
+                total = sum(truth[measure["question"], cell] for cell in cells)
+                yield Figure(measure["question"], measure["statistic"], cells, total)
+
+
+def cells_shown(document: Document) -> frozenset[Cell]:
+    """All groups of a wave."""
+    slug = document["wave"]["slug"]
+    return frozenset((slug, group["name"]) for group in document["groups"] if group["shown"])
 
 
 def csv_figures(content: str, groups_of: Mapping[str, Iterable[str]]) -> Iterator[Figure]:
@@ -217,11 +222,12 @@ def world_of(found: Story, exporter: Exporter = honest_csv) -> World:
         world.figures += table_figures(document)
         world.figures += csv_figures(file, groups_shown([document]))
     world.figures += year_figures(found.documents, world.truth)
+    world.figures += trend_figures(found.documents, world.truth)
     return world
 
 
 def world_of_quarter(quarter: Told) -> World:
-    """A quarter and its thirds: attackers know which thirds the quarter is made of."""
+    """A quarter and its thirds, which are all in it or none."""
     world = World()
     slugs = [document["wave"]["slug"] for document in quarter.thirds]
     for slug, document, tally in zip(slugs, quarter.thirds, quarter.tallies, strict=True):
@@ -231,13 +237,7 @@ def world_of_quarter(quarter: Told) -> World:
         world.figures += csv_figures(as_csv(findings_of(document)), groups_shown([document]))
     for figure in document_figures(quarter.quarter):
         cells = frozenset((slug, ONE_THIRD) for slug in slugs)
-        if figure.answers != sum(world.truth[figure.question, cell] for cell in cells):
-            cells = frozenset(
-                (document["wave"]["slug"], ONE_THIRD)
-                for document in quarter.thirds
-                if _says(document, {"question": figure.question, "statistic": "top2"})
-                or _says(document, {"question": figure.question, "statistic": "share"})
-            )
+        assert figure.answers == sum(world.truth[figure.question, cell] for cell in cells)
         world.figures.append(Figure(figure.question, figure.statistic, cells, figure.answers))
     return world
 
@@ -335,16 +335,16 @@ def stories(size: str) -> list[Story]:
     return [story(seed) for seed in range(STORIES[size])]
 
 
-def years(number: int) -> list[Story]:
-    """Organisations of one small group that asked four times.
+def years(number: int, waves: int = 4) -> list[Story]:
+    """Organisations of one small group that asked so often.
 
     In some of the waves so few answered a question that it was hidden.
     """
     found = []
     for seed in range(number):
         source = Random(1000 + seed)
-        tallies = [invented(source, {"G0": source.randint(9, 14)}, 5) for _ in range(12)]
-        counted = [tally for tally in tallies if tally.answered >= 5][:4]
+        tallies = [invented(source, {"G0": source.randint(12, 24)}, 5) for _ in range(3 * waves)]
+        counted = [tally for tally in tallies if tally.answered >= 5][:waves]
         found.append(told(counted, [5] * len(counted)))
     return found
 
@@ -365,6 +365,13 @@ def test_k_less_c_others_are_behind_every_figure_of_a_year_with_hidden_waves(siz
     assert everything_tried(map(world_of, found)).exposed == []
 
 
+def test_k_less_c_others_are_behind_every_figure_of_a_trend_with_hidden_waves(size: str) -> None:
+    found = years(STORIES[size], waves=8)
+    trends = [m["trend"] for each in found for m in each.documents[-1]["measures"] if "trend" in m]
+    assert sum(trend["waves"] < 8 for trend in trends) > len(found) / 2
+    assert everything_tried(map(world_of, found)).exposed == []
+
+
 def test_k_less_c_others_are_behind_every_figure_of_a_quarter_and_its_thirds(size: str) -> None:
     quarters = [quarter_story(seed) for seed in range(QUARTERS[size])]
     tried = everything_tried(map(world_of_quarter, quarters))
@@ -376,8 +383,9 @@ def only_below(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[
     return frozenset(name for name, number in answers if number < threshold)
 
 
-def whatever_it_hid(statistic: object, cells: Any) -> list[CellCounts]:
-    return [cells.company] if cells.company.answers else []
+def however_few(wave: Sequence[Stratum]) -> bool:
+    """The seeded fault: a wave counts with any number of answers."""
+    return any(sum(stratum.counts) for stratum in wave)
 
 
 def with_one_less(size: str, _monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
@@ -394,9 +402,16 @@ def without_companions(size: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[W
 
 
 def with_hidden_waves_in_the_year(size: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A year that adds up the answers of waves in which the question was hidden."""
-    monkeypatch.setattr(comparisons, "_published_company", whatever_it_hid)
+    """A year that takes in waves in which the question was hidden."""
+    for module in (years_of_findings, years_of_waves):
+        monkeypatch.setattr(module, "is_counted", however_few)
     yield from map(world_of, years(WITH_A_FAULT[size]))
+
+
+def with_hidden_waves_in_the_trend(size: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A trend that takes in waves in which the question was hidden."""
+    monkeypatch.setattr(trends_of_waves, "is_counted", however_few)
+    yield from map(world_of, years(WITH_A_FAULT[size], waves=8))
 
 
 def with_hidden_thirds_in_the_quarter(
@@ -412,6 +427,7 @@ FAULTS: dict[str, Callable[[str, pytest.MonkeyPatch], Iterator[World]]] = {
     "an exporter with k - 1": with_one_less,
     "small cells hidden alone": without_companions,
     "a year of hidden waves": with_hidden_waves_in_the_year,
+    "a trend of hidden waves": with_hidden_waves_in_the_trend,
     "a quarter of hidden thirds": with_hidden_thirds_in_the_quarter,
 }
 

@@ -72,6 +72,9 @@ def test_opening_by_hand_shows_first_what_will_be_fixed_and_works_once(
     assert "Open the wave and write to 15 people?" in said(page)
     assert "Legal and Sales: 15 invited" in said(page)
     assert "about 56 times in 100" in said(page)
+    assert "40%: 6 of 15 A score would read Too few answers to say" in said(page)
+    assert "80%: 12 of 15 A score would read 67% (53 to 74)" in said(page)
+    assert "in points: 55 down" in said(page)
     assert "Legal and Sales are counted together" in said(page)
     assert waves.find_wave(first.slug).state is WaveState.PLANNED
     opened = press(client, address)

@@ -38,7 +38,7 @@ from survey.kernel.errors import Refused
 from survey.mail.rules.letter import Letter
 from survey.waves.rules.waves import Wave
 from tests.findings.company import small_company
-from tests.findings.schema import fault
+from tests.findings.schema import fault, in_schema_1
 from tests.outside import Candour, browser, command_line
 from tests.proofs import on_postgresql, proof
 
@@ -339,10 +339,7 @@ def test_every_kind_of_mail_to_the_provider_is_among_those_tested_here(app: Flas
 def test_findings_of_the_first_schema_are_shown_shared_and_checked_as_before(
     app: Flask, wave: Wave
 ) -> None:
-    document: Any = find_findings(wave.slug).document
-    del document["audit"]
-    document["schema"] = 1
-    document["digest"] = document_digest(document)
+    document = in_schema_1(find_findings(wave.slug).document)
     with transaction() as session:
         row = session.get_one(FindingsRow, (wave.id, 1))
         row.document, row.digest = canonical_json(document), document["digest"]

@@ -1,39 +1,48 @@
-"""Changes and groups against the rest, judged as one family.
+"""Changes and groups against the rest, judged in their families.
 
 They equal a computation that is written apart from the product.
 """
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from math import hypot, sqrt
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from scipy.optimize import brentq
-from scipy.stats import false_discovery_control, norm
 
-from survey.findings.document.rules.comparisons import changes_in_words, mix_changed
-from survey.findings.document.rules.compute import compute_document
-from survey.findings.document.rules.evidence import EarlierWave, Evidence
+from survey.findings.document.rules.comparisons import changes_in_words
 from survey.findings.service.documents import find_findings
 from survey.providers.service import add_provider
-from survey.questionnaires.rules import Questionnaire, numeric_scale
-from survey.responses.rules import CellCounts, PublishedGroup
 from survey.waves import service as waves
 from tests.cast import OPENS
+from tests.findings.apart import (
+    Cells,
+    adjusted,
+    against_rest,
+    contrast,
+    kish,
+    weighted,
+    within_swings,
+)
+from tests.findings.many_waves import (
+    NOW,
+    PEOPLE,
+    QUARTERS,
+    company,
+    compared,
+    counted,
+    document,
+    earlier,
+    two_departments,
+)
 from tests.findings.test_history import INVITED, ITEMS, REAL, a_file, import_file
-from tests.findings.test_presentation import GROUPS, five, questions, tally, wave
+from tests.findings.test_presentation import GROUPS
 from tests.proofs import on_postgresql
 
 Rows = list[dict[str, str]]
-Ends = Callable[[float], tuple[float, float]]
-Z = norm.ppf(0.975)
 
 
 def altered(rows: Rows) -> Rows:
@@ -62,57 +71,6 @@ def shares(rows: Rows, question: str) -> dict[str, tuple[int, int]]:
     return {group: (sum(v >= 6 for v in values), len(values)) for group, values in by_group.items()}
 
 
-def wilson(mean: float, effective: float) -> Ends:
-    def ends(z: float) -> tuple[float, float]:
-        middle, half = (
-            mean + z * z / (2 * effective),
-            z * sqrt(mean * (1 - mean) / effective + z * z / (4 * effective**2)),
-        )
-        return (middle - half) / (1 + z * z / effective), (middle + half) / (1 + z * z / effective)
-
-    return ends
-
-
-def weighted(cells: Mapping[str, tuple[int, int]]) -> tuple[float, Ends]:
-    """The value weighted by the people of each group, and its ends, straight from the formulas."""
-    total = sum(INVITED[group] for group in cells)
-    mean = centre = variance = 0.0
-    for group, (x, n) in cells.items():
-        share, guess = INVITED[group] / total, (x + 1) / (n + 2)
-        mean += share * x / n
-        centre += share * guess
-        variance += share**2 * guess * (1 - guess) / n
-    return mean, wilson(mean, centre * (1 - centre) / variance)
-
-
-def contrast(one: tuple[float, Ends], two: tuple[float, Ends]) -> dict[str, float]:
-    """Newcombe's tenth method, and p at the z where the nearer end reaches zero."""
-    d = one[0] - two[0]
-
-    def ends(z: float) -> tuple[float, float]:
-        (low_1, high_1), (low_2, high_2) = one[1](z), two[1](z)
-        return d - hypot(one[0] - low_1, high_2 - two[0]), d + hypot(
-            high_1 - one[0], two[0] - low_2
-        )
-
-    low, high = ends(Z)
-    p = (
-        1.0
-        if d == 0
-        else 2 * norm.sf(brentq(lambda z: ends(z)[0 if d > 0 else 1], 1e-9, 37, xtol=1e-12))
-    )
-    return {"estimate": d, "low": low, "high": high, "p_value": p}
-
-
-def compared(
-    document: Mapping[str, Any],
-) -> Iterator[tuple[tuple[str, str | None], dict[str, Any]]]:
-    for measure in document["measures"]:
-        for kind in ("change", "against_rest"):
-            if measure.get(kind, {}).get("shown"):
-                yield (measure["question"], measure["group"]), measure[kind]
-
-
 @on_postgresql("databases")
 @pytest.mark.skipif(
     not REAL.exists(),
@@ -139,27 +97,19 @@ def test_real_answers_and_an_altered_wave_agree_with_a_computation_apart(
         text = "\n".join([",".join(before[0]), *(",".join(row.values()) for row in rows)])
         past = ("--scale", "7", "--survey", "Orientation", "--opened", opened, "--closed", closed)
         import_file(tmp_path_factory.mktemp(name), text, *past, wave=name, groups=INVITED)
-    right = {}
+    right: dict[tuple[str, str, str | None], dict[str, float]] = {}
     for item in ITEMS:
         now, then = shares(after, item), shares(before, item)
-        right[item, None] = contrast(weighted(now), weighted(then))
-        for group, (x, n) in now.items():
-            others = [pair for other, pair in now.items() if other != group]
-            rest_x, rest_n = sum(x for x, _ in others), sum(n for _, n in others)
-            right[item, group] = contrast(
-                (x / n, wilson(x / n, n)), (rest_x / rest_n, wilson(rest_x / rest_n, rest_n))
-            )
-    q_values = dict(
-        zip(
-            right,
-            false_discovery_control([differences["p_value"] for differences in right.values()]),
-            strict=True,
-        )
+        right["change", item, None] = contrast(weighted(now, INVITED), weighted(then, INVITED))
+        for group in now:
+            right["against_rest", item, group] = against_rest(now, group, INVITED)
+    q_values = adjusted(
+        {place: numbers["p_value"] for place, numbers in right.items()}, dict.fromkeys(right, 3)
     )
     differences = dict(compared(find_findings("second").document))
     assert set(differences) == set(right)
     for place, numbers in right.items():
-        expected = numbers | {"q_value": q_values[place]}
+        expected = numbers | {"q_value": q_values[place], "family": 3, "comparisons": len(right)}
         assert {key: differences[place][key] for key in expected} == pytest.approx(
             expected, rel=1e-6, abs=1e-9
         ), place
@@ -168,80 +118,21 @@ def test_real_answers_and_an_altered_wave_agree_with_a_computation_apart(
             "unclear" if not clear else "up" if numbers["estimate"] > 0 else "down"
         )
         assert differences[place]["verdict"].startswith("clear" if clear else "no clear")
-    assert {differences[item, None]["since"] for item in ITEMS} == {"first"}
-    assert differences["hours", None]["direction"] == "up"
-    assert differences["overall", None]["direction"] == "down"
+    changes = {item: differences["change", item, None] for item in ITEMS}
+    assert {change["since"] for change in changes.values()} == {"first"}
+    assert changes["hours"]["direction"] == "up"
+    assert changes["overall"]["direction"] == "down"
     assert (
         find_findings("second").document["changed"]
         == "Clearly up since the wave of March 2002: Hours. Clearly down since the wave of March"
         " 2002: Overall."
     )
-    assert all(kind is not None for (_, kind), _ in compared(find_findings("first").document))
-
-
-def asked(**changes: Any) -> Questionnaire:
-    """The example's questionnaire; `changes` replace facts of OVR1."""
-    changed = tuple(replace(q, **changes) if q.id == "OVR1" else q for q in questions())
-    return Questionnaire.of(
-        slug="example", title="Example", language="en", preamble="", questions=changed
-    )
-
-
-def earlier(
-    opened: str, answers: Mapping[str, Sequence[tuple[int, ...]]] | None = None, **facts: Any
-) -> EarlierWave:
-    cells = tally(questions())
-    changed = {
-        key: {g: CellCounts(c, 0) for (g, _, _), c in zip(GROUPS, counts, strict=True)}
-        for key, counts in (answers or {}).items()
-    }
-    known = replace(cells, cells={**cells.cells, **changed})
-    base = {
-        "slug": f"it-{opened}",
-        "opened": date.fromisoformat(opened),
-        "imported": False,
-        "questionnaire": asked(),
-        "tally": known,
-    }
-    return EarlierWave(**(base | facts))
-
-
-def document(*before: EarlierWave, opened: str = "2027-01-11") -> dict[str, Any]:
-    return compute_document(
-        wave(opened), "Brightline IT", asked(), tally(questions()), Evidence(earlier=before)
-    )
-
-
-def company(computed: Mapping[str, Any], question: str) -> dict[str, Any]:
-    return next(
-        m
-        for m in computed["measures"]
-        if m["question"] == question and m["group"] is None and m["statistic"] == "top2"
-    )
-
-
-def test_each_question_is_compared_with_the_newest_wave_that_asked_the_same() -> None:
-    newest, oldest = earlier("2026-10-12", questionnaire=asked(revision=2)), earlier("2026-07-13")
-    computed = document(newest, oldest)
-    assert company(computed, "OVR1")["change"]["since"] == "it-2026-07-13"
-    assert company(computed, "REL1")["change"]["since"] == "it-2026-10-12"
-    assert company(computed, "REL1")["change"]["opened"] == "2026-10-12"
-
-
-@pytest.mark.parametrize("change", [{"revision": 2}, {"id": "OVR9"}], ids=str)
-def test_nothing_is_compared_across_another_wording(change: dict[str, Any]) -> None:
-    other = earlier("2026-10-12", questionnaire=asked(**change))
-    assert "change" not in company(document(other), "OVR1")
-
-
-def test_nothing_is_compared_across_another_scale() -> None:
-    assert "change" not in company(
-        document(earlier("2026-10-12", questionnaire=asked(scale=numeric_scale(7)))), "OVR1"
-    )
+    first = find_findings("first").document
+    assert {kind for (kind, _, _), _ in compared(first)} == {"against_rest"}
 
 
 def test_below_ten_answers_in_a_wave_words_stand_instead_of_a_change() -> None:
-    few = earlier("2026-10-12", {"OVR1": [five(2, 3), five(2, 2), five(1, 2), five(1, 2)]})
+    few = earlier("2026-10-12", {"OVR1": [(2, 3), (2, 2), (1, 2), (1, 2)]})
     change = company(document(few), "OVR1")["change"]
     words = "Compared from 10 answers in each wave."
     assert change == {
@@ -254,36 +145,58 @@ def test_below_ten_answers_in_a_wave_words_stand_instead_of_a_change() -> None:
 
 
 def test_who_answers_cannot_fake_a_change() -> None:
-    same = tally(questions())
-    shifted = {
-        "OVR1": {
-            "Sales": (9, 10),
-            "Service": (11, 12),
-            "Warehouse": (3, 11),
-            "Finance and Legal": (3, 9),
-        }
-    }
-    fewer = {"OVR1": [five(9, 10), five(11, 12), five(1, 4), five(1, 3)]}
-    cells = {
-        **same.cells,
-        "OVR1": {name: CellCounts(five(x, n), 0) for name, (x, n) in shifted["OVR1"].items()},
-    }
-    computed = compute_document(
-        wave(),
-        "Brightline IT",
-        asked(),
-        replace(same, cells=cells),
-        Evidence(earlier=[earlier("2026-10-12", fewer)]),
-    )
-    change = company(computed, "OVR1")["change"]
+    now = counted({"OVR1": [(9, 10), (11, 12), (3, 11), (3, 9)]})
+    fewer = earlier("2026-10-12", {"OVR1": [(9, 10), (11, 12), (1, 4), (1, 3)]})
+    change = company(document(fewer, counts=now), "OVR1")["change"]
     pooled = 26 / 42 - 22 / 29
     assert abs(change["estimate"]) < abs(pooled) / 2
     assert change["direction"] == "unclear"
 
 
+def test_a_group_is_compared_with_the_others_each_with_its_own_weight() -> None:
+    """Two departments: in the plain sum of the others those who answered most would count most."""
+    cells = [(8, 10), (12, 12), (3, 11), (7, 9)]
+    computed = document(counts=counted({"OVR1": cells}))
+    by_group: Cells = {group: cell for (group, _, _), cell in zip(GROUPS, cells, strict=True)}
+    blocks = {g: part for (kind, q, g), part in compared(computed) if (kind, q) == REST_OVERALL}
+    # nine answers are too few for a comparison
+    assert blocks.keys() == by_group.keys() - {"Finance and Legal"}
+    for group, block in blocks.items():
+        assert group
+        expected = against_rest(by_group, group, PEOPLE)
+        assert {key: block[key] for key in expected} == pytest.approx(expected, rel=1e-6)
+        n = by_group[group][1]
+        assert block["answers"] == [n, 42 - n]
+
+
+REST_OVERALL = "against_rest", "OVR1"
+
+
+def test_a_small_group_near_the_top_is_judged_by_the_exact_test_where_that_is_stricter() -> None:
+    """Eight of ten against 196 of 200: the tail of MOVER alone is too thin there."""
+    invited, cells = {"Sales": 20, "Service": 600}, {"Sales": (8, 10), "Service": (196, 200)}
+    computed = document(counts=two_departments((8, 196), (10, 200), people=(20, 600)))
+    (small, large) = (part for place, part in compared(computed) if place[1] == "OVR1")
+    alone = contrast(*(weighted({name: cell}, invited) for name, cell in cells.items()))
+    assert alone["p_value"] < 0.002
+    expected = against_rest(cells, "Sales", invited)
+    assert expected["p_value"] > 5 * alone["p_value"]
+    assert {key: small[key] for key in expected} == pytest.approx(expected, rel=1e-6)
+    assert large["p_value"] == pytest.approx(small["p_value"])
+    assert large["estimate"] == pytest.approx(-small["estimate"])
+
+
+def test_groups_are_compared_by_shares_alone() -> None:
+    computed = document()
+    compared_by = {m["statistic"] for m in computed["measures"] if "against_rest" in m}
+    assert compared_by == {"top2"}
+
+
 def test_another_mix_of_departments_lets_no_change_be_called_clear() -> None:
-    crowd = earlier("2026-10-12", {"SEC1": [five(0, 10), five(1, 12), five(1, 11), five(0, 9)]})
-    assert company(document(crowd), "SEC1")["change"]["direction"] == "up"
+    crowd = earlier("2026-10-12", {"SEC1": [(0, 10), (1, 12), (1, 11), (0, 9)]})
+    clear = document(crowd)
+    assert company(clear, "SEC1")["change"]["direction"] == "up"
+    assert "mix_changed" not in company(clear, "SEC1")["change"]
     groups = tuple(
         replace(group, invited=40 if group.name == "Sales" else group.invited)
         for group in crowd.tally.groups
@@ -296,78 +209,53 @@ def test_another_mix_of_departments_lets_no_change_be_called_clear() -> None:
     assert computed["changed"] == ""
 
 
-@pytest.mark.parametrize(
-    ("second", "changed"),
-    [
-        ([("Sales", ("Sales",), 20), ("Rest", ("Service", "Legal"), 20)], False),
-        ([("Sales", ("Sales",), 29), ("Rest", ("Service", "Legal"), 11)], True),
-        (
-            [("Sales", ("Sales",), 20), ("Legal", ("Legal",), 9), ("Service", ("Service",), 11)],
-            False,
-        ),
-        (
-            [("Legal and Sales", ("Legal", "Sales"), 21), ("Service", ("Service",), 19)],
-            False,
-        ),  # all one block: nothing to tell
-    ],
-)
-def test_the_mix_is_read_off_the_coarsest_partition_that_both_waves_share(
-    second: list[tuple[str, tuple[str, ...], int]], *, changed: bool
+# Shares of the satisfied that swing from wave to wave for everybody at once, oldest first.
+SWINGING = (40, 62, 38, 60, 41, 63, 37)
+
+
+def swinging(satisfied: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (satisfied, satisfied - 10), (80, 60)
+
+
+@pytest.mark.parametrize("earlier_waves", [4, 5, 7])
+def test_from_six_comparable_waves_on_a_change_is_no_surer_than_they_swing(
+    earlier_waves: int,
 ) -> None:
-    together = PublishedGroup(
-        "Legal and Service", ("Legal and Service",), 20, 9, ("Legal", "Service")
-    )
-    first = [PublishedGroup("Sales", ("Sales",), 20, 9, ("Sales",)), together]
-    now = [
-        PublishedGroup(name, (name,), invited, 9, departments)
-        for name, departments, invited in second
+    invited = {"Sales": 100, "Service": 100}
+    script = [swinging(x) for x in (*SWINGING[-earlier_waves:], 64)]
+    days = [*QUARTERS[:earlier_waves][::-1], NOW]
+    before = [
+        earlier(day, tally=two_departments(*wave))
+        for day, wave in zip(days[:-1], script[:-1], strict=True)
     ]
-    assert mix_changed(first, now) is changed
-
-
-def test_the_year_is_four_waves_that_count_as_one() -> None:
-    days = (
-        "2026-10-12",
-        "2026-07-13",
-        "2026-04-13",
-        "2026-01-12",
-        "2025-10-13",
-        "2025-07-14",
-        "2025-04-14",
-    )
-    worse = {"SEC1": [five(1, 10), five(1, 12), five(1, 11), five(0, 9)]}
-    year = document(*(earlier(day, worse if day < "2026-02" else None) for day in days))["year"]
-    assert year["waves"] == ["it-2026-04-13", "it-2026-07-13", "it-2026-10-12", "it-2027-01-11"]
-    security = next(m for m in year["measures"] if m["question"] == "SEC1")
-    assert (security["waves"], security["answers"], security["estimate"]) == (
-        4,
-        42,
-        pytest.approx(37 / 42),
-    )
-    assert security["change"]["direction"] == "up"
-    assert document(*(earlier(day) for day in days[:1]))["year"] is None
-    assert "change" not in document(*(earlier(day) for day in days[:4]))["year"]["measures"][0]
-
-
-def test_all_comparisons_of_a_document_are_one_family() -> None:
-    days = (
-        "2026-10-12",
-        "2026-07-13",
-        "2026-04-13",
-        "2026-01-12",
-        "2025-10-13",
-        "2025-07-14",
-        "2025-04-14",
-    )
-    computed = document(*(earlier(day) for day in days))
-    pairs = [part for _, part in compared(computed)] + [
-        m["change"] for m in computed["year"]["measures"]
+    computed = document(*before[::-1], counts=two_departments(*script[-1]))
+    change = company(computed, "OVR1")["change"]
+    cells: list[Cells] = [
+        dict(zip(invited, zip(*wave, strict=True), strict=True)) for wave in script
     ]
-    assert len(pairs) > 12
-    assert [part["q_value"] for part in pairs] == pytest.approx(
-        list(false_discovery_control([part["p_value"] for part in pairs]))
-    )
-    assert "pending" not in json.dumps(computed)
+    values = [(weighted(wave, invited)[0], kish(wave, invited)) for wave in cells]
+    alone = contrast(weighted(cells[-1], invited), weighted(cells[-2], invited))
+    assert alone["p_value"] < 0.01
+    expected = alone
+    if len(days) >= 6:
+        numbers = [date.fromisoformat(day).toordinal() for day in days]
+        expected = within_swings(alone, numbers, values)
+        assert expected["p_value"] > alone["p_value"]
+    assert {key: change[key] for key in expected} == pytest.approx(expected, rel=1e-6)
+    assert (change["direction"] == "up") is (len(days) < 6)
+
+
+def test_what_would_have_shown_is_named_for_rise_and_fall_where_each_is_possible() -> None:
+    middle = {"OVR1": [(5, 10), (6, 12), (6, 11), (4, 9)]}
+    change = company(document(earlier("2026-10-12", middle), counts=counted(middle)), "OVR1")
+    both = change["change"]
+    assert both["detectable"] == max(both["detectable_rise"], both["detectable_fall"])
+    assert 0.2 < both["detectable_rise"] < 0.5
+    high = {"OVR1": [(9, 10), (11, 12), (10, 11), (9, 9)]}
+    change = company(document(earlier("2026-10-12", high), counts=counted(high)), "OVR1")
+    top = change["change"]
+    assert top["detectable_rise"] is None
+    assert top["detectable"] == top["detectable_fall"] > 0.1
 
 
 def test_the_second_sentence_names_each_wave_it_speaks_of() -> None:
@@ -417,44 +305,39 @@ def compared_with(slug: str) -> dict[str, str | None]:
 
 
 @on_postgresql("databases")
-def test_the_two_newest_waves_are_compared_with_however_long_ago_and_no_older_one(
+def test_the_eight_newest_waves_are_compared_with_however_long_ago_and_no_older_one(
     app: Flask, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    """Eight: those of a trend."""
     imported_waves(
         tmp_path_factory.mktemp("files"),
-        ("2008-03-03", "hours,overall", 24),
-        ("2012-03-05", "hours,willingness", 25),
-        ("2016-03-07", "competence,willingness", 26),
-        ("2026-03-02", "hours,overall", 27),
-        ("2026-09-07", "competence,willingness", 28),
+        ("2007-03-05", "information,willingness", 20),
+        ("2008-03-03", "overall,willingness", 21),
+        *((f"{year}-03-02", "competence,willingness", year - 1987) for year in range(2009, 2016)),
+        ("2026-09-07", "information,overall", 30),
     )
-    assert compared_with("wave-2016-03-07") == {
-        "competence": None,
-        "willingness": "wave-2012-03-05",
+    assert compared_with("wave-2015-03-02") == {
+        "competence": "wave-2014-03-02",
+        "willingness": "wave-2014-03-02",
     }
-    assert compared_with("wave-2026-03-02") == {
-        "hours": "wave-2012-03-05",
-        "overall": None,
-    }, "2008 was the third newest"
     assert compared_with("wave-2026-09-07") == {
-        "competence": "wave-2016-03-07",
-        "willingness": "wave-2016-03-07",
-    }
+        "information": None,
+        "overall": "wave-2008-03-03",
+    }, "2007 was the ninth newest"
 
 
-def test_every_wave_of_the_last_two_years_is_compared_with_and_the_third_newest_before_them_is_not(
+def test_every_wave_of_the_last_two_years_is_compared_with_and_the_ninth_newest_before_them_is_not(
     app: Flask, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     imported_waves(
         tmp_path_factory.mktemp("files"),
-        ("2024-10-07", "overall,willingness", 24),
-        ("2025-03-03", "hours,willingness", 25),
-        ("2025-09-08", "competence,willingness", 26),
-        ("2026-03-02", "competence,willingness", 27),
-        ("2026-12-07", "hours,overall", 28),
+        ("2024-10-07", "overall,willingness", 20),
+        ("2025-02-03", "hours,willingness", 21),
+        *((f"2026-{month:02}-02", "competence,willingness", 21 + month) for month in range(1, 9)),
+        ("2026-12-07", "hours,overall", 31),
     )
     slugs = compared_with("wave-2026-12-07")
     assert slugs == {
-        "hours": "wave-2025-03-03",
+        "hours": "wave-2025-02-03",
         "overall": None,
-    }, "2024 is the fourth newest and over 700 days ago"
+    }, "2025 is the ninth newest; 2024 is the tenth and over 700 days ago"

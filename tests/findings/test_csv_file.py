@@ -34,6 +34,9 @@ NUMBERS = (
     "target",
     "process_low",
     "process_high",
+    "comparison_low",
+    "comparison_high",
+    "effective_answers",
 )
 
 
@@ -54,7 +57,9 @@ def test_every_measure_has_one_line_with_the_documents_own_numbers(counted: Find
     ] == [(m["question"], m["statistic"], m["group"] or "") for m in measures]
     for line, measure in zip(csv_lines, measures, strict=False):
         expected = measure | ({"invited": document["invited"]} if measure["shown"] else {})
-        expected |= {f"process_{end}": value for end, value in measure.get("process", {}).items()}
+        ranges = measure.get("process", {"plain": {}, "stratified": {}})
+        expected |= {f"process_{end}": value for end, value in ranges["plain"].items()}
+        expected |= {f"comparison_{end}": value for end, value in ranges["stratified"].items()}
         assert {name: line[name] for name in NUMBERS} == {
             name: _text(expected.get(name)) for name in NUMBERS
         }

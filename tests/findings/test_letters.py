@@ -186,7 +186,7 @@ def imported(content: str, name: str = "past", day: str = "2026-07-06") -> Findi
         (["misses"], "the measure misses target"),
         (["meets", "misses", "too close to call"], "1 of 3 measures meets target"),
         (["meets", "meets"], "2 of 2 measures meet target"),
-        (["misses", "too close to call"], "none of 2 measures clearly meets target"),
+        (["misses", "too close to call"], "neither of 2 measures clearly meets target"),
         ([], "38 of 51 people answered"),
     ],
 )

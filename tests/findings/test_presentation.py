@@ -187,58 +187,49 @@ def test_the_worked_example_is_printed_as_designed_furthest_below_target_first(
     example: Document,
 ) -> None:
     assert [
-        (m.question, m.printed, m.answers, m.target, m.verdict, m.silence)
+        (m.question, m.printed, m.answers, m.target, m.verdict)
         for m in present_document(example).measures
     ] == [
-        (
-            "RES1",
-            "37% (26 to 50)",
-            30,
-            "60%",
-            "Misses target",
-            "60% is out of reach even if all 16 silent colleagues were satisfied",
-        ),
-        (
-            "COM1",
-            "38% (29 to 48)",
-            32,
-            "60%",
-            "Misses target",
-            "all 16 silent colleagues would have to be satisfied",
-        ),
-        (
-            "REL1",
-            "50% (41 to 59)",
-            42,
-            "65%",
-            "Misses target",
-            "65% is out of reach even if all 16 silent colleagues were satisfied",
-        ),
-        (
-            "OVR1",
-            "69% (60 to 78)",
-            42,
-            "70%",
-            "Too close to call",
-            "12 of the 16 silent colleagues would have to be satisfied",
-        ),
-        (
-            "RSP1",
-            "61% (48 to 72)",
-            33,
-            "60%",
-            "Too close to call",
-            "10 of the 16 silent colleagues would have to be satisfied",
-        ),
-        (
-            "SEC1",
-            "88% (81 to 92)",
-            42,
-            "75%",
-            "Meets target",
-            "7 of the 16 silent colleagues would have to be satisfied",
-        ),
+        ("RES1", "37% (26 to 50)", 30, "60%", "Misses target"),
+        ("COM1", "38% (29 to 48)", 32, "60%", "Misses target"),
+        ("REL1", "50% (41 to 59)", 42, "65%", "Misses target"),
+        ("OVR1", "69% (60 to 78)", 42, "70%", "Too close to call"),
+        ("RSP1", "61% (48 to 72)", 33, "60%", "Too close to call"),
+        ("SEC1", "88% (81 to 92)", 42, "75%", "Meets target"),
     ]
+
+
+def test_beside_each_target_stands_what_those_who_did_not_answer_could_change(
+    example: Document,
+) -> None:
+    """How many of them it takes, and how much keener to answer one side would have had to be."""
+    met, missed = "It is met only if dissatisfied", "It is missed only if satisfied"
+    assert {m.question: m.silence for m in present_document(example).measures} == {
+        "RES1": (
+            "The target of 60% would be missed even if all of the 16 people who did not answer"
+            " were satisfied."
+        ),
+        "COM1": (
+            "To reach the target, all of the 16 people who did not answer would have to be"
+            f" satisfied. {met} colleagues were more than 100 times as eager to answer."
+        ),
+        "REL1": (
+            "The target of 65% would be missed even if all of the 16 people who did not answer"
+            " were satisfied."
+        ),
+        "OVR1": (
+            "To reach the target, 12 of the 16 people who did not answer would have to be"
+            f" satisfied. {met} colleagues were 1.2 times as eager to answer."
+        ),
+        "RSP1": (
+            "To reach the target, 10 of the 16 people who did not answer would have to be"
+            f" satisfied. {missed} colleagues were 1.1 times as eager to answer."
+        ),
+        "SEC1": (
+            "To reach the target, 7 of the 16 people who did not answer would have to be"
+            f" satisfied. {missed} colleagues were 11 times as eager to answer."
+        ),
+    }
 
 
 def test_headline_subject_and_lede_follow_from_the_verdicts(example: Document) -> None:
@@ -272,7 +263,7 @@ def test_all_groups_stand_in_one_table_and_merged_ones_are_named_once(example: D
         (name, invited) for name, invited, _ in GROUPS
     ]
     assert results.merged == (
-        "Finance and Legal were counted together, so that nobody can be worked out.",
+        "Finance and Legal were counted together, so that nobody can be identified.",
     )
 
 
@@ -295,11 +286,32 @@ def test_under_half_every_score_is_said_to_be_of_those_who_answered(example: Doc
     assert "24 of 58 people answered (41%). Every score is of those who answered." in few.lede
 
 
-def test_where_everyone_answered_no_range_is_announced(example: Document) -> None:
-    everyone = present_document(example | {"answered": 58, "response_rate": 1.0})
-    assert everyone.lede.endswith(
-        "58 of 58 people answered (100%). Everyone answered, so a score has no range."
+EVERYONE = [(7, 14), (9, 15), (7, 15), (6, 14)]
+
+
+def all_answered(*questions: str) -> Document:
+    """The example with an answer of everybody to these questions."""
+    counts = {key: [five(x, n) for x, n in EVERYONE] for key in questions}
+    return document(answers=counts)
+
+
+def test_where_everyone_answered_no_range_is_announced() -> None:
+    everyone = present_document(all_answered(*EXAMPLE))
+    assert everyone.lede.endswith("Everyone answered every question, so a score has no range.")
+    assert {m.range for m in everyone.measures} == {"everyone answered"}
+    assert {m.silence for m in everyone.measures} == {"Everyone answered."}
+
+
+def test_where_some_questions_were_answered_by_everyone_both_are_said() -> None:
+    """However many sent a form: blanks decide."""
+    some = present_document(all_answered("OVR1", "REL1") | {"answered": 58, "response_rate": 1.0})
+    assert some.lede.endswith(
+        "58 of 58 people answered (100%). A range says what everybody asked would very likely have"
+        " said (95%), if those who did not answer think alike. A question that everyone answered"
+        " has no range."
     )
+    ranges = {m.question: m.range for m in some.measures}
+    assert (ranges["OVR1"], ranges["SEC1"]) == ("everyone answered", "81 to 92")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +326,7 @@ def test_where_everyone_answered_no_range_is_announced(example: Document) -> Non
         ),
         (
             {"closed_early": "the provider changed"},
-            "Closed early: the provider changed. This wave does not count for the ladder.",
+            "Closed before its planned date (reason: the provider changed).",
         ),
         ({"baseline": True}, "Baseline wave: it helps to set targets and carries no consequence."),
         ({"unreadable": 1}, "1 answer could not be read."),
@@ -393,7 +405,10 @@ def test_no_clear_change_names_its_wave_and_what_would_have_shown(example: Docum
         "No clear change",
     )
     assert results.change.since == "the wave of October 2026"
-    assert results.change.detectable == "A change of about 31 points would probably have shown."
+    assert (
+        results.change.detectable
+        == "With this many answers only a change of about 31 points or more can be detected."
+    )
     assert results.changed == ""
 
 

@@ -16,15 +16,18 @@ from survey.findings.document.rules.publication import find_leaks, hide_further,
 from survey.findings.service import sharing
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import check_publication, share_findings, sharing_recipients
-from survey.findings.words.rules.wording import HIDDEN, ONE_OR_NONE
+from survey.findings.words.rules.wording import HIDDEN, MOST_OR_ALL, ONE_OR_NONE
 from survey.kernel.errors import Refused
 from survey.questionnaires.rules import Question, Questionnaire, Scale, ScaleKind
 from survey.responses.rules import CellCounts
+from survey.statistics import trends
 from survey.waves import service as waves
 from survey.waves.rules.waves import WaveState
 from tests.cast import counted_company
+from tests.findings.apart import weighted
 from tests.findings.company import MERGED, new_small_company, small_company
-from tests.findings.test_presentation import five, questions, tally, wave
+from tests.findings.many_waves import QUARTERS
+from tests.findings.test_presentation import GROUPS, five, questions, tally, wave
 from tests.proofs import on_postgresql
 
 Document = dict[str, Any]
@@ -203,12 +206,45 @@ def test_the_year_leaves_out_a_wave_that_was_said_in_a_band_of_words() -> None:
     document = told(YES, banded, *plain)
     earlier = [published(wave) for wave in (*plain, banded)]
     repaired = next(m for m in document["year"]["measures"] if m["question"] == "FIX1")
-    assert (repaired["waves"], repaired["estimate"]) == (3, pytest.approx(26 / 41))
+    yes = {name: (x, no + x) for (name, _, _), (no, x) in zip(GROUPS, YES, strict=True)}
+    value, _ = weighted(yes, {name: invited for name, invited, _ in GROUPS})
+    assert (repaired["waves"], repaired["estimate"]) == (3, pytest.approx(value))
     assert publication_faults(document, earlier) == ()
     repaired["waves"] = 4
     assert publication_faults(document, earlier, with_groups=False) == (
         "FIX1: the year tells a wave that was not published.",
     )
+
+
+NEARLY_ALL = [(0, 2), (1, 2), (0, 2), (0, 2)]  # said in a band of words
+TOLD_BY_TREND = ("FIX1: the trend tells a wave that was not published.",)
+
+
+def a_trend() -> tuple[Document, list[Document]]:
+    """A document after seven waves, of which one said a question in words, and the earlier ones."""
+    waves = [past(day, NEARLY_ALL if at == 3 else YES) for at, day in enumerate(QUARTERS)]
+    return told(YES, *waves), [published(wave) for wave in waves[::-1]]
+
+
+def test_the_trend_leaves_out_a_wave_that_was_said_in_a_band_of_words() -> None:
+    document, earlier = a_trend()
+    trend = measure(document, "FIX1", "share", None)["trend"]
+    assert (trend["waves"], f"it-{QUARTERS[3]}" in trend["slugs"]) == (7, False)
+    assert measure(earlier[3], "FIX1", "share", None)["words"] == MOST_OR_ALL
+    assert publication_faults(document, earlier) == ()
+
+
+def test_a_trend_that_tells_a_value_which_was_not_published_is_seen() -> None:
+    document, earlier = a_trend()
+    measure(document, "FIX1", "share", None)["trend"]["first"] += 0.001
+    assert publication_faults(document, earlier, with_groups=False) == TOLD_BY_TREND
+
+
+def test_a_trend_through_a_wave_that_hid_its_value_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trends, "is_counted", lambda wave: True)
+    document, earlier = a_trend()
+    assert measure(document, "FIX1", "share", None)["trend"]["waves"] == 8
+    assert publication_faults(document, earlier) == TOLD_BY_TREND
 
 
 def only_below(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[str]:

@@ -29,8 +29,8 @@ from survey.findings.words.rules.presentation import present_document
 from survey.kernel.clock import now
 from survey.responses.rules import CellCounts, PublishedGroup, Tally
 from tests.cast import counted_company
-from tests.findings.test_comparisons import asked, earlier
-from tests.findings.test_presentation import EXAMPLE, five, questions, wave
+from tests.findings.many_waves import asked, earlier
+from tests.findings.test_presentation import EXAMPLE, five, mail, questions, wave
 from tests.outside import browser
 from tests.proofs import examples, on_postgresql
 
@@ -59,8 +59,8 @@ def rewritten(document: Json) -> Json:
         width = 4 if part.get("statistic") == "mean" else 1
         part["estimate"] = (0.3 + 0.003 * at) * width
         part["low"], part["high"] = part["estimate"] - 0.11 * width, part["estimate"] + 0.12 * width
-        if "comparison" in part:
-            part["comparison"] |= {"low": part["low"] - 0.05, "high": part["high"] + 0.05}
+        if "slugs" in part:
+            part["words"] = f"A sentence on the trend that nobody would write, number {at}."
     other["headline"] = "A headline that nobody would compute"
     return other
 
@@ -135,7 +135,7 @@ def test_every_form_prints_the_stored_document_and_computes_nothing(app: Flask) 
     assert json.loads(canonical_json(found.document))["measures"] == stored["measures"]
 
 
-def test_changes_and_the_year_are_printed_from_the_document(app: Flask) -> None:
+def test_trends_changes_and_the_year_are_printed_from_the_document(app: Flask) -> None:
     days = (
         "2026-10-12",
         "2026-07-13",
@@ -168,6 +168,16 @@ def test_changes_and_the_year_are_printed_from_the_document(app: Flask) -> None:
         m["change"] for m in stored["year"]["measures"]
     ]
     assert len(changes) > 10
+    trends = [m["trend"] for m in stored["measures"] if "trend" in m]
+    assert len(trends) == len(EXAMPLE)
+    for trend in trends:
+        assert trend["words"] in page
+    rise = printed(trends[0], signed=True).replace("(", "").replace(")", " points")
+    assert rise in page, "the tile of the overall measure"
+    html, text = (" ".join(mail(shown, f"findings.{kind}").split()) for kind in ("html", "txt"))
+    for trend in trends:
+        assert trend["words"] in text
+        assert trend["words"] in plain(html)
     for change in changes:
         assert printed(change, signed=True) in page
     for measure in stored["year"]["measures"]:

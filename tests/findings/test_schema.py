@@ -30,7 +30,7 @@ from tests.cast import Company, answer_all, found_company, open_company
 from tests.counting.test_ceremony import returned_file, strict_company, take_back
 from tests.findings.company import small_company
 from tests.findings.quarter import WITH_A_VOID_THIRD, counted_quarter, planned_thirds
-from tests.findings.schema import fault, is_valid, schema
+from tests.findings.schema import fault, in_schema_1, is_valid, schema
 from tests.findings.test_history import a_file, import_file
 from tests.findings.test_presentation import FIVE, LOST, NPS, five, questions, tally, wave
 from tests.findings.test_quarters_publication import invented
@@ -64,7 +64,7 @@ ROSTER = RosterRecord(
 MAY_BE_ABSENT = {
     "changed", "drivers", "year", "hidden_further", "thirds", "roster", "comment_readers",
     "comparison", "effective_answers", "departments", "themes",
-    "quarter", "mix_changed", "feasible", "change", "against_rest",
+    "quarter", "mix_changed", "feasible", "change", "against_rest", "trend",
 }  # fmt: skip
 
 
@@ -129,18 +129,15 @@ def sealed(document: Document) -> Document:
 
 def in_its_first_form(document: Document) -> Document:
     """The same as the first versions of the product stored it."""
-    old = copy.deepcopy(document)
-    old["schema"] = 1
-    for name in ("changed", "drivers", "year", "audit", "roster", "rebound"):
+    old = in_schema_1(document)
+    for name in ("changed", "drivers", "year"):
         old.pop(name)
     old["comments"].pop("themes")
     for group in old["groups"]:
         group.pop("departments", None)
     for measure in [*old["measures"], old["lost_time"]["share_over_2h"]]:
-        for name in ("effective_answers", "change", "against_rest", "trend", "response_odds"):
+        for name in ("comparison", "effective_answers", "change", "against_rest"):
             measure.pop(name, None)
-        if "process" in measure:
-            measure["process"] = measure["process"]["plain"]
     return sealed(old)
 
 
@@ -214,6 +211,15 @@ def test_a_document_with_every_block() -> None:
     assert document["hidden_further"] == {"REL1": 1}
     statistics = {m["statistic"] for m in document["measures"] if m["shown"]}
     assert statistics == {"top2", "mean", "nps", "share"}
+
+
+def test_a_document_of_the_first_schema_with_every_block() -> None:
+    old = in_schema_1(everything())
+    assert fault(old) == ""
+    judged = [part for _, part in parts(old) if isinstance(part, dict) and "q_value" in part]
+    assert len(judged) > 20
+    assert {part["family"] for part in judged} == {len(judged)}
+    assert all("comparison" in m for m in old["measures"] if "process" in m)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -389,10 +395,16 @@ def numbers_out_of_bounds(figure: Document, path: Path_) -> Iterator[tuple[str, 
     most = {"mean": 10, "nps": 100}.get(figure.get("statistic", ""), 1)
     for number in ("estimate", "low", "high"):
         yield number, most + 0.01, path
-        for block in ("process", "comparison", "change", "against_rest"):
+        for block in ("process", "comparison", "change", "against_rest", "trend"):
             if number in figure.get(block, ()):
                 yield number, 2.01 * most, (*path, block)
                 yield number, -2.01 * most, (*path, block)
+        for kind in ("plain", "stratified"):
+            if kind in figure.get("process", ()):
+                yield number, most + 0.01, (*path, "process", kind)
+    for end in ("first", "latest"):
+        if "trend" in figure:
+            yield end, most + 0.01, (*path, "trend")
     if most > 1:
         yield "target", 0.5, path
 
@@ -415,7 +427,8 @@ def test_whatever_is_not_of_the_form_is_refused(kind: str) -> None:
 
 def test_the_types_and_the_schema_name_the_same_fields() -> None:
     declared = dict(inspect.getmembers(form, is_typeddict))
-    del declared["ShownFigure"]  # a base, of no block of its own
+    for base in ("ShownFigure", "Judgement"):  # of no block of its own
+        del declared[base]
     published = {"FindingsDocument": schema(), **schema()["$defs"]}
     objects = {name: one for name, one in published.items() if one.get("type") == "object"}
     assert objects.keys() == declared.keys()

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.service.documents import earlier_findings, find_findings
 from survey.findings.service.sharing import share_findings, sharing_recipients
 from survey.findings.words.rules.presentation import present_document
+from survey.findings.words.rules.wording import NEEDS_ALL_THIRDS
 from survey.kernel.errors import Refused
 from survey.mail.outbox.service.delivery import deliver_letters
 from survey.mail.smtp.service.catcher import Catcher
@@ -130,17 +132,13 @@ def test_nobody_was_written_to_by_a_quarter(app: Flask) -> None:
 
 
 @on_postgresql("databases")
-def test_a_void_third_stays_out_of_the_answers_and_its_people_in_the_number(app: Flask) -> None:
+def test_a_quarter_with_a_void_third_counts_its_people_and_has_no_scores(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app, WITH_A_VOID_THIRD)
     (void,) = [third for third in quarter.thirds if third.state is WaveState.VOID]
     assert (void.invited, void.void_words) == (21, "fewer than 5 people answered")
     document = find_findings(quarter.pool.slug).document
-    assert (satisfied(document), overall(document)["population"], document["invited"]) == (
-        (20, 27),
-        61,
-        61,
-    )
+    assert (document["invited"], document["answered"]) == (61, 27)
     assert round(100 * document["response_rate"]) == 44
     shown = present_document(document)
     assert "fewer than 5 people answered" in shown.made_of
@@ -149,6 +147,20 @@ def test_a_void_third_stays_out_of_the_answers_and_its_people_in_the_number(app:
         None
     ]
     assert shown.whom == "of those who answered"
+    assert "is void (fewer than 5 people answered), so the quarter has no scores" in shown.made_of
+    assert says_nothing(document)
+    page = browser(app, "manager").get(f"/waves/{quarter.pool.slug}")
+    assert (page.status_code, NEEDS_ALL_THIRDS in unescape(page.text)) == (200, True)
+    assert as_csv(find_findings(quarter.pool.slug)).count(NEEDS_ALL_THIRDS) == 4
+    assert document["headline"] == "27 of 61 people answered"
+
+
+def says_nothing(document: Document) -> bool:
+    """Whether a quarter has words and no number on every question, and says why."""
+    lost_time = document["lost_time"]
+    figures = [*document["measures"], *document["distributions"], *lost_time.values()]
+    hidden = [figure for figure in figures if isinstance(figure, dict)]
+    return all((part["shown"], part["words"]) == (False, NEEDS_ALL_THIRDS) for part in hidden)
 
 
 @on_postgresql("databases")
@@ -366,17 +378,13 @@ def test_a_third_that_was_never_asked_has_no_people_in_the_number(app: Flask) ->
 
 
 @on_postgresql("databases")
-def test_a_quarter_of_which_one_third_could_be_counted_is_not_judged_either(app: Flask) -> None:
+def test_a_quarter_of_which_one_third_could_be_counted_has_no_scores(app: Flask) -> None:
     planned_thirds()
     quarter = counted_quarter(app, ((1, 3), (9, 13), (1, 3)))
     assert [third.state.value for third in quarter.thirds].count("void") == 2
-    findings = find_findings(quarter.pool.slug)
-    assert (satisfied(findings.document), findings.document["invited"]) == ((9, 13), 61)
-    assert not {"target", "verdict", "break_even"} & overall(findings.document).keys()
-    assert (
-        "A single third could be counted, so nothing is held to its target."
-        in present_document(findings.document).notes
-    )
+    document = find_findings(quarter.pool.slug).document
+    assert (document["invited"], document["answered"]) == (61, 13)
+    assert says_nothing(document)
 
 
 @on_postgresql("databases")
@@ -536,9 +544,29 @@ def test_what_a_third_hides_cannot_be_subtracted_from_its_quarter(app: Flask) ->
     thirds = [find_findings(f"desk-2027-0{month}").document for month in (1, 2, 3)]
     shares = [third["lost_time"]["share_over_2h"] for third in thirds]
     assert [share["shown"] for share in shares] == [True, True, False]
-    whole = quarter.document["lost_time"]["share_over_2h"]
-    assert whole["answers"] == sum(share["answers"] for share in shares if share["shown"])
+    whole = quarter.document["lost_time"]
+    without = {"shown": False, "words": NEEDS_ALL_THIRDS}
+    assert (whole["share_over_2h"], whole["hours_per_week"]) == (without, without)
     assert overall(quarter.document)["answers"] == 39
+
+
+@on_postgresql("databases")
+@pytest.mark.parametrize(("answers", "shown"), [(10, True), (9, False)])
+def test_a_quarter_has_a_score_where_each_third_has_ten_answers(
+    app: Flask, answers: int, *, shown: bool
+) -> None:
+    """One third of nine answers, whose own share is shown, takes the value from the whole."""
+    planned_thirds()
+    quarter = counted_quarter(app, ((9, 13), (11, 14), (6, answers)))
+    thirds = [overall(document) for document in documents(quarter)]
+    assert [third["shown"] for third in thirds] == [True] * 3
+    whole = overall(find_findings(quarter.pool.slug).document)
+    if shown:
+        assert (whole["answers"], whole["population"]) == (27 + answers, 61)
+        assert whole["estimate"] == pytest.approx(26 / (27 + answers))
+    else:
+        assert (whole["shown"], whole["words"]) == (False, NEEDS_ALL_THIRDS)
+        assert not {"estimate", "answers", "verdict", "target"} & whole.keys()
 
 
 @on_postgresql("databases")
@@ -554,7 +582,7 @@ def test_a_quarter_that_would_tell_what_a_third_hides_is_not_published(
     assert waves.pool_of(waves.find_wave("desk-2027-03")) is None
 
 
-def everything_together(pool: Any, question: Any, cells: Any) -> Any:
+def everything_together(question: Any, cells: Any) -> Any:
     first, *rest = cells
     return sum(rest, first)
 

@@ -153,6 +153,7 @@ def test_the_range_of_a_difference_says_whether_it_leaves_out_zero(a: float, b: 
     ("misses", "close", "meets", "sentence"),
     [
         (0, 0, 0, "42 of 58 people answered"),
+        (0, 2, 0, "Both measures are too close to call"),
         (3, 2, 1, "3 of 6 measures miss target; 1 meets it"),
         (2, 0, 2, "2 of 4 measures miss target; 2 meet it"),
         (1, 3, 0, "1 of 4 measures misses target; none clearly meets it yet"),
@@ -202,29 +203,96 @@ def test_clear_changes_are_named_up_to_three_with_the_wave_they_compare_with() -
     assert wording.clear_changes([], [], since) == ""
 
 
+def of_target(answers: int, people: int, break_even: float | None, **more: Any) -> dict[str, Any]:
+    figure = {"answers": answers, "population": people, "break_even": break_even, "target": 0.7}
+    return figure | more
+
+
+def wave_of(invited: int, answered: int, **more: Any) -> dict[str, Any]:
+    return {"invited": invited, "answered": answered, "unreadable": 0} | more
+
+
+NOT_KNOWN = (
+    "the 21 people whose answer is not known (19 did not answer, 2 left this question blank)"
+)
+SIXTEEN, ONE = "the 16 people who did not answer", "the 1 person who did not answer"
+
+
 @pytest.mark.parametrize(
     ("answers", "people", "break_even", "sentence"),
     [
-        (42, 58, 11.6 / 16, "12 of the 16 silent colleagues would have to be satisfied"),
-        (42, 58, 6.5 / 16, "7 of the 16 silent colleagues would have to be satisfied"),
-        (32, 48, 16 / 16, "all 16 silent colleagues would have to be satisfied"),
-        (30, 46, 16.6 / 16, "70% is out of reach even if all 16 silent colleagues were satisfied"),
-        (42, 58, -0.1, "met whatever the 16 silent colleagues think"),
-        (57, 58, 0.4, "the 1 silent colleague would have to be satisfied"),
-        (57, 58, 1.4, "70% is out of reach even if the 1 silent colleague was satisfied"),
-        (57, 58, 0.0, "met whatever the 1 silent colleague thinks"),
-        (58, 58, None, "everyone answered"),
+        (42, 58, 11.6 / 16, f"To reach the target, 12 of {SIXTEEN} would have to be satisfied."),
+        (42, 58, 6.5 / 16, f"To reach the target, 7 of {SIXTEEN} would have to be satisfied."),
+        (32, 48, 16 / 16, f"To reach the target, all of {SIXTEEN} would have to be satisfied."),
+        (
+            30, 46, 16.6 / 16,
+            f"The target of 70% would be missed even if all of {SIXTEEN} were satisfied.",
+        ),
+        (42, 58, -0.1, f"The target of 70% is met whatever {SIXTEEN} think."),
+        (57, 58, 0.4, f"To reach the target, {ONE} would have to be satisfied."),
+        (57, 58, 1.4, f"The target of 70% would be missed even if {ONE} was satisfied."),
+        (57, 58, 0.0, f"The target of 70% is met whatever {ONE} thinks."),
+        (58, 58, None, "Everyone answered."),
     ],
-)
-def test_silence_is_put_in_people(
+)  # fmt: skip
+def test_those_who_did_not_answer_are_put_in_people(
     answers: int, people: int, break_even: float | None, sentence: str
 ) -> None:
-    assert (
-        wording.silence(
-            {"answers": answers, "population": people, "break_even": break_even, "target": 0.7}
-        )
-        == sentence
+    said = wording.silence(of_target(answers, people, break_even), wave_of(people, answers))
+    assert said == sentence
+
+
+@pytest.mark.parametrize(
+    ("figure", "wave", "whom"),
+    [
+        ((39, 60), wave_of(60, 41), NOT_KNOWN),
+        # two of those who answered opted out: they are no part of the population
+        ((37, 58), wave_of(60, 41), NOT_KNOWN),
+        ((40, 60), wave_of(60, 60), "the 20 people who left this question blank"),
+        ((59, 60), wave_of(60, 60), "the 1 person who left this question blank"),
+        ((39, 60), wave_of(60, 39), "the 21 people who did not answer"),
+        # what could not be read is neither silence nor a blank
+        ((39, 60), wave_of(60, 41, unreadable=2), "the 21 people whose answer is not known"),
+    ],
+)  # fmt: skip
+def test_a_blank_is_never_called_silence(
+    figure: tuple[int, int], wave: dict[str, Any], whom: str
+) -> None:
+    assert wording.unanswered(of_target(*figure, 0.5), wave) == whom
+    assert whom in wording.silence(of_target(*figure, 0.5), wave)
+
+
+MET_ONLY_IF = "It is met only if dissatisfied colleagues were"
+MISSED_ONLY_IF = "It is missed only if satisfied colleagues were"
+
+
+@pytest.mark.parametrize(
+    ("odds", "sentence"),
+    [
+        (7.86, f"{MET_ONLY_IF} 7.9 times as eager to answer."),
+        (23.4, f"{MET_ONLY_IF} 23 times as eager to answer."),
+        (500, f"{MET_ONLY_IF} more than 100 times as eager to answer."),
+        (1 / 2.9, f"{MISSED_ONLY_IF} 2.9 times as eager to answer."),
+        (1.0, ""),
+        (1.04, ""),
+        (1 / 1.04, ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_how_much_keener_to_answer_one_side_must_have_been_is_said(
+    odds: float | None, sentence: str
+) -> None:
+    said = wording.silence(of_target(39, 60, 0.5, response_odds=odds), wave_of(60, 39))
+    first = (
+        "To reach the target, 11 of the 21 people who did not answer would have to be satisfied."
     )
+    assert said == f"{first} {sentence}".strip()
+
+
+@pytest.mark.parametrize("break_even", [-0.1, 1.2])
+def test_where_no_silence_could_undo_a_verdict_no_odds_are_said(break_even: float) -> None:
+    figure = of_target(39, 60, break_even, response_odds=None)
+    assert "eager" not in wording.silence(figure, wave_of(60, 39))
 
 
 @given(st.integers(1, 80), st.integers(0, 80), st.floats(0.05, 0.95), st.data())
@@ -233,19 +301,53 @@ def test_as_many_silent_people_as_it_says_would_meet_the_target_and_one_fewer_wo
 ) -> None:
     satisfied, people = data.draw(st.integers(0, answers)), answers + silent
     assume(silent)
-    sentence = wording.silence(
-        {
-            "answers": answers,
-            "population": people,
-            "break_even": (people * target - satisfied) / silent,
-            "target": target,
-        }
-    )
-    match = re.match(r"(\d+) of the|all (\d+) silent|the (1) silent", sentence)
-    if match:
-        needed = int(next(group for group in match.groups() if group))
+    figure = of_target(answers, people, (people * target - satisfied) / silent, target=target)
+    sentence = wording.silence(figure, wave_of(people, answers))
+    some = re.match(r"To reach the target, (?:all of )?(?:the )?(\d+) ", sentence)
+    if some:
+        needed = int(some[1])
         assert (satisfied + needed) / people >= target - 1e-6
         assert (satisfied + needed - 1) / people < target + 1e-6
+    elif "met whatever" in sentence:
+        assert satisfied / people >= target - 1e-6
+    else:
+        assert "would be missed even if" in sentence
+        assert (satisfied + silent) / people < target + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 3, "comparisons": 20},
+            "Up 31 points, probably real, but among 20 comparisons one such rise can be luck.",
+        ),
+        (
+            {"estimate": -0.31, "low": -0.48, "high": -0.04, "family": 2, "comparisons": 8},
+            "Down 31 points, probably real, but among 8 comparisons one such fall can be luck.",
+        ),
+        # of schema 1 the family is the number of comparisons
+        (
+            {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 12},
+            "Up 31 points, probably real, but among 12 comparisons one such rise can be luck.",
+        ),
+        # judged alone, and by a stricter test than its range
+        (
+            {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 1, "comparisons": 1},
+            "Up 31 points, probably real, but this can be luck.",
+        ),
+        (
+            {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 2, "mix_changed": True},
+            "Other departments were invited than before, so nothing is called clear here.",
+        ),
+        (
+            {"estimate": 0.31, "low": -0.02, "high": 0.55, "family": 2, "detectable": 0.29},
+            "With this many answers a change of about 29 points is not always detected.",
+        ),
+    ],
+)
+def test_why_a_change_is_not_clear_is_said(change: dict[str, Any], sentence: str) -> None:
+    assert wording.why_unclear(change, "top2") == sentence
 
 
 def test_under_half_is_never_printed_as_half() -> None:

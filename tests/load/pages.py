@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from survey.findings.words.rules.printing import rounded_number
+from survey.statistics.measured import worst_in_per_cent
+from tests.load.examples import with_examples
+
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "survey" / "statistics" / "measured.json"
 STATISTICS, BENCHMARKS = ROOT / "docs" / "statistics.md", ROOT / "docs" / "benchmarks.md"
@@ -24,13 +28,14 @@ def measurements() -> Json:
 
 def filled(page: str, measured: Json) -> str:
     """The page about statistics with the tables of the checks that each of its measured parts
-    names.
+    names, and with its examples as the product computes them.
     """
     checks = {entry["id"]: entry for entry in measured["checks"]}
-    return PART.sub(
+    tables = PART.sub(
         lambda part: part[1] + _table(checks[name] for name in part["names"].split(", ")) + part[3],
         page,
     )
+    return with_examples(tables)
 
 
 def _table(checks: Iterable[Json]) -> str:
@@ -38,10 +43,9 @@ def _table(checks: Iterable[Json]) -> str:
     for entry in checks:
         large = entry["large"]
         bound = f"{'at least' if entry['at_least'] else 'at most'} {100 * entry['bound']:.0f} %"
-        numbers = (
-            f"{large['cells']:,} | {bound} | {100 * large['worst']:.1f} % |"
-            f" {100 * large['mean']:.1f} %"
-        )
+        worst = worst_in_per_cent(large["worst"], at_least=entry["at_least"])
+        mean = rounded_number(100 * large["mean"] if large["cells"] > 1 else worst, 1)
+        numbers = f"{large['cells']:,} | {bound} | {worst:.1f} % | {mean} %"
         rows.append(f"| {entry['what']} | {numbers} |")
     return "\n".join(rows) + "\n"
 

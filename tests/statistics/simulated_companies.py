@@ -91,11 +91,41 @@ def stratified_fixed_company(size: Size) -> Measured:
     return what, True, 0.89, _fixed_companies(size)[0]
 
 
+@check("stratified-fixed-three-groups")
+def stratified_fixed_three_groups(size: Size) -> Measured:
+    what = "The same with three groups of 8 to 12 people"
+    rates: list[float] = []
+    sizes = ((8, 8, 8), (8, 10, 12), (12, 12, 12)) if size == "large" else ((8, 8, 8),)
+    for invited, answering in product(sizes, product((0.6, 0.75, 0.9), repeat=3)):
+        people = np.array(invited)
+        answers = np.maximum(np.rint(people * answering).astype(int), SHARE_FROM)
+        rates += _covered_in_three(people, answers)
+    return what, True, 0.89, rates
+
+
+def _covered_in_three(people: Array, answers: Array) -> list[float]:
+    """How often the truth is covered, for every number of satisfied people in three groups."""
+    x = np.stack(np.meshgrid(*(np.arange(n + 1) for n in answers), indexing="ij"), axis=-1)
+    flat = x.reshape(-1, 3)
+    counts = np.stack([answers - flat, flat], axis=-1)
+    ranges = stratified_intervals(np.tile(people, (len(flat), 1)), counts, SHARE)
+    chances = [
+        stats.hypergeom.pmf(np.arange(n + 1), number, np.arange(number + 1)[:, None], n)
+        for number, n in zip(people, answers, strict=True)
+    ]
+    rates: list[float] = []
+    for total in range(people.sum() + 1):
+        held = contains(ranges, total / people.sum()).reshape(x.shape[:3]).astype(float)
+        table = np.einsum("abc,ia,jb,kc->ijk", held, *chances, optimize=True)
+        rates += table[np.indices(table.shape).sum(axis=0) == total].tolist()
+    return rates
+
+
 @check("stratified-fixed-verdict")
 def stratified_fixed_verdict(size: Size) -> Measured:
     what = (
-        "The same companies against targets of 70, 80 and 90 %: the verdict is wrong, in the worst"
-        " of all truths"
+        "The same companies of two groups against targets of 70, 80 and 90 %: the verdict is wrong,"
+        " in the worst of all truths"
     )
     return what, False, 0.10, _fixed_companies(size)[1]
 
@@ -107,10 +137,13 @@ def stratified_fixed_verdict_often(size: Size) -> Measured:
     return what, False, 0.05, [float(np.mean(np.array(wrong) > 0.05))]
 
 
-def _dissenters(dissenters: int) -> list[float]:
+DISSENTERS_ANSWERING = list(product((20, 40, 60, 200, 1000), range(20, 100, 5)))  # people, %
+
+
+def rates_of_dissenters(dissenters: int) -> list[float]:
     """How often the range of a mean holds that of a company with so many 1s among its 5s."""
     rates = []
-    for people, percent in product((20, 40, 60, 200, 1000), range(20, 100, 5)):
+    for people, percent in DISSENTERS_ANSWERING:
         n = people * percent // 100
         drawn = np.arange(dissenters + 1)
         counts = np.stack([drawn, *np.zeros((3, len(drawn)), int), n - drawn], axis=1)
@@ -127,10 +160,10 @@ def one_dissenter(size: Size) -> Measured:
         "The range of a mean holds that of one fixed company in which one person answers 1 and all"
         " others 5 (20 to 1,000 people; counted, not drawn)"
     )
-    return what, True, 0.79, _dissenters(1)
+    return what, True, 0.79, rates_of_dissenters(1)
 
 
 @check("two-dissenters")
 def two_dissenters(size: Size) -> Measured:
     what = "The same with two such people"
-    return what, True, 0.83, _dissenters(2)
+    return what, True, 0.83, rates_of_dissenters(2)

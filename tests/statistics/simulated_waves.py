@@ -7,7 +7,15 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from survey.statistics import Stratum, detectable_moves, difference_intervals, rebound
+from survey.statistics import (
+    Stratum,
+    Trend,
+    degrees_of_swings,
+    detectable_moves,
+    detectable_rise,
+    difference_intervals,
+    rebound,
+)
 from survey.statistics.difference import mover_interval
 from survey.statistics.stratified import checked_strata
 from survey.statistics.trends import (
@@ -101,13 +109,13 @@ def year_departments_no_change(size: Size) -> Measured:
 @check("plain-year-fails")
 def plain_year_fails(size: Size) -> Measured:
     what = (
-        "Why waves are not added up: the same where the departments swap their response between the"
-        " years, by sums of answers"
+        "Why waves are not added up: two years without a change, in two departments that swap their"
+        " response between the years, compared by sums of answers: a change is found"
     )
     return what, True, 0.20, _years(size)[1]
 
 
-# Trends
+# Trends: one group in each wave
 
 
 def _one_group(satisfied: Array, answers: Array) -> Moments:
@@ -163,11 +171,26 @@ def trend_flat(size: Size) -> Measured:
     return what, False, 0.08, rates
 
 
+@check("trend-flat-elsewhere")
+def trend_flat_elsewhere(size: Size) -> Measured:
+    what = (
+        "A service that stays the same (50 to 97 % of 10 to 130 answers, other people each time, 5"
+        " or 8 waves): its trend is called clear"
+    )
+    source, rates = np.random.default_rng(39), []
+    draws = 2_000 if size == "small" else 20_000
+    shares = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97)
+    for answers, share, waves in product((10, 20, 39, 130), shares, (5, 8)):
+        satisfied = source.binomial(answers, share, (draws, waves))
+        rates.append(_called(_trend_lines(satisfied, np.array(answers))))
+    return what, False, 0.08, rates
+
+
 @check("trend-common-shocks")
 def trend_common_shocks(size: Size) -> Measured:
     what = (
-        "The same with weeks that are good or bad for everybody at once, by 4 or 7 points (standard"
-        " deviation): the trend is called clear"
+        "A service near 70 % with weeks that are good or bad for everybody, by 4 or 7 points"
+        " (standard deviation): its trend is called clear"
     )
     source, rates = np.random.default_rng(33), []
     draws = 2_000 if size == "small" else 20_000
@@ -204,7 +227,42 @@ def trend_rise_of_50(size: Size) -> Measured:
     return what, True, 0.95, [_rises(size, 0.5, 8)]
 
 
-# Shocks, and changes between two waves
+@check("trend-rise-of-30-in-5")
+def trend_rise_of_30_in_5(size: Size) -> Measured:
+    what = "A rise of 30 points over 5 such waves: the trend finds it"
+    return what, True, 0.54, [_rises(size, 0.3, 5)]
+
+
+# Changes between two waves: the same people, and shocks that hit all at once
+
+
+@check("same-people-no-change")
+def same_people_no_change(size: Size) -> Measured:
+    what = (
+        "The same 60 or 200 people are asked twice, 70 or 90 % satisfied, 65 or 90 % answer, and"
+        " keep their opinion or one half draws anew: a change is found all the same (p < .05)"
+    )
+    source, rates = np.random.default_rng(38), []
+    draws = 2_000 if size == "small" else 20_000
+    for people, share, rate, keep in product((60, 200), (0.7, 0.9), (0.65, 0.9), (1.0, 0.5)):
+        n = round(people * rate)
+        usual = source.random((draws, people)) < share
+        fresh = source.random((draws, people)) < share
+        later = np.where(source.random((draws, people)) < keep, usual, fresh)
+        x = [_satisfied_answers(source, opinion, n) for opinion in (later, usual)]
+        counts = [np.column_stack([n - satisfied, satisfied]) for satisfied in x]
+        found = called_different(difference_intervals(counts[0], counts[1], SHARE))
+        rates.append(float(found.mean()))
+    return what, False, 0.05, rates
+
+
+def _satisfied_answers(source: np.random.Generator, opinion: Array, n: int) -> Array:
+    """Satisfied people (draws x people) among the n who answer, drawn anew."""
+    keys = source.random(opinion.shape)
+    satisfied: Array = (opinion & (keys <= np.partition(keys, n - 1, axis=1)[:, [n - 1]])).sum(
+        axis=1
+    )
+    return satisfied
 
 
 @cache
@@ -215,24 +273,28 @@ def _shocks(size: Size) -> tuple[list[float], list[float]]:
     alone: list[float] = []
     for answers, waves, shock in product((39, 120, 300), (6, 8), (0.0, 0.05)):
         satisfied = source.binomial(answers, _shocked(source, shock, (draws, waves)))
-        cells = _one_group(satisfied, np.array(answers))
-        last, before = (
-            summarise_process(
-                Moments(
-                    *(
-                        getattr(cells, part)[:, at]
-                        for part in ("answers", "mean", "centre", "dispersion")
-                    )
-                )
-            )
-            for at in (-1, -2)
-        )
-        found: Differences = mover_interval(last, before, 1.0, quantile(0.95))
-        error, degrees = swings_beside(np.arange(waves, dtype=float), cells, (-1, -2))
-        by_swings.append(float(called_different(widen_by_swings(found, error, degrees)).mean()))
+        judged, by_two = _changes(satisfied, np.array(answers))
+        by_swings.append(float(judged.mean()))
         if shock and answers > 100:
-            alone.append(float(called_different(found).mean()))
+            alone.append(float(by_two.mean()))
     return by_swings, alone
+
+
+def _changes(satisfied: Array, answers: Array) -> tuple[Array, Array]:
+    """Which changes between the last two waves (of draws x waves) are found.
+
+    Judged by how all waves swing, and by these two waves alone.
+    """
+    cells = _one_group(satisfied, answers)
+    parts = ("answers", "mean", "centre", "dispersion")
+    last, before = (
+        summarise_process(Moments(*(getattr(cells, part)[:, at] for part in parts)))
+        for at in (-1, -2)
+    )
+    found: Differences = mover_interval(last, before, 1.0, quantile(0.95))
+    times = np.arange(satisfied.shape[1], dtype=float)
+    error, degrees = swings_beside(times, cells, (-1, -2))
+    return called_different(widen_by_swings(found, error, degrees)), called_different(found)
 
 
 @check("change-common-shocks")
@@ -247,8 +309,8 @@ def change_common_shocks(size: Size) -> Measured:
 @check("two-waves-alone-fail")
 def two_waves_alone_fail(size: Size) -> Measured:
     what = (
-        "Why other waves are looked at: the same weeks, 120 and 300 answers, judged by two waves"
-        " alone"
+        "Why other waves are looked at: nothing changed, weeks are good or bad for everybody by 5"
+        " points, 120 and 300 answers, judged by two waves alone: a change is found"
     )
     return what, True, 0.20, _shocks(size)[1]
 
@@ -257,24 +319,31 @@ def two_waves_alone_fail(size: Size) -> Measured:
 
 
 @cache
-def _found_as_printed(size: Size) -> list[float]:
-    """How often one measure among m that falls by the printed size is called clear."""
-    source, draws = np.random.default_rng(36), 400 if size == "small" else 4_000
+def _found_as_printed(size: Size, *, is_fall: bool = True) -> list[float]:
+    """How often one measure among m that falls (or rises) by the printed size is called clear."""
+    source = np.random.default_rng(36 if is_fall else 42)
+    draws = 400 if size == "small" else 4_000
     rates = []
     for n, share, members in product((60, 120, 300), (0.6, 0.7, 0.8, 0.9), (1, 8, 40)):
-        size_printed = detectable_moves(share, (n, n), members).fall
-        if size_printed is None:
+        moves = detectable_moves(share, (n, n), members)
+        moved = moves.fall if is_fall else moves.rise
+        if moved is None:
             continue
         before = source.binomial(n, share, (draws, members))
         after = source.binomial(n, share, (draws, members))
-        after[:, 0] = source.binomial(n, share - size_printed, draws)
-        p_values = _p_values_of_pairs(n)[after, before]
-        ordered = np.sort(p_values, axis=1)
-        limits = 0.05 * np.arange(1, members + 1) / members
-        passed = (ordered <= limits) * np.arange(1, members + 1)
-        largest = np.take(np.concatenate([[0.0], limits]), passed.max(axis=1))
-        rates.append(float((p_values[:, 0] <= largest).mean()))
+        after[:, 0] = source.binomial(n, share - moved if is_fall else share + moved, draws)
+        rates.append(_first_is_clear(_p_values_of_pairs(n)[after, before]))
     return rates
+
+
+def _first_is_clear(p_values: Array) -> float:
+    """How often the first of the members of a family (draws x members) is called clear."""
+    members = p_values.shape[1]
+    ordered = np.sort(p_values, axis=1)
+    limits = 0.05 * np.arange(1, members + 1) / members
+    passed = (ordered <= limits) * np.arange(1, members + 1)
+    largest = np.take(np.concatenate([[0.0], limits]), passed.max(axis=1))
+    return float((p_values[:, 0] <= largest).mean())
 
 
 @cache
@@ -289,16 +358,72 @@ def _p_values_of_pairs(n: int) -> Array:
 @check("printed-size-found")
 def printed_size_found(size: Size) -> Measured:
     what = (
-        "One of 1, 8 or 40 measures (60 to 90 % satisfied) falls by as much as is said would"
-        " probably have shown, and it is called clear"
+        "One of 1, 8 or 40 measures (60 to 90 % satisfied, 60 to 300 answers) falls by as much as"
+        " is said can be detected, and it is called clear"
     )
     return what, True, 0.70, _found_as_printed(size)
 
 
+@check("printed-rise-found")
+def printed_rise_found(size: Size) -> Measured:
+    what = "The same where it rises"
+    return what, True, 0.70, _found_as_printed(size, is_fall=False)
+
+
 @check("printed-size-not-too-large")
 def printed_size_not_too_large(size: Size) -> Measured:
-    what = "The same may not be found so often that a smaller size should have been printed"
+    what = "The fall may not be found so often that a smaller size should have been printed"
     return what, False, 0.90, _found_as_printed(size)
+
+
+@check("printed-size-by-swings")
+def printed_size_by_swings(size: Size) -> Measured:
+    what = (
+        "One measure alone falls by that size after five or seven steady waves, where it is also"
+        " judged by how all waves swing, and the size is larger for it: it is called clear"
+    )
+    source, rates = np.random.default_rng(40), []
+    draws = 2_000 if size == "small" else 20_000
+    for n, share, waves in product((60, 120, 300), (0.7, 0.8), (6, 8)):
+        degrees = degrees_of_swings(waves)
+        fall = detectable_moves(share, (n, n), degrees=degrees).fall or 0.0
+        shares = np.full(waves, share)
+        shares[-1] -= fall
+        satisfied = source.binomial(n, shares, (draws, waves))
+        rates.append(float(_changes(satisfied, np.array(n))[0].mean()))
+    return what, True, 0.70, rates
+
+
+@check("printed-rise-of-trend-found")
+def printed_rise_of_trend_found(size: Size) -> Measured:
+    what = (
+        "A service rises over 5, 6 or 8 waves (12, 39 or 130 answers, to 50 or 70 %) by as much as"
+        " is said beside a trend without a rise: its trend is called clear"
+    )
+    source, rates = np.random.default_rng(43), []
+    draws = 1_000 if size == "small" else 10_000
+    for n, share, waves in product((12, 39, 130), (0.5, 0.7), (5, 6, 8)):
+        flat = _trend_lines(source.binomial(n, share, (draws, waves)), np.array(n))
+        rise = np.minimum(_printed_rises(flat, waves), share)
+        shares = share - rise[:, None] * np.linspace(1, 0, waves)
+        rates.append(_called(_trend_lines(source.binomial(n, shares), np.array(n))))
+    return what, True, 0.60, rates
+
+
+def _printed_rises(line: Line, waves: int) -> Array:
+    """What `detectable_rise` says beside each line, whose span is that of so many waves."""
+    span = waves - 1
+    factor = {
+        by_swings: detectable_rise(
+            Trend(0.0, -half, half, 1.0, 0.95, (), 0, line.degrees if by_swings else None)
+        )
+        for by_swings, half in (
+            (True, float(stats.t.ppf(0.975, line.degrees))),
+            (False, float(stats.norm.ppf(0.975))),
+        )
+    }
+    rises: Array = span * line.error * np.where(line.by_swings, factor[True], factor[False])
+    return rises
 
 
 # The lowest of many

@@ -25,12 +25,16 @@ from survey.statistics import (
 from survey.statistics.difference import mover_interval
 from survey.statistics.drivers import KeyDrivers, key_drivers
 from survey.statistics.levels import NPS_VALUES
-from survey.statistics.planning import detectable_change
 from survey.statistics.values import Differences, quantile
 from survey.statistics.verdicts import Verdict, verdict
 from survey.statistics.waves import mean_of_waves
 from survey.statistics.wilson import Summary, moments
-from tests.statistics import simulated_companies, simulated_reports, simulated_waves
+from tests.statistics import (
+    simulated_companies,
+    simulated_limits,
+    simulated_reports,
+    simulated_waves,
+)
 from tests.statistics.checks import (
     CHECKS,
     CLOSE,
@@ -51,7 +55,15 @@ from tests.statistics.checks import (
     contains,
 )
 
-__all__ = ["CHECKS", "Check", "Size", "simulated_companies", "simulated_reports", "simulated_waves"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Size",
+    "simulated_companies",
+    "simulated_limits",
+    "simulated_reports",
+    "simulated_waves",
+]
 
 
 def answers_of(people: Iterable[int], rates: Iterable[float], fewest: int = 1) -> Array:
@@ -122,13 +134,23 @@ def share_process(size: Size) -> Measured:
         "The range of a share about the process holds the provider's true share, 50 to 95 %"
         " (counted, not drawn)"
     )
-    truth = np.linspace(0.5, 0.95, 46 if size == "small" else 181)[:, None]
+    return what, True, 0.89, _process(size, np.linspace(0.5, 0.95, 46 if size == "small" else 181))
+
+
+def _process(size: Size, truths: Array) -> list[float]:
+    """How often the comparison range of a share holds each of these true shares."""
     rates: list[float] = []
     for n in (10, 12, 20, 36, 60, 120, 200) if size == "small" else range(10, 201):
-        x = np.arange(n + 1)
+        x, truth = np.arange(n + 1), truths[:, None]
         shares = proportion_intervals(x, np.full(n + 1, n))
         rates += (stats.binom.pmf(x, n, truth) * contains(shares, truth)).sum(axis=1).tolist()
-    return what, True, 0.89, rates
+    return rates
+
+
+@check("share-process-near-end")
+def share_process_near_end(size: Size) -> Measured:
+    what = "The same for true shares above 95 % (or below 5 %), where it is weakest"
+    return what, True, 0.80, _process(size, np.linspace(0.95, 0.999, 50 if size == "small" else 99))
 
 
 # Means and net promoter scores
@@ -445,7 +467,7 @@ def no_change_nps(size: Size) -> Measured:
     return what, False, 0.07, _no_change(size, NPS_SHAPES.values(), NPS_VALUES, 9)
 
 
-# Years, plans, drivers
+# Years, drivers
 
 
 @check("year-no-change")
@@ -493,32 +515,6 @@ def _all_years(n: int) -> Array:
     table = np.zeros((len(waves), len(waves)), dtype=bool)
     table[one, two] = table[two, one] = called_different(differences)
     return table
-
-
-@check("planned-change-found")
-def planned_change_found(size: Size) -> Measured:
-    what = (
-        "A share near 70 % falls by as much as planning says would have shown, and it is found (p <"
-        " .05; counted, not drawn)"
-    )
-    rates = []
-    for n in (
-        (12, 20, 36, 60, 120, 300)
-        if size == "small"
-        else (12, 16, 20, 28, 36, 48, 60, 90, 120, 200, 300, 360)
-    ):
-        differences, form = _all_pairs(n, n)
-        different = called_different(differences).reshape(form)
-        for before in (0.65, 0.7, 0.75):
-            after = max(before - detectable_change(n, before), 0.0)
-            rates.append(
-                float(
-                    stats.binom.pmf(range(n + 1), n, before)
-                    @ different
-                    @ stats.binom.pmf(range(n + 1), n, after)
-                )
-            )
-    return what, True, 0.60, rates
 
 
 def _driven(source: np.random.Generator, people: int, slopes: Sequence[float]) -> KeyDrivers | None:

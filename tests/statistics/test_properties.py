@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -37,11 +37,12 @@ from survey.statistics import (
     stratified_intervals,
     stratified_process_interval,
     stratified_process_intervals,
+    too_few_to_say,
 )
-from survey.statistics.planning import chance_of_answers, detectable_change, outlook
-from survey.statistics.pooled import pooled_difference, pooled_interval
+from survey.statistics.planning import chance_of_answers, outlook
 from survey.statistics.values import EVERYONE
 from survey.statistics.verdicts import Direction, Verdict, direction, verdict
+from survey.statistics.years import year_difference, year_interval
 from tests.proofs import examples
 
 CLOSE = 1e-9
@@ -524,31 +525,48 @@ def test_the_effective_number_of_answers_is_kishs_and_all_of_them_only_when_all_
 
 
 @for_all(pairs())
-def test_a_year_of_one_wave_is_that_wave_and_of_several_the_mean_of_their_answers(
+def test_a_year_of_one_wave_is_that_wave_and_of_several_the_mean_of_their_values(
     samples: tuple[tuple[float, ...], Counts, Counts],
 ) -> None:
     scale, first, second = samples
-    near(pooled_interval([first], scale), mean_interval(first, scale), scale[-1] - scale[0])
+    assume(min(sum(first), sum(second)) >= 10)
+    year, width = year_of(scale, first), scale[-1] - scale[0]
+    near(year, mean_interval(first, scale), width)
     near(
-        pooled_difference([first], [second], scale),
-        difference_interval(first, second, scale),
-        scale[-1] - scale[0],
+        change_of_years(scale, [first], [second]), difference_interval(first, second, scale), width
     )
-    both = pooled_interval([first, second], scale)
-    assert both.estimate == pytest.approx(
-        np.dot(np.add(first, second), scale) / (sum(first) + sum(second)), abs=CLOSE
-    )
+    both = year_of(scale, first, second)
+    means = [np.dot(counts, scale) / sum(counts) for counts in (first, second)]
+    assert both.estimate == pytest.approx(sum(means) / 2, abs=CLOSE)
+
+
+def one_group(counts: Counts) -> list[Stratum]:
+    return [Stratum(sum(counts), counts)]
+
+
+def year_of(scale: tuple[float, ...], *waves: Counts) -> Interval:
+    found = year_interval([one_group(counts) for counts in waves], scale).interval
+    assert found is not None
+    return found
+
+
+def change_of_years(
+    scale: tuple[float, ...], first: list[Counts], second: list[Counts]
+) -> Difference:
+    sides = ([one_group(counts) for counts in side] for side in (first, second))
+    found = year_difference(*sides, scale)
+    assert found is not None
+    return found
 
 
 @for_all(counts_on((0, 1)), counts_on((0, 1)), st.integers(2, 6))
 def test_the_same_people_asked_again_with_the_same_answers_are_no_more_people(
     first: Counts, second: Counts, waves: int
 ) -> None:
-    near(pooled_interval([first] * waves, (0, 1)), mean_interval(first, (0, 1)))
-    one, again = (
-        difference_interval(first, second, (0, 1)),
-        pooled_difference([first] * waves, [second] * waves, (0, 1)),
-    )
+    assume(min(sum(first), sum(second)) >= 10)
+    near(year_of((0, 1), *[first] * waves), mean_interval(first, (0, 1)))
+    one = difference_interval(first, second, (0, 1))
+    again = change_of_years((0, 1), [first] * waves, [second] * waves)
     near(again, one)
     assert again.p_value == pytest.approx(one.p_value, abs=1e-7)
 
@@ -558,8 +576,10 @@ def test_planning_promises_less_from_fewer_answers(invited: int, rate: float, fe
     expected = outlook(invited, rate)
     assert expected.answers == round(invited * rate) <= invited
     assert (expected.level is None) == (expected.answers < 5)
-    assert (expected.change is None) == (expected.answers < 10)
-    assert detectable_change(10 * invited) > detectable_change(20 * invited)
+    assert (expected.moves is None) == (expected.answers < 10)
+    assert expected.is_too_few is (
+        expected.answers < 5 or too_few_to_say([(expected.answers, invited)], is_share=True)
+    )
     assert chance_of_answers(invited, fewest, rate) == pytest.approx(
         float(stats.binom.sf(fewest - 1, invited, rate)), abs=1e-12
     )

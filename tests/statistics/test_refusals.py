@@ -27,6 +27,7 @@ from survey.statistics import (
     break_even_people,
     break_evens,
     change_within_trend,
+    degrees_of_swings,
     detectable_factor,
     detectable_in_family,
     detectable_moves,
@@ -63,8 +64,7 @@ from survey.statistics import (
     year_interval,
 )
 from survey.statistics.drivers import key_drivers, relative_weights
-from survey.statistics.planning import chance_of_answers, detectable_change, outlook
-from survey.statistics.pooled import pooled_difference, pooled_interval
+from survey.statistics.planning import chance_of_answers, outlook
 from survey.statistics.verdicts import Direction, direction, verdict
 
 NAN, INF = float("nan"), float("inf")
@@ -234,7 +234,6 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: stratified_process_intervals(PEOPLE, COUNTS, v),
             lambda v: difference_interval((1, 2), (1, 2), v),
             lambda v: stratified_difference(GOOD, GOOD, v),
-            lambda v: pooled_interval([(1, 2)], v),
         ],
     ),
     (
@@ -248,9 +247,7 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
             lambda v: stratified_process_interval(GOOD, YES_NO, v),
             lambda v: difference_interval((1, 2), (1, 2), YES_NO, v),
             lambda v: stratified_difference(GOOD, GOOD, YES_NO, v),
-            lambda v: pooled_difference([(1, 2)], [(1, 2)], YES_NO, v),
             lambda v: outlook(60, 0.5, 0.7, v),
-            lambda v: detectable_change(60, 0.7, v),
         ],
     ),
     (
@@ -261,18 +258,10 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
     ([NAN, INF, "0.8", None], "target", [lambda v: verdict(Interval(0.5, 0.4, 0.6, 0.95, ""), v)]),
     (NO_SHARE, "p_values", [lambda v: adjust_p_values([0.5, v])]),
     ([0.5, [[0.1, 0.2]], "ab", [[0.1], [0.2, 0.3]]], "p_values", [adjust_p_values]),
-    ([[], [[]]], "waves", [lambda v: pooled_interval(v, YES_NO)]),
-    (
-        [[(1, 2), (0, 0)], [(1, 2), (1,)], [(1, NAN)]],
-        "waves",
-        [lambda v: pooled_interval(v, YES_NO)],
-    ),
-    ([[]], "second", [lambda v: pooled_difference([(1, 2)], v, YES_NO)]),
     ([0, *NO_WHOLE_NUMBER], "invited", [lambda v: outlook(v, 0.5), chance_of_answers]),
     ([0, *NO_SHARE], "rate", [lambda v: outlook(60, v)]),
     (NO_SHARE, "rate", [lambda v: chance_of_answers(60, 10, v)]),
-    (NO_SHARE, "share", [lambda v: outlook(60, 0.5, v), lambda v: detectable_change(60, v)]),
-    ([0, *NO_WHOLE_NUMBER], "answers", [detectable_change]),
+    (NO_SHARE, "share", [lambda v: outlook(60, 0.5, v)]),
     (
         [NAN, INF, "3", None, 1.5],
         "predictors",
@@ -344,11 +333,21 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
         "members",
         [
             detectable_factor,
+            lambda v: detectable_factor(v, degrees=3),
             lambda v: detectable_rise(RISE, v),
             lambda v: detectable_in_family(9, members=v),
         ],
     ),
     ([0, *NO_WHOLE_NUMBER], "answers", [detectable_in_family]),
+    ([5, *NO_WHOLE_NUMBER], "waves", [degrees_of_swings]),
+    (
+        [value for value in [0, *NO_WHOLE_NUMBER] if value is not None],
+        "degrees",
+        [
+            lambda v: detectable_factor(degrees=v),
+            lambda v: detectable_moves(0.7, (60, 60), degrees=v),
+        ],
+    ),
     (NO_SHARE, "share", [lambda v: detectable_moves(v, (60, 60))]),
     ([(60,), (0, 60), (60, NAN), None, 60], "answers", [lambda v: detectable_moves(0.7, v)]),
     ([NAN, INF, "0.8", None], "value", [lambda v: possible_moves(v, 0.1, 0.0, 1.0)]),
@@ -434,8 +433,11 @@ def test_nothing_is_ever_not_a_number(confidence: float, counts: tuple[int, int]
         difference_interval(counts, other, YES_NO, confidence),
         difference_interval(counts, counts, YES_NO, confidence),
         stratified_difference([Stratum(n, counts)], [Stratum(n, other)], YES_NO, confidence),
-        pooled_difference([counts, other], [counts], YES_NO, confidence),
     ]
+    if n >= 10:
+        waves = [[Stratum(n, counts)], [Stratum(n, other)]]
+        results.append(year_interval(waves, YES_NO, confidence).interval)
+        results.append(year_difference(waves, waves[:1], YES_NO, confidence))
     if n < 2**53:
         results += [
             proportion_interval(counts[1], n, n + silent, confidence) for silent in (0, 1, 4000)

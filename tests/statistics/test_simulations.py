@@ -15,6 +15,7 @@ TOGETHER = [  # one pass gives all of them
     ["family-headline", "family-targets", "family-exploration"],
     ["year-departments-no-change", "plain-year-fails"],
     ["change-common-shocks", "two-waves-alone-fail"],
+    ["alike-level", "alike-response-fails", "alike-change-fails"],
     ["printed-size-found", "printed-size-not-too-large"],
 ]
 SLOW = {"stratified-level", "stratified-change-covered"}  # seconds, even when small

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey.statistics import Interval
 from survey.statistics.suppression import (
     hidden_cells,
     may_compare,
@@ -14,7 +13,6 @@ from survey.statistics.suppression import (
     merge_to_invited,
     neighbouring_band,
     shared_by_enough,
-    too_wide,
 )
 
 sizes = st.lists(st.integers(0, 40), min_size=1, max_size=9)
@@ -71,19 +69,6 @@ def test_answers_on_neighbouring_points_are_said_in_words_that_hide_whether_they
     counts: tuple[int, ...], words: str
 ) -> None:
     assert neighbouring_band(counts, 1) == words
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "width", "wide"),
-    [(0.2, 0.7, 1, False), (0.2, 0.71, 1, True), (2.0, 4.1, 4, True), (-50, 50, 200, False)],
-)
-def test_a_range_wider_than_half_its_scale_says_too_little(
-    low: float,
-    high: float,
-    width: float,
-    wide: bool,  # noqa: FBT001
-) -> None:
-    assert too_wide(Interval(low, low, high, 0.95, ""), width) is wide
 
 
 def test_thresholds_stand_where_the_documents_say() -> None:

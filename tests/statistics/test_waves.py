@@ -259,8 +259,8 @@ def test_a_change_is_judged_by_how_far_all_waves_swing() -> None:
         stratified_difference([Stratum(100, (7, 53))], [Stratum(100, (31, 29))], YES_NO),
     )
     y = np.array(satisfied) / 60
-    pair = np.array([0, 0, 0, 0, 0, -1, 1])
-    design = np.column_stack([np.ones(7), np.arange(7), pair])
+    last = np.array([0, 0, 0, 0, 0, 0, 1])
+    design = np.column_stack([np.ones(7), np.arange(7), last])
     left = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
     error = np.sqrt(left @ left / 4 * 2)
     assert alone.p_value < 0.001
@@ -269,7 +269,7 @@ def test_a_change_is_judged_by_how_far_all_waves_swing() -> None:
 
 
 def test_one_large_change_among_quiet_waves_is_still_clear() -> None:
-    """The two waves that are compared do not count as swings themselves."""
+    """The wave whose change is judged does not count as a swing itself."""
     last = DatedWave(9, [Stratum(100, (45, 15))])
     for waves_before in (5, 7):
         before = numbers((40, 42, 40, 42, 40, 42, 41)[:waves_before])
@@ -285,8 +285,8 @@ def test_unequal_waves_are_weighed_by_their_answers() -> None:
     )
     y, w = np.divide(satisfied, answers), np.array(answers) / np.mean(answers)
     root = np.sqrt(w)
-    pair = np.array([0, 0, 0, 0, 0, -1, 1]) / w
-    design = np.column_stack([np.ones(7), np.arange(7), pair]) * root[:, None]
+    last = np.array([0, 0, 0, 0, 0, 0, 1])
+    design = np.column_stack([np.ones(7), np.arange(7), last]) * root[:, None]
     left = root * y - design @ np.linalg.lstsq(design, root * y, rcond=None)[0]
     error = np.sqrt(left @ left / 4 * (1 / w[-1] + 1 / w[-2]))
     by_t = 2 * stats.t.sf((y[-1] - y[-2]) / error, 4)

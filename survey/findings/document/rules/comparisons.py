@@ -19,7 +19,6 @@ from survey.findings.document.rules.document import (
     TrendBlock,
 )
 from survey.findings.document.rules.earlier_waves import (
-    Mix,
     cells_of_wave,
     comparable_run,
     last_comparable,
@@ -110,8 +109,6 @@ def compare_with_earlier(
     block = cast("ShownChange", {**printed, "answers": list(answers), **facts})
     if base.quarter:
         block["quarter"] = base.quarter
-    if difference.is_mix_moved:
-        block["mix_changed"] = True
     compared = figure.compared(st.Comparing.CHANGE)
     detectable = _detectable_change(figure, base, plain, difference)
     comparisons.pending.append(PendingComparison(block, compared, difference, answers, detectable))
@@ -126,38 +123,15 @@ def find_trend(
     A wave is in from 10 answers to the question; without them in this wave there is no trend.
     """
     run = comparable_run(figure.question, _before(figure, earlier))
-    waves = _dated_waves(figure, run)
-    found = st.trend(waves, figure.statistic.values, CONFIDENCE)
+    found = st.trend(_dated_waves(figure, run), figure.statistic.values, CONFIDENCE)
     if found is None or found.counted[-1] != len(run):
         return None
-    counted = [run[at] for at in found.counted[:-1]]
-    start = counted[0]
-    mix = mix_of(start.tally.groups), mix_of(figure.groups)
-    difference = found.difference
-    if _share_departments(*mix):
-        difference = difference.with_mix_shift(st.mix_shift(*mix))
-    first, latest = (
-        st.stratified_process_interval(groups, figure.statistic.values, CONFIDENCE).estimate
-        for groups in (waves[found.counted[0]].groups, figure.strata)
-    )
-    facts = {
-        "since": start.slug,
-        "opened": start.opened.isoformat(),
-        "waves": len(found.counted),
-        "slugs": [*(wave.slug for wave in counted), figure.slug],
-        "imported": sum(wave.imported for wave in counted),
-        "first": first,
-        "latest": latest,
-        "words": "",
-    }
-    block = cast("TrendBlock", {**unjudged(difference), **facts})
-    if start.quarter:
-        block["quarter"] = start.quarter
-    if difference.is_mix_moved:
-        block["mix_changed"] = True
+    waves = [run[at] for at in found.counted[:-1]]
+    difference = _guard_by_mix(found.difference, waves[0], figure)
+    block = _trend_block(figure, waves, difference)
 
     def detectable(members: int) -> st.Detectable:
-        return st.possible_moves(first, st.detectable_rise(found, members), *figure.ends)
+        return st.possible_moves(block["first"], st.detectable_rise(found, members), *figure.ends)
 
     answers = found.fewest_answers, found.fewest_answers
     compared = figure.compared(st.Comparing.TREND)
@@ -247,20 +221,59 @@ def _detectable_change(
     Shares that nothing but the numbers of answers makes unsure are solved exactly; the width of the
     range decides on all others.
     """
-    before = st.stratified_process_interval(
-        figure.strata_in(base), figure.statistic.values, CONFIDENCE
-    ).estimate
+    earlier = figure.strata_in(base)
+    before = _value_of(earlier, figure)
     if difference.high - difference.low > plain.high - plain.low or not figure.statistic.is_share:
         return half_width_detectable(difference, before, figure.ends)
-    answers = (
-        st.effective_answers(figure.strata),
-        st.effective_answers(figure.strata_in(base)),
-    )
+    answers = st.effective_answers(figure.strata), st.effective_answers(earlier)
 
     def detectable(members: int) -> st.Detectable:
         return st.detectable_moves(before, answers, members, CONFIDENCE)
 
     return detectable
+
+
+def _guard_by_mix(
+    difference: st.Difference, start: EarlierWave, figure: ComparedFigure
+) -> st.Difference:
+    """A trend that knows how far the mix of departments moved between its first wave and this one.
+
+    Of history from another tool the departments often have other names, or none: where no name is
+    known to both, the mixes cannot be compared.
+    """
+    before, now = mix_of(start.tally.groups), mix_of(figure.groups)
+    names_before, names_now = (
+        {name for names, _ in mix for name in names} for mix in (before, now)
+    )
+    if not names_before & names_now:
+        return difference
+    return difference.with_mix_shift(st.mix_shift(before, now))
+
+
+def _trend_block(
+    figure: ComparedFigure, waves: Sequence[EarlierWave], difference: st.Difference
+) -> TrendBlock:
+    """The block of a trend through these waves and this one; its sentence follows when judged."""
+    start = waves[0]
+    facts = {
+        "since": start.slug,
+        "opened": start.opened.isoformat(),
+        "waves": len(waves) + 1,
+        "slugs": [*(wave.slug for wave in waves), figure.slug],
+        "imported": sum(wave.imported for wave in waves),
+        "first": _value_of(figure.strata_in(start), figure),
+        "latest": _value_of(figure.strata, figure),
+        "words": "",
+    }
+    block = cast("TrendBlock", {**unjudged(difference), **facts})
+    if start.quarter:
+        block["quarter"] = start.quarter
+    return block
+
+
+def _value_of(strata: Sequence[st.Stratum], figure: ComparedFigure) -> float:
+    """The company's value, groups weighted by their people."""
+    return st.stratified_process_interval(strata, figure.statistic.values, CONFIDENCE).estimate
 
 
 def _before(figure: ComparedFigure, earlier: Sequence[EarlierWave]) -> list[EarlierWave]:
@@ -275,15 +288,6 @@ def _dated_waves(figure: ComparedFigure, run: Sequence[EarlierWave]) -> list[st.
     """
     dated = [st.DatedWave(wave.opened.toordinal(), figure.strata_in(wave)) for wave in run]
     return [*dated, st.DatedWave(figure.opened.toordinal(), figure.strata)]
-
-
-def _share_departments(first: Mix, second: Mix) -> bool:
-    """Whether two waves know a department in common, so that their mixes can be compared.
-
-    Of history from another tool the departments often have other names, or none.
-    """
-    one, other = ({name for names, _ in mix for name in names} for mix in (first, second))
-    return bool(one & other)
 
 
 def _hidden_change(base: EarlierWave) -> HiddenChange:

@@ -446,13 +446,13 @@ def _process(
         alone = st.mean_interval(plain, statistic.values, None, CONFIDENCE)
     weighted = st.stratified_process_interval(strata, statistic.values, CONFIDENCE)
     return {
-        "plain": _process_range(alone),
-        "stratified": _process_range(weighted),
+        "plain": _range_of_process(alone),
+        "stratified": _range_of_process(weighted),
         "agree": target is None or agree_on(alone, weighted, target.target, target.minimum),
     }
 
 
-def _process_range(interval: st.Interval) -> ProcessRange:
+def _range_of_process(interval: st.Interval) -> ProcessRange:
     return {
         "estimate": interval.estimate,
         "low": interval.low,
@@ -642,7 +642,7 @@ def _rebound(
     if len(waves) < 2:
         return None
     rise = st.rebound(waves, (0, 1))
-    words = wording.rebound(len(waves), rise) if rise >= REBOUND_FROM else ""
+    words = wording.rebound_in_words(len(waves), rise) if rise >= REBOUND_FROM else ""
     return {"measures": len(waves), "rise": rise, "words": words}
 
 

@@ -62,7 +62,7 @@ class ReportComparisons:
 
 def unjudged(difference: st.Difference) -> Judgement:
     """The block of a comparison until it is judged: its numbers, and nothing clear."""
-    return {
+    judgement: Judgement = {
         "shown": True,
         "estimate": difference.estimate,
         "low": difference.low,
@@ -73,6 +73,9 @@ def unjudged(difference: st.Difference) -> Judgement:
         "verdict": "",
         "detectable": None,
     }
+    if difference.is_mix_moved:
+        judgement["mix_changed"] = True
+    return judgement
 
 
 def half_width_detectable(

@@ -4,7 +4,7 @@ It reads what is published as linear facts. It sees what a reader sees: this doc
 earlier ones of the same survey, never the answers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +127,7 @@ def find_leaks(
         leaks += _small_unions(table, tables)
         leaks += _numbers_of_bands(table)
         leaks += _finer_weights(table)
+        leaks += _finer_rests(table)
     return leaks
 
 
@@ -256,18 +257,53 @@ def _finer_weights(table: PublishedTable) -> Iterator[Leak]:
     if any(cell.get("words") == TOO_WIDE for cell in table.groups.values()):
         return
     strata = [_numbers_of(cell) for cell in table.shown.values()]
-    people, answers, total = (
-        whole - sum(stratum[at] for stratum in strata)
-        for at, whole in enumerate(_numbers_of(company))
-    )
-    if answers:
-        strata.append((people, answers, total))
+    rest = _rest_of(company, strata)
+    if rest[1]:
+        strata.append(rest)
     if not _is_explained(table, company, strata):
         yield Leak(
             table.question,
             f"{table.question}: the company's {table.statistic} is weighed by more than the groups"
             " shown and all others as one.",
         )
+
+
+def _finer_rests(table: PublishedTable) -> Iterator[Leak]:
+    """A leak for each group whose rest is weighed by more than shown groups and all others as one.
+
+    The value of the rest follows from the group's own and its difference. Nothing where there are
+    groups too few to say, as in `_finer_weights`.
+    """
+    company = table.company
+    if not (table.groups and company and company["shown"]):
+        return
+    if any(cell.get("words") == TOO_WIDE for cell in table.groups.values()):
+        return
+    numbers = {name: _numbers_of(cell) for name, cell in table.shown.items()}
+    hidden = _rest_of(company, numbers.values())
+    for name, cell in table.shown.items():
+        against = cell.get("against_rest", {})
+        if not against.get("shown"):
+            continue
+        others = [each for other, each in numbers.items() if other != name]
+        strata = [*others, hidden] if hidden[1] else others
+        people = sum(stratum[0] for stratum in strata)
+        expected = sum(n / people * total / answers for n, answers, total in strata)
+        if abs(cell["estimate"] - against["estimate"] - expected) > _CLOSE_CHANGE:
+            yield Leak(
+                table.question,
+                f"{table.question}: {name} is compared with a rest that is weighed by more than the"
+                " groups shown and all others as one.",
+            )
+
+
+def _rest_of(company: Measure, strata: Iterable[_Numbers]) -> _Numbers:
+    """What is left of the company's numbers without these strata."""
+    whole, known = _numbers_of(company), list(strata)
+    people, answers, total = (
+        number - sum(stratum[at] for stratum in known) for at, number in enumerate(whole)
+    )
+    return people, answers, total
 
 
 def _is_explained(table: PublishedTable, company: Measure, strata: Sequence[_Numbers]) -> bool:

@@ -114,8 +114,6 @@ def _change_of_year(
         raise AssertionError(f"{figure.question.id}: a year without a wave")
     answers = _mean_answers(later), _mean_answers(past_waves)
     block = cast("DifferenceBlock", {**unjudged(difference), "answers": list(answers)})
-    if difference.is_mix_moved:
-        block["mix_changed"] = True
     compared = figure.compared(st.Comparing.YEAR)
     detectable = half_width_detectable(difference, past.estimate, figure.ends)
     comparisons.pending.append(PendingComparison(block, compared, difference, answers, detectable))

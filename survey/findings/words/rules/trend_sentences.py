@@ -45,8 +45,9 @@ def trend_sentence(trend: Trend, statistic: str) -> str:
 
     >>> trend = {"verdict": "no clear trend", "estimate": 0.02, "low": -0.08, "high": 0.12}
     >>> trend |= {"opened": "2025-01-13", "waves": 8, "imported": 0, "first": 0.75, "latest": 0.75}
-    >>> trend_sentence(trend | {"detectable": 0.15, "detectable_fall": 0.15}, "top2")[:74]
-    'No clear trend since January 2025 (8 points down to 12 up). In 8 waves: 75%'
+    >>> sentence = trend_sentence(trend | {"detectable": 0.15, "detectable_fall": 0.15}, "top2")
+    >>> sentence.partition(" With")[0]
+    'No clear trend since January 2025 (8 points down to 12 up). In 8 waves: 75% first, 75% now.'
     """
     parts = [f"{trend_headline(trend, statistic)}.", first_and_latest(trend, statistic)]
     if trend["verdict"] not in _HEADLINES:

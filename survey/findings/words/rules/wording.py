@@ -19,6 +19,7 @@ from survey.findings.words.rules.printing import (
     score_with_range,
     unit,
 )
+from survey.findings.words.rules.would_show import moves_in_short
 from survey.kernel.plurals import choose_form, noun_for
 from survey.statistics.planning import Outlook
 from survey.waves.rules.waves import named_period
@@ -181,10 +182,10 @@ def only_detectable(difference: Measure, statistic: str) -> str:
     return f"With this many answers only a {move} of about {points} or more can be detected."
 
 
-def rebound(measures: int, rise: float) -> str:
+def rebound_in_words(measures: int, rise: float) -> str:
     """A sentence on how much higher the lowest of so many shares usually reads next time.
 
-    >>> rebound(8, 0.083)
+    >>> rebound_in_words(8, 0.083)
     'If nothing changes, the lowest of eight usually reads about 8 points higher next time.'
     """
     number = _NUMBERS.get(measures, str(measures))
@@ -197,18 +198,18 @@ def rebound(measures: int, rise: float) -> str:
 def outlook_in_words(prospect: Outlook) -> tuple[str, str, str]:
     """The prospects of a wave as three table cells: answers, score with range, change found.
 
-    They are who answers, how a usual score would read, and which change would show.
+    They are who answers, how a usual score would read, and which change would show, in points.
 
     >>> from survey.statistics.planning import outlook
     >>> outlook_in_words(outlook(58, 0.6))
-    ('60%: 35 of 58', '69% (58 to 78)', 'about 31 points')
+    ('60%: 35 of 58', '69% (58 to 78)', '26 up, 33 down')
     """
     people = f"{percent(prospect.rate)}: {prospect.answers} of {prospect.invited}"
     level = prospect.level
     if level is None:
         return people, FROM_FIVE, NOT_COMPARED
     score = TOO_WIDE
-    if not prospect.too_wide:
+    if not prospect.is_too_few:
         score = score_with_range(
             {
                 "shown": True,
@@ -219,9 +220,9 @@ def outlook_in_words(prospect: Outlook) -> tuple[str, str, str]:
                 "method": level.method,
             }
         )
-    if prospect.change is None:
+    if prospect.moves is None:
         return people, score, NOT_COMPARED
-    return people, score, f"about {rounded_number(100 * prospect.change)} points"
+    return people, score, moves_in_short(prospect.moves)
 
 
 def unanswered(measure: Measure, document: Document) -> str:
