@@ -183,10 +183,6 @@ class GroupCells:
         first, *rest = (self.cells[name] for name in names)
         return sum(rest, first)
 
-    def rest(self, name: str) -> CellCounts:
-        """The counts of all groups but the named one, added up."""
-        return self.together([other for other in self.cells if other != name])
-
     def stratum(self, names: Sequence[str], statistic: Statistic) -> st.Stratum:
         """These groups as one stratum: people less those who opted out, and counts."""
         cell = self.together(names)

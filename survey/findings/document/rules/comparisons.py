@@ -147,8 +147,9 @@ def compare_with_rest(
     The others are weighted by their people; those that are hidden count as one. Groups with too few
     answers on either side are left out. Shares alone are compared.
     """
-    enough = {name: (cells.cells[name].answers, cells.rest(name).answers) for name in names}
-    enough = {name: answers for name, answers in enough.items() if may_compare(*answers)}
+    own = {name: cells.cells[name].answers for name in names}
+    both = {name: (mine, cells.company.answers - mine) for name, mine in own.items()}
+    enough = {name: answers for name, answers in both.items() if may_compare(*answers)}
     if len(cells.cells) < 2 or not statistic.is_share or not enough:
         return {}
     strata = cells.strata(statistic)
