@@ -17,7 +17,7 @@ from survey.access.service.audit import log_head, record
 from survey.access.tables import AuditRow
 from survey.database import Base, db
 from survey.findings.anchors.service import check_audit_log
-from survey.findings.document.rules.compute import canonical_json, document_digest
+from survey.findings.document.rules.compute import canonical_json
 from survey.findings.service import documents, letter_types, sharing
 from survey.findings.service.documents import find_findings
 from survey.findings.service.sharing import share_findings, sharing_recipients
@@ -27,6 +27,7 @@ from survey.mail import service as mail
 from survey.mail.smtp.service.catcher import Catcher
 from tests.attacks.world import patched
 from tests.cast import answer_all, close_company, open_company
+from tests.findings.schema import in_schema_1
 from tests.proofs import on_postgresql
 
 ENTRY: Any = AuditRow.__table__
@@ -236,7 +237,7 @@ def rewrite_heads_in_database() -> None:
     """Whoever rewrote the log lets the stored findings and sharings tell nothing of the old one."""
     findings = Base.metadata.tables["findings"]
     for row in db.session.execute(select(findings)).all():
-        document = in_first_form(documents.json.loads(row.document))
+        document = in_schema_1(documents.json.loads(row.document))
         values = {"document": canonical_json(document), "digest": document["digest"]}
         db.session.execute(update(findings).values(values))
     db.session.execute(update(SharingRow).values(log_length=None, log_head=None))
@@ -267,12 +268,6 @@ def test_a_restore_that_is_recorded_is_a_known_gap_and_none_other_is_hidden_by_i
     assert not check_audit_log((facts.mail,)).is_whole
 
 
-def in_first_form(document: dict[str, Any]) -> dict[str, Any]:
-    """The same document without a head, as of schema 1."""
-    first = {name: part for name, part in document.items() if name != "audit"} | {"schema": 1}
-    return first | {"digest": document_digest(first)}
-
-
 @contextmanager
 def no_head_outside(app: Flask) -> Iterator[None]:
     """Neither findings nor mails tell anything of the log."""
@@ -283,7 +278,7 @@ def no_head_outside(app: Flask) -> Iterator[None]:
     )
 
     def computed(*facts: Any) -> Any:
-        return in_first_form(dict(compute(*facts)))
+        return in_schema_1(compute(*facts))
 
     def stored(*facts: Any) -> SharingRow:
         row = row_of(*facts)

@@ -35,9 +35,26 @@ def test_the_results_are_accessible_and_fit(
     for summary in page.locator("main summary").all():
         summary.click()
     assert re.fullmatch(
-        r"\d of 6 measures miss target; .*", page.get_by_role("heading", level=1).inner_text()
+        r"Clearly up: about \d+ points since \w+ \d{4} \(\d+ to \d+ up\)\."
+        r" \d of 6 measures miss target; .*",
+        page.get_by_role("heading", level=1).inner_text(),
     )
+    assert page.get_by_role("heading", name="Is it getting better?").is_visible()
     assert faults(page) == []
+
+
+def test_the_first_page_answers_whether_it_is_getting_better(
+    demo: Demo, visit: Open, manager: Any
+) -> None:
+    """With the headline of the newest results, and the trend of each measure that leads."""
+    page = visit(results(demo), width=360, state=manager)
+    headline = page.get_by_role("heading", level=1).inner_text()
+    trends = page.locator("section:has(#over-time) > ul > li").all_inner_texts()
+    assert len(trends) == 6
+    page = visit(f"{demo.base}/", width=360, state=manager)
+    answer = page.locator("section", has=page.get_by_role("heading", name="Is it getting better?"))
+    assert f"{headline}." in answer.inner_text()
+    assert answer.get_by_role("listitem").all_inner_texts() == trends
 
 
 def test_every_page_is_reached_by_clicking_works_and_is_accessible(

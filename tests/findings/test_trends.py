@@ -221,6 +221,15 @@ def test_where_other_departments_were_invited_than_at_its_beginning_no_trend_is_
     assert moved["headline"].startswith("No clear trend since April 2025 (")
 
 
+def test_a_trend_that_begins_with_a_quarter_of_thirds_names_the_quarter() -> None:
+    def of_thirds(at: int, wave: EarlierWave) -> EarlierWave:
+        return replace(wave, quarter="2025-q2") if at == 6 else wave
+
+    trend = trend_of(before_example(of_thirds))
+    assert trend["quarter"] == "2025-q2"
+    assert trend["words"].startswith("No clear trend since Q2 2025 (")
+
+
 def test_the_headline_and_the_sentence_say_how_much_since_when_first_and_latest() -> None:
     computed = after(RISING)
     trend = trend_of(computed)
