@@ -28,7 +28,7 @@ Situation = tuple[str, str, int]  # design, shape, number of past waves
 Spoken = Counter[int]  # by family, in how many reports it calls something clear
 
 BATCH = 50  # reports
-SIZES = {"small": (1, 2), "large": (3, BATCH)}  # of each situation: batches, reports in each
+SIZES = {"small": (1, 2), "large": (2, BATCH)}  # of each situation: batches, reports in each
 SHARES_OF_TWO = ((0.9, 0.6), (0.75, 0.75), (0.95, 0.5))
 NEWEST = date(2027, 1, 11)
 PAST = 8

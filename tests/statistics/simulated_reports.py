@@ -7,14 +7,10 @@ import numpy as np
 from scipy import stats
 
 from survey.statistics import (
-    Compared,
-    Comparing,
     Family,
     adjust_by_family,
-    assign_families,
     difference_intervals,
     groups_against_rest,
-    stratified_differences,
 )
 from tests.statistics.checks import (
     DEPARTMENTS,
@@ -54,78 +50,6 @@ def _answers(source: np.random.Generator, design: tuple[int, ...], p: float, rep
 
 def _invited(design: tuple[int, ...]) -> Array:
     return np.array([round(answers / 0.65) for answers in design])
-
-
-def _report() -> list[Compared]:
-    """What one report compares: each question's change, then each group on each question."""
-    return [
-        Compared(Comparing.CHANGE, is_overall=at == 0, has_target=0 < at <= TARGETED)
-        for at in range(QUESTIONS)
-    ]
-
-
-@cache
-def _spoken(size: Size) -> dict[Family, list[float]]:
-    """Of each family the shares of reports in which it calls something clear, per situation."""
-    source = np.random.default_rng(21)
-    spoken: dict[Family, list[float]] = {family: [] for family in Family}
-    for design in ANSWERS_OF.values():
-        rates = [_clear_in(source, design, p, REPORTS[size]) for p in SATISFIED.values()]
-        for family in Family:
-            of_family = [rate[family] for rate in rates]
-            # so few reports that only all shapes together say something
-            spoken[family] += [float(np.mean(of_family))] if size == "small" else of_family
-    return spoken
-
-
-def _clear_in(
-    source: np.random.Generator, design: tuple[int, ...], p: float, reports: int
-) -> dict[Family, float]:
-    """Of each family the share of reports of one design in which it calls something clear."""
-    groups = [Compared(Comparing.GROUP)] * (QUESTIONS * len(design))
-    families = assign_families([*_report(), *groups])
-    of_family = np.array(families)
-    clear: dict[Family, list[bool]] = {family: [] for family in Family}
-    for start in range(0, reports, AT_ONCE):
-        some = min(AT_ONCE, reports - start)
-        now, before = (
-            _answers(source, design, p, some).reshape(-1, len(design), 2) for _ in range(2)
-        )
-        invited = np.tile(_invited(design), (len(now), 1))
-        changes = stratified_differences((invited, now), (invited, before), SHARE).p_value
-        against = groups_against_rest(invited, now).p_value
-        p_values = np.hstack([changes.reshape(some, -1), against.reshape(some, -1)])
-        for report in p_values:
-            is_clear = np.array(adjust_by_family(report.tolist(), families)) <= 0.05
-            for family in Family:
-                clear[family].append(bool(is_clear[of_family == family].any()))
-    return {family: float(np.mean(clear[family])) for family in Family}
-
-
-@check("family-headline")
-def family_headline(size: Size) -> Measured:
-    what = (
-        "Nothing changed and no group is unlike the others (six designs of 4 to 30 groups, 15 to 96"
-        " % satisfied, 10 questions): the overall measure's change is called clear"
-    )
-    return what, False, 0.07, _spoken(size)[Family.HEADLINE]
-
-
-@check("family-targets")
-def family_targets(size: Size) -> Measured:
-    what = (
-        "The same reports: at least one change of the four measures with a target is called clear"
-    )
-    return what, False, 0.10, _spoken(size)[Family.TARGETS]
-
-
-@check("family-exploration")
-def family_exploration(size: Size) -> Measured:
-    what = (
-        "The same: at least one group against the rest, or change of another measure, is"
-        " called clear"
-    )
-    return what, False, 0.10, _spoken(size)[Family.EXPLORATION]
 
 
 def _without(

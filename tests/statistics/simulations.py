@@ -31,6 +31,7 @@ from survey.statistics.waves import mean_of_waves
 from survey.statistics.wilson import Summary, moments
 from tests.statistics import (
     simulated_companies,
+    simulated_findings,
     simulated_limits,
     simulated_reports,
     simulated_waves,
@@ -60,6 +61,7 @@ __all__ = [
     "Check",
     "Size",
     "simulated_companies",
+    "simulated_findings",
     "simulated_limits",
     "simulated_reports",
     "simulated_waves",
