@@ -502,7 +502,7 @@ def _why_faults(
     """Faults in the reason why a change or a trend of so many printed points is not clear."""
     detectable, luck = DETECTABLE.search(why), LUCK.search(why)
     reasons = [bool(detectable), bool(luck), MIX_CHANGED in why, "not always detected" in why]
-    reasons.append("to detect any change" in why)
+    reasons.append("largest possible change" in why)
     if words.startswith("Clearly"):
         if any(reasons):
             yield f"{what}: {words}, and {why!r}"

@@ -277,7 +277,7 @@ def judged(**facts: Any) -> Document:
             {"detectable_fall": None},
             "With this many answers only a rise of about 15 points or more can be detected.",
         ),
-        ({"detectable": None}, "There are too few answers to detect any change."),
+        ({"detectable": None}, "Not even the largest possible change could be detected here."),
         (
             {"estimate": 0.2},
             "With this many answers a change of about 15 points is not always detected.",

@@ -168,7 +168,7 @@ def only_detectable(difference: Measure, statistic: str) -> str:
     """
     detectable = difference["detectable"]
     if detectable is None:
-        return "There are too few answers to detect any change."
+        return "Not even the largest possible change could be detected here."
     factor, _, _ = unit(statistic)
     size = rounded_number(detectable * factor)
     points = in_points(size)
