@@ -15,6 +15,7 @@ import pytest
 
 from survey import statistics as st
 from survey.findings.document.rules import cells as product_cells
+from survey.findings.document.rules import comparisons as product_comparisons
 from survey.findings.document.rules import compute as product_compute
 from survey.findings.document.rules.cells import GroupCells, Statistic, statistics_of
 from survey.findings.document.rules.compute import canonical_json, compute_document
@@ -362,9 +363,16 @@ def true_groups(self: GroupCells, statistic: Statistic) -> list[st.Stratum]:
     return [self.stratum([name], statistic) for name, cell in self.cells.items() if cell.answers]
 
 
-def true_groups_but_one(self: GroupCells, name: str, statistic: Statistic) -> list[st.Stratum]:
-    others = {other: cell for other, cell in self.cells.items() if other != name and cell.answers}
-    return [self.stratum([other], statistic) for other in others]
+COMPARE = product_comparisons.compare_with_rest
+
+
+def with_true_groups(statistic: Statistic, cells: GroupCells, *rest: Any) -> dict[str, Any]:
+    """Groups against the rest of all true groups, hidden ones too; all else is left as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GroupCells, "strata", true_groups)
+        answered = [name for name, cell in cells.cells.items() if cell.answers]
+        patch.setattr(GroupCells, "shown", lambda *_: answered)
+        return dict(COMPARE(statistic, cells, *rest))
 
 
 def only_below(answers: Sequence[tuple[str, int]], threshold: int) -> frozenset[str]:
@@ -378,7 +386,7 @@ def mean_from_five(question: Question, share: int, _: int) -> tuple[Statistic, .
 FAULTS: dict[str, tuple[object, str, Callable[..., Any], str]] = {
     "hide below 5 only": (product_cells, "hidden_cells", only_below, ""),
     "strata by true groups": (GroupCells, "strata", true_groups, "company"),
-    "a rest by true groups": (GroupCells, "strata_without", true_groups_but_one, "rest"),
+    "a rest by true groups": (product_comparisons, "compare_with_rest", with_true_groups, "rest"),
     "mean with interval at n = 5": (product_compute, "statistics_of", mean_from_five, ""),
     "a band of words alone": (GroupCells, "hidden", without_companions, ""),
 }

@@ -341,3 +341,15 @@ def test_every_wave_of_the_last_two_years_is_compared_with_and_the_ninth_newest_
         "hours": "wave-2025-02-03",
         "overall": None,
     }, "2025 is the ninth newest; 2024 is the tenth and over 700 days ago"
+
+
+@pytest.mark.parametrize("is_imported", [True, False])
+def test_history_under_other_names_of_departments_can_be_compared_and_a_renamed_one_cannot(
+    is_imported: bool,  # noqa: FBT001
+) -> None:
+    low = counted({"SEC1": [(1, 10), (1, 12), (1, 11), (0, 9)]})
+    renamed = tuple(replace(group, departments=(f"Old {group.name}",)) for group in low.groups)
+    before = earlier("2026-10-12", imported=is_imported, tally=replace(low, groups=renamed))
+    change = company(document(before), "SEC1")["change"]
+    assert ("mix_changed" in change) is not is_imported
+    assert (change["direction"] == "up") is is_imported

@@ -70,7 +70,9 @@ def test_on_a_terminal_a_bar_is_drawn_over_itself_without_colour(
             watch.at = second
             say(done, 500, "about 8 minutes left" if done < 500 else "")
         monkeypatch.undo()
-        shown = os.read(ours, 10_000).decode()
+        shown = ""
+        while not shown.endswith("\n"):  # a terminal hands over what it has, not all at once
+            shown += os.read(ours, 10_000).decode()
     os.close(ours)
     assert "\x1b" not in shown
     bars = [line.rstrip() for line in re.split(r"\r(?!\n)", shown) if line.strip()]

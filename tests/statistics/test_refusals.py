@@ -27,6 +27,7 @@ from survey.statistics import (
     break_even_people,
     break_evens,
     change_within_trend,
+    degrees_of_change,
     degrees_of_swings,
     detectable_factor,
     detectable_in_family,
@@ -340,6 +341,11 @@ WRONG: list[tuple[list[Any], str, list[Call]]] = [
     ),
     ([0, *NO_WHOLE_NUMBER], "answers", [detectable_in_family]),
     ([5, *NO_WHOLE_NUMBER], "waves", [degrees_of_swings]),
+    (
+        [(-1, 8), (1.5, 8)],
+        "counts",
+        [lambda v: degrees_of_change([DatedWave(0, [Stratum(30, v)])])],
+    ),
     (
         [value for value in [0, *NO_WHOLE_NUMBER] if value is not None],
         "degrees",

@@ -1,6 +1,6 @@
 """All reasons why a wave cannot open, gathered, so that nobody meets them one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from survey.kernel.errors import Refused, SeveralRefusals
@@ -18,9 +18,14 @@ class Obstacles:
         try:
             yield
         except SeveralRefusals as several:
-            self._refusals += several.causes
+            self._note(several.causes)
         except Refused as refused:
-            self._refusals.append(refused)
+            self._note([refused])
+
+    def _note(self, refusals: Iterable[Refused]) -> None:
+        """Keeps refusals, one of each sentence: two checks can meet the same obstacle."""
+        known = {refused.sentence for refused in self._refusals}
+        self._refusals += [refused for refused in refusals if refused.sentence not in known]
 
     def raise_all(self, slug: str) -> None:
         """Raises the only refusal as it is, or several as one; does nothing where there is none."""

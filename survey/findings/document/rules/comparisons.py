@@ -97,10 +97,8 @@ def compare_with_earlier(
     if not may_compare(*answers) or answers[1] < minimum:
         return _hidden_change(base)
     waves = _judging_waves(figure, base, earlier)
-    mix = mix_of(figure.groups), mix_of(base.tally.groups)
-    difference = st.change_within_trend(
-        waves, figure.statistic.values, confidence=CONFIDENCE, invited=mix
-    )
+    judged = st.change_within_trend(waves, figure.statistic.values, confidence=CONFIDENCE)
+    difference = _guard_by_mix(judged, base, figure)
     facts = {"since": base.slug, "opened": base.opened.isoformat(), "imported": base.imported}
     printed = unjudged(difference.within_scale(figure.statistic.width))
     block = cast("ShownChange", {**printed, "answers": list(answers), **facts})
@@ -229,20 +227,18 @@ def _detectable_change(
 
 
 def _guard_by_mix(
-    difference: st.Difference, start: EarlierWave, figure: ComparedFigure
+    difference: st.Difference, before: EarlierWave, figure: ComparedFigure
 ) -> st.Difference:
-    """A trend that knows how far the mix of departments moved between its first wave and this one.
+    """A difference that knows how far the mix of departments moved since an earlier wave.
 
-    Of history from another tool the departments often have other names, or none: where no name is
-    known to both, the mixes cannot be compared.
+    History from another tool often has other names of departments, or none: where it shares no name
+    with this wave, the mixes cannot be compared.
     """
-    before, now = mix_of(start.tally.groups), mix_of(figure.groups)
-    names_before, names_now = (
-        {name for names, _ in mix for name in names} for mix in (before, now)
-    )
-    if not names_before & names_now:
+    mix, mix_now = mix_of(before.tally.groups), mix_of(figure.groups)
+    names, names_now = ({name for group, _ in each for name in group} for each in (mix, mix_now))
+    if before.imported and not names & names_now:
         return difference
-    return difference.with_mix_shift(st.mix_shift(before, now))
+    return difference.with_mix_shift(st.mix_shift(mix_now, mix))
 
 
 def _trend_block(
