@@ -3,7 +3,7 @@
 The more comparisons a report makes, the more of them chance calls clear. They form three families:
 the headline is one test and not adjusted; measures with a target are adjusted among themselves; all
 else is exploration and adjusted among itself (Benjamini & Hochberg, J. R. Statist. Soc. B 57,
-1995). Members are known when a wave opens: nothing here looks at a result.
+1995). Numbers of people and answers decide on members: nothing here looks at a result.
 """
 
 from collections import Counter

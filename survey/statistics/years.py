@@ -1,7 +1,7 @@
 """A year of waves, and a quarter of thirds: the mean of the waves' values, never a sum of answers.
 
 Adding up answers takes a shift of response between departments for a change of the service: it
-called an unchanged company clearly down in 59 to 76 of 100 reports. So each wave gives its own
+called an unchanged company clearly down in about half of all reports. So each wave gives its own
 stratified value, and waves count alike. The range is that of one wave of mean size, which is the
 cautious end of what is true for people who are of one mind all year.
 """

@@ -23,9 +23,10 @@ WIDTHS = (360, 1280)
 
 @pytest.fixture
 def quarters(app: Flask) -> None:
-    """Two quarters in thirds, the second with a void third."""
+    """Three quarters in thirds, the last with a void third."""
     planned_thirds()
     counted_quarter(app, comment="Answer the phone ")
+    counted_quarter(app)
     counted_quarter(app, WITH_A_VOID_THIRD)
 
 
@@ -58,7 +59,7 @@ def test_thirds_and_quarters_fit_a_phone_and_a_desk(app: Flask, server: str, vis
     first.wait_for_url(f"{server}/")
     state = first.context.storage_state()
     for width in WIDTHS:
-        for name in ("", "waves/desk-2027-05", "waves/desk-2027-q2", "waves/desk-2027-q1"):
+        for name in ("", "waves/desk-2027-05", "waves/desk-2027-q2", "waves/desk-2027-q3"):
             page = visit(f"{server}/{name}", width=width, state=state)
             assert overflow(page) <= 0, (name, width)
         third = visit(f"{server}/waves/desk-2027-02", width=width, state=state)

@@ -27,7 +27,7 @@ NAMED = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eigh
 DETECTABLE = re.compile(
     r"only a (change|rise|fall) of about (\d+(?:\.\d+)?) points? or more can be detected"
 )
-LUCK = re.compile(r"(Up|Down) (\d+(?:\.\d+)?) points?, probably real, but")
+LUCK = re.compile(r"(Up|Down) (\d+(?:\.\d+)?) points?, but")
 TREND = re.compile(
     r"^(?:(Clearly up|Clearly down): about (\d+(?:\.\d+)?) points?|(No clear trend))"
     r" since ([\w ]+) \(([^)]+)\)"
@@ -262,7 +262,7 @@ def headline(printed: Printed) -> Iterator[str]:
     """Headline and subject count the verdicts of the table; their grammar fits the numbers."""
     verdicts = [VERDICTS[row[5].text] for row in main_rows(printed) if row[-1].text in VERDICTS]
     total, meets, misses = len(verdicts), verdicts.count("meets"), verdicts.count("misses")
-    counted = printed.document["headline"].rpartition("). ")[2]
+    counted = re.sub(r"^.*?\) for “.*?”\. ", "", printed.document["headline"])
     answered, invited = (printed.document[key] for key in ("answered", "invited"))
     if printed.document["headline"] not in printed.heading.replace("-", "\u2212"):
         yield f"the page begins {printed.heading!r}"
@@ -379,11 +379,23 @@ def silence(printed: Printed) -> Iterator[str]:
 
 def silences(printed: Printed) -> Iterator[tuple[Measure, str]]:
     """The sentence about those whose answer is not known, of each measure that has one."""
-    rows = {row[0].text: row[1].text for row in printed.table("What people who did not answer")}
+    rows = {row[0].text: row[-1].text for row in printed.table("What people who did not answer")}
     for measure in shares(printed.document):
         name = name_of(printed.document, measure["question"])
         if name in rows:
             yield measure, rows[name]
+
+
+@check("feasible")
+def feasible(printed: Printed) -> Iterator[str]:
+    """What a share can be whatever others think is printed as it was computed, rounded outward."""
+    rows = {row[0].text: row[1].text for row in printed.table("What people who did not answer")}
+    for measure, _ in silences(printed):
+        cell = rows[name_of(printed.document, measure["question"])]
+        ends = [float(number) for number in re.findall(r"[\d.]+", cell)]
+        low, high = (100 * end for end in measure["feasible"])
+        if not (low - 1 < ends[0] <= low + CLOSE and high - CLOSE <= ends[1] < high + 1):
+            yield f"{measure['question']}: {cell!r} for {measure['feasible']}"
 
 
 @check("break-even")
@@ -653,11 +665,16 @@ def trends_in_short(printed: Printed) -> Iterator[str]:
     total = len(sentences)
     if not total or is_third(printed):
         return
-    measures = "measure" if total == 1 else "measures"
-    wanted = f"{up or 'None'} of {total} {measures} {'is' if up < 2 else 'are'} clearly up,"
+    wanted = f"{up or 'None'} of {total} measures {'is' if up < 2 else 'are'} clearly up,"
     wanted += f" {down or 'none'} clearly down."
     if not up and not down:
-        wanted = f"No clear trend in {'the measure' if total == 1 else f'any of {total} measures'}."
+        wanted = (
+            f"No clear trend in {'either measure' if total == 2 else f'any of {total} measures'}."
+        )
+    if total == 1:
+        wanted = "The measure has no clear trend."
+        if up or down:
+            wanted = f"The measure is clearly {'up' if up else 'down'}."
     for name in ("words", "letter", "letter_text"):
         if wanted not in getattr(printed, name):
             yield f"{name}: not {wanted!r}"

@@ -207,13 +207,17 @@ FAULTS: dict[str, list[Fault]] = {
     "lede": [
         on_page(r"Below target: [^,.]*", "Below target: Another"),
         on_page(r"(\d+) of (\d+) people answered \(", r"\2 of \1 people answered (50"),
-        on_page(r"(?<=\. )A range says .*?alike\.", "Everyone answered every question, so a"),
+        on_page(
+            r"(?<=\. )A range says .*?like those who did\.",
+            "Everyone answered every question, so a",
+        ),
     ],
     "silence": [
         on_page(r"(the )\d+( people who did not answer)", r"\g<1>999\2"),
         on_page(r"(\(\d+ did not answer, )\d+", r"\g<1>999"),
         on_page(r"whose answer is not known \(.*?\)", "who did not answer"),
     ],
+    "feasible": [on_page(r'(<td class="num"><bdi>)\d+( to \d+%</bdi>)', r"\g<1>101\2")],
     "break-even": [
         on_page(r"To reach the target, \d+ of", "To reach the target, 0 of"),
         on_page(r"To reach the target, (.*?) would", r"The target of 1% is met whatever \1 think"),

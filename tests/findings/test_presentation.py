@@ -307,8 +307,8 @@ def test_where_some_questions_were_answered_by_everyone_both_are_said() -> None:
     some = present_document(all_answered("OVR1", "REL1") | {"answered": 58, "response_rate": 1.0})
     assert some.lede.endswith(
         "58 of 58 people answered (100%). A range says what everybody asked would very likely have"
-        " said (95%), if those who did not answer think alike. A question that everyone answered"
-        " has no range."
+        " said (95%), if those who did not answer think like those who did. A question that"
+        " everyone answered has no range."
     )
     ranges = {m.question: m.range for m in some.measures}
     assert (ranges["OVR1"], ranges["SEC1"]) == ("everyone answered", "81 to 92")

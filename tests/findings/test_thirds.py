@@ -147,7 +147,7 @@ def test_a_quarter_with_a_void_third_counts_its_people_and_has_no_scores(app: Fl
         None
     ]
     assert shown.whom == "of those who answered"
-    assert "is void (fewer than 5 people answered), so the quarter has no scores" in shown.made_of
+    assert "is void (fewer than 5 people answered). So the quarter has no scores." in shown.made_of
     assert says_nothing(document)
     page = browser(app, "manager").get(f"/waves/{quarter.pool.slug}")
     assert (page.status_code, NEEDS_ALL_THIRDS in unescape(page.text)) == (200, True)

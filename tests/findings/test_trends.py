@@ -12,6 +12,7 @@ import pytest
 from survey.findings.document.rules.evidence import EarlierWave
 from survey.findings.exports.rules.csv_file import as_csv
 from survey.findings.rules import Findings
+from survey.findings.words.rules import wording
 from survey.findings.words.rules.presentation import present_document
 from survey.findings.words.rules.trend_sentences import (
     first_and_latest,
@@ -215,9 +216,7 @@ def test_where_other_departments_were_invited_than_at_its_beginning_no_trend_is_
     assert (trend["verdict"], trend["direction"], trend["mix_changed"]) == (
         "no clear trend", "unclear", True,
     )  # fmt: skip
-    assert trend["words"].endswith(
-        "Other departments were invited than before, so nothing is called clear here."
-    )
+    assert trend["words"].endswith(wording.MIX_CHANGED)
     assert moved["headline"].startswith("No clear trend since April 2025 (")
 
 
@@ -236,7 +235,7 @@ def test_the_headline_and_the_sentence_say_how_much_since_when_first_and_latest(
     points = round(100 * trend["estimate"])
     low, high = int(100 * trend["low"]), -int(-100 * trend["high"] // 1)
     opening = f"Clearly up: about {points} points since April 2025 ({low} to {high} up)"
-    assert computed["headline"].startswith(f"{opening}. ")
+    assert computed["headline"].startswith(f"{opening} for “Satisfied overall”. ")
     assert trend["words"] == f"{opening}. In 8 waves: 29% first, 85% now."
     shown = present_document(computed)
     assert shown.rise is not None
@@ -277,22 +276,22 @@ def judged(**facts: Any) -> Document:
             {"detectable_fall": None},
             "With this many answers only a rise of about 15 points or more can be detected.",
         ),
-        ({"detectable": None}, "Not even the largest possible change could be detected here."),
+        ({"detectable": None}, "Even the largest possible change would often go unnoticed here."),
         (
             {"estimate": 0.2},
             "With this many answers a change of about 15 points is not always detected.",
         ),
         (
             {"estimate": 0.2, "low": 0.05},
-            "Up 20 points, probably real, but among 10 comparisons one such rise can be luck.",
+            "Up 20 points, but among 10 comparisons one such rise can be luck.",
         ),
         (
             {"estimate": -0.2, "high": -0.05},
-            "Down 20 points, probably real, but among 10 comparisons one such fall can be luck.",
+            "Down 20 points, but among 10 comparisons one such fall can be luck.",
         ),
         (
             {"mix_changed": True, "low": 0.05},
-            "Other departments were invited than before, so nothing is called clear here.",
+            wording.MIX_CHANGED,
         ),
     ],
 )
@@ -319,9 +318,9 @@ def test_a_fall_a_mean_and_a_quarter_have_their_own_words() -> None:
     ("verdicts", "sentence"),
     [
         ([], ""),
-        (["no clear trend"], "No clear trend in the measure."),
+        (["no clear trend"], "The measure has no clear trend."),
         (["no clear trend"] * 3, "No clear trend in any of 3 measures."),
-        (["clearly up"], "1 of 1 measure is clearly up, none clearly down."),
+        (["clearly up"], "The measure is clearly up."),
         (
             ["clearly down", "no clear trend", "clearly down"],
             "None of 3 measures is clearly up, 2 clearly down.",

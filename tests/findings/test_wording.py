@@ -282,11 +282,24 @@ MISSED_ONLY_IF = "It is missed only if satisfied colleagues were"
 def test_how_much_keener_to_answer_one_side_must_have_been_is_said(
     odds: float | None, sentence: str
 ) -> None:
-    said = wording.silence(of_target(39, 60, 0.5, response_odds=odds), wave_of(60, 39))
+    score, verdict = (0.6, "misses") if (odds or 1) > 1 else (0.8, "meets")
+    figure = of_target(39, 60, 0.5, response_odds=odds, estimate=score, verdict=verdict)
+    said = wording.silence(figure, wave_of(60, 39))
     first = (
         "To reach the target, 11 of the 21 people who did not answer would have to be satisfied."
     )
     assert said == f"{first} {sentence}".strip()
+
+
+@pytest.mark.parametrize(
+    ("odds", "score", "verdict"),
+    [(1.7, 0.86, "meets"), (1 / 1.5, 0.62, "misses"), (1.7, 0.71, "too close to call")],
+)
+def test_odds_without_weights_are_not_said_against_a_weighted_score(
+    odds: float, score: float, verdict: str
+) -> None:
+    figure = of_target(39, 60, 0.5, response_odds=odds, estimate=score, verdict=verdict)
+    assert "eager" not in wording.silence(figure, wave_of(60, 39))
 
 
 @pytest.mark.parametrize("break_even", [-0.1, 1.2])
@@ -320,25 +333,25 @@ def test_as_many_silent_people_as_it_says_would_meet_the_target_and_one_fewer_wo
     [
         (
             {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 3, "comparisons": 20},
-            "Up 31 points, probably real, but among 20 comparisons one such rise can be luck.",
+            "Up 31 points, but among 20 comparisons one such rise can be luck.",
         ),
         (
             {"estimate": -0.31, "low": -0.48, "high": -0.04, "family": 2, "comparisons": 8},
-            "Down 31 points, probably real, but among 8 comparisons one such fall can be luck.",
+            "Down 31 points, but among 8 comparisons one such fall can be luck.",
         ),
         # of schema 1 the family is the number of comparisons
         (
             {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 12},
-            "Up 31 points, probably real, but among 12 comparisons one such rise can be luck.",
+            "Up 31 points, but among 12 comparisons one such rise can be luck.",
         ),
         # judged alone, and by a stricter test than its range
         (
             {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 1, "comparisons": 1},
-            "Up 31 points, probably real, but this can be luck.",
+            "Up 31 points, but this can be luck.",
         ),
         (
             {"estimate": 0.31, "low": 0.04, "high": 0.48, "family": 2, "mix_changed": True},
-            "Other departments were invited than before, so nothing is called clear here.",
+            wording.MIX_CHANGED,
         ),
         (
             {"estimate": 0.31, "low": -0.02, "high": 0.55, "family": 2, "detectable": 0.29},

@@ -123,7 +123,7 @@ def test_page_mail_and_file_say_that_nothing_is_clear_and_three_quarters_each_ti
     assert (name, waves, answers) == ("Satisfied overall", "4", "102")
     assert score.startswith("75% (")
     assert change.startswith("0 (")
-    assert clear.startswith("No clear change With this many answers only a fall of about ")
+    assert clear.startswith("No clear change With this many answers only a change of about ")
     assert json.dumps(unchanged["headline"]).startswith('"No clear trend since April 2025 (')
     line = csv_lines(unchanged)["4"]
     assert float(line["estimate"]) == pytest.approx(0.75)

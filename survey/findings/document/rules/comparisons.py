@@ -32,6 +32,7 @@ from survey.findings.document.rules.judging import (
     PendingComparison,
     ReportComparisons,
     half_width_detectable,
+    share_detectable,
     unjudged,
 )
 from survey.findings.words.rules import wording
@@ -219,11 +220,7 @@ def _detectable_change(
         alone = st.change_within_trend(waves[-2:], figure.statistic.values, confidence=CONFIDENCE)
         return half_width_detectable(alone, before, figure.ends, degrees)
     answers = st.effective_answers(figure.strata), st.effective_answers(waves[-2].groups)
-
-    def detectable(members: int) -> st.Detectable:
-        return st.detectable_moves(before, answers, members, CONFIDENCE, degrees)
-
-    return detectable
+    return share_detectable(before, answers, degrees)
 
 
 def _guard_by_mix(

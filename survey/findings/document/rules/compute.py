@@ -135,7 +135,7 @@ def compute_document(
         "comments": _comments(wave, questionnaire, tally, evidence),
         "year": year,
         "rebound": None if wave.is_third else _rebound(asked, measures),
-        "headline": _headline(measures, tally),
+        "headline": _headline(measures, tally, questionnaire),
         "changed": _changed(measures, lost_time, questionnaire),
         "audit": {"head": evidence.log.head, "length": evidence.log.length},
         "digest": "",
@@ -613,14 +613,16 @@ def _say_trends(measures: Sequence[MeasureBlock], lost_time: LostTimeBlock | Non
             figure["trend"]["words"] = trend_sentence(figure["trend"], statistic)
 
 
-def _headline(measures: Sequence[MeasureBlock], tally: Tally) -> str:
+def _headline(measures: Sequence[MeasureBlock], tally: Tally, questionnaire: Questionnaire) -> str:
     """The overall measure's trend, where it has one; then how many measures meet their target."""
+    names = {question.id: question.name for question in questionnaire.questions}
     counted = wording.headline(_verdicts(measures), tally.answered, tally.invited)
     figures: list[Any] = [measure for measure in measures if measure["group"] is None]
     for figure in figures:
         is_overall = role_of_question(QuestionId(figure["question"])) is QuestionRole.OVERALL
         if is_overall and "trend" in figure:
-            return f"{trend_headline(figure['trend'], figure['statistic'])}. {counted}"
+            trend = trend_headline(figure["trend"], figure["statistic"])
+            return f"{trend} for “{names[figure['question']]}”. {counted}"
     return counted
 
 

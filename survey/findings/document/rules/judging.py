@@ -99,6 +99,20 @@ def half_width_detectable(
     return detectable
 
 
+def share_detectable(
+    before: float, answers: tuple[float, float], degrees: int | None = None
+) -> DetectableIn:
+    """Moves of a share that would have shown, solved exactly (`st.detectable_moves`).
+
+    `before` is the share compared with, `answers` are the effective numbers, the later first.
+    """
+
+    def detectable(members: int) -> st.Detectable:
+        return st.detectable_moves(before, answers, members, CONFIDENCE, degrees)
+
+    return detectable
+
+
 def _write_judgement(
     pending: PendingComparison, family: st.Family, q_value: float, members: int
 ) -> None:

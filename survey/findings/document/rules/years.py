@@ -16,6 +16,7 @@ from survey.findings.document.rules.judging import (
     PendingComparison,
     ReportComparisons,
     half_width_detectable,
+    share_detectable,
     unjudged,
 )
 from survey.responses.rules import PublishedGroup
@@ -116,8 +117,17 @@ def _change_of_year(
     block = cast("DifferenceBlock", {**unjudged(difference), "answers": list(answers)})
     compared = figure.compared(st.Comparing.YEAR)
     detectable = half_width_detectable(difference, past.estimate, figure.ends)
+    if figure.statistic.is_share:
+        detectable = share_detectable(
+            past.estimate, (_mean_effective(later), _mean_effective(past_waves))
+        )
     comparisons.pending.append(PendingComparison(block, compared, difference, answers, detectable))
     return block
+
+
+def _mean_effective(waves: Sequence[Wave]) -> float:
+    """The mean of the waves' effective numbers of answers."""
+    return sum(map(st.effective_answers, waves)) / len(waves)
 
 
 def _mean_answers(waves: Sequence[Wave]) -> int:

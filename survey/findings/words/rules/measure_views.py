@@ -39,6 +39,7 @@ def measure_view(measure: Measure, questions: Questions, document: Document) -> 
         silence=_silence(measure, document),
         change=change_view(measure, questions),
         trend=measure.get("trend", {}).get("words", ""),
+        feasible=_feasible(measure),
     )
 
 
@@ -64,6 +65,14 @@ def _range_on_chart(measure: Measure, lowest: float, highest: float) -> Range:
         place(measure["high"]),
         None if target is None else place(target),
     )
+
+
+def _feasible(measure: Measure) -> str:
+    """The lowest and highest share that all people asked can have; empty where it is hidden."""
+    if "feasible" not in measure:
+        return ""
+    low, high = (100 * end for end in measure["feasible"])
+    return f"{printing.range_in_words(low, high)}%"
 
 
 def _silence(measure: Measure, document: Document) -> str:

@@ -154,7 +154,7 @@ def _about_ranges(document: Document) -> str:
         return f"Everyone answered {questions}, so a score has no range."
     range_says = (
         "A range says what everybody asked would very likely have said (95%), if those who did not"
-        " answer think alike."
+        " answer think like those who did."
     )
     if printing.EVERYONE in methods:
         return f"{range_says} A question that everyone answered has no range."

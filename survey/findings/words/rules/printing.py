@@ -12,6 +12,7 @@ from survey.kernel.plurals import choose_form
 
 EVERYONE = "everyone answered"
 TINY = 1e-7  # of a point: what two ways of computing one number may differ by
+FINE_FROM = 2_000  # answers: shares are printed with one decimal
 _FINEST = 8  # decimals that are tried before a range is printed as it is
 _MINUS = "\u2212"
 
@@ -161,7 +162,8 @@ def score_in_words(measure: Measure) -> str:
     """
     if not measure["shown"]:
         return str(measure["words"])
-    factor, digits, sign = unit(measure["statistic"])
+    factor, _, sign = unit(measure["statistic"])
+    digits = _digits(measure)
     low, high, finer_digits = _printed_ends(
         measure["low"] * factor,
         measure["high"] * factor,
@@ -184,15 +186,22 @@ def score_range(measure: Measure) -> str:
         return ""
     if measure["method"] == EVERYONE:
         return EVERYONE
-    factor, digits, _ = unit(measure["statistic"])
+    factor, _, _ = unit(measure["statistic"])
     low, high = measure["low"] * factor, measure["high"] * factor
-    return range_in_words(low, high, _printed_target(measure), digits)
+    return range_in_words(low, high, _printed_target(measure), _digits(measure))
 
 
 def score_with_range(measure: Measure) -> str:
     """Score and range as text: `37% (27 to 49)`; the words alone where the score is hidden."""
     score, printed_range = score_in_words(measure), score_range(measure)
     return f"{score} ({printed_range})" if printed_range else score
+
+
+def _digits(measure: Measure) -> int:
+    """The decimals of a score and its range: one for a share of so many answers that it matters."""
+    _, digits, sign = unit(measure["statistic"])
+    is_fine = sign == "%" and measure.get("answers", 0) >= FINE_FROM
+    return digits + 1 if is_fine else digits
 
 
 def _printed_target(measure: Measure) -> float | None:

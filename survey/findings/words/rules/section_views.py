@@ -45,6 +45,7 @@ def lost_time_view(document: Document, questions: Questions) -> LostTimeView | N
         answers=share["answers"],
         hours=hours_in_words,
         change=change_view(share, questions),
+        trend=share.get("trend", {}).get("words", ""),
     )
 
 

@@ -14,7 +14,7 @@ from survey.findings.words.rules.printing import (
     value_in_words,
 )
 from survey.findings.words.rules.wording import MIX_CHANGED, only_detectable, possibly_luck
-from survey.kernel.plurals import choose_form, how_many
+from survey.kernel.plurals import choose_form
 from survey.waves.rules.waves import named_period
 
 Trend = Mapping[str, Any]
@@ -74,11 +74,17 @@ def trends_in_short(trends: Sequence[Trend]) -> str:
     if not trends:
         return ""
     verdicts = [trend["verdict"] for trend in trends]
+    if len(verdicts) == 1:
+        return (
+            f"The measure has {NO_TREND.lower()}."
+            if verdicts[0] not in _HEADLINES
+            else (f"The measure is {verdicts[0]}.")
+        )
     up, down = verdicts.count("clearly up"), verdicts.count("clearly down")
-    total = len(trends)
     if not up and not down:
-        return f"No clear trend in {'the measure' if total == 1 else f'any of {total} measures'}."
-    first = f"{up or 'None'} of {how_many(total, 'measure')}"
+        among = "either measure" if len(verdicts) == 2 else f"any of {len(verdicts)} measures"
+        return f"{NO_TREND} in {among}."
+    first = f"{up or 'None'} of {len(verdicts)} measures"
     return f"{first} {choose_form(up or 1, 'is', 'are')} clearly up, {down or 'none'} clearly down."
 
 

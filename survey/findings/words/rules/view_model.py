@@ -18,7 +18,8 @@ class MeasureView:
     `score` holds words where nothing may be shown. `range` is empty then, `chart` and `answers` are
     None. `look` is the class by which pages and mails colour the verdict: meets, misses or open.
     `silence` says how many of those whose answer is not known would have to be satisfied, `trend`
-    whether it rises or falls over the waves; both are empty where that cannot be said.
+    whether it rises or falls over the waves, `feasible` what it can be whatever they think; each is
+    empty where that cannot be said.
     """
 
     question: QuestionId
@@ -34,6 +35,7 @@ class MeasureView:
     silence: str
     change: "ChangeView | None" = None
     trend: str = ""
+    feasible: str = ""
 
     @property
     def printed(self) -> str:
@@ -94,7 +96,8 @@ class RiseView:
 class LostTimeView:
     """The share who lost over two hours and the mean hours, as texts.
 
-    `hours` is the range from the lowest to the highest mean that the question's brackets allow.
+    `hours` is the range from the lowest to the highest mean that the question's brackets allow,
+    `trend` the sentence about the waves; it is empty where they are too few.
     """
 
     score: str
@@ -102,6 +105,7 @@ class LostTimeView:
     answers: int
     hours: str
     change: ChangeView | None = None
+    trend: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ NOT_COMPARED = "Compared from 10 answers in each wave."
 WITH_THE_QUARTER = "Shown for the quarter, when its three thirds have been counted."
 FROM_A_HUNDRED = "Shown from 100 people who answered these questions."
 NEEDS_ALL_THIRDS = "Not shown: one of the quarter's thirds has fewer than 10 answers to this."
-MIX_CHANGED = "Other departments were invited than before, so nothing is called clear here."
+MIX_CHANGED = (
+    "The departments' shares of the people invited moved by more than a tenth, so nothing is called"
+    " clear here."
+)
 NO_THEME = "No theme: fewer than five people wrote about the same thing."
 MOST_OR_ALL, ONE_OR_NONE = "all or all but one", "none or one"
 MOST_NAMES = 3
@@ -138,7 +141,7 @@ def why_unclear(change: Measure, statistic: str) -> str:
     is too small to be found.
 
     >>> why_unclear({"estimate": 0.31, "low": 0.04, "high": 0.48, "comparisons": 20}, "top2")
-    'Up 31 points, probably real, but among 20 comparisons one such rise can be luck.'
+    'Up 31 points, but among 20 comparisons one such rise can be luck.'
     """
     if change.get("mix_changed"):
         return MIX_CHANGED
@@ -150,7 +153,7 @@ def why_unclear(change: Measure, statistic: str) -> str:
 def possibly_luck(difference: Measure, statistic: str) -> str:
     """A sentence on a difference whose own range leaves out zero, and which is not called clear."""
     up, rise = ("Up", "rise") if difference["estimate"] > 0 else ("Down", "fall")
-    points = f"{up} {in_points(rise_in_points(difference, statistic))}, probably real,"
+    points = f"{up} {in_points(rise_in_points(difference, statistic))},"
     others = difference.get("comparisons", difference.get("family", 1))
     if others == 1:  # judged alone, and by a stricter test than its range
         return f"{points} but this can be luck."
@@ -168,7 +171,7 @@ def only_detectable(difference: Measure, statistic: str) -> str:
     """
     detectable = difference["detectable"]
     if detectable is None:
-        return "Not even the largest possible change could be detected here."
+        return "Even the largest possible change would often go unnoticed here."
     factor, _, _ = unit(statistic)
     size = rounded_number(detectable * factor)
     points = in_points(size)
@@ -284,9 +287,12 @@ def _all_of(people: str, number: int) -> str:
 def _odds_in_words(measure: Measure) -> str:
     """How much keener to answer one side must have been, for the verdict to be undone; or empty."""
     odds = measure.get("response_odds")
-    if odds is None:
+    if odds is None or rounded_number(max(odds, 1 / odds), 1) == "1.0":
         return ""
-    if rounded_number(max(odds, 1 / odds), 1) == "1.0":
+    # Counted without weights, they may point the other way than a score weighted by departments.
+    is_below = measure["estimate"] < measure["target"]
+    contrary = "meets" if odds >= 1 else "misses"
+    if is_below is not (odds >= 1) or measure["verdict"] == contrary:
         return ""
     if odds >= 1:
         times = _times(odds)
@@ -350,17 +356,20 @@ def made_of(thirds: Sequence[Mapping[str, Any]]) -> str:
     counted = [third for third in thirds if third["answered"] is not None]
     void = [third for third in thirds if third["answered"] is None]
     counts = [f"{third['answered']} of {third['invited']}" for third in counted]
-    parts = [f"{joined_names(counts)} answered", *(_void_third(third) for third in void)]
-    return (
-        "A third of the people was asked each month, and what they said is added up:"
-        f" {'; '.join(parts)}."
-    )
+    if not void:
+        return (
+            "A third of the people was asked each month, and what they said is added up:"
+            f" {joined_names(counts)} answered."
+        )
+    answered = [f"{joined_names(counts)} answered"] if counts else []
+    parts = "; ".join([*answered, *(_void_third(third) for third in void)])
+    return f"A third of the people was asked each month: {parts}. So the quarter has no scores."
 
 
 def _void_third(third: Mapping[str, Any]) -> str:
     """Words on a third that was left out: not asked, or void."""
     what = f"of {third['invited']} is void" if third["invited"] else "was not asked"
-    return f"one third {what} ({third['void']}), so the quarter has no scores"
+    return f"one third {what} ({third['void']})"
 
 
 def named_date(text: str) -> str:
