@@ -35,7 +35,7 @@ def test_the_results_are_accessible_and_fit(
     for summary in page.locator("main summary").all():
         summary.click()
     assert re.fullmatch(
-        r"Clearly up: about \d+ points since \w+ \d{4} \(\d+ to \d+ up\)\."
+        r"Clearly up: about \d+ points since \w+ \d{4} \(\d+ to \d+ up\) for “Satisfied overall”\."
         r" \d of 6 measures miss target; .*",
         page.get_by_role("heading", level=1).inner_text(),
     )
